@@ -1,0 +1,88 @@
+// entity/entity_table.h: the entities of one kind in one shard: rows, slots, columns, bitmaps.
+#pragma once
+
+#include <roaring/roaring.hh>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/hlc.h"
+#include "base/ids.h"
+#include "record/record.h"
+#include "schema/schema.h"
+#include "storage/shard_store.h"
+
+namespace tidal::entity {
+
+struct EntityView {
+    EntityId id;
+    Slot slot;
+    HybridTime generation;  ///< Stamp of the upsert that made it.
+    HybridTime version;     ///< Stamp of the newest change; the ETag.
+    std::vector<std::pair<FieldId, record::Value>> fields;  ///< By FieldId.
+    std::optional<EntityId> creator;
+    UnixMillis created_at_ms = 0;  ///< The first upsert's stamp when not given.
+    std::optional<UnixMillis> publish_at_ms, expires_at_ms;
+};
+
+enum class UpsertOutcome { kCreated, kUpdated };
+
+/// Entities get dense slots; a slot belongs to one id for ever while the process lives and is not
+/// reused (semantics.md §1). A creator or user that only signals name has a slot but does not exist.
+/// Rows are the truth; columns and bitmaps are accelerators rebuilt at open. Threads: one at a time.
+class EntityTable {
+public:
+    static Result<std::unique_ptr<EntityTable>> open(EntityKind kind, storage::ShardStore& store,
+                                                     std::shared_ptr<const schema::Schema> schema);
+    virtual ~EntityTable() = default;
+    virtual void set_schema(std::shared_ptr<const schema::Schema> schema) = 0;
+
+    /// Last writer wins per field by stamp. kNotFound (must_exist), kPreconditionFailed (if_match).
+    /// A delete's tombstone wins over an upsert with an older stamp.
+    virtual Result<UpsertOutcome> upsert(const record::UpsertBody& body, HybridTime stamp) = 0;
+    /// kNotFound when it does not exist. Returns the slot whose ledgers must go.
+    virtual Result<Slot> erase(const record::DeleteBody& body, HybridTime stamp) = 0;
+    virtual Result<void> set_embedding(const record::EmbeddingBody& body, HybridTime stamp) = 0;
+    /// nullopt = no vector there.
+    virtual Result<std::optional<std::vector<float>>> embedding(const EntityId& id, EmbeddingSlotId slot) = 0;
+
+    /// The slot of an existing entity.
+    virtual std::optional<Slot> find(const EntityId& id) const = 0;
+    /// The slot of an entity that need not exist, made when it has none.
+    virtual Slot find_or_reserve(const EntityId& id) = 0;
+    /// Slot even if the entity does not exist (reserved), nullopt when never seen.
+    virtual std::optional<Slot> find_reserved(const EntityId& id) const = 0;
+    virtual const EntityId& id_of(Slot slot) const = 0;
+    virtual HybridTime generation_of(Slot slot) const = 0;
+    virtual Result<std::optional<EntityView>> get(const EntityId& id) = 0;
+
+    // Columns, indexed by slot; valid until the next change. Slots >= size or not `live` are not entities.
+    virtual std::uint32_t slot_count() const = 0;
+    virtual std::uint64_t live_count() const = 0;
+    virtual const Roaring& live() const = 0;
+    /// int, timestamp, duration (exact to 2^53), float, bool as f64; NaN where absent.
+    virtual std::span<const double> number_column(FieldId field) const = 0;
+    /// Fixed fields.
+    virtual std::span<const UnixMillis> created_at_column() const = 0;
+    virtual std::span<const UnixMillis> publish_at_column() const = 0;   ///< INT64_MIN where absent.
+    virtual std::span<const UnixMillis> expires_at_column() const = 0;   ///< INT64_MAX where absent.
+    /// The creator of an item by slot: nullptr where none.
+    virtual const EntityId* creator_of(Slot slot) const = 0;
+    /// Slots whose keyword(s) field holds `value`; nullptr when none. Also for bool ("true"/"false").
+    virtual const Roaring* keyword_bitmap(FieldId field, std::string_view value) const = 0;
+    /// Slots of the items of a creator; nullptr when none.
+    virtual const Roaring* creator_bitmap(const EntityId& creator) const = 0;
+    /// Slots that have the field.
+    virtual const Roaring* present_bitmap(FieldId field) const = 0;
+
+    /// Hash over one entity's row without its slot.
+    virtual Result<std::uint64_t> content_hash(Slot slot) = 0;
+    /// Existing, reserved and tombstoned ids, sorted: the order of the content hash.
+    virtual std::vector<EntityId> sorted_ids() const = 0;
+};
+
+}  // namespace tidal::entity

@@ -1,0 +1,143 @@
+// record/record.h: the self-describing record of the log. Format: docs/formats/record.md.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/hlc.h"
+#include "base/ids.h"
+#include "record/value.h"
+
+namespace tidal::record {
+
+/// Weights are multiples of 2^-20 with |w| <= 2^20, kept as an integer count of 2^-20.
+using FixedWeight = std::int64_t;
+inline constexpr FixedWeight kWeightOne = 1 << 20;
+
+/// Who, where, when and under which rules; the same for every kind of record.
+/// `shard`, `incarnation` and `index` are those of the batch that carries the record and are not
+/// stored again; `origin` is stored only where it differs from the batch's region.
+struct Envelope {
+    TenantId tenant = kDefaultTenant;
+    RegionId origin = kFirstRegion;
+    ShardId shard;
+    Incarnation incarnation;
+    LogIndex index;
+    HybridTime stamp;             ///< Commit stamp, strictly rising in log order.
+    UnixMillis event_time_ms = 0; ///< When it happened; equals the stamp's wall time unless given.
+    SchemaVersion schema_version; ///< It was validated for.
+    ApplyVersion apply_version;
+    Epoch epoch;
+    HybridTime generation;        ///< Of the entity it was accepted for; 0 = not about one entity.
+    std::vector<CohortId> cohorts;  ///< Sorted, at most 8.
+    std::string session;          ///< Empty = none.
+    std::uint64_t session_sequence = 0;
+    std::string idempotency_key;  ///< Empty = none.
+    std::string principal;        ///< Who asked; empty = anonymous loopback.
+};
+
+struct SignalBody {
+    SignalTypeId signal;
+    EntityId item;
+    FixedWeight weight = kWeightOne;
+    std::optional<EntityId> user;
+    std::optional<EntityId> creator;
+    std::string context;  ///< Free text kept for export, at most 1 KiB.
+};
+/// Takes back what the signal sent with `key` did.
+struct UndoBody {
+    EntityId item;
+    std::string key;
+};
+struct FieldChange {
+    FieldId field;
+    std::optional<Value> value;  ///< nullopt removes it.
+};
+/// nullopt inside = remove, absent outside = leave.
+template <typename T>
+using Change = std::optional<std::optional<T>>;
+struct UpsertBody {
+    EntityKind kind = EntityKind::kItem;
+    EntityId id;
+    bool must_exist = false;  ///< PATCH.
+    std::optional<HybridTime> if_match;  ///< Version the caller saw.
+    std::vector<FieldChange> fields;
+    Change<EntityId> creator;
+    Change<UnixMillis> created_at, publish_at, expires_at;
+};
+struct DeleteBody {
+    EntityKind kind = EntityKind::kItem;
+    EntityId id;
+    std::optional<HybridTime> if_match;
+};
+struct EmbeddingBody {
+    EntityKind kind = EntityKind::kItem;
+    EntityId id;
+    EmbeddingSlotId slot;
+    std::vector<float> values;
+};
+struct SchemaBody {
+    std::string schema;  ///< encode_schema bytes.
+};
+/// First record of every shard's log, and again at each change of routing.
+struct ShardConfigBody {
+    ApplyVersion apply_version;
+    Epoch epoch;
+    std::uint16_t vshard_begin = 0, vshard_end = 0;  ///< Owned range, half-open.
+};
+/// Time passes only through this: expires idempotency keys.
+struct TickBody {};
+/// One effect of a signal on another shard's creator, as it leaves the item's shard.
+struct RelayRow {
+    std::uint64_t sequence = 0;  ///< Dense per (source incarnation, target vshard), from 1.
+    EntityId creator;
+    SignalTypeId signal;
+    FixedWeight weight = 0;
+    std::int32_t count = 1;      ///< -1 for an undo.
+    UnixMillis event_time_ms = 0;
+    std::optional<EntityId> user;
+};
+/// Rows of one stream arriving at their target shard. Accepted only from mark + 1 on.
+struct RelayBody {
+    ShardId source;
+    Incarnation source_incarnation;
+    VShard target;
+    std::vector<RelayRow> rows;
+};
+/// Back at the source: rows up to `through` are applied at the target and may go.
+struct RelayAckBody {
+    ShardId target_shard;
+    VShard target;
+    std::uint64_t through = 0;
+};
+/// Rows of an import up to `position` are in this shard's log before this record.
+struct ImportMarkBody {
+    std::string import_id;
+    std::uint64_t position = 0;
+};
+
+using Body = std::variant<SignalBody, UndoBody, UpsertBody, DeleteBody, EmbeddingBody, SchemaBody,
+                          ShardConfigBody, TickBody, RelayBody, RelayAckBody, ImportMarkBody>;
+
+struct Record {
+    Envelope envelope;
+    Body body;
+};
+
+/// Appends the record. `batch_region` is left out when it equals the origin.
+void encode_record(const Record& record, RegionId batch_region, Encoder* out);
+/// `shard`, `incarnation` and `index` of the envelope are left for the caller to fill in.
+Result<Record> decode_record(std::string_view bytes, RegionId batch_region);
+/// 64-bit hash of the body alone: tells a repeat from another request with the same key.
+std::uint64_t body_hash(const Body& body);
+
+/// The vshard that owns an entity: XXH3-64 over tenant, kind and id, golden vectors in the tests.
+VShard vshard_of(TenantId tenant, EntityKind kind, const EntityId& id);
+/// Nearest multiple of 2^-20; kInvalidArgument when NaN, infinite, above 2^20 or not a multiple.
+Result<FixedWeight> fixed_weight(double weight);
+inline double weight_to_double(FixedWeight weight) { return static_cast<double>(weight) / kWeightOne; }
+
+}  // namespace tidal::record

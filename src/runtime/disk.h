@@ -1,0 +1,69 @@
+// runtime/disk.h: the only door to files.
+//
+// Paths are relative to the root given at construction ("wal/00000001.log"); "..", absolute paths and
+// empty parts are kInvalidArgument. What survives a crash: bytes written before a `sync()` that
+// returned; a created, renamed or removed name after a `sync_directory()` of its folder that
+// returned. Nothing else may be assumed: unsynced bytes may be kept, lost or torn at 512 B.
+//
+// Errors: kNotFound, kDiskFull (nothing or a prefix was written), kIo, kConflict (lock taken).
+// Threads: Disk, any; one File, one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace tidal::runtime {
+
+class File {
+public:
+    virtual ~File() = default;
+    /// Fills `out` from `offset`; returns the bytes read, fewer only at the end of the file.
+    virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<char> out) = 0;
+    virtual Result<void> write_at(std::uint64_t offset, std::string_view bytes) = 0;
+    /// Returns once every byte written to this file is on the medium (fdatasync).
+    virtual Result<void> sync() = 0;
+    virtual Result<std::uint64_t> size() = 0;
+    virtual Result<void> truncate(std::uint64_t size) = 0;
+};
+
+enum class OpenMode {
+    kRead,       ///< Must exist.
+    kReadWrite,  ///< Must exist.
+    kCreate,     ///< Made empty; kConflict when it exists.
+};
+
+/// Held = no other process (or simulated node) holds the same lock. Released by destruction.
+class DiskLock {
+public:
+    virtual ~DiskLock() = default;
+};
+
+class Disk {
+public:
+    virtual ~Disk() = default;
+    virtual Result<std::unique_ptr<File>> open(std::string_view path, OpenMode mode) = 0;
+    /// Atomic; replaces `to`.
+    virtual Result<void> rename(std::string_view from, std::string_view to) = 0;
+    virtual Result<void> remove(std::string_view path) = 0;
+    virtual Result<void> create_directories(std::string_view path) = 0;
+    virtual Result<void> sync_directory(std::string_view path) = 0;
+    /// Names (not paths) in a folder, sorted. An absent folder is kNotFound.
+    virtual Result<std::vector<std::string>> list(std::string_view path) = 0;
+    virtual Result<bool> exists(std::string_view path) = 0;
+    virtual Result<std::unique_ptr<DiskLock>> lock(std::string_view path) = 0;
+    virtual Result<std::uint64_t> free_bytes() = 0;
+    /// Where `path` lies for libraries that open files themselves (RocksDB); empty when simulated.
+    virtual std::string native_path(std::string_view path) = 0;
+};
+
+/// Whole small files. `write_file` is atomic: temporary file, sync, rename, sync of the folder.
+Result<std::string> read_file(Disk& disk, std::string_view path);
+Result<void> write_file(Disk& disk, std::string_view path, std::string_view bytes);
+
+}  // namespace tidal::runtime

@@ -1,0 +1,19 @@
+// runtime/random.h: the only door to randomness.
+#pragma once
+
+#include <cstdint>
+
+namespace tidal::runtime {
+
+/// Threads: any.
+class Random {
+public:
+    virtual ~Random() = default;
+    virtual std::uint64_t u64() = 0;
+    /// Uniform in [0, bound); bound > 0.
+    std::uint64_t below(std::uint64_t bound) {
+        return static_cast<std::uint64_t>((static_cast<unsigned __int128>(u64()) * bound) >> 64);
+    }
+};
+
+}  // namespace tidal::runtime

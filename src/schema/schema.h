@@ -1,0 +1,100 @@
+// schema/schema.h: what an application declares: fields, embedding slots, signals.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+
+namespace tidal::schema {
+
+enum class FieldType : std::uint8_t {
+    kText, kKeyword, kKeywords, kInt, kFloat, kBool, kTimestamp, kDuration, kGeo, kJson
+};
+enum class Metric : std::uint8_t { kCosine, kL2, kDot };
+enum class VectorStorage : std::uint8_t { kF32, kF16, kInt8 };
+enum class Polarity : std::uint8_t { kPositive, kNegative, kNeutral };
+enum class DecayKind : std::uint8_t { kExponential, kLinear, kPermanent };
+
+/// Windows of semantics.md §2, in this order everywhere.
+enum class Window : std::uint8_t { k1h, k24h, k7d, k30d, k365d, kAll };
+inline constexpr std::size_t kWindowCount = 6;
+std::string_view window_name(Window window);
+std::optional<Window> window_from_name(std::string_view name);
+
+struct FieldSpec {
+    FieldId id;
+    std::string name;
+    FieldType type = FieldType::kText;
+    /// Used by scores when an entity lacks the field; numbers only.
+    std::optional<double> default_value;
+    std::string language;  ///< Of text fields; empty = English. Read by the text index.
+};
+
+struct EmbeddingSpec {
+    EmbeddingSlotId id;
+    std::string name;
+    std::uint32_t dimensions = 0;  ///< 1..4096.
+    Metric metric = Metric::kCosine;
+    VectorStorage storage = VectorStorage::kF32;
+};
+
+struct UniqueSpec {
+    Window window = Window::k24h;  ///< Any but kAll.
+};
+
+struct SignalSpec {
+    SignalTypeId id;
+    std::string name;
+    EntityKind target = EntityKind::kItem;
+    Polarity polarity = Polarity::kNeutral;
+    DecayKind decay = DecayKind::kExponential;
+    std::int64_t half_life_ms = 0;  ///< Exponential: half-life; linear: lifetime; permanent: 0.
+    std::vector<Window> windows;    ///< Which the replies show; cells are kept for all.
+    std::optional<UniqueSpec> unique;
+    std::vector<std::string> sets_state;  ///< User-state bitmaps set by it ("seen", "liked").
+    std::vector<Window> columnar;
+};
+
+struct KindSchema {
+    std::vector<FieldSpec> fields;          ///< Dense by FieldId.
+    std::vector<EmbeddingSpec> embeddings;  ///< Dense by EmbeddingSlotId.
+    bool string_ids = false;
+    bool dynamic = false;  ///< Unknown fields are added instead of refused.
+};
+
+/// Immutable once built; shared by pointer. Ids are positions and never change: a later version of
+/// the schema only appends (`check_addition`).
+struct Schema {
+    SchemaVersion version{1};
+    KindSchema kinds[kEntityKindCount];
+    std::vector<SignalSpec> signals;  ///< Dense by SignalTypeId.
+
+    const KindSchema& kind(EntityKind k) const { return kinds[static_cast<std::size_t>(k)]; }
+    const FieldSpec* find_field(EntityKind kind, std::string_view name) const;
+    const EmbeddingSpec* find_embedding(EntityKind kind, std::string_view name) const;
+    const SignalSpec* find_signal(std::string_view name) const;
+};
+
+/// Reads the YAML form (docs/reference/schema.md). kInvalidArgument with line and column, the key at
+/// fault and the nearest known key.
+Result<Schema> parse_schema(std::string_view yaml);
+/// The built-in schema, used without --schema; the text of config/default-schema.yaml.
+std::string_view default_schema_yaml();
+/// YAML that parses to an equal schema.
+std::string print_schema(const Schema& schema);
+/// 128-bit fingerprint of the meaning (names, types, order), as 32 hex digits; the version is not in it.
+std::string fingerprint(const Schema& schema);
+
+std::string encode_schema(const Schema& schema);
+Result<Schema> decode_schema(std::string_view bytes);
+
+/// `wanted` in the ids of `current`, its version one higher; equal to `current` (same version) when
+/// nothing is new. kIncompatible naming each removal and retyping when it is not an addition.
+Result<Schema> check_addition(const Schema& current, const Schema& wanted);
+
+}  // namespace tidal::schema
