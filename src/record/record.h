@@ -28,6 +28,7 @@ struct Envelope {
     LogIndex index;
     HybridTime stamp;             ///< Commit stamp, strictly rising in log order.
     UnixMillis event_time_ms = 0; ///< When it happened; equals the stamp's wall time unless given.
+    bool event_time_given = false;  ///< Stored only then; decode fills it from the stamp otherwise.
     SchemaVersion schema_version; ///< It was validated for.
     ApplyVersion apply_version;
     Epoch epoch;
