@@ -1,8 +1,10 @@
-# tidal_module(NAME n [DEPS module...] [LIBS library...])
+# tidal_module(NAME n [CONCURRENCY] [DEPS module...] [LIBS library...] [TEST_DEPS ...])
 #   One static library from the *.cc of the calling folder. DEPS are the tidalDB modules it may
-#   use; `tests/*_test.cc` become `n_test`; `n_link_test` links the whole module with DEPS alone, so
-#   that an upward call fails to link.
-# tidal_program(NAME n OUTPUT o [DEPS ...] [LIBS ...]) is the same for an executable.
+#   use; `tests/*.cc` become `n_test`; `n_link_test` links the whole module with DEPS alone, so
+#   that an upward call fails to link. A folder of headers only becomes an interface library.
+#   CONCURRENCY labels the tests `concurrency`: ./test runs those again under ThreadSanitizer.
+# tidal_program(NAME n OUTPUT o [DEPS ...] [LIBS ...]) is the same for an executable; its `tests/`
+#   become `n_test`, which sees only what TEST_DEPS and TEST_LIBS name.
 
 add_library(tidal_options INTERFACE)
 target_include_directories(tidal_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
@@ -32,43 +34,72 @@ function(tidal_sources_of name)
   set(${name} ${sources} PARENT_SCOPE)
 endfunction()
 
+# tidal_tests(n [CONCURRENCY] [DEPS ...] [LIBS ...] [LABELS ...]): tests/*.cc of the calling folder.
 function(tidal_tests name)
-  cmake_parse_arguments(T "" "" "DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(T "CONCURRENCY" "" "DEPS;LIBS;LABELS" ${ARGN})
   file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/tests/*.cc)
   if(TIDAL_TESTS AND tests)
     add_executable(${name}_test ${tests})
-    target_link_libraries(${name}_test PRIVATE ${T_DEPS} ${T_LIBS} ${RAPIDCHECK_LIBRARY} GTest::gmock_main)
+    target_link_libraries(${name}_test PRIVATE
+      tidal_options ${T_DEPS} ${T_LIBS} ${RAPIDCHECK_LIBRARY} GTest::gmock_main)
     target_compile_definitions(${name}_test PRIVATE
       TIDAL_TESTDATA_DIR="${CMAKE_CURRENT_SOURCE_DIR}/testdata" TIDAL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_test(NAME ${name} COMMAND ${name}_test)
+    if(T_CONCURRENCY)
+      list(APPEND T_LABELS concurrency)
+      set_property(GLOBAL APPEND PROPERTY TIDAL_CONCURRENCY_TESTS ${name}_test)
+    endif()
+    set_tests_properties(${name} PROPERTIES LABELS "unit;${T_LABELS}" TIMEOUT 600)
   endif()
 endfunction()
 
 function(tidal_module)
-  cmake_parse_arguments(M "" "NAME" "DEPS;LIBS;TEST_DEPS" ${ARGN})
-  tidal_sources_of(sources)
-  add_library(${M_NAME} STATIC ${sources})
-  target_link_libraries(${M_NAME} PUBLIC tidal_options ${M_DEPS} ${M_LIBS})
+  cmake_parse_arguments(M "CONCURRENCY" "NAME" "DEPS;LIBS;TEST_DEPS;TEST_LIBS" ${ARGN})
   set_property(GLOBAL APPEND PROPERTY TIDAL_MODULES ${M_NAME})
   set_property(GLOBAL PROPERTY TIDAL_DEPS_${M_NAME} "${M_DEPS}")
-  if(TIDAL_TESTS)
-    set(empty ${CMAKE_BINARY_DIR}/link_test_main.cc)
-    if(NOT EXISTS ${empty})
-      file(WRITE ${empty} "int main() { return 0; }\n")
-    endif()
-    add_executable(${M_NAME}_link_test ${empty})
-    target_link_libraries(${M_NAME}_link_test PRIVATE
-      -Wl,--whole-archive $<TARGET_FILE:${M_NAME}> -Wl,--no-whole-archive tidal_options ${M_DEPS} ${M_LIBS})
-    add_dependencies(${M_NAME}_link_test ${M_NAME})
-    add_test(NAME ${M_NAME}_link COMMAND ${M_NAME}_link_test)
+  tidal_sources_of(sources)
+  if(NOT sources)
+    add_library(${M_NAME} INTERFACE)
+    target_link_libraries(${M_NAME} INTERFACE tidal_options ${M_DEPS} ${M_LIBS})
+  else()
+    add_library(${M_NAME} STATIC ${sources})
+    target_link_libraries(${M_NAME} PUBLIC tidal_options ${M_DEPS} ${M_LIBS})
+    tidal_link_test(${M_NAME} DEPS ${M_DEPS} LIBS ${M_LIBS})
   endif()
-  tidal_tests(${M_NAME} DEPS ${M_NAME} ${M_TEST_DEPS})
+  if(M_CONCURRENCY)
+    set(concurrency CONCURRENCY)
+  endif()
+  tidal_tests(${M_NAME} ${concurrency} DEPS ${M_NAME} ${M_TEST_DEPS} LIBS ${M_TEST_LIBS})
+endfunction()
+
+# An empty main linked with every object of the module and with nothing but what it declares.
+function(tidal_link_test name)
+  cmake_parse_arguments(L "" "" "DEPS;LIBS" ${ARGN})
+  if(NOT TIDAL_TESTS)
+    return()
+  endif()
+  set(empty ${CMAKE_BINARY_DIR}/link_test_main.cc)
+  if(NOT EXISTS ${empty})
+    file(WRITE ${empty} "int main() { return 0; }\n")
+  endif()
+  add_executable(${name}_link_test ${empty})
+  target_link_libraries(${name}_link_test PRIVATE
+    -Wl,--whole-archive $<TARGET_FILE:${name}> -Wl,--no-whole-archive tidal_options ${L_DEPS} ${L_LIBS})
+  add_dependencies(${name}_link_test ${name})
+  add_test(NAME ${name}_link COMMAND ${name}_link_test)
+  set_tests_properties(${name}_link PROPERTIES LABELS link TIMEOUT 60)
 endfunction()
 
 function(tidal_program)
-  cmake_parse_arguments(P "" "NAME;OUTPUT" "DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(P "" "NAME;OUTPUT" "DEPS;LIBS;TEST_DEPS;TEST_LIBS" ${ARGN})
+  set_property(GLOBAL APPEND PROPERTY TIDAL_MODULES ${P_NAME})
+  set_property(GLOBAL PROPERTY TIDAL_DEPS_${P_NAME} "${P_DEPS}")
   tidal_sources_of(sources)
+  if(NOT sources)
+    return()
+  endif()
   add_executable(${P_NAME} ${sources})
   set_target_properties(${P_NAME} PROPERTIES OUTPUT_NAME ${P_OUTPUT})
   target_link_libraries(${P_NAME} PRIVATE tidal_options ${P_DEPS} ${P_LIBS})
+  tidal_tests(${P_NAME} DEPS ${P_TEST_DEPS} LIBS ${P_TEST_LIBS})
 endfunction()
