@@ -1,12 +1,14 @@
 // runtime/disk.h: the only door to files.
 //
-// Paths are relative to the root given at construction ("wal/00000001.log"); "..", absolute paths and
-// empty parts are kInvalidArgument. What survives a crash: bytes written before a `sync()` that
-// returned; a created, renamed or removed name after a `sync_directory()` of its folder that
-// returned. Nothing else may be assumed: unsynced bytes may be kept, lost or torn at 512 B.
+// Paths are relative to the root given at construction ("wal/00000001.log"); "..", absolute paths
+// and empty parts are kInvalidArgument. "" is the root folder itself, for list, sync_directory,
+// exists, create_directories and native_path. What survives a crash: bytes written before a
+// `sync()` that returned; a created, renamed or removed name after a `sync_directory()` of its
+// folder that returned. Nothing else may be assumed: unsynced bytes may be kept, lost or torn at
+// 512 B.
 //
-// Errors: kNotFound, kDiskFull (nothing or a prefix was written), kIo, kConflict (lock taken).
-// Threads: Disk, any; one File, one thread at a time.
+// Errors: kNotFound, kDiskFull (nothing or a prefix was written), kIo, kConflict (name or lock
+// taken). Threads: Disk, any; one File, one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -50,12 +52,16 @@ public:
     virtual Result<std::unique_ptr<File>> open(std::string_view path, OpenMode mode) = 0;
     /// Atomic; replaces `to`.
     virtual Result<void> rename(std::string_view from, std::string_view to) = 0;
+    /// A file, or an empty folder (kConflict when it is not empty). Open handles stay usable.
     virtual Result<void> remove(std::string_view path) = 0;
+    /// Every missing part; their names are on the medium when it returns. No error when all exist.
     virtual Result<void> create_directories(std::string_view path) = 0;
     virtual Result<void> sync_directory(std::string_view path) = 0;
     /// Names (not paths) in a folder, sorted. An absent folder is kNotFound.
     virtual Result<std::vector<std::string>> list(std::string_view path) = 0;
+    /// A file or a folder of that name.
     virtual Result<bool> exists(std::string_view path) = 0;
+    /// Makes the file when absent. kConflict names the process that holds it, when known.
     virtual Result<std::unique_ptr<DiskLock>> lock(std::string_view path) = 0;
     virtual Result<std::uint64_t> free_bytes() = 0;
     /// Where `path` lies for libraries that open files themselves (RocksDB); empty when simulated.

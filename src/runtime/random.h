@@ -12,7 +12,8 @@ public:
     virtual std::uint64_t u64() = 0;
     /// Uniform in [0, bound); bound > 0.
     std::uint64_t below(std::uint64_t bound) {
-        return static_cast<std::uint64_t>((static_cast<unsigned __int128>(u64()) * bound) >> 64);
+        __extension__ using Wide = unsigned __int128;
+        return static_cast<std::uint64_t>((static_cast<Wide>(u64()) * bound) >> 64);
     }
 };
 
