@@ -121,9 +121,11 @@ public:
 
     /// kCorruption when anything was short or malformed, or bytes are left over.
     Result<void> finish(std::string_view what) const {
-        if (failed_) return Error(ErrorCode::kCorruption, std::string(what) + ": truncated or malformed");
+        if (failed_)
+            return Error(ErrorCode::kCorruption, std::string(what) + ": truncated or malformed");
         if (!rest_.empty())
-            return Error(ErrorCode::kCorruption, std::string(what) + ": bytes left over").with("bytes", rest_.size());
+            return Error(ErrorCode::kCorruption, std::string(what) + ": bytes left over")
+                .with("bytes", rest_.size());
         return {};
     }
 

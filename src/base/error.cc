@@ -24,14 +24,17 @@ constexpr std::array<ErrorInfo, 20> kErrorTable{{
     {ErrorCode::kGone, "gone", "start again from the first page", 410, "24000"},
     {ErrorCode::kUnsupported, "unsupported", "see the documentation", 501, "0A000"},
     {ErrorCode::kCorruption, "corruption", "stop using this replica", 500, "XX001"},
-    {ErrorCode::kIncompatible, "incompatible", "use the matching version or directory", 409, "55000"},
+    {ErrorCode::kIncompatible, "incompatible", "use the matching version or directory", 409,
+     "55000"},
     {ErrorCode::kIo, "io_error", "see the server's log", 500, "58030"},
     {ErrorCode::kInternal, "internal", "report it with the server's log", 500, "XX000"},
 }};
 
 }  // namespace
 
-std::span<const ErrorInfo> error_table() { return kErrorTable; }
+std::span<const ErrorInfo> error_table() {
+    return kErrorTable;
+}
 
 const ErrorInfo& error_info(ErrorCode code) {
     const auto& info = kErrorTable[static_cast<std::size_t>(code)];

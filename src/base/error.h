@@ -13,26 +13,26 @@ namespace tidal {
 /// What the caller can do about an error. A code exists only where some caller reacts to it
 /// differently; everything else is message text.
 enum class ErrorCode : std::uint8_t {
-    kInvalidArgument,     ///< The request is wrong: fix it.
-    kUnknownName,         ///< A field, signal, profile or option nobody declared.
-    kNotFound,            ///< The entity or key named does not exist.
-    kConflict,            ///< State changed underneath: read again, then retry.
-    kIdempotencyMismatch, ///< The same idempotency key was used with another body.
-    kPreconditionFailed,  ///< If-Match did not match.
-    kTooLarge,            ///< Body, line, header or value above its limit.
-    kUnsupportedMedia,    ///< Content type not accepted here.
-    kForbidden,           ///< The caller may not do this.
-    kUnauthenticated,     ///< The caller did not say who they are.
-    kOverloaded,          ///< Retry this call later.
-    kUnavailable,         ///< This node cannot serve it now; retry here or elsewhere.
-    kDiskFull,            ///< No space left; retry once there is.
-    kTimeout,             ///< Deadline passed; a write may survive.
-    kGone,                ///< The cursor or position named is no longer kept.
-    kUnsupported,         ///< Understood, but not in this mode or version.
-    kCorruption,          ///< Bytes on disk or wire are damaged: stop using them.
-    kIncompatible,        ///< Another format, identity or schema.
-    kIo,                  ///< The operating system refused.
-    kInternal,            ///< A broken belief of our own.
+    kInvalidArgument,      ///< The request is wrong: fix it.
+    kUnknownName,          ///< A field, signal, profile or option nobody declared.
+    kNotFound,             ///< The entity or key named does not exist.
+    kConflict,             ///< State changed underneath: read again, then retry.
+    kIdempotencyMismatch,  ///< The same idempotency key was used with another body.
+    kPreconditionFailed,   ///< If-Match did not match.
+    kTooLarge,             ///< Body, line, header or value above its limit.
+    kUnsupportedMedia,     ///< Content type not accepted here.
+    kForbidden,            ///< The caller may not do this.
+    kUnauthenticated,      ///< The caller did not say who they are.
+    kOverloaded,           ///< Retry this call later.
+    kUnavailable,          ///< This node cannot serve it now; retry here or elsewhere.
+    kDiskFull,             ///< No space left; retry once there is.
+    kTimeout,              ///< Deadline passed; a write may survive.
+    kGone,                 ///< The cursor or position named is no longer kept.
+    kUnsupported,          ///< Understood, but not in this mode or version.
+    kCorruption,           ///< Bytes on disk or wire are damaged: stop using them.
+    kIncompatible,         ///< Another format, identity or schema.
+    kIo,                   ///< The operating system refused.
+    kInternal,             ///< A broken belief of our own.
 };
 
 struct ErrorInfo {

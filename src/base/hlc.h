@@ -28,7 +28,8 @@ private:
     std::uint64_t bits_ = 0;
 };
 
-/// Hands out strictly rising stamps whatever the wall clock does. Not thread-safe: a shard owns one.
+/// Hands out strictly rising stamps whatever the wall clock does. Not thread-safe: a shard owns
+/// one.
 class HybridClock {
 public:
     /// The next stamp, given the wall clock. A wall clock that stands still or goes backwards

@@ -10,7 +10,8 @@
 
 namespace tidal {
 
-/// A number of one kind. No arithmetic but ++; `value()` says where the meaning is dropped on purpose.
+/// A number of one kind. No arithmetic but ++; `value()` says where the meaning is dropped on
+/// purpose.
 template <typename Tag, typename Number>
 class Id {
 public:
@@ -31,19 +32,19 @@ private:
 };
 
 using TenantId = Id<struct TenantTag, std::uint32_t>;
-using RegionId = Id<struct RegionTag, std::uint16_t>;            ///< Counts from 1.
-using ShardId = Id<struct ShardTag, std::uint16_t>;              ///< 0 = metadata, data from 1.
-using Incarnation = Id<struct IncarnationTag, std::uint32_t>;    ///< Raised by restore and split.
-using VShard = Id<struct VShardTag, std::uint16_t>;              ///< 0 .. kVShardCount - 1.
+using RegionId = Id<struct RegionTag, std::uint16_t>;          ///< Counts from 1.
+using ShardId = Id<struct ShardTag, std::uint16_t>;            ///< 0 = metadata, data from 1.
+using Incarnation = Id<struct IncarnationTag, std::uint32_t>;  ///< Raised by restore and split.
+using VShard = Id<struct VShardTag, std::uint16_t>;            ///< 0 .. kVShardCount - 1.
 using Term = Id<struct TermTag, std::uint64_t>;
-using LogIndex = Id<struct LogIndexTag, std::uint64_t>;          ///< First record is 1; 0 = none.
-using Epoch = Id<struct EpochTag, std::uint32_t>;                ///< Version of the routing table.
+using LogIndex = Id<struct LogIndexTag, std::uint64_t>;  ///< First record is 1; 0 = none.
+using Epoch = Id<struct EpochTag, std::uint32_t>;        ///< Version of the routing table.
 using SchemaVersion = Id<struct SchemaVersionTag, std::uint32_t>;
 using ApplyVersion = Id<struct ApplyVersionTag, std::uint16_t>;
-using SignalTypeId = Id<struct SignalTypeTag, std::uint16_t>;    ///< Dense, never reused.
-using FieldId = Id<struct FieldTag, std::uint16_t>;              ///< Dense per kind, never reused.
+using SignalTypeId = Id<struct SignalTypeTag, std::uint16_t>;  ///< Dense, never reused.
+using FieldId = Id<struct FieldTag, std::uint16_t>;            ///< Dense per kind, never reused.
 using EmbeddingSlotId = Id<struct EmbeddingSlotTag, std::uint16_t>;
-using Slot = Id<struct SlotTag, std::uint32_t>;                  ///< Dense per shard and kind.
+using Slot = Id<struct SlotTag, std::uint32_t>;  ///< Dense per shard and kind.
 using CohortId = Id<struct CohortTag, std::uint32_t>;
 
 inline constexpr std::uint16_t kVShardCount = 1024;
@@ -80,7 +81,8 @@ public:
 
     template <typename H>
     friend H AbslHashValue(H h, const EntityId& id) {
-        return id.is_text_ ? H::combine(std::move(h), id.text_) : H::combine(std::move(h), id.number_);
+        return id.is_text_ ? H::combine(std::move(h), id.text_)
+                           : H::combine(std::move(h), id.number_);
     }
 
 private:

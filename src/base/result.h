@@ -14,7 +14,7 @@ class [[nodiscard]] Result {
 public:
     using value_type = T;
 
-    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}   // NOLINT: implicit
+    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit
     Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit
 
     bool ok() const { return state_.index() == 0; }
@@ -72,10 +72,10 @@ private:
 }  // namespace tidal
 
 /// Returns the error of `expr` from the enclosing function, if there is one.
-#define TIDAL_TRY(expr)                                                     \
-    do {                                                                    \
-        if (auto tidal_try_result = (expr); !tidal_try_result.ok())         \
-            return tidal_try_result.take_error();                           \
+#define TIDAL_TRY(expr)                                             \
+    do {                                                            \
+        if (auto tidal_try_result = (expr); !tidal_try_result.ok()) \
+            return tidal_try_result.take_error();                   \
     } while (false)
 
 #define TIDAL_CONCAT_INNER(a, b) a##b
