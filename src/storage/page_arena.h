@@ -1,12 +1,9 @@
 // storage/page_arena.h: one shard's pages in memory, with a consistent cut on demand.
 #pragma once
 
-#include <absl/functional/any_invocable.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "base/ids.h"
@@ -26,14 +23,18 @@ public:
     struct Options {
         std::uint64_t bytes_max = 64ULL << 30;  ///< Address space reserved, not memory.
     };
+    /// kInvalidArgument when `bytes_max` is no positive multiple of the page size or needs ids above
+    /// 32 bits; kOverloaded when the system refuses the address space.
     static Result<std::unique_ptr<PageArena>> create(const Options& options);
     virtual ~PageArena() = default;
 
-    /// A zeroed page. kOverloaded when `bytes_max` is reached.
+    /// A zeroed page: always the lowest free id, so that equal histories give equal ids, across a
+    /// reopen too. kOverloaded when `bytes_max` or the system's memory is reached.
     virtual Result<PageId> allocate() = 0;
     /// The page's memory goes back to the system; its id may be handed out again.
     virtual void free(PageId page) = 0;
     const std::byte* data(PageId page) const { return base_ + std::size_t{page.value()} * kPageBytes; }
+    /// Good for any number of changes until the next `begin_checkpoint`; then ask again.
     std::byte* writable(PageId page) {
         if (touched_[page.value()] != generation_) touch(page);
         return base_ + std::size_t{page.value()} * kPageBytes;
@@ -41,6 +42,7 @@ public:
     /// Ids below this have been handed out at some time.
     std::uint32_t page_count() const { return page_count_; }
     virtual bool allocated(PageId page) const = 0;
+    /// Pages handed out plus old bytes kept for a frozen generation.
     virtual std::uint64_t bytes_resident() const = 0;
 
 protected:
