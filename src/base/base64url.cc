@@ -5,7 +5,8 @@
 namespace tidal {
 namespace {
 
-constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::string_view kAlphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 }  // namespace
 
@@ -16,7 +17,8 @@ std::string base64url_encode(std::string_view bytes) {
     int count = 0;
     for (const char byte : bytes) {
         bits = (bits << 8) | static_cast<std::uint8_t>(byte);
-        for (count += 8; count >= 6; count -= 6) out.push_back(kAlphabet[(bits >> (count - 6)) & 63]);
+        for (count += 8; count >= 6; count -= 6)
+            out.push_back(kAlphabet[(bits >> (count - 6)) & 63]);
     }
     if (count > 0) out.push_back(kAlphabet[(bits << (6 - count)) & 63]);
     return out;
