@@ -183,9 +183,15 @@ std::uint64_t SimDisk::trace_hash() const {
     return trace_.value();
 }
 
-void SimDisk::set_observer(Observer observer) {
+std::uint64_t SimDisk::attach_observer(Observer observer) {
     const auto lock = enter();
     observer_ = std::move(observer);
+    return ++observer_number_;
+}
+
+void SimDisk::detach_observer(std::uint64_t number) {
+    const auto lock = enter();
+    if (number == observer_number_) observer_ = {};
 }
 
 }  // namespace tidal::runtime

@@ -130,8 +130,10 @@ public:
         std::function<void(std::uint64_t ns)> charge;  ///< An operation took virtual time.
         std::function<void()> died;                    ///< The crash point was reached.
     };
-    /// One at a time; replaced by the next node, `{}` detaches.
-    void set_observer(Observer observer);
+    /// One at a time; the newest wins. The number is for detach_observer(), which does nothing when
+    /// another observer has come since.
+    std::uint64_t attach_observer(Observer observer);
+    void detach_observer(std::uint64_t number);
 
 private:
     class Handle;
@@ -176,6 +178,7 @@ private:
     SeededRandom random_;
     TraceHash trace_;
     Observer observer_;
+    std::uint64_t observer_number_ = 0;
     std::vector<DiskFault> faults_;
     std::set<std::string, std::less<>> locks_;
     std::uint64_t capacity_bytes_;

@@ -1,0 +1,165 @@
+#include "runtime/sim_runtime.h"
+
+#include <algorithm>
+
+#include "runtime/internal/sim_executor.h"
+
+namespace tidal::runtime {
+
+using internal::SimExecutor;
+using internal::SimNodeState;
+
+SimWorld::SimWorld(const SimWorldOptions& options) : options_(options), random_(options.seed) {}
+
+SimWorld::~SimWorld() = default;
+
+std::unique_ptr<SimRuntime> SimWorld::create_node(std::string_view name, SimDisk& disk) {
+    trace_.add(name);
+    return std::unique_ptr<SimRuntime>(new SimRuntime(*this, name, disk));
+}
+
+bool SimWorld::step() {
+    return step_before(~0ULL);
+}
+
+std::uint64_t SimWorld::run_until_idle() {
+    const std::uint64_t before = steps_;
+    do {
+        fire_due();
+    } while (run_ready() && steps_ - before < options_.steps_max);
+    return steps_ - before;
+}
+
+void SimWorld::advance(std::uint64_t ns) {
+    const std::uint64_t deadline_ns = now_ns_ + ns;
+    run_until([] { return false; }, ns);
+    now_ns_ = std::max(now_ns_, deadline_ns);
+}
+
+bool SimWorld::step_before(std::uint64_t deadline_ns) {
+    if (now_ns_ > deadline_ns) return false;
+    const std::uint64_t before = steps_;
+    fire_due();
+    if (run_ready() || steps_ != before) return true;
+    if (timers_.empty()) return false;
+    const std::uint64_t next_ns = timers_.begin()->first.first;
+    if (next_ns > deadline_ns) {
+        now_ns_ = deadline_ns;
+        return false;
+    }
+    now_ns_ = next_ns;
+    fire_due();
+    run_ready();
+    return true;
+}
+
+bool SimWorld::run_ready() {
+    // A crashed node's executors stay where they are until their owner stops them.
+    std::erase_if(ready_, [](const SimExecutor* executor) { return !executor->has_ready(); });
+    if (ready_.empty()) return false;
+    const auto at = ready_.begin() + static_cast<std::ptrdiff_t>(
+                                         ready_.size() == 1 ? 0 : random_.below(ready_.size()));
+    SimExecutor* executor = *at;
+    ready_.erase(at);
+    ++steps_;
+    trace_.add(executor->number());
+    trace_.add(now_ns_);
+    now_ns_ += options_.work_ns;
+    executor->run_one();
+    return true;
+}
+
+void SimWorld::fire_due() {
+    while (!timers_.empty() && timers_.begin()->first.first <= now_ns_) {
+        auto node = timers_.extract(timers_.begin());
+        auto& timer = node.mapped();
+        if (timer.executor != nullptr) {
+            timer.executor->timer_fired(node.key().second, std::move(timer.work));
+            continue;
+        }
+        ++steps_;
+        trace_.add(now_ns_);
+        timer.work();
+    }
+}
+
+void SimWorld::at(std::uint64_t time_ns, Work work) {
+    timers_.emplace(TimerKey{time_ns, ++last_sequence_}, Timer{nullptr, std::move(work)});
+}
+
+SimWorld::TimerKey SimWorld::add_timer(SimExecutor* executor, std::uint64_t delay_ns, Work work) {
+    const std::uint64_t room = ~0ULL - now_ns_;
+    const TimerKey key{now_ns_ + std::min(delay_ns, room), ++last_sequence_};
+    timers_.emplace(key, Timer{executor, std::move(work)});
+    return key;
+}
+
+std::optional<Work> SimWorld::take_timer(TimerKey key) {
+    auto node = timers_.extract(key);
+    if (node.empty()) return std::nullopt;
+    return std::move(node.mapped().work);
+}
+
+void SimWorld::forget(SimExecutor* executor) {
+    std::erase(ready_, executor);
+}
+
+SimRuntime::SimRuntime(SimWorld& world, std::string_view name, SimDisk& disk)
+    : disk_(disk),
+      state_(std::make_shared<SimNodeState>(
+          world, name,
+          world.options_.wall_start_ms + static_cast<UnixMillis>(world.now_ns() / 1'000'000),
+          world.random_.u64())) {
+    state_->self = state_;
+    state_->disk = disk.session();
+    observer_ = disk.attach_observer({
+        .charge = [&world](std::uint64_t ns) { world.now_ns_ += ns; },
+        .died = [state = state_] { state->crashed = true; },
+    });
+}
+
+SimRuntime::~SimRuntime() {
+    disk_.detach_observer(observer_);
+}
+
+Clock& SimRuntime::clock() {
+    return *state_;
+}
+Random& SimRuntime::random() {
+    return state_->random;
+}
+Disk& SimRuntime::disk() {
+    return *state_->disk;
+}
+ExecutorFactory& SimRuntime::executors() {
+    return *state_;
+}
+
+void SimRuntime::fatal(const Error& error) {
+    if (!state_->fatal_error) state_->fatal_error = error;
+    kill();
+}
+
+void SimRuntime::kill() {
+    // A node already dead must not take the next life on the same disk with it.
+    if (!state_->crashed) disk_.die();
+    state_->crashed = true;
+}
+
+bool SimRuntime::crashed() const {
+    return state_->crashed;
+}
+const std::optional<Error>& SimRuntime::fatal_error() const {
+    return state_->fatal_error;
+}
+
+void SimRuntime::jump_wall(std::int64_t ms) {
+    state_->rebase_wall(ms);
+}
+
+void SimRuntime::set_wall_drift(std::int64_t ppm) {
+    state_->rebase_wall(0);
+    state_->drift_ppm = ppm;
+}
+
+}  // namespace tidal::runtime
