@@ -177,6 +177,9 @@ Result<void> SimDisk::rename_in(Life life, std::string_view from, std::string_vi
 Result<void> SimDisk::remove_in(Life life, std::string_view path) {
     TIDAL_TRY(check_path(path, RootPath::kRefused));
     const auto lock = enter();
+    TIDAL_TRY(check_alive(life, path));
+    // What cannot change the medium is no place to crash or fail in.
+    if (!names_->find(path) && !names_->is_folder(path)) return names_->remove(path);
     bool perform;
     auto failed = begin(life, DiskOp::kRemove, path, &perform);
     Result<void> done;
