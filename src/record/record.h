@@ -16,6 +16,14 @@ namespace tidal::record {
 /// Weights are multiples of 2^-20 with |w| <= 2^20, kept as an integer count of 2^-20.
 using FixedWeight = std::int64_t;
 inline constexpr FixedWeight kWeightOne = 1 << 20;
+inline constexpr FixedWeight kWeightMax = kWeightOne << 20;
+
+inline constexpr std::size_t kIdBytesMax = 255;  ///< Of a text id.
+/// Session, idempotency key, principal, import id.
+inline constexpr std::size_t kTokenBytesMax = 255;
+inline constexpr std::size_t kContextBytesMax = 1024;
+inline constexpr std::size_t kCohortsMax = 8;
+inline constexpr std::size_t kRelayRowsMax = 65'536;  ///< Of one RelayBody.
 
 /// Who, where, when and under which rules; the same for every kind of record.
 /// `shard`, `incarnation` and `index` are those of the batch that carries the record and are not
@@ -26,18 +34,19 @@ struct Envelope {
     ShardId shard;
     Incarnation incarnation;
     LogIndex index;
-    HybridTime stamp;             ///< Commit stamp, strictly rising in log order.
-    UnixMillis event_time_ms = 0; ///< When it happened; equals the stamp's wall time unless given.
+    HybridTime stamp;              ///< Commit stamp, strictly rising in log order.
+    UnixMillis event_time_ms = 0;  ///< When it happened; equals the stamp's wall time unless given.
     bool event_time_given = false;  ///< Stored only then; decode fills it from the stamp otherwise.
-    SchemaVersion schema_version; ///< It was validated for.
+    SchemaVersion schema_version;   ///< It was validated for.
     ApplyVersion apply_version;
     Epoch epoch;
-    HybridTime generation;        ///< Of the entity it was accepted for; 0 = not about one entity.
+    HybridTime generation;  ///< Of the entity it was accepted for; 0 = not about one entity.
     std::vector<CohortId> cohorts;  ///< Sorted, at most 8.
-    std::string session;          ///< Empty = none.
+    std::string session;            ///< Empty = none.
     std::uint64_t session_sequence = 0;
     std::string idempotency_key;  ///< Empty = none.
     std::string principal;        ///< Who asked; empty = anonymous loopback.
+    bool operator==(const Envelope&) const = default;
 };
 
 struct SignalBody {
@@ -47,15 +56,18 @@ struct SignalBody {
     std::optional<EntityId> user;
     std::optional<EntityId> creator;
     std::string context;  ///< Free text kept for export, at most 1 KiB.
+    bool operator==(const SignalBody&) const = default;
 };
 /// Takes back what the signal sent with `key` did.
 struct UndoBody {
     EntityId item;
     std::string key;
+    bool operator==(const UndoBody&) const = default;
 };
 struct FieldChange {
     FieldId field;
     std::optional<Value> value;  ///< nullopt removes it.
+    bool operator==(const FieldChange&) const = default;
 };
 /// nullopt inside = remove, absent outside = leave.
 template <typename T>
@@ -63,43 +75,51 @@ using Change = std::optional<std::optional<T>>;
 struct UpsertBody {
     EntityKind kind = EntityKind::kItem;
     EntityId id;
-    bool must_exist = false;  ///< PATCH.
+    bool must_exist = false;             ///< PATCH.
     std::optional<HybridTime> if_match;  ///< Version the caller saw.
     std::vector<FieldChange> fields;
     Change<EntityId> creator;
     Change<UnixMillis> created_at, publish_at, expires_at;
+    bool operator==(const UpsertBody&) const = default;
 };
 struct DeleteBody {
     EntityKind kind = EntityKind::kItem;
     EntityId id;
     std::optional<HybridTime> if_match;
+    bool operator==(const DeleteBody&) const = default;
 };
 struct EmbeddingBody {
     EntityKind kind = EntityKind::kItem;
     EntityId id;
     EmbeddingSlotId slot;
     std::vector<float> values;
+    bool operator==(const EmbeddingBody&) const = default;
 };
 struct SchemaBody {
     std::string schema;  ///< encode_schema bytes.
+    bool operator==(const SchemaBody&) const = default;
 };
 /// First record of every shard's log, and again at each change of routing.
 struct ShardConfigBody {
     ApplyVersion apply_version;
     Epoch epoch;
     std::uint16_t vshard_begin = 0, vshard_end = 0;  ///< Owned range, half-open.
+    bool operator==(const ShardConfigBody&) const = default;
 };
 /// Time passes only through this: expires idempotency keys.
-struct TickBody {};
+struct TickBody {
+    bool operator==(const TickBody&) const = default;
+};
 /// One effect of a signal on another shard's creator, as it leaves the item's shard.
 struct RelayRow {
     std::uint64_t sequence = 0;  ///< Dense per (source incarnation, target vshard), from 1.
     EntityId creator;
     SignalTypeId signal;
     FixedWeight weight = 0;
-    std::int32_t count = 1;      ///< -1 for an undo.
+    std::int32_t count = 1;  ///< -1 for an undo.
     UnixMillis event_time_ms = 0;
     std::optional<EntityId> user;
+    bool operator==(const RelayRow&) const = default;
 };
 /// Rows of one stream arriving at their target shard. Accepted only from mark + 1 on.
 struct RelayBody {
@@ -107,17 +127,20 @@ struct RelayBody {
     Incarnation source_incarnation;
     VShard target;
     std::vector<RelayRow> rows;
+    bool operator==(const RelayBody&) const = default;
 };
 /// Back at the source: rows up to `through` are applied at the target and may go.
 struct RelayAckBody {
     ShardId target_shard;
     VShard target;
     std::uint64_t through = 0;
+    bool operator==(const RelayAckBody&) const = default;
 };
 /// Rows of an import up to `position` are in this shard's log before this record.
 struct ImportMarkBody {
     std::string import_id;
     std::uint64_t position = 0;
+    bool operator==(const ImportMarkBody&) const = default;
 };
 
 using Body = std::variant<SignalBody, UndoBody, UpsertBody, DeleteBody, EmbeddingBody, SchemaBody,
@@ -126,11 +149,17 @@ using Body = std::variant<SignalBody, UndoBody, UpsertBody, DeleteBody, Embeddin
 struct Record {
     Envelope envelope;
     Body body;
+    bool operator==(const Record&) const = default;
 };
 
-/// Appends the record. `batch_region` is left out when it equals the origin.
+/// The limits that decode_record also enforces, so that nothing enters a log that cannot be read
+/// back: sizes, counts, ranges. kInvalidArgument with the field at fault. Not the schema's rules.
+Result<void> check_record(const Record& record);
+/// Appends the record, which has passed check_record. `batch_region` is left out when it equals the
+/// origin.
 void encode_record(const Record& record, RegionId batch_region, Encoder* out);
 /// `shard`, `incarnation` and `index` of the envelope are left for the caller to fill in.
+/// kCorruption for bytes that are no record, among them unknown tags and presence bits.
 Result<Record> decode_record(std::string_view bytes, RegionId batch_region);
 /// 64-bit hash of the body alone: tells a repeat from another request with the same key.
 std::uint64_t body_hash(const Body& body);
@@ -139,6 +168,8 @@ std::uint64_t body_hash(const Body& body);
 VShard vshard_of(TenantId tenant, EntityKind kind, const EntityId& id);
 /// Nearest multiple of 2^-20; kInvalidArgument when NaN, infinite, above 2^20 or not a multiple.
 Result<FixedWeight> fixed_weight(double weight);
-inline double weight_to_double(FixedWeight weight) { return static_cast<double>(weight) / kWeightOne; }
+constexpr double weight_to_double(FixedWeight weight) {
+    return static_cast<double>(weight) / kWeightOne;
+}
 
 }  // namespace tidal::record

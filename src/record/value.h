@@ -17,9 +17,14 @@ struct GeoPoint {
     bool operator==(const GeoPoint&) const = default;
 };
 
-/// text, keyword, json -> string; keywords -> sorted unique strings; int, timestamp (Unix ms),
-/// duration (ms) -> int64; float -> finite double; bool; geo -> GeoPoint.
-using Value = std::variant<std::string, std::vector<std::string>, std::int64_t, double, bool, GeoPoint>;
+inline constexpr std::size_t kTextBytesMax = 1024 * 1024;  ///< text, json.
+inline constexpr std::size_t kKeywordBytesMax = 1024;      ///< keyword, each of keywords.
+inline constexpr std::size_t kKeywordsMax = 1024;          ///< Of one keywords field.
+
+/// text, keyword, json -> string (UTF-8); keywords -> sorted unique strings; int, timestamp (Unix
+/// ms, years 1..9999), duration (ms) -> int64; float -> finite double; bool; geo -> GeoPoint.
+using Value =
+    std::variant<std::string, std::vector<std::string>, std::int64_t, double, bool, GeoPoint>;
 
 /// kInvalidArgument (field = name) when the alternative does not fit the type or is out of range.
 Result<void> check_value(const schema::FieldSpec& field, const Value& value);

@@ -1,0 +1,326 @@
+// Bodies, one pair of functions each, in the order of their tags (docs/formats/record.md).
+
+#include <limits>
+
+#include "base/hash.h"
+#include "record/internal/body.h"
+
+namespace tidal::record {
+namespace {
+
+// The tag of a body is its place in the variant; both only grow at the end.
+static_assert(std::variant_size_v<Body> == 11);
+
+template <typename IdType>
+IdType decode_id_number(Decoder* in) {
+    const std::uint64_t value = in->varint();
+    using Number = typename IdType::number_type;
+    if (value > std::numeric_limits<Number>::max()) in->fail();
+    return IdType(static_cast<Number>(value));
+}
+
+/// Whether an id is text is known from a flag before it.
+void encode_entity(const EntityId& id, Encoder* out) {
+    if (id.is_text())
+        out->bytes(id.text());
+    else
+        out->varint(id.number());
+}
+EntityId decode_entity(bool is_text, Decoder* in) {
+    if (is_text) return EntityId(std::string(in->bytes()));
+    return EntityId(in->varint());
+}
+
+/// Kind in the low bits, text flag above.
+void encode_target(EntityKind kind, const EntityId& id, Encoder* out) {
+    out->u8(static_cast<std::uint8_t>(static_cast<unsigned>(kind) | (id.is_text() ? 4U : 0U)));
+    encode_entity(id, out);
+}
+void decode_target(Decoder* in, EntityKind* kind, EntityId* id) {
+    const std::uint8_t flags = in->u8();
+    if (flags > 7 || (flags & 3) >= kEntityKindCount) return in->fail();
+    *kind = static_cast<EntityKind>(flags & 3);
+    *id = decode_entity((flags & 4) != 0, in);
+}
+
+// Signal and relay row flags.
+constexpr unsigned kItemText = 1, kHasWeight = 2, kHasUser = 4, kUserText = 8, kHasCreator = 16,
+                   kCreatorText = 32, kHasContext = 64;
+
+unsigned flag(bool on, unsigned bit) {
+    return on ? bit : 0;
+}
+unsigned optional_id_flags(const std::optional<EntityId>& id, unsigned has, unsigned text) {
+    return id ? has | flag(id->is_text(), text) : 0;
+}
+/// A text flag without its id is no encoding of ours.
+bool is_stray(unsigned flags, unsigned has, unsigned text) {
+    return (flags & text) != 0 && (flags & has) == 0;
+}
+
+void encode(const SignalBody& body, Encoder* out) {
+    out->varint(body.signal.value());
+    const unsigned flags = flag(body.item.is_text(), kItemText) |
+                           flag(body.weight != kWeightOne, kHasWeight) |
+                           optional_id_flags(body.user, kHasUser, kUserText) |
+                           optional_id_flags(body.creator, kHasCreator, kCreatorText) |
+                           flag(!body.context.empty(), kHasContext);
+    out->u8(static_cast<std::uint8_t>(flags));
+    encode_entity(body.item, out);
+    if ((flags & kHasWeight) != 0) out->svarint(body.weight);
+    if (body.user) encode_entity(*body.user, out);
+    if (body.creator) encode_entity(*body.creator, out);
+    if (!body.context.empty()) out->bytes(body.context);
+}
+void decode(SignalBody* body, Decoder* in) {
+    body->signal = decode_id_number<SignalTypeId>(in);
+    const unsigned flags = in->u8();
+    if (flags > 127 || is_stray(flags, kHasUser, kUserText) ||
+        is_stray(flags, kHasCreator, kCreatorText))
+        return in->fail();
+    body->item = decode_entity((flags & kItemText) != 0, in);
+    if ((flags & kHasWeight) != 0) body->weight = in->svarint();
+    if ((flags & kHasUser) != 0) body->user = decode_entity((flags & kUserText) != 0, in);
+    if ((flags & kHasCreator) != 0) body->creator = decode_entity((flags & kCreatorText) != 0, in);
+    if ((flags & kHasContext) != 0) body->context = in->bytes();
+}
+
+void encode(const UndoBody& body, Encoder* out) {
+    encode_target(EntityKind::kItem, body.item, out);
+    out->bytes(body.key);
+}
+void decode(UndoBody* body, Decoder* in) {
+    EntityKind kind{};
+    decode_target(in, &kind, &body->item);
+    if (kind != EntityKind::kItem) in->fail();
+    body->key = in->bytes();
+}
+
+// Upsert flags; each changed envelope field has one bit for "named" and the next for "set".
+constexpr unsigned kMustExist = 1, kIfMatch = 2, kCreator = 4, kCreated = 16, kPublish = 64,
+                   kExpires = 256, kUpsertFlags = 1024;
+
+template <typename T>
+unsigned change_flags(const Change<T>& change, unsigned named) {
+    if (!change) return 0;
+    return *change ? named | named << 1 : named;
+}
+/// nullopt when not named; otherwise an empty inner optional, filled by the caller when set.
+template <typename T>
+bool decode_change(unsigned flags, unsigned named, Change<T>* change, Decoder* in) {
+    const bool set = (flags & named << 1) != 0;
+    if ((flags & named) == 0) {
+        if (set) in->fail();
+        return false;
+    }
+    change->emplace();
+    return set;
+}
+
+void encode_time(const Change<UnixMillis>& change, Encoder* out) {
+    if (change && *change) out->svarint(**change);
+}
+void decode_time(unsigned flags, unsigned named, Change<UnixMillis>* change, Decoder* in) {
+    if (decode_change(flags, named, change, in)) *change = in->svarint();
+}
+
+void encode(const UpsertBody& body, Encoder* out) {
+    encode_target(body.kind, body.id, out);
+    out->varint(flag(body.must_exist, kMustExist) | flag(body.if_match.has_value(), kIfMatch) |
+                change_flags(body.creator, kCreator) | change_flags(body.created_at, kCreated) |
+                change_flags(body.publish_at, kPublish) | change_flags(body.expires_at, kExpires));
+    if (body.if_match) out->u64(body.if_match->bits());
+    if (body.creator && *body.creator) {
+        out->u8((*body.creator)->is_text() ? 1 : 0);
+        encode_entity(**body.creator, out);
+    }
+    encode_time(body.created_at, out);
+    encode_time(body.publish_at, out);
+    encode_time(body.expires_at, out);
+    out->varint(body.fields.size());
+    for (const FieldChange& change : body.fields) {
+        out->varint(static_cast<std::uint64_t>(change.field.value()) << 1 | (change.value ? 1 : 0));
+        if (change.value) encode_value(*change.value, out);
+    }
+}
+void decode_fields(std::vector<FieldChange>* fields, Decoder* in) {
+    const std::size_t count = in->count(1);
+    if (count > schema::kFieldsMax) return in->fail();
+    fields->reserve(count);
+    for (std::size_t i = 0; i < count && !in->failed(); ++i) {
+        const std::uint64_t head = in->varint();
+        if (head >> 1 > UINT16_MAX) return in->fail();
+        FieldChange& change = fields->emplace_back();
+        change.field = FieldId(static_cast<std::uint16_t>(head >> 1));
+        if ((head & 1) != 0) change.value = decode_value(in);
+    }
+}
+void decode(UpsertBody* body, Decoder* in) {
+    decode_target(in, &body->kind, &body->id);
+    const std::uint64_t bits = in->varint();
+    if (bits >= kUpsertFlags) return in->fail();
+    const auto flags = static_cast<unsigned>(bits);
+    body->must_exist = (flags & kMustExist) != 0;
+    if ((flags & kIfMatch) != 0) body->if_match = HybridTime::from_bits(in->u64());
+    if (decode_change(flags, kCreator, &body->creator, in)) {
+        const std::uint8_t is_text = in->u8();
+        if (is_text > 1) return in->fail();
+        body->creator = decode_entity(is_text == 1, in);
+    }
+    decode_time(flags, kCreated, &body->created_at, in);
+    decode_time(flags, kPublish, &body->publish_at, in);
+    decode_time(flags, kExpires, &body->expires_at, in);
+    decode_fields(&body->fields, in);
+}
+
+void encode(const DeleteBody& body, Encoder* out) {
+    encode_target(body.kind, body.id, out);
+    out->u8(body.if_match ? 1 : 0);
+    if (body.if_match) out->u64(body.if_match->bits());
+}
+void decode(DeleteBody* body, Decoder* in) {
+    decode_target(in, &body->kind, &body->id);
+    const std::uint8_t has_match = in->u8();
+    if (has_match > 1) return in->fail();
+    if (has_match == 1) body->if_match = HybridTime::from_bits(in->u64());
+}
+
+void encode(const EmbeddingBody& body, Encoder* out) {
+    encode_target(body.kind, body.id, out);
+    out->varint(body.slot.value());
+    out->varint(body.values.size());
+    for (const float value : body.values) out->f32(value);
+}
+void decode(EmbeddingBody* body, Decoder* in) {
+    decode_target(in, &body->kind, &body->id);
+    body->slot = decode_id_number<EmbeddingSlotId>(in);
+    const std::size_t count = in->count(sizeof(float));
+    if (count > schema::kDimensionsMax) return in->fail();
+    body->values.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) body->values.push_back(in->f32());
+}
+
+void encode(const SchemaBody& body, Encoder* out) {
+    out->bytes(body.schema);
+}
+void decode(SchemaBody* body, Decoder* in) {
+    body->schema = in->bytes();
+}
+
+void encode(const ShardConfigBody& body, Encoder* out) {
+    out->varint(body.apply_version.value());
+    out->varint(body.epoch.value());
+    out->u16(body.vshard_begin);
+    out->u16(body.vshard_end);
+}
+void decode(ShardConfigBody* body, Decoder* in) {
+    body->apply_version = decode_id_number<ApplyVersion>(in);
+    body->epoch = decode_id_number<Epoch>(in);
+    body->vshard_begin = in->u16();
+    body->vshard_end = in->u16();
+}
+
+void encode(const TickBody&, Encoder*) {}
+void decode(TickBody*, Decoder*) {}
+
+/// Sequences and times of neighbouring rows are close: each is written as the step from the last.
+void encode(const RelayRow& row, const RelayRow& last, Encoder* out) {
+    out->u8(static_cast<std::uint8_t>(flag(row.creator.is_text(), kCreatorText) |
+                                      optional_id_flags(row.user, kHasUser, kUserText)));
+    out->svarint(static_cast<std::int64_t>(row.sequence - last.sequence));
+    encode_entity(row.creator, out);
+    out->varint(row.signal.value());
+    out->svarint(row.weight);
+    out->svarint(row.count);
+    out->svarint(static_cast<std::int64_t>(static_cast<std::uint64_t>(row.event_time_ms) -
+                                           static_cast<std::uint64_t>(last.event_time_ms)));
+    if (row.user) encode_entity(*row.user, out);
+}
+void decode(RelayRow* row, const RelayRow& last, Decoder* in) {
+    const unsigned flags = in->u8();
+    if ((flags & ~(kCreatorText | kHasUser | kUserText)) != 0 ||
+        is_stray(flags, kHasUser, kUserText))
+        return in->fail();
+    row->sequence = last.sequence + static_cast<std::uint64_t>(in->svarint());
+    row->creator = decode_entity((flags & kCreatorText) != 0, in);
+    row->signal = decode_id_number<SignalTypeId>(in);
+    row->weight = in->svarint();
+    const std::int64_t count = in->svarint();
+    if (count < INT32_MIN || count > INT32_MAX) return in->fail();
+    row->count = static_cast<std::int32_t>(count);
+    row->event_time_ms = static_cast<UnixMillis>(static_cast<std::uint64_t>(last.event_time_ms) +
+                                                 static_cast<std::uint64_t>(in->svarint()));
+    if ((flags & kHasUser) != 0) row->user = decode_entity((flags & kUserText) != 0, in);
+}
+
+void encode(const RelayBody& body, Encoder* out) {
+    out->varint(body.source.value());
+    out->varint(body.source_incarnation.value());
+    out->varint(body.target.value());
+    out->varint(body.rows.size());
+    const RelayRow zero;
+    const RelayRow* last = &zero;
+    for (const RelayRow& row : body.rows) {
+        encode(row, *last, out);
+        last = &row;
+    }
+}
+void decode(RelayBody* body, Decoder* in) {
+    body->source = decode_id_number<ShardId>(in);
+    body->source_incarnation = decode_id_number<Incarnation>(in);
+    body->target = decode_id_number<VShard>(in);
+    const std::size_t count = in->count(7);
+    if (count > kRelayRowsMax) return in->fail();
+    body->rows.resize(count);
+    const RelayRow zero;
+    for (std::size_t i = 0; i < count && !in->failed(); ++i)
+        decode(&body->rows[i], i == 0 ? zero : body->rows[i - 1], in);
+}
+
+void encode(const RelayAckBody& body, Encoder* out) {
+    out->varint(body.target_shard.value());
+    out->varint(body.target.value());
+    out->varint(body.through);
+}
+void decode(RelayAckBody* body, Decoder* in) {
+    body->target_shard = decode_id_number<ShardId>(in);
+    body->target = decode_id_number<VShard>(in);
+    body->through = in->varint();
+}
+
+void encode(const ImportMarkBody& body, Encoder* out) {
+    out->bytes(body.import_id);
+    out->varint(body.position);
+}
+void decode(ImportMarkBody* body, Decoder* in) {
+    body->import_id = in->bytes();
+    body->position = in->varint();
+}
+
+template <std::size_t... I>
+void decode_tagged(std::size_t tag, Decoder* in, Body* out, std::index_sequence<I...>) {
+    const bool known = ((tag == I && (decode(&out->emplace<I>(), in), true)) || ...);
+    if (!known) in->fail();
+}
+
+}  // namespace
+
+void encode_body(const Body& body, Encoder* out) {
+    out->u8(static_cast<std::uint8_t>(body.index()));
+    std::visit([&](const auto& b) { encode(b, out); }, body);
+}
+
+void decode_body(Decoder* in, Body* out) {
+    const std::uint8_t tag = in->u8();
+    // Nearly every record of a log; a new record's body is a SignalBody already.
+    if (tag == 0 && out->index() == 0) return decode(std::get_if<SignalBody>(out), in);
+    decode_tagged(tag, in, out, std::make_index_sequence<std::variant_size_v<Body>>());
+}
+
+std::uint64_t body_hash(const Body& body) {
+    Encoder out;
+    encode_body(body, &out);
+    return hash64(out.view());
+}
+
+}  // namespace tidal::record

@@ -1,0 +1,123 @@
+// Bytes of one record per body, written once into testdata/: every later version reads them.
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+
+#include "record/record.h"
+
+namespace tidal::record {
+namespace {
+
+Envelope full_envelope() {
+    Envelope e;
+    e.tenant = TenantId(5);
+    e.origin = RegionId(2);
+    e.stamp = HybridTime::from(1'767'225'600'000, 7);
+    e.event_time_ms = 1'767'225'599'000;
+    e.event_time_given = true;
+    e.schema_version = SchemaVersion(3);
+    e.apply_version = ApplyVersion(1);
+    e.epoch = Epoch(300);
+    e.generation = HybridTime::from(1'767'000'000'000, 1);
+    e.cohorts = {CohortId(1), CohortId(200)};
+    e.session = "s-1";
+    e.session_sequence = 9;
+    e.idempotency_key = "key-1";
+    e.principal = "alice";
+    return e;
+}
+
+Envelope plain_envelope() {
+    Envelope e;
+    e.stamp = HybridTime::from(1'767'225'600'000, 0);
+    e.event_time_ms = e.stamp.wall_ms();
+    e.schema_version = SchemaVersion(1);
+    e.apply_version = ApplyVersion(1);
+    e.epoch = Epoch(1);
+    return e;
+}
+
+/// By file name, without its folder and ".hex".
+std::map<std::string, Record> golden_records() {
+    UpsertBody upsert;
+    upsert.id = EntityId(1);
+    upsert.must_exist = true;
+    upsert.if_match = HybridTime::from(1'767'000'000'000, 2);
+    upsert.creator.emplace(EntityId("studio"));
+    upsert.created_at.emplace(1'700'000'000'000);
+    upsert.publish_at.emplace();  // removed
+    upsert.fields = {{FieldId(0), Value("Jazz Piano")},
+                     {FieldId(1), Value(std::vector<std::string>{"jazz", "piano"})},
+                     {FieldId(2), Value(std::int64_t{-1959})},
+                     {FieldId(3), Value(2.5)},
+                     {FieldId(4), Value(true)},
+                     {FieldId(5), Value(GeoPoint{48.25, -16.5})},
+                     {FieldId(300), std::nullopt}};
+    const RelayBody relay{
+        ShardId(1),
+        Incarnation(2),
+        VShard(777),
+        {{41, EntityId(7), SignalTypeId(1), kWeightOne, 1, 1'767'225'599'000, EntityId(42)},
+         {42, EntityId("c"), SignalTypeId(0), -kWeightOne, -1, 1'767'225'599'500, std::nullopt}}};
+    return {
+        {"signal_plain",
+         {plain_envelope(), SignalBody{SignalTypeId(0), EntityId(1), kWeightOne, EntityId(42)}}},
+        {"signal_full",
+         {full_envelope(), SignalBody{SignalTypeId(300), EntityId("item"), -kWeightOne / 2,
+                                      EntityId(UINT64_MAX), EntityId("creator"), "home"}}},
+        {"undo", {plain_envelope(), UndoBody{EntityId(1), "key-1"}}},
+        {"upsert", {full_envelope(), upsert}},
+        {"delete",
+         {plain_envelope(),
+          DeleteBody{EntityKind::kCreator, EntityId("c"), HybridTime::from_bits(77)}}},
+        {"embedding",
+         {plain_envelope(),
+          EmbeddingBody{EntityKind::kUser, EntityId(9), EmbeddingSlotId(1), {0.1F, -2, 3e30F}}}},
+        {"schema", {plain_envelope(), SchemaBody{"TSCH..."}}},
+        {"shard_config", {plain_envelope(), ShardConfigBody{ApplyVersion(1), Epoch(2), 128, 1024}}},
+        {"tick", {plain_envelope(), TickBody{}}},
+        {"relay", {plain_envelope(), relay}},
+        {"relay_ack", {plain_envelope(), RelayAckBody{ShardId(3), VShard(777), 42}}},
+        {"import_mark", {plain_envelope(), ImportMarkBody{"movielens", 100'836}}},
+    };
+}
+
+std::string to_hex(std::string_view bytes) {
+    std::string out;
+    for (const char c : bytes) {
+        out += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
+        out += "0123456789abcdef"[c & 15];
+    }
+    return out;
+}
+
+std::string from_hex(std::string_view hex) {
+    std::string out;
+    for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
+        out += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+    return out;
+}
+
+TEST(RecordGolden, EveryBodyReadsAndWritesItsBytes) {
+    std::map<std::size_t, int> bodies;
+    for (const auto& [name, record] : golden_records()) {
+        SCOPED_TRACE(name);
+        ++bodies[record.body.index()];
+        ASSERT_TRUE(check_record(record).ok());
+        Encoder out;
+        encode_record(record, kFirstRegion, &out);
+        std::ifstream file(TIDAL_TESTDATA_DIR "/record_" + name + ".hex");
+        std::string hex;
+        file >> hex;
+        EXPECT_EQ(to_hex(out.view()), hex);
+        const auto golden = decode_record(from_hex(hex), kFirstRegion);
+        EXPECT_TRUE(golden) << golden.error().to_string();
+        EXPECT_TRUE(golden && *golden == record);
+    }
+    EXPECT_EQ(bodies.size(), std::variant_size_v<Body>) << "a body has no golden bytes";
+}
+
+}  // namespace
+}  // namespace tidal::record
