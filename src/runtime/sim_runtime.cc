@@ -37,20 +37,15 @@ void SimWorld::advance(std::uint64_t ns) {
 }
 
 bool SimWorld::step_before(std::uint64_t deadline_ns) {
-    if (now_ns_ > deadline_ns) return false;
     const std::uint64_t before = steps_;
-    fire_due();
-    if (run_ready() || steps_ != before) return true;
-    if (timers_.empty()) return false;
-    const std::uint64_t next_ns = timers_.begin()->first.first;
-    if (next_ns > deadline_ns) {
-        now_ns_ = deadline_ns;
-        return false;
+    while (now_ns_ <= deadline_ns) {
+        fire_due();
+        if (run_ready() || steps_ != before) return true;
+        if (timers_.empty()) return false;
+        now_ns_ = std::min(timers_.begin()->first.first, deadline_ns);
+        if (now_ns_ < timers_.begin()->first.first) return false;
     }
-    now_ns_ = next_ns;
-    fire_due();
-    run_ready();
-    return true;
+    return false;
 }
 
 bool SimWorld::run_ready() {
