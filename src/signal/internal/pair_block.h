@@ -1,0 +1,95 @@
+// signal/internal/pair_block.h: one pair in memory: a header, then its cells. Format:
+// docs/formats/ledger.md.
+//
+// Two forms: `unit` while every weight is 1 (24-byte header, sums implied by counts), `wide` else.
+// The minute of the newest event lies in the header, so that the usual event touches one cache line.
+// Cells may lie in a finer tier than their age asks for: folding waits until room is needed, and
+// readers do not care (time_cells.h, "Nesting").
+#pragma once
+
+#include <cstring>
+#include <string_view>
+
+#include "signal/internal/pair_state.h"
+
+namespace tidal::signal {
+
+enum class BlockForm : std::uint8_t {
+    kUnit = 0,
+    kWide = 1,
+    kPending = 2,  ///< Not a pair: events waiting for a pair that lies in rows (pending_block.h).
+};
+
+/// First 16 bytes of every block.
+struct BlockHead {
+    std::uint64_t decayed;  ///< Exponential: bits of A; linear: sum of the bucket of `head`.
+    std::uint64_t bits;     ///< head << 16 | form << 14 | bytes of the body.
+
+    UnixMillis head() const { return static_cast<std::int64_t>(bits) >> 16; }
+    BlockForm form() const { return static_cast<BlockForm>(bits >> 14 & 3); }
+    std::size_t body_bytes() const { return bits & 0x3fff; }
+    double a() const { return std::bit_cast<double>(decayed); }
+    void set_a(double a) { decayed = std::bit_cast<std::uint64_t>(a); }
+    void set(UnixMillis head, BlockForm form, std::size_t body_bytes) {
+        bits = static_cast<std::uint64_t>(head) << 16 | static_cast<std::uint64_t>(form) << 14 | body_bytes;
+    }
+    void set_head(UnixMillis head) {
+        bits = static_cast<std::uint64_t>(head) << 16 | (bits & 0xffff);
+    }
+};
+/// Totals are older + minute: the usual event changes one counter.
+struct UnitHead : BlockHead {
+    std::uint32_t minute_count;
+    std::uint32_t older_count;
+};
+struct WideHead : BlockHead {
+    std::int64_t minute_count;
+    std::int64_t older_count;
+    record::FixedWeight minute_sum;
+    record::FixedWeight older_sum;
+};
+static_assert(sizeof(UnitHead) == 24 && sizeof(WideHead) == 48, "on disk");
+
+inline constexpr std::size_t kBodyBytesMax = 0x3fff;
+
+inline std::size_t header_bytes(BlockForm form) {
+    return form == BlockForm::kWide ? sizeof(WideHead) : sizeof(UnitHead);
+}
+
+/// Reads one block in place.
+class BlockView {
+public:
+    explicit BlockView(const std::byte* block) : block_(block) {}
+
+    const BlockHead& head() const { return *reinterpret_cast<const BlockHead*>(block_); }
+    std::size_t bytes() const { return header_bytes(head().form()) + head().body_bytes(); }
+    WindowValue minute() const;
+    WindowValue total() const;
+    /// Sums of the windows wanted (bit = schema::Window, not kAll), added to `out[window]`.
+    void add_windows(UnixMillis now, unsigned wanted, WindowValue* out) const;
+    double decayed(const DecayRule& rule, const DecayReader& reader, UnixMillis now) const;
+    /// kCorruption when the bytes are not a block.
+    Result<void> decode(const DecayRule& rule, PairState* state) const;
+
+private:
+    CellReader cells(std::int64_t head_bucket) const {
+        const auto* body = reinterpret_cast<const std::uint8_t*>(block_) + header_bytes(head().form());
+        return CellReader(body, body + head().body_bytes(), minute_of(head().head()), head_bucket,
+                          head().form() == BlockForm::kWide);
+    }
+    const std::byte* block_;
+};
+
+/// Writes a folded state. Bytes written; `out` must hold `encoded_bytes_max(state)`.
+std::size_t encode_block(const DecayRule& rule, const PairState& state, std::byte* out);
+std::size_t encoded_bytes_max(const PairState& state);
+
+/// Adds an event in place when it falls into the newest minute or a later one and the block has room.
+/// False = the block is unchanged and the event needs `PairState::apply`.
+bool apply_in_place(const DecayRule& rule, const LedgerEvent& event, std::byte* block,
+                    std::size_t capacity);
+
+/// Whether `size` bytes are one well-formed block of a pair: for bytes that come from a row.
+bool well_formed(const std::byte* block, std::size_t size);
+
+}  // namespace tidal::signal

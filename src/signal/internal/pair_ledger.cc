@@ -1,0 +1,205 @@
+// Invariants. A pair has a row exactly while its entry is kColdPair or a pending block. `apply` and
+// the reads give the same bits whatever is in memory and whatever was.
+#include "signal/internal/pair_ledger.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "base/codec.h"
+#include "base/crc32c.h"
+
+namespace tidal::signal {
+
+namespace {
+
+constexpr std::uint8_t kLedgerVersion = 1;
+/// Groups that keep the prefetches of one in flight while the events before it are applied.
+constexpr std::size_t kPrefetchGroup = 64;
+
+std::string table_prefix(EntityKind kind, RegionId origin) {
+    std::string prefix = "l/";
+    prefix += entity_kind_name(kind).front();
+    prefix += '/';
+    prefix.push_back(static_cast<char>(origin.value() >> 8));
+    prefix.push_back(static_cast<char>(origin.value() & 0xff));
+    prefix += '/';
+    return prefix;
+}
+
+void append_big_endian(std::string* out, std::uint32_t value, int bytes) {
+    for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8)
+        out->push_back(static_cast<char>(value >> shift));
+}
+
+}  // namespace
+
+PairLedger::PairLedger(const Options& options, storage::ShardStore& store)
+    : options_(options), store_(store), prefix_(table_prefix(options.kind, options.origin)),
+      heap_(store, prefix_ + "b/", static_cast<std::uint8_t>(options.kind)) {}
+
+Result<void> PairLedger::load(const schema::Schema& schema) {
+    TIDAL_TRY(heap_.load());
+    TIDAL_ASSIGN(const auto root, store_.get(prefix_ + "root"));
+    if (root) {
+        Decoder in(*root);
+        const std::uint8_t version = in.u8();
+        pairs_resident_ = in.u64();
+        pairs_cold_ = in.u64();
+        TIDAL_TRY(in.finish("root of a ledger"));
+        if (version != kLedgerVersion)
+            return Error(ErrorCode::kIncompatible, "a ledger of another version").with("version", version);
+    }
+    set_schema(schema);
+    for (Signal& signal : signals_) TIDAL_TRY(signal.directory.load());
+    return {};
+}
+
+void PairLedger::set_schema(const schema::Schema& schema) {
+    for (std::size_t id = signals_.size(); id < schema.signals.size(); ++id) {
+        std::string key = prefix_ + "d/";
+        append_big_endian(&key, static_cast<std::uint32_t>(id), 2);
+        signals_.push_back({DecayRule(schema.signals[id]), SlotDirectory(store_, std::move(key))});
+    }
+}
+
+void PairLedger::prepare_checkpoint() {
+    heap_.save();
+    for (Signal& signal : signals_) signal.directory.save();
+    Encoder root;
+    root.u8(kLedgerVersion);
+    root.u64(pairs_resident_);
+    root.u64(pairs_cold_);
+    store_.put(prefix_ + "root", root.view());
+}
+
+LedgerTable::Stats PairLedger::stats() const {
+    std::uint64_t bytes = heap_.page_bytes();
+    for (const Signal& signal : signals_) bytes += signal.directory.page_bytes();
+    return {pairs_resident_, pairs_cold_, bytes};
+}
+
+std::string PairLedger::row_key(Place place) const {
+    std::string key = prefix_ + "p/";
+    append_big_endian(&key, place.slot.value(), 4);
+    append_big_endian(&key, place.signal.value(), 2);
+    return key;
+}
+
+bool PairLedger::is_pair_block(BlockHandle block) const {
+    return BlockView(heap_.read(block)).head().form() != BlockForm::kPending;
+}
+
+Result<void> PairLedger::apply(std::span<const LedgerEvent> events) {
+    while (!events.empty()) {
+        const auto group = events.first(std::min(events.size(), kPrefetchGroup));
+        prefetch(group);
+        for (const LedgerEvent& event : group) TIDAL_TRY(apply_one(event));
+        events = events.subspan(group.size());
+    }
+    return {};
+}
+
+void PairLedger::prefetch(std::span<const LedgerEvent> events) const {
+    if (events.size() < 2) return;
+    for (const LedgerEvent& event : events)
+        signals_[event.signal.value()].directory.prefetch(event.slot);
+    for (const LedgerEvent& event : events) {
+        const BlockHandle entry = signals_[event.signal.value()].directory.get(event.slot);
+        if (entry <= kColdPair) continue;
+        const std::byte* block = heap_.read(entry);
+        __builtin_prefetch(block, 1);
+        __builtin_prefetch(block + sizeof(WideHead), 1);
+    }
+}
+
+Result<void> PairLedger::apply_one(const LedgerEvent& event) {
+    assert(event.signal.value() < signals_.size());
+    Signal& signal = signal_of(event.signal);
+    const BlockHandle entry = signal.directory.get(event.slot);
+    if (entry == 0) return apply_to_new(event);
+    if (entry == kColdPair) return apply_to_cold(event);
+    std::byte* block = heap_.write(entry);
+    if (reinterpret_cast<const BlockHead*>(block)->form() == BlockForm::kPending)
+        return apply_to_pending(event, entry);
+    if (apply_in_place(signal.rule, event, block, heap_.capacity(entry))) return {};
+    return apply_to_resident(event, entry);
+}
+
+Result<void> PairLedger::apply_to_new(const LedgerEvent& event) {
+    scratch_.clear();
+    scratch_.apply(signal_of(event.signal).rule, event, true);
+    TIDAL_TRY(keep({event.slot, event.signal}, 0));
+    ++pairs_resident_;
+    return {};
+}
+
+Result<void> PairLedger::apply_to_resident(const LedgerEvent& event, BlockHandle block) {
+    const DecayRule& rule = signal_of(event.signal).rule;
+    TIDAL_TRY(BlockView(heap_.read(block)).decode(rule, &scratch_));
+    scratch_.apply(rule, event, false);
+    return keep({event.slot, event.signal}, block);
+}
+
+Result<void> PairLedger::keep(Place place, BlockHandle old) {
+    Signal& signal = signal_of(place.signal);
+    encoded_.resize((encoded_bytes_max(scratch_) + 7) / 8);
+    auto* bytes = reinterpret_cast<std::byte*>(encoded_.data());
+    const std::size_t size = encode_block(signal.rule, scratch_, bytes);
+    // Room for a few more cells, or every second event would come this way.
+    const std::size_t wanted = heap_.rounded(size + 4 + size / 16);
+    BlockHandle block = old;
+    if (old == 0 || heap_.capacity(old) < size + 2 + size / 32 || heap_.capacity(old) > 2 * wanted) {
+        TIDAL_ASSIGN(block, heap_.allocate(wanted));
+        if (auto set = signal.directory.set(place.slot, block); !set.ok()) {
+            heap_.free(block);
+            return set;
+        }
+        if (old != 0) heap_.free(old);
+    }
+    std::memcpy(heap_.write(block), bytes, size);
+    return {};
+}
+
+Result<void> PairLedger::apply_to_cold(const LedgerEvent& event) {
+    TIDAL_ASSIGN(const BlockHandle block,
+                 heap_.allocate(sizeof(PendingHead) + kPendingEventBytesMax));
+    start_pending(heap_.write(block), event.at_ms);
+    append_pending(heap_.write(block), heap_.capacity(block), event);
+    return signal_of(event.signal).directory.set(event.slot, block);
+}
+
+Result<void> PairLedger::apply_to_pending(const LedgerEvent& event, BlockHandle block) {
+    const Place place{event.slot, event.signal};
+    if (reinterpret_cast<const PendingHead*>(heap_.read(block))->events >= kPendingEventsMax) {
+        TIDAL_TRY(recall(place, block));
+        scratch_.apply(signal_of(event.signal).rule, event, false);
+        TIDAL_TRY(keep(place, block));
+        store_.erase(row_key(place));
+        ++pairs_resident_;
+        --pairs_cold_;
+        return {};
+    }
+    if (append_pending(heap_.write(block), heap_.capacity(block), event)) return {};
+    TIDAL_ASSIGN(const BlockHandle larger, heap_.allocate(heap_.capacity(block) * 2));
+    std::memcpy(heap_.write(larger), heap_.read(block), heap_.capacity(block));
+    append_pending(heap_.write(larger), heap_.capacity(larger), event);
+    heap_.free(block);
+    return signal_of(event.signal).directory.set(event.slot, larger);
+}
+
+void PairLedger::drop(Slot slot) {
+    for (std::size_t id = 0; id < signals_.size(); ++id) {
+        SlotDirectory& directory = signals_[id].directory;
+        const BlockHandle entry = directory.get(slot);
+        if (entry == 0) continue;
+        const bool resident = entry != kColdPair && is_pair_block(entry);
+        if (entry != kColdPair) heap_.free(entry);
+        if (!resident) store_.erase(row_key({slot, SignalTypeId(static_cast<std::uint16_t>(id))}));
+        --(resident ? pairs_resident_ : pairs_cold_);
+        // Clearing an entry that exists needs no page.
+        [[maybe_unused]] const bool cleared = directory.set(slot, 0).ok();
+        assert(cleared);
+    }
+}
+
+}  // namespace tidal::signal

@@ -1,0 +1,94 @@
+// signal/internal/pair_ledger.h: LedgerTable over a SlabHeap of pair blocks.
+//
+// A directory entry is 0 (no events), kColdPair (state in a row) or a block: a pair, or the events
+// that wait for a cold pair. Reads change nothing: a cold pair is put together in a buffer.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "signal/internal/pending_block.h"
+#include "signal/internal/slot_directory.h"
+#include "signal/ledger_table.h"
+
+namespace tidal::signal {
+
+inline constexpr BlockHandle kColdPair = 1;
+inline constexpr std::uint8_t kRowMagic = 'P';
+inline constexpr std::uint8_t kRowVersion = 1;
+
+class PairLedger final : public LedgerTable {
+public:
+    PairLedger(const Options& options, storage::ShardStore& store);
+    Result<void> load(const schema::Schema& schema);
+
+    void set_schema(const schema::Schema& schema) override;
+    Result<void> apply(std::span<const LedgerEvent> events) override;
+    Result<LedgerReading> read(Slot slot, SignalTypeId signal, UnixMillis now) override;
+    Result<void> read_decayed(SignalTypeId signal, std::span<const Slot> slots, UnixMillis now,
+                              std::span<double> out) override;
+    Result<void> read_window(SignalTypeId signal, schema::Window window, std::span<const Slot> slots,
+                             UnixMillis now, std::span<WindowValue> out) override;
+    void drop(Slot slot) override;
+    void prepare_checkpoint() override;
+    Result<void> evict() override;
+    Result<std::uint64_t> content_hash(Slot slot) override;
+    Stats stats() const override;
+
+private:
+    struct Signal {
+        DecayRule rule;
+        SlotDirectory directory;
+    };
+    struct Place {  ///< One pair.
+        Slot slot;
+        SignalTypeId signal;
+    };
+
+    Signal& signal_of(SignalTypeId id) { return signals_[id.value()]; }
+    std::string row_key(Place place) const;
+    bool is_pair_block(BlockHandle block) const;
+
+    Result<void> apply_one(const LedgerEvent& event);
+    Result<void> apply_to_new(const LedgerEvent& event);
+    Result<void> apply_to_resident(const LedgerEvent& event, BlockHandle block);
+    Result<void> apply_to_cold(const LedgerEvent& event);
+    Result<void> apply_to_pending(const LedgerEvent& event, BlockHandle block);
+    /// Makes the pair resident with the state in `scratch_`; `old` is 0 or its block so far.
+    Result<void> keep(Place place, BlockHandle old);
+
+    /// The pair's row and the events waiting for it, as a state in `scratch_`.
+    Result<void> recall(Place place, BlockHandle pending);
+    /// The pair's row as a block in `row_bytes_`.
+    Result<BlockView> read_row(Place place);
+    /// The pair as a block, wherever it lies; valid until the next call. nullopt = no events.
+    Result<std::optional<BlockView>> view(Place place, BlockHandle entry);
+
+    /// What eviction would take first.
+    struct Coldest;
+    template <typename Visit>
+    Result<void> for_each_block(Visit visit);
+    Coldest survey();
+    Result<void> move_to_row(Place place, BlockHandle block);
+    Result<void> move_coldest(const Coldest& coldest, std::uint64_t bytes);
+    Result<void> compact();
+    void prefetch(std::span<const LedgerEvent> events) const;
+    void prefetch_blocks(const SlotDirectory& directory, std::span<const Slot> slots) const;
+
+    const Options options_;
+    storage::ShardStore& store_;
+    const std::string prefix_;
+    SlabHeap heap_;
+    std::vector<Signal> signals_;
+    std::uint64_t pairs_resident_ = 0;
+    std::uint64_t pairs_cold_ = 0;
+    // Scratch, kept to avoid allocation.
+    PairState scratch_;
+    std::vector<std::uint64_t> encoded_;    ///< Of 8 bytes each, so that a block lies aligned.
+    std::vector<std::uint64_t> row_bytes_;
+    std::vector<LedgerEvent> waiting_;
+};
+
+}  // namespace tidal::signal
