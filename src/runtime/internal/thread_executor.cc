@@ -47,9 +47,8 @@ void ThreadExecutor::post(Work work) {
         return;
     }
     queue_.push_back(std::move(work));
-    const bool wake = std::exchange(waiting_, false);
-    lock.unlock();
-    if (wake) wake_.notify_one();
+    // Under the lock: once it is given back the work may run and lead to this executor's end.
+    if (std::exchange(waiting_, false)) wake_.notify_one();
 }
 
 Executor::TimerId ThreadExecutor::post_after(std::uint64_t delay_ns, Work work) {
@@ -64,9 +63,7 @@ Executor::TimerId ThreadExecutor::post_after(std::uint64_t delay_ns, Work work) 
     assert(inserted);
     deadlines_.emplace(id, deadline);
     // Later timers than the one slept for need no wake-up.
-    const bool wake = at == timers_.begin() && std::exchange(waiting_, false);
-    lock.unlock();
-    if (wake) wake_.notify_one();
+    if (at == timers_.begin() && std::exchange(waiting_, false)) wake_.notify_one();
     return id;
 }
 
@@ -93,8 +90,8 @@ void ThreadExecutor::stop() {
         queue.swap(queue_);
         timers.swap(timers_);
         deadlines_.clear();
+        wake_.notify_one();
     }
-    wake_.notify_one();
     {
         const std::lock_guard lock(join_mutex_);
         if (thread_.joinable()) thread_.join();
