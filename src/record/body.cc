@@ -79,9 +79,12 @@ void decode(SignalBody* body, Decoder* in) {
         is_stray(flags, kHasCreator, kCreatorText))
         return in->fail();
     body->item = decode_entity((flags & kItemText) != 0, in);
-    if ((flags & kHasWeight) != 0) body->weight = in->svarint();
+    body->weight = (flags & kHasWeight) != 0 ? in->svarint() : kWeightOne;
+    body->user.reset();
     if ((flags & kHasUser) != 0) body->user = decode_entity((flags & kUserText) != 0, in);
+    body->creator.reset();
     if ((flags & kHasCreator) != 0) body->creator = decode_entity((flags & kCreatorText) != 0, in);
+    body->context.clear();
     if ((flags & kHasContext) != 0) body->context = in->bytes();
 }
 
@@ -312,7 +315,8 @@ void encode_body(const Body& body, Encoder* out) {
 
 void decode_body(Decoder* in, Body* out) {
     const std::uint8_t tag = in->u8();
-    // Nearly every record of a log; a new record's body is a SignalBody already.
+    // Nearly every record of a log; a new or reused record holds a SignalBody already, and its
+    // decode sets every member.
     if (tag == 0 && out->index() == 0) return decode(std::get_if<SignalBody>(out), in);
     decode_tagged(tag, in, out, std::make_index_sequence<std::variant_size_v<Body>>());
 }

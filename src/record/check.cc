@@ -7,117 +7,128 @@
 namespace tidal::record {
 namespace {
 
-Error invalid(std::string_view field, std::string_view message) {
-    return Error(ErrorCode::kInvalidArgument, std::string(field) + ": " + std::string(message))
-        .with_field(field);
-}
+/// A broken limit. Cheaper than a Result: every record of a replay passes through here.
+struct Violation {
+    std::string_view field;  ///< Empty = none.
+    std::string_view message;
+};
 
-Result<void> check_size(std::size_t size, std::size_t max, std::string_view field) {
-    if (size <= max) return {};
-    return invalid(field, "too long").with("bytes", size).with("bytes_max", max);
+Violation unless(bool holds, std::string_view field, std::string_view message) {
+    return holds ? Violation{} : Violation{field, message};
 }
-
-Result<void> check_id(const EntityId& id, std::string_view field) {
-    if (!id.is_text()) return {};
-    if (id.text().empty()) return invalid(field, "a text id has at least one byte");
-    return check_size(id.text().size(), kIdBytesMax, field);
-}
-Result<void> check_id(const std::optional<EntityId>& id, std::string_view field) {
-    return id ? check_id(*id, field) : Result<void>{};
-}
-
-Result<void> check_weight(FixedWeight weight) {
-    if (weight <= kWeightMax && weight >= -kWeightMax) return {};
-    return invalid("weight", "above 2^20");
-}
-
-Result<void> check(const SignalBody& body) {
-    TIDAL_TRY(check_id(body.item, "entity_id"));
-    TIDAL_TRY(check_weight(body.weight));
-    TIDAL_TRY(check_id(body.user, "user_id"));
-    TIDAL_TRY(check_id(body.creator, "creator_id"));
-    return check_size(body.context.size(), kContextBytesMax, "context");
-}
-Result<void> check(const UndoBody& body) {
-    TIDAL_TRY(check_id(body.item, "entity_id"));
-    if (body.key.empty()) return invalid("undo", "needs the key of a signal");
-    return check_size(body.key.size(), kTokenBytesMax, "undo");
-}
-
-Result<void> check_stored(const Value& value) {
-    if (const auto* text = std::get_if<std::string>(&value))
-        return check_size(text->size(), kTextBytesMax, "metadata");
-    if (const auto* list = std::get_if<std::vector<std::string>>(&value)) {
-        if (list->size() > kKeywordsMax) return invalid("metadata", "too many keywords");
-        for (const std::string& word : *list)
-            TIDAL_TRY(check_size(word.size(), kKeywordBytesMax, "metadata"));
-    }
+Violation first(std::initializer_list<Violation> violations) {
+    for (const Violation& v : violations)
+        if (!v.field.empty()) return v;
     return {};
 }
-Result<void> check(const UpsertBody& body) {
-    TIDAL_TRY(check_id(body.id, "entity_id"));
-    if (body.creator) TIDAL_TRY(check_id(*body.creator, "creator_id"));
-    if (body.fields.size() > schema::kFieldsMax) return invalid("metadata", "too many fields");
-    for (const FieldChange& change : body.fields)
-        if (change.value) TIDAL_TRY(check_stored(*change.value));
-    return {};
+
+Violation check_id(const EntityId& id, std::string_view field) {
+    return unless(!id.is_text() || (!id.text().empty() && id.text().size() <= kIdBytesMax), field,
+                  "a text id has 1 to 255 bytes");
 }
-Result<void> check(const DeleteBody& body) {
+Violation check_id(const std::optional<EntityId>& id, std::string_view field) {
+    return id ? check_id(*id, field) : Violation{};
+}
+Violation check_token(const std::string& token, std::string_view field) {
+    return unless(token.size() <= kTokenBytesMax, field, "has at most 255 bytes");
+}
+Violation check_weight(FixedWeight weight) {
+    return unless(weight <= kWeightMax && weight >= -kWeightMax, "weight",
+                  "is at most 2^20 either way");
+}
+Violation check_vshard(VShard vshard) {
+    return unless(vshard.value() < kVShardCount, "target", "is a vshard of 0..1023");
+}
+
+Violation check(const SignalBody& body) {
+    return first(
+        {check_id(body.item, "entity_id"), check_weight(body.weight),
+         check_id(body.user, "user_id"), check_id(body.creator, "creator_id"),
+         unless(body.context.size() <= kContextBytesMax, "context", "has at most 1024 bytes")});
+}
+
+Violation check(const UndoBody& body) {
+    return first({check_id(body.item, "entity_id"), check_token(body.key, "undo"),
+                  unless(!body.key.empty(), "undo", "needs the key of a signal")});
+}
+
+bool is_storable(const Value& value) {
+    if (const auto* text = std::get_if<std::string>(&value)) return text->size() <= kTextBytesMax;
+    const auto* list = std::get_if<std::vector<std::string>>(&value);
+    return list == nullptr || (list->size() <= kKeywordsMax &&
+                               std::all_of(list->begin(), list->end(), [](const std::string& word) {
+                                   return word.size() <= kKeywordBytesMax;
+                               }));
+}
+
+Violation check(const UpsertBody& body) {
+    const bool storable =
+        body.fields.size() <= schema::kFieldsMax &&
+        std::all_of(body.fields.begin(), body.fields.end(),
+                    [](const FieldChange& f) { return !f.value || is_storable(*f.value); });
+    return first({check_id(body.id, "entity_id"),
+                  check_id(body.creator.value_or(std::nullopt), "creator_id"),
+                  unless(storable, "metadata", "has a value or a list that is too long")});
+}
+
+Violation check(const DeleteBody& body) {
     return check_id(body.id, "entity_id");
 }
-Result<void> check(const EmbeddingBody& body) {
-    TIDAL_TRY(check_id(body.id, "entity_id"));
-    if (!body.values.empty() && body.values.size() <= schema::kDimensionsMax) return {};
-    return invalid("values",
-                   "must have 1 to " + std::to_string(schema::kDimensionsMax) + " numbers");
-}
-Result<void> check(const SchemaBody& body) {
-    return check_size(body.schema.size(), schema::kSchemaTextBytesMax, "schema");
-}
-Result<void> check(const ShardConfigBody& body) {
-    if (body.vshard_begin <= body.vshard_end && body.vshard_end <= kVShardCount) return {};
-    return invalid("vshards", "no range within 0..1024");
-}
-Result<void> check(const TickBody&) {
-    return {};
-}
-Result<void> check_vshard(VShard vshard) {
-    if (vshard.value() < kVShardCount) return {};
-    return invalid("target", "no vshard");
-}
-Result<void> check(const RelayBody& body) {
-    TIDAL_TRY(check_vshard(body.target));
-    if (body.rows.size() > kRelayRowsMax) return invalid("rows", "too many");
-    for (const RelayRow& row : body.rows) {
-        TIDAL_TRY(check_id(row.creator, "creator_id"));
-        TIDAL_TRY(check_weight(row.weight));
-        TIDAL_TRY(check_id(row.user, "user_id"));
-    }
-    return {};
-}
-Result<void> check(const RelayAckBody& body) {
-    return check_vshard(body.target);
-}
-Result<void> check(const ImportMarkBody& body) {
-    return check_size(body.import_id.size(), kTokenBytesMax, "import_id");
+
+Violation check(const EmbeddingBody& body) {
+    return first({check_id(body.id, "entity_id"),
+                  unless(!body.values.empty() && body.values.size() <= schema::kDimensionsMax,
+                         "values", "has 1 to 4096 numbers")});
 }
 
-Result<void> check(const Envelope& e) {
-    TIDAL_TRY(check_size(e.session.size(), kTokenBytesMax, "session_id"));
-    TIDAL_TRY(check_size(e.idempotency_key.size(), kTokenBytesMax, "idempotency_key"));
-    TIDAL_TRY(check_size(e.principal.size(), kTokenBytesMax, "principal"));
-    if (e.cohorts.size() > kCohortsMax) return invalid("cohorts", "more than 8");
-    if (std::adjacent_find(e.cohorts.begin(), e.cohorts.end(), std::greater_equal<>()) !=
-        e.cohorts.end())
-        return invalid("cohorts", "must be sorted, each once");
+Violation check(const SchemaBody& body) {
+    return unless(body.schema.size() <= schema::kSchemaTextBytesMax, "schema", "is too large");
+}
+
+Violation check(const ShardConfigBody& body) {
+    return unless(body.vshard_begin <= body.vshard_end && body.vshard_end <= kVShardCount,
+                  "vshards", "is a range within 0..1024");
+}
+
+Violation check(const TickBody&) {
     return {};
+}
+
+Violation check(const RelayBody& body) {
+    for (const RelayRow& row : body.rows) {
+        const Violation v = first({check_id(row.creator, "creator_id"), check_weight(row.weight),
+                                   check_id(row.user, "user_id")});
+        if (!v.field.empty()) return v;
+    }
+    return first({check_vshard(body.target),
+                  unless(body.rows.size() <= kRelayRowsMax, "rows", "are at most 65536")});
+}
+
+Violation check(const RelayAckBody& body) {
+    return check_vshard(body.target);
+}
+Violation check(const ImportMarkBody& body) {
+    return check_token(body.import_id, "import_id");
+}
+
+Violation check(const Envelope& e) {
+    const bool sorted = std::adjacent_find(e.cohorts.begin(), e.cohorts.end(),
+                                           std::greater_equal<>()) == e.cohorts.end();
+    return first({check_token(e.session, "session_id"),
+                  check_token(e.idempotency_key, "idempotency_key"),
+                  check_token(e.principal, "principal"),
+                  unless(sorted && e.cohorts.size() <= kCohortsMax, "cohorts",
+                         "are at most 8, sorted, each once")});
 }
 
 }  // namespace
 
 Result<void> check_record(const Record& record) {
-    TIDAL_TRY(check(record.envelope));
-    return std::visit([](const auto& body) { return check(body); }, record.body);
+    Violation v = check(record.envelope);
+    if (v.field.empty()) v = std::visit([](const auto& body) { return check(body); }, record.body);
+    if (v.field.empty()) return {};
+    return Error(ErrorCode::kInvalidArgument, std::string(v.field) + ": " + std::string(v.message))
+        .with_field(v.field);
 }
 
 }  // namespace tidal::record

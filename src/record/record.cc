@@ -82,28 +82,37 @@ void decode_cohorts(Decoder* in, std::vector<CohortId>* cohorts) {
     for (CohortId& cohort : *cohorts) decode_number(in, &cohort);
 }
 
+/// Numbers take their default when absent; `e` may hold another record's values.
+template <typename IdType>
+void decode_optional(bool present, Decoder* in, IdType* out, IdType absent) {
+    *out = absent;
+    if (present) decode_number(in, out);
+}
+void decode_optional(bool present, Decoder* in, std::string* out) {
+    out->clear();
+    if (present) *out = in->bytes();
+}
+
 void decode_envelope(Decoder* in, RegionId batch_region, Envelope* e) {
     const std::uint64_t bits = in->varint();
     if (bits >= kBitsEnd) return in->fail();
     e->stamp = HybridTime::from_bits(in->u64());
-    if ((bits & kSchemaVersion) != 0) decode_number(in, &e->schema_version);
-    if ((bits & kApplyVersion) != 0) decode_number(in, &e->apply_version);
-    if ((bits & kEpoch) != 0) decode_number(in, &e->epoch);
-    if ((bits & kGeneration) != 0) e->generation = HybridTime::from_bits(in->u64());
+    decode_optional((bits & kSchemaVersion) != 0, in, &e->schema_version, SchemaVersion{});
+    decode_optional((bits & kApplyVersion) != 0, in, &e->apply_version, ApplyVersion{});
+    decode_optional((bits & kEpoch) != 0, in, &e->epoch, Epoch{});
+    e->generation = HybridTime::from_bits((bits & kGeneration) != 0 ? in->u64() : 0);
     e->event_time_given = (bits & kEventTime) != 0;
     const std::int64_t step = e->event_time_given ? in->svarint() : 0;
     e->event_time_ms = static_cast<UnixMillis>(static_cast<std::uint64_t>(e->stamp.wall_ms()) +
                                                static_cast<std::uint64_t>(step));
-    if ((bits & kIdempotencyKey) != 0) e->idempotency_key = in->bytes();
-    e->origin = batch_region;
-    if ((bits & kOrigin) != 0) decode_number(in, &e->origin);
-    if ((bits & kTenant) != 0) decode_number(in, &e->tenant);
+    decode_optional((bits & kIdempotencyKey) != 0, in, &e->idempotency_key);
+    decode_optional((bits & kOrigin) != 0, in, &e->origin, batch_region);
+    decode_optional((bits & kTenant) != 0, in, &e->tenant, kDefaultTenant);
+    e->cohorts.clear();
     if ((bits & kCohorts) != 0) decode_cohorts(in, &e->cohorts);
-    if ((bits & kSession) != 0) {
-        e->session = in->bytes();
-        e->session_sequence = in->varint();
-    }
-    if ((bits & kPrincipal) != 0) e->principal = in->bytes();
+    decode_optional((bits & kSession) != 0, in, &e->session);
+    e->session_sequence = (bits & kSession) != 0 ? in->varint() : 0;
+    decode_optional((bits & kPrincipal) != 0, in, &e->principal);
 }
 
 }  // namespace
@@ -116,15 +125,19 @@ void encode_record(const Record& record, RegionId batch_region, Encoder* out) {
     encode_body(record.body, out);
 }
 
+Result<void> decode_record(std::string_view bytes, RegionId batch_region, Record* into) {
+    Decoder in(bytes);
+    decode_envelope(&in, batch_region, &into->envelope);
+    decode_body(&in, &into->body);
+    if (in.failed() || in.remaining() > 0) return in.finish("record");
+    if (auto checked = check_record(*into); !checked)
+        return Error(ErrorCode::kCorruption, "record: " + checked.error().to_string());
+    return {};
+}
+
 Result<Record> decode_record(std::string_view bytes, RegionId batch_region) {
     Result<Record> result{Record{}};
-    Record& record = *result;
-    Decoder in(bytes);
-    decode_envelope(&in, batch_region, &record.envelope);
-    decode_body(&in, &record.body);
-    TIDAL_TRY(in.finish("record"));
-    if (auto checked = check_record(record); !checked)
-        return Error(ErrorCode::kCorruption, "record: " + checked.error().to_string());
+    TIDAL_TRY(decode_record(bytes, batch_region, &*result));
     return result;
 }
 

@@ -161,6 +161,9 @@ void encode_record(const Record& record, RegionId batch_region, Encoder* out);
 /// `shard`, `incarnation` and `index` of the envelope are left for the caller to fill in.
 /// kCorruption for bytes that are no record, among them unknown tags and presence bits.
 Result<Record> decode_record(std::string_view bytes, RegionId batch_region);
+/// The same into a record that is used again for each: about twice as fast for signals. After an
+/// error its content is unspecified.
+Result<void> decode_record(std::string_view bytes, RegionId batch_region, Record* into);
 /// 64-bit hash of the body alone: tells a repeat from another request with the same key.
 std::uint64_t body_hash(const Body& body);
 

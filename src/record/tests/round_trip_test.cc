@@ -24,6 +24,15 @@ RC_GTEST_PROP(RecordRoundTrip, DecodesWhatWasEncoded, ()) {
     RC_ASSERT(*decoded == record);
 }
 
+RC_GTEST_PROP(RecordRoundTrip, AReusedRecordKeepsNothingOfTheLast, ()) {
+    Record reused;
+    for (int i = 0; i < 4; ++i) {
+        const Record record = any_record();
+        RC_ASSERT(decode_record(encode(record, kFirstRegion), kFirstRegion, &reused).ok());
+        RC_ASSERT(reused == record);
+    }
+}
+
 RC_GTEST_PROP(RecordRoundTrip, CutOrLengthenedBytesAreCorruption, ()) {
     const std::string bytes = encode(any_record(), kFirstRegion);
     const auto cut = *rc::gen::inRange<std::size_t>(0, bytes.size());
