@@ -1,0 +1,153 @@
+#include "wal/internal/archive.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "wal/internal/batch_scanner.h"
+#include "wal/internal/log_format.h"
+
+namespace tidal::wal {
+namespace {
+
+constexpr std::string_view kTemporarySuffix = ".tmp";
+
+/// The batches of one shard history in one file that nothing later supersedes.
+std::vector<ScannedBatch> live_batches(const std::vector<ScannedBatch>& all,
+                                       std::optional<LogIndex> superseded_from) {
+    std::vector<ScannedBatch> live;
+    const auto drop_from = [&](LogIndex index) {
+        while (!live.empty() && live.back().header.first_index >= index) live.pop_back();
+    };
+    for (const auto& batch : all) {
+        drop_from(batch.header.first_index);
+        live.push_back(batch);
+    }
+    if (superseded_from) drop_from(*superseded_from);
+    return live;
+}
+
+Result<std::map<ShardKey, std::vector<ScannedBatch>>> batches_by_shard(std::string_view image) {
+    std::map<ShardKey, std::vector<ScannedBatch>> batches;
+    BatchScanner scanner(image, kFileHeaderBytes);
+    while (const auto batch = scanner.next()) batches[key_of(batch->header)].push_back(*batch);
+    if (!scanner.damage()) return batches;
+    return Error(scanner.damage()->error).with("offset", scanner.damage()->offset);
+}
+
+}  // namespace
+
+Result<void> Archive::open() {
+    TIDAL_TRY(disk_.create_directories(directory_));
+    TIDAL_ASSIGN(const auto names, disk_.list(directory_));
+    std::map<std::string, SegmentPtr> found;
+    for (const auto& name : names) {
+        const auto path = join_path(directory_, name);
+        if (name.ends_with(kTemporarySuffix)) {
+            TIDAL_TRY(disk_.remove(path));
+        } else if (const auto named = parse_segment_name(name)) {
+            Segment segment{path, {}, {}};
+            if (auto info = SegmentReader::read_info(disk_, path)) {
+                segment.info = *info;
+            } else {
+                segment.info.key = {named->region, named->shard, Incarnation()};
+                segment.info.first = named->first;
+                segment.damage = info.take_error();
+            }
+            found[path] = std::make_shared<Segment>(std::move(segment));
+        } else {
+            return Error(ErrorCode::kIncompatible, "a file that does not belong to the archive")
+                .with("file", path)
+                .with_hint("move it elsewhere");
+        }
+    }
+    const std::lock_guard lock(mutex_);
+    segments_ = std::move(found);
+    return {};
+}
+
+Result<void> Archive::seal(std::string_view image, const SupersededFrom& superseded) {
+    TIDAL_ASSIGN(const auto batches, batches_by_shard(image));
+    for (const auto& [key, all] : batches) {
+        const auto from = superseded.find(key);
+        const auto live = live_batches(
+            all, from == superseded.end() ? std::nullopt : std::optional(from->second));
+        if (live.empty()) continue;
+        SegmentBuilder builder(key);
+        for (const auto& batch : live) builder.add(batch.header, batch.bytes);
+        TIDAL_TRY(write_segment(builder));
+    }
+    return {};
+}
+
+Result<void> Archive::write_segment(SegmentBuilder& builder) {
+    const auto bytes = builder.finish();
+    const auto path = path_for(builder.info());
+    TIDAL_TRY(runtime::write_file(disk_, path, bytes));
+    auto segment = std::make_shared<Segment>(Segment{path, builder.info(), {}});
+    const std::lock_guard lock(mutex_);
+    segments_[path] = std::move(segment);
+    return {};
+}
+
+std::string Archive::path_for(const SegmentInfo& info) const {
+    const auto path = join_path(directory_, segment_name(info.key, info.first, false));
+    const std::lock_guard lock(mutex_);
+    const auto same = segments_.find(path);
+    if (same == segments_.end() || same->second->info.key == info.key) return path;
+    return join_path(directory_, segment_name(info.key, info.first, true));
+}
+
+Result<void> Archive::enforce(UnixMillis now_ms) {
+    auto all = segments(std::nullopt);
+    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+        return std::tie(a->info.stamp_max, a->path) < std::tie(b->info.stamp_max, b->path);
+    });
+    auto bytes = size().bytes;
+    bool removed = false;
+    for (auto& segment : all) {
+        // A damaged one has no stamp and waits for whoever looks into it.
+        if (segment->damage) continue;
+        const auto age_ms = now_ms - segment->info.stamp_max.wall_ms();
+        if (age_ms <= limits_.age_max_ms && bytes <= limits_.bytes_max) break;
+        const auto path = segment->path;
+        const auto file_bytes = segment->info.file_bytes;
+        segment.reset();
+        {
+            const std::lock_guard lock(mutex_);
+            const auto found = segments_.find(path);
+            if (found->second.use_count() > 1) continue;  // Being read: the next time.
+            segments_.erase(found);
+        }
+        TIDAL_TRY(disk_.remove(path));
+        bytes -= file_bytes;
+        removed = true;
+    }
+    if (removed) TIDAL_TRY(disk_.sync_directory(directory_));
+    return {};
+}
+
+std::vector<Archive::SegmentPtr> Archive::segments(std::optional<ShardId> shard) const {
+    std::vector<SegmentPtr> found;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [path, segment] : segments_)
+            if (!shard || segment->info.key.shard == *shard) found.push_back(segment);
+    }
+    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+        return std::tie(a->info.key, a->info.first) < std::tie(b->info.key, b->info.first);
+    });
+    return found;
+}
+
+Archive::Size Archive::size() const {
+    const std::lock_guard lock(mutex_);
+    Size size;
+    for (const auto& [path, segment] : segments_) {
+        ++size.segments;
+        size.bytes += segment->info.file_bytes;
+        size.damaged += segment->damage ? 1 : 0;
+    }
+    return size;
+}
+
+}  // namespace tidal::wal

@@ -1,0 +1,106 @@
+// Reading and sealing: what runs beside the writing half.
+#include <map>
+#include <set>
+
+#include "wal/internal/node_log_impl.h"
+
+namespace tidal::wal {
+
+/// One read(): hands on the batches asked for, each once.
+struct NodeLogImpl::Reader {
+    const ReadRange& range;
+    Visitor& visitor;
+    std::string scratch;
+    std::set<ShardKey> behind_stamp_max;  ///< Stamps rise within a history: these are done.
+
+    Result<void> offer(const ScannedBatch& batch) {
+        const auto& header = batch.header;
+        if (header.shard != range.shard || header.last_index() < range.from) return {};
+        if (header.stamp < range.stamp_min || behind_stamp_max.contains(key_of(header))) return {};
+        if (header.stamp > range.stamp_max) behind_stamp_max.insert(key_of(header));
+        return visit_unpacked(batch, &scratch, visitor);
+    }
+
+    Result<void> read_segment(runtime::Disk& disk, const Archive::Segment& segment) {
+        if (segment.damage) return *segment.damage;
+        const auto& info = segment.info;
+        if (info.last < range.from || info.stamp_max < range.stamp_min) return {};
+        if (behind_stamp_max.contains(info.key)) return {};
+        TIDAL_ASSIGN(auto reader, SegmentReader::open(disk, segment.path));
+        for (const auto& block : reader.blocks()) {
+            if (block.last < range.from || block.stamp_max < range.stamp_min) continue;
+            if (behind_stamp_max.contains(info.key)) break;
+            TIDAL_ASSIGN(const auto plain, reader.read_block(block));
+            TIDAL_TRY(scan(plain, 0, segment.path, block.offset,
+                           [&](const ScannedBatch& batch) { return offer(batch); }));
+        }
+        return {};
+    }
+
+    template <typename Offer>
+    static Result<void> scan(std::string_view image, std::uint64_t begin, const std::string& path,
+                             std::uint64_t image_offset, Offer offer) {
+        BatchScanner scanner(image, begin);
+        while (const auto batch = scanner.next()) TIDAL_TRY(offer(*batch));
+        if (!scanner.damage()) return {};
+        return Error(scanner.damage()->error)
+            .with("file", path)
+            .with("offset", image_offset + scanner.damage()->offset)
+            .with_hint(
+                "restore this node from a replica or a backup; tidalctl fsck lists all damage");
+    }
+};
+
+Result<void> NodeLogImpl::read(const ReadRange& range, Visitor visitor) {
+    // Files first: one that is sealed meanwhile is then in one of the lists at least.
+    auto files = files_.holding(range.shard, range.from);
+    const auto segments = archive_.segments(range.shard);
+    Reader reader{range, visitor, {}, {}};
+    std::map<ShardKey, LogIndex> archived;
+    for (const auto& segment : segments) {
+        auto& through = archived[segment->info.key];
+        through = std::max(through, segment->info.last);
+        TIDAL_TRY(reader.read_segment(runtime_.disk(), *segment));
+    }
+    std::string image;
+    for (auto& view : files) {
+        TIDAL_TRY(read_image(runtime_.disk(), view.file->path, view.end, &image));
+        TIDAL_TRY(Reader::scan(
+            image, kFileHeaderBytes, view.file->path, 0, [&](const ScannedBatch& batch) {
+                const auto through = archived.find(key_of(batch.header));
+                if (through != archived.end() && batch.header.last_index() <= through->second)
+                    return Result<void>();
+                return reader.offer(batch);
+            }));
+        view.file.reset();
+    }
+    return {};
+}
+
+void NodeLogImpl::seal() {
+    {
+        const std::lock_guard lock(mutex_);
+        seal_posted_ = false;
+    }
+    const auto done = [&]() -> Result<void> {
+        while (const auto oldest = files_.oldest_covered()) TIDAL_TRY(seal_oldest(*oldest));
+        TIDAL_TRY(files_.remove_dropped());
+        return archive_.enforce(runtime_.clock().wall_ms());
+    }();
+    if (done) return;
+    if (done.error().code() == ErrorCode::kIo) return fail(done.error());
+    // A full disk or a damaged file: the log keeps what could not be archived, and every checkpoint
+    // tries again.
+    const std::lock_guard lock(mutex_);
+    ++stats_.archive_failures;
+}
+
+Result<void> NodeLogImpl::seal_oldest(const LogFiles::Sealable& oldest) {
+    std::string image;
+    TIDAL_TRY(read_image(runtime_.disk(), oldest.view.file->path, oldest.view.end, &image));
+    TIDAL_TRY(archive_.seal(image, oldest.superseded));
+    files_.drop_oldest();
+    return {};
+}
+
+}  // namespace tidal::wal
