@@ -29,7 +29,11 @@ struct EntityView {
     std::optional<UnixMillis> publish_at_ms, expires_at_ms;
 };
 
-enum class UpsertOutcome { kCreated, kUpdated };
+enum class UpsertOutcome {
+    kCreated,
+    kUpdated,     ///< Also when every field named has a newer writer.
+    kSuperseded,  ///< Older than the delete that ended its generation: nothing changed.
+};
 
 /// Entities get dense slots; a slot belongs to one id for ever while the process lives and is not
 /// reused (semantics.md §1). A creator or user that only signals name has a slot but does not exist.

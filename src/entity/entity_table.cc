@@ -1,0 +1,14 @@
+#include "entity/entity_table.h"
+
+#include "entity/internal/table.h"
+
+namespace tidal::entity {
+
+Result<std::unique_ptr<EntityTable>> EntityTable::open(
+    EntityKind kind, storage::ShardStore& store, std::shared_ptr<const schema::Schema> schema) {
+    auto table = std::make_unique<StoredEntityTable>(kind, store, std::move(schema));
+    TIDAL_TRY(table->load());
+    return std::unique_ptr<EntityTable>(std::move(table));
+}
+
+}  // namespace tidal::entity

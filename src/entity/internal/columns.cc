@@ -1,0 +1,194 @@
+#include "entity/internal/columns.h"
+
+#include <cassert>
+
+#include "record/value.h"
+
+namespace tidal::entity {
+namespace {
+
+constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
+
+bool is_number(schema::FieldType type) {
+    using enum schema::FieldType;
+    return type == kInt || type == kFloat || type == kBool || type == kTimestamp ||
+           type == kDuration;
+}
+
+bool is_keyword(schema::FieldType type) {
+    using enum schema::FieldType;
+    return type == kKeyword || type == kKeywords || type == kBool;
+}
+
+record::Value value_of(std::string_view encoded) {
+    Decoder in(encoded);
+    return record::decode_value(&in);
+}
+
+double number_of(std::string_view encoded) {
+    const record::Value value = value_of(encoded);
+    if (const auto* integer = std::get_if<std::int64_t>(&value))
+        return static_cast<double>(*integer);
+    if (const auto* real = std::get_if<double>(&value)) return *real;
+    if (const auto* flag = std::get_if<bool>(&value)) return *flag ? 1.0 : 0.0;
+    return kAbsent;
+}
+
+/// Calls `visit` with each keyword of a value; a bool counts as "true" or "false".
+template <typename Visitor>
+void for_each_keyword(std::string_view encoded, Visitor visit) {
+    const record::Value value = value_of(encoded);
+    if (const auto* one = std::get_if<std::string>(&value)) {
+        visit(std::string_view(*one));
+    } else if (const auto* many = std::get_if<std::vector<std::string>>(&value)) {
+        for (const std::string& keyword : *many) visit(std::string_view(keyword));
+    } else if (const auto* flag = std::get_if<bool>(&value)) {
+        visit(std::string_view(*flag ? "true" : "false"));
+    }
+}
+
+}  // namespace
+
+void encode_id_value(const EntityId& id, Encoder* out) {
+    out->u8(id.is_text() ? 1 : 0);
+    if (id.is_text())
+        out->raw(id.text());
+    else
+        out->u64(id.number());
+}
+
+EntityId decode_id_value(std::string_view encoded) {
+    Decoder in(encoded);
+    if (in.u8() != 0) return EntityId(std::string(in.rest()));
+    return EntityId(in.u64());
+}
+
+void encode_time_value(UnixMillis time_ms, Encoder* out) { out->svarint(time_ms); }
+
+UnixMillis decode_time_value(std::string_view encoded) { return Decoder(encoded).svarint(); }
+
+void Columns::set_fields(const std::vector<schema::FieldSpec>& fields) {
+    for (std::size_t i = fields_.size(); i < fields.size(); ++i) {
+        FieldColumn& column = fields_.emplace_back();
+        column.type = fields[i].type;
+        if (is_number(column.type)) column.numbers.resize(slot_count(), kAbsent);
+    }
+}
+
+void Columns::resize(std::uint32_t slot_count) {
+    created_at_.resize(slot_count, 0);
+    publish_at_.resize(slot_count, kNoPublishTime);
+    expires_at_.resize(slot_count, kNoExpiryTime);
+    creator_of_.resize(slot_count, nullptr);
+    for (FieldColumn& column : fields_)
+        if (is_number(column.type)) column.numbers.resize(slot_count, kAbsent);
+}
+
+template <bool kLoading>
+void Columns::change_keywords(FieldColumn& column, std::uint32_t slot, std::string_view encoded,
+                              bool add) {
+    for_each_keyword(encoded, [&](std::string_view keyword) {
+        if (kLoading)
+            column.keywords.load(keyword, slot);
+        else if (add)
+            column.keywords.add(keyword, slot);
+        else
+            column.keywords.remove(keyword, slot);
+    });
+}
+
+template <bool kLoading>
+void Columns::put(CellKey key, std::uint32_t slot, std::string_view encoded) {
+    switch (key) {
+        case kCreatorCell: {
+            const EntityId creator = decode_id_value(encoded);
+            creator_of_[slot] =
+                kLoading ? creators_.load(creator, slot) : creators_.add(creator, slot);
+            return;
+        }
+        case kCreatedAtCell: created_at_[slot] = decode_time_value(encoded); return;
+        case kPublishAtCell: publish_at_[slot] = decode_time_value(encoded); return;
+        case kExpiresAtCell: expires_at_[slot] = decode_time_value(encoded); return;
+        default: break;
+    }
+    assert(key - kFieldCells < fields_.size());
+    FieldColumn& column = fields_[key - kFieldCells];
+    if (kLoading)
+        column.present.load(slot);
+    else
+        column.present.add(slot);
+    if (is_number(column.type)) column.numbers[slot] = number_of(encoded);
+    if (is_keyword(column.type)) change_keywords<kLoading>(column, slot, encoded, true);
+}
+
+void Columns::take(CellKey key, std::uint32_t slot, std::string_view encoded) {
+    switch (key) {
+        case kCreatorCell:
+            creator_of_[slot] = nullptr;
+            creators_.remove(decode_id_value(encoded), slot);
+            return;
+        case kCreatedAtCell: return;  // set_default_created_at follows
+        case kPublishAtCell: publish_at_[slot] = kNoPublishTime; return;
+        case kExpiresAtCell: expires_at_[slot] = kNoExpiryTime; return;
+        default: break;
+    }
+    assert(key - kFieldCells < fields_.size());
+    FieldColumn& column = fields_[key - kFieldCells];
+    column.present.remove(slot);
+    if (is_number(column.type)) column.numbers[slot] = kAbsent;
+    if (is_keyword(column.type)) change_keywords<false>(column, slot, encoded, false);
+}
+
+void Columns::set_default_created_at(const Row& row) {
+    const Cell* given = row.find(kCreatedAtCell);
+    if (given == nullptr || !given->value)
+        created_at_[row.slot.value()] =
+            row.state == RowState::kLive ? row.generation.wall_ms() : 0;
+}
+
+void Columns::load(const Row& live_row) {
+    const std::uint32_t slot = live_row.slot.value();
+    live_.load(slot);
+    for (const Cell& cell : live_row.cells)
+        if (cell.value) put<true>(cell.key, slot, *cell.value);
+    set_default_created_at(live_row);
+}
+
+void Columns::finish_load() {
+    live_.finish_load();
+    creators_.finish_load();
+    for (FieldColumn& column : fields_) {
+        column.keywords.finish_load();
+        column.present.finish_load();
+    }
+}
+
+void Columns::apply(const Row& after, std::span<const CellDifference> differences) {
+    const std::uint32_t slot = after.slot.value();
+    if (after.state == RowState::kLive)
+        live_.add(slot);
+    else
+        live_.remove(slot);
+    for (const CellDifference& difference : differences) {
+        if (difference.before) take(difference.key, slot, *difference.before);
+        if (difference.after) put<false>(difference.key, slot, *difference.after);
+    }
+    set_default_created_at(after);
+}
+
+std::span<const double> Columns::numbers(FieldId field) const {
+    if (field.value() >= fields_.size()) return {};
+    return fields_[field.value()].numbers;
+}
+
+const Roaring* Columns::keyword(FieldId field, std::string_view value) const {
+    if (field.value() >= fields_.size()) return nullptr;
+    return fields_[field.value()].keywords.find(value);
+}
+
+const Roaring* Columns::present(FieldId field) const {
+    if (field.value() >= fields_.size()) return nullptr;
+    return &fields_[field.value()].present.bitmap();
+}
+
+}  // namespace tidal::entity

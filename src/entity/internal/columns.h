@@ -1,0 +1,72 @@
+// entity/internal/columns.h: what can be rebuilt from rows: columns and bitmaps by slot.
+#pragma once
+
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "entity/internal/merge.h"
+#include "entity/internal/row.h"
+#include "entity/internal/value_bitmaps.h"
+#include "schema/schema.h"
+
+namespace tidal::entity {
+
+inline constexpr UnixMillis kNoPublishTime = std::numeric_limits<UnixMillis>::min();
+inline constexpr UnixMillis kNoExpiryTime = std::numeric_limits<UnixMillis>::max();
+
+/// Every column has slot_count() entries. Either filled by load() ... finish_load() with each live
+/// row once, or kept current by apply(); both give the same contents.
+class Columns {
+public:
+    /// Fields past those known get empty columns; known ones are left alone.
+    void set_fields(const std::vector<schema::FieldSpec>& fields);
+    void resize(std::uint32_t slot_count);
+    std::uint32_t slot_count() const { return static_cast<std::uint32_t>(created_at_.size()); }
+
+    void load(const Row& live_row);
+    void finish_load();
+    /// `after` is the row the differences led to.
+    void apply(const Row& after, std::span<const CellDifference> differences);
+
+    std::span<const double> numbers(FieldId field) const;
+    std::span<const UnixMillis> created_at() const { return created_at_; }
+    std::span<const UnixMillis> publish_at() const { return publish_at_; }
+    std::span<const UnixMillis> expires_at() const { return expires_at_; }
+    const EntityId* creator_of(Slot slot) const { return creator_of_[slot.value()]; }
+    const Roaring& live() const { return live_.bitmap(); }
+    const Roaring* keyword(FieldId field, std::string_view value) const;
+    const Roaring* creator(const EntityId& creator) const { return creators_.find(creator); }
+    const Roaring* present(FieldId field) const;
+
+private:
+    struct FieldColumn {
+        schema::FieldType type = schema::FieldType::kText;
+        std::vector<double> numbers;  ///< Of number types only.
+        ValueBitmaps<std::string> keywords;
+        SlotSet present;
+    };
+
+    template <bool kLoading>
+    void change_keywords(FieldColumn& column, std::uint32_t slot, std::string_view encoded, bool add);
+    template <bool kLoading>
+    void put(CellKey key, std::uint32_t slot, std::string_view encoded);
+    void take(CellKey key, std::uint32_t slot, std::string_view encoded);
+    void set_default_created_at(const Row& row);
+
+    std::vector<FieldColumn> fields_;  ///< By FieldId.
+    std::vector<UnixMillis> created_at_, publish_at_, expires_at_;
+    std::vector<const EntityId*> creator_of_;  ///< Keys of creators_.
+    ValueBitmaps<EntityId> creators_;
+    SlotSet live_;
+};
+
+/// Encoded values of cells.
+void encode_id_value(const EntityId& id, Encoder* out);
+EntityId decode_id_value(std::string_view encoded);
+void encode_time_value(UnixMillis time_ms, Encoder* out);
+UnixMillis decode_time_value(std::string_view encoded);
+
+}  // namespace tidal::entity
