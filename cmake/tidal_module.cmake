@@ -2,6 +2,7 @@
 #   One static library from the *.cc of the calling folder. DEPS are the tidalDB modules it may
 #   use; `tests/*.cc` become `n_test`; `n_link_test` links the whole module with DEPS alone, so
 #   that an upward call fails to link. A folder of headers only becomes an interface library.
+#   `tests/*_fuzz.cc` are fuzz targets, one each.
 #   CONCURRENCY labels the tests `concurrency`: ./test runs those again under ThreadSanitizer.
 # tidal_program(NAME n OUTPUT o [DEPS ...] [LIBS ...]) is the same for an executable; its `tests/`
 #   become `n_test`, which sees only what TEST_DEPS and TEST_LIBS name.
@@ -38,18 +39,41 @@ endfunction()
 function(tidal_tests name)
   cmake_parse_arguments(T "CONCURRENCY" "" "DEPS;LIBS;LABELS" ${ARGN})
   file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/tests/*.cc)
+  set(fuzz_targets ${tests})
+  list(FILTER tests EXCLUDE REGEX "_fuzz\\.cc$")
+  list(FILTER fuzz_targets INCLUDE REGEX "_fuzz\\.cc$")
+  foreach(fuzz_target ${fuzz_targets})
+    tidal_fuzz_target(${fuzz_target} DEPS ${T_DEPS} LIBS ${T_LIBS})
+  endforeach()
   if(TIDAL_TESTS AND tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE
       tidal_options ${T_DEPS} ${T_LIBS} ${RAPIDCHECK_LIBRARY} GTest::gmock_main)
     target_compile_definitions(${name}_test PRIVATE
-      TIDAL_TESTDATA_DIR="${CMAKE_CURRENT_SOURCE_DIR}/testdata" TIDAL_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+      TIDAL_TESTDATA_DIR="${CMAKE_CURRENT_SOURCE_DIR}/testdata" TIDAL_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+      TIDAL_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
     add_test(NAME ${name} COMMAND ${name}_test)
     if(T_CONCURRENCY)
       list(APPEND T_LABELS concurrency)
-      set_property(GLOBAL APPEND PROPERTY TIDAL_CONCURRENCY_TESTS ${name}_test)
     endif()
     set_tests_properties(${name} PROPERTIES LABELS "unit;${T_LABELS}" TIMEOUT 600)
+  endif()
+endfunction()
+
+# One LLVMFuzzerTestOneInput per tests/*_fuzz.cc. With TIDAL_FUZZ it is a libFuzzer program; else its
+# corpus (testdata/fuzz/<name>/) and mutations of it run as the test <name>_smoke.
+function(tidal_fuzz_target source)
+  cmake_parse_arguments(F "" "" "DEPS;LIBS" ${ARGN})
+  get_filename_component(name ${source} NAME_WE)
+  set(corpus ${CMAKE_CURRENT_SOURCE_DIR}/testdata/fuzz/${name})
+  if(TIDAL_FUZZ)
+    add_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE tidal_options ${F_DEPS} ${F_LIBS} -fsanitize=fuzzer)
+  elseif(TIDAL_TESTS)
+    add_executable(${name}_smoke_test ${source} ${CMAKE_SOURCE_DIR}/tests/fuzz_smoke_main.cc)
+    target_link_libraries(${name}_smoke_test PRIVATE tidal_options ${F_DEPS} ${F_LIBS})
+    add_test(NAME ${name}_smoke COMMAND ${name}_smoke_test ${corpus})
+    set_tests_properties(${name}_smoke PROPERTIES LABELS "fuzz" TIMEOUT 120)
   endif()
 endfunction()
 
@@ -57,6 +81,7 @@ function(tidal_module)
   cmake_parse_arguments(M "CONCURRENCY" "NAME" "DEPS;LIBS;TEST_DEPS;TEST_LIBS" ${ARGN})
   set_property(GLOBAL APPEND PROPERTY TIDAL_MODULES ${M_NAME})
   set_property(GLOBAL PROPERTY TIDAL_DEPS_${M_NAME} "${M_DEPS}")
+  set_property(GLOBAL PROPERTY TIDAL_TEST_DEPS_${M_NAME} "${M_TEST_DEPS}")
   tidal_sources_of(sources)
   if(NOT sources)
     add_library(${M_NAME} INTERFACE)
@@ -94,6 +119,7 @@ function(tidal_program)
   cmake_parse_arguments(P "" "NAME;OUTPUT" "DEPS;LIBS;TEST_DEPS;TEST_LIBS" ${ARGN})
   set_property(GLOBAL APPEND PROPERTY TIDAL_MODULES ${P_NAME})
   set_property(GLOBAL PROPERTY TIDAL_DEPS_${P_NAME} "${P_DEPS}")
+  set_property(GLOBAL PROPERTY TIDAL_TEST_DEPS_${P_NAME} "${P_TEST_DEPS}")
   tidal_sources_of(sources)
   if(NOT sources)
     return()
@@ -102,4 +128,18 @@ function(tidal_program)
   set_target_properties(${P_NAME} PROPERTIES OUTPUT_NAME ${P_OUTPUT})
   target_link_libraries(${P_NAME} PRIVATE tidal_options ${P_DEPS} ${P_LIBS})
   tidal_tests(${P_NAME} DEPS ${P_TEST_DEPS} LIBS ${P_TEST_LIBS})
+endfunction()
+
+# tidal_process_tests(NAME n [DEPS ...] [LIBS ...]): tests/*.cc of the calling folder, which start the
+# built programs (TIDAL_BIN_DIR). Labelled `process`; ./test runs them on the release build.
+function(tidal_process_tests)
+  cmake_parse_arguments(P "" "NAME" "DEPS;LIBS" ${ARGN})
+  tidal_tests(${P_NAME} DEPS ${P_DEPS} LIBS ${P_LIBS} LABELS process)
+  if(TARGET ${P_NAME}_test)
+    foreach(program server ctl)
+      if(TARGET ${program})
+        add_dependencies(${P_NAME}_test ${program})
+      endif()
+    endforeach()
+  endif()
 endfunction()
