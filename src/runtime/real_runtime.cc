@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "runtime/internal/asio_network.h"
 #include "runtime/internal/posix_disk.h"
 #include "runtime/internal/posix_error.h"
 #include "runtime/internal/thread_executor.h"
@@ -46,6 +47,7 @@ public:
     Random& random() override { return random_; }
     Disk& disk() override { return *disk_; }
     ExecutorFactory& executors() override { return executors_; }
+    Network& network() override { return *network_; }
 
     [[noreturn]] void fatal(const Error& error) override {
         const std::string line = "fatal: " + error.to_string() + "\n";
@@ -59,6 +61,7 @@ private:
     SystemClock clock_;
     SeededRandom random_;
     internal::ThreadExecutorFactory executors_;
+    const std::unique_ptr<Network> network_ = internal::make_asio_network();
     const std::function<void(const Error&)> on_fatal_;
 };
 

@@ -5,6 +5,7 @@
 #include "runtime/clock.h"
 #include "runtime/disk.h"
 #include "runtime/executor.h"
+#include "runtime/network.h"
 #include "runtime/random.h"
 
 namespace tidal::runtime {
@@ -16,6 +17,7 @@ public:
     virtual Random& random() = 0;
     virtual Disk& disk() = 0;
     virtual ExecutorFactory& executors() = 0;
+    virtual Network& network() = 0;
     /// The node cannot go on (a failed fsync): real, logs and ends the process with exit code 70;
     /// simulated, crashes the node. Does not return to code that may acknowledge anything.
     virtual void fatal(const Error& error) = 0;

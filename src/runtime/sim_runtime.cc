@@ -3,13 +3,16 @@
 #include <algorithm>
 
 #include "runtime/internal/sim_executor.h"
+#include "runtime/internal/sim_node_network.h"
+#include "runtime/sim_network.h"
 
 namespace tidal::runtime {
 
 using internal::SimExecutor;
 using internal::SimNodeState;
 
-SimWorld::SimWorld(const SimWorldOptions& options) : options_(options), random_(options.seed) {}
+SimWorld::SimWorld(const SimWorldOptions& options)
+    : options_(options), network_(std::make_unique<SimNetwork>(*this)), random_(options.seed) {}
 
 SimWorld::~SimWorld() = default;
 
@@ -107,6 +110,7 @@ SimRuntime::SimRuntime(SimWorld& world, std::string_view name, SimDisk& disk)
           world.random_.u64())) {
     state_->self = state_;
     state_->disk = disk.session();
+    state_->network = std::make_unique<SimNodeNetwork>(world.network(), *state_);
     observer_ = disk.attach_observer({
         .charge = [&world](std::uint64_t ns) { world.now_ns_ += ns; },
         .died = [state = state_] { state->crashed = true; },
@@ -128,6 +132,9 @@ Disk& SimRuntime::disk() {
 }
 ExecutorFactory& SimRuntime::executors() {
     return *state_;
+}
+Network& SimRuntime::network() {
+    return *state_->network;
 }
 
 void SimRuntime::fatal(const Error& error) {

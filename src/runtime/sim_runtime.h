@@ -32,6 +32,7 @@ class SimExecutor;
 struct SimNodeState;
 }  // namespace internal
 
+class SimNetwork;
 class SimRuntime;
 
 struct SimWorldOptions {
@@ -76,6 +77,8 @@ public:
     std::uint64_t now_ns() const { return now_ns_; }
     std::uint64_t seed() const { return options_.seed; }
     Random& random() { return random_; }
+    /// Include runtime/sim_network.h to make it worse.
+    SimNetwork& network() { return *network_; }
     /// Of every piece of work run and its time; SimDisk::trace_hash() has the disks.
     std::uint64_t trace_hash() const { return trace_.value(); }
     /// Adds something to the trace, such as a reply a test client saw.
@@ -108,6 +111,7 @@ private:
     void forget(internal::SimExecutor* executor);
 
     const SimWorldOptions options_;
+    const std::unique_ptr<SimNetwork> network_;
     SeededRandom random_;
     TraceHash trace_;
     std::uint64_t now_ns_ = 1'000'000'000;
@@ -129,6 +133,7 @@ public:
     Random& random() override;
     Disk& disk() override;
     ExecutorFactory& executors() override;
+    Network& network() override;
     /// Crashes the node and returns: everything it could still do fails.
     void fatal(const Error& error) override;
 

@@ -23,6 +23,7 @@ struct SimNodeState final : Clock, ExecutorFactory {
     const std::string name;
     SeededRandom random;
     std::unique_ptr<Disk> disk;
+    std::unique_ptr<Network> network;
     bool crashed = false;
     std::optional<Error> fatal_error;
     std::weak_ptr<SimNodeState> self;
