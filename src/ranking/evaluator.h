@@ -1,0 +1,49 @@
+// ranking/evaluator.h: runs a program over blocks of entities.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ranking/program.h"
+
+namespace tidal::ranking {
+
+/// One term or feature of an explanation.
+struct ExplainedValue {
+    std::string text;
+    double value = 0;
+    bool missing = false;  ///< The entity lacks the field; `value` is the declared default.
+};
+
+struct Explanation {
+    /// Added from the first to the last (saturating), they give the score to the last bit.
+    std::vector<ExplainedValue> terms;
+    std::vector<ExplainedValue> features;
+};
+
+/// Scratch registers for one program and one query. Memory: register_count * 8 KiB.
+/// Threads: one at a time. Lifetime: borrows program, source and the context's params.
+class Evaluator {
+public:
+    /// Precondition: context.params.size() == program.params.size().
+    Evaluator(const Program& program, FeatureSource& source, const EvaluationContext& context);
+
+    /// @param slots  1..kBlockSlots.
+    /// @return The score of each slot, valid until the next call; an error of the source.
+    Result<std::span<const double>> run(std::span<const Slot> slots);
+    /// Of a program compiled with `explain`.
+    Result<Explanation> explain(Slot slot);
+
+private:
+    double* reg(std::uint16_t index) { return registers_.get() + std::size_t{index} * kBlockSlots; }
+    void compute(const Instruction& in, std::size_t n);
+
+    const Program& program_;
+    FeatureSource& source_;
+    EvaluationContext context_;
+    std::unique_ptr<double[]> registers_;
+};
+
+}  // namespace tidal::ranking

@@ -1,0 +1,58 @@
+// ranking/internal/value_graph.h: the values of a program before they have registers.
+#pragma once
+
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "ranking/program.h"
+
+namespace tidal::ranking {
+
+/// Hash-consed values in the order they were first needed: an equal value is the same value, and an
+/// operator over constants is a constant.
+class ValueGraph {
+public:
+    using Value = std::uint32_t;
+
+    Value constant(double number);
+    Value param(const std::string& name);
+    Value feature(const Feature& feature);
+    Value apply(Op op, Value a, Value b = 0, Value c = 0);
+
+    /// The feature a value is, or -1.
+    std::int32_t feature_of(Value value) const;
+
+    struct Kept {
+        std::string text;
+        Value value = 0;
+    };
+    /// Registers for what `score` and the kept values need, reused once nothing reads them again.
+    /// kTooLarge when more than kRegistersMax are needed at once.
+    Result<Program> emit(Value score, const std::vector<Kept>& terms,
+                         const std::vector<Kept>& features) const;
+
+private:
+    struct Node {
+        Op op = Op::kConstant;
+        Value a = 0, b = 0, c = 0;
+        std::uint32_t index = 0;
+        auto operator<=>(const Node&) const = default;
+    };
+    Value intern(const Node& node);
+
+    std::vector<Node> nodes_;
+    std::map<Node, Value> by_node_;
+    std::vector<double> constants_;
+    std::vector<std::string> params_;
+    std::vector<Feature> features_;
+};
+
+/// 16 MiB of scratch per query at most.
+inline constexpr std::size_t kRegistersMax = 2048;
+
+/// How many of a, b, c the operator reads.
+int operand_count(Op op);
+
+}  // namespace tidal::ranking

@@ -1,0 +1,113 @@
+#include "ranking/profile_registry.h"
+
+#include <algorithm>
+#include <cassert>
+#include <charconv>
+#include <tuple>
+
+#include "ranking/internal/built_in_profiles.h"
+#include "ranking/source_text.h"
+
+namespace tidal::ranking {
+namespace {
+
+Error unknown_profile(std::string_view name, const std::vector<std::string_view>& known) {
+    return Error(ErrorCode::kUnknownName, "unknown profile `" + std::string(name) + "`")
+        .with_field("profile")
+        .with_hint(suggestion(name, "profiles", known))
+        .with_reason("unknown_profile");
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
+                                                               const schema::Schema& schema,
+                                                               EntityKind kind) {
+    auto out = std::make_shared<CompiledProfile>();
+    out->profile = std::move(profile);
+    CompileInput input{.score = out->profile.score,
+                       .definitions = out->profile.definitions,
+                       .source = out->profile.text};
+    auto program = compile(input, schema, kind);
+    if (!program) return program.take_error().with("profile", out->profile.name_and_version());
+    out->program = std::move(program).value();
+    input.explain = true;
+    auto explain = compile(input, schema, kind);
+    if (!explain) return explain.take_error().with("profile", out->profile.name_and_version());
+    out->explain = std::move(explain).value();
+    assert(out->program.params == out->explain.params);
+    return std::shared_ptr<const CompiledProfile>(std::move(out));
+}
+
+ProfileRegistry::ProfileRegistry(const schema::Schema& schema) {
+    for (const BuiltInProfile& built_in : built_in_profiles()) {
+        auto profile = parse_profile(built_in.text);
+        assert(profile.ok() && "a built-in profile parses");
+        Entry entry{std::move(profile).value(), {}};
+        for (std::size_t kind = 0; kind < kEntityKindCount; ++kind)
+            entry.by_kind.push_back(
+                compile_profile(entry.profile, schema, static_cast<EntityKind>(kind)));
+        entries_.push_back(std::move(entry));
+    }
+    std::ranges::sort(entries_, [](const Entry& a, const Entry& b) {
+        return std::tie(a.profile.name, a.profile.version) <
+               std::tie(b.profile.name, b.profile.version);
+    });
+}
+
+Result<std::shared_ptr<const CompiledProfile>> ProfileRegistry::find(std::string_view name,
+                                                                     EntityKind kind) const {
+    const auto at = name.find('@');
+    const std::string_view bare = name.substr(0, at);
+    std::optional<std::uint32_t> version;
+    if (at != std::string_view::npos) {
+        const auto digits = name.substr(at + 1);
+        std::uint32_t number = 0;
+        const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+        if (parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size())
+            return Error(ErrorCode::kInvalidArgument, "a profile's version is a number")
+                .with_field("profile")
+                .with_hint("for example " + std::string(bare) + "@1");
+        version = number;
+    }
+    const Entry* found = nullptr;
+    std::vector<std::string_view> names;
+    std::string versions;
+    for (const Entry& entry : entries_) {
+        if (names.empty() || names.back() != entry.profile.name)
+            names.push_back(entry.profile.name);
+        if (entry.profile.name != bare) continue;
+        versions += " " + std::to_string(entry.profile.version);
+        if (!version || *version == entry.profile.version) found = &entry;
+    }
+    if (found == nullptr && !versions.empty())
+        return unknown_profile(name, {}).with_hint("versions of it:" + versions);
+    if (found == nullptr) return unknown_profile(bare, names);
+
+    const auto& compiled = found->by_kind[static_cast<std::size_t>(kind)];
+    if (compiled) return *compiled;
+    return Error(ErrorCode::kUnknownName, "profile `" + std::string(bare) +
+                                              "` is not available: " + compiled.error().message())
+        .with_field("profile")
+        .with_hint(compiled.error().hint())
+        .with_reason("profile_unavailable");
+}
+
+std::vector<ProfileListing> ProfileRegistry::list(EntityKind kind) const {
+    std::vector<ProfileListing> out;
+    for (const Entry& entry : entries_) {
+        ProfileListing listing{entry.profile.name, entry.profile.version, entry.profile.about,
+                               entry.profile.text, false, "", {}};
+        const auto& compiled = entry.by_kind[static_cast<std::size_t>(kind)];
+        listing.available = compiled.ok();
+        if (compiled) {
+            listing.warnings = (*compiled)->program.warnings;
+        } else {
+            listing.reason = compiled.error().message();
+        }
+        out.push_back(std::move(listing));
+    }
+    return out;
+}
+
+}  // namespace tidal::ranking

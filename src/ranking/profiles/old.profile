@@ -1,0 +1,5 @@
+profile old version 1 {
+    about 'The oldest first.';
+    candidates scan;
+    order created_at asc;
+}

@@ -1,0 +1,24 @@
+// ranking/shard_view.h: what a query reads of one shard.
+#pragma once
+
+#include <span>
+
+#include "entity/entity_table.h"
+#include "schema/schema.h"
+#include "signal/ledger_table.h"
+#include "signal/unique_table.h"
+
+namespace tidal::ranking {
+
+/// The state of one kind of entity in one shard. Lifetime and threads: borrowed for one query, from
+/// inside the shard's monitor. Reading a ledger may fold a cold pair, so the tables are not const.
+struct ShardView {
+    const schema::Schema& schema;
+    EntityKind kind = EntityKind::kItem;
+    const entity::EntityTable& entities;
+    /// One per origin region, by rising region id; what they hold is added in this order.
+    std::span<signal::LedgerTable* const> ledgers;
+    signal::UniqueTable* uniques = nullptr;  ///< nullptr = no distinct users are kept.
+};
+
+}  // namespace tidal::ranking

@@ -1,0 +1,125 @@
+#include "ranking/table_features.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include "base/hash.h"
+#include "ranking/internal/score_math.h"
+#include "ranking/program.h"
+
+namespace tidal::ranking {
+namespace {
+
+constexpr double kMillisPerHour = 3'600'000;
+
+double cell(std::span<const double> column, Slot slot) {
+    return slot.value() < column.size() ? column[slot.value()]
+                                        : std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace
+
+double random_of(const EntityId& id, std::uint64_t seed) {
+    std::uint64_t hash = 0;
+    if (id.is_text()) {
+        hash = hash64(id.text(), seed);
+    } else {
+        const std::uint64_t number = id.number();
+        char bytes[sizeof(number)];
+        std::memcpy(bytes, &number, sizeof(number));
+        hash = hash64({bytes, sizeof(bytes)}, seed);
+    }
+    return static_cast<double>(hash >> 11) * 0x1p-53;
+}
+
+TableFeatureSource::TableFeatureSource(const ShardView& view)
+    : view_(view), decayed_(kBlockSlots), window_(kBlockSlots) {}
+
+Result<void> TableFeatureSource::fill(const Feature& feature, std::span<const Slot> slots,
+                                      const EvaluationContext& context, std::span<double> out) {
+    assert(slots.size() == out.size() && slots.size() <= kBlockSlots);
+    const auto created_at = view_.entities.created_at_column();
+    switch (feature.kind) {
+        case FeatureKind::kDecay: return fill_decay(feature, slots, context.now_ms, out);
+        case FeatureKind::kCount:
+        case FeatureKind::kSum: return fill_window(feature, slots, context.now_ms, out);
+        case FeatureKind::kUnique: return fill_unique(feature, slots, context.now_ms, out);
+        case FeatureKind::kField: fill_field(feature, slots, out); return {};
+        case FeatureKind::kAgeHours:
+            for (std::size_t i = 0; i < slots.size(); ++i) {
+                const auto age_ms =
+                    static_cast<double>(context.now_ms - created_at[slots[i].value()]);
+                out[i] = std::max(age_ms, 0.0) / kMillisPerHour;
+            }
+            return {};
+        case FeatureKind::kCreatedAt:
+            for (std::size_t i = 0; i < slots.size(); ++i)
+                out[i] = static_cast<double>(created_at[slots[i].value()]);
+            return {};
+        case FeatureKind::kRandom: {
+            const std::uint64_t seed = feature.seed_of_request ? context.seed : feature.seed;
+            for (std::size_t i = 0; i < slots.size(); ++i)
+                out[i] = random_of(view_.entities.id_of(slots[i]), seed);
+            return {};
+        }
+    }
+    assert(false && "unknown feature");
+    return {};
+}
+
+Result<void> TableFeatureSource::fill_decay(const Feature& feature, std::span<const Slot> slots,
+                                            UnixMillis now_ms, std::span<double> out) {
+    std::ranges::fill(out, 0.0);
+    const std::span part(decayed_.data(), slots.size());
+    for (signal::LedgerTable* ledger : view_.ledgers) {
+        TIDAL_TRY(ledger->read_decayed(feature.signal, slots, now_ms, part));
+        for (std::size_t i = 0; i < slots.size(); ++i) out[i] += part[i];
+    }
+    for (double& value : out) value = score_math::sanitize(value);
+    return {};
+}
+
+/// Regions are added as integers: exact, whatever their number.
+Result<void> TableFeatureSource::fill_window(const Feature& feature, std::span<const Slot> slots,
+                                             UnixMillis now_ms, std::span<double> out) {
+    const std::span part(window_.data(), slots.size());
+    std::int64_t totals[kBlockSlots] = {};
+    const bool counts = feature.kind == FeatureKind::kCount;
+    for (signal::LedgerTable* ledger : view_.ledgers) {
+        TIDAL_TRY(ledger->read_window(feature.signal, feature.window, slots, now_ms, part));
+        for (std::size_t i = 0; i < slots.size(); ++i)
+            totals[i] += counts ? part[i].count : part[i].sum;
+    }
+    const double scale = counts ? 1.0 : 1.0 / record::kWeightOne;
+    for (std::size_t i = 0; i < slots.size(); ++i) out[i] = static_cast<double>(totals[i]) * scale;
+    return {};
+}
+
+Result<void> TableFeatureSource::fill_unique(const Feature& feature, std::span<const Slot> slots,
+                                             UnixMillis now_ms, std::span<double> out) {
+    std::ranges::fill(out, 0.0);
+    if (view_.uniques == nullptr) return {};
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        TIDAL_ASSIGN(const double users, view_.uniques->estimate(slots[i], feature.signal, now_ms));
+        out[i] = score_math::sanitize(users);
+    }
+    return {};
+}
+
+void TableFeatureSource::fill_field(const Feature& feature, std::span<const Slot> slots,
+                                    std::span<double> out) {
+    const auto column = view_.entities.number_column(feature.field);
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        const double value = cell(column, slots[i]);
+        out[i] = score_math::saturate(value == value ? value : feature.missing);
+    }
+}
+
+bool TableFeatureSource::is_missing(const Feature& feature, Slot slot) const {
+    if (feature.kind != FeatureKind::kField) return false;
+    const double value = cell(view_.entities.number_column(feature.field), slot);
+    return value != value;
+}
+
+}  // namespace tidal::ranking

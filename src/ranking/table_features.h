@@ -1,0 +1,37 @@
+// ranking/table_features.h: features read from the tables of one shard.
+#pragma once
+
+#include <vector>
+
+#include "ranking/feature.h"
+#include "ranking/shard_view.h"
+
+namespace tidal::ranking {
+
+/// Threads and lifetime: those of the view.
+class TableFeatureSource final : public FeatureSource {
+public:
+    explicit TableFeatureSource(const ShardView& view);
+
+    Result<void> fill(const Feature& feature, std::span<const Slot> slots,
+                      const EvaluationContext& context, std::span<double> out) override;
+    bool is_missing(const Feature& feature, Slot slot) const override;
+
+private:
+    Result<void> fill_decay(const Feature& feature, std::span<const Slot> slots, UnixMillis now_ms,
+                            std::span<double> out);
+    Result<void> fill_window(const Feature& feature, std::span<const Slot> slots,
+                             UnixMillis now_ms, std::span<double> out);
+    Result<void> fill_unique(const Feature& feature, std::span<const Slot> slots,
+                             UnixMillis now_ms, std::span<double> out);
+    void fill_field(const Feature& feature, std::span<const Slot> slots, std::span<double> out);
+
+    const ShardView& view_;
+    std::vector<double> decayed_;              ///< One region's part of a block.
+    std::vector<signal::WindowValue> window_;  ///< Likewise.
+};
+
+/// The value of random(seed) for one entity: uniform in [0, 1), by its id alone.
+double random_of(const EntityId& id, std::uint64_t seed);
+
+}  // namespace tidal::ranking

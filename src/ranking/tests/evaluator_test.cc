@@ -1,0 +1,220 @@
+#include "ranking/evaluator.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <cmath>
+
+#include "base/hash.h"
+#include "ranking/tests/random_expression.h"
+#include "ranking/tests/reference_evaluator.h"
+#include "ranking/tests/sample_schema.h"
+
+namespace tidal::ranking {
+namespace {
+
+std::string leaf_text(const schema::Schema& schema, const Feature& feature) {
+    const std::string signal =
+        feature.signal.value() < schema.signals.size() ? schema.signals[feature.signal.value()].name : "";
+    const std::string window(schema::window_name(feature.window));
+    switch (feature.kind) {
+        case FeatureKind::kDecay: return "decay(" + signal + ")";
+        case FeatureKind::kCount: return "count(" + signal + ", " + window + ")";
+        case FeatureKind::kSum: return "sum(" + signal + ", " + window + ")";
+        case FeatureKind::kUnique: return "unique(" + signal + ", 24h)";
+        case FeatureKind::kAgeHours: return "age_hours";
+        case FeatureKind::kCreatedAt: return "created_at";
+        case FeatureKind::kField:
+            return schema.kind(EntityKind::kItem).fields[feature.field.value()].name;
+        case FeatureKind::kRandom: return "random(seed)";
+    }
+    return "";
+}
+
+/// A number for any leaf of any slot: odd ones among them.
+double invented(const std::string& leaf, std::uint32_t slot) {
+    const std::uint64_t hash = hash64(leaf, slot + 1);
+    const double odd[] = {0, -1, 1, 1e300, -1e300, 1e-300, 0.5, -7.25};
+    if (hash % 4 == 0) return odd[(hash >> 8) % 8];
+    return static_cast<double>(static_cast<std::int64_t>(hash % 20001) - 5000) / 16;
+}
+
+/// Fills from `invented` and counts how often each feature is asked for.
+class InventedSource final : public FeatureSource {
+public:
+    explicit InventedSource(const schema::Schema& schema) : schema_(schema) {}
+    Result<void> fill(const Feature& feature, std::span<const Slot> slots,
+                      const EvaluationContext&, std::span<double> out) override {
+        ++fills[leaf_text(schema_, feature)];
+        for (std::size_t i = 0; i < slots.size(); ++i)
+            out[i] = invented(leaf_text(schema_, feature), slots[i].value());
+        return {};
+    }
+    bool is_missing(const Feature& feature, Slot slot) const override {
+        return feature.kind == FeatureKind::kField && slot.value() % 2 == 1;
+    }
+    std::map<std::string, int> fills;
+
+private:
+    const schema::Schema& schema_;
+};
+
+constexpr double kParamX = 2.5, kParamY = -3;
+
+std::vector<double> param_values(const Program& program) {
+    std::vector<double> out;
+    for (const auto& name : program.params) out.push_back(name == "x" ? kParamX : kParamY);
+    return out;
+}
+
+double reference(const schema::Schema& schema, const Expr& expr, std::uint32_t slot) {
+    return ReferenceEvaluator(schema, [&](const std::string& leaf) {
+        if (leaf == "param(x)") return kParamX;
+        if (leaf == "param(y)") return kParamY;
+        return invented(leaf, slot);
+    })(expr);
+}
+
+Program compiled(const schema::Schema& schema, const std::string& text, bool explain = false) {
+    const auto expr = parse_expression(text);
+    EXPECT_TRUE(expr.ok()) << expr.error().to_string();
+    auto program = compile(
+        {.score = *expr, .definitions = {}, .source = text, .explain = explain}, schema,
+        EntityKind::kItem);
+    EXPECT_TRUE(program.ok()) << program.error().to_string();
+    return std::move(program).value();
+}
+
+// 100 cases of RapidCheck times 100 expressions.
+RC_GTEST_PROP(Evaluator, EqualsTheReferenceOnRandomExpressions, ()) {
+    static const auto schema = sample_schema();
+    for (int i = 0; i < 100; ++i) {
+        const Expr expr = RandomExpression::make(*rc::gen::inRange(0, 5));
+        const auto program =
+            compile({.score = expr, .definitions = {}, .source = ""}, *schema, EntityKind::kItem);
+        RC_ASSERT(program.ok());
+        InventedSource source(*schema);
+        const auto params = param_values(*program);
+        Evaluator evaluator(*program, source, {.params = params});
+        std::vector<Slot> slots;
+        const auto count = *rc::gen::element(1, 2, 5);
+        for (int s = 0; s < count; ++s) slots.push_back(Slot(*rc::gen::inRange(0u, 1000u)));
+        const auto scores = evaluator.run(slots);
+        RC_ASSERT(scores.ok());
+        for (std::size_t s = 0; s < slots.size(); ++s) {
+            const double want = reference(*schema, expr, slots[s].value());
+            if ((*scores)[s] != want)
+                RC_LOG() << print_expression(expr) << " slot " << slots[s].value() << "\n";
+            RC_ASSERT((*scores)[s] == want);
+            RC_ASSERT(std::abs(want) <= kMagnitudeMax);
+        }
+        for (const auto& [leaf, fills] : source.fills) RC_ASSERT(fills == 1);
+    }
+}
+
+RC_GTEST_PROP(Evaluator, ExplainedTermsAddUpToTheScoreExactly, ()) {
+    static const auto schema = sample_schema();
+    for (int i = 0; i < 20; ++i) {
+        Expr expr = RandomExpression::make(3);
+        const auto terms = *rc::gen::inRange(0, 6);
+        for (int t = 0; t < terms; ++t) {
+            Expr sum;
+            sum.kind = ExprKind::kBinary;
+            sum.op = *rc::gen::element(BinaryOp::kAdd, BinaryOp::kSubtract);
+            sum.args = {std::move(expr), RandomExpression::make(2)};
+            expr = std::move(sum);
+        }
+        CompileInput input{.score = expr, .definitions = {}, .source = ""};
+        const auto plain = compile(input, *schema, EntityKind::kItem);
+        input.explain = true;
+        const auto explaining = compile(input, *schema, EntityKind::kItem);
+        RC_ASSERT(plain.ok() && explaining.ok());
+        const auto params = param_values(*plain);
+        InventedSource source(*schema);
+        std::vector<Slot> slots;
+        for (std::uint32_t s = 0; s < 9; ++s) slots.push_back(Slot(s));
+        Evaluator scorer(*plain, source, {.params = params});
+        Evaluator explainer(*explaining, source, {.params = params});
+        const auto scores = scorer.run(slots);
+        RC_ASSERT(scores.ok());
+        for (const Slot slot : slots) {
+            const auto explanation = explainer.explain(slot);
+            RC_ASSERT(explanation.ok());
+            double total = explanation->terms[0].value;
+            for (std::size_t t = 1; t < explanation->terms.size(); ++t)
+                total = std::clamp(total + explanation->terms[t].value, -1e300, 1e300);
+            RC_ASSERT(total == (*scores)[slot.value()]);
+            RC_ASSERT(explanation->terms.size() >= static_cast<std::size_t>(terms) + 1);
+        }
+    }
+}
+
+TEST(Evaluator, ExplainNamesTermsAndFeatures) {
+    const auto schema = sample_schema();
+    const Program program = compiled(
+        *schema, "0.5 * log1p(sum(view, 24h)) - (year + price) / 2 + velocity(view, 24h)", true);
+    InventedSource source(*schema);
+    Evaluator evaluator(program, source, {});
+    const auto explanation = evaluator.explain(Slot(1));
+    ASSERT_TRUE(explanation.ok());
+    std::string terms, features;
+    for (const auto& term : explanation->terms) terms += term.text + "; ";
+    for (const auto& f : explanation->features) features += f.text + (f.missing ? " missing; " : "; ");
+    EXPECT_EQ(terms, "0.5 * log1p(sum(view, 24h)); -((year + price) / 2); velocity(view, 24h); ");
+    EXPECT_EQ(features, "sum(view, 24h); year missing; price missing; velocity(view, 24h); ");
+}
+
+TEST(Evaluator, DomainRules) {
+    const auto schema = sample_schema();
+    const auto value = [&](const std::string& text) {
+        const Program program = compiled(*schema, text);
+        InventedSource source(*schema);
+        Evaluator evaluator(program, source, {});
+        const Slot slot(0);
+        return (*evaluator.run({&slot, 1}))[0];
+    };
+    EXPECT_EQ(value("1 / 0"), 0);
+    EXPECT_EQ(value("0 / 0"), 0);
+    EXPECT_EQ(value("log(0)"), std::log(1e-9));
+    EXPECT_EQ(value("log(-5)"), std::log(1e-9));
+    EXPECT_EQ(value("log10(0)"), std::log10(1e-9));
+    EXPECT_EQ(value("log1p(-1)"), std::log1p(1e-9 - 1));
+    EXPECT_EQ(value("sqrt(-1)"), 0);
+    EXPECT_EQ(value("(-8)^(1/3)"), 0);
+    EXPECT_EQ(value("0^-1"), 0);
+    EXPECT_EQ(value("0^0"), 1);
+    EXPECT_EQ(value("-2^2"), -4);
+    EXPECT_EQ(value("2^3^2"), 512);
+    EXPECT_EQ(value("8 - 4 - 2"), 2);
+    EXPECT_EQ(value("8 / 4 / 2"), 1);
+    EXPECT_EQ(value("exp(1000)"), 1e300);
+    EXPECT_EQ(value("-exp(1000)"), -1e300);
+    EXPECT_EQ(value("1e200 * 1e200"), 1e300);
+    EXPECT_EQ(value("1e200^9"), 1e300);
+    EXPECT_EQ(value("(-1e200)^9"), -1e300);
+    EXPECT_EQ(value("1 / 1e-300 / 1e-300"), 1e300);
+    EXPECT_EQ(value("sigmoid(-1e300)"), 0);
+    EXPECT_EQ(value("sigmoid(0)"), 0.5);
+    EXPECT_EQ(value("sign(-3) + sign(0) + sign(2) * 10"), 9);
+    EXPECT_EQ(value("if(2 > 1, 3, 4) + if(0, 10, 20)"), 23);
+    EXPECT_EQ(value("(1 < 1) + (1 <= 1) + (1 = 1) + (1 != 1) + (1 > 1) + (1 >= 1)"), 3);
+    EXPECT_EQ(value("clamp(5, 0, 3) + min(4, 2, 3) + max(4, 2, 3)"), 9);
+    EXPECT_EQ(value("wilson(0, 0)"), 0);
+    EXPECT_EQ(value("wilson(0, 10)"), 0);
+    EXPECT_NEAR(value("wilson(10, 10)"), 0.722467, 1e-6);
+    EXPECT_NEAR(value("wilson(80, 100)"), 0.711170, 1e-5);
+}
+
+TEST(Evaluator, SharesWhatIsEqualAndReusesRegisters) {
+    const auto schema = sample_schema();
+    const Program program = compiled(
+        *schema, "sum(view, 24h) * sum(view, 24h) + log1p(sum(view, 24h)) + velocity(view, 24h)");
+    EXPECT_EQ(program.features.size(), 1u);
+    EXPECT_EQ(compiled(*schema, "1 + 2 * 3 - log(4)").code.size(), 0u);
+    std::string chain = "year";
+    for (int i = 0; i < 250; ++i) chain += " + " + std::to_string(i % 7) + " * price";
+    EXPECT_LE(compiled(*schema, chain).register_count, 20);
+}
+
+}  // namespace
+}  // namespace tidal::ranking
