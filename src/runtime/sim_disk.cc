@@ -105,7 +105,7 @@ void SimDisk::crash(const CrashSpec& spec) {
     // A killed process takes nothing with it: what it did not sync can still be lost later.
     if (spec.keep != CrashSpec::Keep::kAll) {
         SectorFate fate(spec, options_.seed ^ mutating_ops_);
-        names_ = names_->survive(fate);
+        names_ = names_->survive(fate, SimNames::Copy::kTake);
     }
     ++life_;
     dead_ = false;
@@ -118,7 +118,7 @@ std::unique_ptr<SimDisk> SimDisk::survivor(const CrashSpec& spec) const {
     const auto lock = enter();
     auto out = std::make_unique<SimDisk>(options_);
     SectorFate fate(spec, options_.seed ^ mutating_ops_);
-    out->names_ = names_->survive(fate);
+    out->names_ = names_->survive(fate, SimNames::Copy::kAlways);
     out->capacity_bytes_ = capacity_bytes_;
     return out;
 }

@@ -56,7 +56,7 @@ Error lock_taken(int fd, std::string_view path) {
     auto error = Error(ErrorCode::kConflict, "the data directory is in use by another process")
                      .with("path", path);
     const auto pid = size > 0 ? std::strtoull(text, nullptr, 10) : 0;
-    if (pid != 0) error = std::move(error).with("pid", pid);
+    if (pid != 0) std::move(error).with("pid", pid);
     return std::move(error).with_hint(
         "stop the other server, or give this one its own data directory");
 }

@@ -105,6 +105,7 @@ std::uint64_t SimInode::unsynced_sectors() const {
 
 std::string SimInode::survive(SectorFate& fate) const {
     fate.next_file();
+    if (clean()) return data_;
     std::string out = data_;
     out.resize(std::max<std::uint64_t>(data_.size(), synced_size_));
     std::uint64_t grown_to = 0;  // End of the last surviving sector that lies past the synced size.

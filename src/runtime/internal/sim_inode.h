@@ -47,6 +47,7 @@ public:
     void flip(std::uint64_t offset, unsigned bit);
 
     std::uint64_t unsynced_sectors() const;
+    bool clean() const { return old_sectors_.empty() && data_.size() == synced_size_; }
     /// The bytes found after a crash.
     std::string survive(SectorFate& fate) const;
 

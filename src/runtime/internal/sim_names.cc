@@ -162,7 +162,7 @@ void SimNames::add_to_hash(TraceHash* hash) const {
     }
 }
 
-std::unique_ptr<SimNames> SimNames::survive(SectorFate& fate) const {
+std::unique_ptr<SimNames> SimNames::survive(SectorFate& fate, Copy copying) const {
     Tree tree = synced_;
     for (const auto& change : unsynced_)
         if (fate.keep_name()) apply(change, tree);
@@ -172,7 +172,13 @@ std::unique_ptr<SimNames> SimNames::survive(SectorFate& fate) const {
     std::map<const SimInode*, SimInodePtr> copies;
     for (const auto& [path, inode] : tree) {
         auto& copy = copies[inode.get()];
-        if (!copy) copy = std::make_shared<SimInode>(inode->survive(fate));
+        if (!copy && copying == Copy::kTake && inode->clean()) {
+            fate.next_file();  // As survive() does: both ways draw the same.
+            inode->links = 0;
+            copy = inode;
+        } else if (!copy) {
+            copy = std::make_shared<SimInode>(inode->survive(fate));
+        }
         out->link(copy);
         out->live_.emplace(path, copy);
     }

@@ -37,8 +37,10 @@ public:
     std::uint64_t unsynced_sectors() const;
     void add_to_hash(TraceHash* hash) const;
 
-    /// The tree found after a crash: all of it synced.
-    std::unique_ptr<SimNames> survive(SectorFate& fate) const;
+    /// The tree found after a crash: all of it synced. kTake moves files that lose nothing instead
+    /// of copying them; this tree is of no use then.
+    enum class Copy { kAlways, kTake };
+    std::unique_ptr<SimNames> survive(SectorFate& fate, Copy copy) const;
 
 private:
     using Tree = std::map<std::string, SimInodePtr, std::less<>>;

@@ -344,6 +344,24 @@ std::uint64_t busy_life(std::uint64_t seed) {
     return disk.content_hash() ^ disk.trace_hash();
 }
 
+TEST(SimDisk, ASurvivorIsWhatTheCrashLeaves) {
+    for (std::uint64_t seed = 0; seed < 50; ++seed) {
+        SimDisk disk;
+        create_synced(disk, "clean", "clean");
+        for (const std::string name : {"a", "b", "c"}) {
+            auto file = create_synced(disk, name, std::string(2000, 'o'));
+            ASSERT_TRUE(file->write_at(500, std::string(3000, 'n')).ok());
+        }
+        ASSERT_TRUE(disk.remove("b").ok());
+        ASSERT_TRUE(disk.rename("c", "d").ok());
+        const auto left = disk.survivor(seeded(seed));
+        disk.crash(seeded(seed));
+        EXPECT_EQ(left->content_hash(), disk.content_hash());
+        EXPECT_EQ(left->used_bytes(), disk.used_bytes());
+        EXPECT_EQ(disk.unsynced_sectors(), 0U);
+    }
+}
+
 TEST(SimDisk, TheSameSeedLivesTheSameLife) {
     std::set<std::uint64_t> seen;
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
