@@ -40,6 +40,8 @@ enum class UpsertOutcome {
 /// Rows are the truth; columns and bitmaps are accelerators rebuilt at open. Threads: one at a time.
 class EntityTable {
 public:
+    using KeywordVisitor = std::function<void(std::string_view value, const Roaring& slots)>;
+
     static Result<std::unique_ptr<EntityTable>> open(EntityKind kind, storage::ShardStore& store,
                                                      std::shared_ptr<const schema::Schema> schema);
     virtual ~EntityTable() = default;
@@ -78,6 +80,8 @@ public:
     virtual const EntityId* creator_of(Slot slot) const = 0;
     /// Slots whose keyword(s) field holds `value`; nullptr when none. Also for bool ("true"/"false").
     virtual const Roaring* keyword_bitmap(FieldId field, std::string_view value) const = 0;
+    /// Every value of a keyword(s) or bool field with the slots that hold it, in no order.
+    virtual void for_each_keyword(FieldId field, const KeywordVisitor& visit) const = 0;
     /// Slots of the items of a creator; nullptr when none.
     virtual const Roaring* creator_bitmap(const EntityId& creator) const = 0;
     /// Slots that have the field.

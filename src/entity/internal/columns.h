@@ -38,6 +38,10 @@ public:
     const EntityId* creator_of(Slot slot) const { return creator_of_[slot.value()]; }
     const Roaring& live() const { return live_.bitmap(); }
     const Roaring* keyword(FieldId field, std::string_view value) const;
+    template <typename Visitor>
+    void visit_keywords(FieldId field, const Visitor& visit) const {
+        if (field.value() < fields_.size()) fields_[field.value()].keywords.for_each(visit);
+    }
     const Roaring* creator(const EntityId& creator) const { return creators_.find(creator); }
     const Roaring* present(FieldId field) const;
 

@@ -43,6 +43,9 @@ public:
     const Roaring* keyword_bitmap(FieldId field, std::string_view value) const override {
         return columns_.keyword(field, value);
     }
+    void for_each_keyword(FieldId field, const KeywordVisitor& visit) const override {
+        columns_.visit_keywords(field, visit);
+    }
     const Roaring* creator_bitmap(const EntityId& creator) const override {
         return columns_.creator(creator);
     }

@@ -90,6 +90,10 @@ public:
         const auto at = bitmaps_.find(value);
         return at == bitmaps_.end() ? nullptr : &at->second;
     }
+    template <typename Visitor>
+    void for_each(const Visitor& visit) const {
+        for (const auto& [value, slots] : bitmaps_) visit(value, slots);
+    }
     std::size_t size() const { return bitmaps_.size(); }
 
 private:
