@@ -128,7 +128,8 @@ void Inspection::inspect_batches(LogFileReport& file, std::string_view image) {
         note_log({file.sequence, damage->offset}, file.path, damage->error.to_string(),
                  damage->torn);
         const bool length_known = damage->extent_end > damage->offset + kBatchHeaderBytes;
-        begin = find_header(image, length_known ? damage->extent_end : damage->offset + 1);
+        begin = length_known ? std::optional(damage->extent_end)
+                             : find_header(image, damage->offset + 1);
     }
 }
 

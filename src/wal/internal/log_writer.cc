@@ -92,13 +92,13 @@ Result<void> LogWriter::put_bytes(std::string_view bytes) {
         bytes.remove_prefix(piece);
         end_ += piece;
         if (end_ - buffer_begin_ < kBufferBytes) continue;
-        TIDAL_TRY(write_buffered());
+        TIDAL_TRY(write());
         rewind_buffer();
     }
     return {};
 }
 
-Result<void> LogWriter::write_buffered() {
+Result<void> LogWriter::write() {
     if (written_ == end_) return {};
     touched_ = std::max(touched_, end_);
     TIDAL_TRY(file_->write_at(written_, {buffer_.get() + (written_ - buffer_begin_),
@@ -108,7 +108,7 @@ Result<void> LogWriter::write_buffered() {
 }
 
 Result<void> LogWriter::sync() {
-    TIDAL_TRY(write_buffered());
+    assert(written_ == end_);
     TIDAL_TRY(file_->sync());
     synced_ = end();
     rewind_buffer();

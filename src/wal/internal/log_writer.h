@@ -36,7 +36,10 @@ public:
     bool fits(std::size_t payload_bytes) const;
     /// Buffers the batch, and writes where the buffer is full. Length and distance are filled in.
     Result<void> put(BatchHeader& header, std::string_view payload);
-    /// Writes the rest and syncs. Everything put is durable afterwards.
+    /// Hands what is buffered to the disk; sync() follows before the next put().
+    Result<void> write();
+    /// Everything written is durable afterwards. No error of it can be repaired, a full disk
+    /// included.
     Result<void> sync();
     /// Takes back, durably, what was put since the last sync. May be repeated after kDiskFull.
     Result<void> scrub();
@@ -52,7 +55,6 @@ private:
 
     Result<void> put_file_header();
     Result<void> put_bytes(std::string_view bytes);
-    Result<void> write_buffered();
     void rewind_buffer();
 
     const std::unique_ptr<char, Free> buffer_{

@@ -54,8 +54,10 @@ private:
     void take_queue();
     /// Writes and acknowledges what fits into the file. False: nothing more can be done now.
     bool write_group();
-    /// Puts pending batches into the writer; the number handled, which may be 0.
+    /// Writes pending batches, as many as the file has room for; the number handled, maybe 0.
     Result<std::size_t> fill();
+    /// Makes what was written behind `before` durable and known. False: the node is dead.
+    bool sync_group(const LogPosition& before);
     bool is_behind_refused(const BatchHeader& header);
     void acknowledge(std::size_t count);
     void prepare_ahead();

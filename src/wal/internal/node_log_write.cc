@@ -32,25 +32,24 @@ void NodeLogImpl::take_queue() {
 bool NodeLogImpl::write_group() {
     const auto before = writer_.end();
     auto filled = fill();
-    if (filled && writer_.end() != before)
-        if (auto synced = writer_.sync(); !synced) {
-            // fdatasync may fail for want of space, too, and then nobody knows what was written.
-            return fail(synced.error()), false;
-        }
     if (!filled) {
         if (filled.error().code() != ErrorCode::kDiskFull) return fail(filled.error()), false;
         scrubbing_ = filled.take_error();
         return scrub();
     }
-    if (writer_.end() != before) {
-        files_.publish(writer_.end().offset, group_ranges_);
-        group_ranges_.clear();
-        const std::lock_guard lock(mutex_);
-        ++stats_.syncs;
-        stats_.bytes_appended += writer_.end().offset - before.offset;
-    }
+    if (writer_.end() != before && !sync_group(before)) return false;
     prepare_ahead();
     acknowledge(*filled);
+    return true;
+}
+
+bool NodeLogImpl::sync_group(const LogPosition& before) {
+    if (auto synced = writer_.sync(); !synced) return fail(synced.error()), false;
+    files_.publish(writer_.end().offset, group_ranges_);
+    group_ranges_.clear();
+    const std::lock_guard lock(mutex_);
+    ++stats_.syncs;
+    stats_.bytes_appended += writer_.end().offset - before.offset;
     return true;
 }
 
@@ -69,6 +68,7 @@ Result<std::size_t> NodeLogImpl::fill() {
         }
         ++count;
     }
+    TIDAL_TRY(writer_.write());
     return count;
 }
 

@@ -198,8 +198,9 @@ std::string Recovery::path_of(std::size_t file) const {
 Error Recovery::refuse(std::size_t file, std::uint64_t offset, std::string_view what,
                        const Error* cause) const {
     const auto code = cause != nullptr ? cause->code() : ErrorCode::kCorruption;
-    auto error = Error(code, std::string(what)).with("file", path_of(file)).with("offset", offset);
-    if (cause != nullptr) error = std::move(error).with("found", cause->to_string());
+    Error error(code, std::string(what));
+    static_cast<void>(std::move(error).with("file", path_of(file)).with("offset", offset));
+    if (cause != nullptr) static_cast<void>(std::move(error).with("found", cause->to_string()));
     return std::move(error).with_hint(kAdvice);
 }
 
