@@ -42,13 +42,21 @@ const ErrorInfo& error_info(ErrorCode code) {
     return info;
 }
 
-Error&& Error::with(std::string_view key, std::string_view value) && {
+Error& Error::with(std::string_view key, std::string_view value) & {
     context_.emplace_back(key, value);
-    return std::move(*this);
+    return *this;
+}
+
+Error& Error::with(std::string_view key, std::uint64_t value) & {
+    return with(key, std::to_string(value));
+}
+
+Error&& Error::with(std::string_view key, std::string_view value) && {
+    return std::move(with(key, value));
 }
 
 Error&& Error::with(std::string_view key, std::uint64_t value) && {
-    return std::move(*this).with(key, std::to_string(value));
+    return std::move(with(key, value));
 }
 
 Error&& Error::with_field(std::string_view field) && {

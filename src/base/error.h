@@ -68,6 +68,9 @@ public:
     Error&& with_field(std::string_view field) &&;
     Error&& with_hint(std::string_view hint) &&;
     Error&& with_reason(std::string_view reason) &&;
+    /// For an error that has a name; the others begin at a temporary.
+    Error& with(std::string_view key, std::string_view value) &;
+    Error& with(std::string_view key, std::uint64_t value) &;
 
     /// One line: message, context, hint.
     std::string to_string() const;

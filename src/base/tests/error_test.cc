@@ -53,6 +53,12 @@ Result<int> quarter(int number) {
     return once / 2;
 }
 
+TEST(Error, TakesContextInPlace) {
+    Error error(ErrorCode::kIo, "cannot lock");
+    error.with("pid", 7).with("file", "LOCK");
+    EXPECT_EQ(error.to_string(), "cannot lock, pid=7, file=LOCK");
+}
+
 RC_GTEST_PROP(Result, CarriesAValueOrAnError, ()) {
     const int number = *rc::gen::inRange(-1000, 1000);
     const auto result = quarter(number);
