@@ -1,0 +1,269 @@
+#include "sim/node_life.h"
+
+#include <vector>
+
+#include "api/database.h"
+#include "runtime/sim_runtime.h"
+#include "sim/client_model.h"
+
+namespace tidal::sim {
+namespace {
+
+constexpr std::uint64_t kSecondNs = 1'000'000'000;
+
+/// One life of the node: from open to crash or stop.
+struct Life {
+    std::unique_ptr<runtime::SimRuntime> runtime;
+    std::unique_ptr<api::Database> database;
+};
+
+class NodeLife {
+public:
+    explicit NodeLife(const NodeLifeOptions& options)
+        : options_(options),
+          world_(world_options(options)),
+          disk_({.seed = options.seed, .sync_ns = 200'000}) {
+        for (int i = 0; i < options.clients; ++i) clients_.emplace_back(i + 1, world_.random());
+    }
+
+    NodeLifeReport run() {
+        for (int life = 1; life <= options_.lives && report_.failure.empty(); ++life) live(life);
+        if (report_.failure.empty()) settle_and_check();
+        report_.final_hash = world_.trace_hash() ^ disk_.trace_hash();
+        return report_;
+    }
+
+private:
+    static runtime::SimWorldOptions world_options(const NodeLifeOptions& options) {
+        runtime::SimWorldOptions world;
+        world.seed = options.seed;
+        world.work_ns = 1'000;
+        return world;
+    }
+
+    void fail(std::string what) {
+        if (report_.failure.empty()) report_.failure = std::move(what);
+    }
+
+    bool open(Life* life) {
+        life->runtime = world_.create_node("node", disk_);
+        api::DatabaseOptions options;
+        options.shards = options_.shards;
+        options.executors = options_.shards;
+        options.checkpoint_interval_ms = 1'000;
+        options.checkpoint_events = 25;
+        auto opened = api::Database::open(options, *life->runtime);
+        if (!opened.ok()) {
+            if (!life->runtime->crashed()) fail("open: " + opened.error().to_string());
+            return false;
+        }
+        life->database = std::move(*opened);
+        bool started = false;
+        Result<void> result;
+        life->database->start([&](Result<void> done) {
+            started = true;
+            result = std::move(done);
+        });
+        world_.run_until([&] { return started || life->runtime->crashed(); }, 120 * kSecondNs);
+        if (life->runtime->crashed()) return false;
+        if (!started) fail("the database does not start");
+        if (started && !result.ok()) fail("start: " + result.error().to_string());
+        return started && result.ok();
+    }
+
+    void crash(Life* life) {
+        life->runtime->kill();
+        life->database.reset();
+        life->runtime.reset();
+        disk_.crash();
+        disk_.clear_faults();
+        disk_.set_capacity(~0ULL);
+        for (ClientModel& client : clients_) client.set_waiting(false);
+        ++report_.crashes;
+    }
+
+    /// What will end this life, or make it hard.
+    void plan_faults(bool last) {
+        auto& random = world_.random();
+        if (last) return;
+        if (options_.failed_sync && random.below(4) == 0) {
+            disk_.add_fault({.op = runtime::DiskOp::kSync,
+                             .path_contains = "wal",
+                             .nth = 1 + random.below(60)});
+        } else {
+            disk_.set_crash_after(1 + random.below(400));
+        }
+    }
+
+    void live(int number) {
+        Life life;
+        const bool last = number == options_.lives;
+        plan_faults(last);
+        if (open(&life)) run_clients(life, options_.writes_per_client * number / options_.lives);
+        if (!report_.failure.empty()) return;
+        if (last) {
+            if (life.runtime->crashed()) fail("the last life crashed without a fault");
+            life_ = std::move(life);
+            return;
+        }
+        crash(&life);
+    }
+
+    void send(Life& life, ClientModel& client) {
+        std::string key;
+        const api::Write& write = client.current(&key);
+        api::CallContext context;
+        context.idempotency_key = key;
+        client.set_waiting(true);
+        life.database->write({write}, context, [this, &client](api::WriteReplies replies) {
+            client.set_waiting(false);
+            const auto& reply = replies.front();
+            if (reply.ok()) {
+                report_.acknowledged += 1;
+                report_.retried += reply->repeated ? 1 : 0;
+                client.acknowledged();
+                return;
+            }
+            const ErrorCode code = reply.error().code();
+            report_.refused_full += code == ErrorCode::kDiskFull ? 1 : 0;
+            // Sent again later: the disk is full, the node is going down, or an answer was lost.
+            if (code != ErrorCode::kDiskFull && code != ErrorCode::kUnavailable &&
+                code != ErrorCode::kTimeout && code != ErrorCode::kOverloaded)
+                fail("a correct write was refused: " + reply.error().to_string());
+        });
+    }
+
+    void disturb(Life& life) {
+        auto& random = world_.random();
+        if (options_.clock_jumps && random.below(200) == 0)
+            life.runtime->jump_wall(static_cast<std::int64_t>(random.below(120'000)) - 60'000);
+        if (!options_.full_disk || random.below(150) != 0) return;
+        disk_.set_capacity(disk_.used_bytes() + random.below(4096));
+        const std::uint64_t until_ns = world_.now_ns() + random.below(3 * kSecondNs);
+        world_.at(until_ns, [this] { disk_.set_capacity(~0ULL); });
+    }
+
+    void run_clients(Life& life, int writes_each) {
+        const auto finished = [&] {
+            for (const ClientModel& client : clients_)
+                if (client.waiting() || client.writes() < writes_each) return false;
+            return true;
+        };
+        const std::uint64_t deadline_ns = world_.now_ns() + 3600 * kSecondNs;
+        while (!finished() && !life.runtime->crashed() && report_.failure.empty()) {
+            if (world_.now_ns() > deadline_ns) return fail("writes are not answered for an hour");
+            for (ClientModel& client : clients_)
+                if (!client.waiting() && client.writes() < writes_each &&
+                    world_.random().below(3) == 0)
+                    send(life, client);
+            disturb(life);
+            world_.advance(world_.random().below(2'000'000));
+        }
+        disk_.set_capacity(~0ULL);
+    }
+
+    /// Every unanswered write is answered, every relay row has arrived; then the model must hold.
+    void settle_and_check() {
+        for (ClientModel& client : clients_) {
+            std::string key;
+            client.current(&key);
+        }
+        run_clients(life_, options_.writes_per_client + 1);
+        const bool quiet = world_.run_until(
+            [&] {
+                for (const auto& shard : life_.database->stats().shards)
+                    if (shard.outbox_rows > 0 || shard.applied != shard.proposed) return false;
+                return true;
+            },
+            600 * kSecondNs);
+        if (!quiet) return fail("the relay does not come to rest");
+        check_model("after the last write");
+        const auto before = life_.database->content_hashes();
+        restart(false);
+        if (!report_.failure.empty()) return;
+        compare(before, "after a restart without a stop");
+        restart(true);
+        if (!report_.failure.empty()) return;
+        compare(before, "after a clean stop");
+        check_model("after the restarts");
+        life_.runtime->kill();
+        life_.database.reset();
+        life_.runtime.reset();
+    }
+
+    void restart(bool clean) {
+        if (clean) {
+            bool stopped = false;
+            life_.database->stop([&] { stopped = true; });
+            if (!world_.run_until([&] { return stopped; }, 600 * kSecondNs))
+                return fail("the database does not stop");
+        }
+        crash(&life_);
+        life_ = Life();
+        if (!open(&life_)) fail("the database does not open again");
+    }
+
+    void compare(const Result<std::vector<std::uint64_t>>& before, const std::string& when) {
+        const auto after = life_.database->content_hashes();
+        if (!before.ok() || !after.ok())
+            return fail("content hash: " + (before.ok() ? after : before).error().to_string());
+        if (*before != *after) fail("the content hash differs " + when);
+        for (const std::uint64_t hash : *after) world_.note(hash);
+    }
+
+    void check_counts(EntityKind kind, std::uint64_t id,
+                      const std::map<std::string, Counts>& expected, const std::string& when) {
+        const auto readings = life_.database->signals({kind, id});
+        const std::string who = std::string(entity_kind_name(kind)) + " " + std::to_string(id);
+        if (!readings.ok()) return fail(who + " " + when + ": " + readings.error().to_string());
+        for (const auto& one : readings->signals) {
+            const auto found = expected.find(one.name);
+            const Counts counts = found == expected.end() ? Counts() : found->second;
+            const auto& all = one.reading.windows[static_cast<std::size_t>(schema::Window::kAll)];
+            if (all.count != counts.events || record::weight_to_double(all.sum) != counts.weight)
+                fail(who + " " + one.name + " " + when + ": counted " + std::to_string(all.count) +
+                     " weighing " + std::to_string(record::weight_to_double(all.sum)) +
+                     ", should be " + std::to_string(counts.events) + " weighing " +
+                     std::to_string(counts.weight));
+        }
+    }
+
+    void check_model(const std::string& when) {
+        std::map<std::uint64_t, std::map<std::string, Counts>> creators;
+        for (const ClientModel& client : clients_) {
+            for (const auto& [id, item] : client.items()) {
+                const auto entity = life_.database->get({EntityKind::kItem, id});
+                if (entity.ok() != item.exists)
+                    return fail("item " + std::to_string(id) +
+                                (item.exists ? " is gone " : " came back ") + when);
+                if (!item.exists) continue;
+                if (std::get<std::string>(entity->metadata.at(0).second) != item.title)
+                    fail("item " + std::to_string(id) + " has another title " + when);
+                check_counts(EntityKind::kItem, id, item.signals, when);
+            }
+            for (const auto& [id, signals] : client.creators()) {
+                for (const auto& [name, counts] : signals) {
+                    creators[id][name].events += counts.events;
+                    creators[id][name].weight += counts.weight;
+                }
+            }
+        }
+        for (const auto& [id, signals] : creators)
+            check_counts(EntityKind::kCreator, id, signals, when);
+    }
+
+    const NodeLifeOptions options_;
+    runtime::SimWorld world_;
+    runtime::SimDisk disk_;
+    std::vector<ClientModel> clients_;
+    NodeLifeReport report_;
+    Life life_;
+};
+
+}  // namespace
+
+NodeLifeReport run_node_life(const NodeLifeOptions& options) {
+    return NodeLife(options).run();
+}
+
+}  // namespace tidal::sim

@@ -1,0 +1,40 @@
+#include "sim/node_life.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+namespace tidal::sim {
+namespace {
+
+// tools/sim-seeds runs thousands.
+constexpr std::uint64_t kSeedsPerShardCount = 70;
+
+class NodeLife : public testing::TestWithParam<std::uint16_t> {};
+
+TEST_P(NodeLife, LosesNothingAndCountsEverythingOnce) {
+    for (std::uint64_t seed = 1; seed <= kSeedsPerShardCount; ++seed) {
+        NodeLifeOptions options;
+        options.seed = seed;
+        options.shards = GetParam();
+        const NodeLifeReport report = run_node_life(options);
+        ASSERT_EQ(report.failure, "")
+            << "replay: tidal-sim --seed " << seed << " --shards " << GetParam();
+        EXPECT_EQ(report.crashes, options.lives - 1 + 2);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shards, NodeLife, testing::Values(1, 2, 5));
+
+TEST(NodeLife, TheSameSeedEndsInTheSameHash) {
+    NodeLifeOptions options;
+    options.seed = 7;
+    options.shards = 3;
+    const auto first = run_node_life(options);
+    EXPECT_EQ(run_node_life(options).final_hash, first.final_hash);
+    options.seed = 8;
+    EXPECT_NE(run_node_life(options).final_hash, first.final_hash);
+}
+
+}  // namespace
+}  // namespace tidal::sim

@@ -1,0 +1,305 @@
+// Opening, starting and stopping.
+#include "api/database.h"
+
+#include <atomic>
+#include <cassert>
+
+#include "api/transport.h"
+
+namespace tidal::api {
+namespace {
+
+constexpr std::string_view kLockFile = "LOCK";
+constexpr std::string_view kStoreDirectory = "store";
+constexpr std::uint64_t kStartTimeoutMs = 60'000;
+constexpr std::uint16_t kShardsMax = 256;
+
+std::string shard_directory(ShardId shard) {
+    std::string digits = std::to_string(shard.value());
+    return std::string(kStoreDirectory) + "/s" +
+           std::string(4 - std::min<std::size_t>(4, digits.size()), '0') + digits;
+}
+
+/// Runs `step(i, next)` for i = 0 .. count-1, one after the other, until one fails.
+void run_in_turn(std::size_t count, std::function<void(std::size_t, Database::Done)> step,
+                 Database::Done done, std::size_t at = 0) {
+    if (at == count) return done({});
+    auto shared_done = std::make_shared<Database::Done>(std::move(done));
+    step(at, [=](Result<void> result) mutable {
+        if (!result.ok()) return (*shared_done)(std::move(result));
+        run_in_turn(count, step, std::move(*shared_done), at + 1);
+    });
+}
+
+/// Adapts "one outcome or an error" to "done or an error".
+shard::Shard::Done as_outcomes(Database::Done done) {
+    return [done = std::move(done)](Result<std::vector<shard::Outcome>> outcomes) mutable {
+        if (!outcomes.ok()) return done(outcomes.take_error());
+        for (const shard::Outcome& outcome : *outcomes)
+            if (!outcome.ok()) return done(Error(*outcome.refused));
+        done({});
+    };
+}
+
+std::vector<record::Record> one_record(record::Body body) {
+    std::vector<record::Record> records(1);
+    records[0].body = std::move(body);
+    return records;
+}
+
+}  // namespace
+
+Database::Database(const DatabaseOptions& options, runtime::Runtime& runtime)
+    : options_(options), runtime_(runtime), transport_(std::make_unique<Transport>(*this)) {}
+
+Database::~Database() {
+    for (auto& pump : pumps_) pump->stop();
+    if (log_ != nullptr) log_->stop();
+    if (background_ != nullptr) background_->stop();
+    for (auto& executor : executors_) executor->stop();
+}
+
+Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options,
+                                                 runtime::Runtime& runtime) {
+    if (options.shards && (*options.shards == 0 || *options.shards > kShardsMax))
+        return Error(ErrorCode::kInvalidArgument, "the number of shards must be 1 to 256")
+            .with_field("shards");
+    std::unique_ptr<Database> database(new Database(options, runtime));
+    TIDAL_TRY(database->open_directory());
+    TIDAL_TRY(database->open_shards());
+    TIDAL_TRY(database->open_log());
+    database->start_shards();
+    return database;
+}
+
+Result<void> Database::open_directory() {
+    started_ms_ = runtime_.clock().wall_ms();
+    TIDAL_ASSIGN(lock_, runtime_.disk().lock(kLockFile));
+    auto identity = read_identity(runtime_.disk());
+    if (!identity && identity.error().code() == ErrorCode::kNotFound)
+        identity = create_identity(runtime_, options_.shards.value_or(1));
+    TIDAL_ASSIGN(identity_, std::move(identity));
+    if (options_.shards && *options_.shards != identity_.shards)
+        return Error(ErrorCode::kIncompatible, "the data directory has another number of shards")
+            .with("directory_has", identity_.shards)
+            .with("asked_for", *options_.shards)
+            .with_hint("leave --shards out, or export and import into a new directory");
+    return {};
+}
+
+Result<void> Database::open_shards() {
+    TIDAL_TRY(runtime_.disk().create_directories(kStoreDirectory));
+    const std::string rows = std::string(kStoreDirectory) + "/rows";
+    const std::string native = runtime_.disk().native_path(rows);
+    if (native.empty()) {
+        TIDAL_ASSIGN(rows_, storage::open_simple_rows(runtime_.disk(), rows));
+    } else {
+        TIDAL_ASSIGN(rows_, storage::open_rocksdb_rows(native));
+    }
+    background_ = runtime_.executors().create_executor("background");
+    for (std::uint16_t i = 0; i < std::max<std::uint16_t>(options_.executors, 1); ++i)
+        executors_.push_back(runtime_.executors().create_executor("shard-" + std::to_string(i)));
+    for (std::uint16_t id = 0; id <= identity_.shards; ++id) {
+        TIDAL_ASSIGN(auto store, storage::ShardStore::open(runtime_.disk(), *rows_, ShardId(id),
+                                                           shard_directory(ShardId(id))));
+        shard::Shard::Options options;
+        options.state.shard = ShardId(id);
+        options.state.ledger_bytes_max = options_.ledger_bytes_max / identity_.shards;
+        options.state.idempotency_bytes_max = options_.idempotency_bytes_max / identity_.shards;
+        options.region = identity_.region;
+        options.checkpoint_interval_ms = options_.checkpoint_interval_ms;
+        options.checkpoint_events = options_.checkpoint_events;
+        TIDAL_ASSIGN(auto opened,
+                     shard::Shard::open(options, runtime_, *executors_[id % executors_.size()],
+                                        *background_, std::move(store)));
+        shards_.push_back(std::move(opened));
+    }
+    return {};
+}
+
+Result<void> Database::open_log() {
+    if (options_.ephemeral) return {};
+    TIDAL_ASSIGN(
+        log_, wal::NodeLog::open(
+                  runtime_, options_.log,
+                  [this](const wal::BatchHeader& header, std::string_view payload) -> Result<void> {
+                      if (header.shard.value() >= shards_.size())
+                          return Error(ErrorCode::kIncompatible,
+                                       "the log names a shard this directory does not have")
+                              .with("shard", header.shard.value());
+                      return shard(header.shard).replay(header, payload);
+                  }));
+    return {};
+}
+
+void Database::start_shards() {
+    for (auto& each : shards_) {
+        runtime::Executor& executor = *executors_[each->id().value() % executors_.size()];
+        pumps_.push_back(
+            std::make_unique<shard::RelayPump>(*each, Incarnation(1), *transport_, executor));
+        each->set_on_applied([pump = pumps_.back().get()] { pump->poke(); });
+        if (options_.ephemeral) {
+            each->start(std::make_unique<shard::MemoryCommitter>());
+        } else {
+            each->start(std::make_unique<shard::LogCommitter>(*log_, each->id(), Incarnation(1)));
+        }
+    }
+}
+
+void Database::start(Done done) {
+    const auto finish = [this](Done finished, Result<void> result) {
+        if (result.ok()) {
+            publish_schema();
+            for (auto& pump : pumps_) pump->poke();  // rows that waited when the last process ended
+        }
+        finished(std::move(result));
+    };
+    auto shared_done = std::make_shared<Done>(std::move(done));
+    run_in_turn(
+        shards_.size(), [this](std::size_t at, Done next) { configure_shard(at, std::move(next)); },
+        [this, finish, shared_done](Result<void> configured) {
+            if (!configured.ok() || !options_.schema)
+                return finish(std::move(*shared_done), std::move(configured));
+            publish_schema();
+            put_schema(*options_.schema, [finish, shared_done](Result<void> result) {
+                finish(std::move(*shared_done), std::move(result));
+            });
+        });
+}
+
+/// The metadata shard's schema is the truth: a data shard that a crash left behind catches up here.
+void Database::configure_shard(std::size_t at, Done done) {
+    struct Found {
+        bool configured;
+        SchemaVersion version;
+    };
+    const auto look = [](shard::ShardState& state) {
+        return Found{state.config().apply_version.value() != 0,
+                     state.schema() ? state.schema()->version : SchemaVersion(0)};
+    };
+    const Found here = shards_[at]->with_state(look);
+    std::string encoded;
+    SchemaVersion newest{0};
+    if (at > 0) {
+        shards_[0]->with_state([&](shard::ShardState& meta) {
+            encoded = schema::encode_schema(*meta.schema());
+            newest = meta.schema()->version;
+        });
+    } else if (here.version.value() == 0) {
+        auto parsed = schema::parse_schema(options_.schema ? std::string_view(*options_.schema)
+                                                           : schema::default_schema_yaml());
+        if (!parsed.ok()) return done(parsed.take_error());
+        encoded = schema::encode_schema(*parsed);
+        newest = parsed->version;
+    }
+    std::vector<record::Record> records;
+    if (!here.configured) {
+        record::ShardConfigBody config{shard::kApplyVersion, Epoch(1), 0, 0};
+        if (at > 0) {
+            // Vshard v belongs to data shard 1 + v * shards / 1024.
+            const auto bound = [&](std::size_t n) {
+                return static_cast<std::uint16_t>((n * kVShardCount + identity_.shards - 1) /
+                                                  identity_.shards);
+            };
+            config.vshard_begin = bound(at - 1);
+            config.vshard_end = bound(at);
+        }
+        records = one_record(config);
+    }
+    if (here.version < newest)
+        records.push_back(one_record(record::SchemaBody{std::move(encoded)})[0]);
+    if (records.empty()) return done({});
+    shards_[at]->propose(std::move(records), shard::WriteConcern::kLocal, kStartTimeoutMs,
+                         as_outcomes(std::move(done)));
+}
+
+void Database::raise_schema(std::size_t at, std::string encoded, Done done) {
+    shards_[at]->propose(one_record(record::SchemaBody{std::move(encoded)}),
+                         shard::WriteConcern::kLocal, kStartTimeoutMs,
+                         as_outcomes(std::move(done)));
+}
+
+void Database::put_schema(std::string_view yaml, Done done) {
+    auto wanted = schema::parse_schema(yaml);
+    if (!wanted.ok()) return done(wanted.take_error());
+    std::string encoded;
+    {
+        std::unique_lock lock(mutex_);
+        auto next = schema::check_addition(*schema_, *wanted);
+        if (!next.ok()) {
+            lock.unlock();
+            return done(next.take_error());
+        }
+        if (next->version == schema_->version) {
+            lock.unlock();
+            return done({});
+        }
+        if (schema_change_under_way_) {
+            lock.unlock();
+            return done(Error(ErrorCode::kConflict, "another schema change is under way")
+                            .with_hint("retry"));
+        }
+        schema_change_under_way_ = true;
+        encoded = schema::encode_schema(*next);
+    }
+    run_in_turn(
+        shards_.size(),
+        [this, encoded](std::size_t at, Done next) { raise_schema(at, encoded, std::move(next)); },
+        [this, done = std::move(done)](Result<void> result) mutable {
+            publish_schema();
+            {
+                const std::lock_guard lock(mutex_);
+                schema_change_under_way_ = false;
+            }
+            done(std::move(result));
+        });
+}
+
+/// What doors validate against: the oldest schema any shard has applied, so that no shard ever
+/// meets a record of a schema it has not seen.
+void Database::publish_schema() {
+    std::shared_ptr<const schema::Schema> oldest;
+    for (auto& each : shards_) {
+        auto schema = each->with_state([](shard::ShardState& state) { return state.schema(); });
+        if (oldest == nullptr || schema->version < oldest->version) oldest = std::move(schema);
+    }
+    auto profiles = std::make_shared<const ranking::ProfileRegistry>(*oldest);
+    const std::lock_guard lock(mutex_);
+    schema_ = std::move(oldest);
+    profiles_ = std::move(profiles);
+}
+
+std::shared_ptr<const schema::Schema> Database::schema() const {
+    const std::lock_guard lock(mutex_);
+    return schema_;
+}
+
+std::shared_ptr<const ranking::ProfileRegistry> Database::profiles() const {
+    const std::lock_guard lock(mutex_);
+    return profiles_;
+}
+
+ShardId Database::shard_of(VShard vshard) const {
+    return ShardId(static_cast<std::uint16_t>(1 + std::uint32_t{vshard.value()} * identity_.shards /
+                                                      kVShardCount));
+}
+
+void Database::checkpoint(Done done) {
+    run_in_turn(
+        shards_.size(),
+        [this](std::size_t at, Done next) { shards_[at]->checkpoint(std::move(next)); },
+        std::move(done));
+}
+
+void Database::stop(absl::AnyInvocable<void()> done) {
+    for (auto& pump : pumps_) pump->stop();
+    auto left = std::make_shared<std::atomic<std::size_t>>(shards_.size());
+    auto shared_done = std::make_shared<absl::AnyInvocable<void()>>(std::move(done));
+    for (auto& each : shards_) {
+        each->stop([left, shared_done] {
+            if (left->fetch_sub(1) == 1) (*shared_done)();
+        });
+    }
+}
+
+}  // namespace tidal::api

@@ -1,0 +1,149 @@
+// api/database.h: a database on one machine: its directory, its log, its shards, and every
+// operation.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/identity.h"
+#include "api/token.h"
+#include "api/types.h"
+#include "ranking/profile_registry.h"
+#include "runtime/runtime.h"
+#include "shard/relay_pump.h"
+#include "shard/shard.h"
+#include "storage/shard_store.h"
+#include "wal/node_log.h"
+
+namespace tidal::api {
+
+struct WriteGroup;
+
+struct DatabaseOptions {
+    bool ephemeral = false;  ///< Nothing on disk; everything is lost at the end.
+    std::optional<std::uint16_t>
+        shards;                         ///< Of a new directory (default 1); must match an old one.
+    std::optional<std::string> schema;  ///< YAML. New: the schema; old: may only add to it.
+    std::uint16_t executors = 1;        ///< Shards are pinned to them in turn.
+    std::uint64_t checkpoint_interval_ms = 30'000;
+    std::uint64_t checkpoint_events = 1'000'000;
+    std::uint64_t ledger_bytes_max = 4ULL << 30;
+    std::uint64_t idempotency_bytes_max = 256ULL << 20;
+    wal::LogOptions log;
+};
+
+/// Rows of an import carry their place in the source, so that resuming applies each exactly once.
+struct ImportChunk {
+    std::string import_id;
+    std::uint64_t first_position = 1;  ///< Of writes[0]; the others follow densely.
+};
+
+/// Threads: any. Callbacks run on a shard's executor, or on the caller's thread when the answer is
+/// known at once. Lifetime: stop() before destruction; the runtime must outlive it.
+class Database {
+public:
+    using Done = absl::AnyInvocable<void(Result<void>)>;
+    using WritesDone = absl::AnyInvocable<void(WriteReplies)>;
+
+    /// Locks the directory, checks its identity, opens checkpoints, replays the log. kConflict when
+    /// another process holds it; kIncompatible naming what differs; kCorruption with file and
+    /// offset.
+    static Result<std::unique_ptr<Database>> open(const DatabaseOptions& options,
+                                                  runtime::Runtime& runtime);
+    ~Database();
+
+    /// Gives new shards their configuration and every shard the newest schema, then calls back.
+    void start(Done done);
+    /// Refuses new writes, commits those in flight, writes checkpoints, releases the directory.
+    void stop(absl::AnyInvocable<void()> done);
+
+    // Writes: one reply per write, in order. Several writes to one entity keep their order.
+    void write(std::vector<Write> writes, const CallContext& context, WritesDone done);
+    /// As `write`; writes at or below their shard's mark for this import are skipped (`repeated`).
+    void write_import(std::vector<Write> writes, const ImportChunk& chunk,
+                      const CallContext& context, WritesDone done);
+    /// A number kept under a name beside an import's marks: its time shift, that it is complete.
+    void put_import_note(const std::string& name, std::uint64_t value, Done done);
+    Result<std::uint64_t> import_note(const std::string& name);
+    /// Adds to the schema and logs the addition. kIncompatible names what is not an addition.
+    void put_schema(std::string_view yaml, Done done);
+    void checkpoint(Done done);
+
+    /// Calls back when everything the token names is applied, or with kTimeout.
+    void when_visible(std::string_view token, std::uint64_t timeout_ms, Done done);
+
+    // Reads: what is applied now.
+    Result<EntityReply> get(const EntityRequest& request);
+    Result<SignalReadings> signals(const EntityRequest& request);
+    Result<FeedReply> feed(const FeedCall& call);
+    std::shared_ptr<const schema::Schema> schema() const;
+    std::shared_ptr<const ranking::ProfileRegistry> profiles() const;
+    /// Reads log and archive: blocks, so not from an executor. kUnsupported with --ephemeral.
+    Result<ExportPage> export_signals(const ExportRequest& request);
+
+    struct Stats {
+        Identity identity;
+        bool ephemeral = false;
+        std::uint64_t items = 0, users = 0, creators = 0;
+        std::vector<shard::Shard::Stats> shards;  ///< Shard 0 (metadata) first.
+        wal::LogStats log;
+        UnixMillis started_ms = 0, now_ms = 0;
+    };
+    Stats stats();
+    /// Of each data shard, in order. Walks all state inside the monitors: for diagnostics.
+    Result<std::vector<std::uint64_t>> content_hashes();
+
+private:
+    class Transport;
+    struct Join;
+    struct Pinned;
+
+    Database(const DatabaseOptions& options, runtime::Runtime& runtime);
+    Result<void> open_directory();
+    Result<void> open_shards();
+    Result<void> open_log();
+    void start_shards();
+    void configure_shard(std::size_t at, Done done);
+    void raise_schema(std::size_t at, std::string encoded, Done done);
+    void publish_schema();
+    using Groups = std::map<ShardId, WriteGroup>;
+    Groups group_by_shard(const std::vector<Write>& writes, const schema::Schema& schema,
+                          const CallContext& context, Join& join);
+    void skip_imported(const ImportChunk& chunk, const schema::Schema& schema, std::size_t lines,
+                       Groups* groups, Join& join);
+    void propose_groups(Groups groups, const CallContext& context, std::shared_ptr<Join> join);
+    void write_lines(std::vector<Write> writes, const ImportChunk* chunk,
+                     const CallContext& context, WritesDone done);
+    shard::WriteConcern concern_of(const CallContext& context) const;
+    ShardId shard_of(VShard vshard) const;
+    shard::Shard& shard(ShardId id) { return *shards_[id.value()]; }
+    Result<EntityReply> entity_in(shard::ShardState& state, EntityKind kind, const EntityId& id);
+    void wait_for(const Token& token, std::uint64_t timeout_ms, Done done);
+
+    const DatabaseOptions options_;
+    runtime::Runtime& runtime_;
+    Identity identity_;
+    UnixMillis started_ms_ = 0;
+    std::unique_ptr<runtime::DiskLock> lock_;
+    std::unique_ptr<storage::RowEngine> rows_;
+    std::unique_ptr<Transport> transport_;
+    std::vector<std::unique_ptr<shard::Shard>> shards_;  ///< By ShardId; 0 = metadata.
+    std::vector<std::unique_ptr<shard::RelayPump>> pumps_;
+    std::unique_ptr<wal::NodeLog> log_;
+    // Last: executors stop before anything they may still run on is destroyed.
+    std::unique_ptr<runtime::Executor> background_;
+    std::vector<std::unique_ptr<runtime::Executor>> executors_;
+
+    mutable std::mutex mutex_;  ///< Guards what follows.
+    std::shared_ptr<const schema::Schema> schema_;
+    std::shared_ptr<const ranking::ProfileRegistry> profiles_;
+    bool schema_change_under_way_ = false;
+};
+
+}  // namespace tidal::api

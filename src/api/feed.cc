@@ -1,0 +1,85 @@
+// A ranked page: plan once, run on each shard, merge, read the fields of what is shown.
+#include "query/feed.h"
+
+#include "api/database.h"
+#include "api/resolve.h"
+#include "ranking/shard_view.h"
+
+namespace tidal::api {
+namespace {
+
+Result<query::FeedRequest> to_request(const FeedCall& call, const schema::Schema& schema,
+                                      UnixMillis now_ms) {
+    query::FeedRequest request;
+    request.kind = EntityKind::kItem;
+    request.profile = call.profile;
+    request.params = call.params;
+    request.filter = call.filter;
+    request.limit = call.limit;
+    request.cursor = call.cursor;
+    request.seed = call.seed;
+    request.explain = call.explain;
+    request.now_ms = now_ms;
+    for (const IdInput& id : call.exclude) {
+        TIDAL_ASSIGN(EntityId excluded, resolve_id(schema, EntityKind::kItem, id, "exclude"));
+        request.exclude.push_back(std::move(excluded));
+    }
+    // The user shapes nothing in these profiles; a malformed id is refused all the same.
+    if (call.user_id) TIDAL_TRY(resolve_id(schema, EntityKind::kUser, *call.user_id, "user_id"));
+    return request;
+}
+
+Result<query::ShardPage> run_on(shard::ShardState& state, const query::FeedPlan& plan) {
+    std::vector<signal::LedgerTable*> ledgers;
+    for (auto& [origin, table] : state.ledgers(plan.kind)) ledgers.push_back(table.get());
+    const ranking::ShardView view{*state.schema(), plan.kind, state.entities(plan.kind), ledgers,
+                                  &state.uniques(plan.kind)};
+    return query::run_feed(view, plan);
+}
+
+}  // namespace
+
+Result<FeedReply> Database::feed(const FeedCall& call) {
+    const auto schema = this->schema();
+    const auto profiles = this->profiles();
+    // One moment for all shards, never before the newest commit stamp of any.
+    UnixMillis now_ms = runtime_.clock().wall_ms();
+    for (std::size_t id = 1; id < shards_.size(); ++id)
+        now_ms = shards_[id]->with_state(
+            [&](shard::ShardState& state) { return state.read_time_ms(now_ms); });
+    TIDAL_ASSIGN(const query::FeedRequest request, to_request(call, *schema, now_ms));
+    const query::CursorCodec cursors(identity_.secret);
+    TIDAL_ASSIGN(const query::FeedPlan plan,
+                 query::plan_feed(request, *schema, *profiles, cursors));
+
+    std::vector<query::ShardPage> pages;
+    for (std::size_t id = 1; id < shards_.size(); ++id) {
+        TIDAL_ASSIGN(auto page, shards_[id]->with_state(
+                                    [&](shard::ShardState& state) { return run_on(state, plan); }));
+        pages.push_back(std::move(page));
+    }
+    query::FeedPage merged = query::merge_pages(plan, pages, cursors);
+    FeedReply reply;
+    reply.candidates = merged.counts.candidates;
+    reply.matched = merged.counts.matched;
+    reply.scored = merged.counts.scored;
+    reply.warnings = std::move(merged.warnings);
+    reply.next_cursor = std::move(merged.next_cursor).value_or("");
+    for (query::FeedItem& shown : merged.items) {
+        FeedItem item;
+        item.rank = shown.rank;
+        item.score = shown.item.score;
+        if (shown.item.explanation)
+            for (const auto& term : shown.item.explanation->terms)
+                item.explain.emplace_back(term.text, term.value);
+        auto entity = shards_[shown.shard + 1]->with_state(
+            [&](shard::ShardState& state) { return entity_in(state, plan.kind, shown.item.id); });
+        // Deleted since it was ranked: it is not shown.
+        if (!entity.ok() && entity.error().code() == ErrorCode::kNotFound) continue;
+        TIDAL_ASSIGN(item.entity, std::move(entity));
+        reply.items.push_back(std::move(item));
+    }
+    return reply;
+}
+
+}  // namespace tidal::api

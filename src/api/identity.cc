@@ -1,0 +1,157 @@
+#include "api/identity.h"
+
+#include <charconv>
+#include <map>
+
+#include "base/crc32c.h"
+
+namespace tidal::api {
+namespace {
+
+constexpr std::string_view kClusterFile = "CLUSTER";
+constexpr std::string_view kNodeFile = "NODE";
+constexpr std::string_view kLockFile = "LOCK";
+
+// "key value" lines, the last one "checksum <crc32c of all before, decimal>".
+using Properties = std::map<std::string, std::string, std::less<>>;
+
+std::string print(const std::vector<std::pair<std::string, std::string>>& properties) {
+    std::string text;
+    for (const auto& [key, value] : properties) text += key + " " + value + "\n";
+    return text + "checksum " + std::to_string(crc32c(text)) + "\n";
+}
+
+Result<Properties> read(runtime::Disk& disk, std::string_view path) {
+    TIDAL_ASSIGN(const std::string text, runtime::read_file(disk, path));
+    const std::size_t last = text.rfind("checksum ");
+    if (last == std::string::npos || (last > 0 && text[last - 1] != '\n'))
+        return Error(ErrorCode::kCorruption, "identity file without a checksum").with("file", path);
+    const std::string_view body = std::string_view(text).substr(0, last);
+    if (text.substr(last) != "checksum " + std::to_string(crc32c(body)) + "\n")
+        return Error(ErrorCode::kCorruption, "identity file does not match its checksum")
+            .with("file", path)
+            .with_hint("restore the file from a backup of this directory");
+    Properties properties;
+    for (std::size_t at = 0; at < body.size();) {
+        const std::size_t end = body.find('\n', at);
+        const std::string_view line = body.substr(at, end - at);
+        const std::size_t space = line.find(' ');
+        if (end == std::string_view::npos || space == std::string_view::npos)
+            return Error(ErrorCode::kCorruption, "identity file has a malformed line")
+                .with("file", path);
+        properties.emplace(line.substr(0, space), line.substr(space + 1));
+        at = end + 1;
+    }
+    return properties;
+}
+
+template <typename Number>
+Result<Number> number(const Properties& properties, std::string_view key) {
+    const auto found = properties.find(key);
+    if (found == properties.end())
+        return Error(ErrorCode::kIncompatible, "identity file lacks a property")
+            .with("property", key);
+    Number value{};
+    const std::string& text = found->second;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size())
+        return Error(ErrorCode::kIncompatible, "identity file has a property that is not a number")
+            .with("property", key);
+    return value;
+}
+
+Result<std::string> text(const Properties& properties, std::string_view key) {
+    const auto found = properties.find(key);
+    if (found == properties.end())
+        return Error(ErrorCode::kIncompatible, "identity file lacks a property")
+            .with("property", key);
+    return found->second;
+}
+
+Result<void> check_version(const Properties& properties, std::string_view key,
+                           std::uint32_t wanted) {
+    TIDAL_ASSIGN(const auto version, number<std::uint32_t>(properties, key));
+    if (version == wanted) return {};
+    return Error(ErrorCode::kIncompatible, "the data directory has another format")
+        .with("property", key)
+        .with("directory_has", version)
+        .with("this_program_reads", wanted)
+        .with_hint("use the program version that wrote it");
+}
+
+std::string random_hex(runtime::Random& random, int words) {
+    constexpr char digits[] = "0123456789abcdef";
+    std::string out;
+    for (int i = 0; i < words; ++i) {
+        std::uint64_t word = random.u64();
+        for (int digit = 0; digit < 16; ++digit, word >>= 4) out.push_back(digits[word & 15]);
+    }
+    return out;
+}
+
+Result<bool> is_empty(runtime::Disk& disk) {
+    TIDAL_ASSIGN(const auto names, disk.list(""));
+    for (const std::string& name : names)
+        if (name != kLockFile && name != kClusterFile && name != kNodeFile) return false;
+    return true;
+}
+
+}  // namespace
+
+Result<Identity> read_identity(runtime::Disk& disk) {
+    TIDAL_ASSIGN(const bool has_cluster, disk.exists(kClusterFile));
+    TIDAL_ASSIGN(const bool has_node, disk.exists(kNodeFile));
+    TIDAL_ASSIGN(const bool empty, is_empty(disk));
+    // NODE is written last: without it and without data, making the directory was interrupted.
+    if (!has_node && empty) return Error(ErrorCode::kNotFound, "the data directory is empty");
+    if (!has_cluster || !has_node)
+        return Error(ErrorCode::kIncompatible, "the directory holds files but no identity")
+            .with("missing", has_cluster ? kNodeFile : kClusterFile)
+            .with_hint("name an empty directory, or restore the identity file");
+
+    TIDAL_ASSIGN(const Properties cluster, read(disk, kClusterFile));
+    TIDAL_ASSIGN(const Properties node, read(disk, kNodeFile));
+    Identity identity;
+    TIDAL_TRY(check_version(cluster, "format_directory", identity.formats.directory));
+    TIDAL_TRY(check_version(cluster, "format_log", identity.formats.log));
+    TIDAL_TRY(check_version(cluster, "format_pages", identity.formats.pages));
+    TIDAL_TRY(check_version(cluster, "format_rows", identity.formats.rows));
+    TIDAL_ASSIGN(identity.cluster_id, text(cluster, "cluster_id"));
+    TIDAL_ASSIGN(identity.secret, text(cluster, "secret"));
+    TIDAL_ASSIGN(identity.shards, number<std::uint16_t>(cluster, "shards"));
+    TIDAL_ASSIGN(const auto region, number<std::uint16_t>(node, "region"));
+    identity.region = RegionId(region);
+    TIDAL_ASSIGN(identity.node, number<std::uint32_t>(node, "node"));
+    TIDAL_ASSIGN(identity.instance_id, text(node, "instance_id"));
+    TIDAL_ASSIGN(const std::string of, text(node, "cluster_id"));
+    if (of != identity.cluster_id)
+        return Error(ErrorCode::kIncompatible, "NODE belongs to another cluster than CLUSTER")
+            .with("node_of", of)
+            .with("cluster", identity.cluster_id);
+    return identity;
+}
+
+Result<Identity> create_identity(runtime::Runtime& runtime, std::uint16_t shards) {
+    Identity identity;
+    identity.cluster_id = random_hex(runtime.random(), 2);
+    identity.instance_id = random_hex(runtime.random(), 2);
+    identity.secret = random_hex(runtime.random(), 4);
+    identity.shards = shards;
+    TIDAL_TRY(
+        runtime::write_file(runtime.disk(), kClusterFile,
+                            print({{"cluster_id", identity.cluster_id},
+                                   {"secret", identity.secret},
+                                   {"shards", std::to_string(shards)},
+                                   {"format_directory", std::to_string(identity.formats.directory)},
+                                   {"format_log", std::to_string(identity.formats.log)},
+                                   {"format_pages", std::to_string(identity.formats.pages)},
+                                   {"format_rows", std::to_string(identity.formats.rows)}})));
+    TIDAL_TRY(runtime::write_file(runtime.disk(), kNodeFile,
+                                  print({{"cluster_id", identity.cluster_id},
+                                         {"instance_id", identity.instance_id},
+                                         {"node", std::to_string(identity.node)},
+                                         {"region", std::to_string(identity.region.value())}})));
+    return identity;
+}
+
+}  // namespace tidal::api

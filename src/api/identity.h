@@ -1,0 +1,38 @@
+// api/identity.h: whose data a directory holds: the files CLUSTER and NODE.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "runtime/runtime.h"
+
+namespace tidal::api {
+
+/// Versions of everything below data/; a directory of another one is refused.
+struct FormatVersions {
+    std::uint32_t directory = 1;
+    std::uint32_t log = 2;
+    std::uint32_t pages = 1;
+    std::uint32_t rows = 1;
+    bool operator==(const FormatVersions&) const = default;
+};
+
+struct Identity {
+    std::string cluster_id;   ///< 32 hex digits, random.
+    std::string instance_id;  ///< 32 hex digits, random: a node that lost its disk is a new node.
+    std::string secret;       ///< 64 hex digits: signs cursors. Shared by the nodes of a cluster.
+    RegionId region = kFirstRegion;
+    std::uint32_t node = 1;
+    std::uint16_t shards = 1;  ///< Data shards, fixed when the directory is made.
+    FormatVersions formats;
+};
+
+/// Reads both files. kNotFound when there are none and the directory is empty; kIncompatible saying
+/// what differs for another format or a directory that is not tidalDB's; kCorruption for damage.
+Result<Identity> read_identity(runtime::Disk& disk);
+/// Makes a new identity and writes it. The directory must be empty.
+Result<Identity> create_identity(runtime::Runtime& runtime, std::uint16_t shards);
+
+}  // namespace tidal::api

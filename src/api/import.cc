@@ -1,0 +1,243 @@
+#include "api/import.h"
+
+#include "transfer/zstd_reader.h"
+
+namespace tidal::api {
+namespace {
+
+constexpr std::size_t kChunkWrites = 2000;
+
+/// Feeds a file to a mapper, unpacking where it is packed.
+class FileFeed {
+public:
+    static Result<FileFeed> open(const ImportSource& source) {
+        FileFeed feed;
+        TIDAL_ASSIGN(feed.reader_, source.open());
+        return feed;
+    }
+
+    /// The bytes taken from the file; 0 at its end, after which the mapper is finished.
+    Result<std::uint64_t> step(transfer::FileMapper& mapper) {
+        TIDAL_ASSIGN(const std::string piece, reader_->read());
+        if (first_) packed_ = transfer::ZstdReader::is_packed(piece);
+        first_ = false;
+        if (piece.empty()) {
+            if (packed_) TIDAL_TRY(unpacker_->finish());
+            TIDAL_TRY(mapper.finish());
+            return std::uint64_t{0};
+        }
+        if (!packed_) {
+            TIDAL_TRY(mapper.feed(piece));
+        } else {
+            transfer::ZstdReader::Sink sink = [&](std::string_view bytes) {
+                return mapper.feed(bytes);
+            };
+            TIDAL_TRY(unpacker_->feed(piece, sink));
+        }
+        return std::uint64_t{piece.size()};
+    }
+
+private:
+    std::unique_ptr<ByteReader> reader_;
+    std::unique_ptr<transfer::ZstdReader> unpacker_ = std::make_unique<transfer::ZstdReader>();
+    bool first_ = true, packed_ = false;
+};
+
+/// First pass: only notes when things were first and last signalled.
+class NotingSink final : public transfer::ImportSink {
+public:
+    explicit NotingSink(transfer::FirstSignals* first) : first_(first) {}
+    bool on_row(transfer::ImportRow row, const transfer::RowPlace&) override {
+        first_->note(row);
+        return true;
+    }
+    void on_rejected(const transfer::RejectedRow&) override {}
+
+private:
+    transfer::FirstSignals* first_;
+};
+
+/// Second pass: gathers writes until the caller takes them.
+class GatheringSink final : public transfer::ImportSink {
+public:
+    GatheringSink(std::int64_t shift_ms, const ImportObserver& observer, ImportProgress* progress)
+        : shift_ms_(shift_ms), observer_(observer), progress_(progress) {}
+    bool on_row(transfer::ImportRow row, const transfer::RowPlace&) override {
+        transfer::shift_times(&row, shift_ms_);
+        if (auto* upsert = std::get_if<record::UpsertBody>(&row)) {
+            writes.emplace_back(PreparedWrite{std::move(*upsert), std::nullopt});
+        } else {
+            auto& signal = std::get<transfer::SignalRow>(row);
+            writes.emplace_back(PreparedWrite{std::move(signal.body), signal.at_ms});
+        }
+        return true;
+    }
+    void on_rejected(const transfer::RejectedRow& rejected) override {
+        ++progress_->rejected;
+        if (observer_.on_rejected) observer_.on_rejected(rejected);
+    }
+
+    std::vector<Write> writes;
+
+private:
+    const std::int64_t shift_ms_;
+    const ImportObserver& observer_;
+    ImportProgress* progress_;
+};
+
+class Import {
+public:
+    Import(Database& database, runtime::Clock& clock, ImportSpec spec, ImportObserver observer)
+        : database_(database),
+          clock_(clock),
+          spec_(std::move(spec)),
+          observer_(std::move(observer)) {}
+
+    runtime::Task<Result<ImportProgress>> run() {
+        TIDAL_CO_ASSIGN(const std::uint64_t done, database_.import_note(spec_.id + "/done"));
+        if (done != 0) {
+            progress_.complete_before = true;
+            co_return progress_;
+        }
+        TIDAL_CO_TRY(find_sources());
+        TIDAL_CO_TRY(note_first_signals());
+        TIDAL_CO_ASSIGN(const std::int64_t shift_ms, co_await settle_shift());
+        for (std::size_t i = 0; i < spec_.mapping.files.size(); ++i) {
+            Result<void> written = co_await write_file(i, shift_ms);
+            TIDAL_CO_TRY(std::move(written));
+        }
+        runtime::Completion<void> marked;
+        database_.put_import_note(spec_.id + "/done", 1, marked.completer());
+        Result<void> result = co_await marked;
+        TIDAL_CO_TRY(std::move(result));
+        co_return progress_;
+    }
+
+private:
+    Result<void> find_sources() {
+        const bool twice = two_passes();
+        for (const transfer::FileMapping& file : spec_.mapping.files) {
+            const ImportSource* found = nullptr;
+            for (const ImportSource& source : spec_.sources)
+                if (spec_.mapping.find(source.name) == &file) found = &source;
+            if (found == nullptr)
+                return Error(ErrorCode::kNotFound, "the mapping names a file that is not there")
+                    .with("file", file.name);
+            sources_.push_back(found);
+            progress_.bytes_total += found->bytes * (twice && file.signals ? 2 : 1);
+        }
+        return {};
+    }
+
+    bool two_passes() const {
+        if (spec_.shift_end_to_now) return true;
+        for (const auto& file : spec_.mapping.files)
+            if (file.needs_first_signals()) return true;
+        return false;
+    }
+
+    Result<void> note_first_signals() {
+        if (!two_passes()) return {};
+        const auto schema = database_.schema();
+        NotingSink sink(&first_);
+        for (std::size_t i = 0; i < sources_.size(); ++i) {
+            const transfer::FileMapping& file = spec_.mapping.files[i];
+            if (!file.signals) continue;
+            // Times of entities are not needed in this pass, so what is noted so far will do.
+            TIDAL_ASSIGN(auto mapper, transfer::FileMapper::create(file, *schema, &first_, sink));
+            TIDAL_ASSIGN(FileFeed feed, FileFeed::open(*sources_[i]));
+            for (std::uint64_t bytes = 1; bytes > 0;) {
+                TIDAL_ASSIGN(bytes, feed.step(*mapper));
+                report(file.name, bytes);
+            }
+        }
+        return {};
+    }
+
+    /// Chosen once and kept beside the marks: an import that goes on tomorrow shifts by the same.
+    runtime::Task<Result<std::int64_t>> settle_shift() {
+        if (!spec_.shift_end_to_now || !first_.newest()) co_return std::int64_t{0};
+        const std::string name = spec_.id + "/shift";
+        TIDAL_CO_ASSIGN(const std::uint64_t kept, database_.import_note(name));
+        if (kept != 0) co_return static_cast<std::int64_t>(kept) - kShiftBias;
+        const std::int64_t shift_ms = clock_.wall_ms() - *first_.newest();
+        runtime::Completion<void> noted;
+        database_.put_import_note(name, static_cast<std::uint64_t>(shift_ms + kShiftBias),
+                                  noted.completer());
+        Result<void> result = co_await noted;
+        TIDAL_CO_TRY(std::move(result));
+        co_return shift_ms;
+    }
+
+    runtime::Task<Result<void>> write_file(std::size_t at, std::int64_t shift_ms) {
+        const transfer::FileMapping& file = spec_.mapping.files[at];
+        const auto schema = database_.schema();
+        GatheringSink sink(shift_ms, observer_, &progress_);
+        TIDAL_CO_ASSIGN(auto mapper, transfer::FileMapper::create(file, *schema, &first_, sink));
+        TIDAL_CO_ASSIGN(FileFeed feed, FileFeed::open(*sources_[at]));
+        std::uint64_t rows_before = progress_.rows;
+        for (std::uint64_t bytes = 1; bytes > 0;) {
+            TIDAL_CO_ASSIGN(bytes, feed.step(*mapper));
+            progress_.rows = rows_before + mapper->counts().rows;
+            while (sink.writes.size() >= kChunkWrites || (bytes == 0 && !sink.writes.empty())) {
+                Result<void> written = co_await write_chunk(&sink.writes);
+                TIDAL_CO_TRY(std::move(written));
+            }
+            report(file.name, bytes);
+        }
+        co_return Result<void>();
+    }
+
+    runtime::Task<Result<void>> write_chunk(std::vector<Write>* writes) {
+        const std::size_t count = std::min(writes->size(), kChunkWrites);
+        std::vector<Write> chunk(
+            std::make_move_iterator(writes->begin()),
+            std::make_move_iterator(writes->begin() + static_cast<std::ptrdiff_t>(count)));
+        writes->erase(writes->begin(), writes->begin() + static_cast<std::ptrdiff_t>(count));
+        const ImportChunk place{spec_.id, next_position_};
+        next_position_ += count;
+        runtime::Completion<WriteReplies> answered;
+        database_.write_import(std::move(chunk), place, {}, answered.completer());
+        Result<WriteReplies> replies = co_await answered;
+        if (!replies.ok()) co_return Result<void>(replies.take_error());
+        for (const Result<WriteReply>& reply : *replies) {
+            if (reply.ok()) {
+                ++(reply->repeated ? progress_.skipped : progress_.accepted);
+            } else if (reply.error().code() == ErrorCode::kNotFound) {
+                ++progress_.rejected;  // a signal for an item that no file has
+            } else {
+                co_return Result<void>(Error(reply.error()));
+            }
+        }
+        co_return Result<void>();
+    }
+
+    void report(const std::string& file, std::uint64_t bytes) {
+        progress_.file = file;
+        progress_.bytes_done += bytes;
+        if (observer_.on_progress) observer_.on_progress(progress_);
+    }
+
+    // Notes are unsigned and 0 means none: a shift is kept as its distance from this.
+    static constexpr std::int64_t kShiftBias = std::int64_t{1} << 62;
+
+    Database& database_;
+    runtime::Clock& clock_;
+    const ImportSpec spec_;
+    const ImportObserver observer_;
+    std::vector<const ImportSource*> sources_;  ///< In the order of the mapping's files.
+    transfer::FirstSignals first_;
+    ImportProgress progress_;
+    std::uint64_t next_position_ = 1;
+};
+
+}  // namespace
+
+runtime::Task<Result<ImportProgress>> import_files(Database& database, runtime::Clock& clock,
+                                                   ImportSpec spec, ImportObserver observer) {
+    Import import(database, clock, std::move(spec), std::move(observer));
+    Result<ImportProgress> result = co_await import.run();
+    co_return result;
+}
+
+}  // namespace tidal::api

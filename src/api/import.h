@@ -1,0 +1,58 @@
+// api/import.h: files of somebody's own into the database, once, however often it is interrupted.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/database.h"
+#include "runtime/task.h"
+#include "transfer/file_mapper.h"
+#include "transfer/mapping.h"
+
+namespace tidal::api {
+
+/// Bytes of one file, in order. Not thread-safe.
+class ByteReader {
+public:
+    virtual ~ByteReader() = default;
+    /// The next piece, at most 1 MiB; empty at the end.
+    virtual Result<std::string> read() = 0;
+};
+
+/// A file that can be read from the beginning more than once; packed by zstd or plain.
+struct ImportSource {
+    std::string name;  ///< As the mapping calls it, with or without ".zst".
+    std::uint64_t bytes = 0;
+    std::function<Result<std::unique_ptr<ByteReader>>()> open;
+};
+
+struct ImportSpec {
+    std::string id;  ///< The same files under the same id are imported once.
+    transfer::Mapping mapping;
+    std::vector<ImportSource> sources;  ///< Every file the mapping names.
+    bool shift_end_to_now = false;      ///< `time_shift=end:now`: the newest signal becomes now.
+};
+
+struct ImportProgress {
+    std::string file;
+    std::uint64_t bytes_done = 0, bytes_total = 0;  ///< Of all files, as stored, over all passes.
+    std::uint64_t rows = 0;                         ///< Rows read in the writing pass.
+    std::uint64_t accepted = 0, skipped = 0, rejected = 0;  ///< Writes; skipped = imported before.
+    bool complete_before = false;                           ///< The whole import was there already.
+};
+
+struct ImportObserver {
+    std::function<void(const ImportProgress&)> on_progress;
+    std::function<void(const transfer::RejectedRow&)> on_rejected;
+};
+
+/// Reads the files (twice where a time depends on signals further on), writes in chunks, and marks
+/// each chunk in the log together with its rows: after a kill at any moment the next call goes on
+/// where every shard stopped. Runs on the caller's thread between waits; reads block.
+/// @return kNotFound for a file of the mapping that no source has; errors of mapping and reading.
+runtime::Task<Result<ImportProgress>> import_files(Database& database, runtime::Clock& clock,
+                                                   ImportSpec spec, ImportObserver observer);
+
+}  // namespace tidal::api

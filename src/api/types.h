@@ -1,0 +1,177 @@
+// api/types.h: one typed request and reply per operation; every door speaks these.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/hlc.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "record/record.h"
+#include "schema/schema.h"
+#include "shard/write_concern.h"
+#include "signal/ledger_table.h"
+
+namespace tidal::api {
+
+/// An id as a client wrote it; the schema says whether text is a name or a decimal number.
+using IdInput = std::variant<std::uint64_t, std::string>;
+
+/// A field value as a client wrote it, before the schema gives it a type. monostate = remove.
+struct JsonText {
+    std::string text;  ///< A JSON object or array, as sent.
+};
+using FieldInput = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double,
+                                std::string, std::vector<std::string>, record::GeoPoint, JsonText>;
+
+/// Who asks, and what they are promised.
+struct CallContext {
+    TenantId tenant = kDefaultTenant;
+    std::string principal;        ///< Empty = anonymous on loopback.
+    std::string idempotency_key;  ///< Of the whole call; line n of a bulk uses (key, n).
+    /// Of a bulk: the number of the first write among its lines, from 1. nullopt = no bulk.
+    std::optional<std::uint64_t> first_line;
+    std::optional<shard::WriteConcern>
+        write_concern;  ///< Default: local, or memory with --ephemeral.
+    std::uint64_t timeout_ms = 10'000;
+};
+
+/// Outer nullopt = leave, inner nullopt = remove.
+struct EntityWrite {
+    EntityKind kind = EntityKind::kItem;
+    IdInput id;
+    bool must_exist = false;  ///< PATCH.
+    std::optional<HybridTime> if_match;
+    std::vector<std::pair<std::string, FieldInput>> metadata;
+    std::optional<std::optional<IdInput>> creator_id;
+    std::optional<std::optional<UnixMillis>> created_at_ms, publish_at_ms, expires_at_ms;
+};
+struct EntityDelete {
+    EntityKind kind = EntityKind::kItem;
+    IdInput id;
+    std::optional<HybridTime> if_match;
+};
+struct EmbeddingWrite {
+    EntityKind kind = EntityKind::kItem;
+    IdInput id;
+    std::string slot;  ///< Empty = the only one the kind has.
+    std::vector<double> values;
+};
+struct SignalWrite {
+    IdInput id;
+    std::string signal;
+    double weight = 1;
+    std::optional<UnixMillis> at_ms;
+    std::optional<IdInput> user_id, creator_id;
+    std::string session_id;
+    std::string context;
+    std::string idempotency_key;  ///< Of this signal; overrides the call's.
+};
+struct SignalUndo {
+    IdInput id;
+    std::string key;
+    std::string signal;  ///< Empty = a signal on items.
+};
+/// A write in the schema's terms already, as an import's mapping makes it.
+struct PreparedWrite {
+    std::variant<record::UpsertBody, record::SignalBody> body;
+    std::optional<UnixMillis> at_ms;
+};
+using Write =
+    std::variant<EntityWrite, EntityDelete, EmbeddingWrite, SignalWrite, SignalUndo, PreparedWrite>;
+
+struct WriteReply {
+    std::string token;  ///< Give it to a read that must see this write.
+    shard::WriteConcern durable = shard::WriteConcern::kLocal;
+    bool may_be_lost = false;  ///< Answered before the commit.
+    bool created = false;
+    bool repeated = false;  ///< The idempotency key was seen before: the first answer.
+    HybridTime version;     ///< ETag of an entity after the write.
+};
+/// One per write, in order. An error of one line leaves the others alone.
+using WriteReplies = std::vector<Result<WriteReply>>;
+
+struct EntityRequest {
+    EntityKind kind = EntityKind::kItem;
+    IdInput id;
+};
+struct EntityReply {
+    EntityId id;
+    std::vector<std::pair<std::string, record::Value>> metadata;  ///< In schema order.
+    std::set<std::string> json_fields;  ///< Those of `metadata` whose text is JSON.
+    std::optional<EntityId> creator_id;
+    UnixMillis created_at_ms = 0;
+    std::optional<UnixMillis> publish_at_ms, expires_at_ms;
+    HybridTime version;
+};
+
+struct SignalReadings {
+    EntityId id;
+    UnixMillis at_ms = 0;
+    struct One {
+        std::string name;
+        const schema::SignalSpec* spec = nullptr;
+        signal::LedgerReading reading;
+        std::optional<double> unique;
+    };
+    std::vector<One> signals;  ///< In schema order, those that have events or not.
+    std::shared_ptr<const schema::Schema> schema;  ///< Keeps `spec` alive.
+};
+
+struct FeedCall {
+    std::string profile = "trending";
+    std::map<std::string, double> params;
+    std::optional<IdInput> user_id;
+    std::string filter;
+    std::uint32_t limit = 20;  ///< 1..1000.
+    std::string cursor;
+    std::vector<IdInput> exclude;
+    std::optional<std::uint64_t> seed;
+    std::string region;  ///< Empty = here.
+    bool explain = false;
+};
+struct FeedItem {
+    std::uint64_t rank = 0;  ///< From 1, counted on over pages.
+    double score = 0;
+    EntityReply entity;
+    std::vector<std::pair<std::string, double>> explain;
+};
+struct FeedReply {
+    std::vector<FeedItem> items;
+    std::string next_cursor;  ///< Empty = the end.
+    std::uint64_t candidates = 0, matched = 0, scored = 0;
+    std::vector<std::string> warnings;
+};
+
+struct ExportRequest {
+    std::optional<UnixMillis> from_ms, until_ms;  ///< Event time, half-open.
+    std::vector<std::string> signals;             ///< Empty = all.
+    std::optional<IdInput> user_id;
+    std::string position;  ///< From an earlier page; empty = the beginning.
+    std::uint32_t limit = 1000;
+};
+struct ExportedSignal {
+    EntityId id;
+    std::string signal;
+    double weight = 0;
+    UnixMillis at_ms = 0;
+    std::optional<EntityId> user_id, creator_id;
+    std::string session_id, context;
+    bool undo = false;
+    std::string undo_key;
+    std::string position;  ///< Resumes right after this one.
+};
+struct ExportPage {
+    std::vector<ExportedSignal> signals;
+    std::string position;  ///< Where the next page begins; equal to the request's at the end.
+    bool end = false;
+};
+
+}  // namespace tidal::api

@@ -1,0 +1,208 @@
+// Writes: resolve against the schema, group by shard, commit, answer each line.
+#include <atomic>
+#include <map>
+
+#include "api/database.h"
+#include "api/resolve.h"
+#include "api/token.h"
+
+namespace tidal::api {
+
+/// The writes of one call that go to one shard, with the line each came from.
+struct WriteGroup {
+    std::vector<record::Record> records;
+    std::vector<std::size_t> lines;
+};
+
+namespace {
+
+constexpr std::size_t kIdempotencyKeyBytesMax = 255;
+
+std::string line_key(const CallContext& context, const std::string& own, std::size_t line) {
+    if (!own.empty() || context.idempotency_key.empty()) return own;
+    if (!context.first_line) return context.idempotency_key;
+    return context.idempotency_key + "#" + std::to_string(*context.first_line + line);
+}
+
+Result<void> check_key(const std::string& key) {
+    if (key.size() <= kIdempotencyKeyBytesMax) return {};
+    return Error(ErrorCode::kInvalidArgument, "the idempotency key is longer than 255 bytes")
+        .with_field("Idempotency-Key");
+}
+
+WriteReply write_reply(const shard::Outcome& outcome, ShardId shard, shard::WriteConcern durable,
+                       bool may_be_lost) {
+    WriteReply reply;
+    reply.token = encode_token({{{shard, outcome.index}}, outcome.relayed});
+    reply.durable = durable;
+    reply.may_be_lost = may_be_lost;
+    reply.created = outcome.created;
+    reply.repeated = outcome.repeated;
+    reply.version = outcome.version;
+    return reply;
+}
+
+}  // namespace
+
+/// Collects the replies of one call; the last shard to answer hands them over.
+struct Database::Join {
+    Join(std::size_t lines, std::optional<std::uint64_t> first, WritesDone when_done)
+        : replies(lines), first_line(first), done(std::move(when_done)) {}
+
+    std::vector<std::optional<Result<WriteReply>>> replies;
+    std::atomic<std::size_t> left{1};
+    const std::optional<std::uint64_t> first_line;
+    WritesDone done;
+
+    void fail(std::size_t line, Error error) {
+        if (first_line) error = std::move(error).with("line", *first_line + line);
+        replies[line].emplace(std::move(error));
+    }
+    void arrive() {
+        if (left.fetch_sub(1) != 1) return;
+        WriteReplies out;
+        out.reserve(replies.size());
+        for (auto& reply : replies) out.push_back(std::move(*reply));
+        done(std::move(out));
+    }
+};
+
+shard::WriteConcern Database::concern_of(const CallContext& context) const {
+    return context.write_concern.value_or(options_.ephemeral ? shard::WriteConcern::kMemory
+                                                             : shard::WriteConcern::kLocal);
+}
+
+void Database::write(std::vector<Write> writes, const CallContext& context, WritesDone done) {
+    write_lines(std::move(writes), nullptr, context, std::move(done));
+}
+
+void Database::write_import(std::vector<Write> writes, const ImportChunk& chunk,
+                            const CallContext& context, WritesDone done) {
+    write_lines(std::move(writes), &chunk, context, std::move(done));
+}
+
+void Database::write_lines(std::vector<Write> writes, const ImportChunk* chunk,
+                           const CallContext& context, WritesDone done) {
+    auto join = std::make_shared<Join>(writes.size(), context.first_line, std::move(done));
+    if (options_.ephemeral && concern_of(context) != shard::WriteConcern::kMemory) {
+        for (std::size_t line = 0; line < writes.size(); ++line)
+            join->fail(line, Error(ErrorCode::kInvalidArgument,
+                                   "an ephemeral database keeps nothing on disk")
+                                 .with_field("w")
+                                 .with_hint("w=memory, or start without --ephemeral"));
+        return join->arrive();
+    }
+    const auto schema = this->schema();
+    Groups groups = group_by_shard(writes, *schema, context, *join);
+    if (chunk != nullptr) skip_imported(*chunk, *schema, writes.size(), &groups, *join);
+    propose_groups(std::move(groups), context, std::move(join));
+}
+
+Database::Groups Database::group_by_shard(const std::vector<Write>& writes,
+                                          const schema::Schema& schema, const CallContext& context,
+                                          Join& join) {
+    const UnixMillis now_ms = runtime_.clock().wall_ms();
+    Groups groups;
+    for (std::size_t line = 0; line < writes.size(); ++line) {
+        auto resolved = resolve(schema, context.tenant, writes[line], now_ms);
+        if (!resolved.ok()) {
+            join.fail(line, resolved.take_error());
+            continue;
+        }
+        record::Record record;
+        record::Envelope& envelope = record.envelope;
+        envelope.idempotency_key = line_key(context, resolved->idempotency_key, line);
+        if (auto checked = check_key(envelope.idempotency_key); !checked) {
+            join.fail(line, checked.take_error());
+            continue;
+        }
+        envelope.tenant = context.tenant;
+        envelope.principal = context.principal;
+        envelope.schema_version = schema.version;
+        envelope.session = std::move(resolved->session);
+        envelope.event_time_given = resolved->at_ms.has_value();
+        envelope.event_time_ms = resolved->at_ms.value_or(0);
+        record.body = std::move(resolved->body);
+        WriteGroup& group = groups[shard_of(resolved->vshard)];
+        group.records.push_back(std::move(record));
+        group.lines.push_back(line);
+    }
+    return groups;
+}
+
+/// Rows a shard has already are answered without being written; its mark follows the rest, in the
+/// same batch of the log.
+void Database::skip_imported(const ImportChunk& chunk, const schema::Schema& schema,
+                             std::size_t lines, Groups* groups, Join& join) {
+    for (auto& [id, group] : *groups) {
+        auto mark = shard(id).with_state(
+            [&](shard::ShardState& state) { return state.import_position(chunk.import_id); });
+        WriteGroup fresh;
+        for (std::size_t i = 0; i < group.lines.size(); ++i) {
+            const std::size_t line = group.lines[i];
+            if (!mark.ok()) {
+                join.fail(line, Error(mark.error()));
+            } else if (chunk.first_position + line <= *mark) {
+                WriteReply repeated;
+                repeated.repeated = true;
+                join.replies[line].emplace(std::move(repeated));
+            } else {
+                fresh.records.push_back(std::move(group.records[i]));
+                fresh.lines.push_back(line);
+            }
+        }
+        if (!fresh.records.empty()) {
+            record::Record position;
+            position.envelope.schema_version = schema.version;
+            position.body =
+                record::ImportMarkBody{chunk.import_id, chunk.first_position + lines - 1};
+            fresh.records.push_back(std::move(position));
+        }
+        group = std::move(fresh);
+    }
+    std::erase_if(*groups, [](const auto& group) { return group.second.records.empty(); });
+}
+
+void Database::propose_groups(Groups groups, const CallContext& context,
+                              std::shared_ptr<Join> join) {
+    const shard::WriteConcern concern = concern_of(context);
+    const bool may_be_lost = concern == shard::WriteConcern::kMemory && !options_.ephemeral;
+    join->left += groups.size();
+    for (auto& [id, group] : groups) {
+        shard(id).propose(std::move(group.records), concern, context.timeout_ms,
+                          [join, id = id, concern, may_be_lost, lines = std::move(group.lines)](
+                              Result<std::vector<shard::Outcome>> outcomes) {
+                              for (std::size_t i = 0; i < lines.size(); ++i) {
+                                  if (!outcomes.ok()) {
+                                      join->fail(lines[i], Error(outcomes.error()));
+                                  } else if (const auto& refused = (*outcomes)[i].refused) {
+                                      join->fail(lines[i], Error(*refused));
+                                  } else {
+                                      join->replies[lines[i]].emplace(
+                                          write_reply((*outcomes)[i], id, concern, may_be_lost));
+                                  }
+                              }
+                              join->arrive();
+                          });
+    }
+    join->arrive();
+}
+
+void Database::put_import_note(const std::string& name, std::uint64_t value, Done done) {
+    std::vector<record::Record> records(1);
+    records[0].body = record::ImportMarkBody{name, value};
+    shard(ShardId(1))
+        .propose(std::move(records), concern_of({}), CallContext().timeout_ms,
+                 [done = std::move(done)](Result<std::vector<shard::Outcome>> outcomes) mutable {
+                     if (!outcomes.ok()) return done(outcomes.take_error());
+                     done({});
+                 });
+}
+
+Result<std::uint64_t> Database::import_note(const std::string& name) {
+    return shard(ShardId(1)).with_state([&](shard::ShardState& state) {
+        return state.import_position(name);
+    });
+}
+
+}  // namespace tidal::api

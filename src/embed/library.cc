@@ -1,0 +1,96 @@
+#include "api/database.h"
+#include "runtime/real_runtime.h"
+#include "runtime/task.h"
+#include "tidal/tidal.h"
+
+namespace tidal {
+namespace {
+
+template <typename T, typename Start>
+runtime::Task<Result<T>> answered(Start start) {
+    runtime::Completion<T> done;
+    start(done.completer());
+    Result<T> result = co_await done;
+    co_return result;
+}
+
+/// Blocks the calling thread until what `start` hands the callback to has called it.
+template <typename T, typename Start>
+Result<T> wait(Start start) {
+    return runtime::sync_wait(answered<T>(std::move(start)));
+}
+
+}  // namespace
+
+struct Library::Open {
+    std::unique_ptr<runtime::Runtime> runtime;
+    std::unique_ptr<api::Database> database;
+
+    ~Open() {
+        if (database == nullptr) return;
+        (void)wait<void>([this](auto done) {
+            database->stop([done = std::move(done)]() mutable { done({}); });
+        });
+    }
+};
+
+Library::Library(std::unique_ptr<Open> open) : open_(std::move(open)) {}
+Library::Library(Library&&) noexcept = default;
+Library& Library::operator=(Library&&) noexcept = default;
+Library::~Library() = default;
+
+Result<Library> Library::open(const OpenOptions& options) {
+    auto open = std::make_unique<Open>();
+    TIDAL_ASSIGN(open->runtime, runtime::make_real_runtime({options.directory, {}}));
+    api::DatabaseOptions database;
+    database.ephemeral = options.directory.empty();
+    database.shards = options.shards;
+    database.schema = options.schema;
+    TIDAL_ASSIGN(open->database, api::Database::open(database, *open->runtime));
+    TIDAL_TRY(wait<void>([&](auto done) { open->database->start(std::move(done)); }));
+    return Library(std::move(open));
+}
+
+api::WriteReplies Library::write_all(std::vector<api::Write> writes,
+                                     const api::CallContext& context) {
+    const std::size_t count = writes.size();
+    auto replies = wait<api::WriteReplies>(
+        [&](auto done) { open_->database->write(std::move(writes), context, std::move(done)); });
+    if (replies.ok()) return std::move(*replies);
+    return api::WriteReplies(count, Result<api::WriteReply>(replies.error()));
+}
+
+Result<api::WriteReply> Library::write(api::Write write, const api::CallContext& context) {
+    std::vector<api::Write> writes;
+    writes.push_back(std::move(write));
+    return std::move(write_all(std::move(writes), context).front());
+}
+
+Result<api::EntityReply> Library::get(const api::EntityRequest& request) {
+    return open_->database->get(request);
+}
+Result<api::SignalReadings> Library::signals(const api::EntityRequest& request) {
+    return open_->database->signals(request);
+}
+Result<api::FeedReply> Library::feed(const api::FeedCall& call) {
+    return open_->database->feed(call);
+}
+
+Result<void> Library::wait_for(std::string_view token, std::uint64_t timeout_ms) {
+    return wait<void>(
+        [&](auto done) { open_->database->when_visible(token, timeout_ms, std::move(done)); });
+}
+
+Result<void> Library::put_schema(std::string_view yaml) {
+    return wait<void>([&](auto done) { open_->database->put_schema(yaml, std::move(done)); });
+}
+
+std::string Library::schema_yaml() const {
+    return schema::print_schema(*open_->database->schema());
+}
+
+Result<api::ExportPage> Library::export_signals(const api::ExportRequest& request) {
+    return open_->database->export_signals(request);
+}
+
+}  // namespace tidal

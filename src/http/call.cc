@@ -1,0 +1,146 @@
+#include "http/call.h"
+
+#include <charconv>
+#include <vector>
+
+#include "base/edit_distance.h"
+
+namespace tidal::http {
+namespace {
+
+constexpr std::uint64_t kTimeoutMsMax = 600'000;
+constexpr std::string_view kParamPrefix = "params.";
+
+template <typename Number>
+Result<Number> parse(std::string_view name, const std::string& text, std::string_view right) {
+    Number value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc() && end == text.data() + text.size() && !text.empty()) return value;
+    return Error(ErrorCode::kInvalidArgument, "not a number: '" + text + "'")
+        .with_field(name)
+        .with_hint(right);
+}
+
+/// On one node a majority and all are the node itself.
+Result<shard::WriteConcern> write_concern(const std::string& level) {
+    if (level == "memory") return shard::WriteConcern::kMemory;
+    if (level == "local" || level == "1" || level == "majority" || level == "quorum" ||
+        level == "all")
+        return shard::WriteConcern::kLocal;
+    return Error(ErrorCode::kInvalidArgument, "no such write concern here: '" + level + "'")
+        .with_reason("write_concern")
+        .with_field("w")
+        .with_hint("memory, local, majority, all or 1: this node has one replica");
+}
+
+std::vector<api::IdInput> split_ids(const std::string& text) {
+    std::vector<api::IdInput> out;
+    for (std::size_t at = 0; at <= text.size();) {
+        const std::size_t comma = std::min(text.find(',', at), text.size());
+        if (comma > at) out.emplace_back(text.substr(at, comma - at));
+        at = comma + 1;
+    }
+    return out;
+}
+
+}  // namespace
+
+Result<void> check_parameters(const Request& request,
+                              std::initializer_list<std::string_view> known) {
+    for (const auto& [name, value] : request.query.all()) {
+        if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+        return Error(ErrorCode::kUnknownName, "unknown query parameter '" + name + "'")
+            .with_reason("unknown_parameter")
+            .with_field(name)
+            .with_hint(name_hint(name, {known.begin(), known.size()}));
+    }
+    return {};
+}
+
+Result<api::CallContext> write_context(const Request& request) {
+    api::CallContext context;
+    context.idempotency_key = request.headers.find("Idempotency-Key").value_or("");
+    if (const std::string* level = request.query.find("w")) {
+        TIDAL_ASSIGN(context.write_concern, write_concern(*level));
+    }
+    if (const std::string* timeout = request.query.find("wtimeout_ms")) {
+        TIDAL_ASSIGN(context.timeout_ms,
+                     parse<std::uint64_t>("wtimeout_ms", *timeout, "milliseconds, 1 to 600000"));
+        if (context.timeout_ms == 0 || context.timeout_ms > kTimeoutMsMax)
+            return Error(ErrorCode::kInvalidArgument, "time-out out of range")
+                .with_field("wtimeout_ms")
+                .with_hint("milliseconds, 1 to 600000");
+    }
+    return context;
+}
+
+std::string token_of(const Request& request) {
+    if (const auto header = request.headers.find("Tidal-Token")) return std::string(*header);
+    const std::string* parameter = request.query.find("token");
+    return parameter == nullptr ? "" : *parameter;
+}
+
+Result<std::optional<HybridTime>> if_match(const Request& request) {
+    const auto header = request.headers.find("If-Match");
+    if (!header || *header == "*") return std::optional<HybridTime>();
+    std::uint64_t bits = 0;
+    if (header->size() > 2 && header->front() == '"' && header->back() == '"') {
+        const auto [end, error] =
+            std::from_chars(header->data() + 1, header->data() + header->size() - 1, bits);
+        if (error == std::errc() && end == header->data() + header->size() - 1)
+            return std::optional(HybridTime::from_bits(bits));
+    }
+    return Error(ErrorCode::kInvalidArgument, "If-Match is not an ETag of this database")
+        .with_field("If-Match")
+        .with_hint("send the ETag of a GET unchanged");
+}
+
+Result<void> check_json(const Request& request) {
+    const std::string type = request.content_type();
+    if (type == "application/json" || type.empty()) return {};
+    return Error(ErrorCode::kUnsupportedMedia, "not a content type of this route: '" + type + "'")
+        .with_field("Content-Type")
+        .with_hint("application/json");
+}
+
+Result<api::FeedCall> feed_call(const Request& request) {
+    api::FeedCall call;
+    constexpr std::string_view known[] = {"user_id", "profile", "filter", "limit",   "cursor",
+                                          "exclude", "seed",    "region", "explain", "token"};
+    for (const auto& [name, value] : request.query.all()) {
+        if (name == "user_id") {
+            call.user_id = api::IdInput(value);
+        } else if (name == "profile") {
+            call.profile = value;
+        } else if (name == "filter") {
+            call.filter = value;
+        } else if (name == "cursor") {
+            call.cursor = value;
+        } else if (name == "region") {
+            call.region = value;
+        } else if (name == "exclude") {
+            call.exclude = split_ids(value);
+        } else if (name == "limit") {
+            TIDAL_ASSIGN(call.limit,
+                         parse<std::uint32_t>(name, value, "an integer from 1 to 1000"));
+        } else if (name == "seed") {
+            TIDAL_ASSIGN(call.seed, parse<std::uint64_t>(name, value, "an unsigned integer"));
+        } else if (name == "explain") {
+            if (value != "true" && value != "false")
+                return Error(ErrorCode::kInvalidArgument, "explain is true or false")
+                    .with_field(name);
+            call.explain = value == "true";
+        } else if (name.starts_with(kParamPrefix)) {
+            TIDAL_ASSIGN(call.params[name.substr(kParamPrefix.size())],
+                         parse<double>(name, value, "a number"));
+        } else if (name != "token") {
+            return Error(ErrorCode::kUnknownName, "unknown query parameter '" + name + "'")
+                .with_reason("unknown_parameter")
+                .with_field(name)
+                .with_hint(name_hint(name, known));
+        }
+    }
+    return call;
+}
+
+}  // namespace tidal::http

@@ -1,0 +1,32 @@
+// http/call.h: what every route reads from a request beside its body.
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "api/types.h"
+#include "http/message.h"
+
+namespace tidal::http {
+
+/// kUnknownName naming the first query parameter that is none of `known` (and the nearest one).
+Result<void> check_parameters(const Request& request,
+                              std::initializer_list<std::string_view> known);
+
+/// Idempotency-Key, `w` and `wtimeout_ms`. kInvalidArgument for a level this node cannot give.
+Result<api::CallContext> write_context(const Request& request);
+
+/// The token a read carries: `Tidal-Token` or `token=`; empty = none.
+std::string token_of(const Request& request);
+
+/// If-Match as the version it names; nullopt when absent or "*".
+Result<std::optional<HybridTime>> if_match(const Request& request);
+
+/// 415 unless the body is JSON.
+Result<void> check_json(const Request& request);
+
+Result<api::FeedCall> feed_call(const Request& request);
+
+}  // namespace tidal::http

@@ -1,0 +1,92 @@
+#include "http/door.h"
+
+#include <algorithm>
+
+#include "http/call.h"
+#include "http/json_read.h"
+#include "http/json_write.h"
+#include "http/problem.h"
+
+namespace tidal::http {
+
+Door::Door(api::Database& database, runtime::Runtime& runtime, Metrics& metrics,
+           const Logger& logger, DoorOptions options)
+    : database_(database),
+      runtime_(runtime),
+      metrics_(metrics),
+      logger_(logger.named("http")),
+      options_(std::move(options)),
+      exports_(runtime.executors().create_executor("export")) {
+    add_entity_routes(EntityKind::kItem, "/items");
+    add_entity_routes(EntityKind::kUser, "/users");
+    add_entity_routes(EntityKind::kCreator, "/creators");
+    add_signal_routes();
+    add_feed_routes();
+    add_catalog_routes();
+    add_operations_routes();
+    add_bulk_routes();
+    add_export_routes();
+}
+
+Door::~Door() = default;
+
+void Door::stop() {
+    exports_->stop();
+}
+
+Admission Door::admit(Request& request) {
+    if (request.content_type() == "application/x-ndjson") {
+        Admission admission = ndjson_.admit(request);
+        if (!admission.refusal) return admission;
+    }
+    return whole_.admit(request);
+}
+
+void Door::handle(Request request, Responder responder) {
+    whole_.handle(std::move(request), std::move(responder));
+}
+
+std::shared_ptr<BodySink> Door::stream(Request request, Responder responder) {
+    return ndjson_.stream(std::move(request), std::move(responder));
+}
+
+std::vector<std::string> Door::route_names() const {
+    std::vector<std::string> names;
+    for (const Router* router : {&whole_, &ndjson_})
+        for (const Route* route : router->routes())
+            names.push_back(std::string(method_name(route->method)) + " " + route->pattern);
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+    return names;
+}
+
+void Door::when_visible(Request request, Responder responder,
+                        absl::AnyInvocable<Response(const Request&)> answer) {
+    const std::string token = token_of(request);
+    if (token.empty()) return responder.send(answer(request));
+    database_.when_visible(token, api::CallContext().timeout_ms,
+                           [request = std::move(request), responder = std::move(responder),
+                            answer = std::move(answer)](Result<void> visible) mutable {
+                               if (!visible.ok()) return responder.fail(visible.error());
+                               responder.send(answer(request));
+                           });
+}
+
+void Door::write_one(Result<api::Write> write, const Request& request, Responder responder) {
+    if (!write.ok()) return responder.fail(write.error());
+    auto context = write_context(request);
+    if (!context.ok()) return responder.fail(context.error());
+    std::vector<api::Write> writes;
+    writes.push_back(std::move(*write));
+    database_.write(std::move(writes), *context,
+                    [responder = std::move(responder)](api::WriteReplies replies) mutable {
+                        const Result<api::WriteReply>& reply = replies.front();
+                        if (!reply.ok()) return responder.fail(reply.error());
+                        Response response = Response::json(write_json(*reply));
+                        response.headers.push_back({"ETag", etag(reply->version)});
+                        response.headers.push_back({"Tidal-Token", reply->token});
+                        responder.send(std::move(response));
+                    });
+}
+
+}  // namespace tidal::http

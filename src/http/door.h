@@ -1,0 +1,72 @@
+// http/door.h: every HTTP route, over the typed operations of api. docs/reference/http.md.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "api/database.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "http/http_server.h"
+#include "http/router.h"
+#include "runtime/runtime.h"
+
+namespace tidal::http {
+
+struct DoorOptions {
+    std::string version;
+    std::string region_name = "local";  ///< The one `region=` that this server has.
+};
+
+/// Bodies of type application/x-ndjson are streamed and answered line by line where a route takes
+/// many writes; all others are read whole. Threads: any. Lifetime: the database and the runtime
+/// outlive it; stop the server, then call stop().
+class Door final : public RequestHandler {
+public:
+    Door(api::Database& database, runtime::Runtime& runtime, Metrics& metrics, const Logger& logger,
+         DoorOptions options);
+    ~Door() override;
+
+    /// /healthz and /health/ready answer 503 from now on; requests are still served.
+    void begin_shutdown() { shutting_down_ = true; }
+    /// Ends what runs on the door's own thread (exports).
+    void stop();
+
+    Admission admit(Request& request) override;
+    void handle(Request request, Responder responder) override;
+    std::shared_ptr<BodySink> stream(Request request, Responder responder) override;
+
+    /// "POST /items" and so on, sorted; the test holds them against /openapi.json.
+    std::vector<std::string> route_names() const;
+
+private:
+    void add_entity_routes(EntityKind kind, const std::string& path);
+    void add_signal_routes();
+    void add_feed_routes();
+    void add_catalog_routes();
+    void add_operations_routes();
+    void add_bulk_routes();
+    void add_export_routes();
+
+    /// Runs `answer` when the request's token is visible, at once where it has none.
+    void when_visible(Request request, Responder responder,
+                      absl::AnyInvocable<Response(const Request&)> answer);
+    void write_one(Result<api::Write> write, const Request& request, Responder responder);
+    void answer_array(const Request& request, Responder responder);
+    Response answer_feed(const Result<api::FeedCall>& call);
+    std::string metrics_text();
+    std::string health() const;
+
+    api::Database& database_;
+    runtime::Runtime& runtime_;
+    Metrics& metrics_;
+    const Logger logger_;
+    const DoorOptions options_;
+    std::atomic<bool> shutting_down_{false};
+    Router whole_;
+    Router ndjson_;
+    std::unique_ptr<runtime::Executor> exports_;
+};
+
+}  // namespace tidal::http

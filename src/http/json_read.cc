@@ -1,0 +1,431 @@
+#include "http/json_read.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/stream_parser.hpp>
+#include <charconv>
+
+#include "base/edit_distance.h"
+#include "base/time_text.h"
+
+namespace tidal::http {
+namespace {
+
+using simdjson::dom::element;
+using simdjson::dom::element_type;
+using simdjson::dom::object;
+
+Error wrong_type(std::string_view field, std::string_view right) {
+    return Error(ErrorCode::kInvalidArgument, "wrong type")
+        .with_reason("wrong_type")
+        .with_field(field)
+        .with_hint("send " + std::string(right));
+}
+
+Error missing(std::string_view field) {
+    return Error(ErrorCode::kInvalidArgument, "a required field is missing")
+        .with_reason("missing_field")
+        .with_field(field);
+}
+
+/// simdjson does not say where the text went wrong; the slower parser does, and runs on errors
+/// only.
+Error not_json(std::string_view json, simdjson::error_code code) {
+    if (code == simdjson::DEPTH_ERROR)
+        return Error(ErrorCode::kInvalidArgument, "JSON nested too deep")
+            .with_reason("too_deep")
+            .with("depth_max", JsonReader::kDepthMax);
+    boost::json::stream_parser parser;
+    boost::json::error_code error;
+    const std::size_t offset = parser.write_some(json.data(), json.size(), error);
+    return Error(ErrorCode::kInvalidArgument,
+                 std::string("not JSON: ") + simdjson::error_message(code))
+        .with_reason("not_json")
+        .with("offset", std::min(offset, json.size()));
+}
+
+/// Visits an object's members; each must be one of `known` and come once.
+template <std::size_t n, typename Visit>
+Result<void> members(const element& json, const std::array<std::string_view, n>& known,
+                     Visit visit) {
+    object members;
+    if (json.get(members) != simdjson::SUCCESS) return wrong_type("", "a JSON object");
+    std::array<bool, n> seen{};
+    for (const auto& [key, value] : members) {
+        const auto found = std::find(known.begin(), known.end(), key);
+        if (found == known.end())
+            return Error(ErrorCode::kUnknownName, "unknown field '" + std::string(key) + "'")
+                .with_reason("unknown_field")
+                .with_field(key)
+                .with_hint(name_hint(key, known));
+        if (std::exchange(seen[static_cast<std::size_t>(found - known.begin())], true))
+            return Error(ErrorCode::kInvalidArgument, "field given twice").with_field(key);
+        TIDAL_TRY(visit(key, value));
+    }
+    return {};
+}
+
+Result<std::string> text(const element& json, std::string_view field) {
+    std::string_view out;
+    if (json.get(out) != simdjson::SUCCESS) return wrong_type(field, "a string");
+    return std::string(out);
+}
+
+Result<double> number(const element& json, std::string_view field) {
+    double out = 0;
+    if (json.get(out) != simdjson::SUCCESS) return wrong_type(field, "a number");
+    return out;
+}
+
+Result<api::IdInput> id(const element& json, std::string_view field) {
+    std::uint64_t whole = 0;
+    if (json.get(whole) == simdjson::SUCCESS) return api::IdInput(whole);
+    std::string_view name;
+    if (json.get(name) == simdjson::SUCCESS) return api::IdInput(std::string(name));
+    return Error(ErrorCode::kInvalidArgument, "id out of range")
+        .with_reason("bad_id")
+        .with_field(field)
+        .with_hint("an unsigned 64-bit number, or a string");
+}
+
+Result<UnixMillis> time(const element& json, std::string_view field) {
+    std::int64_t ms = 0;
+    if (json.get(ms) == simdjson::SUCCESS) return UnixMillis{ms};
+    std::string_view rfc3339;
+    if (json.get(rfc3339) == simdjson::SUCCESS) return parse_time(rfc3339, field);
+    return wrong_type(field, "an RFC 3339 time or integer Unix milliseconds");
+}
+
+Result<EntityKind> kind(const element& json) {
+    TIDAL_ASSIGN(const std::string name, text(json, "kind"));
+    for (const EntityKind kind : {EntityKind::kItem, EntityKind::kUser, EntityKind::kCreator})
+        if (name == entity_kind_name(kind)) return kind;
+    return Error(ErrorCode::kUnknownName, "unknown kind '" + name + "'")
+        .with_field("kind")
+        .with_hint("item, user or creator");
+}
+
+Result<std::vector<std::string>> texts(const element& json, std::string_view field) {
+    simdjson::dom::array array;
+    if (json.get(array) != simdjson::SUCCESS) return wrong_type(field, "an array of strings");
+    std::vector<std::string> out;
+    for (const element each : array) {
+        TIDAL_ASSIGN(std::string one, text(each, field));
+        out.push_back(std::move(one));
+    }
+    return out;
+}
+
+api::FieldInput object_input(const element& json) {
+    object members;
+    if (json.get(members) != simdjson::SUCCESS) return {};
+    double lat = 0, lon = 0;
+    if (members.size() == 2 && members["lat"].get(lat) == simdjson::SUCCESS &&
+        members["lon"].get(lon) == simdjson::SUCCESS)
+        return record::GeoPoint{lat, lon};
+    return api::JsonText{simdjson::minify(json)};
+}
+
+/// Any JSON value; the schema says later which ones a field takes.
+api::FieldInput field_input(const element& json) {
+    switch (json.type()) {
+        case element_type::NULL_VALUE:
+            return std::monostate();
+        case element_type::BOOL:
+            return bool(json);
+        case element_type::INT64:
+            return std::int64_t(json);
+        case element_type::UINT64:
+            return std::uint64_t(json);
+        case element_type::DOUBLE:
+            return double(json);
+        case element_type::STRING:
+            return std::string(std::string_view(json));
+        case element_type::OBJECT:
+            return object_input(json);
+        case element_type::ARRAY:
+            break;
+    }
+    auto strings = texts(json, "");
+    if (strings.ok()) return std::move(*strings);
+    return api::JsonText{simdjson::minify(json)};
+}
+
+Result<std::vector<std::pair<std::string, api::FieldInput>>> metadata(const element& json) {
+    object members;
+    if (json.get(members) != simdjson::SUCCESS)
+        return wrong_type("metadata", "an object of fields");
+    std::vector<std::pair<std::string, api::FieldInput>> out;
+    for (const auto& [key, value] : members) {
+        const auto same = [key = key](const auto& field) { return field.first == key; };
+        if (std::any_of(out.begin(), out.end(), same))
+            return Error(ErrorCode::kInvalidArgument, "field given twice")
+                .with_field("metadata." + std::string(key));
+        out.emplace_back(key, field_input(value));
+    }
+    return out;
+}
+
+template <typename T, typename Read>
+Result<void> change(const element& json, std::optional<std::optional<T>>* out, Read read) {
+    out->emplace();
+    if (json.is_null()) return {};
+    TIDAL_ASSIGN(*out, read());
+    return {};
+}
+
+constexpr std::array<std::string_view, 6> kEntityKeys = {"entity_id",  "metadata",   "creator_id",
+                                                         "created_at", "publish_at", "expires_at"};
+
+Result<api::EntityWrite> read_entity(const element& json, EntityKind kind,
+                                     const api::IdInput* path_id) {
+    api::EntityWrite write;
+    write.kind = kind;
+    bool has_id = path_id != nullptr;
+    if (path_id != nullptr) write.id = *path_id;
+    TIDAL_TRY(
+        members(json, kEntityKeys, [&](std::string_view key, const element& value) -> Result<void> {
+            if (key == "entity_id") {
+                if (path_id != nullptr)
+                    return Error(ErrorCode::kInvalidArgument, "the path names the entity already")
+                        .with_field("entity_id");
+                TIDAL_ASSIGN(write.id, id(value, key));
+                has_id = true;
+            } else if (key == "metadata") {
+                TIDAL_ASSIGN(write.metadata, metadata(value));
+            } else if (key == "creator_id") {
+                return change(value, &write.creator_id, [&] { return id(value, key); });
+            } else {
+                auto* out = key == "created_at"   ? &write.created_at_ms
+                            : key == "publish_at" ? &write.publish_at_ms
+                                                  : &write.expires_at_ms;
+                return change(value, out, [&] { return time(value, key); });
+            }
+            return {};
+        }));
+    if (!has_id) return missing("entity_id");
+    return write;
+}
+
+Result<api::EmbeddingWrite> read_embedding(const element& json) {
+    constexpr std::array<std::string_view, 4> keys = {"entity_id", "kind", "slot", "values"};
+    api::EmbeddingWrite write;
+    bool has_id = false, has_values = false;
+    TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
+        if (key == "entity_id") {
+            TIDAL_ASSIGN(write.id, id(value, key));
+            has_id = true;
+        } else if (key == "kind") {
+            TIDAL_ASSIGN(write.kind, kind(value));
+        } else if (key == "slot") {
+            TIDAL_ASSIGN(write.slot, text(value, key));
+        } else {
+            simdjson::dom::array array;
+            if (value.get(array) != simdjson::SUCCESS)
+                return wrong_type(key, "an array of numbers");
+            for (const element each : array) {
+                TIDAL_ASSIGN(const double component,
+                             number(each, "values[" + std::to_string(write.values.size()) + "]"));
+                write.values.push_back(component);
+            }
+            has_values = true;
+        }
+        return {};
+    }));
+    if (!has_id) return missing("entity_id");
+    if (!has_values) return missing("values");
+    return write;
+}
+
+constexpr std::array<std::string_view, 10> kSignalKeys = {
+    "entity_id",  "signal",  "weight",          "at",  "user_id", "creator_id",
+    "session_id", "context", "idempotency_key", "undo"};
+
+Result<api::Write> read_signal(const element& json) {
+    api::SignalWrite write;
+    std::string undo;
+    bool has_id = false;
+    std::string_view beside_undo;
+    TIDAL_TRY(
+        members(json, kSignalKeys, [&](std::string_view key, const element& value) -> Result<void> {
+            if (key == "entity_id") {
+                TIDAL_ASSIGN(write.id, id(value, key));
+                has_id = true;
+                return {};
+            }
+            if (key == "undo") {
+                TIDAL_ASSIGN(undo, text(value, key));
+                if (undo.empty()) return missing("undo");
+                return {};
+            }
+            if (key == "signal") {
+                TIDAL_ASSIGN(write.signal, text(value, key));
+                return {};
+            }
+            beside_undo = key;
+            if (key == "weight") {
+                TIDAL_ASSIGN(write.weight, number(value, key));
+            } else if (key == "at") {
+                TIDAL_ASSIGN(write.at_ms, time(value, key));
+            } else if (key == "user_id") {
+                TIDAL_ASSIGN(write.user_id, id(value, key));
+            } else if (key == "creator_id") {
+                TIDAL_ASSIGN(write.creator_id, id(value, key));
+            } else if (key == "session_id") {
+                TIDAL_ASSIGN(write.session_id, text(value, key));
+            } else if (key == "context") {
+                TIDAL_ASSIGN(write.context, text(value, key));
+            } else {
+                TIDAL_ASSIGN(write.idempotency_key, text(value, key));
+            }
+            return {};
+        }));
+    if (!has_id) return missing("entity_id");
+    if (!undo.empty()) {
+        if (!beside_undo.empty())
+            return Error(ErrorCode::kInvalidArgument,
+                         "an undo takes `undo`, `entity_id` and `signal` only")
+                .with_field(beside_undo);
+        return api::Write(api::SignalUndo{write.id, undo, write.signal});
+    }
+    if (write.signal.empty()) return missing("signal");
+    return api::Write(std::move(write));
+}
+
+Result<api::FeedCall> read_feed(const element& json) {
+    constexpr std::array<std::string_view, 10> keys = {"user_id", "profile", "params",  "filter",
+                                                       "limit",   "cursor",  "exclude", "seed",
+                                                       "region",  "explain"};
+    api::FeedCall call;
+    TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
+        if (key == "user_id") {
+            TIDAL_ASSIGN(call.user_id, id(value, key));
+        } else if (key == "profile") {
+            TIDAL_ASSIGN(call.profile, text(value, key));
+        } else if (key == "filter") {
+            TIDAL_ASSIGN(call.filter, text(value, key));
+        } else if (key == "cursor") {
+            TIDAL_ASSIGN(call.cursor, text(value, key));
+        } else if (key == "region") {
+            TIDAL_ASSIGN(call.region, text(value, key));
+        } else if (key == "explain") {
+            if (value.get(call.explain) != simdjson::SUCCESS)
+                return wrong_type(key, "true or false");
+        } else if (key == "limit") {
+            std::uint64_t limit = 0;
+            if (value.get(limit) != simdjson::SUCCESS || limit > UINT32_MAX)
+                return wrong_type(key, "an integer from 1 to 1000");
+            call.limit = static_cast<std::uint32_t>(limit);
+        } else if (key == "seed") {
+            std::uint64_t seed = 0;
+            if (value.get(seed) != simdjson::SUCCESS) return wrong_type(key, "an unsigned integer");
+            call.seed = seed;
+        } else if (key == "params") {
+            object params;
+            if (value.get(params) != simdjson::SUCCESS)
+                return wrong_type(key, "an object of numbers");
+            for (const auto& [name, param] : params) {
+                TIDAL_ASSIGN(call.params[std::string(name)],
+                             number(param, "params." + std::string(name)));
+            }
+        } else {
+            simdjson::dom::array array;
+            if (value.get(array) != simdjson::SUCCESS) return wrong_type(key, "an array of ids");
+            for (const element each : array) {
+                TIDAL_ASSIGN(api::IdInput one, id(each, key));
+                call.exclude.push_back(std::move(one));
+            }
+        }
+        return {};
+    }));
+    return call;
+}
+
+}  // namespace
+
+struct JsonReader::Parser {
+    simdjson::dom::parser parser;
+
+    Result<element> parse(std::string_view json) {
+        if (parser.capacity() < json.size() || parser.max_depth() != kDepthMax) {
+            const std::size_t capacity = std::max<std::size_t>(json.size(), 4096);
+            if (const auto error = parser.allocate(capacity, kDepthMax); error != simdjson::SUCCESS)
+                return Error(ErrorCode::kTooLarge, simdjson::error_message(error));
+        }
+        element root;
+        const auto error = parser.parse(json.data(), json.size()).get(root);
+        if (error != simdjson::SUCCESS) return not_json(json, error);
+        return root;
+    }
+};
+
+JsonReader::JsonReader() : parser_(std::make_unique<Parser>()) {}
+JsonReader::~JsonReader() = default;
+JsonReader::JsonReader(JsonReader&&) noexcept = default;
+JsonReader& JsonReader::operator=(JsonReader&&) noexcept = default;
+
+Result<api::Write> JsonReader::entity(std::string_view json, EntityKind kind) {
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    TIDAL_ASSIGN(auto write, read_entity(root, kind, nullptr));
+    return api::Write(std::move(write));
+}
+
+Result<api::Write> JsonReader::entity_patch(std::string_view json, EntityKind kind,
+                                            api::IdInput id) {
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    TIDAL_ASSIGN(auto write, read_entity(root, kind, &id));
+    write.must_exist = true;
+    return api::Write(std::move(write));
+}
+
+Result<api::Write> JsonReader::embedding(std::string_view json) {
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    TIDAL_ASSIGN(auto write, read_embedding(root));
+    return api::Write(std::move(write));
+}
+
+Result<api::Write> JsonReader::signal(std::string_view json) {
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    return read_signal(root);
+}
+
+Result<std::vector<Result<api::Write>>> JsonReader::signals(std::string_view json) {
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    std::vector<Result<api::Write>> out;
+    simdjson::dom::array array;
+    if (root.get(array) != simdjson::SUCCESS) {
+        out.push_back(read_signal(root));
+        return out;
+    }
+    for (const element each : array) out.push_back(read_signal(each));
+    return out;
+}
+
+Result<api::FeedCall> JsonReader::feed(std::string_view json) {
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    return read_feed(root);
+}
+
+Result<std::string> JsonReader::schema(std::string_view json) {
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    std::string yaml;
+    TIDAL_TRY(members(root, std::array<std::string_view, 1>{"schema"},
+                      [&](std::string_view key, const element& value) -> Result<void> {
+                          TIDAL_ASSIGN(yaml, text(value, key));
+                          return {};
+                      }));
+    if (yaml.empty()) return missing("schema");
+    return yaml;
+}
+
+Result<UnixMillis> read_time_text(std::string_view text, std::string_view field) {
+    UnixMillis ms = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
+    if (error == std::errc() && end == text.data() + text.size() && !text.empty()) return ms;
+    return parse_time(text, field);
+}
+
+}  // namespace tidal::http

@@ -1,0 +1,45 @@
+// http/json_read.h: JSON bodies as typed operations. Unknown and repeated keys are refused by name.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/types.h"
+#include "base/result.h"
+
+namespace tidal::http {
+
+/// Parses one document at a time; keeps its buffers. Threads: one at a time.
+class JsonReader {
+public:
+    static constexpr std::size_t kDepthMax = 64;
+
+    JsonReader();
+    ~JsonReader();
+    JsonReader(JsonReader&&) noexcept;
+    JsonReader& operator=(JsonReader&&) noexcept;
+
+    // kInvalidArgument with `field`, or with the byte offset where the text stops being JSON.
+    // `id` comes from the path where there is one, else from `entity_id`.
+    Result<api::Write> entity(std::string_view json, EntityKind kind);
+    Result<api::Write> entity_patch(std::string_view json, EntityKind kind, api::IdInput id);
+    Result<api::Write> embedding(std::string_view json);
+    /// A signal, or {"undo": key, "entity_id": id}. `kind_id` names the entity when the path does.
+    Result<api::Write> signal(std::string_view json);
+    /// One signal object or an array of them; lines of the array fail one by one.
+    Result<std::vector<Result<api::Write>>> signals(std::string_view json);
+    Result<api::FeedCall> feed(std::string_view json);
+    /// The YAML text of {"schema": "..."}.
+    Result<std::string> schema(std::string_view json);
+
+private:
+    struct Parser;
+    std::unique_ptr<Parser> parser_;
+};
+
+/// A time as doors take it: RFC 3339 text, or Unix milliseconds in decimal.
+Result<UnixMillis> read_time_text(std::string_view text, std::string_view field);
+
+}  // namespace tidal::http

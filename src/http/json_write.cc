@@ -1,0 +1,252 @@
+#include "http/json_write.h"
+
+#include <boost/json.hpp>
+
+#include "base/time_text.h"
+
+namespace tidal::http {
+namespace {
+
+namespace json = boost::json;
+
+// JavaScript holds integers exactly up to here; larger ids go out as strings.
+constexpr std::uint64_t kExactMax = std::uint64_t{1} << 53;
+
+json::value id_value(const EntityId& id) {
+    if (id.is_text()) return json::string(id.text());
+    if (id.number() > kExactMax) return json::string(std::to_string(id.number()));
+    return id.number();
+}
+
+json::value optional_id(const std::optional<EntityId>& id) {
+    return id ? id_value(*id) : json::value(nullptr);
+}
+
+json::value field_value(const record::Value& value) {
+    struct Visitor {
+        json::value operator()(const std::string& text) const { return json::string(text); }
+        json::value operator()(const std::vector<std::string>& texts) const {
+            json::array out;
+            for (const std::string& text : texts) out.emplace_back(text);
+            return out;
+        }
+        json::value operator()(std::int64_t number) const { return number; }
+        json::value operator()(double number) const { return number; }
+        json::value operator()(bool flag) const { return flag; }
+        json::value operator()(const record::GeoPoint& point) const {
+            return json::object{{"lat", point.latitude}, {"lon", point.longitude}};
+        }
+    };
+    return std::visit(Visitor(), value);
+}
+
+json::object metadata_object(const api::EntityReply& entity) {
+    json::object out;
+    for (const auto& [name, value] : entity.metadata) {
+        // A json field's text was parsed on the way in.
+        const bool is_json = entity.json_fields.contains(name);
+        out[name] = is_json ? json::parse(std::get<std::string>(value)) : field_value(value);
+    }
+    return out;
+}
+
+/// Entity fields beside `entity_id` and `metadata`.
+void add_times(const api::EntityReply& entity, json::object* out) {
+    (*out)["creator_id"] = optional_id(entity.creator_id);
+    (*out)["created_at"] = format_time(entity.created_at_ms);
+    if (entity.publish_at_ms) (*out)["publish_at"] = format_time(*entity.publish_at_ms);
+    if (entity.expires_at_ms) (*out)["expires_at"] = format_time(*entity.expires_at_ms);
+}
+
+json::object reading_object(const api::SignalReadings::One& one) {
+    json::object counts, sums, velocity, acceleration;
+    for (std::size_t w = 0; w < schema::kWindowCount; ++w) {
+        const auto window = static_cast<schema::Window>(w);
+        const auto& shown = one.spec->windows;
+        if (std::find(shown.begin(), shown.end(), window) == shown.end()) continue;
+        const std::string name(schema::window_name(window));
+        counts[name] = one.reading.windows[w].count;
+        sums[name] = record::weight_to_double(one.reading.windows[w].sum);
+        if (window != schema::Window::kAll) velocity[name] = one.reading.velocity(window);
+        if (w == 0 || window == schema::Window::kAll ||
+            !counts.contains(schema::window_name(static_cast<schema::Window>(w - 1))))
+            continue;
+        const auto shorter = static_cast<schema::Window>(w - 1);
+        acceleration[std::string(schema::window_name(shorter)) + "/" + name] =
+            one.reading.acceleration(shorter, window);
+    }
+    json::object out{
+        {"decayed", one.reading.decayed},
+        {"total", record::weight_to_double(
+                      one.reading.windows[static_cast<std::size_t>(schema::Window::kAll)].sum)},
+        {"counts", std::move(counts)},
+        {"sums", std::move(sums)},
+        {"velocity", std::move(velocity)},
+        {"acceleration", std::move(acceleration)}};
+    if (one.unique)
+        out["unique"] = json::object{{schema::window_name(one.spec->unique->window), *one.unique}};
+    return out;
+}
+
+json::object shard_object(const shard::Shard::Stats& shard) {
+    json::object out{{"shard", shard.shard.value()},
+                     {"applied_index", shard.applied.value()},
+                     {"checkpoint_index", shard.checkpointed.value()},
+                     {"items", shard.items},
+                     {"ledger_pairs", shard.ledger_pairs},
+                     {"ledger_pairs_cold", shard.ledger_pairs_cold},
+                     {"ledger_bytes", shard.ledger_bytes},
+                     {"outbox_rows", shard.outbox_rows},
+                     {"idempotency_keys", shard.idempotency_keys}};
+    if (!shard.checkpoint_error.empty()) out["checkpoint_error"] = shard.checkpoint_error;
+    return out;
+}
+
+}  // namespace
+
+std::string etag(HybridTime version) {
+    return "\"" + std::to_string(version.bits()) + "\"";
+}
+
+std::string entity_json(const api::EntityReply& reply) {
+    json::object out{{"entity_id", id_value(reply.id)}, {"metadata", metadata_object(reply)}};
+    add_times(reply, &out);
+    out["version"] = std::to_string(reply.version.bits());
+    return json::serialize(out);
+}
+
+std::string signals_json(const api::SignalReadings& readings) {
+    json::object signals;
+    for (const auto& one : readings.signals) signals[one.name] = reading_object(one);
+    return json::serialize(json::object{{"entity_id", id_value(readings.id)},
+                                        {"at", format_time(readings.at_ms)},
+                                        {"signals", std::move(signals)}});
+}
+
+std::string feed_json(const api::FeedReply& reply) {
+    json::array items;
+    for (const api::FeedItem& item : reply.items) {
+        json::object out{{"entity_id", id_value(item.entity.id)},
+                         {"rank", item.rank},
+                         {"score", item.score},
+                         {"metadata", metadata_object(item.entity)}};
+        add_times(item.entity, &out);
+        if (!item.explain.empty()) {
+            json::object explain;
+            for (const auto& [term, value] : item.explain) explain[term] = value;
+            out["explain"] = std::move(explain);
+        }
+        items.push_back(std::move(out));
+    }
+    json::array warnings;
+    for (const std::string& warning : reply.warnings) warnings.emplace_back(warning);
+    return json::serialize(
+        json::object{{"items", std::move(items)},
+                     {"next_cursor", reply.next_cursor.empty() ? json::value(nullptr)
+                                                               : json::value(reply.next_cursor)},
+                     {"candidates", reply.candidates},
+                     {"matched", reply.matched},
+                     {"scored", reply.scored},
+                     {"warnings", std::move(warnings)},
+                     {"degradation", 0},
+                     {"staleness_ms", 0}});
+}
+
+std::string write_json(const api::WriteReply& reply) {
+    json::object out{
+        {"status", "ok"},
+        {"token", reply.token},
+        {"durable", reply.durable == shard::WriteConcern::kMemory ? "memory" : "local"}};
+    if (reply.may_be_lost) out["may_be_lost"] = true;
+    if (reply.created) out["created"] = true;
+    if (reply.repeated) out["repeated"] = true;
+    return json::serialize(out);
+}
+
+std::string schema_json(const schema::Schema& schema) {
+    return json::serialize(json::object{{"version", schema.version.value()},
+                                        {"fingerprint", schema::fingerprint(schema)},
+                                        {"schema", schema::print_schema(schema)}});
+}
+
+std::string profiles_json(const ranking::ProfileRegistry& profiles, EntityKind kind) {
+    json::array out;
+    for (const auto& profile : profiles.list(kind)) {
+        json::object one{{"name", profile.name},
+                         {"version", profile.version},
+                         {"about", profile.about},
+                         {"text", profile.text},
+                         {"available", profile.available}};
+        if (!profile.available) one["reason"] = profile.reason;
+        if (!profile.warnings.empty())
+            one["warnings"] = json::array(profile.warnings.begin(), profile.warnings.end());
+        out.push_back(std::move(one));
+    }
+    return json::serialize(json::object{{"profiles", std::move(out)}});
+}
+
+std::string health_json(const api::Database::Stats& stats, std::string_view version,
+                        bool draining) {
+    json::array shards;
+    for (const auto& shard : stats.shards) shards.push_back(shard_object(shard));
+    return json::serialize(
+        json::object{{"status", draining ? "shutting_down" : "ok"},
+                     {"version", version},
+                     {"mode", "standalone"},
+                     {"ephemeral", stats.ephemeral},
+                     {"cluster_id", stats.identity.cluster_id},
+                     {"region", stats.identity.region.value()},
+                     {"items", stats.items},
+                     {"users", stats.users},
+                     {"creators", stats.creators},
+                     {"started_at", format_time(stats.started_ms)},
+                     {"now", format_time(stats.now_ms)},
+                     {"shards", std::move(shards)},
+                     {"log", json::object{{"bytes_appended", stats.log.bytes_appended},
+                                          {"batches", stats.log.batches},
+                                          {"syncs", stats.log.syncs},
+                                          {"files", stats.log.files},
+                                          {"archive_segments", stats.log.archive_segments},
+                                          {"archive_bytes", stats.log.archive_bytes}}}});
+}
+
+std::string exported_json(const api::ExportedSignal& signal) {
+    json::object out{{"entity_id", id_value(signal.id)}};
+    if (signal.undo) {
+        out["undo"] = signal.undo_key;
+    } else {
+        out["signal"] = signal.signal;
+        out["weight"] = signal.weight;
+        if (signal.user_id) out["user_id"] = id_value(*signal.user_id);
+        if (signal.creator_id) out["creator_id"] = id_value(*signal.creator_id);
+        if (!signal.context.empty()) out["context"] = signal.context;
+    }
+    out["at"] = format_time(signal.at_ms);
+    if (!signal.session_id.empty()) out["session_id"] = signal.session_id;
+    out["position"] = signal.position;
+    return json::serialize(out);
+}
+
+std::string exported_csv_header() {
+    return "entity_id,signal,weight,at,user_id,creator_id,session_id,context,undo,position\n";
+}
+
+std::string exported_csv(const api::ExportedSignal& signal) {
+    // RFC 4180: quoted where a separator, a quote or a line break is inside.
+    const auto cell = [](const std::string& text) {
+        if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+        std::string out = "\"";
+        for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+        return out + "\"";
+    };
+    const auto id = [&](const std::optional<EntityId>& value) {
+        return value ? cell(value->to_string()) : std::string();
+    };
+    const std::string weight = signal.undo ? "" : json::serialize(json::value(signal.weight));
+    return cell(signal.id.to_string()) + "," + signal.signal + "," + weight + "," +
+           format_time(signal.at_ms) + "," + id(signal.user_id) + "," + id(signal.creator_id) +
+           "," + cell(signal.session_id) + "," + cell(signal.context) + "," +
+           cell(signal.undo_key) + "," + signal.position;
+}
+
+}  // namespace tidal::http

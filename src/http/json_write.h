@@ -1,0 +1,24 @@
+// http/json_write.h: replies as JSON, with the fields that docs/reference/http.md names.
+#pragma once
+
+#include <string>
+
+#include "api/database.h"
+#include "api/types.h"
+
+namespace tidal::http {
+
+std::string entity_json(const api::EntityReply& reply);
+std::string signals_json(const api::SignalReadings& readings);
+std::string feed_json(const api::FeedReply& reply);
+std::string write_json(const api::WriteReply& reply);
+std::string schema_json(const schema::Schema& schema);
+std::string profiles_json(const ranking::ProfileRegistry& profiles, EntityKind kind);
+std::string health_json(const api::Database::Stats& stats, std::string_view version, bool draining);
+/// One line of an export, without the newline; `position` resumes right after it.
+std::string exported_json(const api::ExportedSignal& signal);
+std::string exported_csv(const api::ExportedSignal& signal);
+std::string exported_csv_header();  ///< With its newline.
+std::string etag(HybridTime version);
+
+}  // namespace tidal::http

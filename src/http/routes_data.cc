@@ -1,0 +1,118 @@
+// Entities, vectors and signals: one at a time.
+#include "http/bulk.h"
+#include "http/call.h"
+#include "http/door.h"
+#include "http/json_read.h"
+#include "http/json_write.h"
+#include "http/problem.h"
+
+namespace tidal::http {
+namespace {
+
+Response entity_response(const Result<api::EntityReply>& reply) {
+    if (!reply.ok()) return problem_response(reply.error());
+    Response response = Response::json(entity_json(*reply));
+    response.headers.push_back({"ETag", etag(reply->version)});
+    return response;
+}
+
+Response signals_response(const Result<api::SignalReadings>& readings) {
+    if (!readings.ok()) return problem_response(readings.error());
+    return Response::json(signals_json(*readings));
+}
+
+/// Parses the body once the parameters and the content type are right.
+template <typename Parse>
+Result<api::Write> parse_write(const Request& request, Parse parse) {
+    TIDAL_TRY(check_parameters(request, {"w", "wtimeout_ms"}));
+    TIDAL_TRY(check_json(request));
+    JsonReader reader;
+    return parse(reader);
+}
+
+}  // namespace
+
+void Door::add_entity_routes(EntityKind kind, const std::string& path) {
+    whole_.add(Method::kPost, path, [this, kind](Request request, Responder responder) {
+        auto write = parse_write(request, [&](JsonReader& reader) -> Result<api::Write> {
+            TIDAL_ASSIGN(api::Write entity, reader.entity(request.body, kind));
+            TIDAL_ASSIGN(std::get<api::EntityWrite>(entity).if_match, if_match(request));
+            return entity;
+        });
+        write_one(std::move(write), request, std::move(responder));
+    });
+    whole_.add(Method::kGet, path + "/{id}", [this, kind](Request request, Responder responder) {
+        if (auto known = check_parameters(request, {"token"}); !known.ok())
+            return responder.fail(known.error());
+        when_visible(
+            std::move(request), std::move(responder), [this, kind](const Request& visible) {
+                return entity_response(database_.get({kind, visible.parameters.text("id")}));
+            });
+    });
+    whole_.add(Method::kPatch, path + "/{id}", [this, kind](Request request, Responder responder) {
+        auto write = parse_write(request, [&](JsonReader& reader) -> Result<api::Write> {
+            TIDAL_ASSIGN(api::Write entity,
+                         reader.entity_patch(request.body, kind, request.parameters.text("id")));
+            TIDAL_ASSIGN(std::get<api::EntityWrite>(entity).if_match, if_match(request));
+            return entity;
+        });
+        write_one(std::move(write), request, std::move(responder));
+    });
+    whole_.add(Method::kDelete, path + "/{id}", [this, kind](Request request, Responder responder) {
+        if (auto known = check_parameters(request, {"w", "wtimeout_ms"}); !known.ok())
+            return responder.fail(known.error());
+        auto expected = if_match(request);
+        if (!expected.ok()) return responder.fail(expected.error());
+        write_one(api::Write(api::EntityDelete{kind, request.parameters.text("id"), *expected}),
+                  request, std::move(responder));
+    });
+    whole_.add(Method::kGet, path + "/{id}/signals",
+               [this, kind](Request request, Responder responder) {
+                   if (auto known = check_parameters(request, {"token"}); !known.ok())
+                       return responder.fail(known.error());
+                   when_visible(std::move(request), std::move(responder),
+                                [this, kind](const Request& visible) {
+                                    return signals_response(
+                                        database_.signals({kind, visible.parameters.text("id")}));
+                                });
+               });
+}
+
+void Door::add_signal_routes() {
+    whole_.add(Method::kPost, "/embeddings", [this](Request request, Responder responder) {
+        auto write = parse_write(
+            request, [&](JsonReader& reader) { return reader.embedding(request.body); });
+        write_one(std::move(write), request, std::move(responder));
+    });
+    whole_.add(Method::kPost, "/signals", [this](Request request, Responder responder) {
+        // An array is answered line by line, like a stream.
+        const std::size_t first = request.body.find_first_not_of(" \t\r\n");
+        if (first != std::string::npos && request.body[first] == '[')
+            return answer_array(request, std::move(responder));
+        auto write =
+            parse_write(request, [&](JsonReader& reader) { return reader.signal(request.body); });
+        write_one(std::move(write), request, std::move(responder));
+    });
+}
+
+void Door::answer_array(const Request& request, Responder responder) {
+    auto parsed = [&]() -> Result<std::vector<Result<api::Write>>> {
+        TIDAL_TRY(check_parameters(request, {"w", "wtimeout_ms"}));
+        TIDAL_TRY(check_json(request));
+        JsonReader reader;
+        return reader.signals(request.body);
+    }();
+    if (!parsed.ok()) return responder.fail(parsed.error());
+    auto context = write_context(request);
+    if (!context.ok()) return responder.fail(context.error());
+    write_bulk(database_, std::move(*parsed), *context, 1,
+               [responder = std::move(responder)](BulkAnswer answer) mutable {
+                   Response response;
+                   response.content_type = "application/x-ndjson";
+                   response.body =
+                       std::move(answer.lines) + bulk_summary(answer.accepted, answer.rejected);
+                   responder.send(std::move(response));
+               });
+}
+
+}  // namespace tidal::http

@@ -1,0 +1,99 @@
+// Health, metrics, version, the OpenAPI description.
+#include "http/call.h"
+#include "http/door.h"
+#include "http/json_write.h"
+#include "http/openapi.h"
+#include "http/problem.h"
+
+namespace tidal::http {
+namespace {
+
+/// Routes without parameters that answer from what the door has.
+WholeHandler plain(std::function<Response()> answer) {
+    return [answer = std::move(answer)](Request request, Responder responder) {
+        if (auto known = check_parameters(request, {}); !known.ok())
+            return responder.fail(known.error());
+        responder.send(answer());
+    };
+}
+
+void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
+    const std::string id = std::to_string(shard.shard.value());
+    const auto set = [&](std::string_view name, std::string_view help, double value) {
+        metrics.gauge(name, help, {{"shard", id}}).set(value);
+    };
+    const auto count = [](auto number) { return static_cast<double>(number); };
+    set("tidal_shard_applied_index", "Newest record applied.", count(shard.applied.value()));
+    set("tidal_shard_checkpoint_index", "Newest record in a durable checkpoint.",
+        count(shard.checkpointed.value()));
+    set("tidal_shard_items", "Items.", count(shard.items));
+    set("tidal_shard_ledger_pairs", "Ledger pairs in memory.", count(shard.ledger_pairs));
+    set("tidal_shard_ledger_cold_pairs", "Ledger pairs on disk.", count(shard.ledger_pairs_cold));
+    set("tidal_shard_ledger_bytes", "Memory of the ledgers.", count(shard.ledger_bytes));
+    set("tidal_shard_outbox_rows", "Effects waiting for other shards.", count(shard.outbox_rows));
+    set("tidal_shard_idempotency_keys", "Idempotency keys kept.", count(shard.idempotency_keys));
+    set("tidal_shard_proposed_bytes", "Writes not yet committed.", count(shard.proposed_bytes));
+    set("tidal_shard_checkpoints", "Checkpoints since the start.", count(shard.checkpoints));
+}
+
+}  // namespace
+
+std::string Door::health() const {
+    return health_json(database_.stats(), options_.version, shutting_down_);
+}
+
+std::string Door::metrics_text() {
+    const api::Database::Stats stats = database_.stats();
+    for (const auto& shard : stats.shards) set_shard_gauges(metrics_, shard);
+    const auto set = [&](std::string_view name, std::string_view help, std::uint64_t value) {
+        metrics_.gauge(name, help).set(static_cast<double>(value));
+    };
+    set("tidal_log_appended_bytes", "Bytes appended to the log since the start.",
+        stats.log.bytes_appended);
+    set("tidal_log_batches", "Batches appended to the log since the start.", stats.log.batches);
+    set("tidal_log_syncs", "Syncs of the log since the start.", stats.log.syncs);
+    set("tidal_log_files", "Files of the log.", stats.log.files);
+    set("tidal_log_queue_bytes", "Bytes waiting for the log.", stats.log.queue_bytes);
+    set("tidal_archive_segments", "Archive segments.", stats.log.archive_segments);
+    set("tidal_archive_bytes", "Bytes of the archive.", stats.log.archive_bytes);
+    return metrics_.text();
+}
+
+void Door::add_operations_routes() {
+    whole_.add(Method::kGet, "/health", plain([this] { return Response::json(health()); }));
+    whole_.add(Method::kGet, "/health/live",
+               plain([] { return Response::json("{\"status\":\"ok\"}"); }));
+    const auto serving = plain([this] {
+        return shutting_down_ ? Response::json("{\"status\":\"shutting_down\"}", 503)
+                              : Response::json("{\"status\":\"ok\"}");
+    });
+    whole_.add(Method::kGet, "/health/ready", serving);
+    whole_.add(Method::kGet, "/healthz", serving);
+    whole_.add(
+        Method::kPost, "/health/drain", plain([] {
+            return problem_response(
+                Error(ErrorCode::kConflict, "a single node has nowhere to move its shards")
+                    .with_reason("single_node")
+                    .with_hint(
+                        "stop the process: it finishes what is under way and writes a checkpoint"));
+        }));
+    whole_.add(Method::kGet, "/metrics", plain([this] {
+                   Response response;
+                   response.content_type = "text/plain; version=0.0.4";
+                   response.body = metrics_text();
+                   return response;
+               }));
+    whole_.add(Method::kGet, "/version", plain([this] {
+                   const api::FormatVersions formats = database_.stats().identity.formats;
+                   return Response::json(
+                       "{\"version\":\"" + options_.version +
+                       "\",\"formats\":{\"directory\":" + std::to_string(formats.directory) +
+                       ",\"log\":" + std::to_string(formats.log) +
+                       ",\"pages\":" + std::to_string(formats.pages) +
+                       ",\"rows\":" + std::to_string(formats.rows) + "}}");
+               }));
+    whole_.add(Method::kGet, "/openapi.json",
+               plain([] { return Response::json(std::string(openapi_json())); }));
+}
+
+}  // namespace tidal::http

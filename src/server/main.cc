@@ -1,0 +1,128 @@
+// tidal-server: wiring, flags and signals. docs/operations/running.md.
+#include <csignal>
+#include <cstdio>
+
+#include "api/database.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "http/door.h"
+#include "runtime/real_runtime.h"
+#include "runtime/task.h"
+#include "server/demo.h"
+#include "server/local_files.h"
+#include "server/settings.h"
+
+namespace tidal::server {
+namespace {
+
+constexpr const char* kVersion = TIDAL_VERSION;
+constexpr std::uint32_t kRequestsDeadlineMs = 10'000;
+
+template <typename Start>
+runtime::Task<Result<void>> answered(Start start) {
+    runtime::Completion<void> done;
+    start(done.completer());
+    Result<void> result = co_await done;
+    co_return result;
+}
+
+/// SIGINT and SIGTERM are taken by wait_for_signal alone; threads made later inherit the mask.
+sigset_t block_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    return signals;
+}
+
+Result<std::unique_ptr<api::Database>> open_database(const Settings& settings,
+                                                     runtime::Runtime& runtime) {
+    api::DatabaseOptions options;
+    options.ephemeral = settings.ephemeral;
+    if (settings.shards != 0) options.shards = settings.shards;
+    if (!settings.schema.empty()) {
+        TIDAL_ASSIGN(options.schema, read_text(settings.schema));
+    }
+    options.executors = settings.executors;
+    options.checkpoint_interval_ms = settings.checkpoint_interval_ms;
+    options.ledger_bytes_max = settings.ledger_memory_mib << 20;
+    TIDAL_ASSIGN(auto database, api::Database::open(options, runtime));
+    TIDAL_TRY(runtime::sync_wait(answered([&](auto done) { database->start(std::move(done)); })));
+    return database;
+}
+
+Result<void> serve(const Settings& settings, const Logger& logger, const sigset_t& signals) {
+    TIDAL_ASSIGN(auto runtime,
+                 runtime::make_real_runtime(
+                     {settings.ephemeral ? "" : settings.data_dir,
+                      [&](const Error& error) { logger.error("cannot go on", error); }}));
+    TIDAL_ASSIGN(auto database, open_database(settings, *runtime));
+    const auto stats = database->stats();
+    logger.info("database open",
+                {{"directory", settings.ephemeral ? "(memory)" : settings.data_dir},
+                 {"cluster_id", stats.identity.cluster_id},
+                 {"shards", stats.identity.shards},
+                 {"items", stats.items}});
+    Result<void> served;
+    if (settings.command == "demo") {
+        served = import_sample(*database, *runtime, settings.sample);
+        if (served.ok()) served = print_feeds(*database);
+    }
+    if (served.ok()) {
+        Metrics metrics;
+        http::Door door(*database, *runtime, metrics, logger, {kVersion});
+        http::ServerOptions options;
+        options.listen = settings.listen;
+        options.insecure = settings.insecure;
+        options.io_threads = settings.http_threads;
+        auto server = http::Server::start(options, *runtime, door, logger, &metrics);
+        if (server.ok()) {
+            std::printf("serving on http://%s (Ctrl+C stops)\n", (*server)->address().c_str());
+            std::fflush(stdout);
+            int number = 0;
+            sigwait(&signals, &number);
+            logger.info("shutdown signal received",
+                        {{"signal", number == SIGINT ? "SIGINT" : "SIGTERM"}});
+            door.begin_shutdown();
+            (*server)->stop(kRequestsDeadlineMs);
+            door.stop();
+        } else {
+            served = server.take_error();
+        }
+    }
+    TIDAL_TRY(runtime::sync_wait(answered(
+        [&](auto done) { database->stop([done = std::move(done)]() mutable { done({}); }); })));
+    logger.info("stopped");
+    return served;
+}
+
+int run(int argc, char** argv) {
+    Answer answer;
+    auto settings = read_settings(argc, argv, kVersion, &answer);
+    if (!settings.ok()) answer = {"tidal-server: " + settings.error().to_string() + "\n", 2};
+    if (answer.text.empty() && settings->print_config) answer = {print_settings(*settings), 0};
+    if (!answer.text.empty()) {
+        std::fputs(answer.text.c_str(), answer.exit_code == 0 ? stdout : stderr);
+        return answer.exit_code;
+    }
+    const auto level = parse_log_level(settings->log_level);
+    if (!level.ok()) {
+        std::fprintf(stderr, "tidal-server: %s\n", level.error().to_string().c_str());
+        return 2;
+    }
+    const Logger logger = Logger::to_stderr(*level);
+    const sigset_t signals = block_signals();
+    const auto served = serve(*settings, logger, signals);
+    if (served.ok()) return 0;
+    std::fprintf(stderr, "tidal-server: %s\n", served.error().to_string().c_str());
+    return 1;
+}
+
+}  // namespace
+}  // namespace tidal::server
+
+int main(int argc, char** argv) {
+    return tidal::server::run(argc, argv);
+}

@@ -1,0 +1,43 @@
+// server/settings.h: what the operator chose: flags over environment over file over defaults.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace tidal::server {
+
+struct Settings {
+    std::string command;  ///< "standalone" or "demo".
+    std::string listen = "127.0.0.1:9500";
+    std::string data_dir = "./data";
+    bool ephemeral = false;
+    bool insecure = false;  ///< Listen beyond loopback without TLS and accounts.
+    std::string schema;     ///< Path of a YAML file; empty = the stored or built-in schema.
+    std::string sample = "examples";  ///< Demo: the folder with movielens/mapping.yaml and data/.
+    std::uint16_t shards = 0;         ///< 0 = what the directory has, 1 for a new one.
+    std::uint16_t executors = 1;
+    std::uint16_t http_threads = 1;
+    std::uint64_t checkpoint_interval_ms = 30'000;
+    std::uint64_t ledger_memory_mib = 4096;
+    std::string log_level = "info";
+    bool print_config = false;
+};
+
+/// What the command line asks for instead of serving; printed by the caller, with this exit code.
+struct Answer {
+    std::string text;
+    int exit_code = 0;
+};
+
+/// @return an Answer for --help, --version and mistakes (which name what is wrong and the nearest
+///         known name), else nullopt in `*answer` and the settings.
+Result<Settings> read_settings(int argc, const char* const* argv, std::string_view version,
+                               Answer* answer);
+
+/// The effective settings as YAML, in the form that --config reads.
+std::string print_settings(const Settings& settings);
+
+}  // namespace tidal::server

@@ -1,0 +1,32 @@
+// The relay's two records: rows arriving at their target, and the acknowledgement at their source.
+#include "shard/state.h"
+
+namespace tidal::shard {
+
+Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
+                                       const record::RelayBody& body) {
+    if (!owns(body.target))
+        return Outcome::refuse(
+            Error(ErrorCode::kConflict, "relay rows for a vshard of another shard")
+                .with_reason("wrong_shard")
+                .with("vshard", body.target.value()));
+    const Marks::Stream stream(body.source, body.source_incarnation, body.target);
+    std::uint64_t mark = marks_->get(stream);
+    for (const record::RelayRow& row : body.rows) {
+        if (row.sequence <= mark) continue;   // seen before: exactly once
+        if (row.sequence != mark + 1) break;  // a gap: the source sends again from the mark
+        TIDAL_TRY(apply_row(envelope.origin, stream, row));
+        mark = row.sequence;
+    }
+    Outcome outcome = accepted(envelope);
+    outcome.mark = mark;
+    return outcome;
+}
+
+Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
+                                       const record::RelayAckBody& body) {
+    outbox_->acknowledge(body.target, body.through);
+    return accepted(envelope);
+}
+
+}  // namespace tidal::shard

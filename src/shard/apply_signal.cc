@@ -1,0 +1,146 @@
+// What one signal does: the item's ledger, its unique users, and the creator's ledger through the
+// relay (cluster.md §5); and the way back, undo.
+#include <algorithm>
+
+#include "base/hash.h"
+#include "shard/state.h"
+
+namespace tidal::shard {
+namespace {
+
+std::uint64_t user_hash(const EntityId& user) {
+    if (user.is_text()) return hash64(user.text());
+    const std::uint64_t number = user.number();
+    return hash64(std::string_view(reinterpret_cast<const char*>(&number), sizeof number));
+}
+
+}  // namespace
+
+Error unknown_entity(EntityKind kind, const EntityId& id) {
+    const std::string name(entity_kind_name(kind));
+    return Error(ErrorCode::kNotFound, "no " + name + " with this id")
+        .with_reason("unknown_" + name)
+        .with_field("entity_id")
+        .with("entity_id", id.to_string())
+        .with_hint("create it with POST /" + name + "s first");
+}
+
+UndoEntry ShardState::undo_entry(const record::Envelope& envelope, const record::SignalBody& body) {
+    UndoEntry entry;
+    entry.signal = body;
+    entry.origin = envelope.origin;
+    entry.event_time_ms = envelope.event_time_ms;
+    const EntityKind kind = schema_->signals[body.signal.value()].target;
+    const auto slot = entities(kind).find_reserved(body.item);
+    if (slot) entry.generation = entities(kind).generation_of(*slot);
+    if (kind != EntityKind::kItem) return entry;
+    entry.creator = body.creator;
+    if (!entry.creator && slot) {
+        if (const EntityId* creator = entities(kind).creator_of(*slot)) entry.creator = *creator;
+    }
+    return entry;
+}
+
+Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
+                                       const record::SignalBody& body) {
+    if (body.signal.value() >= schema_->signals.size())
+        return Outcome::refuse(Error(ErrorCode::kUnknownName, "signal type not in the schema")
+                                   .with("signal_id", body.signal.value()));
+    const EntityKind kind = schema_->signals[body.signal.value()].target;
+    entity::EntityTable& table = entities(kind);
+    std::optional<Slot> slot = table.find(body.item);
+    if (!slot && kind != EntityKind::kItem) slot = table.find_or_reserve(body.item);
+    if (!slot) return Outcome::refuse(unknown_entity(kind, body.item));
+    if (envelope.generation != HybridTime() && envelope.generation != table.generation_of(*slot))
+        return Outcome::refuse(
+            Error(ErrorCode::kNotFound, "the signal was accepted for an entity since deleted")
+                .with_reason("stale_generation")
+                .with("entity_id", body.item.to_string()));
+    Outcome outcome = accepted(envelope);
+    TIDAL_TRY(count_signal(envelope, undo_entry(envelope, body), slot, 1, &outcome));
+    return outcome;
+}
+
+Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
+                                       const record::UndoBody& body) {
+    const std::string key =
+        IdempotencyTable::row_key(envelope.tenant, envelope.principal, body.key);
+    TIDAL_ASSIGN(auto entry, idempotency_->find(key));
+    if (!entry || !entry->undo || entry->undo->signal.item != body.item)
+        return Outcome::refuse(
+            Error(ErrorCode::kNotFound, "no signal with this idempotency key is kept")
+                .with_reason("unknown_undo_key")
+                .with_field("undo")
+                .with_hint("keys are kept for 24 hours, per entity_id"));
+    if (entry->undone) {
+        entry->undone->repeated = true;
+        return std::move(*entry->undone);
+    }
+    const EntityKind kind = schema_->signals[entry->undo->signal.signal.value()].target;
+    std::optional<Slot> slot = entities(kind).find_reserved(body.item);
+    if (slot && entities(kind).generation_of(*slot) != entry->undo->generation) slot.reset();
+    Outcome outcome = accepted(envelope);
+    TIDAL_TRY(count_signal(envelope, *entry->undo, slot, -1, &outcome));
+    entry->undone = outcome;
+    idempotency_->replace(key, *entry);
+    return outcome;
+}
+
+Result<void> ShardState::count_signal(const record::Envelope& envelope, const UndoEntry& entry,
+                                      std::optional<Slot> slot, std::int32_t count,
+                                      Outcome* outcome) {
+    const EntityKind kind = schema_->signals[entry.signal.signal.value()].target;
+    const record::FixedWeight weight = count * entry.signal.weight;
+    if (slot) {
+        TIDAL_TRY(count_event(kind, entry.origin,
+                              {*slot, entry.signal.signal, weight, count, entry.event_time_ms},
+                              entry.signal.user));
+    }
+    if (!entry.creator) return {};
+
+    const VShard target = record::vshard_of(envelope.tenant, EntityKind::kCreator, *entry.creator);
+    record::RelayRow row;
+    row.sequence = outbox_->next_sequence(target);
+    row.creator = *entry.creator;
+    row.signal = entry.signal.signal;
+    row.weight = weight;
+    row.count = count;
+    row.event_time_ms = entry.event_time_ms;
+    row.user = entry.signal.user;
+    if (owns(target))
+        return apply_row(entry.origin, Marks::Stream(options_.shard, options_.incarnation, target),
+                         row);
+    outcome->relayed.push_back({options_.shard, options_.incarnation, target, row.sequence});
+    outbox_->push(target, std::move(row));
+    return {};
+}
+
+Result<void> ShardState::apply_row(RegionId origin, const Marks::Stream& stream,
+                                   const record::RelayRow& row) {
+    const Slot slot = entities(EntityKind::kCreator).find_or_reserve(row.creator);
+    TIDAL_TRY(count_event(EntityKind::kCreator, origin,
+                          {slot, row.signal, row.weight, row.count, row.event_time_ms}, row.user));
+    marks_->set(stream, row.sequence);
+    return {};
+}
+
+Result<void> ShardState::count_event(EntityKind kind, RegionId origin,
+                                     const signal::LedgerEvent& event,
+                                     const std::optional<EntityId>& user) {
+    queued_events_[{kind, origin}].push_back(event);
+    // Uniques stay when a signal is taken back: the user was there.
+    if (!user || event.count < 0) return {};
+    return uniques(kind).add(event.slot, event.signal, user_hash(*user), event.at_ms);
+}
+
+Result<void> ShardState::settle() {
+    for (auto& [key, events] : queued_events_) {
+        if (events.empty()) continue;
+        TIDAL_ASSIGN(signal::LedgerTable * table, ledger(key.first, key.second));
+        TIDAL_TRY(table->apply(events));
+        events.clear();
+    }
+    return {};
+}
+
+}  // namespace tidal::shard

@@ -1,0 +1,48 @@
+// shard/committer.h: what turns a proposed batch into a committed one.
+#pragma once
+
+#include "wal/node_log.h"
+
+namespace tidal::shard {
+
+/// One per shard. The local committer is the node's log: committed = durable here. A replicated
+/// shard has consensus in its place; the shard does not know which.
+class Committer {
+public:
+    virtual ~Committer() = default;
+    /// Queues a batch; its `on_durable` runs once, in order of the calls, after it is committed, or
+    /// with an error that says it never will be. kOverloaded: nothing was queued.
+    virtual Result<void> commit(wal::PendingBatch batch) = 0;
+    /// Records up to `index` are in a durable checkpoint.
+    virtual void checkpointed(LogIndex index) = 0;
+    /// True when a committed record survives the process.
+    virtual bool durable() const = 0;
+};
+
+/// Committed once the node's own log has synced it.
+class LogCommitter final : public Committer {
+public:
+    LogCommitter(wal::NodeLog& log, ShardId shard, Incarnation incarnation)
+        : log_(log), shard_(shard), incarnation_(incarnation) {}
+    Result<void> commit(wal::PendingBatch batch) override { return log_.append(std::move(batch)); }
+    void checkpointed(LogIndex index) override { log_.checkpointed(shard_, incarnation_, index); }
+    bool durable() const override { return true; }
+
+private:
+    wal::NodeLog& log_;
+    const ShardId shard_;
+    const Incarnation incarnation_;
+};
+
+/// `--ephemeral`: committed at once, kept nowhere.
+class MemoryCommitter final : public Committer {
+public:
+    Result<void> commit(wal::PendingBatch batch) override {
+        batch.on_durable({});
+        return {};
+    }
+    void checkpointed(LogIndex) override {}
+    bool durable() const override { return false; }
+};
+
+}  // namespace tidal::shard

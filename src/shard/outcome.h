@@ -1,0 +1,49 @@
+// shard/outcome.h: what apply says about one record.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/codec.h"
+#include "base/error.h"
+#include "base/hlc.h"
+#include "base/ids.h"
+
+namespace tidal::shard {
+
+/// A row that left `source` for a vshard of another shard: a reader who wants to see its effect
+/// waits until the target's mark of this stream reaches `sequence`.
+struct StreamPosition {
+    ShardId source;
+    Incarnation source_incarnation;
+    VShard target;
+    std::uint64_t sequence = 0;
+};
+
+/// A pure function of the state and the record: every replica computes the same one.
+struct Outcome {
+    /// Why the record changed nothing; null when it was accepted.
+    std::shared_ptr<const Error> refused;
+    /// The idempotency key was seen before; everything else is the first answer.
+    bool repeated = false;
+    bool created = false;  ///< An upsert made the entity.
+    LogIndex index;        ///< Of the record that took effect.
+    HybridTime version;    ///< Of the entity after an upsert; else the record's stamp.
+    std::vector<StreamPosition> relayed;
+    std::uint64_t mark = 0;  ///< Relay: the stream's mark afterwards.
+
+    bool ok() const { return refused == nullptr; }
+    static Outcome refuse(Error error) {
+        Outcome outcome;
+        outcome.refused = std::make_shared<const Error>(std::move(error));
+        return outcome;
+    }
+};
+
+/// Accepted outcomes only: refusals are not remembered under an idempotency key, so that a client
+/// may mend the cause and retry with the same key.
+void encode_outcome(const Outcome& outcome, Encoder* out);
+Outcome decode_outcome(Decoder* in);
+
+}  // namespace tidal::shard

@@ -1,0 +1,324 @@
+#include "shard/shard.h"
+
+#include <algorithm>
+#include <cassert>
+#include <iterator>
+#include <utility>
+
+#include "shard/batch_records.h"
+
+namespace tidal::shard {
+namespace {
+
+// Events gathered during replay before they are counted: enough for prefetching, bounded memory.
+constexpr std::uint64_t kReplaySettleRecords = 4096;
+
+}  // namespace
+
+Shard::Shard(const Options& options, runtime::Runtime& runtime, runtime::Executor& executor,
+             runtime::Executor& background, std::unique_ptr<storage::ShardStore> store)
+    : options_(options),
+      runtime_(runtime),
+      executor_(executor),
+      background_(background),
+      store_(std::move(store)) {}
+
+Shard::~Shard() = default;
+
+Result<std::unique_ptr<Shard>> Shard::open(const Options& options, runtime::Runtime& runtime,
+                                           runtime::Executor& executor,
+                                           runtime::Executor& background,
+                                           std::unique_ptr<storage::ShardStore> store) {
+    std::unique_ptr<Shard> shard(
+        new Shard(options, runtime, executor, background, std::move(store)));
+    TIDAL_ASSIGN(shard->state_, ShardState::open(options.state, *shard->store_));
+    shard->checkpoint_index_ = shard->state_->applied();
+    shard->clock_.observe(shard->state_->last_stamp());
+    return shard;
+}
+
+Result<void> Shard::replay(const wal::BatchHeader& header, std::string_view payload) {
+    const LogIndex expected = state_->applied().next();
+    if (header.last_index() < expected) return {};  // in the checkpoint
+    // A batch after a gap was refused to its client: one before it met a full disk
+    // (apply_committed).
+    if (header.first_index > expected) return {};
+    std::vector<record::Record> records;
+    records.reserve(header.count);
+    TIDAL_TRY(visit_records(header, payload, [&](record::Record record) -> Result<void> {
+        clock_.observe(record.envelope.stamp);
+        if (record.envelope.index >= expected) records.push_back(std::move(record));
+        return {};
+    }));
+    std::vector<Outcome> outcomes;
+    TIDAL_TRY(state_->apply(records, &outcomes));
+    if (state_->applied().value() % kReplaySettleRecords < records.size())
+        TIDAL_TRY(state_->settle());
+    return {};
+}
+
+void Shard::start(std::unique_ptr<Committer> committer) {
+    const std::lock_guard lock(mutex_);
+    if (auto settled = state_->settle(); !settled) runtime_.fatal(settled.error());
+    committer_ = std::move(committer);
+    last_index_ = state_->applied();
+    checkpoint_ns_ = runtime_.clock().monotonic_ns();
+    ticked_ms_ = state_->last_stamp().wall_ms();
+    schedule_timer();
+}
+
+Result<void> Shard::admit(const std::vector<record::Record>& records) {
+    if (stopping_)
+        return Error(ErrorCode::kUnavailable, "the node is shutting down")
+            .with_reason("shutting_down");
+    if (refusing_)
+        return Error(ErrorCode::kDiskFull, "no space left for the log")
+            .with_hint("free space; writes resume by themselves");
+    if (proposed_bytes_ > options_.proposed_bytes_max)
+        return Error(ErrorCode::kOverloaded, "too many writes in flight")
+            .with("bytes", proposed_bytes_);
+    const bool relays = std::holds_alternative<record::SignalBody>(records.front().body) ||
+                        std::holds_alternative<record::UndoBody>(records.front().body);
+    if (relays && state_->outbox().bytes() > options_.outbox_bytes_max)
+        return Error(ErrorCode::kOverloaded, "too many effects wait for other shards")
+            .with_reason("relay_full")
+            .with("bytes", state_->outbox().bytes());
+    return {};
+}
+
+std::optional<Outcome> Shard::answer_early(const record::Record& record,
+                                           const std::vector<record::Record>& ahead,
+                                           Result<void>* failed) {
+    const record::Envelope& envelope = record.envelope;
+    if (!envelope.idempotency_key.empty()) {
+        const std::string key = IdempotencyTable::row_key(envelope.tenant, envelope.principal,
+                                                          envelope.idempotency_key);
+        auto seen = state_->find_answer(key, record.body);
+        if (!seen.ok()) {
+            *failed = seen.take_error();
+            return std::nullopt;
+        }
+        if (*seen) return std::move(**seen);
+        if (keys_in_flight_.contains(key))
+            return Outcome::refuse(
+                Error(ErrorCode::kConflict, "a write with this idempotency key is under way")
+                    .with_reason("key_in_flight")
+                    .with_field("Idempotency-Key")
+                    .with_hint("retry: it will get the first answer"));
+    }
+    const auto* signal = std::get_if<record::SignalBody>(&record.body);
+    if (signal == nullptr ||
+        state_->schema()->signals[signal->signal.value()].target != EntityKind::kItem)
+        return std::nullopt;
+    if (item_known(signal->item, ahead)) return std::nullopt;
+    return Outcome::refuse(unknown_entity(EntityKind::kItem, signal->item));
+}
+
+bool Shard::item_known(const EntityId& item, const std::vector<record::Record>& records) const {
+    if (state_->entities(EntityKind::kItem).find(item)) return true;
+    const auto makes = [&](const record::Record& record) {
+        const auto* upsert = std::get_if<record::UpsertBody>(&record.body);
+        return upsert != nullptr && upsert->kind == EntityKind::kItem && upsert->id == item;
+    };
+    return std::any_of(records.begin(), records.end(), makes) ||
+           std::any_of(in_flight_.begin(), in_flight_.end(), [&](const InFlight& batch) {
+               return std::any_of(batch.records.begin(), batch.records.end(), makes);
+           });
+}
+
+void Shard::stamp(record::Record* record, LogIndex index) {
+    record::Envelope& envelope = record->envelope;
+    envelope.origin = options_.region;
+    envelope.shard = options_.state.shard;
+    envelope.incarnation = options_.state.incarnation;
+    envelope.index = index;
+    envelope.stamp = clock_.tick(runtime_.clock().wall_ms());
+    if (!envelope.event_time_given) envelope.event_time_ms = envelope.stamp.wall_ms();
+    envelope.apply_version = kApplyVersion;
+    envelope.epoch = state_->config().epoch;
+    if (state_->schema() == nullptr) return;
+    if (envelope.schema_version.value() == 0) envelope.schema_version = state_->schema()->version;
+    const auto* signal = std::get_if<record::SignalBody>(&record->body);
+    if (signal == nullptr) return;
+    entity::EntityTable& table =
+        state_->entities(state_->schema()->signals[signal->signal.value()].target);
+    if (const auto slot = table.find(signal->item))
+        envelope.generation = table.generation_of(*slot);
+}
+
+wal::PendingBatch Shard::stamp_and_encode(std::vector<record::Record>* records) {
+    const LogIndex first = last_index_.next();
+    Encoder payload;
+    Encoder one;
+    for (record::Record& record : *records) {
+        last_index_ = last_index_.next();
+        stamp(&record, last_index_);
+        one.clear();
+        record::encode_record(record, options_.region, &one);
+        payload.bytes(one.view());
+    }
+    wal::PendingBatch batch;
+    batch.header.region = options_.region;
+    batch.header.shard = options_.state.shard;
+    batch.header.incarnation = options_.state.incarnation;
+    batch.header.first_index = first;
+    batch.header.count = static_cast<std::uint32_t>(records->size());
+    batch.header.stamp = records->back().envelope.stamp;
+    batch.payload = payload.take();
+    batch.on_durable = [this, first](Result<void> result) {
+        on_committed(first, std::move(result));
+    };
+    return batch;
+}
+
+void Shard::propose(std::vector<record::Record> records, WriteConcern concern,
+                    std::uint64_t timeout_ms, Done done) {
+    assert(!records.empty());
+    std::unique_lock lock(mutex_);
+    Result<void> admitted = admit(records);
+    InFlight batch;
+    if (admitted.ok()) admitted = take_early_answers(&records, &batch);
+    if (!admitted.ok()) {
+        lock.unlock();
+        done(admitted.take_error());
+        return;
+    }
+    if (records.empty()) {
+        lock.unlock();
+        done(merge_early({}, std::move(batch.early)));
+        return;
+    }
+    wal::PendingBatch pending = stamp_and_encode(&records);
+    batch.first = pending.header.first_index;
+    batch.bytes = pending.payload.size();
+    batch.deadline_ns = runtime_.clock().monotonic_ns() + timeout_ms * 1'000'000;
+    batch.records = std::move(records);
+    const bool answer_now = concern == WriteConcern::kMemory && committer_->durable();
+    std::vector<Outcome> promised;
+    if (answer_now) {
+        promised = merge_early(promise(batch.records), std::move(batch.early));
+    } else {
+        batch.done = std::move(done);
+    }
+    proposed_bytes_ += batch.bytes;
+    const LogIndex first = batch.first;
+    in_flight_.push_back(std::move(batch));
+    if (auto queued = committer_->commit(std::move(pending)); !queued.ok()) {
+        InFlight refused = std::move(in_flight_.back());
+        in_flight_.pop_back();
+        forget_in_flight(refused);
+        last_index_ = LogIndex(first.value() - 1);
+        lock.unlock();
+        (answer_now ? done : refused.done)(queued.take_error());
+        return;
+    }
+    lock.unlock();
+    if (answer_now) done(std::move(promised));
+}
+
+/// Takes out the records whose answer is known without the log, and claims the keys of the others.
+Result<void> Shard::take_early_answers(std::vector<record::Record>* records, InFlight* batch) {
+    std::vector<record::Record> rest;
+    rest.reserve(records->size());
+    Result<void> failed;
+    for (std::size_t line = 0; line < records->size(); ++line) {
+        record::Record& record = (*records)[line];
+        auto early = answer_early(record, rest, &failed);
+        if (!failed.ok()) return failed;
+        if (early) {
+            batch->early.emplace_back(line, std::move(*early));
+        } else {
+            rest.push_back(std::move(record));
+        }
+    }
+    for (const record::Record& record : rest) {
+        const record::Envelope& envelope = record.envelope;
+        if (envelope.idempotency_key.empty()) continue;
+        batch->keys.push_back(IdempotencyTable::row_key(envelope.tenant, envelope.principal,
+                                                        envelope.idempotency_key));
+        keys_in_flight_.insert(batch->keys.back());
+    }
+    *records = std::move(rest);
+    return {};
+}
+
+void Shard::forget_in_flight(const InFlight& batch) {
+    proposed_bytes_ -= batch.bytes;
+    for (const std::string& key : batch.keys) keys_in_flight_.erase(key);
+}
+
+std::vector<Outcome> Shard::promise(const std::vector<record::Record>& records) {
+    std::vector<Outcome> outcomes(records.size());
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        outcomes[i].index = records[i].envelope.index;
+        outcomes[i].version = records[i].envelope.stamp;
+    }
+    return outcomes;
+}
+
+/// Early answers carry their place among all records of the call, rising.
+std::vector<Outcome> Shard::merge_early(std::vector<Outcome> rest,
+                                        std::vector<std::pair<std::size_t, Outcome>> early) {
+    if (early.empty()) return rest;
+    std::vector<Outcome> all;
+    all.reserve(rest.size() + early.size());
+    auto next = rest.begin();
+    for (auto& [line, outcome] : early) {
+        while (all.size() < line) all.push_back(std::move(*next++));
+        all.push_back(std::move(outcome));
+    }
+    std::move(next, rest.end(), std::back_inserter(all));
+    return all;
+}
+
+void Shard::when_applied(LogIndex index, Waiter waiter) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (state_->applied() < index) {
+            applied_waits_.push_back({index, std::move(waiter)});
+            return;
+        }
+    }
+    waiter({});
+}
+
+void Shard::when_marked(const Marks::Stream& stream, std::uint64_t sequence, Waiter waiter) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (state_->marks().get(stream) < sequence) {
+            mark_waits_.push_back({stream, sequence, std::move(waiter)});
+            return;
+        }
+    }
+    waiter({});
+}
+
+Shard::Stats Shard::stats() {
+    const std::lock_guard lock(mutex_);
+    Stats stats;
+    stats.shard = options_.state.shard;
+    stats.applied = state_->applied();
+    stats.proposed = last_index_;
+    stats.checkpointed = checkpoint_index_;
+    stats.last_stamp = state_->last_stamp();
+    stats.checkpoints = checkpoints_;
+    stats.checkpoint_error = checkpoint_error_;
+    stats.proposed_bytes = proposed_bytes_;
+    stats.outbox_rows = state_->outbox().rows();
+    stats.idempotency_keys = state_->idempotency().count();
+    if (!state_->configured()) return stats;
+    stats.items = state_->entities(EntityKind::kItem).live_count();
+    stats.users = state_->entities(EntityKind::kUser).live_count();
+    stats.creators = state_->entities(EntityKind::kCreator).live_count();
+    for (const EntityKind kind : {EntityKind::kItem, EntityKind::kUser, EntityKind::kCreator}) {
+        for (const auto& [origin, table] : state_->ledgers(kind)) {
+            const auto ledger = table->stats();
+            stats.ledger_pairs += ledger.pairs_resident;
+            stats.ledger_pairs_cold += ledger.pairs_cold;
+            stats.ledger_bytes += ledger.bytes;
+        }
+    }
+    return stats;
+}
+
+}  // namespace tidal::shard

@@ -1,0 +1,187 @@
+// shard/shard.h: one shard of a node: a monitor around its state, its place in the log,
+// checkpoints.
+#pragma once
+
+#include <absl/container/flat_hash_set.h>
+#include <absl/functional/any_invocable.h>
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/runtime.h"
+#include "shard/committer.h"
+#include "shard/state.h"
+#include "shard/write_concern.h"
+
+namespace tidal::shard {
+
+/// Threads: any caller, one inside at a time (`mutex_`). Callbacks run on the shard's executor, or
+/// on the caller's thread when the answer is known at once; never inside the monitor. Lifetime:
+/// `stop()` must have finished before destruction.
+class Shard {
+public:
+    struct Options {
+        ShardState::Options state;
+        RegionId region = kFirstRegion;
+        std::uint64_t checkpoint_interval_ms = 30'000;
+        std::uint64_t checkpoint_events = 1'000'000;
+        std::uint64_t outbox_bytes_max = 256ULL << 20;
+        std::uint64_t proposed_bytes_max = 256ULL
+                                           << 20;  ///< In flight; above it writes are refused.
+    };
+    using Done = absl::AnyInvocable<void(Result<std::vector<Outcome>>)>;
+    using Waiter = absl::AnyInvocable<void(Result<void>)>;
+
+    /// Opens the state at its newest checkpoint. Feed the log through `replay`, then `start`.
+    static Result<std::unique_ptr<Shard>> open(const Options& options, runtime::Runtime& runtime,
+                                               runtime::Executor& executor,
+                                               runtime::Executor& background,
+                                               std::unique_ptr<storage::ShardStore> store);
+    ~Shard();
+
+    /// One batch of the log, in log order. Batches the checkpoint covers, and batches that were
+    /// refused before a gap (see `commit_failed`), change nothing.
+    Result<void> replay(const wal::BatchHeader& header, std::string_view payload);
+    void start(std::unique_ptr<Committer> committer);
+
+    /// Stamps the records in order (origin, index, stamp, versions, generation), commits them as
+    /// one batch and applies them. `done` gets one outcome per record, or one error for all:
+    /// kOverloaded and kDiskFull changed nothing; after kTimeout (checked each second) they may
+    /// still be applied.
+    void propose(std::vector<record::Record> records, WriteConcern concern,
+                 std::uint64_t timeout_ms, Done done);
+
+    /// Runs `read` inside the monitor; every committed record is counted.
+    template <typename Read>
+    auto with_state(Read read) {
+        const std::lock_guard lock(mutex_);
+        return read(*state_);
+    }
+
+    /// Calls back once the record at `index` is applied, or once the incoming stream's mark reaches
+    /// `sequence`. Only `stop` ends a wait otherwise: bound it with a timer.
+    void when_applied(LogIndex index, Waiter waiter);
+    void when_marked(const Marks::Stream& stream, std::uint64_t sequence, Waiter waiter);
+
+    /// Called on the executor after records were applied. Set before `start`.
+    void set_on_applied(absl::AnyInvocable<void()> hook) { on_applied_ = std::move(hook); }
+
+    /// Starts a checkpoint unless one is under way. `done` when it is durable, or why not.
+    void checkpoint(Waiter done);
+
+    /// Refuses new proposals, waits for those in flight, writes a last checkpoint, calls back.
+    void stop(absl::AnyInvocable<void()> done);
+
+    struct Stats {
+        ShardId shard;
+        LogIndex applied, proposed, checkpointed;
+        HybridTime last_stamp;
+        std::uint64_t items = 0, users = 0, creators = 0;
+        std::uint64_t ledger_pairs = 0, ledger_pairs_cold = 0, ledger_bytes = 0;
+        std::uint64_t outbox_rows = 0, idempotency_keys = 0, proposed_bytes = 0, checkpoints = 0;
+        std::string checkpoint_error;  ///< Of the newest attempt; empty = none.
+    };
+    Stats stats();
+    ShardId id() const { return options_.state.shard; }
+    bool durable() const { return committer_->durable(); }
+
+private:
+    struct InFlight {
+        LogIndex first;
+        std::uint64_t bytes = 0;
+        std::uint64_t deadline_ns = 0;  ///< Monotonic.
+        std::vector<record::Record> records;
+        std::vector<std::pair<std::size_t, Outcome>> early;  ///< Answered without the log, by line.
+        std::vector<std::string> keys;                       ///< Rows of its idempotency keys.
+        Done done;
+    };
+    struct Committed {
+        LogIndex first;
+        Result<void> result;
+    };
+    struct Finished {
+        Done done;
+        Result<std::vector<Outcome>> result;
+    };
+    struct AppliedWait {
+        LogIndex index;
+        Waiter waiter;
+    };
+    struct MarkWait {
+        Marks::Stream stream;
+        std::uint64_t sequence;
+        Waiter waiter;
+    };
+
+    Shard(const Options& options, runtime::Runtime& runtime, runtime::Executor& executor,
+          runtime::Executor& background, std::unique_ptr<storage::ShardStore> store);
+
+    Result<void> admit(const std::vector<record::Record>& records);
+    /// What is known without the log: a repeat of an idempotency key, a signal for no item. Such
+    /// records are not logged, so that the log holds what happened once.
+    std::optional<Outcome> answer_early(const record::Record& record,
+                                        const std::vector<record::Record>& ahead,
+                                        Result<void>* failed);
+    Result<void> take_early_answers(std::vector<record::Record>* records, InFlight* batch);
+    void forget_in_flight(const InFlight& batch);
+    static std::vector<Outcome> promise(const std::vector<record::Record>& records);
+    static std::vector<Outcome> merge_early(std::vector<Outcome> rest,
+                                            std::vector<std::pair<std::size_t, Outcome>> early);
+    /// Exists, or is made by a write ahead in the log or in `records`.
+    bool item_known(const EntityId& item, const std::vector<record::Record>& records) const;
+    wal::PendingBatch stamp_and_encode(std::vector<record::Record>* records);
+    void stamp(record::Record* record, LogIndex index);
+    void on_committed(LogIndex first, Result<void> result);
+    void drain();
+    void apply_committed(std::deque<Committed> committed, std::vector<Finished>* finished);
+    void collect_waiters(std::vector<Waiter>* ready);
+    void schedule_timer();
+    void on_timer();
+    std::vector<Done> take_overdue();
+    void begin_checkpoint_locked(Waiter done);
+    void copy_out_slice();
+    void write_checkpoint();
+    void finish_checkpoint(Result<void> written);
+    void advance_stop();
+
+    const Options options_;
+    runtime::Runtime& runtime_;
+    runtime::Executor& executor_;
+    runtime::Executor& background_;
+    std::unique_ptr<Committer> committer_;
+    absl::AnyInvocable<void()> on_applied_;
+
+    std::mutex mutex_;  ///< The monitor. Guards everything below up to queue_mutex_.
+    std::unique_ptr<storage::ShardStore> store_;
+    std::unique_ptr<ShardState> state_;
+    HybridClock clock_;
+    LogIndex last_index_;  ///< Newest handed out.
+    std::deque<InFlight> in_flight_;
+    absl::flat_hash_set<std::string> keys_in_flight_;
+    std::uint64_t proposed_bytes_ = 0;
+    bool refusing_ = false;  ///< The disk was full: until the batches in flight have come back.
+    LogIndex refused_from_;
+    std::vector<AppliedWait> applied_waits_;
+    std::vector<MarkWait> mark_waits_;
+    LogIndex checkpoint_index_;
+    std::uint64_t checkpoint_ns_ = 0;  ///< Monotonic time of the last begin.
+    std::uint64_t checkpoints_ = 0;
+    bool checkpointing_ = false;
+    std::string checkpoint_error_;
+    std::vector<Waiter> checkpoint_waiters_;
+    bool stopping_ = false, final_checkpoint_ = false;
+    absl::AnyInvocable<void()> stopped_;
+    runtime::Executor::TimerId timer_ = 0;
+    UnixMillis ticked_ms_ = 0;
+
+    std::mutex queue_mutex_;  ///< Taken inside or without mutex_, never around it.
+    std::deque<Committed> committed_;
+    bool drain_posted_ = false;
+};
+
+}  // namespace tidal::shard

@@ -1,0 +1,167 @@
+// Checkpoints and the shard's timer. One at a time; frozen and copied out in the monitor in slices,
+// written outside it.
+#include <utility>
+
+#include "shard/shard.h"
+
+namespace tidal::shard {
+namespace {
+
+constexpr std::uint64_t kTimerNs = 1'000'000'000;
+constexpr std::size_t kSlicePages = 64;  // 1 MiB: about 100 us inside the monitor
+constexpr UnixMillis kTickMs = 60'000;
+constexpr std::uint64_t kTimeoutMs = 60'000;
+
+}  // namespace
+
+void Shard::schedule_timer() {
+    timer_ = executor_.post_after(kTimerNs, [this] { on_timer(); });
+}
+
+/// The answers of writes that did not commit in time; the writes themselves go on.
+std::vector<Shard::Done> Shard::take_overdue() {
+    std::vector<Done> overdue;
+    const std::uint64_t now = runtime_.clock().monotonic_ns();
+    for (InFlight& batch : in_flight_)
+        if (batch.done && batch.deadline_ns <= now)
+            overdue.push_back(std::exchange(batch.done, Done()));
+    return overdue;
+}
+
+void Shard::on_timer() {
+    bool tick = false;
+    std::vector<Done> overdue;
+    {
+        const std::lock_guard lock(mutex_);
+        if (stopping_) return;
+        const std::uint64_t since_ms =
+            (runtime_.clock().monotonic_ns() - checkpoint_ns_) / 1'000'000;
+        const bool changed = state_->applied() > checkpoint_index_;
+        if (changed && since_ms >= options_.checkpoint_interval_ms && !checkpointing_ &&
+            committer_->durable())
+            begin_checkpoint_locked({});
+        const UnixMillis now = runtime_.clock().wall_ms();
+        const auto oldest = state_->idempotency().oldest_ms();
+        tick = oldest && now - *oldest > IdempotencyTable::kKeepMs + kTickMs &&
+               now - ticked_ms_ >= kTickMs;
+        if (tick) ticked_ms_ = now;
+        overdue = take_overdue();
+        schedule_timer();
+    }
+    for (Done& done : overdue)
+        done(Error(ErrorCode::kTimeout, "not committed in time; the write may survive")
+                 .with_hint("retry with the same idempotency key"));
+    if (tick) {
+        std::vector<record::Record> records(1);
+        records[0].body = record::TickBody{};
+        propose(std::move(records), WriteConcern::kLocal, kTimeoutMs,
+                [](Result<std::vector<Outcome>>) {});
+    }
+}
+
+void Shard::checkpoint(Waiter done) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (committer_->durable()) {
+            begin_checkpoint_locked(std::move(done));
+            return;
+        }
+    }
+    done(Error(ErrorCode::kUnsupported, "an ephemeral database has no checkpoints"));
+}
+
+void Shard::begin_checkpoint_locked(Waiter done) {
+    if (done) checkpoint_waiters_.push_back(std::move(done));
+    if (std::exchange(checkpointing_, true)) return;
+    checkpoint_ns_ = runtime_.clock().monotonic_ns();
+    state_->prepare_checkpoint();
+    store_->begin_checkpoint(state_->applied());
+    executor_.post([this] { copy_out_slice(); });
+}
+
+void Shard::copy_out_slice() {
+    bool complete = false;
+    {
+        const std::lock_guard lock(mutex_);
+        complete = store_->copy_out(kSlicePages);
+    }
+    // One slice per turn: writes and reads go on in between.
+    if (!complete) {
+        executor_.post([this] { copy_out_slice(); });
+        return;
+    }
+    background_.post([this] { write_checkpoint(); });
+}
+
+void Shard::write_checkpoint() {
+    auto written = store_->write_checkpoint();
+    executor_.post(
+        [this, written = std::move(written)]() mutable { finish_checkpoint(std::move(written)); });
+}
+
+void Shard::finish_checkpoint(Result<void> written) {
+    std::vector<Waiter> waiters;
+    std::shared_ptr<Error> failure;
+    {
+        const std::lock_guard lock(mutex_);
+        store_->finish_checkpoint(written.ok());
+        checkpointing_ = false;
+        waiters.swap(checkpoint_waiters_);
+        if (written.ok()) {
+            ++checkpoints_;
+            checkpoint_error_.clear();
+            checkpoint_index_ = store_->checkpoint_index();
+            committer_->checkpointed(checkpoint_index_);
+            if (auto evicted = state_->evict_cold(); !evicted) runtime_.fatal(evicted.error());
+        } else {
+            // A full disk passes; the log still holds everything. Anything else could hide damage.
+            failure = std::make_shared<Error>(written.error());
+            checkpoint_error_ = failure->to_string();
+            if (failure->code() != ErrorCode::kDiskFull) runtime_.fatal(*failure);
+        }
+    }
+    for (Waiter& waiter : waiters) {
+        if (failure) {
+            waiter(*failure);
+        } else {
+            waiter({});
+        }
+    }
+    advance_stop();
+}
+
+void Shard::stop(absl::AnyInvocable<void()> done) {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+        stopped_ = std::move(done);
+        executor_.cancel(timer_);
+    }
+    executor_.post([this] { advance_stop(); });
+}
+
+/// Runs whenever something a stop waits for may have ended: writes in flight, a checkpoint.
+void Shard::advance_stop() {
+    absl::AnyInvocable<void()> stopped;
+    std::vector<Waiter> waiters;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!stopping_ || !stopped_ || !in_flight_.empty() || checkpointing_) return;
+        const bool changed = state_->applied() > checkpoint_index_;
+        if (changed && committer_->durable() && !std::exchange(final_checkpoint_, true)) {
+            begin_checkpoint_locked({});
+            return;
+        }
+        stopped.swap(stopped_);
+        for (AppliedWait& wait : applied_waits_) waiters.push_back(std::move(wait.waiter));
+        for (MarkWait& wait : mark_waits_) waiters.push_back(std::move(wait.waiter));
+        applied_waits_.clear();
+        mark_waits_.clear();
+    }
+    for (Waiter& waiter : waiters)
+        waiter(Error(ErrorCode::kUnavailable, "the node is shutting down")
+                   .with_reason("shutting_down"));
+    stopped();
+}
+
+}  // namespace tidal::shard

@@ -1,0 +1,245 @@
+#include "shard/state.h"
+
+#include <cassert>
+
+#include "base/codec.h"
+
+namespace tidal::shard {
+namespace {
+
+constexpr std::string_view kConfigKey = "c/config";
+constexpr std::string_view kProgressKey = "c/progress";
+constexpr std::string_view kSchemaKey = "s/schema";
+constexpr std::string_view kImportPrefix = "i/";
+
+constexpr EntityKind kKinds[] = {EntityKind::kItem, EntityKind::kUser, EntityKind::kCreator};
+
+}  // namespace
+
+ShardState::ShardState(const Options& options, storage::ShardStore& store)
+    : options_(options), store_(store) {}
+
+Result<std::unique_ptr<ShardState>> ShardState::open(const Options& options,
+                                                     storage::ShardStore& store) {
+    std::unique_ptr<ShardState> state(new ShardState(options, store));
+    TIDAL_TRY(state->load());
+    return state;
+}
+
+Result<void> ShardState::load() {
+    applied_ = store_.checkpoint_index();
+    TIDAL_ASSIGN(IdempotencyTable idempotency,
+                 IdempotencyTable::open(store_, options_.idempotency_bytes_max));
+    idempotency_ = std::make_unique<IdempotencyTable>(std::move(idempotency));
+    TIDAL_ASSIGN(Outbox outbox, Outbox::open(store_));
+    outbox_ = std::make_unique<Outbox>(std::move(outbox));
+    TIDAL_ASSIGN(Marks marks, Marks::open(store_));
+    marks_ = std::make_unique<Marks>(std::move(marks));
+
+    TIDAL_ASSIGN(auto config, store_.get(kConfigKey));
+    if (config) {
+        Decoder in(*config);
+        config_.apply_version = ApplyVersion(in.u16());
+        config_.epoch = Epoch(in.u32());
+        config_.vshard_begin = in.u16();
+        config_.vshard_end = in.u16();
+        TIDAL_TRY(in.finish("shard configuration"));
+    }
+    TIDAL_ASSIGN(auto schema, store_.get(kSchemaKey));
+    if (schema) {
+        TIDAL_ASSIGN(schema::Schema decoded, schema::decode_schema(*schema));
+        schema_ = std::make_shared<const schema::Schema>(std::move(decoded));
+        TIDAL_TRY(open_tables());
+    }
+    TIDAL_ASSIGN(auto progress, store_.get(kProgressKey));
+    if (progress) {
+        Decoder in(*progress);
+        last_stamp_ = HybridTime::from_bits(in.u64());
+        for (std::size_t kind = 0; kind < kEntityKindCount; ++kind) {
+            const std::size_t origins = in.count(1);
+            for (std::size_t i = 0; i < origins && !in.failed(); ++i)
+                TIDAL_TRY(ledger(kKinds[kind], RegionId(static_cast<std::uint16_t>(in.varint()))));
+        }
+        TIDAL_TRY(in.finish("shard progress"));
+    }
+    return {};
+}
+
+Result<void> ShardState::open_tables() {
+    for (const EntityKind kind : kKinds) {
+        const auto at = static_cast<std::size_t>(kind);
+        TIDAL_ASSIGN(entities_[at], entity::EntityTable::open(kind, store_, schema_));
+        signal::UniqueTable::Options options;
+        options.kind = kind;
+        options.bytes_max = options_.unique_bytes_max / kEntityKindCount;
+        TIDAL_ASSIGN(uniques_[at], signal::UniqueTable::open(options, store_, *schema_));
+    }
+    return {};
+}
+
+Result<signal::LedgerTable*> ShardState::ledger(EntityKind kind, RegionId origin) {
+    auto& table = ledgers(kind)[origin];
+    if (table == nullptr) {
+        signal::LedgerTable::Options options;
+        options.kind = kind;
+        options.origin = origin;
+        options.resident_bytes_max = options_.ledger_bytes_max;
+        TIDAL_ASSIGN(table, signal::LedgerTable::open(options, store_, *schema_));
+    }
+    return table.get();
+}
+
+Result<void> ShardState::apply(std::span<const record::Record> records,
+                               std::vector<Outcome>* outcomes) {
+    outcomes->clear();
+    outcomes->reserve(records.size());
+    for (const record::Record& record : records) {
+        TIDAL_ASSIGN(Outcome outcome, apply_one(record));
+        outcomes->push_back(std::move(outcome));
+    }
+    return {};
+}
+
+Result<Outcome> ShardState::apply_one(const record::Record& record) {
+    const record::Envelope& envelope = record.envelope;
+    assert(envelope.index == applied_.next());
+    applied_ = envelope.index;
+    last_stamp_ = std::max(last_stamp_, envelope.stamp);
+
+    const bool configures = std::holds_alternative<record::ShardConfigBody>(record.body) ||
+                            std::holds_alternative<record::SchemaBody>(record.body);
+    if (!configures && !configured())
+        return Outcome::refuse(
+            Error(ErrorCode::kInternal, "record before the shard's configuration"));
+    if (!configures && envelope.epoch != config_.epoch)
+        return Outcome::refuse(Error(ErrorCode::kConflict, "record of another routing epoch")
+                                   .with_reason("stale_epoch")
+                                   .with("epoch", envelope.epoch.value())
+                                   .with("current", config_.epoch.value()));
+    if (!configures && envelope.schema_version > schema_->version)
+        return Outcome::refuse(
+            Error(ErrorCode::kConflict, "record of a schema this shard has not seen")
+                .with_reason("schema_ahead")
+                .with("version", envelope.schema_version.value())
+                .with("current", schema_->version.value()));
+    if (envelope.idempotency_key.empty()) return dispatch(record);
+
+    const std::string key =
+        IdempotencyTable::row_key(envelope.tenant, envelope.principal, envelope.idempotency_key);
+    TIDAL_ASSIGN(auto seen, find_answer(key, record.body));
+    if (seen) return std::move(*seen);
+    TIDAL_ASSIGN(Outcome outcome, dispatch(record));
+    if (!outcome.ok()) return outcome;
+    KeyEntry entry;
+    entry.body_hash = record::body_hash(record.body);
+    entry.stamp = envelope.stamp;
+    entry.answer = outcome;
+    if (const auto* signal = std::get_if<record::SignalBody>(&record.body))
+        entry.undo = undo_entry(envelope, *signal);
+    TIDAL_TRY(idempotency_->insert(key, entry));
+    return outcome;
+}
+
+Result<std::optional<Outcome>> ShardState::find_answer(const std::string& row_key,
+                                                       const record::Body& body) {
+    TIDAL_ASSIGN(auto seen, idempotency_->find(row_key));
+    if (!seen) return std::optional<Outcome>();
+    if (seen->body_hash != record::body_hash(body))
+        return std::optional(
+            Outcome::refuse(Error(ErrorCode::kIdempotencyMismatch,
+                                  "this idempotency key was used with another body")
+                                .with_field("Idempotency-Key")));
+    seen->answer.repeated = true;
+    return std::optional(std::move(seen->answer));
+}
+
+Result<Outcome> ShardState::dispatch(const record::Record& record) {
+    return std::visit([&](const auto& body) { return apply_body(record.envelope, body); },
+                      record.body);
+}
+
+Outcome ShardState::accepted(const record::Envelope& envelope) const {
+    Outcome outcome;
+    outcome.index = envelope.index;
+    outcome.version = envelope.stamp;
+    return outcome;
+}
+
+Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
+                                       const record::SchemaBody& body) {
+    TIDAL_ASSIGN(schema::Schema next, schema::decode_schema(body.schema));
+    if (schema_ != nullptr && next.version <= schema_->version)
+        return accepted(envelope);  // a repeat
+    store_.put(kSchemaKey, body.schema);
+    const bool first = schema_ == nullptr;
+    schema_ = std::make_shared<const schema::Schema>(std::move(next));
+    if (first) {
+        TIDAL_TRY(open_tables());
+        return accepted(envelope);
+    }
+    TIDAL_TRY(settle());
+    for (const EntityKind kind : kKinds) {
+        entities(kind).set_schema(schema_);
+        uniques(kind).set_schema(*schema_);
+        for (auto& [origin, table] : ledgers(kind)) table->set_schema(*schema_);
+    }
+    return accepted(envelope);
+}
+
+Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
+                                       const record::ShardConfigBody& body) {
+    config_ = body;
+    Encoder out;
+    out.u16(body.apply_version.value());
+    out.u32(body.epoch.value());
+    out.u16(body.vshard_begin);
+    out.u16(body.vshard_end);
+    store_.put(kConfigKey, out.view());
+    return accepted(envelope);
+}
+
+Result<Outcome> ShardState::apply_body(const record::Envelope& envelope, const record::TickBody&) {
+    TIDAL_TRY(idempotency_->expire(envelope.stamp));
+    return accepted(envelope);
+}
+
+Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
+                                       const record::ImportMarkBody& body) {
+    Encoder out;
+    out.varint(body.position);
+    store_.put(std::string(kImportPrefix) + body.import_id, out.view());
+    return accepted(envelope);
+}
+
+Result<std::uint64_t> ShardState::import_position(std::string_view import_id) {
+    TIDAL_ASSIGN(auto row, store_.get(std::string(kImportPrefix) + std::string(import_id)));
+    if (!row) return std::uint64_t{0};
+    Decoder in(*row);
+    const std::uint64_t position = in.varint();
+    TIDAL_TRY(in.finish("import position"));
+    return position;
+}
+
+void ShardState::prepare_checkpoint() {
+    Encoder out;
+    out.u64(last_stamp_.bits());
+    for (const EntityKind kind : kKinds) {
+        out.varint(ledgers(kind).size());
+        for (auto& [origin, table] : ledgers(kind)) {
+            out.varint(origin.value());
+            table->prepare_checkpoint();
+        }
+        if (uniques_[static_cast<std::size_t>(kind)] != nullptr) uniques(kind).prepare_checkpoint();
+    }
+    store_.put(kProgressKey, out.view());
+    outbox_->prepare_checkpoint();
+    marks_->prepare_checkpoint();
+}
+
+Result<void> ShardState::evict_cold() {
+    for (const EntityKind kind : kKinds)
+        for (auto& [origin, table] : ledgers(kind)) TIDAL_TRY(table->evict());
+    return {};
+}
+
+}  // namespace tidal::shard

@@ -1,0 +1,142 @@
+// shard/state.h: the replicated state machine of one shard.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/hlc.h"
+#include "entity/entity_table.h"
+#include "record/record.h"
+#include "shard/idempotency.h"
+#include "shard/outcome.h"
+#include "shard/streams.h"
+#include "signal/ledger_table.h"
+#include "signal/unique_table.h"
+#include "storage/shard_store.h"
+
+namespace tidal::shard {
+
+/// What behaviour this binary knows; a shard's log says which one it runs.
+inline constexpr ApplyVersion kApplyVersion{1};
+
+/// "no item with this id", for replies.
+Error unknown_entity(EntityKind kind, const EntityId& id);
+
+/// apply() is a pure function of the state and the record: no clock, no randomness, no order of
+/// I/O. The same records in batches of any size, and restarted at any point, give the same content
+/// hash. Threads: one at a time (shard::Shard is the monitor around it).
+class ShardState {
+public:
+    struct Options {
+        ShardId shard;
+        Incarnation incarnation{1};
+        std::uint64_t ledger_bytes_max = 4ULL << 30;
+        std::uint64_t unique_bytes_max = 1ULL << 30;
+        std::uint64_t idempotency_bytes_max = 256ULL << 20;
+    };
+
+    /// State as of the store's newest checkpoint. The store must outlive it.
+    static Result<std::unique_ptr<ShardState>> open(const Options& options,
+                                                    storage::ShardStore& store);
+
+    /// Applies consecutive records. An Error is the node's problem (disk, corruption), never the
+    /// client's; what a client did wrong is in its Outcome. Ledger events are gathered; `settle()`
+    /// before anyone reads.
+    Result<void> apply(std::span<const record::Record> records, std::vector<Outcome>* outcomes);
+    /// Counts the gathered ledger events, together, so that the table can prefetch.
+    Result<void> settle();
+
+    LogIndex applied() const { return applied_; }
+    HybridTime last_stamp() const { return last_stamp_; }
+    /// What a read takes as now: the wall clock, but never before the newest commit stamp.
+    UnixMillis read_time_ms(UnixMillis wall_ms) const {
+        return std::max(wall_ms, last_stamp_.wall_ms());
+    }
+    const std::shared_ptr<const schema::Schema>& schema() const { return schema_; }
+    const record::ShardConfigBody& config() const { return config_; }
+    /// False until the first ShardConfig and Schema records: nothing else is applied before.
+    bool configured() const { return config_.apply_version.value() != 0 && schema_ != nullptr; }
+    bool owns(VShard vshard) const {
+        return vshard.value() >= config_.vshard_begin && vshard.value() < config_.vshard_end;
+    }
+
+    entity::EntityTable& entities(EntityKind kind) {
+        return *entities_[static_cast<std::size_t>(kind)];
+    }
+    /// Ledgers by origin region, in region order.
+    using Ledgers = std::map<RegionId, std::unique_ptr<signal::LedgerTable>>;
+    Ledgers& ledgers(EntityKind kind) { return ledgers_[static_cast<std::size_t>(kind)]; }
+    signal::UniqueTable& uniques(EntityKind kind) {
+        return *uniques_[static_cast<std::size_t>(kind)];
+    }
+    const Outbox& outbox() const { return *outbox_; }
+    const Marks& marks() const { return *marks_; }
+    const IdempotencyTable& idempotency() const { return *idempotency_; }
+    /// The first answer under an idempotency key (IdempotencyTable::row_key), marked as repeated,
+    /// or a refusal when it was used with another body; nullopt when the key is new.
+    Result<std::optional<Outcome>> find_answer(const std::string& row_key,
+                                               const record::Body& body);
+    /// Rows of `import_id` up to this position are in this shard.
+    Result<std::uint64_t> import_position(std::string_view import_id);
+
+    /// Puts everything that is not in the store yet into it; right before begin_checkpoint.
+    void prepare_checkpoint();
+    Result<void> evict_cold();
+    /// Hash of the state, not of derived indexes or layout; docs/reference/content-hash.md.
+    Result<std::uint64_t> content_hash();
+
+private:
+    explicit ShardState(const Options& options, storage::ShardStore& store);
+    Result<void> load();
+    Result<void> open_tables();
+    /// The ledgers of one origin, made when the first event from there arrives.
+    Result<signal::LedgerTable*> ledger(EntityKind kind, RegionId origin);
+
+    Result<Outcome> apply_one(const record::Record& record);
+    Result<Outcome> dispatch(const record::Record& record);
+    Result<Outcome> apply_body(const record::Envelope& envelope, const record::SignalBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope, const record::UndoBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope, const record::UpsertBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope, const record::DeleteBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope, const record::EmbeddingBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope, const record::SchemaBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope,
+                               const record::ShardConfigBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope, const record::TickBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope, const record::RelayBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope, const record::RelayAckBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope,
+                               const record::ImportMarkBody& body);
+
+    Outcome accepted(const record::Envelope& envelope) const;
+    UndoEntry undo_entry(const record::Envelope& envelope, const record::SignalBody& body);
+    /// Counts an event (or takes one back, count -1) at the item and sends it to the creator.
+    Result<void> count_signal(const record::Envelope& envelope, const UndoEntry& entry,
+                              std::optional<Slot> slot, std::int32_t count, Outcome* outcome);
+    /// One relay row at its target: the creator's ledger, and the stream's mark.
+    Result<void> apply_row(RegionId origin, const Marks::Stream& stream,
+                           const record::RelayRow& row);
+    Result<void> count_event(EntityKind kind, RegionId origin, const signal::LedgerEvent& event,
+                             const std::optional<EntityId>& user);
+    Result<std::uint64_t> hash_kind(EntityKind kind, std::uint64_t hash);
+
+    Options options_;
+    storage::ShardStore& store_;
+    LogIndex applied_;
+    HybridTime last_stamp_;
+    record::ShardConfigBody config_;
+    std::shared_ptr<const schema::Schema> schema_;
+    std::unique_ptr<entity::EntityTable> entities_[kEntityKindCount];
+    Ledgers ledgers_[kEntityKindCount];
+    std::unique_ptr<signal::UniqueTable> uniques_[kEntityKindCount];
+    std::unique_ptr<IdempotencyTable> idempotency_;
+    std::unique_ptr<Outbox> outbox_;
+    std::unique_ptr<Marks> marks_;
+    std::map<std::pair<EntityKind, RegionId>, std::vector<signal::LedgerEvent>> queued_events_;
+};
+
+}  // namespace tidal::shard

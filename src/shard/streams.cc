@@ -1,0 +1,157 @@
+#include "shard/streams.h"
+
+#include <algorithm>
+
+#include "base/codec.h"
+
+namespace tidal::shard {
+namespace {
+
+constexpr std::string_view kRowPrefix = "o/";
+constexpr std::string_view kSequencesKey = "q/sequences";
+constexpr std::string_view kMarksKey = "m/marks";
+
+std::string row_key(VShard target, std::uint64_t sequence) {
+    std::string key(kRowPrefix);
+    key.push_back(static_cast<char>(target.value() >> 8));
+    key.push_back(static_cast<char>(target.value()));
+    for (int shift = 56; shift >= 0; shift -= 8)
+        key.push_back(static_cast<char>(sequence >> shift));
+    return key;
+}
+
+void encode_optional_id(const EntityId& id, Encoder* out) {
+    out->u8(id.is_text() ? 1 : 0);
+    if (id.is_text()) {
+        out->bytes(id.text());
+    } else {
+        out->varint(id.number());
+    }
+}
+
+EntityId decode_entity_id(Decoder* in) {
+    return in->u8() == 1 ? EntityId(std::string(in->bytes())) : EntityId(in->varint());
+}
+
+std::string encode_row(VShard target, const record::RelayRow& row) {
+    Encoder out;
+    out.varint(target.value());
+    out.varint(row.sequence);
+    encode_optional_id(row.creator, &out);
+    out.varint(row.signal.value());
+    out.svarint(row.weight);
+    out.svarint(row.count);
+    out.svarint(row.event_time_ms);
+    out.u8(row.user ? 1 : 0);
+    if (row.user) encode_optional_id(*row.user, &out);
+    return out.take();
+}
+
+Result<std::pair<VShard, record::RelayRow>> decode_row(std::string_view bytes) {
+    Decoder in(bytes);
+    const VShard target(static_cast<std::uint16_t>(in.varint()));
+    record::RelayRow row;
+    row.sequence = in.varint();
+    row.creator = decode_entity_id(&in);
+    row.signal = SignalTypeId(static_cast<std::uint16_t>(in.varint()));
+    row.weight = in.svarint();
+    row.count = static_cast<std::int32_t>(in.svarint());
+    row.event_time_ms = in.svarint();
+    if (in.u8() != 0) row.user = decode_entity_id(&in);
+    TIDAL_TRY(in.finish("outbox row"));
+    return std::pair(target, std::move(row));
+}
+
+}  // namespace
+
+Result<Outbox> Outbox::open(storage::ShardStore& store) {
+    Outbox outbox(store);
+    TIDAL_ASSIGN(auto sequences, store.get(kSequencesKey));
+    if (sequences) {
+        Decoder in(*sequences);
+        for (std::uint64_t& last : outbox.last_sequence_) last = in.varint();
+        TIDAL_TRY(in.finish("outbox sequences"));
+    }
+    Result<void> rows;
+    TIDAL_TRY(store.scan(kRowPrefix, [&](std::string_view, std::string_view value) {
+        auto row = decode_row(value);
+        if (!row) {
+            rows = row.take_error();
+            return false;
+        }
+        outbox.streams_[row->first].push_back(std::move(row->second));
+        ++outbox.rows_;
+        outbox.bytes_ += value.size();
+        return true;
+    }));
+    TIDAL_TRY(std::move(rows));
+    return outbox;
+}
+
+void Outbox::push(VShard target, record::RelayRow row) {
+    const std::string bytes = encode_row(target, row);
+    store_->put(row_key(target, row.sequence), bytes);
+    bytes_ += bytes.size();
+    ++rows_;
+    streams_[target].push_back(std::move(row));
+}
+
+void Outbox::acknowledge(VShard target, std::uint64_t through) {
+    const auto stream = streams_.find(target);
+    if (stream == streams_.end()) return;
+    auto& rows = stream->second;
+    while (!rows.empty() && rows.front().sequence <= through) {
+        bytes_ -= encode_row(target, rows.front()).size();
+        --rows_;
+        store_->erase(row_key(target, rows.front().sequence));
+        rows.pop_front();
+    }
+    if (rows.empty()) streams_.erase(stream);
+}
+
+void Outbox::prepare_checkpoint() {
+    Encoder out;
+    for (const std::uint64_t last : last_sequence_) out.varint(last);
+    store_->put(kSequencesKey, out.view());
+}
+
+Result<Marks> Marks::open(storage::ShardStore& store) {
+    Marks marks(store);
+    TIDAL_ASSIGN(auto row, store.get(kMarksKey));
+    if (!row) return marks;
+    Decoder in(*row);
+    const std::size_t count = in.count(4);
+    for (std::size_t i = 0; i < count && !in.failed(); ++i) {
+        const ShardId source(static_cast<std::uint16_t>(in.varint()));
+        const Incarnation incarnation(static_cast<std::uint32_t>(in.varint()));
+        const VShard target(static_cast<std::uint16_t>(in.varint()));
+        marks.marks_[Stream(source, incarnation, target)] = in.varint();
+    }
+    TIDAL_TRY(in.finish("relay marks"));
+    return marks;
+}
+
+std::uint64_t Marks::get(const Stream& stream) const {
+    const auto mark = marks_.find(stream);
+    return mark == marks_.end() ? 0 : mark->second;
+}
+
+std::vector<std::pair<Marks::Stream, std::uint64_t>> Marks::sorted() const {
+    std::vector<std::pair<Stream, std::uint64_t>> out(marks_.begin(), marks_.end());
+    std::sort(out.begin(), out.end());
+    return out;
+}
+
+void Marks::prepare_checkpoint() {
+    Encoder out;
+    out.varint(marks_.size());
+    for (const auto& [stream, sequence] : sorted()) {
+        out.varint(std::get<0>(stream).value());
+        out.varint(std::get<1>(stream).value());
+        out.varint(std::get<2>(stream).value());
+        out.varint(sequence);
+    }
+    store_->put(kMarksKey, out.view());
+}
+
+}  // namespace tidal::shard
