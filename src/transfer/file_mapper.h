@@ -1,0 +1,56 @@
+// transfer/file_mapper.h: bytes of one file in, rows to write out.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "schema/schema.h"
+#include "transfer/csv_parser.h"
+#include "transfer/import_row.h"
+#include "transfer/mapping.h"
+
+namespace tidal::transfer {
+
+/// Where the rows of a file go. Everything is valid during the call only.
+class ImportSink {
+public:
+    virtual ~ImportSink() = default;
+    /// One of the writes that a row of the file stands for; those of one row come one after the
+    /// other with the same place. False stops the mapper for good.
+    virtual bool on_row(ImportRow row, const RowPlace& place) = 0;
+    /// A row left out as a whole: none of its writes was or will be handed on.
+    virtual void on_rejected(const RejectedRow& rejected) = 0;
+};
+
+/// Turns one file into writes, as its mapping says. No I/O, no clock: the same bytes give the same
+/// calls however they are cut. Bad rows are counted and reported, not fatal. Memory: one row.
+/// Not thread-safe.
+class FileMapper {
+public:
+    struct Counts {
+        std::uint64_t bytes = 0;   ///< Fed so far.
+        std::uint64_t rows = 0;    ///< Good ones; the header is none.
+        std::uint64_t writes = 0;  ///< Handed on.
+        std::uint64_t rejected = 0;
+    };
+
+    /// `mapping`, `schema`, `first_signals` (nullptr = not read) and `sink` must outlive it.
+    /// @return kUnknownName with the line of the mapping: a field or signal that the schema does
+    /// not
+    ///         have. kInvalidArgument: a constant of the wrong type, a weight out of range,
+    ///         `first_signal` without `first_signals`.
+    static Result<std::unique_ptr<FileMapper>> create(const FileMapping& mapping,
+                                                      const schema::Schema& schema,
+                                                      const FirstSignals* first_signals,
+                                                      ImportSink& sink);
+    virtual ~FileMapper() = default;
+
+    /// Any number of unpacked bytes. kUnknownName: the header lacks a column that the mapping
+    /// names; kInvalidArgument: the header cannot be read. After an error nothing more is read.
+    virtual Result<void> feed(std::string_view bytes) = 0;
+    /// The end of the file. kInvalidArgument when a header is asked for and there is none.
+    virtual Result<void> finish() = 0;
+    virtual const Counts& counts() const = 0;
+};
+
+}  // namespace tidal::transfer
