@@ -6,7 +6,7 @@
 //                      14: a varint with the rest follows; high 4 bits: count 1..15, or 0: a signed
 //                      varint with the count follows
 //     [varint] [svarint]
-//     [svarint]        sum - count * 1.0, unless all weights of the pair are 1
+//     [svarint]        (sum - count * 1.0) >> shift, unless all weights of the pair are 1
 //
 // The first distance counts from the head. A token with 15 in the low bits carries a tier in the high
 // bits: the cells after it are of that tier, and the distance counts from the cell of that tier that
@@ -41,6 +41,17 @@ struct Cell {
     bool operator==(const Cell&) const = default;
 };
 
+/// Whether cells carry sums at all, and how many low bits, zero in all of them, are left out.
+struct CellSums {
+    bool kept = false;
+    unsigned shift = 0;
+    /// Whether a cell's sum can be written so.
+    bool hold(std::int64_t count, record::FixedWeight sum) const {
+        const std::int64_t excess = wrap_sub(sum, unit_sum(count));
+        return kept ? (excess & ((std::int64_t{1} << shift) - 1)) == 0 : excess == 0;
+    }
+};
+
 inline constexpr std::size_t kCellBytesMax = 32;  ///< Switch, token and three varints of 10.
 
 inline std::uint8_t* put_varint(std::uint8_t* out, std::uint64_t v) {
@@ -60,14 +71,14 @@ inline std::int64_t unzigzag(std::uint64_t v) {
 
 /// Writes one cell without a tier switch. At most kCellBytesMax - 1 bytes.
 inline std::uint8_t* put_cell(std::uint8_t* out, std::uint64_t distance, std::int64_t count,
-                              record::FixedWeight sum, bool with_sum) {
+                              record::FixedWeight sum, CellSums sums) {
     const bool short_distance = distance < 14;
     const bool short_count = count >= 1 && count <= 15;
     *out++ = static_cast<std::uint8_t>((short_distance ? distance : 14) |
                                        (short_count ? static_cast<std::uint64_t>(count) << 4 : 0));
     if (!short_distance) out = put_varint(out, distance - 14);
     if (!short_count) out = put_varint(out, zigzag(count));
-    if (with_sum) out = put_varint(out, zigzag(wrap_sub(sum, unit_sum(count))));
+    if (sums.kept) out = put_varint(out, zigzag(wrap_sub(sum, unit_sum(count)) >> sums.shift));
     return out;
 }
 inline std::uint8_t* put_tier(std::uint8_t* out, Tier tier) {
@@ -80,8 +91,8 @@ inline std::uint8_t* put_tier(std::uint8_t* out, Tier tier) {
 class CellReader {
 public:
     CellReader(const std::uint8_t* begin, const std::uint8_t* end, std::int64_t head_minute,
-               std::int64_t head_bucket, bool with_sum)
-        : next_(begin), end_(end), head_bucket_(head_bucket), with_sum_(with_sum) {
+               std::int64_t head_bucket, CellSums sums)
+        : next_(begin), end_(end), head_bucket_(head_bucket), sums_(sums) {
         cell_.place = {Tier::kMinute, head_minute};
     }
     /// False at the end.
@@ -95,7 +106,10 @@ public:
         cell_.count = token >> 4;
         if (cell_.count == 0) cell_.count = unzigzag(varint());
         cell_.sum = unit_sum(cell_.count);
-        if (with_sum_) cell_.sum = wrap_add(cell_.sum, unzigzag(varint()));
+        if (sums_.kept) {
+            const auto excess = static_cast<std::uint64_t>(unzigzag(varint())) << sums_.shift;
+            cell_.sum = wrap_add(cell_.sum, static_cast<std::int64_t>(excess));
+        }
         return !damaged_;
     }
     const Cell& cell() const { return cell_; }
@@ -137,7 +151,7 @@ private:
     const std::uint8_t* end_;
     std::int64_t head_bucket_;
     Cell cell_;
-    bool with_sum_;
+    CellSums sums_;
     bool damaged_ = false;
 };
 

@@ -1,31 +1,39 @@
 #include "signal/internal/pair_block.h"
 
 #include <bit>
-#include <limits>
+#include <cassert>
+#include <utility>
 
 namespace tidal::signal {
 
 namespace {
 
-const UnitHead& unit(const std::byte* block) { return *reinterpret_cast<const UnitHead*>(block); }
-const WideHead& wide(const std::byte* block) { return *reinterpret_cast<const WideHead*>(block); }
+bool is_unit(const WindowValue& value) { return value.sum == unit_sum(value.count); }
+bool fits(std::int64_t v, unsigned bits) { return v >= 0 && v < std::int64_t{1} << bits; }
 
-bool is_unit(std::int64_t count, record::FixedWeight sum) { return sum == unit_sum(count); }
-bool fits_u32(std::int64_t v) { return v >= 0 && v <= std::numeric_limits<std::uint32_t>::max(); }
+bool fits_unit(const Counters& c) {
+    return is_unit(c.minute) && is_unit(c.older) && fits(c.minute.count, 32) && fits(c.older.count, 32);
+}
+bool fits_wide(const Counters& c) { return fits(c.minute.count, 26) && fits(c.older.count, 32); }
 
-BlockForm form_of(const PairState& state) {
-    const std::int64_t older = wrap_sub(state.total.count, state.minute.count);
-    if (!fits_u32(state.minute.count) || !fits_u32(older)) return BlockForm::kWide;
-    if (!is_unit(state.minute.count, state.minute.sum)) return BlockForm::kWide;
-    if (!is_unit(state.total.count, state.total.sum)) return BlockForm::kWide;
-    for (const Cell& cell : state.cells)
-        if (!is_unit(cell.count, cell.sum)) return BlockForm::kWide;
-    for (const Cell& cell : state.buckets)
-        if (!is_unit(cell.sum >> 20, cell.sum)) return BlockForm::kWide;
-    return BlockForm::kUnit;
+/// Form and shift for a state.
+std::pair<BlockForm, Counters> form_of(const PairState& state) {
+    Counters counters{state.minute, state.total, 0};
+    add_to(counters.older, wrap_sub(0, state.minute.count), wrap_sub(0, state.minute.sum));
+    const auto excess = [](std::int64_t count, record::FixedWeight sum) {
+        return static_cast<std::uint64_t>(wrap_sub(sum, unit_sum(count)));
+    };
+    std::uint64_t bits = excess(state.minute.count, state.minute.sum);
+    for (const Cell& cell : state.cells) bits |= excess(cell.count, cell.sum);
+    for (const Cell& cell : state.buckets) bits |= excess(cell.sum >> 20, cell.sum);
+    if (bits == 0 && fits_unit(counters)) return {BlockForm::kUnit, counters};
+    counters.shift = bits == 0 ? 20 : static_cast<unsigned>(std::countr_zero(bits));
+    if (fits_wide(counters)) return {BlockForm::kWide, counters};
+    counters.shift = 0;
+    return {BlockForm::kHuge, counters};
 }
 
-std::uint8_t* put_cells(std::uint8_t* out, const PairState& state, bool with_sum) {
+std::uint8_t* put_cells(std::uint8_t* out, const PairState& state, CellSums sums) {
     CellPlace at{Tier::kMinute, minute_of(state.head)};
     for (const Cell& cell : state.cells) {
         if (cell.place.tier != at.tier) out = put_tier(out, cell.place.tier);
@@ -34,20 +42,20 @@ std::uint8_t* put_cells(std::uint8_t* out, const PairState& state, bool with_sum
             at.tier = static_cast<Tier>(static_cast<int>(at.tier) + 1);
         }
         const auto distance = static_cast<std::uint64_t>(wrap_sub(at.index, cell.place.index));
-        out = put_cell(out, distance, cell.count, cell.sum, with_sum);
+        out = put_cell(out, distance, cell.count, cell.sum, sums);
         at = cell.place;
     }
     return out;
 }
 
 std::uint8_t* put_buckets(std::uint8_t* out, const DecayRule& rule, const PairState& state,
-                          bool with_sum) {
+                          CellSums sums) {
     if (state.buckets.empty()) return out;
     out = put_tier(out, Tier::kGone);
     std::int64_t at = rule.bucket_of(state.head);
     for (const Cell& cell : state.buckets) {
         const auto distance = static_cast<std::uint64_t>(wrap_sub(at, cell.place.index));
-        out = put_cell(out, distance, cell.sum >> 20, cell.sum, with_sum);
+        out = put_cell(out, distance, cell.sum >> 20, cell.sum, sums);
         at = cell.place.index;
     }
     return out;
@@ -55,18 +63,48 @@ std::uint8_t* put_buckets(std::uint8_t* out, const DecayRule& rule, const PairSt
 
 }  // namespace
 
-WindowValue BlockView::minute() const {
-    if (head().form() == BlockForm::kWide) return {wide(block_).minute_count, wide(block_).minute_sum};
-    return {unit(block_).minute_count, unit_sum(unit(block_).minute_count)};
+Counters load_counters(const BlockHead& head) {
+    if (head.form() == BlockForm::kUnit) {
+        const auto& h = static_cast<const UnitHead&>(head);
+        return {{h.minute_count, unit_sum(h.minute_count)}, {h.older_count, unit_sum(h.older_count)}, 0};
+    }
+    if (head.form() == BlockForm::kWide) {
+        const auto& h = static_cast<const WideHead&>(head);
+        return {{h.minute_count_and_shift >> 6, h.minute_sum}, {h.older_count, h.older_sum},
+                h.minute_count_and_shift & 63};
+    }
+    const auto& h = static_cast<const HugeHead&>(head);
+    return {{h.minute_count, h.minute_sum}, {h.older_count, h.older_sum}, 0};
+}
+
+bool store_counters(const Counters& counters, BlockHead* head) {
+    if (head->form() == BlockForm::kUnit) {
+        if (!fits_unit(counters)) return false;
+        auto* h = static_cast<UnitHead*>(head);
+        h->minute_count = static_cast<std::uint32_t>(counters.minute.count);
+        h->older_count = static_cast<std::uint32_t>(counters.older.count);
+    } else if (head->form() == BlockForm::kWide) {
+        if (!fits_wide(counters)) return false;
+        auto* h = static_cast<WideHead*>(head);
+        h->minute_count_and_shift =
+            static_cast<std::uint32_t>(counters.minute.count) << 6 | counters.shift;
+        h->older_count = static_cast<std::uint32_t>(counters.older.count);
+        h->minute_sum = counters.minute.sum;
+        h->older_sum = counters.older.sum;
+    } else {
+        auto* h = static_cast<HugeHead*>(head);
+        h->minute_count = counters.minute.count;
+        h->older_count = counters.older.count;
+        h->minute_sum = counters.minute.sum;
+        h->older_sum = counters.older.sum;
+    }
+    return true;
 }
 
 WindowValue BlockView::total() const {
-    WindowValue total = minute();
-    if (head().form() == BlockForm::kWide) {
-        add_to(total, wide(block_).older_count, wide(block_).older_sum);
-    } else {
-        add_to(total, unit(block_).older_count, unit_sum(unit(block_).older_count));
-    }
+    const Counters counters = load_counters(head());
+    WindowValue total = counters.older;
+    add_to(total, counters.minute.count, counters.minute.sum);
     return total;
 }
 
@@ -82,7 +120,7 @@ void BlockView::add_windows(UnixMillis now, unsigned wanted, WindowValue* out) c
         }
     };
     const CellPlace newest{Tier::kMinute, minute_of(head().head())};
-    const WindowValue current = minute();
+    const WindowValue current = load_counters(head()).minute;
     count_in(newest, current.count, current.sum);
     CellReader reader = cells(0);
     while (reader.read()) {
@@ -109,7 +147,7 @@ double BlockView::decayed(const DecayRule& rule, const DecayReader& reader, Unix
 Result<void> BlockView::decode(const DecayRule& rule, PairState* state) const {
     state->clear();
     state->head = head().head();
-    state->minute = minute();
+    state->minute = load_counters(head()).minute;
     state->total = total();
     const bool linear = rule.kind == schema::DecayKind::kLinear;
     if (linear) {
@@ -131,14 +169,15 @@ Result<void> BlockView::decode(const DecayRule& rule, PairState* state) const {
 }
 
 std::size_t encoded_bytes_max(const PairState& state) {
-    return sizeof(WideHead) + (state.cells.size() + state.buckets.size() + 1) * kCellBytesMax;
+    return sizeof(HugeHead) + (state.cells.size() + state.buckets.size() + 1) * kCellBytesMax;
 }
 
 std::size_t encode_block(const DecayRule& rule, const PairState& state, std::byte* out) {
-    const BlockForm form = form_of(state);
+    const auto [form, counters] = form_of(state);
+    const CellSums sums{form != BlockForm::kUnit, counters.shift};
     auto* body = reinterpret_cast<std::uint8_t*>(out) + header_bytes(form);
-    auto* end = put_cells(body, state, form == BlockForm::kWide);
-    end = put_buckets(end, rule, state, form == BlockForm::kWide);
+    auto* end = put_cells(body, state, sums);
+    end = put_buckets(end, rule, state, sums);
 
     auto* head = reinterpret_cast<BlockHead*>(out);
     head->set(state.head, form, static_cast<std::size_t>(end - body));
@@ -147,58 +186,40 @@ std::size_t encode_block(const DecayRule& rule, const PairState& state, std::byt
     } else {
         head->set_a(state.a);
     }
-    const std::int64_t older = wrap_sub(state.total.count, state.minute.count);
-    if (form == BlockForm::kUnit) {
-        auto* h = static_cast<UnitHead*>(head);
-        h->minute_count = static_cast<std::uint32_t>(state.minute.count);
-        h->older_count = static_cast<std::uint32_t>(older);
-    } else {
-        auto* h = static_cast<WideHead*>(head);
-        h->minute_count = state.minute.count;
-        h->older_count = older;
-        h->minute_sum = state.minute.sum;
-        h->older_sum = wrap_sub(state.total.sum, state.minute.sum);
-    }
+    [[maybe_unused]] const bool stored = store_counters(counters, head);
+    assert(stored);
     return static_cast<std::size_t>(end - reinterpret_cast<std::uint8_t*>(out));
 }
 
 namespace {
 
-/// Puts the finished minute in front of the cells. False when there is no room.
-bool push_minute(BlockHead* head, std::size_t capacity, std::uint64_t distance, const WindowValue& done) {
+/// The finished minute as a cell in front of the others; the minute after it is `distance` later.
+struct FinishedMinute {
+    std::uint8_t bytes[kCellBytesMax];
+    std::size_t size = 0;
+};
+
+/// False when the block cannot take it in place.
+bool finish_minute(const BlockHead& head, std::size_t capacity, std::uint64_t distance,
+                   Counters* counters, FinishedMinute* cell) {
+    const WindowValue done = counters->minute;
     // An empty minute leaves no cell, and the distance of the next one would have to be written anew.
-    if (done.count == 0 && done.sum == 0) return head->body_bytes() == 0;
-    const bool with_sum = head->form() == BlockForm::kWide;
-    std::uint8_t cell[kCellBytesMax];
-    const auto size = static_cast<std::size_t>(
-        put_cell(cell, distance, done.count, done.sum, with_sum) - cell);
-    const std::size_t start = header_bytes(head->form());
-    const std::size_t used = head->body_bytes();
-    if (start + used + size > capacity) return false;
-    auto* body = reinterpret_cast<std::uint8_t*>(head) + start;
-    std::memmove(body + size, body, used);
-    std::memcpy(body, cell, size);
-    head->set(head->head(), head->form(), used + size);
-    return true;
+    if (done.count == 0 && done.sum == 0) return head.body_bytes() == 0;
+    const CellSums sums{head.form() != BlockForm::kUnit, counters->shift};
+    if (!sums.hold(done.count, done.sum)) return false;
+    cell->size = static_cast<std::size_t>(
+        put_cell(cell->bytes, distance, done.count, done.sum, sums) - cell->bytes);
+    add_to(counters->older, done.count, done.sum);
+    counters->minute = {};
+    return header_bytes(head.form()) + head.body_bytes() + cell->size <= capacity;
 }
 
-/// Starts a new minute: the finished one moves from the header to the cells.
-bool start_minute(BlockHead* head, std::size_t capacity, std::uint64_t distance) {
-    if (head->form() == BlockForm::kUnit) {
-        auto* h = static_cast<UnitHead*>(head);
-        if (h->older_count > std::numeric_limits<std::uint32_t>::max() - h->minute_count) return false;
-        if (!push_minute(head, capacity, distance, {h->minute_count, unit_sum(h->minute_count)}))
-            return false;
-        h->older_count += h->minute_count;
-        h->minute_count = 0;
-        return true;
-    }
-    auto* h = static_cast<WideHead*>(head);
-    if (!push_minute(head, capacity, distance, {h->minute_count, h->minute_sum})) return false;
-    h->older_count = wrap_add(h->older_count, h->minute_count);
-    h->older_sum = wrap_add(h->older_sum, h->minute_sum);
-    h->minute_count = h->minute_sum = 0;
-    return true;
+void push_front(const FinishedMinute& cell, BlockHead* head) {
+    if (cell.size == 0) return;
+    auto* body = reinterpret_cast<std::uint8_t*>(head) + header_bytes(head->form());
+    std::memmove(body + cell.size, body, head->body_bytes());
+    std::memcpy(body, cell.bytes, cell.size);
+    head->set(head->head(), head->form(), head->body_bytes() + cell.size);
 }
 
 void add_decayed(const DecayRule& rule, const LedgerEvent& event, UnixMillis at, UnixMillis newest,
@@ -223,25 +244,17 @@ bool apply_in_place(const DecayRule& rule, const LedgerEvent& event, std::byte* 
     if (distance < 0) return false;
     if (rule.kind == schema::DecayKind::kLinear && rule.bucket_of(at) != rule.bucket_of(head->head()))
         return false;
-    const bool unit_form = head->form() == BlockForm::kUnit;
-    if (unit_form) {
-        // Also refuses what would overflow or fall below zero.
-        if (!is_unit(event.count, event.weight)) return false;
-        const std::int64_t now = distance > 0 ? 0 : static_cast<UnitHead*>(head)->minute_count;
-        if (!fits_u32(now + event.count)) return false;
-    }
-    if (distance > 0 && !start_minute(head, capacity, static_cast<std::uint64_t>(distance)))
+    Counters counters = load_counters(*head);
+    FinishedMinute cell;
+    if (distance > 0 &&
+        !finish_minute(*head, capacity, static_cast<std::uint64_t>(distance), &counters, &cell))
         return false;
+    add_to(counters.minute, event.count, event.weight);
+    if (!store_counters(counters, head)) return false;
+    push_front(cell, head);
     const UnixMillis newest = std::max(at, head->head());
     add_decayed(rule, event, at, newest, head);
     head->set_head(newest);
-    if (unit_form) {
-        static_cast<UnitHead*>(head)->minute_count += static_cast<std::uint32_t>(event.count);
-    } else {
-        auto* h = static_cast<WideHead*>(head);
-        h->minute_count = wrap_add(h->minute_count, event.count);
-        h->minute_sum = wrap_add(h->minute_sum, event.weight);
-    }
     return true;
 }
 
@@ -249,8 +262,7 @@ bool well_formed(const std::byte* block, std::size_t size) {
     if (size < sizeof(UnitHead)) return false;
     const BlockView view(block);
     const BlockForm form = view.head().form();
-    if (form != BlockForm::kUnit && form != BlockForm::kWide) return false;
-    return size >= header_bytes(form) && view.bytes() == size;
+    return form != BlockForm::kPending && size >= header_bytes(form) && view.bytes() == size;
 }
 
 }  // namespace tidal::signal

@@ -1,7 +1,8 @@
 // signal/internal/pair_block.h: one pair in memory: a header, then its cells. Format:
 // docs/formats/ledger.md.
 //
-// Two forms: `unit` while every weight is 1 (24-byte header, sums implied by counts), `wide` else.
+// Three forms: `unit` while every weight is 1 (24-byte header, sums implied by counts), `wide` for any
+// weights (40 bytes), `huge` for counts that fit neither (48 bytes).
 // The minute of the newest event lies in the header, so that the usual event touches one cache line.
 // Cells may lie in a finer tier than their age asks for: folding waits until room is needed, and
 // readers do not care (time_cells.h, "Nesting").
@@ -17,7 +18,8 @@ namespace tidal::signal {
 enum class BlockForm : std::uint8_t {
     kUnit = 0,
     kWide = 1,
-    kPending = 2,  ///< Not a pair: events waiting for a pair that lies in rows (pending_block.h).
+    kHuge = 2,
+    kPending = 3,  ///< Not a pair: events waiting for a pair that lies in rows (pending_block.h).
 };
 
 /// First 16 bytes of every block.
@@ -43,17 +45,41 @@ struct UnitHead : BlockHead {
     std::uint32_t older_count;
 };
 struct WideHead : BlockHead {
+    std::uint32_t minute_count_and_shift;  ///< count << 6 | shift.
+    std::uint32_t older_count;
+    record::FixedWeight minute_sum;
+    record::FixedWeight older_sum;
+};
+struct HugeHead : BlockHead {
     std::int64_t minute_count;
     std::int64_t older_count;
     record::FixedWeight minute_sum;
     record::FixedWeight older_sum;
 };
-static_assert(sizeof(UnitHead) == 24 && sizeof(WideHead) == 48, "on disk");
+static_assert(sizeof(UnitHead) == 24 && sizeof(WideHead) == 40 && sizeof(HugeHead) == 48, "on disk");
 
 inline constexpr std::size_t kBodyBytesMax = 0x3fff;
 
 inline std::size_t header_bytes(BlockForm form) {
-    return form == BlockForm::kWide ? sizeof(WideHead) : sizeof(UnitHead);
+    return form == BlockForm::kUnit ? sizeof(UnitHead)
+           : form == BlockForm::kWide ? sizeof(WideHead) : sizeof(HugeHead);
+}
+
+/// The counters of a header, whatever its form.
+struct Counters {
+    WindowValue minute;  ///< Of the minute of `head`.
+    WindowValue older;   ///< Everything else.
+    /// Sums of cells are kept in units of 2^(shift - 20): weights tend to be few and round.
+    unsigned shift = 0;
+};
+Counters load_counters(const BlockHead& head);
+/// False when the form cannot hold them; nothing changed.
+bool store_counters(const Counters& counters, BlockHead* head);
+
+/// How the cells of a block hold their sums.
+inline CellSums cell_sums(const BlockHead& head) {
+    if (head.form() == BlockForm::kUnit) return {};
+    return {true, load_counters(head).shift};
 }
 
 /// Reads one block in place.
@@ -63,7 +89,6 @@ public:
 
     const BlockHead& head() const { return *reinterpret_cast<const BlockHead*>(block_); }
     std::size_t bytes() const { return header_bytes(head().form()) + head().body_bytes(); }
-    WindowValue minute() const;
     WindowValue total() const;
     /// Sums of the windows wanted (bit = schema::Window, not kAll), added to `out[window]`.
     void add_windows(UnixMillis now, unsigned wanted, WindowValue* out) const;
@@ -75,7 +100,7 @@ private:
     CellReader cells(std::int64_t head_bucket) const {
         const auto* body = reinterpret_cast<const std::uint8_t*>(block_) + header_bytes(head().form());
         return CellReader(body, body + head().body_bytes(), minute_of(head().head()), head_bucket,
-                          head().form() == BlockForm::kWide);
+                          cell_sums(head()));
     }
     const std::byte* block_;
 };

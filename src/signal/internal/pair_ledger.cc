@@ -13,8 +13,9 @@ namespace tidal::signal {
 namespace {
 
 constexpr std::uint8_t kLedgerVersion = 1;
-/// Groups that keep the prefetches of one in flight while the events before it are applied.
-constexpr std::size_t kPrefetchGroup = 64;
+/// Blocks are fetched this many events ahead, their directory entries twice as many: about what a
+/// core keeps in flight.
+constexpr std::size_t kAhead = 12;
 
 std::string table_prefix(EntityKind kind, RegionId origin) {
     std::string prefix = "l/";
@@ -90,26 +91,15 @@ bool PairLedger::is_pair_block(BlockHandle block) const {
 }
 
 Result<void> PairLedger::apply(std::span<const LedgerEvent> events) {
-    while (!events.empty()) {
-        const auto group = events.first(std::min(events.size(), kPrefetchGroup));
-        prefetch(group);
-        for (const LedgerEvent& event : group) TIDAL_TRY(apply_one(event));
-        events = events.subspan(group.size());
+    const std::size_t n = events.size();
+    for (std::size_t i = 0; i < std::min(n, 2 * kAhead); ++i) prefetch_entry(events[i]);
+    for (std::size_t i = 0; i < std::min(n, kAhead); ++i) prefetch_block(events[i]);
+    for (std::size_t i = 0; i < n; ++i) {
+        if (i + 2 * kAhead < n) prefetch_entry(events[i + 2 * kAhead]);
+        if (i + kAhead < n) prefetch_block(events[i + kAhead]);
+        TIDAL_TRY(apply_one(events[i]));
     }
     return {};
-}
-
-void PairLedger::prefetch(std::span<const LedgerEvent> events) const {
-    if (events.size() < 2) return;
-    for (const LedgerEvent& event : events)
-        signals_[event.signal.value()].directory.prefetch(event.slot);
-    for (const LedgerEvent& event : events) {
-        const BlockHandle entry = signals_[event.signal.value()].directory.get(event.slot);
-        if (entry <= kColdPair) continue;
-        const std::byte* block = heap_.read(entry);
-        __builtin_prefetch(block, 1);
-        __builtin_prefetch(block + sizeof(WideHead), 1);
-    }
 }
 
 Result<void> PairLedger::apply_one(const LedgerEvent& event) {
@@ -145,10 +135,12 @@ Result<void> PairLedger::keep(Place place, BlockHandle old) {
     encoded_.resize((encoded_bytes_max(scratch_) + 7) / 8);
     auto* bytes = reinterpret_cast<std::byte*>(encoded_.data());
     const std::size_t size = encode_block(signal.rule, scratch_, bytes);
-    // Room for a few more cells, or every second event would come this way.
-    const std::size_t wanted = heap_.rounded(size + 4 + size / 16);
+    // Room for a few more cells, or every second event would come this way; more of it in large
+    // blocks, which few pairs have and most events go to.
+    const std::size_t slack = size < 128 ? 4 + size / 16 : size / 6;
+    const std::size_t wanted = heap_.rounded(size + slack);
     BlockHandle block = old;
-    if (old == 0 || heap_.capacity(old) < size + 2 + size / 32 || heap_.capacity(old) > 2 * wanted) {
+    if (old == 0 || heap_.capacity(old) < size + slack / 2 || heap_.capacity(old) > 2 * wanted) {
         TIDAL_ASSIGN(block, heap_.allocate(wanted));
         if (auto set = signal.directory.set(place.slot, block); !set.ok()) {
             heap_.free(block);

@@ -74,8 +74,23 @@ private:
     Result<void> move_to_row(Place place, BlockHandle block);
     Result<void> move_coldest(const Coldest& coldest, std::uint64_t bytes);
     Result<void> compact();
-    void prefetch(std::span<const LedgerEvent> events) const;
-    void prefetch_blocks(const SlotDirectory& directory, std::span<const Slot> slots) const;
+    TIDAL_PREFETCHES void prefetch_entry(const LedgerEvent& event) const {
+        signals_[event.signal.value()].directory.prefetch(event.slot);
+    }
+    TIDAL_PREFETCHES void prefetch_block(const LedgerEvent& event) const {
+        const BlockHandle entry = signals_[event.signal.value()].directory.get(event.slot);
+        if (entry <= kColdPair) return;
+        const std::byte* block = heap_.read(entry);
+        __builtin_prefetch(block, 1);
+        __builtin_prefetch(block + sizeof(WideHead), 1);
+    }
+    TIDAL_PREFETCHES void prefetch(const SlotDirectory& directory, std::span<const Slot> slots) const {
+        for (const Slot slot : slots) directory.prefetch(slot);
+        for (const Slot slot : slots) {
+            const BlockHandle entry = directory.get(slot);
+            if (entry > kColdPair) __builtin_prefetch(heap_.read(entry));
+        }
+    }
 
     const Options options_;
     storage::ShardStore& store_;

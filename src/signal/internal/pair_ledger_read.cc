@@ -73,14 +73,6 @@ Result<LedgerReading> PairLedger::read(Slot slot, SignalTypeId signal, UnixMilli
     return reading;
 }
 
-void PairLedger::prefetch_blocks(const SlotDirectory& directory, std::span<const Slot> slots) const {
-    for (const Slot slot : slots) directory.prefetch(slot);
-    for (const Slot slot : slots) {
-        const BlockHandle entry = directory.get(slot);
-        if (entry > kColdPair) __builtin_prefetch(heap_.read(entry));
-    }
-}
-
 Result<void> PairLedger::read_decayed(SignalTypeId signal, std::span<const Slot> slots, UnixMillis now,
                                       std::span<double> out) {
     assert(out.size() == slots.size());
@@ -91,7 +83,7 @@ Result<void> PairLedger::read_decayed(SignalTypeId signal, std::span<const Slot>
     const DecayReader reader(kept.rule, now);
     for (std::size_t i = 0; i < slots.size(); ++i) {
         if (i % kReadGroup == 0)
-            prefetch_blocks(kept.directory, slots.subspan(i, std::min(kReadGroup, slots.size() - i)));
+            prefetch(kept.directory, slots.subspan(i, std::min(kReadGroup, slots.size() - i)));
         TIDAL_ASSIGN(const auto block, view({slots[i], signal}, kept.directory.get(slots[i])));
         if (block) out[i] = block->decayed(kept.rule, reader, now);
     }
@@ -109,7 +101,7 @@ Result<void> PairLedger::read_window(SignalTypeId signal, schema::Window window,
     now = clamp_time(now);
     for (std::size_t i = 0; i < slots.size(); ++i) {
         if (i % kReadGroup == 0)
-            prefetch_blocks(kept.directory, slots.subspan(i, std::min(kReadGroup, slots.size() - i)));
+            prefetch(kept.directory, slots.subspan(i, std::min(kReadGroup, slots.size() - i)));
         TIDAL_ASSIGN(const auto block, view({slots[i], signal}, kept.directory.get(slots[i])));
         if (!block) continue;
         if (window == schema::Window::kAll) {

@@ -25,7 +25,7 @@ public:
         const BlockHandle* entry = find(slot);
         return entry == nullptr ? 0 : *entry;
     }
-    void prefetch(Slot slot) const {
+    TIDAL_PREFETCHES void prefetch(Slot slot) const {
         if (const BlockHandle* entry = find(slot)) __builtin_prefetch(entry);
     }
     Result<void> set(Slot slot, BlockHandle block);
