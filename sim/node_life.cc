@@ -52,9 +52,12 @@ private:
         options.executors = options_.shards;
         options.checkpoint_interval_ms = 1'000;
         options.checkpoint_events = 25;
+        options.log.file_bytes = 8 << 10;  // so that new files are made, and meet a full disk
         auto opened = api::Database::open(options, *life->runtime);
         if (!opened.ok()) {
-            if (!life->runtime->crashed()) fail("open: " + opened.error().to_string());
+            // A sync that fails while opening ends the life as well, by refusing to start.
+            const bool injected = failing_ && opened.error().code() == ErrorCode::kIo;
+            if (!life->runtime->crashed() && !injected) fail("open: " + opened.error().to_string());
             return false;
         }
         life->database = std::move(*opened);
@@ -85,13 +88,14 @@ private:
     /// What will end this life, or make it hard.
     void plan_faults(bool last) {
         auto& random = world_.random();
+        failing_ = !last && options_.failed_sync && random.below(4) == 0;
         if (last) return;
-        if (options_.failed_sync && random.below(4) == 0) {
+        if (failing_) {
             disk_.add_fault({.op = runtime::DiskOp::kSync,
                              .path_contains = "wal",
-                             .nth = 1 + random.below(60)});
+                             .nth = 1 + random.below(40)});
         } else {
-            disk_.set_crash_after(1 + random.below(400));
+            disk_.set_crash_after(1 + random.below(120));
         }
     }
 
@@ -137,7 +141,7 @@ private:
         auto& random = world_.random();
         if (options_.clock_jumps && random.below(200) == 0)
             life.runtime->jump_wall(static_cast<std::int64_t>(random.below(120'000)) - 60'000);
-        if (!options_.full_disk || random.below(150) != 0) return;
+        if (!options_.full_disk || random.below(40) != 0) return;
         disk_.set_capacity(disk_.used_bytes() + random.below(4096));
         const std::uint64_t until_ns = world_.now_ns() + random.below(3 * kSecondNs);
         world_.at(until_ns, [this] { disk_.set_capacity(~0ULL); });
@@ -258,6 +262,7 @@ private:
     std::vector<ClientModel> clients_;
     NodeLifeReport report_;
     Life life_;
+    bool failing_ = false;  ///< A sync will fail in this life.
 };
 
 }  // namespace

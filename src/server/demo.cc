@@ -66,14 +66,15 @@ Result<void> import_sample(api::Database& database, runtime::Runtime& runtime,
     spec.shift_end_to_now = true;
     for (const transfer::FileMapping& file : spec.mapping.files) {
         TIDAL_ASSIGN(api::ImportSource source,
-                     local_source(sample + "/data/" + file.name, file.name));
+                     local_source(sample + "/data/movielens-latest-small/" + file.name, file.name));
         spec.sources.push_back(std::move(source));
     }
     ProgressBar bar(runtime.clock());
     api::ImportObserver observer;
     observer.on_progress = [&bar](const api::ImportProgress& progress) { bar.show(progress); };
     std::fprintf(stderr,
-                 "MovieLens latest-small (GroupLens; Harper and Konstan 2015), terms in %s/data\n",
+                 "MovieLens latest-small (GroupLens; Harper and Konstan 2015), terms in "
+                 "%s/data/movielens-latest-small\n",
                  sample.c_str());
     TIDAL_ASSIGN(const api::ImportProgress done,
                  runtime::sync_wait(
