@@ -163,8 +163,7 @@ Result<void> Recovery::cut(std::size_t file, std::uint64_t offset) {
         return remove_file(file);
     }
     TIDAL_ASSIGN(const auto writer, disk_.open(path_of(file), runtime::OpenMode::kReadWrite));
-    TIDAL_TRY(write_zeros(*writer, offset, image_.size()));
-    return writer->sync();
+    return write_zeros(*writer, offset, image_.size());  // make_tail_durable() syncs this file.
 }
 
 /// What was read may be in the cache alone: the process was killed before its fsync, or its fsync
@@ -183,7 +182,7 @@ Result<void> Recovery::make_tail_durable() {
     TIDAL_ASSIGN(const auto got, file->read_at(begin, tail));
     tail.resize(got);
     if (!tail.empty()) TIDAL_TRY(file->write_at(begin, tail));
-    return file->sync();
+    return file->sync();  // Covers the zeros of a cut, too.
 }
 
 Result<void> Recovery::remove_file(std::size_t file) {

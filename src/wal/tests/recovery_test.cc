@@ -223,27 +223,53 @@ TEST(Recovery, AFilePreparedButNotUsedIsUsedNext) {
     EXPECT_THAT(names_of(sim.replayed), ElementsAre("1:1+1", "1:2+1"));
 }
 
-TEST(Recovery, AFsyncFailureBeforeTheStartIsHealedByWritingAgain) {
+/// A node whose fatal() ends the process but not the machine: its cache lives on.
+class ProcessEnds final : public runtime::Runtime {
+public:
+    explicit ProcessEnds(runtime::Runtime& inner) : inner_(inner) {}
+    runtime::Clock& clock() override { return inner_.clock(); }
+    runtime::Random& random() override { return inner_.random(); }
+    runtime::Disk& disk() override { return inner_.disk(); }
+    runtime::ExecutorFactory& executors() override { return inner_.executors(); }
+    runtime::Network& network() override { return inner_.network(); }
+    void fatal(const Error&) override { ended = true; }
+    bool ended = false;
+
+private:
+    runtime::Runtime& inner_;
+};
+
+TEST(Recovery, WhatAFailedFsyncLeftInTheCacheIsWrittenAgain) {
     SimDisk disk;
-    SimLog sim(disk);
-    ASSERT_TRUE(sim.open());
-    sim.append_and_run(batch_of(1, 1, 1));
-    disk.add_fault({.op = runtime::DiskOp::kSync});
-    sim.append_and_run(batch_of(1, 2, 1));
-    EXPECT_THAT(sim.acknowledged, ElementsAre("1:1+1"));
-    sim.close();
-    // The process ends, the machine and its cache live on: the kernel takes the pages for clean.
-    disk.crash({.keep = CrashSpec::Keep::kAll});
-    disk.clear_faults();
-    ASSERT_TRUE(sim.open());
-    const auto replayed = names_of(sim.replayed);
-    sim.append_and_run(batch_of(1, 3, 1));
-    sim.close();
-    disk.crash({.keep = CrashSpec::Keep::kNothing});
-    ASSERT_TRUE(sim.open());
-    auto expected = replayed;
-    expected.push_back("1:3+1");
-    EXPECT_EQ(names_of(sim.replayed), expected);
+    runtime::SimWorld world;
+    const auto node = world.create_node("node", disk);
+    std::vector<SeenBatch> replayed;
+    const auto open = [&](runtime::Runtime& process) {
+        replayed.clear();
+        auto log = NodeLog::open(process, small_files(), collect_into(&replayed));
+        EXPECT_TRUE(log) << log.error().to_string();
+        return std::move(*log);
+    };
+    ProcessEnds first(*node);
+    auto log = open(first);
+    disk.add_fault({.op = runtime::DiskOp::kSync, .path_contains = ".log"});
+    ASSERT_TRUE(log->append(batch_of(1, 1, 1, 2000)));
+    world.run_until_idle();
+    ASSERT_TRUE(first.ended);
+    // The kernel reported the failure once and now takes the pages for clean.
+    ProcessEnds second(*node);
+    log = open(second);
+    EXPECT_THAT(names_of(replayed), ElementsAre("1:1+1"));
+    ASSERT_TRUE(log->append(batch_of(1, 2, 1, 100)));
+    world.run_until_idle();
+    log.reset();
+    ASSERT_FALSE(second.ended);
+    // What was replayed counts as durable from then on.
+    const auto survivor = disk.survivor({.keep = CrashSpec::Keep::kNothing});
+    SimLog after(*survivor);
+    const auto opened = after.open();
+    ASSERT_TRUE(opened) << opened.error().to_string();
+    EXPECT_THAT(names_of(after.replayed), ElementsAre("1:1+1", "1:2+1"));
 }
 
 TEST(Recovery, ReadsTheGoldenFile) {
