@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/internal/host_port.h"
 #include "runtime/internal/sim_node_network.h"
 
 namespace tidal::runtime {
@@ -45,13 +46,10 @@ private:
 Result<std::unique_ptr<Endpoint>> SimNodeNetwork::listen(const EndpointOptions& options,
                                                          Executor& executor, OnMessage on_message) {
     std::string address = options.advertised.empty() ? options.address : options.advertised;
-    const auto colon = address.rfind(':');
-    if (colon == std::string::npos || colon == 0 || colon + 1 == address.size())
-        return Error(ErrorCode::kInvalidArgument, "not an address of the form host:port")
-            .with("address", address);
+    TIDAL_ASSIGN(const auto parts, internal::parse_host_port(address));
     if (node_.crashed) return Error(ErrorCode::kIo, "the simulated node has crashed");
-    if (address.substr(colon) == ":0")
-        address = address.substr(0, colon + 1) + std::to_string(40'000 + ++network_.last_port_);
+    if (parts.port == "0")
+        address = parts.host + ":" + std::to_string(40'000 + ++network_.last_port_);
     const auto taken = network_.places_.find(address);
     if (taken != network_.places_.end() && !taken->second->node->crashed)
         return Error(ErrorCode::kConflict, "the address is taken").with("address", address);

@@ -2,8 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <string_view>
+
+#include "base/hash.h"
 
 namespace tidal::runtime {
 
@@ -18,17 +19,7 @@ constexpr std::uint64_t mix64(std::uint64_t v) {
 class TraceHash {
 public:
     void add(std::uint64_t number) { state_ = mix64(state_ ^ number) + 0x9e3779b97f4a7c15ULL; }
-    void add(std::string_view bytes) {
-        add(bytes.size());
-        for (; bytes.size() >= 8; bytes.remove_prefix(8)) {
-            std::uint64_t word;
-            std::memcpy(&word, bytes.data(), 8);
-            add(word);
-        }
-        std::uint64_t rest = 0;
-        if (!bytes.empty()) std::memcpy(&rest, bytes.data(), bytes.size());
-        add(rest);
-    }
+    void add(std::string_view bytes) { add(hash64(bytes)); }
     std::uint64_t value() const { return state_; }
 
 private:

@@ -23,6 +23,7 @@
 #include <thread>
 
 #include "runtime/internal/frame.h"
+#include "runtime/internal/host_port.h"
 
 namespace tidal::runtime::internal {
 
@@ -38,27 +39,6 @@ constexpr auto kRetryAfter = std::chrono::milliseconds(200);
 constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr std::size_t kInboundMax = 1024;
 constexpr std::size_t kAddressBytesMax = 300;
-
-struct HostPort {
-    std::string host, port;
-};
-
-Result<HostPort> parse_address(std::string_view address) {
-    const auto bad = [&] {
-        return Error(ErrorCode::kInvalidArgument, "not an address of the form host:port")
-            .with("address", address);
-    };
-    const auto colon = address.rfind(':');
-    if (colon == std::string_view::npos || colon == 0) return bad();
-    HostPort out{std::string(address.substr(0, colon)), std::string(address.substr(colon + 1))};
-    if (out.host.size() > 2 && out.host.front() == '[' && out.host.back() == ']')
-        out.host = out.host.substr(1, out.host.size() - 2);
-    if (out.port.empty() || out.port.size() > 5 ||
-        out.port.find_first_not_of("0123456789") != std::string::npos ||
-        std::stoul(out.port) > 65535)
-        return bad();
-    return out;
-}
 
 /// Where received messages go. Work on the executor may outlive the endpoint.
 struct Inbox {
@@ -375,7 +355,7 @@ Result<void> AsioEndpoint::send(std::string_view to, std::string bytes) {
         const std::lock_guard lock(mutex_);
         auto at = outbounds_.find(to);
         if (at == outbounds_.end()) {
-            TIDAL_ASSIGN(auto host_port, parse_address(to));
+            TIDAL_ASSIGN(auto host_port, parse_host_port(to));
             at = outbounds_.emplace(to, std::make_shared<Outbound>(*this, std::move(host_port)))
                      .first;
         }
@@ -414,9 +394,9 @@ class AsioNetwork final : public Network {
 public:
     Result<std::unique_ptr<Endpoint>> listen(const EndpointOptions& options, Executor& executor,
                                              OnMessage on_message) override {
-        TIDAL_ASSIGN(const auto at, parse_address(options.address));
+        TIDAL_ASSIGN(const auto at, parse_host_port(options.address));
         const auto& advertised = options.advertised.empty() ? options.address : options.advertised;
-        TIDAL_TRY(parse_address(advertised));
+        TIDAL_TRY(parse_host_port(advertised));
         auto inbox = std::make_shared<Inbox>();
         inbox->executor = &executor;
         inbox->on_message = std::move(on_message);
