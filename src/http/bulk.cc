@@ -1,16 +1,11 @@
 #include "http/bulk.h"
 
 #include "http/json_write.h"
+#include "http/line_splitter.h"
 #include "http/problem.h"
 
 namespace tidal::http {
 namespace {
-
-constexpr std::size_t kLineBytesMax = 1 << 20;
-
-Error too_long(std::uint64_t line) {
-    return Error(ErrorCode::kTooLarge, "line longer than 1 MiB").with("line", line);
-}
 
 class BulkSink final : public BodySink, public std::enable_shared_from_this<BulkSink> {
 public:
@@ -22,21 +17,21 @@ public:
           writer_(std::move(writer)) {}
 
     void on_chunk(std::string bytes, ReadNext next) override {
-        std::vector<Result<api::Write>> lines;
-        const std::uint64_t first = next_line_;
-        take_lines(bytes, &lines);
-        if (lines.empty()) return next();
-        write(std::move(lines), first, [next = std::move(next)](bool alive) mutable {
+        const std::uint64_t first = lines_.next_number();
+        std::vector<Result<api::Write>> writes;
+        lines_.feed(bytes, parse_into(&writes));
+        if (writes.empty()) return next();
+        write(std::move(writes), first, [next = std::move(next)](bool alive) mutable {
             if (alive) next();
         });
     }
 
     void on_end() override {
-        std::vector<Result<api::Write>> lines;
-        const std::uint64_t first = next_line_;
-        if (!rest_.empty() || skipping_) take_line(std::exchange(rest_, {}), &lines);
-        if (lines.empty()) return finish();
-        write(std::move(lines), first, [self = shared_from_this()](bool) { self->finish(); });
+        const std::uint64_t first = lines_.next_number();
+        std::vector<Result<api::Write>> writes;
+        lines_.finish(parse_into(&writes));
+        if (writes.empty()) return finish();
+        write(std::move(writes), first, [self = shared_from_this()](bool) { self->finish(); });
     }
 
     /// The body broke off: what came before is answered, and the summary says so.
@@ -46,40 +41,10 @@ public:
     }
 
 private:
-    void take_lines(std::string_view bytes, std::vector<Result<api::Write>>* lines) {
-        for (std::size_t end; (end = bytes.find('\n')) != std::string_view::npos;
-             bytes.remove_prefix(end + 1)) {
-            if (rest_.empty()) {
-                take_line(bytes.substr(0, end), lines);
-            } else {
-                rest_.append(bytes.substr(0, end));
-                take_line(std::exchange(rest_, {}), lines);
-            }
-        }
-        if (!skipping_) rest_.append(bytes);
-        if (rest_.size() > kLineBytesMax) {
-            skipping_ = true;  // up to the next newline
-            rest_.clear();
-        }
-    }
-
-    void take_line(std::string_view line, std::vector<Result<api::Write>>* lines) {
-        const std::uint64_t number = next_line_++;
-        if (std::exchange(skipping_, false) || line.size() > kLineBytesMax) {
-            lines->push_back(too_long(number));
-            return;
-        }
-        if (line.ends_with('\r')) line.remove_suffix(1);
-        if (line.find_first_not_of(" \t") == std::string_view::npos) {
-            lines->push_back(Error(ErrorCode::kInvalidArgument, "empty line").with("line", number));
-            return;
-        }
-        auto parsed = parse_(reader_, line);
-        if (!parsed.ok()) {
-            lines->push_back(parsed.take_error().with("line", number));
-        } else {
-            lines->push_back(std::move(*parsed));
-        }
+    LineSplitter::OnLine parse_into(std::vector<Result<api::Write>>* writes) {
+        return [this, writes](std::uint64_t number, Result<std::string_view> line) {
+            writes->push_back(parse_line(reader_, parse_, number, std::move(line)));
+        };
     }
 
     void write(std::vector<Result<api::Write>> lines, std::uint64_t first,
@@ -102,13 +67,19 @@ private:
     const ParseLine parse_;
     ResponseWriter writer_;
     JsonReader reader_;
-    std::string rest_;  ///< An unfinished line.
-    bool skipping_ = false;
-    std::uint64_t next_line_ = 1;
+    LineSplitter lines_;
     std::uint64_t accepted_ = 0, rejected_ = 0;
 };
 
 }  // namespace
+
+Result<api::Write> parse_line(JsonReader& reader, const ParseLine& parse, std::uint64_t number,
+                              Result<std::string_view> line) {
+    if (!line.ok()) return line.take_error();
+    auto parsed = parse(reader, *line);
+    if (!parsed.ok()) return parsed.take_error().with("line", number);
+    return parsed;
+}
 
 std::string bulk_summary(std::uint64_t accepted, std::uint64_t rejected) {
     return "{\"accepted\":" + std::to_string(accepted) +

@@ -30,6 +30,9 @@ std::string bulk_summary(std::uint64_t accepted, std::uint64_t rejected);
 /// A streamed NDJSON body. Each chunk's whole lines are one batch; the next chunk is read when the
 /// batch is answered, so memory stays bounded by a chunk and one line of at most 1 MiB.
 using ParseLine = std::function<Result<api::Write>(JsonReader&, std::string_view)>;
+/// The write of one line, or its error with the line's number.
+Result<api::Write> parse_line(JsonReader& reader, const ParseLine& parse, std::uint64_t number,
+                              Result<std::string_view> line);
 std::shared_ptr<BodySink> make_bulk_sink(api::Database& database, const api::CallContext& context,
                                          ParseLine parse, Responder responder);
 

@@ -177,17 +177,23 @@ Result<void> change(const element& json, std::optional<std::optional<T>>* out, R
     return {};
 }
 
-constexpr std::array<std::string_view, 6> kEntityKeys = {"entity_id",  "metadata",   "creator_id",
-                                                         "created_at", "publish_at", "expires_at"};
+constexpr std::array<std::string_view, 7> kEntityKeys = {
+    "kind", "entity_id", "metadata", "creator_id", "created_at", "publish_at", "expires_at"};
 
 Result<api::EntityWrite> read_entity(const element& json, EntityKind kind,
-                                     const api::IdInput* path_id) {
+                                     const api::IdInput* path_id, bool kind_allowed = false) {
     api::EntityWrite write;
     write.kind = kind;
     bool has_id = path_id != nullptr;
     if (path_id != nullptr) write.id = *path_id;
     TIDAL_TRY(
         members(json, kEntityKeys, [&](std::string_view key, const element& value) -> Result<void> {
+            if (key == "kind") {
+                if (kind_allowed) return {};
+                return Error(ErrorCode::kUnknownName, "the path names the kind already")
+                    .with_reason("unknown_field")
+                    .with_field(key);
+            }
             if (key == "entity_id") {
                 if (path_id != nullptr)
                     return Error(ErrorCode::kInvalidArgument, "the path names the entity already")
@@ -390,6 +396,23 @@ Result<api::Write> JsonReader::embedding(std::string_view json) {
 Result<api::Write> JsonReader::signal(std::string_view json) {
     TIDAL_ASSIGN(const element root, parser_->parse(json));
     return read_signal(root);
+}
+
+Result<api::Write> JsonReader::import_line(std::string_view json) {
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    object members;
+    if (root.get(members) != simdjson::SUCCESS) return wrong_type("", "a JSON object");
+    element found;
+    if (members["signal"].get(found) == simdjson::SUCCESS ||
+        members["undo"].get(found) == simdjson::SUCCESS)
+        return read_signal(root);
+    EntityKind entity_kind = EntityKind::kItem;
+    const bool names_kind = members["kind"].get(found) == simdjson::SUCCESS;
+    if (names_kind) {
+        TIDAL_ASSIGN(entity_kind, kind(found));
+    }
+    TIDAL_ASSIGN(auto write, read_entity(root, entity_kind, nullptr, names_kind));
+    return api::Write(std::move(write));
 }
 
 Result<std::vector<Result<api::Write>>> JsonReader::signals(std::string_view json) {

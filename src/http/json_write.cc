@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/time_text.h"
+#include "http/json_text.h"
 
 namespace tidal::http {
 namespace {
@@ -112,15 +113,15 @@ std::string entity_json(const api::EntityReply& reply) {
     json::object out{{"entity_id", id_value(reply.id)}, {"metadata", metadata_object(reply)}};
     add_times(reply, &out);
     out["version"] = std::to_string(reply.version.bits());
-    return json::serialize(out);
+    return json_text(out);
 }
 
 std::string signals_json(const api::SignalReadings& readings) {
     json::object signals;
     for (const auto& one : readings.signals) signals[one.name] = reading_object(one);
-    return json::serialize(json::object{{"entity_id", id_value(readings.id)},
-                                        {"at", format_time(readings.at_ms)},
-                                        {"signals", std::move(signals)}});
+    return json_text(json::object{{"entity_id", id_value(readings.id)},
+                                  {"at", format_time(readings.at_ms)},
+                                  {"signals", std::move(signals)}});
 }
 
 std::string feed_json(const api::FeedReply& reply) {
@@ -140,7 +141,7 @@ std::string feed_json(const api::FeedReply& reply) {
     }
     json::array warnings;
     for (const std::string& warning : reply.warnings) warnings.emplace_back(warning);
-    return json::serialize(
+    return json_text(
         json::object{{"items", std::move(items)},
                      {"next_cursor", reply.next_cursor.empty() ? json::value(nullptr)
                                                                : json::value(reply.next_cursor)},
@@ -160,13 +161,13 @@ std::string write_json(const api::WriteReply& reply) {
     if (reply.may_be_lost) out["may_be_lost"] = true;
     if (reply.created) out["created"] = true;
     if (reply.repeated) out["repeated"] = true;
-    return json::serialize(out);
+    return json_text(out);
 }
 
 std::string schema_json(const schema::Schema& schema) {
-    return json::serialize(json::object{{"version", schema.version.value()},
-                                        {"fingerprint", schema::fingerprint(schema)},
-                                        {"schema", schema::print_schema(schema)}});
+    return json_text(json::object{{"version", schema.version.value()},
+                                  {"fingerprint", schema::fingerprint(schema)},
+                                  {"schema", schema::print_schema(schema)}});
 }
 
 std::string profiles_json(const ranking::ProfileRegistry& profiles, EntityKind kind) {
@@ -182,14 +183,14 @@ std::string profiles_json(const ranking::ProfileRegistry& profiles, EntityKind k
             one["warnings"] = json::array(profile.warnings.begin(), profile.warnings.end());
         out.push_back(std::move(one));
     }
-    return json::serialize(json::object{{"profiles", std::move(out)}});
+    return json_text(json::object{{"profiles", std::move(out)}});
 }
 
 std::string health_json(const api::Database::Stats& stats, std::string_view version,
                         bool draining) {
     json::array shards;
     for (const auto& shard : stats.shards) shards.push_back(shard_object(shard));
-    return json::serialize(
+    return json_text(
         json::object{{"status", draining ? "shutting_down" : "ok"},
                      {"version", version},
                      {"mode", "standalone"},
@@ -224,7 +225,7 @@ std::string exported_json(const api::ExportedSignal& signal) {
     out["at"] = format_time(signal.at_ms);
     if (!signal.session_id.empty()) out["session_id"] = signal.session_id;
     out["position"] = signal.position;
-    return json::serialize(out);
+    return json_text(out);
 }
 
 std::string exported_csv_header() {
@@ -242,7 +243,7 @@ std::string exported_csv(const api::ExportedSignal& signal) {
     const auto id = [&](const std::optional<EntityId>& value) {
         return value ? cell(value->to_string()) : std::string();
     };
-    const std::string weight = signal.undo ? "" : json::serialize(json::value(signal.weight));
+    const std::string weight = signal.undo ? "" : json_text(json::value(signal.weight));
     return cell(signal.id.to_string()) + "," + signal.signal + "," + weight + "," +
            format_time(signal.at_ms) + "," + id(signal.user_id) + "," + id(signal.creator_id) +
            "," + cell(signal.session_id) + "," + cell(signal.context) + "," +

@@ -1,0 +1,89 @@
+// tidalctl: a running server or a stopped data directory, from the command line.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "base/edit_distance.h"
+#include "ctl/commands.h"
+
+namespace tidal::ctl {
+namespace {
+
+int run(int argc, char** argv) {
+    Options options;
+    CLI::App app("tidalctl: looks after a tidalDB", "tidalctl");
+    app.set_version_flag("--version", TIDAL_VERSION);
+    app.require_subcommand(1);
+    Result<void> (*command)(const Options&) = nullptr;
+    const auto add = [&](const char* name, const char* help,
+                         Result<void> (*function)(const Options&)) {
+        CLI::App* sub = app.add_subcommand(name, help);
+        sub->add_flag("--json", options.json, "one JSON value instead of text");
+        sub->callback([&command, function] { command = function; });
+        return sub;
+    };
+    const auto online = [&](CLI::App* sub) {
+        sub->add_option("--url", options.url, "the server")
+            ->envname("TIDAL_URL")
+            ->capture_default_str();
+        return sub;
+    };
+    const auto offline = [&](CLI::App* sub) {
+        sub->add_option("--data-dir", options.data_dir, "the data directory")
+            ->envname("TIDAL_DATA_DIR")
+            ->capture_default_str();
+        return sub;
+    };
+    online(add("status", "what a running server says of itself", status));
+    offline(add("paths", "what lies where in a data directory", paths));
+    offline(add("diagnostics", "identity, log and checkpoints of a stopped data directory",
+                diagnostics));
+    offline(add("fsck", "check every byte of a stopped data directory", fsck));
+
+    CLI::App* import_app = online(
+        add("import", "files to a running server; a second run goes on where it stopped", import));
+    import_app->add_option("paths", options.paths, "files, or the folder of the mapping's files")
+        ->required();
+    import_app->add_option("--mapping", options.mapping,
+                           "YAML: how CSV, TSV or JSON rows become items and signals");
+    import_app->add_option("--id", options.import_id,
+                           "name of the import; default made from files and mapping");
+    import_app->add_option("--time-shift", options.time_shift,
+                           "end:now moves the newest signal to now");
+    import_app->add_option("--rejects", options.rejects, "file for rejected rows");
+
+    CLI::App* export_app =
+        online(add("export", "signals as they were logged, to standard output", export_signals));
+    export_app->add_option("--from", options.from, "event time, inclusive");
+    export_app->add_option("--until", options.until, "event time, exclusive");
+    export_app->add_option("--signals", options.signals, "names, comma separated");
+    export_app->add_option("--user-id", options.user_id, "of one user");
+    export_app->add_option("--position", options.position, "resume after the line that had it");
+    export_app->add_option("--format", options.format, "jsonl or csv")->capture_default_str();
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Error& error) {
+        std::ostringstream out;
+        const int code = app.exit(error, out, out);
+        std::fputs(out.str().c_str(), code == 0 ? stdout : stderr);
+        if (code != 0 && argc > 1 && argv[1][0] != '-') {
+            constexpr std::string_view known[] = {"status", "paths",  "diagnostics",
+                                                  "fsck",   "import", "export"};
+            if (std::find(std::begin(known), std::end(known), argv[1]) == std::end(known))
+                std::fprintf(stderr, "unknown command '%s'; %s\n", argv[1],
+                             name_hint(argv[1], known).c_str());
+        }
+        return code == 0 ? 0 : 2;
+    }
+    const auto done = command(options);
+    if (done.ok()) return 0;
+    std::fprintf(stderr, "tidalctl: %s\n", done.error().to_string().c_str());
+    return 1;
+}
+
+}  // namespace
+}  // namespace tidal::ctl
+
+int main(int argc, char** argv) {
+    return tidal::ctl::run(argc, argv);
+}

@@ -1,0 +1,86 @@
+#include "http/json_text.h"
+
+#include <boost/json.hpp>
+#include <charconv>
+#include <cmath>
+
+#include "http/problem.h"
+
+namespace tidal::http {
+namespace {
+
+namespace json = boost::json;
+
+void append(const json::value& value, std::string* out);
+
+void append_number(double number, std::string* out) {
+    if (!std::isfinite(number)) {
+        *out += "null";
+        return;
+    }
+    char buffer[32];
+    const auto end = std::to_chars(buffer, buffer + sizeof buffer, number).ptr;
+    const std::string_view text(buffer, static_cast<std::size_t>(end - buffer));
+    *out += text;
+    // A float stays one for readers that tell 40 from 40.0.
+    if (text.find_first_of(".e") == std::string_view::npos) *out += ".0";
+}
+
+void append_object(const json::object& object, std::string* out) {
+    *out += '{';
+    bool first = true;
+    for (const auto& [key, value] : object) {
+        if (!std::exchange(first, false)) *out += ',';
+        append_json_string(std::string_view(key.data(), key.size()), out);
+        *out += ':';
+        append(value, out);
+    }
+    *out += '}';
+}
+
+void append_array(const json::array& array, std::string* out) {
+    *out += '[';
+    bool first = true;
+    for (const json::value& value : array) {
+        if (!std::exchange(first, false)) *out += ',';
+        append(value, out);
+    }
+    *out += ']';
+}
+
+void append(const json::value& value, std::string* out) {
+    switch (value.kind()) {
+        case json::kind::object:
+            return append_object(value.get_object(), out);
+        case json::kind::array:
+            return append_array(value.get_array(), out);
+        case json::kind::double_:
+            return append_number(value.get_double(), out);
+        case json::kind::string: {
+            const json::string& text = value.get_string();
+            return append_json_string(std::string_view(text.data(), text.size()), out);
+        }
+        case json::kind::int64:
+            *out += std::to_string(value.get_int64());
+            return;
+        case json::kind::uint64:
+            *out += std::to_string(value.get_uint64());
+            return;
+        case json::kind::bool_:
+            *out += value.get_bool() ? "true" : "false";
+            return;
+        case json::kind::null:
+            *out += "null";
+            return;
+    }
+}
+
+}  // namespace
+
+std::string json_text(const json::value& value) {
+    std::string out;
+    append(value, &out);
+    return out;
+}
+
+}  // namespace tidal::http
