@@ -22,7 +22,7 @@ struct EntityView {
     EntityId id;
     Slot slot;
     HybridTime generation;  ///< Stamp of the upsert that made it.
-    HybridTime version;     ///< Stamp of the newest change; the ETag.
+    HybridTime version;     ///< Stamp of the newest upsert; the ETag. Vectors do not change it.
     std::vector<std::pair<FieldId, record::Value>> fields;  ///< By FieldId.
     std::optional<EntityId> creator;
     UnixMillis created_at_ms = 0;  ///< The first upsert's stamp when not given.
@@ -36,8 +36,9 @@ enum class UpsertOutcome {
 };
 
 /// Entities get dense slots; a slot belongs to one id for ever while the process lives and is not
-/// reused (semantics.md §1). A creator or user that only signals name has a slot but does not exist.
-/// Rows are the truth; columns and bitmaps are accelerators rebuilt at open. Threads: one at a time.
+/// reused (semantics.md §1). A creator or user that only signals name has a slot but does not
+/// exist. Rows are the truth; columns and bitmaps are accelerators rebuilt at open. Threads: one at
+/// a time.
 class EntityTable {
 public:
     using KeywordVisitor = std::function<void(std::string_view value, const Roaring& slots)>;
@@ -47,26 +48,37 @@ public:
     virtual ~EntityTable() = default;
     virtual void set_schema(std::shared_ptr<const schema::Schema> schema) = 0;
 
-    /// Last writer wins per field by stamp. kNotFound (must_exist), kPreconditionFailed (if_match).
-    /// A delete's tombstone wins over an upsert with an older stamp.
+    /// Last writer wins per field by stamp, in whatever order writes arrive. A delete's tombstone
+    /// wins over an upsert with an older stamp. Of a field named twice the later one counts.
+    /// @return kNotFound (must_exist), kPreconditionFailed (if_match), kUnknownName (field id),
+    ///         kInvalidArgument (value of a wrong type, id of a wrong length), errors of the store.
+    ///         After an error nothing has changed.
     virtual Result<UpsertOutcome> upsert(const record::UpsertBody& body, HybridTime stamp) = 0;
-    /// kNotFound when it does not exist. Returns the slot whose ledgers must go.
+    /// Returns the slot whose ledgers must go. A delete older than the generation that is live only
+    /// moves the tombstone and is kNotFound, as for an id that does not exist: no ledger goes.
+    /// kPreconditionFailed (if_match).
     virtual Result<Slot> erase(const record::DeleteBody& body, HybridTime stamp) = 0;
+    /// The newest stamp wins; an older one changes nothing and is no error. kNotFound, kUnknownName
+    /// (slot), kInvalidArgument (check_vector).
     virtual Result<void> set_embedding(const record::EmbeddingBody& body, HybridTime stamp) = 0;
     /// nullopt = no vector there.
-    virtual Result<std::optional<std::vector<float>>> embedding(const EntityId& id, EmbeddingSlotId slot) = 0;
+    virtual Result<std::optional<std::vector<float>>> embedding(const EntityId& id,
+                                                                EmbeddingSlotId slot) = 0;
 
     /// The slot of an existing entity.
     virtual std::optional<Slot> find(const EntityId& id) const = 0;
-    /// The slot of an entity that need not exist, made when it has none.
+    /// The slot of an entity that need not exist, made when it has none: a change of state, kept in
+    /// a row. `id` is valid (a text has 1 to 255 bytes).
     virtual Slot find_or_reserve(const EntityId& id) = 0;
     /// Slot even if the entity does not exist (reserved), nullopt when never seen.
     virtual std::optional<Slot> find_reserved(const EntityId& id) const = 0;
     virtual const EntityId& id_of(Slot slot) const = 0;
+    /// 0 when it does not exist.
     virtual HybridTime generation_of(Slot slot) const = 0;
     virtual Result<std::optional<EntityView>> get(const EntityId& id) = 0;
 
-    // Columns, indexed by slot; valid until the next change. Slots >= size or not `live` are not entities.
+    // Columns, indexed by slot; valid until the next change. Slots >= size or not `live` are not
+    // entities.
     virtual std::uint32_t slot_count() const = 0;
     virtual std::uint64_t live_count() const = 0;
     virtual const Roaring& live() const = 0;
@@ -74,11 +86,12 @@ public:
     virtual std::span<const double> number_column(FieldId field) const = 0;
     /// Fixed fields.
     virtual std::span<const UnixMillis> created_at_column() const = 0;
-    virtual std::span<const UnixMillis> publish_at_column() const = 0;   ///< INT64_MIN where absent.
-    virtual std::span<const UnixMillis> expires_at_column() const = 0;   ///< INT64_MAX where absent.
+    virtual std::span<const UnixMillis> publish_at_column() const = 0;  ///< INT64_MIN where absent.
+    virtual std::span<const UnixMillis> expires_at_column() const = 0;  ///< INT64_MAX where absent.
     /// The creator of an item by slot: nullptr where none.
     virtual const EntityId* creator_of(Slot slot) const = 0;
-    /// Slots whose keyword(s) field holds `value`; nullptr when none. Also for bool ("true"/"false").
+    /// Slots whose keyword(s) field holds `value`; nullptr when none. Also for bool
+    /// ("true"/"false").
     virtual const Roaring* keyword_bitmap(FieldId field, std::string_view value) const = 0;
     /// Every value of a keyword(s) or bool field with the slots that hold it, in no order.
     virtual void for_each_keyword(FieldId field, const KeywordVisitor& visit) const = 0;

@@ -18,9 +18,12 @@ Error refused(const schema::EmbeddingSpec& spec, const std::string& message) {
 
 std::size_t component_bytes(schema::VectorStorage storage) {
     switch (storage) {
-        case schema::VectorStorage::kF32: return 4;
-        case schema::VectorStorage::kF16: return 2;
-        case schema::VectorStorage::kInt8: return 1;
+        case schema::VectorStorage::kF32:
+            return 4;
+        case schema::VectorStorage::kF16:
+            return 2;
+        case schema::VectorStorage::kInt8:
+            return 1;
     }
     return 0;
 }
@@ -45,8 +48,8 @@ void encode_int8(std::span<const float> values, Encoder* out) {
     out->f32(scale);
     for (const float v : values) {
         const float step = scale > 0 ? std::nearbyint(v / scale) : 0.0F;
-        out->u8(static_cast<std::uint8_t>(
-            static_cast<std::int8_t>(std::clamp(step, -127.0F, 127.0F))));
+        out->u8(
+            static_cast<std::uint8_t>(static_cast<std::int8_t>(std::clamp(step, -127.0F, 127.0F))));
     }
 }
 
@@ -54,8 +57,12 @@ void decode_components(schema::VectorStorage storage, Decoder* in, std::vector<f
     const float scale = storage == schema::VectorStorage::kInt8 ? in->f32() : 0.0F;
     for (float& v : *values) {
         switch (storage) {
-            case schema::VectorStorage::kF32: v = in->f32(); break;
-            case schema::VectorStorage::kF16: v = half_to_float(in->u16()); break;
+            case schema::VectorStorage::kF32:
+                v = in->f32();
+                break;
+            case schema::VectorStorage::kF16:
+                v = half_to_float(in->u16());
+                break;
             case schema::VectorStorage::kInt8:
                 v = scale * static_cast<float>(static_cast<std::int8_t>(in->u8()));
                 break;
@@ -97,7 +104,9 @@ void encode_vector(const schema::EmbeddingSpec& spec, HybridTime stamp,
         case schema::VectorStorage::kF16:
             for (const float v : values) out->u16(float_to_half(v));
             break;
-        case schema::VectorStorage::kInt8: encode_int8(values, out); break;
+        case schema::VectorStorage::kInt8:
+            encode_int8(values, out);
+            break;
     }
 }
 
@@ -140,7 +149,8 @@ std::uint16_t float_to_half(float value) {
         // Subnormal: adding 0.5 lines the last kept bit up with the last bit of a float, so the
         // processor's own rounding to nearest even does the work.
         const float shifted = std::bit_cast<float>(magnitude) + 0.5F;
-        return sign | static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(shifted) - 0x3f000000);
+        return sign |
+               static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(shifted) - 0x3f000000);
     }
     const std::uint32_t round = 0xfff + ((magnitude >> 13) & 1);
     return sign | static_cast<std::uint16_t>((magnitude - 0x38000000 + round) >> 13);

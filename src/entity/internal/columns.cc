@@ -63,9 +63,13 @@ EntityId decode_id_value(std::string_view encoded) {
     return EntityId(in.u64());
 }
 
-void encode_time_value(UnixMillis time_ms, Encoder* out) { out->svarint(time_ms); }
+void encode_time_value(UnixMillis time_ms, Encoder* out) {
+    out->svarint(time_ms);
+}
 
-UnixMillis decode_time_value(std::string_view encoded) { return Decoder(encoded).svarint(); }
+UnixMillis decode_time_value(std::string_view encoded) {
+    return Decoder(encoded).svarint();
+}
 
 void Columns::set_fields(const std::vector<schema::FieldSpec>& fields) {
     for (std::size_t i = fields_.size(); i < fields.size(); ++i) {
@@ -106,10 +110,17 @@ void Columns::put(CellKey key, std::uint32_t slot, std::string_view encoded) {
                 kLoading ? creators_.load(creator, slot) : creators_.add(creator, slot);
             return;
         }
-        case kCreatedAtCell: created_at_[slot] = decode_time_value(encoded); return;
-        case kPublishAtCell: publish_at_[slot] = decode_time_value(encoded); return;
-        case kExpiresAtCell: expires_at_[slot] = decode_time_value(encoded); return;
-        default: break;
+        case kCreatedAtCell:
+            created_at_[slot] = decode_time_value(encoded);
+            return;
+        case kPublishAtCell:
+            publish_at_[slot] = decode_time_value(encoded);
+            return;
+        case kExpiresAtCell:
+            expires_at_[slot] = decode_time_value(encoded);
+            return;
+        default:
+            break;
     }
     assert(key - kFieldCells < fields_.size());
     FieldColumn& column = fields_[key - kFieldCells];
@@ -127,10 +138,16 @@ void Columns::take(CellKey key, std::uint32_t slot, std::string_view encoded) {
             creator_of_[slot] = nullptr;
             creators_.remove(decode_id_value(encoded), slot);
             return;
-        case kCreatedAtCell: return;  // set_default_created_at follows
-        case kPublishAtCell: publish_at_[slot] = kNoPublishTime; return;
-        case kExpiresAtCell: expires_at_[slot] = kNoExpiryTime; return;
-        default: break;
+        case kCreatedAtCell:
+            return;  // set_default_created_at follows
+        case kPublishAtCell:
+            publish_at_[slot] = kNoPublishTime;
+            return;
+        case kExpiresAtCell:
+            expires_at_[slot] = kNoExpiryTime;
+            return;
+        default:
+            break;
     }
     assert(key - kFieldCells < fields_.size());
     FieldColumn& column = fields_[key - kFieldCells];
@@ -142,8 +159,7 @@ void Columns::take(CellKey key, std::uint32_t slot, std::string_view encoded) {
 void Columns::set_default_created_at(const Row& row) {
     const Cell* given = row.find(kCreatedAtCell);
     if (given == nullptr || !given->value)
-        created_at_[row.slot.value()] =
-            row.state == RowState::kLive ? row.generation.wall_ms() : 0;
+        created_at_[row.slot.value()] = row.state == RowState::kLive ? row.generation.wall_ms() : 0;
 }
 
 void Columns::load(const Row& live_row) {

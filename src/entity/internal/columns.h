@@ -54,7 +54,8 @@ private:
     };
 
     template <bool kLoading>
-    void change_keywords(FieldColumn& column, std::uint32_t slot, std::string_view encoded, bool add);
+    void change_keywords(FieldColumn& column, std::uint32_t slot, std::string_view encoded,
+                         bool add);
     template <bool kLoading>
     void put(CellKey key, std::uint32_t slot, std::string_view encoded);
     void take(CellKey key, std::uint32_t slot, std::string_view encoded);

@@ -13,8 +13,8 @@
 
 namespace tidal::entity {
 
-/// Numbers have a map of their own: most applications use nothing else, and a map of 12-byte entries
-/// is a fifth of one that must hold strings.
+/// Numbers have a map of their own: most applications use nothing else, and a map of 12-byte
+/// entries is a fifth of one that must hold strings.
 class IdMap {
 public:
     std::optional<Slot> find(const EntityId& id) const {

@@ -22,14 +22,14 @@ struct CellDifference {
 using CellDifferences = absl::InlinedVector<CellDifference, 16>;
 
 /// `row` after an upsert at `stamp`, which is newer than row.deleted. The newer stamp wins each
-/// cell; at equal stamps the greater bytes do and a removal is the least, so that the order in which
-/// writes arrive does not matter. Views in the result borrow from both inputs.
+/// cell; at equal stamps the greater bytes do and a removal is the least, so that the order in
+/// which writes arrive does not matter. Views in the result borrow from both inputs.
 /// @param  changes  Ascending by key, no key twice.
 Row merge_upsert(const Row& row, std::span<const CellChange> changes, HybridTime stamp,
                  CellDifferences* differences);
 
-/// `row` after a delete at `stamp`: what is older goes. A live row with newer writes stays live; its
-/// generation is then the oldest stamp still known.
+/// `row` after a delete at `stamp`: what is older goes. A live row with newer writes stays live;
+/// its generation is then the oldest stamp still known.
 Row merge_delete(const Row& row, HybridTime stamp, CellDifferences* differences);
 
 }  // namespace tidal::entity

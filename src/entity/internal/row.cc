@@ -95,8 +95,7 @@ Result<void> decode_row(std::string_view bytes, Row* row) {
         return malformed("unknown version").with("version", version);
     const std::uint8_t state = in.u8();
     const std::uint64_t slot = in.varint();
-    if (in.failed() || state > static_cast<std::uint8_t>(RowState::kTombstone) ||
-        slot > UINT32_MAX)
+    if (in.failed() || state > static_cast<std::uint8_t>(RowState::kTombstone) || slot > UINT32_MAX)
         return malformed("bad state or slot");
     row->state = static_cast<RowState>(state);
     row->slot = Slot(static_cast<std::uint32_t>(slot));

@@ -23,7 +23,9 @@ inline constexpr CellKey kCreatedAtCell = 1;
 inline constexpr CellKey kPublishAtCell = 2;
 inline constexpr CellKey kExpiresAtCell = 3;
 inline constexpr CellKey kFieldCells = 4;
-constexpr CellKey cell_of(FieldId field) { return kFieldCells + field.value(); }
+constexpr CellKey cell_of(FieldId field) {
+    return kFieldCells + field.value();
+}
 
 /// Newest write of one field. `value` is encoded and borrowed; nullopt = removed, kept so that an
 /// older write cannot bring the field back.
@@ -36,7 +38,7 @@ struct Cell {
 using Cells = absl::InlinedVector<Cell, 16>;
 
 enum class RowState : std::uint8_t {
-    kReserved = 0,   ///< A signal named it, nobody created it.
+    kReserved = 0,  ///< A signal named it, nobody created it.
     kLive = 1,
     kTombstone = 2,  ///< Deleted; refuses writes up to `deleted`.
 };

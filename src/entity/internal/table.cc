@@ -82,7 +82,8 @@ Result<void> StoredEntityTable::load_row(std::string_view key, std::string_view 
     Row row;
     if (auto decoded = decode_row(bytes, &row); !decoded.ok())
         return decoded.take_error().with("id", id.to_string());
-    if (!row.cells.empty() && row.cells.back().key >= cell_of(FieldId(0)) + kind_schema().fields.size())
+    if (!row.cells.empty() &&
+        row.cells.back().key >= cell_of(FieldId(0)) + kind_schema().fields.size())
         return Error(ErrorCode::kCorruption, "entity row: field the schema does not know")
             .with("id", id.to_string());
     if (!ids_.set(id, row.slot))
@@ -190,8 +191,8 @@ Result<Slot> StoredEntityTable::erase(const record::DeleteBody& body, HybridTime
 
     CellDifferences differences;
     const Row after = merge_delete(row, stamp, &differences);
-    TIDAL_ASSIGN(const auto vectors, vectors_until(body.id, after.deleted,
-                                                   after.state == RowState::kTombstone));
+    TIDAL_ASSIGN(const auto vectors,
+                 vectors_until(body.id, after.deleted, after.state == RowState::kTombstone));
     for (const EmbeddingSlotId vector : vectors) store_.erase(vector_key(body.id, vector));
     if (after != row) replace_row(body.id, after, differences);
     // A delete of an earlier generation only moves the tombstone: the ledgers of this one stay.

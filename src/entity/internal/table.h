@@ -81,8 +81,8 @@ private:
     storage::ShardStore& store_;
     std::shared_ptr<const schema::Schema> schema_;
     IdMap ids_;
-    std::vector<RowState> states_;          ///< By slot.
-    std::vector<HybridTime> generations_;   ///< By slot; 0 = does not exist.
+    std::vector<RowState> states_;         ///< By slot.
+    std::vector<HybridTime> generations_;  ///< By slot; 0 = does not exist.
     Columns columns_;
     std::uint64_t live_count_ = 0;
     Encoder scratch_;  ///< Kept for its memory.

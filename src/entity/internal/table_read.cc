@@ -11,11 +11,20 @@ namespace {
 
 Result<void> view_cell(const Cell& cell, EntityView* view) {
     switch (cell.key) {
-        case kCreatorCell: view->creator = decode_id_value(*cell.value); return {};
-        case kCreatedAtCell: view->created_at_ms = decode_time_value(*cell.value); return {};
-        case kPublishAtCell: view->publish_at_ms = decode_time_value(*cell.value); return {};
-        case kExpiresAtCell: view->expires_at_ms = decode_time_value(*cell.value); return {};
-        default: break;
+        case kCreatorCell:
+            view->creator = decode_id_value(*cell.value);
+            return {};
+        case kCreatedAtCell:
+            view->created_at_ms = decode_time_value(*cell.value);
+            return {};
+        case kPublishAtCell:
+            view->publish_at_ms = decode_time_value(*cell.value);
+            return {};
+        case kExpiresAtCell:
+            view->expires_at_ms = decode_time_value(*cell.value);
+            return {};
+        default:
+            break;
     }
     Decoder in(*cell.value);
     view->fields.emplace_back(FieldId(static_cast<std::uint16_t>(cell.key - kFieldCells)),

@@ -15,8 +15,8 @@
 
 namespace tidal::entity {
 
-/// One set of slots. While loading, slots come in key order, not slot order: they are kept in a list
-/// and sorted once, because adding to a Roaring bitmap in order is some ten times cheaper.
+/// One set of slots. While loading, slots come in key order, not slot order: they are kept in a
+/// list and sorted once, because adding to a Roaring bitmap in order is some ten times cheaper.
 class SlotSet {
 public:
     void load(std::uint32_t slot) { pending_.push_back(slot); }
@@ -44,7 +44,9 @@ template <>
 struct KeyTraits<std::string> {
     struct Hash {
         using is_transparent = void;
-        std::size_t operator()(std::string_view v) const { return std::hash<std::string_view>{}(v); }
+        std::size_t operator()(std::string_view v) const {
+            return std::hash<std::string_view>{}(v);
+        }
     };
     using Equal = std::equal_to<>;
 };

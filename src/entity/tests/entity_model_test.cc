@@ -20,9 +20,12 @@ using Draws = std::vector<Draw>;
 
 EntityId id_of(std::uint8_t draw) {
     switch (draw % 5) {
-        case 0: return EntityId("ann");
-        case 1: return EntityId("bob");
-        default: return EntityId(draw % 5);
+        case 0:
+            return EntityId("ann");
+        case 1:
+            return EntityId("bob");
+        default:
+            return EntityId(draw % 5);
     }
 }
 
@@ -30,14 +33,22 @@ record::Value value_for(SampleField field, std::uint8_t draw) {
     using Strings = std::vector<std::string>;
     const int n = draw % 3;
     switch (field) {
-        case kTitle: return std::string(n, 't');
-        case kCategory: return std::string(1, static_cast<char>('a' + n));
-        case kTags: return n == 0 ? Strings{} : n == 1 ? Strings{"p"} : Strings{"p", "q"};
-        case kRating: return n * 0.5;
-        case kActive: return n == 1;
-        case kPlace: return record::GeoPoint{n * 1.0, -n * 1.0};
-        case kExtra: return std::string(n == 0 ? "{}" : "[1]");
-        default: return static_cast<std::int64_t>(n) - 1;
+        case kTitle:
+            return std::string(n, 't');
+        case kCategory:
+            return std::string(1, static_cast<char>('a' + n));
+        case kTags:
+            return n == 0 ? Strings{} : n == 1 ? Strings{"p"} : Strings{"p", "q"};
+        case kRating:
+            return n * 0.5;
+        case kActive:
+            return n == 1;
+        case kPlace:
+            return record::GeoPoint{n * 1.0, -n * 1.0};
+        case kExtra:
+            return std::string(n == 0 ? "{}" : "[1]");
+        default:
+            return static_cast<std::int64_t>(n) - 1;
     }
 }
 
@@ -53,8 +64,7 @@ record::UpsertBody upsert_from(const Draw& draw) {
     }
     if ((a & 0x20) != 0)
         body.creator = (a & 0x80) != 0 ? std::optional<EntityId>() : EntityId(a % 3u);
-    if ((b & 0x20) != 0)
-        body.created_at = (b & 0x80) != 0 ? std::optional<UnixMillis>() : b % 7;
+    if ((b & 0x20) != 0) body.created_at = (b & 0x80) != 0 ? std::optional<UnixMillis>() : b % 7;
     if ((b & 0x10) != 0) body.expires_at = (a & 0x10) != 0 ? std::optional<UnixMillis>() : a % 7;
     return body;
 }
@@ -197,7 +207,9 @@ private:
     std::map<EntityId, History> histories_;
 };
 
-bool same_number(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
+bool same_number(double a, double b) {
+    return a == b || (std::isnan(a) && std::isnan(b));
+}
 
 /// Every accelerator of `table` equals that of a table rebuilt from rows.
 void check_equals_rebuild(EntityTable& table, EntityTable& rebuilt) {
@@ -214,8 +226,8 @@ void check_equals_rebuild(EntityTable& table, EntityTable& rebuilt) {
         for (const char* value : {"a", "b", "c", "p", "q", "true", "false", ""})
             same(table.keyword_bitmap(field, value), rebuilt.keyword_bitmap(field, value));
         const auto numbers = table.number_column(field), others = rebuilt.number_column(field);
-        RC_ASSERT(std::equal(numbers.begin(), numbers.end(), others.begin(), others.end(),
-                             same_number));
+        RC_ASSERT(
+            std::equal(numbers.begin(), numbers.end(), others.begin(), others.end(), same_number));
     }
     for (std::uint64_t creator = 0; creator < 3; ++creator)
         same(table.creator_bitmap(EntityId(creator)), rebuilt.creator_bitmap(EntityId(creator)));
@@ -229,7 +241,9 @@ void check_equals_rebuild(EntityTable& table, EntityTable& rebuilt) {
     }
 }
 
-HybridTime stamp_of(const Draw& draw) { return at(std::get<2>(draw) % 32 + 1); }
+HybridTime stamp_of(const Draw& draw) {
+    return at(std::get<2>(draw) % 32 + 1);
+}
 
 RC_GTEST_PROP(EntityModel, AnyHistoryEqualsTheReferenceAndItsRebuild, (const Draws& draws)) {
     MemoryStore store;

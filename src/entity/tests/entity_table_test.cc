@@ -66,11 +66,14 @@ TEST_F(EntityTableTest, AnUpsertIsReadBackWholeAlsoAfterReopening) {
 }
 
 TEST_F(EntityTableTest, AnUpsertReplacesNamedFieldsAndNullRemoves) {
-    ASSERT_TRUE(table_->upsert(upsert_of(EntityId(1), {{kTitle, std::string("a")},
-                                                       {kYear, std::int64_t{1}}}), at(1)).ok());
-    EXPECT_EQ(*table_->upsert(upsert_of(EntityId(1), {{kYear, std::nullopt},
-                                                      {kRating, 2.5}}), at(2)),
-              UpsertOutcome::kUpdated);
+    ASSERT_TRUE(
+        table_
+            ->upsert(upsert_of(EntityId(1), {{kTitle, std::string("a")}, {kYear, std::int64_t{1}}}),
+                     at(1))
+            .ok());
+    EXPECT_EQ(
+        *table_->upsert(upsert_of(EntityId(1), {{kYear, std::nullopt}, {kRating, 2.5}}), at(2)),
+        UpsertOutcome::kUpdated);
     const EntityView got = view(1);
     ASSERT_EQ(got.fields.size(), 2U);
     EXPECT_EQ(got.fields[0].first, field_id(kTitle));
@@ -81,8 +84,11 @@ TEST_F(EntityTableTest, AnUpsertReplacesNamedFieldsAndNullRemoves) {
 
 TEST_F(EntityTableTest, TheNewestWriterWinsEachFieldWhateverTheOrder) {
     ASSERT_TRUE(table_->upsert(upsert_of(EntityId(1), {{kTitle, std::string("new")}}), at(9)).ok());
-    ASSERT_TRUE(table_->upsert(upsert_of(EntityId(1), {{kTitle, std::string("old")},
-                                                       {kYear, std::int64_t{7}}}), at(4)).ok());
+    ASSERT_TRUE(table_
+                    ->upsert(upsert_of(EntityId(1),
+                                       {{kTitle, std::string("old")}, {kYear, std::int64_t{7}}}),
+                             at(4))
+                    .ok());
     const EntityView got = view(1);
     ASSERT_EQ(got.fields.size(), 2U);
     EXPECT_EQ(got.fields[0].second, record::Value(std::string("new")));
@@ -154,8 +160,10 @@ TEST_F(EntityTableTest, ALaterUpsertStartsANewGenerationInTheSameSlot) {
     EXPECT_EQ(view(1).created_at_ms, 6);
     // Fields and vectors of the first generation stay away too.
     ASSERT_TRUE(table_->upsert(upsert_of(EntityId(1), {{kYear, std::int64_t{2}}}), at(3)).ok());
-    ASSERT_TRUE(table_->set_embedding({EntityKind::kItem, EntityId(1), EmbeddingSlotId(0), {1, 2, 3}},
-                                      at(4)).ok());
+    ASSERT_TRUE(
+        table_
+            ->set_embedding({EntityKind::kItem, EntityId(1), EmbeddingSlotId(0), {1, 2, 3}}, at(4))
+            .ok());
     EXPECT_THAT(view(1).fields, IsEmpty());
     EXPECT_FALSE(table_->embedding(EntityId(1), EmbeddingSlotId(0))->has_value());
 }
@@ -170,8 +178,11 @@ TEST_F(EntityTableTest, ALateDeleteOfAnEarlierGenerationTakesNoLedger) {
 }
 
 TEST_F(EntityTableTest, ALateDeleteKeepsWhatIsNewer) {
-    ASSERT_TRUE(table_->upsert(upsert_of(EntityId(1), {{kYear, std::int64_t{1}},
-                                                       {kCategory, std::string("x")}}), at(1)).ok());
+    ASSERT_TRUE(table_
+                    ->upsert(upsert_of(EntityId(1),
+                                       {{kYear, std::int64_t{1}}, {kCategory, std::string("x")}}),
+                             at(1))
+                    .ok());
     ASSERT_TRUE(table_->upsert(upsert_of(EntityId(1), {{kRating, 4.0}}), at(9)).ok());
     EXPECT_EQ(*table_->erase(delete_of(EntityId(1)), at(5)), Slot(0));
     const EntityView got = view(1);
@@ -206,7 +217,9 @@ TEST_F(EntityTableTest, AnErrorChangesNothing) {
     auto bad_field = upsert_of(EntityId(2));
     bad_field.fields.push_back({FieldId(77), record::Value(true)});
     EXPECT_EQ(table_->upsert(bad_field, at(2)).error().code(), ErrorCode::kUnknownName);
-    EXPECT_EQ(table_->upsert(upsert_of(EntityId(2), {{kYear, std::string("1999")}}), at(2)).error().code(),
+    EXPECT_EQ(table_->upsert(upsert_of(EntityId(2), {{kYear, std::string("1999")}}), at(2))
+                  .error()
+                  .code(),
               ErrorCode::kInvalidArgument);
     EXPECT_EQ(table_->upsert(upsert_of(EntityId(std::string(256, 'x'))), at(2)).error().code(),
               ErrorCode::kInvalidArgument);
@@ -239,9 +252,14 @@ TEST_F(EntityTableTest, AReservedSlotIsNoEntityUntilItIsCreated) {
 }
 
 TEST_F(EntityTableTest, ColumnsAndBitmapsFollowEachChange) {
-    ASSERT_TRUE(table_->upsert(upsert_of(EntityId(1), {{kYear, std::int64_t{1959}},
-                                                       {kTags, Strings{"a", "b"}}}), at(1)).ok());
-    ASSERT_TRUE(table_->upsert(upsert_of(EntityId(2), {{kActive, false}, {kTags, Strings{"b"}}}), at(2)).ok());
+    ASSERT_TRUE(table_
+                    ->upsert(upsert_of(EntityId(1),
+                                       {{kYear, std::int64_t{1959}}, {kTags, Strings{"a", "b"}}}),
+                             at(1))
+                    .ok());
+    ASSERT_TRUE(
+        table_->upsert(upsert_of(EntityId(2), {{kActive, false}, {kTags, Strings{"b"}}}), at(2))
+            .ok());
     EXPECT_EQ(table_->number_column(field_id(kYear))[0], 1959.0);
     EXPECT_TRUE(std::isnan(table_->number_column(field_id(kYear))[1]));
     EXPECT_EQ(table_->number_column(field_id(kActive))[1], 0.0);
@@ -250,8 +268,11 @@ TEST_F(EntityTableTest, ColumnsAndBitmapsFollowEachChange) {
     EXPECT_THAT(slots_of(table_->keyword_bitmap(field_id(kActive), "false")), ElementsAre(1));
     EXPECT_THAT(slots_of(table_->present_bitmap(field_id(kYear))), ElementsAre(0));
 
-    ASSERT_TRUE(table_->upsert(upsert_of(EntityId(1), {{kTags, Strings{"b", "c"}},
-                                                       {kYear, std::nullopt}}), at(3)).ok());
+    ASSERT_TRUE(
+        table_
+            ->upsert(upsert_of(EntityId(1), {{kTags, Strings{"b", "c"}}, {kYear, std::nullopt}}),
+                     at(3))
+            .ok());
     EXPECT_EQ(table_->keyword_bitmap(field_id(kTags), "a"), nullptr);
     EXPECT_THAT(slots_of(table_->keyword_bitmap(field_id(kTags), "c")), ElementsAre(0));
     EXPECT_TRUE(std::isnan(table_->number_column(field_id(kYear))[0]));
@@ -291,8 +312,9 @@ TEST_F(EntityTableTest, NewFieldsOfTheSchemaGetColumns) {
     schema_ = sample_schema(kYear);
     reopen();
     create(1, 1);
-    EXPECT_EQ(table_->upsert(upsert_of(EntityId(1), {{kYear, std::int64_t{1}}}), at(2)).error().code(),
-              ErrorCode::kUnknownName);
+    EXPECT_EQ(
+        table_->upsert(upsert_of(EntityId(1), {{kYear, std::int64_t{1}}}), at(2)).error().code(),
+        ErrorCode::kUnknownName);
     table_->set_schema(sample_schema());
     ASSERT_EQ(table_->number_column(field_id(kYear)).size(), 1U);
     EXPECT_TRUE(std::isnan(table_->number_column(field_id(kYear))[0]));
@@ -325,9 +347,12 @@ TEST_F(EntityTableTest, VectorsAreValidatedStoredAndReplacedByStamp) {
     EXPECT_EQ(set(0, {1, 2}, 7).error().code(), ErrorCode::kInvalidArgument);
     EXPECT_EQ(set(0, {0, 0, 0}, 7).error().field(), "full");
     EXPECT_EQ(set(9, {0}, 7).error().code(), ErrorCode::kUnknownName);
-    EXPECT_EQ(table_->set_embedding({EntityKind::kItem, EntityId(2), EmbeddingSlotId(0), {1, 2, 3}},
-                                    at(8)).error().code(),
-              ErrorCode::kNotFound);
+    EXPECT_EQ(
+        table_
+            ->set_embedding({EntityKind::kItem, EntityId(2), EmbeddingSlotId(0), {1, 2, 3}}, at(8))
+            .error()
+            .code(),
+        ErrorCode::kNotFound);
 }
 
 TEST_F(EntityTableTest, KindsDoNotSeeEachOther) {
@@ -376,8 +401,10 @@ TEST_F(EntityTableTest, TheContentHashIgnoresSlotsAndSeesEverythingElse) {
     EXPECT_EQ(table_->sorted_ids(), other->sorted_ids());
     EXPECT_NE(hash(*table_, 1), hash(*table_, 2));
     const auto before = hash(*table_, 1);
-    ASSERT_TRUE(table_->set_embedding({EntityKind::kItem, EntityId(1), EmbeddingSlotId(0), {1, 2, 3}},
-                                      at(3)).ok());
+    ASSERT_TRUE(
+        table_
+            ->set_embedding({EntityKind::kItem, EntityId(1), EmbeddingSlotId(0), {1, 2, 3}}, at(3))
+            .ok());
     EXPECT_NE(hash(*table_, 1), before);
 }
 

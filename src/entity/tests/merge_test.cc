@@ -33,9 +33,11 @@ RC_GTEST_PROP(EntityMerge, UpsertsInAnyOrderGiveTheSameRow,
     Row forward, sorted;
     CellDifferences ignored;
     for (const auto& [stamp, fields] : upserts)
-        forward = merge_upsert(forward, changes_of(fields), HybridTime::from_bits(stamp + 1u), &ignored);
+        forward =
+            merge_upsert(forward, changes_of(fields), HybridTime::from_bits(stamp + 1u), &ignored);
     for (const auto& [stamp, fields] : shuffled)
-        sorted = merge_upsert(sorted, changes_of(fields), HybridTime::from_bits(stamp + 1u), &ignored);
+        sorted =
+            merge_upsert(sorted, changes_of(fields), HybridTime::from_bits(stamp + 1u), &ignored);
     RC_ASSERT(forward == sorted);
 }
 

@@ -16,7 +16,9 @@ std::string encoded(const Row& row) {
     return out.take();
 }
 
-HybridTime tick(std::uint64_t bits) { return HybridTime::from_bits(bits); }
+HybridTime tick(std::uint64_t bits) {
+    return HybridTime::from_bits(bits);
+}
 
 /// A live row with every optional part present.
 Row full_row() {
@@ -124,8 +126,8 @@ RC_GTEST_PROP(EntityRowProperty, AnyBytesAreReadOrRefused, (const std::string& b
 }
 
 TEST(EntityKey, OrdersNumbersBeforeStringsAsIdsDo) {
-    const std::vector<EntityId> ids = {EntityId(0),      EntityId(1),          EntityId(255),
-                                       EntityId(256),    EntityId(UINT64_MAX), EntityId("a"),
+    const std::vector<EntityId> ids = {EntityId(0),       EntityId(1),          EntityId(255),
+                                       EntityId(256),     EntityId(UINT64_MAX), EntityId("a"),
                                        EntityId("a\xff"), EntityId("b")};
     std::vector<std::string> keys;
     for (const EntityId& id : ids) {

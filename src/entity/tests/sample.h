@@ -11,7 +11,16 @@
 namespace tidal::entity {
 
 enum SampleField : std::uint16_t {
-    kTitle, kCategory, kTags, kYear, kRating, kActive, kReleased, kLength, kPlace, kExtra,
+    kTitle,
+    kCategory,
+    kTags,
+    kYear,
+    kRating,
+    kActive,
+    kReleased,
+    kLength,
+    kPlace,
+    kExtra,
     kSampleFieldCount
 };
 
@@ -19,8 +28,8 @@ inline std::shared_ptr<const schema::Schema> sample_schema(
     std::size_t field_count = kSampleFieldCount) {
     using enum schema::FieldType;
     const std::pair<const char*, schema::FieldType> fields[] = {
-        {"title", kText},   {"category", kKeyword},  {"tags", kKeywords},   {"year", kInt},
-        {"rating", kFloat}, {"active", kBool},       {"released", kTimestamp}, {"length", kDuration},
+        {"title", kText},   {"category", kKeyword}, {"tags", kKeywords},      {"year", kInt},
+        {"rating", kFloat}, {"active", kBool},      {"released", kTimestamp}, {"length", kDuration},
         {"place", kGeo},    {"extra", kJson}};
     auto schema = std::make_shared<schema::Schema>();
     for (schema::KindSchema& kind : schema->kinds) {
@@ -59,7 +68,9 @@ inline record::DeleteBody delete_of(EntityId id) {
     return body;
 }
 
-inline FieldId field_id(SampleField field) { return FieldId(static_cast<std::uint16_t>(field)); }
+inline FieldId field_id(SampleField field) {
+    return FieldId(static_cast<std::uint16_t>(field));
+}
 
 inline std::vector<std::uint32_t> slots_of(const Roaring* bitmap) {
     std::vector<std::uint32_t> slots;

@@ -81,12 +81,17 @@ TEST(VectorCheck, NamesTheEmbeddingAndWhatWouldBeRight) {
 
 TEST(VectorCheck, LooksAtTheVectorAsItIsStored) {
     const std::vector<float> tiny = {1e-9F, 0};
-    EXPECT_TRUE(check_vector(spec_of(schema::VectorStorage::kF32, schema::Metric::kCosine, 2), tiny).ok());
-    EXPECT_TRUE(check_vector(spec_of(schema::VectorStorage::kInt8, schema::Metric::kCosine, 2), tiny).ok());
-    EXPECT_TRUE(check_vector(spec_of(schema::VectorStorage::kF16, schema::Metric::kL2, 2), tiny).ok());
-    EXPECT_FALSE(check_vector(spec_of(schema::VectorStorage::kF16, schema::Metric::kCosine, 2), tiny).ok());
+    EXPECT_TRUE(
+        check_vector(spec_of(schema::VectorStorage::kF32, schema::Metric::kCosine, 2), tiny).ok());
+    EXPECT_TRUE(
+        check_vector(spec_of(schema::VectorStorage::kInt8, schema::Metric::kCosine, 2), tiny).ok());
+    EXPECT_TRUE(
+        check_vector(spec_of(schema::VectorStorage::kF16, schema::Metric::kL2, 2), tiny).ok());
+    EXPECT_FALSE(
+        check_vector(spec_of(schema::VectorStorage::kF16, schema::Metric::kCosine, 2), tiny).ok());
     EXPECT_FALSE(check_vector(spec_of(schema::VectorStorage::kF16, schema::Metric::kL2, 2),
-                              std::vector<float>{70000.0F, 0}).ok());
+                              std::vector<float>{70000.0F, 0})
+                     .ok());
 }
 
 TEST(VectorCodec, RefusesDamagedRows) {
