@@ -1,0 +1,125 @@
+#include "http/internal/exchange.h"
+
+#include <cassert>
+
+#include "http/internal/connection.h"
+#include "http/problem.h"
+
+namespace tidal::http {
+
+bool Gate::post(absl::AnyInvocable<void()> work) {
+    const std::lock_guard lock(mutex_);
+    if (!open_) return false;
+    boost::asio::post(*io_, std::move(work));
+    return true;
+}
+
+void Gate::close() {
+    const std::lock_guard lock(mutex_);
+    open_ = false;
+    thread_ = std::thread::id();
+}
+
+void Exchange::push(Piece piece) {
+    auto deliver = [connection = connection_, number = number_,
+                    piece = std::move(piece)]() mutable {
+        if (const auto alive = connection.lock()) alive->push(number, std::move(piece));
+    };
+    if (gate_->is_inside())
+        deliver();
+    else
+        gate_->post(std::move(deliver));
+}
+
+void Exchange::read_next(bool wanted) {
+    auto deliver = [connection = connection_, number = number_, wanted] {
+        if (const auto alive = connection.lock()) alive->read_next(number, wanted);
+    };
+    if (gate_->is_inside())
+        deliver();
+    else
+        gate_->post(std::move(deliver));
+}
+
+Responder::Responder(std::shared_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
+
+Responder& Responder::operator=(Responder&& other) noexcept {
+    std::swap(exchange_, other.exchange_);
+    return *this;
+}
+
+Responder::~Responder() {
+    if (exchange_)
+        send(problem_response(
+            Error(ErrorCode::kInternal, "the request was dropped without an answer")));
+}
+
+void Responder::send(Response response) {
+    assert(exchange_ && "a request is answered once");
+    Piece piece;
+    piece.response = std::move(response);
+    std::exchange(exchange_, nullptr)->push(std::move(piece));
+}
+
+void Responder::fail(const Error& error) {
+    send(problem_response(error));
+}
+
+ResponseWriter Responder::stream(Response head) {
+    assert(exchange_ && "a request is answered once");
+    assert(head.body.empty());
+    Piece piece;
+    piece.kind = Piece::Kind::kHead;
+    piece.response = std::move(head);
+    exchange_->push(std::move(piece));
+    return ResponseWriter(std::exchange(exchange_, nullptr));
+}
+
+ResponseWriter::ResponseWriter(std::shared_ptr<Exchange> exchange)
+    : exchange_(std::move(exchange)) {}
+
+ResponseWriter& ResponseWriter::operator=(ResponseWriter&& other) noexcept {
+    std::swap(exchange_, other.exchange_);
+    return *this;
+}
+
+ResponseWriter::~ResponseWriter() {
+    if (!exchange_) return;
+    Piece piece;
+    piece.kind = Piece::Kind::kCut;
+    exchange_->push(std::move(piece));
+}
+
+void ResponseWriter::write(std::string bytes, Done done) {
+    assert(exchange_ && "finish() comes last");
+    Piece piece;
+    piece.kind = Piece::Kind::kChunk;
+    piece.bytes = std::move(bytes);
+    piece.done = std::move(done);
+    exchange_->push(std::move(piece));
+}
+
+void ResponseWriter::finish() {
+    assert(exchange_ && "finish() comes once");
+    Piece piece;
+    piece.kind = Piece::Kind::kEnd;
+    std::exchange(exchange_, nullptr)->push(std::move(piece));
+}
+
+ReadNext::ReadNext(std::shared_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
+
+ReadNext& ReadNext::operator=(ReadNext&& other) noexcept {
+    std::swap(exchange_, other.exchange_);
+    return *this;
+}
+
+ReadNext::~ReadNext() {
+    if (exchange_) exchange_->read_next(false);
+}
+
+void ReadNext::operator()() {
+    assert(exchange_ && "called once");
+    std::exchange(exchange_, nullptr)->read_next(true);
+}
+
+}  // namespace tidal::http

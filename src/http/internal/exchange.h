@@ -1,0 +1,77 @@
+// http/internal/exchange.h: the thread-safe way back from a handler to the connection that asked.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "http/http_server.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace tidal::http {
+
+class Connection;
+
+/// Posts to an I/O thread as long as it lives. Threads: any.
+class Gate {
+public:
+    explicit Gate(boost::asio::io_context& io) : io_(&io) {}
+    /// The calling thread is the I/O thread from now on.
+    void enter() { thread_ = std::this_thread::get_id(); }
+    bool is_inside() const { return thread_ == std::this_thread::get_id(); }
+    /// False once closed; the work is then destroyed without being run.
+    bool post(absl::AnyInvocable<void()> work);
+    /// After the I/O thread has ended.
+    void close();
+
+private:
+    boost::asio::io_context* const io_;
+    std::atomic<std::thread::id> thread_;
+    std::mutex mutex_;
+    bool open_ = true;  ///< Guarded by mutex_.
+};
+
+/// A part of a reply on its way to the socket.
+struct Piece {
+    enum class Kind : std::uint8_t { kWhole, kHead, kChunk, kEnd, kCut };
+    Kind kind = Kind::kWhole;
+    Response response;  ///< kWhole, kHead.
+    std::string bytes;  ///< kChunk.
+    ResponseWriter::Done done;
+
+    Piece() = default;
+    Piece(Piece&& other) noexcept
+        : kind(other.kind),
+          response(std::move(other.response)),
+          bytes(std::move(other.bytes)),
+          done(std::exchange(other.done, nullptr)) {}
+    Piece& operator=(Piece&&) = delete;
+    /// However it is lost, its writer hears of it.
+    ~Piece() {
+        if (done) done(false);
+    }
+};
+
+/// One request and its reply. Outlives the connection in the hands of handlers. Threads: any.
+class Exchange {
+public:
+    Exchange(std::shared_ptr<Gate> gate, std::weak_ptr<Connection> connection, std::uint64_t number)
+        : gate_(std::move(gate)), connection_(std::move(connection)), number_(number) {}
+
+    void push(Piece piece);
+    void read_next(bool wanted);
+
+private:
+    const std::shared_ptr<Gate> gate_;
+    const std::weak_ptr<Connection> connection_;  ///< Locked on the I/O thread only.
+    const std::uint64_t number_;                  ///< A connection ignores all but its current one.
+};
+
+}  // namespace tidal::http
