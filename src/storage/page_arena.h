@@ -16,15 +16,15 @@ using PageId = Id<struct PageTag, std::uint32_t>;
 
 /// Pages of 16 KiB at addresses that never change while the arena lives (one reserved range), so
 /// that readers keep plain pointers. `writable()` before each change marks the page as changed in
-/// the current generation, and, where a frozen generation has not been copied out yet, keeps the old
-/// bytes for it first (copy on write). Threads: one at a time (the shard is a monitor).
+/// the current generation, and, where a frozen generation has not been copied out yet, keeps the
+/// old bytes for it first (copy on write). Threads: one at a time (the shard is a monitor).
 class PageArena {
 public:
     struct Options {
         std::uint64_t bytes_max = 64ULL << 30;  ///< Address space reserved, not memory.
     };
-    /// kInvalidArgument when `bytes_max` is no positive multiple of the page size or needs ids above
-    /// 32 bits; kOverloaded when the system refuses the address space.
+    /// kInvalidArgument when `bytes_max` is no positive multiple of the page size or needs ids
+    /// above 32 bits; kOverloaded when the system refuses the address space.
     static Result<std::unique_ptr<PageArena>> create(const Options& options);
     virtual ~PageArena() = default;
 
@@ -33,7 +33,9 @@ public:
     virtual Result<PageId> allocate() = 0;
     /// The page's memory goes back to the system; its id may be handed out again.
     virtual void free(PageId page) = 0;
-    const std::byte* data(PageId page) const { return base_ + std::size_t{page.value()} * kPageBytes; }
+    const std::byte* data(PageId page) const {
+        return base_ + std::size_t{page.value()} * kPageBytes;
+    }
     /// Good for any number of changes until the next `begin_checkpoint`; then ask again.
     std::byte* writable(PageId page) {
         if (touched_[page.value()] != generation_) touch(page);

@@ -34,14 +34,15 @@ public:
 
     virtual ~RowEngine() = default;
     virtual Result<std::optional<std::string>> get(std::string_view key) = 0;
-    /// Rows in [begin, end) in key order until the visitor returns false.
+    /// Rows in [begin, end) in key order until the visitor returns false; an empty `end` is above
+    /// all keys. The visitor may read but not commit.
     virtual Result<void> scan(std::string_view begin, std::string_view end, Visitor visitor) = 0;
-    /// All or nothing, durable on return. After an error readers see the old state; a crash leaves
-    /// the old state or, until `settle` succeeds, possibly the new one. kDiskFull = retry once there
-    /// is space; kIo = the medium refused.
+    /// All or nothing, durable on return. After an error the batch is not there, or its fate is
+    /// open until `settle` succeeds: whole or not at all, now or after a crash. kDiskFull = retry
+    /// once there is space; kIo = the medium refused.
     virtual Result<void> commit(Source& sorted) = 0;
-    /// Makes sure that what readers see is what a crash would leave, after a commit that failed
-    /// half-way. Cheap when nothing is in doubt. `commit` begins with it.
+    /// Decides the fate of failed commits: from then on what readers see is what a crash would
+    /// leave. Cheap when nothing is open. `commit` begins with it.
     virtual Result<void> settle() = 0;
     /// Reads everything on the medium: kCorruption with file and place at the first damage.
     virtual Result<void> verify() = 0;
@@ -55,6 +56,7 @@ Result<std::unique_ptr<RowEngine>> open_rocksdb_rows(const std::string& native_d
 /// Changes nothing in the directory; `commit` answers kUnsupported. kNotFound when absent.
 Result<std::unique_ptr<RowEngine>> open_rocksdb_rows_read_only(const std::string& native_directory);
 /// The disk must outlive the engine.
-Result<std::unique_ptr<RowEngine>> open_simple_rows(runtime::Disk& disk, std::string_view directory);
+Result<std::unique_ptr<RowEngine>> open_simple_rows(runtime::Disk& disk,
+                                                    std::string_view directory);
 
 }  // namespace tidal::storage

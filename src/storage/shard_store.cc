@@ -24,8 +24,10 @@ class Store final : public ShardStore {
 public:
     Store(runtime::Disk& disk, RowEngine& rows, ShardId shard, std::string_view directory,
           std::unique_ptr<Arena> arena)
-        : rows_(rows), row_prefix_(internal::row_prefix(shard, internal::RowArea::kRows)),
-          arena_(std::move(arena)), writer_(disk, rows, shard, directory) {}
+        : rows_(rows),
+          row_prefix_(internal::row_prefix(shard, internal::RowArea::kRows)),
+          arena_(std::move(arena)),
+          writer_(disk, rows, shard, directory) {}
 
     Result<void> load() {
         TIDAL_ASSIGN(checkpoint_index_, writer_.load(*arena_));
@@ -89,17 +91,20 @@ Result<void> Store::scan(std::string_view prefix, Visitor visitor) {
     bool go_on = true;
     // Changed rows below `key`, or all that are left.
     const auto visit_changed = [&](const std::string_view* key) {
-        for (; go_on && !changed.at_end() && (key == nullptr || changed.key() < *key); changed.step())
+        for (; go_on && !changed.at_end() && (key == nullptr || changed.key() < *key);
+             changed.step())
             if (changed.value()) go_on = visitor(changed.key(), *changed.value());
     };
     const std::string begin = row_prefix_ + std::string(prefix);
     TIDAL_TRY(rows_.scan(begin, internal::prefix_end(begin),
                          [&](std::string_view engine_key, std::string_view value) {
-                             const std::string_view key = engine_key.substr(internal::kRowPrefixBytes);
+                             const std::string_view key =
+                                 engine_key.substr(internal::kRowPrefixBytes);
                              visit_changed(&key);
                              if (!go_on) return false;
                              // A changed row hides the engine's; the next round visits it.
-                             if (changed.at_end() || changed.key() != key) go_on = visitor(key, value);
+                             if (changed.at_end() || changed.key() != key)
+                                 go_on = visitor(key, value);
                              return go_on;
                          }));
     visit_changed(nullptr);
@@ -142,8 +147,8 @@ void Store::finish_checkpoint(bool ok) {
 
 }  // namespace
 
-Result<std::unique_ptr<ShardStore>> ShardStore::open(runtime::Disk& disk, RowEngine& rows, ShardId shard,
-                                                     std::string_view directory) {
+Result<std::unique_ptr<ShardStore>> ShardStore::open(runtime::Disk& disk, RowEngine& rows,
+                                                     ShardId shard, std::string_view directory) {
     TIDAL_ASSIGN(auto arena, Arena::create(PageArena::Options{}));
     auto store = std::make_unique<Store>(disk, rows, shard, directory, std::move(arena));
     TIDAL_TRY(store->load());

@@ -33,16 +33,18 @@ public:
 
     /// Reads the newest checkpoint: page directory and pages (checksummed); rows stay on disk until
     /// asked for. Removes what a checkpoint that did not finish left behind. kCorruption with file
-    /// and offset when a page does not match its checksum. `disk` and `rows` must outlive the store.
-    static Result<std::unique_ptr<ShardStore>> open(runtime::Disk& disk, RowEngine& rows, ShardId shard,
-                                                    std::string_view directory);
+    /// and offset when a page does not match its checksum. `disk` and `rows` must outlive the
+    /// store.
+    static Result<std::unique_ptr<ShardStore>> open(runtime::Disk& disk, RowEngine& rows,
+                                                    ShardId shard, std::string_view directory);
     virtual ~ShardStore() = default;
 
     /// Newest of: change since the last freeze, frozen change, row on disk.
     virtual Result<std::optional<std::string>> get(std::string_view key) = 0;
     virtual void put(std::string_view key, std::string_view value) = 0;
     virtual void erase(std::string_view key) = 0;
-    /// Rows with this prefix in key order, the same merged view; no change of rows inside the visitor.
+    /// Rows with this prefix in key order, the same merged view; no change of rows inside the
+    /// visitor.
     virtual Result<void> scan(std::string_view prefix, Visitor visitor) = 0;
     virtual PageArena& pages() = 0;
 

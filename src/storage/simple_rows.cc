@@ -25,7 +25,8 @@ constexpr std::uint64_t kLogFactorMax = 4;
 
 class SimpleRows final : public RowEngine {
 public:
-    SimpleRows(runtime::Disk& disk, std::string_view directory) : disk_(disk), directory_(directory) {}
+    SimpleRows(runtime::Disk& disk, std::string_view directory)
+        : disk_(disk), directory_(directory) {}
 
     Result<void> load();
     Result<std::optional<std::string>> get(std::string_view key) override;
@@ -129,7 +130,8 @@ Result<void> SimpleRows::commit(Source& sorted) {
     std::optional<std::string_view> value;
     while (sorted.next(key, value)) {
         frame.add(key, value);
-        changes.push_back({std::string(key), value ? std::optional<std::string>(*value) : std::nullopt});
+        changes.push_back(
+            {std::string(key), value ? std::optional<std::string>(*value) : std::nullopt});
     }
     if (changes.empty()) return {};
     if (head_.number == 0) TIDAL_TRY(rewrite());
@@ -170,7 +172,8 @@ Result<void> SimpleRows::append(std::string_view frame) {
 }
 
 Result<void> SimpleRows::publish(const SimpleLogHead& head) {
-    const auto written = runtime::write_file(disk_, directory_ + "/CURRENT", internal::encode_simple_head(head));
+    const auto written =
+        runtime::write_file(disk_, directory_ + "/CURRENT", internal::encode_simple_head(head));
     if (!written) {
         in_doubt_ = true;
         return written;
@@ -221,7 +224,8 @@ Result<void> SimpleRows::verify() {
 
 }  // namespace
 
-Result<std::unique_ptr<RowEngine>> open_simple_rows(runtime::Disk& disk, std::string_view directory) {
+Result<std::unique_ptr<RowEngine>> open_simple_rows(runtime::Disk& disk,
+                                                    std::string_view directory) {
     auto rows = std::make_unique<SimpleRows>(disk, directory);
     TIDAL_TRY(rows->load());
     return std::unique_ptr<RowEngine>(std::move(rows));

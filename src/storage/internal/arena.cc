@@ -30,7 +30,8 @@ Result<std::unique_ptr<Arena>> Arena::create(const Options& options) {
     const std::uint64_t pages = options.bytes_max / kPageBytes;
     if (pages == 0 || options.bytes_max % kPageBytes != 0 ||
         pages > std::numeric_limits<std::uint32_t>::max())
-        return Error(ErrorCode::kInvalidArgument, "arena size must be a positive multiple of 16 KiB up to 64 TiB")
+        return Error(ErrorCode::kInvalidArgument,
+                     "arena size must be a positive multiple of 16 KiB up to 64 TiB")
             .with("bytes_max", options.bytes_max);
     const std::size_t bytes = options.bytes_max + kHugePageBytes;
     void* const mapping =
@@ -49,21 +50,24 @@ Arena::Arena(std::byte* mapping, std::size_t mapping_bytes, std::uint32_t pages_
     base_ = mapping + (kHugePageBytes - address % kHugePageBytes) % kHugePageBytes;
 }
 
-Arena::~Arena() { ::munmap(mapping_, mapping_bytes_); }
+Arena::~Arena() {
+    ::munmap(mapping_, mapping_bytes_);
+}
 
 Result<void> Arena::grow(std::uint32_t page_count) {
     if (page_count > pages_max_)
         return Error(ErrorCode::kOverloaded, "page memory is full").with("pages_max", pages_max_);
     while (committed_pages_ < page_count) {
-        const std::uint32_t step =
-            std::min({std::max(committed_pages_, kSmallPages), kGrowPagesMax, pages_max_ - committed_pages_});
+        const std::uint32_t step = std::min({std::max(committed_pages_, kSmallPages), kGrowPagesMax,
+                                             pages_max_ - committed_pages_});
         std::byte* const start = base_ + std::size_t{committed_pages_} * kPageBytes;
         const std::size_t bytes = std::size_t{step} * kPageBytes;
         if (::mprotect(start, bytes, PROT_READ | PROT_WRITE) != 0)
             return Error(ErrorCode::kOverloaded, "the system refuses memory for pages")
                 .with("bytes", bytes)
                 .with("system", std::strerror(errno));
-        if (committed_pages_ > 0) ::madvise(start, bytes, MADV_HUGEPAGE);  // Advice: failing is fine.
+        if (committed_pages_ > 0)
+            ::madvise(start, bytes, MADV_HUGEPAGE);  // Advice: failing is fine.
         committed_pages_ += step;
     }
     return {};

@@ -2,8 +2,9 @@
 //
 // Invariants, for page p:
 //   touched_[p] == generation_          changed since the last freeze, listed in dirty_ once
-//   touched_[p] == generation_ - 1      while frozen: changed before the freeze, old bytes not yet taken
-//   anything else (0)                   unchanged since the newest checkpoint, or already taken
+//   touched_[p] == generation_ - 1      while frozen: changed before the freeze, old bytes not yet
+//   taken anything else (0)                   unchanged since the newest checkpoint, or already
+//   taken
 // A taken page is an entry of taken_; its frozen state is decided by then and no later change can
 // alter it, because every change of bytes or of `allocated` passes through touch().
 #pragma once
@@ -50,15 +51,16 @@ public:
     /// Takes at most `pages_max` more pages of the frozen generation; true when all are taken.
     bool take(std::size_t pages_max);
     bool all_taken() const { return pending_.empty(); }
-    /// Valid once all are taken, until `drop_copies`; not changed by anything the shard does meanwhile.
+    /// Valid once all are taken, until `drop_copies`; not changed by anything the shard does
+    /// meanwhile.
     std::span<const Taken> taken() const { return taken_; }
     /// Frees the bytes of taken pages. Any thread, once all are taken and nobody reads them.
     void drop_copies();
     /// Ends the freeze. `keep` false makes its pages dirty again.
     void thaw(bool keep);
 
-    /// While opening: room for ids below `page_count`, and the bytes of one page to fill in. A loaded
-    /// page is allocated and clean.
+    /// While opening: room for ids below `page_count`, and the bytes of one page to fill in. A
+    /// loaded page is allocated and clean.
     Result<void> reserve(std::uint32_t page_count);
     std::byte* load(PageId page);
     void finish_load();

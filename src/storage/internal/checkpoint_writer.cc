@@ -11,12 +11,13 @@ namespace {
 
 // A file below half live is written again: space stays below twice the live pages, and each page is
 // copied at most once for every page that died beside it.
-constexpr bool mostly_dead(PageDirectory::FileUse use) { return use.live * 2 < use.slots; }
+constexpr bool mostly_dead(PageDirectory::FileUse use) {
+    return use.live * 2 < use.slots;
+}
 // Many small files cost open time and descriptors: above the first number the smallest are merged
 // until the second is reached.
 constexpr std::size_t kFilesMax = 64;
 constexpr std::size_t kFilesAfterMerge = 32;
-constexpr std::size_t kReadPagesMax = 256;
 constexpr std::size_t kRelocationsMax = 8192;  // 128 MiB more in one checkpoint.
 
 std::vector<PageToWrite> pages_to_write(std::span<const Arena::Taken> taken) {
@@ -30,16 +31,6 @@ std::vector<PageToWrite> pages_to_write(std::span<const Arena::Taken> taken) {
     return pages;
 }
 
-/// Makes a folder whose name, and those above it, survive a crash.
-Result<void> make_folder(runtime::Disk& disk, std::string_view path) {
-    TIDAL_TRY(disk.create_directories(path));
-    for (std::size_t slash = path.size(); slash != std::string_view::npos && slash > 0;) {
-        slash = path.rfind('/', slash - 1);
-        TIDAL_TRY(disk.sync_directory(slash == std::string_view::npos ? "" : path.substr(0, slash)));
-    }
-    return {};
-}
-
 }  // namespace
 
 /// The directory with one checkpoint's pages moved; taken back unless kept.
@@ -47,7 +38,7 @@ class CheckpointWriter::DirectoryChange {
 public:
     DirectoryChange(PageDirectory& directory, FileNumber number, std::span<const PageToWrite> pages,
                     std::span<const Arena::Taken> taken)
-        : directory_(directory), number_(number) {
+        : directory_(directory) {
         undo_.reserve(taken.size());
         if (!pages.empty()) directory_.add_file(number, static_cast<std::uint32_t>(pages.size()));
         for (std::uint32_t slot = 0; slot < pages.size(); ++slot)
@@ -58,9 +49,9 @@ public:
     DirectoryChange(const DirectoryChange&) = delete;
     DirectoryChange& operator=(const DirectoryChange&) = delete;
     ~DirectoryChange() {
-        if (kept_) return;
-        for (const auto& [page, place] : undo_) directory_.set(page, place);
-        directory_.forget_file(number_);
+        // The file stays in the directory, without a page: to be removed.
+        if (!kept_)
+            for (const auto& [page, place] : undo_) directory_.set(page, place);
     }
     void keep() { kept_ = true; }
     const std::set<std::uint32_t>& chunks() const { return chunks_; }
@@ -74,7 +65,6 @@ private:
     }
 
     PageDirectory& directory_;
-    const FileNumber number_;
     std::vector<std::pair<PageId, PagePlace>> undo_;
     std::set<std::uint32_t> chunks_;
     bool kept_ = false;
@@ -85,9 +75,14 @@ class CheckpointWriter::BatchSource final : public RowEngine::Source {
 public:
     BatchSource(ShardId shard, const CheckpointHead& head, const PageDirectory& directory,
                 const std::set<std::uint32_t>& chunks, const Overlay& rows)
-        : shard_(shard), directory_(directory), head_bytes_(encode_head(head)),
-          key_(row_prefix(shard, RowArea::kRows)), chunk_(chunks.begin()), chunks_end_(chunks.end()),
-          row_(rows.rows().begin()), rows_end_(rows.rows().end()) {}
+        : shard_(shard),
+          directory_(directory),
+          head_bytes_(encode_head(head)),
+          key_(row_prefix(shard, RowArea::kRows)),
+          chunk_(chunks.begin()),
+          chunks_end_(chunks.end()),
+          row_(rows.rows().begin()),
+          rows_end_(rows.rows().end()) {}
 
     bool next(std::string_view& key, std::optional<std::string_view>& value) override {
         if (!head_done_) {
@@ -132,23 +127,39 @@ private:
 Result<void> CheckpointWriter::write(LogIndex index, const Arena& arena, const Overlay& frozen) {
     assert(arena.all_taken());
     // First, so that repeated failures do not pile up files that may not be removed.
-    TIDAL_TRY(rows_.settle());
-    remove_doubtful_files();
+    TIDAL_TRY(settle());
 
     const std::vector<PageToWrite> pages = pages_to_write(arena.taken());
     file_last_ = file_last_.next();
     const FileNumber number = file_last_;
     if (!pages.empty()) TIDAL_TRY(write_pages(index, number, pages));
 
-    DirectoryChange change(directory_, number, pages, arena.taken());
-    if (auto committed = commit({index, file_last_}, change.chunks(), frozen); !committed) {
-        if (!pages.empty()) doubtful_files_.push_back(number);
-        if (rows_.settle().ok()) remove_doubtful_files();
-        return committed.take_error();
+    Result<void> committed;
+    {
+        DirectoryChange change(directory_, number, pages, arena.taken());
+        committed = commit({index, file_last_}, change.chunks(), frozen);
+        if (committed) change.keep();
     }
-    change.keep();
+    if (committed) {
+        remove_dead_files();
+        choose_relocations();
+        return {};
+    }
+    in_doubt_ = true;
+    if (auto settled = settle(); !settled) return committed;  // The next checkpoint begins with it.
+    return committed;
+}
+
+Result<void> CheckpointWriter::settle() {
+    TIDAL_TRY(rows_.settle());
+    if (!in_doubt_) return {};
+    PageDirectory held;
+    TIDAL_TRY(load_directory(rows_, shard_, held));
+    for (const auto& [number, use] : directory_.files()) held.add_file(number, use.slots);
+    directory_ = std::move(held);
+    in_doubt_ = false;
+    relocations_.clear();
     remove_dead_files();
-    choose_relocations();
     return {};
 }
 
@@ -162,28 +173,25 @@ Result<void> CheckpointWriter::write_pages(LogIndex index, FileNumber number,
     if (written) written = disk_.sync_directory(directory_path_);
     if (written) return {};
     // No batch names the file yet: it can go at once, which matters most on a full disk.
-    doubtful_files_.push_back(number);
-    remove_doubtful_files();
+    directory_.add_file(number, static_cast<std::uint32_t>(pages.size()));
+    remove_dead_files();
     return written.take_error();
 }
 
-Result<void> CheckpointWriter::commit(const CheckpointHead& head, const std::set<std::uint32_t>& chunks,
+Result<void> CheckpointWriter::commit(const CheckpointHead& head,
+                                      const std::set<std::uint32_t>& chunks,
                                       const Overlay& frozen) {
     BatchSource source(shard_, head, directory_, chunks, frozen);
     return rows_.commit(source);
 }
 
-void CheckpointWriter::remove_doubtful_files() {
-    std::erase_if(doubtful_files_, [this](FileNumber number) {
-        const auto removed = disk_.remove(path_of(number));
-        return removed.ok() || removed.error().code() == ErrorCode::kNotFound;
-    });
-}
-
 void CheckpointWriter::remove_dead_files() {
     std::vector<FileNumber> removed;
-    for (const auto& [number, use] : directory_.files())
-        if (use.live == 0 && disk_.remove(path_of(number)).ok()) removed.push_back(number);
+    for (const auto& [number, use] : directory_.files()) {
+        if (use.live > 0) continue;
+        const auto gone = disk_.remove(path_of(number));
+        if (gone.ok() || gone.error().code() == ErrorCode::kNotFound) removed.push_back(number);
+    }
     for (const FileNumber number : removed) directory_.forget_file(number);
 }
 
@@ -205,83 +213,6 @@ void CheckpointWriter::choose_relocations() {
     std::sort(chosen.begin(), chosen.end());
     relocations_.clear();
     if (!chosen.empty()) relocations_ = directory_.pages_in(chosen);
-}
-
-Result<LogIndex> CheckpointWriter::load(Arena& arena) {
-    TIDAL_TRY(make_folder(disk_, directory_path_));
-    TIDAL_ASSIGN(const auto head, load_head(rows_, shard_));
-    TIDAL_TRY(load_directory(rows_, shard_, directory_));
-    if (!head && directory_.page_count() > 0)
-        return Error(ErrorCode::kCorruption, "page directory without a checkpoint row")
-            .with("shard", shard_.value());
-    if (head) file_last_ = head->file_last;
-    TIDAL_TRY(load_pages(arena));
-    TIDAL_TRY(remove_leftovers());
-    choose_relocations();
-    return head ? head->index : LogIndex();
-}
-
-Result<void> CheckpointWriter::load_pages(Arena& arena) {
-    TIDAL_TRY(arena.reserve(directory_.page_count()));
-    absl::btree_map<FileNumber, std::vector<PageId>> pages_of;
-    for (std::uint32_t page = 0; page < directory_.page_count(); ++page)
-        if (const auto file = directory_.place(PageId(page)).file; file.value() != 0)
-            pages_of[file].push_back(PageId(page));
-    for (auto& [file, pages] : pages_of) TIDAL_TRY(load_file(file, pages, arena));
-    arena.finish_load();
-    return {};
-}
-
-Result<void> CheckpointWriter::load_file(FileNumber number, std::vector<PageId>& pages, Arena& arena) {
-    const std::string path = path_of(number);
-    auto opened = PageFileReader::open(disk_, path, shard_, number);
-    if (!opened && opened.error().code() == ErrorCode::kNotFound)
-        return Error(ErrorCode::kCorruption, "page file of the newest checkpoint is missing")
-            .with("file", path)
-            .with_hint("restore this shard from a backup or another replica");
-    if (!opened) return opened.take_error();
-    PageFileReader& reader = *opened;
-    directory_.add_file(number, reader.head().count);
-
-    std::sort(pages.begin(), pages.end(), [this](PageId a, PageId b) {
-        return directory_.place(a).slot < directory_.place(b).slot;
-    });
-    for (std::size_t i = 0; i < pages.size();) {
-        // A run of neighbours both in the file and in memory is read in one piece.
-        const std::uint32_t slot = directory_.place(pages[i]).slot;
-        std::size_t run = 1;
-        while (i + run < pages.size() && run < kReadPagesMax &&
-               pages[i + run].value() == pages[i].value() + run &&
-               directory_.place(pages[i + run]).slot == slot + run)
-            ++run;
-        TIDAL_TRY(load_run(reader, std::span(pages).subspan(i, run), arena));
-        i += run;
-    }
-    return {};
-}
-
-Result<void> CheckpointWriter::load_run(PageFileReader& reader, std::span<const PageId> pages, Arena& arena) {
-    const std::uint32_t slot = directory_.place(pages[0]).slot;
-    if (std::uint64_t{slot} + pages.size() > reader.head().count)
-        return reader.damaged(slot, pages[0]).with("cause", "the directory names a slot beyond the file");
-    std::byte* const bytes = arena.load(pages[0]);
-    for (std::size_t i = 1; i < pages.size(); ++i) arena.load(pages[i]);
-    TIDAL_TRY(reader.read(slot, {bytes, pages.size() * kPageBytes}));
-    for (std::uint32_t i = 0; i < pages.size(); ++i)
-        if (page_crc(bytes + std::size_t{i} * kPageBytes) != directory_.place(pages[i]).crc)
-            return reader.damaged(slot + i, pages[i]);
-    return {};
-}
-
-Result<void> CheckpointWriter::remove_leftovers() {
-    TIDAL_ASSIGN(const auto names, disk_.list(directory_path_));
-    for (const std::string& name : names) {
-        const auto number = parse_page_file_name(name);
-        if (!number || directory_.files().contains(*number)) continue;
-        file_last_ = std::max(file_last_, *number);
-        TIDAL_TRY(disk_.remove(path_of(*number)));
-    }
-    return {};
 }
 
 }  // namespace tidal::storage::internal

@@ -1,9 +1,10 @@
-// storage/internal/checkpoint_writer.h: makes frozen generations durable, and reads the newest back.
+// storage/internal/checkpoint_writer.h: makes frozen generations durable, and reads the newest
+// back.
 //
 // Order that makes a crash at any moment harmless: page file synced, its folder synced, one engine
-// batch (index, directory chunks, rows) committed, and only then files without live pages removed. A
-// page file is never written to again under the same number, so a batch whose fate is in doubt can
-// still refer to it.
+// batch (index, directory chunks, rows) committed, and only then files without live pages removed.
+// A page file is never written to again under the same number, so a batch whose fate is in doubt
+// can still refer to it.
 #pragma once
 
 #include <set>
@@ -21,7 +22,8 @@ namespace tidal::storage::internal {
 /// Threads: one at a time; which one changes (opening thread, then the background thread).
 class CheckpointWriter {
 public:
-    CheckpointWriter(runtime::Disk& disk, RowEngine& rows, ShardId shard, std::string_view directory)
+    CheckpointWriter(runtime::Disk& disk, RowEngine& rows, ShardId shard,
+                     std::string_view directory)
         : disk_(disk), rows_(rows), shard_(shard), directory_path_(directory) {}
 
     /// Reads the newest checkpoint's pages into an empty arena and returns its index.
@@ -47,9 +49,11 @@ private:
     Result<void> write_pages(LogIndex index, FileNumber number, std::span<const PageToWrite> pages);
     Result<void> commit(const CheckpointHead& head, const std::set<std::uint32_t>& chunks,
                         const Overlay& frozen);
-    /// Both leave a file that cannot be removed for the next time, or for the next open.
+    /// Finds out which checkpoint the engine holds after a commit that failed.
+    Result<void> settle();
+    /// Only while the engine's directory is ours. Leaves a file that cannot be removed for the next
+    /// time, or for the next open.
     void remove_dead_files();
-    void remove_doubtful_files();
     void choose_relocations();
     std::string path_of(FileNumber number) const {
         return directory_path_ + "/" + page_file_name(number);
@@ -61,7 +65,7 @@ private:
     const std::string directory_path_;
     FileNumber file_last_;  ///< Highest number given to any file, of failed checkpoints too.
     PageDirectory directory_;
-    std::vector<FileNumber> doubtful_files_;  ///< Of batches whose fate is not known yet.
+    bool in_doubt_ = false;  ///< The engine may hold the directory of a failed commit.
     std::vector<PageId> relocations_;
 };
 

@@ -8,9 +8,11 @@ namespace {
 
 Result<void> load_chunk(std::string_view key, std::string_view value, PageDirectory& directory) {
     if (key.size() != kRowPrefixBytes + 4)
-        return Error(ErrorCode::kCorruption, "page directory row with a malformed key").with("bytes", key.size());
+        return Error(ErrorCode::kCorruption, "page directory row with a malformed key")
+            .with("bytes", key.size());
     std::uint32_t chunk = 0;
-    for (const char byte : key.substr(kRowPrefixBytes)) chunk = chunk << 8 | static_cast<unsigned char>(byte);
+    for (const char byte : key.substr(kRowPrefixBytes))
+        chunk = chunk << 8 | static_cast<unsigned char>(byte);
     return directory.decode_chunk(chunk, value);
 }
 
@@ -27,10 +29,11 @@ Result<std::optional<CheckpointHead>> load_head(RowEngine& rows, ShardId shard) 
 Result<void> load_directory(RowEngine& rows, ShardId shard, PageDirectory& directory) {
     const std::string prefix = row_prefix(shard, RowArea::kDirectory);
     Result<void> loaded;
-    TIDAL_TRY(rows.scan(prefix, prefix_end(prefix), [&](std::string_view key, std::string_view value) {
-        loaded = load_chunk(key, value, directory);
-        return loaded.ok();
-    }));
+    TIDAL_TRY(
+        rows.scan(prefix, prefix_end(prefix), [&](std::string_view key, std::string_view value) {
+            loaded = load_chunk(key, value, directory);
+            return loaded.ok();
+        }));
     if (!loaded) return loaded.take_error().with("shard", shard.value());
     return {};
 }

@@ -1,4 +1,5 @@
-// storage/internal/keys.h: where a shard's rows lie among those of all shards (docs/formats/rows.md).
+// storage/internal/keys.h: where a shard's rows lie among those of all shards
+// (docs/formats/rows.md).
 #pragma once
 
 #include <string>

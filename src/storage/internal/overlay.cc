@@ -51,8 +51,8 @@ OverlayCursor::OverlayCursor(const Overlay& newer, const Overlay& older, std::st
 }
 
 void OverlayCursor::step() {
-    const bool both = newer_at_ != newer_end_ && older_at_ != older_end_ &&
-                      newer_at_->first == older_at_->first;
+    const bool both =
+        newer_at_ != newer_end_ && older_at_ != older_end_ && newer_at_->first == older_at_->first;
     if (both) {
         ++newer_at_;
         ++older_at_;

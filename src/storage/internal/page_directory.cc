@@ -28,7 +28,8 @@ std::string encode_head(const CheckpointHead& head) {
 Result<CheckpointHead> decode_head(std::string_view bytes) {
     Decoder in(bytes);
     if (const auto version = in.u8(); version != kHeadVersion && !in.failed())
-        return Error(ErrorCode::kIncompatible, "checkpoint row of an unknown version").with("version", version);
+        return Error(ErrorCode::kIncompatible, "checkpoint row of an unknown version")
+            .with("version", version);
     CheckpointHead head;
     head.index = LogIndex(in.u64());
     head.file_last = FileNumber(in.u32());
@@ -50,7 +51,8 @@ void PageDirectory::set(PageId page, PagePlace place) {
 std::vector<PageId> PageDirectory::pages_in(const std::vector<FileNumber>& files) const {
     std::vector<PageId> pages;
     for (std::uint32_t page = 0; page < places_.size(); ++page)
-        if (std::binary_search(files.begin(), files.end(), places_[page].file)) pages.emplace_back(page);
+        if (std::binary_search(files.begin(), files.end(), places_[page].file))
+            pages.emplace_back(page);
     return pages;
 }
 
@@ -73,7 +75,8 @@ std::string PageDirectory::encode_chunk(std::uint32_t chunk) const {
 Result<void> PageDirectory::decode_chunk(std::uint32_t chunk, std::string_view bytes) {
     Decoder in(bytes);
     if (const auto version = in.u8(); version != kChunkVersion && !in.failed())
-        return Error(ErrorCode::kIncompatible, "page directory of an unknown version").with("version", version);
+        return Error(ErrorCode::kIncompatible, "page directory of an unknown version")
+            .with("version", version);
     const std::uint16_t count = in.u16();
     if (count > kChunkPages || in.remaining() != count * kPlaceBytes || chunk >= kChunksMax)
         return Error(ErrorCode::kCorruption, "page directory chunk has a wrong size")

@@ -80,7 +80,8 @@ std::string page_file_name(FileNumber number) {
 }
 
 std::optional<FileNumber> parse_page_file_name(std::string_view name) {
-    if (name.size() != kNameDigits + kSuffix.size() || !name.ends_with(kSuffix)) return std::nullopt;
+    if (name.size() != kNameDigits + kSuffix.size() || !name.ends_with(kSuffix))
+        return std::nullopt;
     std::uint32_t number = 0;
     const char* const end = name.data() + kNameDigits;
     const auto [stop, problem] = std::from_chars(name.data(), end, number);
@@ -88,7 +89,9 @@ std::optional<FileNumber> parse_page_file_name(std::string_view name) {
     return FileNumber(number);
 }
 
-std::uint32_t page_crc(const std::byte* bytes) { return crc32c(view(bytes, kPageBytes)); }
+std::uint32_t page_crc(const std::byte* bytes) {
+    return crc32c(view(bytes, kPageBytes));
+}
 
 Result<void> write_page_file(runtime::Disk& disk, const std::string& path, PageFileHead head,
                              std::span<const PageToWrite> pages) {
@@ -117,8 +120,8 @@ Result<void> write_page_file(runtime::Disk& disk, const std::string& path, PageF
     return file->sync();
 }
 
-Result<PageFileReader> PageFileReader::open(runtime::Disk& disk, const std::string& path, ShardId shard,
-                                            FileNumber number) {
+Result<PageFileReader> PageFileReader::open(runtime::Disk& disk, const std::string& path,
+                                            ShardId shard, FileNumber number) {
     PageFileReader reader;
     reader.path_ = path;
     TIDAL_ASSIGN(reader.file_, disk.open(path, runtime::OpenMode::kRead));
@@ -149,7 +152,8 @@ Result<void> PageFileReader::read_head() {
     std::string table(std::size_t{head_.count} * kSlotEntryBytes, '\0');
     TIDAL_ASSIGN(const std::size_t table_got, file_->read_at(kPageFileHeadBytes, table));
     if (table_got != table.size() || crc32c(table) != head_.table_crc)
-        return error(ErrorCode::kCorruption, "page table does not match its checksum", kPageFileHeadBytes);
+        return error(ErrorCode::kCorruption, "page table does not match its checksum",
+                     kPageFileHeadBytes);
     Decoder in(table);
     slots_.resize(head_.count);
     for (PageFileSlot& slot : slots_) {
@@ -163,12 +167,14 @@ Result<void> PageFileReader::read(std::uint32_t slot, std::span<std::byte> into)
     const std::uint64_t offset = page_offset(head_.count, slot);
     TIDAL_ASSIGN(const std::size_t got,
                  file_->read_at(offset, {reinterpret_cast<char*>(into.data()), into.size()}));
-    if (got != into.size()) return error(ErrorCode::kCorruption, "page file is cut short", offset + got);
+    if (got != into.size())
+        return error(ErrorCode::kCorruption, "page file is cut short", offset + got);
     return {};
 }
 
 Error PageFileReader::damaged(std::uint32_t slot, PageId page) const {
-    return error(ErrorCode::kCorruption, "page does not match its checksum", page_offset(head_.count, slot))
+    return error(ErrorCode::kCorruption, "page does not match its checksum",
+                 page_offset(head_.count, slot))
         .with("page", page.value())
         .with_hint("restore this shard from a backup or another replica");
 }

@@ -1,4 +1,5 @@
-// storage/internal/page_file.h: one file of pages as a checkpoint writes it (docs/formats/pages.md).
+// storage/internal/page_file.h: one file of pages as a checkpoint writes it
+// (docs/formats/pages.md).
 //
 //     header 64 B | table: count x {page, crc} | zeros to 4 KiB | count x 16 KiB
 #pragma once
@@ -58,8 +59,8 @@ Result<void> write_page_file(runtime::Disk& disk, const std::string& path, PageF
 /// Reads one page file, checking as it goes. Every error names the path, damage also the offset.
 class PageFileReader {
 public:
-    /// Reads header and table. kNotFound when absent, kCorruption also when it is another shard's or
-    /// another number's file.
+    /// Reads header and table. kNotFound when absent, kCorruption also when it is another shard's
+    /// or another number's file.
     static Result<PageFileReader> open(runtime::Disk& disk, const std::string& path, ShardId shard,
                                        FileNumber number);
     const PageFileHead& head() const { return head_; }

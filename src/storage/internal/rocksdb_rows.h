@@ -1,4 +1,4 @@
-// storage/internal/rocksdb_rows.h: RocksDB behind RowEngine, over a chosen environment.
+// storage/internal/rocksdb_rows.h: RocksDB behind RowEngine, over a chosen file system.
 #pragma once
 
 #include <memory>
@@ -7,15 +7,15 @@
 #include "storage/row_engine.h"
 
 namespace rocksdb {
-class Env;
+class FileSystem;
 }
 
 namespace tidal::storage::internal {
 
 enum class RowsAccess { kReadWrite, kReadOnly };
 
-/// `environment` nullptr = the operating system's; it must outlive the engine.
-Result<std::unique_ptr<RowEngine>> open_rocksdb_rows_in(rocksdb::Env* environment,
-                                                        const std::string& directory, RowsAccess access);
+Result<std::unique_ptr<RowEngine>> open_rocksdb_rows_in(
+    const std::shared_ptr<rocksdb::FileSystem>& files, const std::string& directory,
+    RowsAccess access);
 
 }  // namespace tidal::storage::internal

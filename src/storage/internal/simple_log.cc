@@ -57,7 +57,8 @@ Result<SimpleLogHead> decode_simple_head(std::string_view bytes) {
     if (!magic_right || crc != crc32c(bytes.substr(0, checked)) || head.number == 0)
         return Error(ErrorCode::kCorruption, "CURRENT does not match its checksum");
     if (version != kVersion)
-        return Error(ErrorCode::kIncompatible, "CURRENT of an unknown version").with("version", version);
+        return Error(ErrorCode::kIncompatible, "CURRENT of an unknown version")
+            .with("version", version);
     return head;
 }
 
@@ -104,7 +105,8 @@ Result<void> decode_simple_log(std::string_view bytes, SimpleVisitor visitor) {
     if (in.raw(kLogMagic.size()) != kLogMagic)
         return Error(ErrorCode::kCorruption, "not a rows log").with("offset", std::uint64_t{0});
     if (const auto version = in.u32(); version != kVersion)
-        return Error(ErrorCode::kIncompatible, "rows log of an unknown version").with("version", version);
+        return Error(ErrorCode::kIncompatible, "rows log of an unknown version")
+            .with("version", version);
     while (in.remaining() > 0) {
         const std::size_t offset = in.offset();
         const std::uint64_t size = in.u64();

@@ -1,4 +1,5 @@
-// storage/internal/simple_log.h: the two files of the simulation's row engine (docs/formats/rows.md).
+// storage/internal/simple_log.h: the two files of the simulation's row engine
+// (docs/formats/rows.md).
 #pragma once
 
 #include <absl/functional/function_ref.h>
@@ -39,7 +40,8 @@ private:
     Encoder payload_;
 };
 
-using SimpleVisitor = absl::FunctionRef<void(std::string_view key, std::optional<std::string_view> value)>;
+using SimpleVisitor =
+    absl::FunctionRef<void(std::string_view key, std::optional<std::string_view> value)>;
 
 /// Every change of a log in order. kCorruption names `path` and the offset.
 Result<void> read_simple_log(runtime::File& file, std::string_view path, const SimpleLogHead& head,
