@@ -55,8 +55,11 @@ struct Database::Join {
     WritesDone done;
 
     void fail(std::size_t line, Error error) {
-        if (first_line) error = std::move(error).with("line", *first_line + line);
-        replies[line].emplace(std::move(error));
+        if (first_line) {
+            replies[line].emplace(std::move(error).with("line", *first_line + line));
+        } else {
+            replies[line].emplace(std::move(error));
+        }
     }
     void arrive() {
         if (left.fetch_sub(1) != 1) return;

@@ -38,6 +38,10 @@ Error not_json(std::string_view json, simdjson::error_code code) {
         return Error(ErrorCode::kInvalidArgument, "JSON nested too deep")
             .with_reason("too_deep")
             .with("depth_max", JsonReader::kDepthMax);
+    if (code == simdjson::NUMBER_ERROR)
+        return Error(ErrorCode::kInvalidArgument, "a number that is none, or does not fit")
+            .with_reason("bad_number")
+            .with_hint("integers within 64 bits, finite doubles; larger ids are decimal strings");
     boost::json::stream_parser parser;
     boost::json::error_code error;
     const std::size_t offset = parser.write_some(json.data(), json.size(), error);

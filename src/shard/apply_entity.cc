@@ -4,11 +4,19 @@
 namespace tidal::shard {
 namespace {
 
-/// What the client did wrong becomes the record's outcome; anything else stops the node.
 bool is_refusal(ErrorCode code) {
     return code == ErrorCode::kInvalidArgument || code == ErrorCode::kNotFound ||
            code == ErrorCode::kUnknownName || code == ErrorCode::kPreconditionFailed ||
            code == ErrorCode::kConflict;
+}
+
+/// What the client did wrong becomes the record's outcome; anything else stops the node.
+template <typename Body>
+Result<Outcome> refuse_or_stop(Error error, const Body& body) {
+    if (error.code() == ErrorCode::kNotFound)
+        return Outcome::refuse(unknown_entity(body.kind, body.id));
+    if (is_refusal(error.code())) return Outcome::refuse(std::move(error));
+    return error;
 }
 
 }  // namespace
@@ -16,10 +24,7 @@ bool is_refusal(ErrorCode code) {
 Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
                                        const record::UpsertBody& body) {
     auto upserted = entities(body.kind).upsert(body, envelope.stamp);
-    if (!upserted) {
-        if (is_refusal(upserted.error().code())) return Outcome::refuse(upserted.take_error());
-        return upserted.take_error();
-    }
+    if (!upserted) return refuse_or_stop(upserted.take_error(), body);
     Outcome outcome = accepted(envelope);
     outcome.created = *upserted == entity::UpsertOutcome::kCreated;
     return outcome;
@@ -29,10 +34,7 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
                                        const record::DeleteBody& body) {
     TIDAL_TRY(settle());
     auto slot = entities(body.kind).erase(body, envelope.stamp);
-    if (!slot) {
-        if (is_refusal(slot.error().code())) return Outcome::refuse(slot.take_error());
-        return slot.take_error();
-    }
+    if (!slot) return refuse_or_stop(slot.take_error(), body);
     for (auto& [origin, table] : ledgers(body.kind)) table->drop(*slot);
     uniques(body.kind).drop(*slot);
     return accepted(envelope);
@@ -41,10 +43,7 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
 Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
                                        const record::EmbeddingBody& body) {
     auto set = entities(body.kind).set_embedding(body, envelope.stamp);
-    if (!set) {
-        if (is_refusal(set.error().code())) return Outcome::refuse(set.take_error());
-        return set.take_error();
-    }
+    if (!set) return refuse_or_stop(set.take_error(), body);
     return accepted(envelope);
 }
 
