@@ -79,7 +79,7 @@ done <<'CASES'
 404|unknown_path||GET|/itmes|
 405|method_not_allowed||PUT|/items|{}
 400|invalid_argument||PUT|/schema|{"schema":"kinds: ["}
-409|incompatible||PUT|/schema|{"schema":"signals:\n  view: {half_life: 1h}\n"}
+409|schema_not_an_addition||PUT|/schema|{"schema":"signals:\n  view: {half_life: 1h}\n"}
 409|single_node||POST|/health/drain|
 CASES
 
