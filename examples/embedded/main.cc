@@ -16,7 +16,8 @@ tidal::Result<void> run(const std::string& directory) {
     for (std::uint64_t id = 1; id <= 3; ++id) {
         EntityWrite item;
         item.id = id;
-        item.metadata = {{"title", std::string(titles[id - 1])}, {"category", std::string("music")}};
+        item.metadata = {{"title", std::string(titles[id - 1])},
+                         {"category", std::string("music")}};
         item.creator_id = tidal::api::IdInput(std::uint64_t{7});
         TIDAL_TRY(library.write(item));
     }
@@ -31,15 +32,21 @@ tidal::Result<void> run(const std::string& directory) {
     }
     TIDAL_TRY(library.wait_for(token));
 
-    TIDAL_ASSIGN(const auto feed, library.feed({.profile = "most_liked", .filter = "category = 'music'", .limit = 2}));
+    TIDAL_ASSIGN(
+        const auto feed,
+        library.feed({.profile = "most_liked", .filter = "category = 'music'", .limit = 2}));
     for (const auto& item : feed.items)
         std::printf("%llu. %s (%g)\n", static_cast<unsigned long long>(item.rank),
                     std::get<std::string>(item.entity.metadata.front().second).c_str(), item.score);
-    TIDAL_ASSIGN(const auto creator, library.signals({tidal::EntityKind::kCreator, std::uint64_t{7}}));
+    TIDAL_ASSIGN(const auto creator,
+                 library.signals({tidal::EntityKind::kCreator, std::uint64_t{7}}));
     for (const auto& one : creator.signals)
         if (one.name == "like")
-            std::printf("creator 7 was liked %lld times\n",
-                        static_cast<long long>(one.reading.windows[static_cast<std::size_t>(tidal::schema::Window::kAll)].count));
+            std::printf(
+                "creator 7 was liked %lld times\n",
+                static_cast<long long>(
+                    one.reading.windows[static_cast<std::size_t>(tidal::schema::Window::kAll)]
+                        .count));
     return {};
 }
 

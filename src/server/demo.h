@@ -8,8 +8,9 @@
 
 namespace tidal::server {
 
-/// Imports `sample`/data/movielens-latest-small through `sample`/movielens/mapping.yaml, shifted so that the newest rating
-/// is now, with a progress bar on standard error; nothing when that was done before.
+/// Imports `sample`/data/movielens-latest-small through `sample`/movielens/mapping.yaml, shifted so
+/// that the newest rating is now, with a progress bar on standard error; nothing when that was done
+/// before.
 Result<void> import_sample(api::Database& database, runtime::Runtime& runtime,
                            const std::string& sample);
 

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2154  # bin, root, work, port and reply come from lib.sh
 # Every mistake a client can make gets a 4xx that names it, and changes nothing.
+# shellcheck source=tests/process/lib.sh
 . "$(dirname "$0")/lib.sh" "$1"
 
 start_server standalone --data-dir "$work/data" || finish

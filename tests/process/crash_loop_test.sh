@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2154  # bin, root, work, port and reply come from lib.sh
 # kill -9 under load, again and again: every acknowledged signal is counted, none twice.
 # CYCLES=1000 crash_loop_test.sh BIN for the long form.
+# shellcheck source=tests/process/lib.sh
 . "$(dirname "$0")/lib.sh" "$1"
 cycles=${CYCLES:-8}
 

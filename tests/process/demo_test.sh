@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2154  # bin, root, work, port and reply come from lib.sh
 # The demo imports the sample once, prints feeds with titles, and serves; import and export agree.
+# shellcheck source=tests/process/lib.sh
 . "$(dirname "$0")/lib.sh" "$1"
 
 start_server demo --data-dir "$work/data" --sample "$root/examples" || finish

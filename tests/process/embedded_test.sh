@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2154  # bin, root, work, port and reply come from lib.sh
 # The example of the embedded library: in memory, on disk, and on disk again.
+# shellcheck source=tests/process/lib.sh
 . "$(dirname "$0")/lib.sh" "$1"
 
 check() {  # the lines that must be printed, after "embedded_example ARGS..."

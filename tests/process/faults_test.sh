@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2154  # bin, root, work, port and reply come from lib.sh
 # A directory somebody holds, of another shape, damaged, or that cannot be written.
+# shellcheck source=tests/process/lib.sh
 . "$(dirname "$0")/lib.sh" "$1"
 
 # refused TEXT ARGS...: the server must not start, and must say why.
@@ -30,7 +32,7 @@ cp "$work/CLUSTER" "$work/data/CLUSTER"
 
 # A flipped bit in the middle of the log, with synced batches after it.
 start_server standalone --data-dir "$work/data" --checkpoint-interval-ms 3600000 || finish
-for i in 1 2 3 4 5 6; do call POST /signals '{"entity_id":1,"signal":"view"}'; done
+for _ in 1 2 3 4 5 6; do call POST /signals '{"entity_id":1,"signal":"view"}'; done
 expect 200
 stop_server KILL
 log=$(ls "$work"/data/wal/*.log | head -n 1)

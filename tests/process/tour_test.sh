@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2154  # bin, root, work, port and reply come from lib.sh
 # Every command of the README's tour, in order, against a server with the sample; none may fail, and
 # each block's expectation (a line "# -> text") must be in what it prints.
+# shellcheck source=tests/process/lib.sh
 . "$(dirname "$0")/lib.sh" "$1"
 
 start_server demo --data-dir "$work/data" --sample "$root/examples" || finish
