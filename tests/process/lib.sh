@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034  # sourced; root is for the tests
 # Shared by the process tests: real programs, real clients, ports the system chooses.
 # Usage: . lib.sh BIN_DIR; every check prints what it expected, and `finish` sets the exit code.
 set -uo pipefail
