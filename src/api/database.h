@@ -120,6 +120,11 @@ private:
     void propose_groups(Groups groups, const CallContext& context, std::shared_ptr<Join> join);
     void write_lines(std::vector<Write> writes, const ImportChunk* chunk,
                      const CallContext& context, WritesDone done);
+    void write_joined(std::vector<Write> writes, const ImportChunk* chunk,
+                      const CallContext& context, std::shared_ptr<Join> join);
+    void widen_then_write(const schema::Schema& wider, std::vector<Write> writes,
+                          const ImportChunk* chunk, const CallContext& context,
+                          std::shared_ptr<Join> join);
     shard::WriteConcern concern_of(const CallContext& context) const;
     ShardId shard_of(VShard vshard) const;
     shard::Shard& shard(ShardId id) { return *shards_[id.value()]; }

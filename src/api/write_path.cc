@@ -3,6 +3,7 @@
 #include <map>
 
 #include "api/database.h"
+#include "api/dynamic_fields.h"
 #include "api/resolve.h"
 #include "api/token.h"
 
@@ -17,6 +18,7 @@ struct WriteGroup {
 namespace {
 
 constexpr std::size_t kIdempotencyKeyBytesMax = 255;
+constexpr std::uint64_t kSchemaRetryNs = 5'000'000;
 
 std::string line_key(const CallContext& context, const std::string& own, std::size_t line) {
     if (!own.empty() || context.idempotency_key.empty()) return own;
@@ -86,7 +88,12 @@ void Database::write_import(std::vector<Write> writes, const ImportChunk& chunk,
 
 void Database::write_lines(std::vector<Write> writes, const ImportChunk* chunk,
                            const CallContext& context, WritesDone done) {
-    auto join = std::make_shared<Join>(writes.size(), context.first_line, std::move(done));
+    write_joined(std::move(writes), chunk, context,
+                 std::make_shared<Join>(writes.size(), context.first_line, std::move(done)));
+}
+
+void Database::write_joined(std::vector<Write> writes, const ImportChunk* chunk,
+                            const CallContext& context, std::shared_ptr<Join> join) {
     if (options_.ephemeral && concern_of(context) != shard::WriteConcern::kMemory) {
         for (std::size_t line = 0; line < writes.size(); ++line)
             join->fail(line, Error(ErrorCode::kInvalidArgument,
@@ -96,9 +103,33 @@ void Database::write_lines(std::vector<Write> writes, const ImportChunk* chunk,
         return join->arrive();
     }
     const auto schema = this->schema();
+    if (auto wider = add_dynamic_fields(*schema, writes))
+        return widen_then_write(*wider, std::move(writes), chunk, context, std::move(join));
     Groups groups = group_by_shard(writes, *schema, context, *join);
     if (chunk != nullptr) skip_imported(*chunk, *schema, writes.size(), &groups, *join);
     propose_groups(std::move(groups), context, std::move(join));
+}
+
+/// The schema learns the fields before the writes that need them are logged.
+void Database::widen_then_write(const schema::Schema& wider, std::vector<Write> writes,
+                                const ImportChunk* chunk, const CallContext& context,
+                                std::shared_ptr<Join> join) {
+    const std::optional<ImportChunk> kept = chunk ? std::optional(*chunk) : std::nullopt;
+    put_schema(schema::print_schema(wider), [this, writes = std::move(writes), kept, context,
+                                             join = std::move(join)](Result<void> put) mutable {
+        auto again = [this, writes = std::move(writes), kept, context, join]() mutable {
+            write_joined(std::move(writes), kept ? &*kept : nullptr, context, std::move(join));
+        };
+        if (put.ok()) return again();
+        // Another writer's fields are under way: look again when they are there.
+        if (put.error().code() == ErrorCode::kConflict) {
+            executors_.front()->post_after(kSchemaRetryNs, std::move(again));
+            return;
+        }
+        for (std::size_t line = 0; line < join->replies.size(); ++line)
+            join->fail(line, Error(put.error()));
+        join->arrive();
+    });
 }
 
 Database::Groups Database::group_by_shard(const std::vector<Write>& writes,
