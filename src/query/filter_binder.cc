@@ -1,0 +1,228 @@
+#include <algorithm>
+#include <cassert>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "base/time_text.h"
+#include "query/bound_filter.h"
+#include "ranking/source_text.h"
+
+namespace tidal::query {
+namespace {
+
+using schema::FieldType;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr std::string_view kFixedFields[] = {"created_at", "creator_id", "entity_id"};
+
+bool is_number(FieldType type) {
+    return type == FieldType::kInt || type == FieldType::kFloat || type == FieldType::kTimestamp ||
+           type == FieldType::kDuration;
+}
+
+class Binder {
+public:
+    Binder(std::string_view source, const schema::Schema& schema, EntityKind kind)
+        : source_(source), schema_(schema), kind_(kind) {}
+
+    /// @param negated  An odd number of NOTs stands above. They end in the leaves, each of which
+    ///                 knows its own opposite among entities that have the value.
+    Result<BoundFilter> bind_node(const FilterNode& node, bool negated) const {
+        if (node.kind == FilterNode::Kind::kNot) return bind_node(node.children[0], !negated);
+        BoundFilter out;
+        if (node.kind == FilterNode::Kind::kTest) {
+            TIDAL_ASSIGN(out.leaf, bind_test(node, negated));
+            return out;
+        }
+        const bool conjunction = (node.kind == FilterNode::Kind::kAnd) != negated;
+        out.kind = conjunction ? BoundFilter::Kind::kAnd : BoundFilter::Kind::kOr;
+        for (const FilterNode& child : node.children) {
+            TIDAL_ASSIGN(BoundFilter bound, bind_node(child, negated));
+            out.children.push_back(std::move(bound));
+        }
+        return out;
+    }
+
+private:
+    Error fail(ErrorCode code, std::uint32_t offset, std::string message) const {
+        return ranking::error_at(code, source_, offset, std::move(message)).with_field("filter");
+    }
+    Error wrong_test(const FilterNode& node, std::string_view what, std::string_view right) const {
+        return fail(ErrorCode::kInvalidArgument, node.offset,
+                    "`" + node.field + "` (" + std::string(what) + ") cannot be compared like this")
+            .with_hint(right);
+    }
+    Error wrong_value(const Literal& value, const FilterNode& node, std::string_view right) const {
+        return fail(ErrorCode::kInvalidArgument, value.offset,
+                    "`" + node.field + "` is compared with " + std::string(right));
+    }
+
+    Result<Leaf> bind_test(const FilterNode& node, bool negated) const {
+        if (node.test == Test::kCreatedWithin)
+            return Leaf(CreatedWithin{static_cast<std::int64_t>(node.values[0].number), negated});
+        if (node.field == "created_at") return bind_created_at(node, negated);
+        if (node.field == "entity_id") return bind_entity_id(node, negated);
+        if (node.field == "creator_id" && kind_ == EntityKind::kItem)
+            return bind_creator_id(node, negated);
+        const schema::FieldSpec* field = schema_.find_field(kind_, node.field);
+        if (field == nullptr) return unknown_field(node);
+        if (node.test == Test::kIsNull) return Leaf(IsPresent{field->id, !negated});
+        if (is_number(field->type))
+            return bind_number(node, negated, {.field = field->id}, field->type);
+        switch (field->type) {
+            case FieldType::kBool: return bind_bool(node, negated, field->id);
+            case FieldType::kKeyword:
+            case FieldType::kKeywords: return bind_keyword(node, negated, *field);
+            default: break;
+        }
+        return fail(ErrorCode::kInvalidArgument, node.offset,
+                    "`" + node.field + "` is " + std::string(schema::field_type_name(field->type)) +
+                        " and can only be tested with IS [NOT] NULL")
+            .with_hint("declare a field of type keyword to filter by its value");
+    }
+
+    Error unknown_field(const FilterNode& node) const {
+        std::vector<std::string_view> known;
+        for (const auto& field : schema_.kind(kind_).fields) known.push_back(field.name);
+        for (const auto name : kFixedFields)
+            if (name != "creator_id" || kind_ == EntityKind::kItem) known.push_back(name);
+        return fail(ErrorCode::kUnknownName, node.offset, "unknown field `" + node.field + "`")
+            .with_hint(ranking::suggestion(node.field, "fields", known))
+            .with_reason("unknown_field");
+    }
+
+    Result<double> number_of(const Literal& value, const FilterNode& node, FieldType type) const {
+        if (value.kind == Literal::Kind::kNumber) return value.number;
+        if (type == FieldType::kDuration) {
+            if (value.kind == Literal::Kind::kDuration) return value.number;
+            return wrong_value(value, node, "a duration such as 90s, or milliseconds");
+        }
+        if (type != FieldType::kTimestamp) return wrong_value(value, node, "a number");
+        if (value.kind != Literal::Kind::kString)
+            return wrong_value(value, node, "a time such as '2026-01-31T09:00:00Z'");
+        auto time = parse_time(value.text, node.field);
+        if (time) return static_cast<double>(*time);
+        return fail(ErrorCode::kInvalidArgument, value.offset, time.error().message())
+            .with_hint("a time is written like '2026-01-31T09:00:00Z', or as milliseconds");
+    }
+
+    Result<Leaf> bind_number(const FilterNode& node, bool negated, NumberColumn column,
+                             FieldType type) const {
+        if (node.test == Test::kLike || node.test == Test::kHas)
+            return wrong_test(node, schema::field_type_name(type), "use = != < <= > >= IN BETWEEN");
+        std::vector<double> values;
+        for (const Literal& value : node.values) {
+            TIDAL_ASSIGN(const double number, number_of(value, node, type));
+            values.push_back(number);
+        }
+        InRange range{.column = column, .low = -kInfinity, .high = kInfinity, .outside = negated};
+        switch (node.test) {
+            case Test::kIn:
+                std::ranges::sort(values);
+                return Leaf(InNumbers{column, std::move(values), negated});
+            case Test::kNotEqual: range.outside = !negated; [[fallthrough]];
+            case Test::kEqual: range.low = range.high = values[0]; break;
+            case Test::kLess: range.high = std::nextafter(values[0], -kInfinity); break;
+            case Test::kLessEqual: range.high = values[0]; break;
+            case Test::kGreater: range.low = std::nextafter(values[0], kInfinity); break;
+            case Test::kGreaterEqual: range.low = values[0]; break;
+            default:
+                assert(node.test == Test::kBetween);
+                range.low = values[0];
+                range.high = values[1];
+        }
+        return Leaf(range);
+    }
+
+    Result<Leaf> bind_created_at(const FilterNode& node, bool negated) const {
+        if (node.test == Test::kIsNull) return Leaf(Constant{negated});
+        return bind_number(node, negated, {.created_at = true, .field = {}}, FieldType::kTimestamp);
+    }
+
+    Result<Leaf> bind_bool(const FilterNode& node, bool negated, FieldId field) const {
+        if (node.test != Test::kEqual && node.test != Test::kNotEqual)
+            return wrong_test(node, "bool", "use = TRUE or = FALSE");
+        if (node.values[0].kind != Literal::Kind::kBool)
+            return wrong_value(node.values[0], node, "TRUE or FALSE");
+        return Leaf(HasValue{.field = field,
+                             .values = {node.values[0].text},
+                             .negated = (node.test == Test::kNotEqual) != negated});
+    }
+
+    Result<Leaf> bind_keyword(const FilterNode& node, bool negated,
+                              const schema::FieldSpec& field) const {
+        const bool many = field.type == FieldType::kKeywords;
+        for (const Literal& value : node.values)
+            if (value.kind != Literal::Kind::kString)
+                return wrong_value(value, node, "a text in single quotes");
+        if (node.test == Test::kLike) {
+            auto prefix = like_prefix(node.values[0].text);
+            assert(prefix.has_value() && "the parser made sure");
+            return Leaf(HasPrefix{field.id, std::move(*prefix), negated, many});
+        }
+        HasValue out{.field = field.id, .values = {}, .negated = negated, .absent_is_empty = many};
+        switch (node.test) {
+            case Test::kNotEqual: out.negated = !negated; [[fallthrough]];
+            case Test::kEqual:
+            case Test::kHas:
+            case Test::kIn:
+                for (const Literal& value : node.values) out.values.push_back(value.text);
+                return Leaf(std::move(out));
+            default:
+                return wrong_test(node, schema::field_type_name(field.type),
+                                  "use = != IN HAS or LIKE 'p%'");
+        }
+    }
+
+    Result<std::vector<EntityId>> ids_of(const FilterNode& node, EntityKind of) const {
+        std::vector<EntityId> out;
+        for (const Literal& value : node.values) {
+            if (schema_.kind(of).string_ids) {
+                if (value.kind != Literal::Kind::kString)
+                    return wrong_value(value, node, "an id in single quotes");
+                out.emplace_back(value.text);
+                continue;
+            }
+            std::uint64_t number = 0;
+            const char* end = value.text.data() + value.text.size();
+            const auto parsed = std::from_chars(value.text.data(), end, number);
+            const bool plain =
+                value.kind == Literal::Kind::kNumber || value.kind == Literal::Kind::kString;
+            if (!plain || parsed.ec != std::errc() || parsed.ptr != end)
+                return wrong_value(value, node, "an id, a whole number from 0 to 2^64 - 1");
+            out.emplace_back(number);
+        }
+        return out;
+    }
+
+    Result<Leaf> bind_entity_id(const FilterNode& node, bool negated) const {
+        if (node.test == Test::kIsNull) return Leaf(Constant{negated});
+        if (node.test != Test::kEqual && node.test != Test::kNotEqual && node.test != Test::kIn)
+            return wrong_test(node, "id", "use = != IN");
+        TIDAL_ASSIGN(auto ids, ids_of(node, kind_));
+        return Leaf(EntityIs{std::move(ids), (node.test == Test::kNotEqual) != negated});
+    }
+
+    Result<Leaf> bind_creator_id(const FilterNode& node, bool negated) const {
+        if (node.test == Test::kIsNull) return Leaf(CreatorPresent{!negated});
+        if (node.test != Test::kEqual && node.test != Test::kNotEqual && node.test != Test::kIn)
+            return wrong_test(node, "id", "use = != IN or IS NULL");
+        TIDAL_ASSIGN(auto ids, ids_of(node, EntityKind::kCreator));
+        return Leaf(CreatorIs{std::move(ids), (node.test == Test::kNotEqual) != negated});
+    }
+
+    std::string_view source_;
+    const schema::Schema& schema_;
+    const EntityKind kind_;
+};
+
+}  // namespace
+
+Result<BoundFilter> bind_filter(const FilterNode& filter, std::string_view source,
+                         const schema::Schema& schema, EntityKind kind) {
+    return Binder(source, schema, kind).bind_node(filter, false);
+}
+
+}  // namespace tidal::query

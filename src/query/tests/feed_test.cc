@@ -1,0 +1,266 @@
+#include "query/feed.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <random>
+
+#include "query/tests/random_filter.h"
+#include "ranking/tests/sample_schema.h"
+
+namespace tidal::query {
+namespace {
+
+using ranking::SampleItem;
+using ranking::SampleShard;
+
+const CursorCodec& codec() {
+    static const CursorCodec kCodec(std::string(32, 'k'));
+    return kCodec;
+}
+
+/// The same items and signals on any number of shards.
+class Feeds : public testing::Test {
+protected:
+    Feeds() : registry_(*schema_) {}
+
+    void spread(std::size_t shard_count) {
+        shards_.clear();
+        for (std::size_t i = 0; i < shard_count; ++i)
+            shards_.push_back(std::make_unique<SampleShard>(schema_, 1));
+        std::mt19937_64 random(11);
+        for (std::uint64_t n = 0; n < 240; ++n) {
+            SampleItem item{.id = EntityId(n * 31 % 257)};
+            item.created_at = kFilterNow - static_cast<std::int64_t>(random() % 50) * kHourMs;
+            item.fields.emplace("year", static_cast<std::int64_t>(n % 9));
+            if (n % 3 == 0) item.fields.emplace("category", std::string("music"));
+            if (n % 40 == 1) item.publish_at = kFilterNow + kHourMs;
+            if (n % 40 == 2) item.publish_at = kFilterNow;
+            if (n % 40 == 3) item.expires_at = kFilterNow;
+            if (n % 40 == 4) item.expires_at = kFilterNow + 1;
+            SampleShard& shard = *shards_[(n * 7 + n / 5) % shard_count];
+            shard.put(item);
+            for (std::uint64_t e = random() % 4; e > 0; --e)  // Few events, so that scores tie.
+                shard.signal(item.id, random() % 2 == 0 ? "view" : "share", 1,
+                             kFilterNow - static_cast<std::int64_t>(random() % 30) * kHourMs);
+            if (n % 50 == 5) shard.erase(item.id);
+        }
+    }
+
+    Result<FeedPage> ask(const FeedRequest& request) {
+        TIDAL_ASSIGN(const FeedPlan plan, plan_feed(request, *schema_, registry_, codec()));
+        std::vector<ShardPage> pages;
+        for (const auto& shard : shards_) {
+            const auto view = shard->view();
+            TIDAL_ASSIGN(ShardPage page, run_feed(view, plan));
+            EXPECT_LE(page.items.size(), plan.keep);
+            pages.push_back(std::move(page));
+        }
+        return merge_pages(plan, pages, codec());
+    }
+
+    static FeedRequest request(const std::string& profile, std::uint32_t limit = 20) {
+        FeedRequest out;
+        out.profile = profile;
+        out.limit = limit;
+        out.now_ms = kFilterNow;
+        return out;
+    }
+
+    /// Ids, scores and cursor in one text: what must not depend on the shards.
+    static std::string text_of(const Result<FeedPage>& page) {
+        if (!page.ok()) return page.error().to_string();
+        std::string out;
+        for (const auto& item : page->items)
+            out += std::to_string(item.rank) + ":" + item.item.id.to_string() + "=" +
+                   std::to_string(item.item.score) + " ";
+        out += page->next_cursor.value_or("end") + " " + std::to_string(page->counts.candidates) +
+               "/" + std::to_string(page->counts.matched) + "/" + std::to_string(page->counts.scored);
+        return out;
+    }
+
+    /// All items over pages of `limit`; checks ranks.
+    std::vector<ScoredItem> all_pages(FeedRequest request) {
+        std::vector<ScoredItem> out;
+        for (int page_number = 0; page_number < 1000; ++page_number) {
+            auto page = ask(request);
+            EXPECT_TRUE(page.ok()) << page.error().to_string();
+            if (!page.ok()) return out;
+            for (auto& item : page->items) {
+                EXPECT_EQ(item.rank, out.size() + 1);
+                out.push_back(item.item);
+            }
+            if (!page->next_cursor) return out;
+            EXPECT_EQ(page->items.size(), request.limit);
+            request.cursor = *page->next_cursor;
+            request.now_ms += 12'345;  // Time goes on between pages.
+        }
+        ADD_FAILURE() << "the pages do not end";
+        return out;
+    }
+
+    std::shared_ptr<const schema::Schema> schema_ = ranking::sample_schema();
+    ranking::ProfileRegistry registry_;
+    std::vector<std::unique_ptr<SampleShard>> shards_;
+};
+
+TEST_F(Feeds, OneAndManyShardsGiveTheSamePages) {
+    std::vector<FeedRequest> requests;
+    for (const auto& listing : registry_.list(EntityKind::kItem))
+        for (const std::uint32_t limit : {1u, 7u, 20u, 1000u})
+            requests.push_back(request(listing.name, limit));
+    for (std::size_t i = 0; i < requests.size(); i += 3) {
+        requests[i].filter = "year < 5 AND NOT category = 'music' OR created_within 9h";
+        requests[i].exclude = {EntityId(31), EntityId(62), EntityId(123456)};
+    }
+    std::vector<std::string> one_shard;
+    for (const std::size_t shard_count : {1u, 3u, 8u}) {
+        spread(shard_count);
+        for (std::size_t i = 0; i < requests.size(); ++i) {
+            FeedRequest r = requests[i];
+            auto page = ask(r);
+            std::string text = text_of(page);
+            if (page.ok() && page->next_cursor) {
+                r.cursor = *page->next_cursor;
+                text += "\n" + text_of(ask(r));
+            }
+            if (shard_count == 1) {
+                one_shard.push_back(text);
+            } else {
+                EXPECT_EQ(text, one_shard[i]) << r.profile << " on " << shard_count << " shards";
+            }
+        }
+    }
+}
+
+TEST_F(Feeds, PagesCutTheWholeOrderIntoPieces) {
+    spread(3);
+    for (const char* profile : {"new", "old", "trending", "most_viewed", "shuffle", "hot"}) {
+        FeedRequest r = request(profile, 1000);
+        r.seed = 5;
+        const auto whole = all_pages(r);
+        ASSERT_GT(whole.size(), 200u);
+        const bool rising = std::string(profile) == "old";
+        for (std::size_t i = 1; i < whole.size(); ++i) {
+            const double a = rising ? -whole[i - 1].score : whole[i - 1].score;
+            const double b = rising ? -whole[i].score : whole[i].score;
+            ASSERT_TRUE(a > b || (a == b && whole[i - 1].id < whole[i].id)) << profile;
+        }
+        for (const std::uint32_t limit : {1u, 10u, 64u}) {
+            r.limit = limit;
+            const auto pieces = all_pages(r);
+            ASSERT_EQ(pieces.size(), whole.size()) << profile << " by " << limit;
+            for (std::size_t i = 0; i < whole.size(); ++i) {
+                ASSERT_EQ(pieces[i].id, whole[i].id);
+                ASSERT_EQ(pieces[i].score, whole[i].score);
+            }
+        }
+    }
+}
+
+TEST_F(Feeds, GatesAndFiltersDecideWhatIsCounted) {
+    spread(3);
+    std::set<EntityId> open, matching;
+    std::size_t unpublished = 0;
+    for (std::uint64_t n = 0; n < 240; ++n) {
+        const EntityId id(n * 31 % 257);
+        if (n % 50 == 5) continue;
+        if (n % 40 == 1 || n % 40 == 3) {
+            ++unpublished;
+            continue;
+        }
+        open.insert(id);
+        if (n % 9 < 5 && id != EntityId(0)) matching.insert(id);
+    }
+    ASSERT_GT(unpublished, 5u);
+    FeedRequest r = request("trending", 1000);
+    auto page = ask(r);
+    ASSERT_TRUE(page.ok());
+    std::set<EntityId> got;
+    for (const auto& item : page->items) got.insert(item.item.id);
+    EXPECT_EQ(got, open);
+    EXPECT_EQ(page->counts, (FeedCounts{open.size(), open.size(), open.size()}));
+    EXPECT_FALSE(page->next_cursor);
+    r.filter = "year < 5";
+    r.exclude = {EntityId(0), EntityId(555)};
+    page = ask(r);
+    got.clear();
+    for (const auto& item : page->items) got.insert(item.item.id);
+    EXPECT_EQ(got, matching);
+    EXPECT_EQ(page->counts, (FeedCounts{open.size(), matching.size(), matching.size()}));
+}
+
+TEST_F(Feeds, ACursorKeepsTheMomentAndTheSeed) {
+    spread(1);
+    FeedRequest r = request("shuffle", 5);
+    const auto first = ask(r);
+    ASSERT_TRUE(first.ok() && first->next_cursor);
+    r.cursor = *first->next_cursor;
+    r.now_ms += 3 * kHourMs;
+    const auto later = ask(r);
+    r.now_ms = kFilterNow;
+    EXPECT_EQ(text_of(later), text_of(ask(r)));
+    const auto refused = [&](FeedRequest changed) {
+        const auto page = ask(changed);
+        return page.ok() ? "ok" : std::string(page.error().reason());
+    };
+    EXPECT_EQ(refused(r), "ok");
+    FeedRequest other = r;
+    other.limit = 9;
+    EXPECT_EQ(refused(other), "ok") << "the size of a page may change";
+    other = r;
+    other.seed = 1;
+    EXPECT_EQ(refused(other), "invalid_cursor");
+    other = r;
+    other.filter = "year = 1";
+    EXPECT_EQ(refused(other), "invalid_cursor");
+    other = r;
+    other.profile = "trending";
+    EXPECT_EQ(refused(other), "invalid_cursor");
+    other = r;
+    other.cursor[9] ^= 1;
+    EXPECT_EQ(refused(other), "invalid_cursor");
+    FeedRequest spaced = request("trending", 5);
+    spaced.filter = "year  <  5";
+    spaced.cursor = *ask(spaced)->next_cursor;
+    spaced.filter = "year<5";
+    EXPECT_EQ(refused(spaced), "ok") << "only the meaning of a filter counts";
+}
+
+TEST_F(Feeds, ExplainAddsUp) {
+    spread(2);
+    FeedRequest r = request("trending", 10);
+    r.explain = true;
+    const auto page = ask(r);
+    ASSERT_TRUE(page.ok());
+    for (const auto& item : page->items) {
+        ASSERT_TRUE(item.item.explanation);
+        const auto& terms = item.item.explanation->terms;
+        ASSERT_EQ(terms.size(), 3u);
+        EXPECT_EQ(terms[0].value + terms[1].value + terms[2].value, item.item.score);
+        EXPECT_EQ(item.item.explanation->features[0].text, "sum(share, 24h)");
+    }
+}
+
+TEST_F(Feeds, BadRequestsNameTheirPart) {
+    spread(1);
+    const auto answer = [&](auto change) {
+        FeedRequest r = request("trending");
+        change(r);
+        const auto page = ask(r);
+        return page.ok() ? "ok" : std::string(page.error().reason()) + " " + page.error().field();
+    };
+    EXPECT_EQ(answer([](auto& r) { r.limit = 0; }), "invalid_argument limit");
+    EXPECT_EQ(answer([](auto& r) { r.limit = 1001; }), "invalid_argument limit");
+    EXPECT_EQ(answer([](auto& r) { r.profile = "nope"; }), "unknown_profile profile");
+    EXPECT_EQ(answer([](auto& r) { r.profile = ""; }), "unknown_profile profile");
+    EXPECT_EQ(answer([](auto& r) { r.filter = "year >"; }), "syntax_error filter");
+    EXPECT_EQ(answer([](auto& r) { r.filter = "yeer > 1"; }), "unknown_field filter");
+    EXPECT_EQ(answer([](auto& r) { r.params["x"] = 1; }), "unknown_param params.x");
+    EXPECT_EQ(answer([](auto& r) { r.cursor = "xyz"; }), "invalid_cursor cursor");
+    EXPECT_EQ(answer([](auto& r) { r.exclude.resize(kExcludedMax + 1); }), "too_large exclude");
+    EXPECT_EQ(answer([](auto&) {}), "ok");
+}
+
+}  // namespace
+}  // namespace tidal::query

@@ -1,0 +1,59 @@
+#include "ranking/profile.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "ranking/internal/built_in_profiles.h"
+#include "ranking/profile_registry.h"
+#include "ranking/tests/random_expression.h"
+#include "ranking/tests/sample_schema.h"
+#include "ranking/tests/transcript.h"
+
+namespace tidal::ranking {
+namespace {
+
+/// A profile's text; answers its canonical text, or what is wrong with it under the sample schema.
+std::string answer_profile(const std::string& text) {
+    static const auto schema = sample_schema();
+    const auto profile = parse_profile(text);
+    if (!profile) return std::string(profile.error().reason()) + ": " + profile.error().to_string();
+    const auto compiled = compile_profile(*profile, *schema, EntityKind::kItem);
+    if (!compiled)
+        return std::string(compiled.error().reason()) + ": " + compiled.error().to_string();
+    std::string out = print_profile(*profile);
+    out.pop_back();
+    return out;
+}
+
+TEST(Profile, Transcripts) { run_transcript(TIDAL_TESTDATA_DIR "/profiles.txt", answer_profile); }
+
+TEST(Profile, BuiltInOnesPrintAndParseBack) {
+    EXPECT_EQ(built_in_profiles().size(), 18u);
+    for (const BuiltInProfile& built_in : built_in_profiles()) {
+        const auto profile = parse_profile(built_in.text);
+        ASSERT_TRUE(profile.ok()) << built_in.file << ": " << profile.error().to_string();
+        EXPECT_EQ(profile->name + ".profile", built_in.file);
+        const auto again = parse_profile(print_profile(*profile));
+        ASSERT_TRUE(again.ok()) << again.error().to_string();
+        EXPECT_EQ(*again, *profile);
+    }
+}
+
+RC_GTEST_PROP(Profile, PrintedTextParsesToTheSameProfile, ()) {
+    Profile profile;
+    profile.name = "p" + std::to_string(*rc::gen::inRange(0, 1000));
+    profile.version = *rc::gen::inRange(1u, 1000u);
+    profile.about = *rc::gen::element<std::string>("", "it's", "two\nlines", "# no comment");
+    for (int i = *rc::gen::inRange(0, 4); i > 0; --i)
+        profile.params.push_back({"param" + std::to_string(i), *rc::gen::inRange(-99, 99) / 8.0});
+    for (int i = *rc::gen::inRange(0, 4); i > 0; --i)
+        profile.definitions.push_back({"let" + std::to_string(i), RandomExpression::make(2)});
+    profile.score = RandomExpression::make(3);
+    profile.order.descending = *rc::gen::inRange(0, 2) == 0;
+    const auto parsed = parse_profile(print_profile(profile));
+    RC_ASSERT(parsed.ok());
+    RC_ASSERT(*parsed == profile);
+}
+
+}  // namespace
+}  // namespace tidal::ranking
