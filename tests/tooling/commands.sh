@@ -18,6 +18,20 @@ expect 1 "unknown argument '--prot'" ./run --prot 1
 expect 1 '--port needs a value' ./run --port
 expect 1 "not '70000'" ./run --port 70000
 expect 1 "unknown argument 'quick'" ./test quick
+# What ./run starts, seen with a program that prints its arguments and nothing left to build.
+fake=$(mktemp -d)
+trap 'rm -rf "$fake"' EXIT
+mkdir -p "$fake/build/release/bin"
+cp -r run tools "$fake"
+printf 'build bin/tidal-server: phony\nbuild bin/tidalctl: phony\n' >"$fake/build/release/build.ninja"
+printf '#!/bin/sh\necho "started: $*"\n' >"$fake/build/release/bin/tidal-server"
+chmod +x "$fake/build/release/bin/tidal-server"
+if command -v dpkg-query >/dev/null; then : >"$fake/tools/packages.txt"; fi
+expect 0 'started: demo --listen 127.0.0.1:9500 --data-dir data/demo' "$fake/run"
+expect 0 'started: demo --listen 127.0.0.1:81 --data-dir /tmp/x' "$fake/run" --port 81 --data-dir=/tmp/x
+expect 0 'started: standalone --listen 127.0.0.1:9500 --data-dir data/empty' "$fake/run" --empty
+expect 0 'built' "$fake/run" --build-only
+
 lines=$(./run --help | wc -l)
 [ "$lines" -le 24 ] || { echo "./run --help: $lines lines do not fit a screen"; bad=1; }
 exit $bad
