@@ -198,8 +198,8 @@ Error Recovery::refuse(std::size_t file, std::uint64_t offset, std::string_view 
                        const Error* cause) const {
     const auto code = cause != nullptr ? cause->code() : ErrorCode::kCorruption;
     Error error(code, std::string(what));
-    static_cast<void>(std::move(error).with("file", path_of(file)).with("offset", offset));
-    if (cause != nullptr) static_cast<void>(std::move(error).with("found", cause->to_string()));
+    error.with("file", path_of(file)).with("offset", offset);
+    if (cause != nullptr) error.with("found", cause->to_string());
     return std::move(error).with_hint(kAdvice);
 }
 
