@@ -1,6 +1,7 @@
 // Runs a fuzz target without libFuzzer: its corpus, then mutations of it from a fixed seed, for a
 // fixed number of inputs. A crash prints the input that caused it. Real fuzzing: the `fuzz` preset.
 #include <algorithm>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -25,6 +26,12 @@ void print_current_input() {
     std::fprintf(stderr, "input of %zu bytes:\n", current_input->size());
     for (const unsigned char byte : *current_input) std::fprintf(stderr, "%02x", byte);
     std::fprintf(stderr, "\n");
+}
+
+// A target that finds its own rule broken calls abort(). The process ends either way, so printing
+// from a handler can do no more harm.
+void on_abort(int) {
+    print_current_input();
 }
 
 // The sanitizers call this before they end the process.
@@ -91,6 +98,7 @@ std::string mutate(std::string input, const std::vector<std::string>& corpus,
 }  // namespace
 
 int main(int argc, char** argv) {
+    std::signal(SIGABRT, on_abort);
     if (__sanitizer_set_death_callback != nullptr)
         __sanitizer_set_death_callback(print_current_input);
     const int mutations = argc > 2 ? std::atoi(argv[2]) : kMutationsDefault;
