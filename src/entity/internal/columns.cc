@@ -171,11 +171,11 @@ void Columns::load(const Row& live_row) {
 }
 
 void Columns::finish_load() {
-    live_.finish_load();
-    creators_.finish_load();
+    live_.finish_load(slot_count());
+    creators_.finish_load(slot_count());
     for (FieldColumn& column : fields_) {
-        column.keywords.finish_load();
-        column.present.finish_load();
+        column.keywords.finish_load(slot_count());
+        column.present.finish_load(slot_count());
     }
 }
 

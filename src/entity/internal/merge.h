@@ -1,9 +1,8 @@
 // entity/internal/merge.h: last writer wins per field; what an upsert or a delete makes of a row.
 #pragma once
 
-#include <absl/container/inlined_vector.h>
-
 #include <span>
+#include <vector>
 
 #include "entity/internal/row.h"
 
@@ -19,7 +18,7 @@ struct CellDifference {
     CellKey key = 0;
     std::optional<std::string_view> before, after;
 };
-using CellDifferences = absl::InlinedVector<CellDifference, 16>;
+using CellDifferences = std::vector<CellDifference>;
 
 /// `row` after an upsert at `stamp`, which is newer than row.deleted. The newer stamp wins each
 /// cell; at equal stamps the greater bytes do and a removal is the least, so that the order in

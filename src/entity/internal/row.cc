@@ -88,7 +88,8 @@ void encode_row(const Row& row, Encoder* out) {
 }
 
 Result<void> decode_row(std::string_view bytes, Row* row) {
-    *row = Row{};
+    row->generation = row->version = row->deleted = HybridTime();
+    row->cells.clear();
     Decoder in(bytes);
     const std::uint8_t version = in.u8();
     if (!in.failed() && version != kRowVersion)

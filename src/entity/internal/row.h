@@ -2,12 +2,11 @@
 // Format: docs/formats/entity_rows.md.
 #pragma once
 
-#include <absl/container/inlined_vector.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/codec.h"
 #include "base/hlc.h"
@@ -35,7 +34,7 @@ struct Cell {
     std::optional<std::string_view> value;
     bool operator==(const Cell&) const = default;
 };
-using Cells = absl::InlinedVector<Cell, 16>;
+using Cells = std::vector<Cell>;
 
 enum class RowState : std::uint8_t {
     kReserved = 0,  ///< A signal named it, nobody created it.
@@ -59,7 +58,8 @@ struct Row {
 
 /// Equal rows have equal bytes.
 void encode_row(const Row& row, Encoder* out);
-/// Cells borrow `bytes`. kCorruption when malformed or an invariant does not hold.
+/// Cells borrow `bytes`; the memory of `row` is used again. kCorruption when malformed or an
+/// invariant does not hold.
 Result<void> decode_row(std::string_view bytes, Row* row);
 
 /// Ids in keys: numbers big-endian before strings, so that key order is the order of EntityId.

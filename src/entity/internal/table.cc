@@ -79,7 +79,7 @@ Result<void> StoredEntityTable::load() {
 
 Result<void> StoredEntityTable::load_row(std::string_view key, std::string_view bytes) {
     TIDAL_ASSIGN(const EntityId id, parse_id_key(key));
-    Row row;
+    Row& row = loading_;
     if (auto decoded = decode_row(bytes, &row); !decoded.ok())
         return decoded.take_error().with("id", id.to_string());
     if (!row.cells.empty() &&
@@ -109,7 +109,6 @@ void StoredEntityTable::note_state(const Row& row) {
 }
 
 Result<void> StoredEntityTable::read_row(const EntityId& id, Slot slot, HeldRow* held) {
-    held->row = Row{};
     held->row.slot = slot;
     if (states_[slot.value()] == RowState::kReserved) return {};  // nothing but the slot in it
     TIDAL_ASSIGN(auto bytes, store_.get(row_key(id)));

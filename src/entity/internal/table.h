@@ -85,7 +85,8 @@ private:
     std::vector<HybridTime> generations_;  ///< By slot; 0 = does not exist.
     Columns columns_;
     std::uint64_t live_count_ = 0;
-    Encoder scratch_;  ///< Kept for its memory.
+    Encoder scratch_;  ///< Kept for its memory, as is the row being loaded.
+    Row loading_;
 };
 
 }  // namespace tidal::entity

@@ -15,6 +15,7 @@ void UpsertChanges::add(CellKey key, const std::optional<T>& value, Encode encod
 }
 
 UpsertChanges::UpsertChanges(const record::UpsertBody& body) {
+    pieces_.reserve(body.fields.size() + kFieldCells);
     if (body.creator) add(kCreatorCell, *body.creator, encode_id_value);
     if (body.created_at) add(kCreatedAtCell, *body.created_at, encode_time_value);
     if (body.publish_at) add(kPublishAtCell, *body.publish_at, encode_time_value);
@@ -25,8 +26,11 @@ UpsertChanges::UpsertChanges(const record::UpsertBody& body) {
 }
 
 void UpsertChanges::sort_and_view() {
-    std::stable_sort(pieces_.begin(), pieces_.end(),
-                     [](const Piece& a, const Piece& b) { return a.key < b.key; });
+    const auto by_key = [](const Piece& a, const Piece& b) { return a.key < b.key; };
+    // The usual case; stable_sort would allocate.
+    if (!std::is_sorted(pieces_.begin(), pieces_.end(), by_key))
+        std::stable_sort(pieces_.begin(), pieces_.end(), by_key);
+    changes_.reserve(pieces_.size());
     for (std::size_t i = 0; i < pieces_.size(); ++i) {
         const Piece& piece = pieces_[i];
         if (i + 1 < pieces_.size() && pieces_[i + 1].key == piece.key) continue;

@@ -1,9 +1,8 @@
 // entity/internal/upsert_changes.h: the cells that an upsert names, encoded and in order.
 #pragma once
 
-#include <absl/container/inlined_vector.h>
-
 #include <span>
+#include <vector>
 
 #include "entity/internal/merge.h"
 #include "record/record.h"
@@ -31,8 +30,8 @@ private:
     void sort_and_view();
 
     Encoder values_;
-    absl::InlinedVector<Piece, 16> pieces_;
-    absl::InlinedVector<CellChange, 16> changes_;
+    std::vector<Piece> pieces_;
+    std::vector<CellChange> changes_;
 };
 
 }  // namespace tidal::entity

@@ -5,6 +5,7 @@
 #include <absl/container/node_hash_map.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <functional>
 #include <roaring/roaring.hh>
@@ -15,14 +16,30 @@
 
 namespace tidal::entity {
 
-/// One set of slots. While loading, slots come in key order, not slot order: they are kept in a
-/// list and sorted once, because adding to a Roaring bitmap in order is some ten times cheaper.
+/// Adds slots below `slot_count`, each once, in order: some ten times cheaper than as they come. A
+/// large share of all slots is ordered by one bit each, in a third of the time of a sort.
+inline void add_unordered(std::vector<std::uint32_t>* slots, std::uint32_t slot_count,
+                          Roaring* bitmap) {
+    if (slots->size() < slot_count / 64) {
+        std::sort(slots->begin(), slots->end());
+    } else {
+        std::vector<std::uint64_t> bits(slot_count / 64 + std::size_t{1});
+        for (const std::uint32_t slot : *slots) bits[slot / 64] |= std::uint64_t{1} << (slot % 64);
+        slots->clear();
+        for (std::size_t word = 0; word < bits.size(); ++word)
+            for (std::uint64_t rest = bits[word]; rest != 0; rest &= rest - 1)
+                slots->push_back(static_cast<std::uint32_t>(word * 64) +
+                                 static_cast<std::uint32_t>(std::countr_zero(rest)));
+    }
+    bitmap->addMany(slots->size(), slots->data());
+}
+
+/// One set of slots. While loading, slots come in key order, not slot order, and wait in a list.
 class SlotSet {
 public:
     void load(std::uint32_t slot) { pending_.push_back(slot); }
-    void finish_load() {
-        std::sort(pending_.begin(), pending_.end());
-        bitmap_.addMany(pending_.size(), pending_.data());
+    void finish_load(std::uint32_t slot_count) {
+        add_unordered(&pending_, slot_count, &bitmap_);
         pending_ = {};
     }
     void add(std::uint32_t slot) { bitmap_.add(slot); }
@@ -66,11 +83,9 @@ public:
         at->second.slots.push_back(slot);
         return at->second.key;
     }
-    void finish_load() {
-        for (auto& [value, pending] : pending_) {  // order does not matter: sets
-            std::sort(pending.slots.begin(), pending.slots.end());
-            bitmaps_.find(value)->second.addMany(pending.slots.size(), pending.slots.data());
-        }
+    void finish_load(std::uint32_t slot_count) {
+        for (auto& [value, pending] : pending_)  // order does not matter: sets
+            add_unordered(&pending.slots, slot_count, &bitmaps_.find(value)->second);
         pending_ = {};
     }
     template <typename View>
