@@ -26,13 +26,18 @@ void Database::wait_for(const Token& token, std::uint64_t timeout_ms, Done done)
     struct Wait {
         std::atomic<std::size_t> left;
         std::atomic<bool> answered{false};
+        std::atomic<runtime::Executor::TimerId> timer{0};
+        runtime::Executor* executor = nullptr;
         Done done;
         void answer(Result<void> result) {
-            if (!answered.exchange(true)) done(std::move(result));
+            if (answered.exchange(true)) return;
+            if (const auto pending = timer.load()) executor->cancel(pending);
+            done(std::move(result));
         }
     };
     auto wait = std::make_shared<Wait>();
     wait->done = std::move(done);
+    wait->executor = executors_.front().get();
     wait->left = token.applied.size() + token.streams.size() + 1;
     const auto arrive = [wait](Result<void> result) {
         if (!result.ok()) return wait->answer(std::move(result));
@@ -46,7 +51,7 @@ void Database::wait_for(const Token& token, std::uint64_t timeout_ms, Done done)
                 stream.sequence, arrive);
     arrive({});
     if (wait->answered) return;
-    executors_.front()->post_after(timeout_ms * 1'000'000, [wait] {
+    wait->timer = executors_.front()->post_after(timeout_ms * 1'000'000, [wait] {
         wait->answer(Error(ErrorCode::kTimeout, "the writes of this token were not applied in time")
                          .with_field("token")
                          .with_hint("read without it, or retry"));

@@ -62,6 +62,8 @@ void Shard::start(std::unique_ptr<Committer> committer) {
     if (auto settled = state_->settle(); !settled) runtime_.fatal(settled.error());
     committer_ = std::move(committer);
     last_index_ = state_->applied();
+    // The log may have been cut off between a checkpoint and the sealing of what it covers.
+    if (checkpoint_index_.value() > 0) committer_->checkpointed(checkpoint_index_);
     checkpoint_ns_ = runtime_.clock().monotonic_ns();
     ticked_ms_ = state_->last_stamp().wall_ms();
     schedule_timer();

@@ -1,0 +1,194 @@
+// Random logs of one shard: every kind of record, sensible and not.
+#pragma once
+
+#include <vector>
+
+#include "record/record.h"
+#include "runtime/seeded_random.h"
+#include "shard/tests/state_fixture.h"
+
+namespace tidal::shard {
+
+/// A log as a leader could write it, begun by configuration and schema. Ids, keys and streams come
+/// from small pools, so that repeats, undos, gaps and stale generations meet what they refer to.
+class RandomLog {
+public:
+    explicit RandomLog(std::uint64_t seed) : random_(seed), schema_(test_schema()) {}
+
+    std::vector<record::Record> make(std::size_t records) {
+        log_.clear();
+        push(test_config());
+        push(record::SchemaBody{schema::encode_schema(schema_)});
+        while (log_.size() < records) push_any();
+        return std::move(log_);
+    }
+
+private:
+    std::uint64_t below(std::uint64_t bound) { return random_.below(bound); }
+    bool one_in(std::uint64_t n) { return below(n) == 0; }
+    EntityId item() { return EntityId(1 + below(6)); }
+    EntityId user() { return EntityId("user " + std::to_string(below(9))); }
+    EntityId creator() { return creator_where(one_in(2), static_cast<int>(below(3))); }
+    EntityId of(EntityKind kind) {
+        if (kind == EntityKind::kItem) return item();
+        return kind == EntityKind::kUser ? user() : creator();
+    }
+    EntityKind kind() { return static_cast<EntityKind>(one_in(2) ? 0 : below(3)); }
+    // Undos name the same keys.
+    std::string key_of(const EntityId& id) { return id.to_string() + "/" + std::to_string(below(3)); }
+    std::optional<HybridTime> any_version() {
+        if (!one_in(6)) return std::nullopt;
+        return log_[below(log_.size())].envelope.stamp;
+    }
+
+    record::Record& push(record::Body body, std::string key = {}) {
+        stamper_.advance(static_cast<UnixMillis>(one_in(25) ? below(20 * 3600 * 1000) : below(90'000)));
+        log_.push_back(stamper_.stamp(std::move(body), std::move(key)));
+        record::Envelope& envelope = log_.back().envelope;
+        if (one_in(60)) envelope.epoch = Epoch(2);
+        if (one_in(60)) envelope.schema_version = schema_.version.next();
+        return log_.back();
+    }
+
+    void push_any() {
+        switch (below(20)) {
+            case 0:
+            case 1:
+            case 2:
+                return push_upsert();
+            case 3:
+                push(record::DeleteBody{EntityKind::kItem, item(), any_version()});
+                return;
+            case 4:
+                if (one_in(2)) {
+                    const EntityKind which = kind();
+                    push(record::DeleteBody{which, of(which), any_version()});
+                }
+                return;
+            case 5:
+                return push_embedding();
+            case 6:
+            case 7:
+                return push_undo();
+            case 8:
+            case 9:
+                return push_relay();
+            case 10:
+                return push_acknowledgement();
+            case 11:
+                push(record::TickBody{});
+                return;
+            case 12:
+                return push_schema();
+            case 13:
+                push(record::ImportMarkBody{"import " + std::to_string(below(2)), below(100)});
+                return;
+            default:
+                return push_signal();
+        }
+    }
+
+    void push_upsert() {
+        record::UpsertBody body;
+        body.kind = kind();
+        body.id = of(body.kind);
+        body.must_exist = one_in(4);
+        body.if_match = any_version();
+        if (body.kind == EntityKind::kItem) {
+            if (one_in(2)) body.fields.push_back({FieldId(1), record::Value(std::string("music"))});
+            if (one_in(2))
+                body.fields.push_back(
+                    {FieldId(2), record::Value(static_cast<std::int64_t>(1950 + below(9)))});
+            if (one_in(4)) body.fields.push_back({FieldId(2), std::nullopt});
+            if (one_in(9)) body.fields.push_back({FieldId(7), std::nullopt});
+            if (one_in(2)) body.creator.emplace(creator());
+            if (one_in(8)) body.creator.emplace(std::nullopt);
+            if (one_in(4)) body.expires_at.emplace(kStartMs + static_cast<UnixMillis>(below(1000)));
+        }
+        push(body, one_in(3) ? key_of(body.id) : "");
+    }
+
+    void push_signal() {
+        record::SignalBody body;
+        body.signal = SignalTypeId(static_cast<std::uint16_t>(below(schema_.signals.size())));
+        if (one_in(40)) body.signal = SignalTypeId(60);
+        body.item = item();
+        body.weight = static_cast<std::int64_t>(below(64)) * record::kWeightOne / 16;
+        if (!one_in(3)) body.user = user();
+        if (one_in(4)) body.creator = creator();
+        record::Record& record = push(body, one_in(2) ? key_of(body.item) : "");
+        if (one_in(2)) {
+            record.envelope.event_time_given = true;
+            record.envelope.event_time_ms -= static_cast<UnixMillis>(below(3 * 24 * 3600 * 1000));
+        }
+        if (one_in(8)) record.envelope.generation = log_[below(log_.size())].envelope.stamp;
+        if (one_in(6)) record.envelope.origin = RegionId(2);
+        if (one_in(6)) record.envelope.principal = "bob";
+    }
+
+    void push_undo() {
+        const EntityId id = item();
+        record::Record& record =
+            push(record::UndoBody{id, key_of(id)}, one_in(3) ? "undo " + key_of(id) : "");
+        if (one_in(6)) record.envelope.principal = "bob";
+    }
+
+    void push_embedding() {
+        record::EmbeddingBody body;
+        body.id = item();
+        body.slot = EmbeddingSlotId(one_in(8) ? 1 : 0);
+        for (int i = one_in(8) ? 3 : 4; i > 0; --i)
+            body.values.push_back(static_cast<float>(below(16)) / 8);
+        push(body, one_in(4) ? key_of(body.id) : "");
+    }
+
+    /// Rows from the other shard: most deliveries go on from the last, some repeat, some skip.
+    void push_relay() {
+        record::RelayBody body{kOther, Incarnation(one_in(5) ? 2 : 1),
+                               VShard(static_cast<std::uint16_t>(one_in(9) ? kOwnedEnd : below(2))),
+                               {}};
+        std::uint64_t& sent = sent_[body.source_incarnation.value() * 4 + body.target.value() % 4];
+        std::uint64_t sequence = sent + 1;
+        if (one_in(3)) sequence -= below(sequence);
+        if (one_in(8)) sequence += 2;
+        for (std::uint64_t i = 1 + below(4); i > 0; --i) {
+            record::RelayRow row;
+            row.sequence = sequence++;
+            row.creator = creator();
+            row.signal = one_in(2) ? kView : kLike;
+            row.weight = record::kWeightOne;
+            row.event_time_ms = stamper_.last().wall_ms();
+            if (one_in(2)) row.user = user();
+            body.rows.push_back(row);
+        }
+        if (body.rows.front().sequence <= sent + 1) sent = std::max(sent, sequence - 1);
+        push(std::move(body));
+    }
+
+    void push_acknowledgement() {
+        const VShard target = record::vshard_of(kDefaultTenant, EntityKind::kCreator,
+                                                creator_where(false, static_cast<int>(below(3))));
+        push(record::RelayAckBody{kOther, target, below(20)});
+    }
+
+    void push_schema() {
+        if (!one_in(4) || schema_.signals.size() > 6) return;
+        if (!one_in(4)) {
+            schema::SignalSpec added = schema_.signals[0];
+            added.id = SignalTypeId(static_cast<std::uint16_t>(schema_.signals.size()));
+            added.name = "added_" + std::to_string(schema_.signals.size());
+            schema_.signals.push_back(added);
+            schema_.version = schema_.version.next();
+        }
+        push(record::SchemaBody{schema::encode_schema(schema_)});
+        stamper_.set_schema_version(schema_.version);
+    }
+
+    runtime::SeededRandom random_;
+    Stamper stamper_;
+    schema::Schema schema_;
+    std::vector<record::Record> log_;
+    std::uint64_t sent_[16] = {};
+};
+
+}  // namespace tidal::shard
