@@ -32,9 +32,10 @@ struct WindowValue {
 /// Everything known of one pair as of `now`.
 struct LedgerReading {
     double decayed = 0;
-    WindowValue windows[schema::kWindowCount];  ///< By schema::Window; kAll = totals.
-    double velocity(schema::Window window) const;      ///< sum per second; 0 for kAll.
-    double acceleration(schema::Window shorter, schema::Window longer) const;  ///< 0 where the longer is 0.
+    WindowValue windows[schema::kWindowCount];     ///< By schema::Window; kAll = totals.
+    double velocity(schema::Window window) const;  ///< sum per second; 0 for kAll.
+    double acceleration(schema::Window shorter,
+                        schema::Window longer) const;  ///< 0 where the longer is 0.
 };
 
 /// Threads: one at a time (the shard is a monitor). Determinism: state depends only on the sequence
@@ -44,33 +45,39 @@ public:
     struct Options {
         EntityKind kind = EntityKind::kItem;
         RegionId origin = kFirstRegion;
-        std::uint64_t resident_bytes_max = 4ULL << 30;  ///< Above it the coldest pairs move to rows.
+        std::uint64_t resident_bytes_max = 4ULL
+                                           << 30;  ///< Above it the coldest pairs move to rows.
     };
     /// Loads what the store's checkpoint holds. The store must outlive the table.
-    static Result<std::unique_ptr<LedgerTable>> open(const Options& options, storage::ShardStore& store,
+    static Result<std::unique_ptr<LedgerTable>> open(const Options& options,
+                                                     storage::ShardStore& store,
                                                      const schema::Schema& schema);
     virtual ~LedgerTable() = default;
 
     /// New signals appended by an addition to the schema.
     virtual void set_schema(const schema::Schema& schema) = 0;
 
-    /// Applies in order; prefetches ahead, so pass many at once. kIo only when a cold pair must be
-    /// folded and cannot be read.
+    /// Applies in order; prefetches ahead, so pass many at once. kIo or kCorruption only when a
+    /// cold pair must be folded and cannot be read, kOverloaded when page memory is full: the
+    /// events before the one at fault are applied, that one and those after it are not.
     virtual Result<void> apply(std::span<const LedgerEvent> events) = 0;
 
     virtual Result<LedgerReading> read(Slot slot, SignalTypeId signal, UnixMillis now) = 0;
     /// The decayed scores / window values of many slots: out.size() == slots.size(). 0 for pairs
     /// without events. Cheaper than `read`: for scoring blocks of candidates.
-    virtual Result<void> read_decayed(SignalTypeId signal, std::span<const Slot> slots, UnixMillis now,
-                                      std::span<double> out) = 0;
-    virtual Result<void> read_window(SignalTypeId signal, schema::Window window, std::span<const Slot> slots,
-                                     UnixMillis now, std::span<WindowValue> out) = 0;
+    virtual Result<void> read_decayed(SignalTypeId signal, std::span<const Slot> slots,
+                                      UnixMillis now, std::span<double> out) = 0;
+    virtual Result<void> read_window(SignalTypeId signal, schema::Window window,
+                                     std::span<const Slot> slots, UnixMillis now,
+                                     std::span<WindowValue> out) = 0;
 
     /// Forgets every pair of a slot (its entity was deleted).
     virtual void drop(Slot slot) = 0;
-    /// Writes what is not in pages (directories, landmarks) to rows; call right before begin_checkpoint.
+    /// Writes what is not in pages (directories, landmarks) to rows; call right before
+    /// begin_checkpoint.
     virtual void prepare_checkpoint() = 0;
-    /// Moves the coldest pairs to rows until the budget holds. Call after a checkpoint.
+    /// Moves the coldest pairs to rows until the budget holds, and gives sparse pages back. Takes
+    /// time in proportion to the slots when there is something to do. Call after a checkpoint.
     virtual Result<void> evict() = 0;
     /// Hash of the normalised values of one slot: equal for equal histories in log order.
     virtual Result<std::uint64_t> content_hash(Slot slot) = 0;

@@ -15,15 +15,18 @@ public:
     struct Options {
         EntityKind kind = EntityKind::kItem;
         RegionId origin = kFirstRegion;
-        /// Of users kept. An `add` that needs more is not counted (Stats::refused); same everywhere.
+        /// Of users kept. An `add` that needs more is not counted (Stats::refused); same
+        /// everywhere.
         std::uint64_t bytes_max = 1ULL << 30;
     };
-    static Result<std::unique_ptr<UniqueTable>> open(const Options& options, storage::ShardStore& store,
+    static Result<std::unique_ptr<UniqueTable>> open(const Options& options,
+                                                     storage::ShardStore& store,
                                                      const schema::Schema& schema);
     virtual ~UniqueTable() = default;
     virtual void set_schema(const schema::Schema& schema) = 0;
     /// `user_hash`: XXH3-64 of the user's id. No-op for signals without `unique`.
-    virtual Result<void> add(Slot slot, SignalTypeId signal, std::uint64_t user_hash, UnixMillis at_ms) = 0;
+    virtual Result<void> add(Slot slot, SignalTypeId signal, std::uint64_t user_hash,
+                             UnixMillis at_ms) = 0;
     /// Users in the window as of now; 0 for signals without `unique`.
     virtual Result<double> estimate(Slot slot, SignalTypeId signal, UnixMillis now) = 0;
     virtual void drop(Slot slot) = 0;

@@ -8,9 +8,10 @@
 //     [varint] [svarint]
 //     [svarint]        (sum - count * 1.0) >> shift, unless all weights of the pair are 1
 //
-// The first distance counts from the head. A token with 15 in the low bits carries a tier in the high
-// bits: the cells after it are of that tier, and the distance counts from the cell of that tier that
-// holds the one before. Tier 4 = buckets of linear decay, whose distance counts from the head's.
+// The first distance counts from the head. A token with 15 in the low bits carries a tier in the
+// high bits: the cells after it are of that tier, and the distance counts from the cell of that
+// tier that holds the one before. Tier 4 = buckets of linear decay, whose distance counts from the
+// head's.
 #pragma once
 
 #include <cstdint>
@@ -52,6 +53,9 @@ struct CellSums {
     }
 };
 
+/// More than any two times are apart, in any cells: what damaged bytes say.
+inline constexpr std::uint64_t kDistanceMax = std::uint64_t{1} << 50;
+
 inline constexpr std::size_t kCellBytesMax = 32;  ///< Switch, token and three varints of 10.
 
 inline std::uint8_t* put_varint(std::uint8_t* out, std::uint64_t v) {
@@ -86,8 +90,8 @@ inline std::uint8_t* put_tier(std::uint8_t* out, Tier tier) {
     return out;
 }
 
-/// Walks encoded cells, newest first, then the linear buckets. Never reads outside the bytes; damaged
-/// ones end the walk and set `damaged()`.
+/// Walks encoded cells, newest first, then the linear buckets. Never reads outside the bytes;
+/// damaged ones end the walk and set `damaged()`.
 class CellReader {
 public:
     CellReader(const std::uint8_t* begin, const std::uint8_t* end, std::int64_t head_minute,
@@ -102,6 +106,7 @@ public:
         if ((token & 15) == 15 && !switch_tier(token)) return false;
         std::uint64_t distance = token & 15;
         if (distance == 14) distance += varint();
+        if (distance > kDistanceMax) return fail();
         cell_.place.index = wrap_sub(cell_.place.index, static_cast<std::int64_t>(distance));
         cell_.count = token >> 4;
         if (cell_.count == 0) cell_.count = unzigzag(varint());

@@ -5,7 +5,8 @@
 namespace tidal::signal {
 
 double scale_by_power(double value, std::int64_t exponent) {
-    if (exponent >= -1022 && exponent <= 1023) [[likely]] return value * power_of_two(exponent);
+    if (exponent >= -1022 && exponent <= 1023) [[likely]]
+        return value * power_of_two(exponent);
     // Two further steps reach from the greatest double to below the smallest, and back.
     for (int step = 0; step < 2 && exponent < -1022; ++step) {
         value *= power_of_two(-1022);

@@ -1,14 +1,16 @@
 // signal/internal/decay.h: one signal's decay, in the form the ledger adds and reads.
 //
-// Exponential S(t) = sum w_i * 2^-((t - t_i) / h), stored forward as A = sum w_i * 2^((t_i - L) / h)
+// Exponential S(t) = sum w_i * 2^-((t - t_i) / h), stored forward as A = sum w_i * 2^((t_i - L) /
+// h)
 //             (Cormode, Shkapenyuk, Srivastava, Xu: "Forward Decay", ICDE 2009), so S(t) =
 //             A * 2^-((t - L) / h). L is the pair's landmark: the multiple of 512 half-lives at or
 //             below its newest event. It is never stored. As 2^((t_i - L) / h) is computed as an
-//             exact power of two times 2^fraction with a fraction that does not depend on L, raising
-//             L multiplies A by an exact power of two, and the bits of A depend on the pair's own
-//             events alone: not on other pairs, on batches or on what was on disk meanwhile.
-//             What falls below 2^-900 is 0.
-// Linear      a weight falls to 0 over a lifetime, by buckets of max(1 s, lifetime / 64, rounded up)
+//             exact power of two times 2^fraction with a fraction that does not depend on L,
+//             raising L multiplies A by an exact power of two, and the bits of A depend on the
+//             pair's own events alone: not on other pairs, on batches or on what was on disk
+//             meanwhile. What falls below 2^-900 is 0.
+// Linear      a weight falls to 0 over a lifetime, by buckets of max(1 s, lifetime / 64, rounded
+// up)
 //             numbered from the Unix epoch, each as old as its start: S(t) = sum over buckets of
 //             sum_b * clamp(1 - (t - start_b) / lifetime, 0, 1).
 // Permanent   S = the sum of all weights.
@@ -27,6 +29,8 @@ namespace tidal::signal {
 inline constexpr std::int64_t kHalfLivesPerLandmark = 512;
 inline constexpr double kDecayedMin = 0x1p-900;
 inline constexpr int kLinearBuckets = 64;
+/// Buckets a pair keeps at most: its lifetime and the 60 s a query may be behind its newest event.
+inline constexpr std::size_t kBucketsMax = 2 * kLinearBuckets;
 
 inline double flush_decayed(double value) {
     return (value < kDecayedMin && value > -kDecayedMin) ? 0.0 : value;
@@ -41,10 +45,10 @@ double scale_by_power(double value, std::int64_t exponent);
 
 struct DecayRule {
     schema::DecayKind kind = schema::DecayKind::kPermanent;
-    std::int64_t half_life_ms = 1;  ///< Exponential.
+    std::int64_t half_life_ms = 1;                 ///< Exponential.
     std::int64_t span_ms = kHalfLivesPerLandmark;  ///< Between landmarks.
-    double per_half_life = 1;       ///< 1 / half_life_ms.
-    std::int64_t lifetime_ms = 1;   ///< Linear.
+    double per_half_life = 1;                      ///< 1 / half_life_ms.
+    std::int64_t lifetime_ms = 1;                  ///< Linear.
     std::int64_t bucket_ms = 1;
 
     explicit DecayRule(const schema::SignalSpec& spec);
@@ -90,19 +94,20 @@ public:
     DecayReader(const DecayRule& rule, UnixMillis now);
     /// S(now) of an exponential pair.
     double value(double a, UnixMillis head) const {
-        const std::int64_t landmark =
-            static_cast<std::uint64_t>(head - landmark_ms_) < static_cast<std::uint64_t>(rule_->span_ms)
-                ? landmark_
-                : rule_->landmark_of(head);
-        return scale_by_power(a * factor_, -half_lives_ - kHalfLivesPerLandmark * (landmark_ - landmark));
+        const std::int64_t landmark = static_cast<std::uint64_t>(head - landmark_ms_) <
+                                              static_cast<std::uint64_t>(rule_->span_ms)
+                                          ? landmark_
+                                          : rule_->landmark_of(head);
+        return scale_by_power(a * factor_,
+                              -half_lives_ - kHalfLivesPerLandmark * (landmark_ - landmark));
     }
 
 private:
     const DecayRule* rule_;
-    std::int64_t landmark_;     ///< Of `now`.
+    std::int64_t landmark_;  ///< Of `now`.
     std::int64_t landmark_ms_;
     std::int64_t half_lives_ = 0;  ///< Whole ones from the landmark to `now`.
-    double factor_ = 1;         ///< 2^-(the rest).
+    double factor_ = 1;            ///< 2^-(the rest).
 };
 
 }  // namespace tidal::signal

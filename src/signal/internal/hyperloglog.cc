@@ -34,11 +34,13 @@ void set_rank(std::byte* block, std::size_t index, std::uint8_t rank) {
     std::uint16_t word;
     std::memcpy(&word, at, 2);
     const unsigned shift = index * 6 % 8;
-    word = static_cast<std::uint16_t>((word & ~(63U << shift)) | static_cast<unsigned>(rank) << shift);
+    word =
+        static_cast<std::uint16_t>((word & ~(63U << shift)) | static_cast<unsigned>(rank) << shift);
     std::memcpy(at, &word, 2);
 }
 
-AddOutcome add_sparse(std::byte* block, std::size_t capacity, std::uint32_t index, std::uint8_t rank) {
+AddOutcome add_sparse(std::byte* block, std::size_t capacity, std::uint32_t index,
+                      std::uint8_t rank) {
     auto kept = entries(block);
     std::uint32_t* const end = kept.data() + kept.size();
     std::uint32_t* const at = std::lower_bound(kept.data(), end, index << 8);
@@ -89,8 +91,11 @@ void start_sketch(std::byte* block) {
 AddOutcome add_to_sketch(std::byte* block, std::size_t capacity, std::uint64_t hash) {
     const auto index = static_cast<std::uint32_t>(hash >> kRankBits);
     const auto rank = static_cast<std::uint8_t>(
-        std::min<unsigned>(static_cast<unsigned>(std::countl_zero(hash << kSketchBits)), kRankBits) + 1);
-    if (reinterpret_cast<SketchHead*>(block)->dense == 0) return add_sparse(block, capacity, index, rank);
+        std::min<unsigned>(static_cast<unsigned>(std::countl_zero(hash << kSketchBits)),
+                           kRankBits) +
+        1);
+    if (reinterpret_cast<SketchHead*>(block)->dense == 0)
+        return add_sparse(block, capacity, index, rank);
     if (get_rank(block, index) >= rank) return AddOutcome::kUnchanged;
     set_rank(block, index, rank);
     return AddOutcome::kChanged;

@@ -3,7 +3,8 @@
 // Source    registers: Flajolet, Fusy, Gandouet, Meunier 2007. Estimator: Ertl, "New cardinality
 //           estimation algorithms for HyperLogLog sketches", 2017, algorithm 6: unbiased over the
 //           whole range, no switch to linear counting. Standard error 1.04 / sqrt(4096) = 1.6 %.
-// Forms     sparse: (register << 8 | rank), sorted, in blocks that double; dense: 6 bits a register.
+// Forms     sparse: (register << 8 | rank), sorted, in blocks that double; dense: 6 bits a
+// register.
 //           The form is layout, not content: a sketch is a function of the set of hashes.
 #pragma once
 

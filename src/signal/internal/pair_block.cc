@@ -8,14 +8,6 @@ namespace tidal::signal {
 
 namespace {
 
-bool is_unit(const WindowValue& value) { return value.sum == unit_sum(value.count); }
-bool fits(std::int64_t v, unsigned bits) { return v >= 0 && v < std::int64_t{1} << bits; }
-
-bool fits_unit(const Counters& c) {
-    return is_unit(c.minute) && is_unit(c.older) && fits(c.minute.count, 32) && fits(c.older.count, 32);
-}
-bool fits_wide(const Counters& c) { return fits(c.minute.count, 26) && fits(c.older.count, 32); }
-
 /// Form and shift for a state.
 std::pair<BlockForm, Counters> form_of(const PairState& state) {
     Counters counters{state.minute, state.total, 0};
@@ -63,44 +55,6 @@ std::uint8_t* put_buckets(std::uint8_t* out, const DecayRule& rule, const PairSt
 
 }  // namespace
 
-Counters load_counters(const BlockHead& head) {
-    if (head.form() == BlockForm::kUnit) {
-        const auto& h = static_cast<const UnitHead&>(head);
-        return {{h.minute_count, unit_sum(h.minute_count)}, {h.older_count, unit_sum(h.older_count)}, 0};
-    }
-    if (head.form() == BlockForm::kWide) {
-        const auto& h = static_cast<const WideHead&>(head);
-        return {{h.minute_count_and_shift >> 6, h.minute_sum}, {h.older_count, h.older_sum},
-                h.minute_count_and_shift & 63};
-    }
-    const auto& h = static_cast<const HugeHead&>(head);
-    return {{h.minute_count, h.minute_sum}, {h.older_count, h.older_sum}, 0};
-}
-
-bool store_counters(const Counters& counters, BlockHead* head) {
-    if (head->form() == BlockForm::kUnit) {
-        if (!fits_unit(counters)) return false;
-        auto* h = static_cast<UnitHead*>(head);
-        h->minute_count = static_cast<std::uint32_t>(counters.minute.count);
-        h->older_count = static_cast<std::uint32_t>(counters.older.count);
-    } else if (head->form() == BlockForm::kWide) {
-        if (!fits_wide(counters)) return false;
-        auto* h = static_cast<WideHead*>(head);
-        h->minute_count_and_shift =
-            static_cast<std::uint32_t>(counters.minute.count) << 6 | counters.shift;
-        h->older_count = static_cast<std::uint32_t>(counters.older.count);
-        h->minute_sum = counters.minute.sum;
-        h->older_sum = counters.older.sum;
-    } else {
-        auto* h = static_cast<HugeHead*>(head);
-        h->minute_count = counters.minute.count;
-        h->older_count = counters.older.count;
-        h->minute_sum = counters.minute.sum;
-        h->older_sum = counters.older.sum;
-    }
-    return true;
-}
-
 WindowValue BlockView::total() const {
     const Counters counters = load_counters(head());
     WindowValue total = counters.older;
@@ -116,7 +70,8 @@ void BlockView::add_windows(UnixMillis now, unsigned wanted, WindowValue* out) c
     const auto count_in = [&](const CellPlace& place, std::int64_t count, record::FixedWeight sum) {
         for (unsigned rest = wanted; rest != 0; rest &= rest - 1) {
             const auto w = static_cast<schema::Window>(std::countr_zero(rest));
-            if (WindowRange(w, index).covers(place)) add_to(out[static_cast<std::size_t>(w)], count, sum);
+            if (WindowRange(w, index).covers(place))
+                add_to(out[static_cast<std::size_t>(w)], count, sum);
         }
     };
     const CellPlace newest{Tier::kMinute, minute_of(head().head())};
@@ -133,7 +88,8 @@ void BlockView::add_windows(UnixMillis now, unsigned wanted, WindowValue* out) c
 }
 
 double BlockView::decayed(const DecayRule& rule, const DecayReader& reader, UnixMillis now) const {
-    if (rule.kind == schema::DecayKind::kExponential) return reader.value(head().a(), head().head());
+    if (rule.kind == schema::DecayKind::kExponential)
+        return reader.value(head().a(), head().head());
     if (rule.kind == schema::DecayKind::kPermanent) return record::weight_to_double(total().sum);
     const std::int64_t newest = rule.bucket_of(head().head());
     double value = rule.linear_value(static_cast<std::int64_t>(head().decayed), newest, now);
@@ -164,7 +120,8 @@ Result<void> BlockView::decode(const DecayRule& rule, PairState* state) const {
             state->cells.push_back(cell);
         }
     }
-    if (reader.damaged()) return Error(ErrorCode::kCorruption, "a ledger block does not parse");
+    if (reader.damaged() || state->buckets.size() > kBucketsMax)
+        return Error(ErrorCode::kCorruption, "a ledger block does not parse");
     return {};
 }
 
@@ -203,7 +160,8 @@ struct FinishedMinute {
 bool finish_minute(const BlockHead& head, std::size_t capacity, std::uint64_t distance,
                    Counters* counters, FinishedMinute* cell) {
     const WindowValue done = counters->minute;
-    // An empty minute leaves no cell, and the distance of the next one would have to be written anew.
+    // An empty minute leaves no cell, and the distance of the next one would have to be written
+    // anew.
     if (done.count == 0 && done.sum == 0) return head.body_bytes() == 0;
     const CellSums sums{head.form() != BlockForm::kUnit, counters->shift};
     if (!sums.hold(done.count, done.sum)) return false;
@@ -227,7 +185,8 @@ void add_decayed(const DecayRule& rule, const LedgerEvent& event, UnixMillis at,
     if (rule.kind == schema::DecayKind::kExponential) {
         const std::int64_t landmark = rule.landmark_of(newest);
         double a = head->a();
-        if (newest != head->head()) a = DecayRule::rescale(a, landmark - rule.landmark_of(head->head()));
+        if (newest != head->head())
+            a = DecayRule::rescale(a, landmark - rule.landmark_of(head->head()));
         head->set_a(flush_decayed(a + rule.contribution(event.weight, at, landmark)));
     } else if (rule.kind == schema::DecayKind::kLinear) {
         head->decayed += static_cast<std::uint64_t>(event.weight);
@@ -242,7 +201,8 @@ bool apply_in_place(const DecayRule& rule, const LedgerEvent& event, std::byte* 
     const UnixMillis at = clamp_time(event.at_ms);
     const std::int64_t distance = minute_of(at) - minute_of(head->head());
     if (distance < 0) return false;
-    if (rule.kind == schema::DecayKind::kLinear && rule.bucket_of(at) != rule.bucket_of(head->head()))
+    if (rule.kind == schema::DecayKind::kLinear &&
+        rule.bucket_of(at) != rule.bucket_of(head->head()))
         return false;
     Counters counters = load_counters(*head);
     FinishedMinute cell;

@@ -1,11 +1,11 @@
 // signal/internal/pair_block.h: one pair in memory: a header, then its cells. Format:
 // docs/formats/ledger.md.
 //
-// Three forms: `unit` while every weight is 1 (24-byte header, sums implied by counts), `wide` for any
-// weights (40 bytes), `huge` for counts that fit neither (48 bytes).
-// The minute of the newest event lies in the header, so that the usual event touches one cache line.
-// Cells may lie in a finer tier than their age asks for: folding waits until room is needed, and
-// readers do not care (time_cells.h, "Nesting").
+// Three forms: `unit` while every weight is 1 (24-byte header, sums implied by counts), `wide` for
+// any weights (40 bytes), `huge` for counts that fit neither (48 bytes). The minute of the newest
+// event lies in the header, so that the usual event touches one cache line. Cells may lie in a
+// finer tier than their age asks for: folding waits until room is needed, and readers do not care
+// (time_cells.h, "Nesting").
 #pragma once
 
 #include <cstring>
@@ -33,7 +33,8 @@ struct BlockHead {
     double a() const { return std::bit_cast<double>(decayed); }
     void set_a(double a) { decayed = std::bit_cast<std::uint64_t>(a); }
     void set(UnixMillis head, BlockForm form, std::size_t body_bytes) {
-        bits = static_cast<std::uint64_t>(head) << 16 | static_cast<std::uint64_t>(form) << 14 | body_bytes;
+        bits = static_cast<std::uint64_t>(head) << 16 | static_cast<std::uint64_t>(form) << 14 |
+               body_bytes;
     }
     void set_head(UnixMillis head) {
         bits = static_cast<std::uint64_t>(head) << 16 | (bits & 0xffff);
@@ -56,13 +57,15 @@ struct HugeHead : BlockHead {
     record::FixedWeight minute_sum;
     record::FixedWeight older_sum;
 };
-static_assert(sizeof(UnitHead) == 24 && sizeof(WideHead) == 40 && sizeof(HugeHead) == 48, "on disk");
+static_assert(sizeof(UnitHead) == 24 && sizeof(WideHead) == 40 && sizeof(HugeHead) == 48,
+              "on disk");
 
 inline constexpr std::size_t kBodyBytesMax = 0x3fff;
 
 inline std::size_t header_bytes(BlockForm form) {
-    return form == BlockForm::kUnit ? sizeof(UnitHead)
-           : form == BlockForm::kWide ? sizeof(WideHead) : sizeof(HugeHead);
+    return form == BlockForm::kUnit   ? sizeof(UnitHead)
+           : form == BlockForm::kWide ? sizeof(WideHead)
+                                      : sizeof(HugeHead);
 }
 
 /// The counters of a header, whatever its form.
@@ -72,9 +75,63 @@ struct Counters {
     /// Sums of cells are kept in units of 2^(shift - 20): weights tend to be few and round.
     unsigned shift = 0;
 };
-Counters load_counters(const BlockHead& head);
+
+inline bool is_unit(const WindowValue& value) {
+    return value.sum == unit_sum(value.count);
+}
+inline bool fits_bits(std::int64_t v, unsigned bits) {
+    return v >= 0 && v < std::int64_t{1} << bits;
+}
+inline bool fits_unit(const Counters& c) {
+    return is_unit(c.minute) && is_unit(c.older) && fits_bits(c.minute.count, 32) &&
+           fits_bits(c.older.count, 32);
+}
+inline bool fits_wide(const Counters& c) {
+    return fits_bits(c.minute.count, 26) && fits_bits(c.older.count, 32);
+}
+
+// Inline: through memory, the halves would stall on each other at every event.
+inline Counters load_counters(const BlockHead& head) {
+    if (head.form() == BlockForm::kUnit) {
+        const auto& h = static_cast<const UnitHead&>(head);
+        return {{h.minute_count, unit_sum(h.minute_count)},
+                {h.older_count, unit_sum(h.older_count)},
+                0};
+    }
+    if (head.form() == BlockForm::kWide) {
+        const auto& h = static_cast<const WideHead&>(head);
+        return {{h.minute_count_and_shift >> 6, h.minute_sum},
+                {h.older_count, h.older_sum},
+                h.minute_count_and_shift & 63};
+    }
+    const auto& h = static_cast<const HugeHead&>(head);
+    return {{h.minute_count, h.minute_sum}, {h.older_count, h.older_sum}, 0};
+}
+
 /// False when the form cannot hold them; nothing changed.
-bool store_counters(const Counters& counters, BlockHead* head);
+inline bool store_counters(const Counters& counters, BlockHead* head) {
+    if (head->form() == BlockForm::kUnit) {
+        if (!fits_unit(counters)) return false;
+        auto* h = static_cast<UnitHead*>(head);
+        h->minute_count = static_cast<std::uint32_t>(counters.minute.count);
+        h->older_count = static_cast<std::uint32_t>(counters.older.count);
+    } else if (head->form() == BlockForm::kWide) {
+        if (!fits_wide(counters)) return false;
+        auto* h = static_cast<WideHead*>(head);
+        h->minute_count_and_shift =
+            static_cast<std::uint32_t>(counters.minute.count) << 6 | counters.shift;
+        h->older_count = static_cast<std::uint32_t>(counters.older.count);
+        h->minute_sum = counters.minute.sum;
+        h->older_sum = counters.older.sum;
+    } else {
+        auto* h = static_cast<HugeHead*>(head);
+        h->minute_count = counters.minute.count;
+        h->older_count = counters.older.count;
+        h->minute_sum = counters.minute.sum;
+        h->older_sum = counters.older.sum;
+    }
+    return true;
+}
 
 /// How the cells of a block hold their sums.
 inline CellSums cell_sums(const BlockHead& head) {
@@ -98,7 +155,8 @@ public:
 
 private:
     CellReader cells(std::int64_t head_bucket) const {
-        const auto* body = reinterpret_cast<const std::uint8_t*>(block_) + header_bytes(head().form());
+        const auto* body =
+            reinterpret_cast<const std::uint8_t*>(block_) + header_bytes(head().form());
         return CellReader(body, body + head().body_bytes(), minute_of(head().head()), head_bucket,
                           cell_sums(head()));
     }
@@ -109,8 +167,8 @@ private:
 std::size_t encode_block(const DecayRule& rule, const PairState& state, std::byte* out);
 std::size_t encoded_bytes_max(const PairState& state);
 
-/// Adds an event in place when it falls into the newest minute or a later one and the block has room.
-/// False = the block is unchanged and the event needs `PairState::apply`.
+/// Adds an event in place when it falls into the newest minute or a later one and the block has
+/// room. False = the block is unchanged and the event needs `PairState::apply`.
 bool apply_in_place(const DecayRule& rule, const LedgerEvent& event, std::byte* block,
                     std::size_t capacity);
 

@@ -35,7 +35,9 @@ void append_big_endian(std::string* out, std::uint32_t value, int bytes) {
 }  // namespace
 
 PairLedger::PairLedger(const Options& options, storage::ShardStore& store)
-    : options_(options), store_(store), prefix_(table_prefix(options.kind, options.origin)),
+    : options_(options),
+      store_(store),
+      prefix_(table_prefix(options.kind, options.origin)),
       heap_(store, prefix_ + "b/", static_cast<std::uint8_t>(options.kind)) {}
 
 Result<void> PairLedger::load(const schema::Schema& schema) {
@@ -48,7 +50,8 @@ Result<void> PairLedger::load(const schema::Schema& schema) {
         pairs_cold_ = in.u64();
         TIDAL_TRY(in.finish("root of a ledger"));
         if (version != kLedgerVersion)
-            return Error(ErrorCode::kIncompatible, "a ledger of another version").with("version", version);
+            return Error(ErrorCode::kIncompatible, "a ledger of another version")
+                .with("version", version);
     }
     set_schema(schema);
     for (Signal& signal : signals_) TIDAL_TRY(signal.directory.load());
@@ -86,10 +89,6 @@ std::string PairLedger::row_key(Place place) const {
     return key;
 }
 
-bool PairLedger::is_pair_block(BlockHandle block) const {
-    return BlockView(heap_.read(block)).head().form() != BlockForm::kPending;
-}
-
 Result<void> PairLedger::apply(std::span<const LedgerEvent> events) {
     const std::size_t n = events.size();
     for (std::size_t i = 0; i < std::min(n, 2 * kAhead); ++i) prefetch_entry(events[i]);
@@ -97,22 +96,24 @@ Result<void> PairLedger::apply(std::span<const LedgerEvent> events) {
     for (std::size_t i = 0; i < n; ++i) {
         if (i + 2 * kAhead < n) prefetch_entry(events[i + 2 * kAhead]);
         if (i + kAhead < n) prefetch_block(events[i + kAhead]);
-        TIDAL_TRY(apply_one(events[i]));
+        if (!apply_quickly(events[i])) TIDAL_TRY(apply_elsewhere(events[i]));
     }
     return {};
 }
 
-Result<void> PairLedger::apply_one(const LedgerEvent& event) {
+inline bool PairLedger::apply_quickly(const LedgerEvent& event) {
     assert(event.signal.value() < signals_.size());
-    Signal& signal = signal_of(event.signal);
+    const Signal& signal = signals_[event.signal.value()];
     const BlockHandle entry = signal.directory.get(event.slot);
+    if (entry <= kColdPair || !is_pair_block(entry)) return false;
+    return apply_in_place(signal.rule, event, heap_.write(entry), heap_.capacity(entry));
+}
+
+Result<void> PairLedger::apply_elsewhere(const LedgerEvent& event) {
+    const BlockHandle entry = signal_of(event.signal).directory.get(event.slot);
     if (entry == 0) return apply_to_new(event);
     if (entry == kColdPair) return apply_to_cold(event);
-    std::byte* block = heap_.write(entry);
-    if (reinterpret_cast<const BlockHead*>(block)->form() == BlockForm::kPending)
-        return apply_to_pending(event, entry);
-    if (apply_in_place(signal.rule, event, block, heap_.capacity(entry))) return {};
-    return apply_to_resident(event, entry);
+    return is_pair_block(entry) ? apply_to_resident(event, entry) : apply_to_pending(event, entry);
 }
 
 Result<void> PairLedger::apply_to_new(const LedgerEvent& event) {
@@ -135,9 +136,8 @@ Result<void> PairLedger::keep(Place place, BlockHandle old) {
     encoded_.resize((encoded_bytes_max(scratch_) + 7) / 8);
     auto* bytes = reinterpret_cast<std::byte*>(encoded_.data());
     const std::size_t size = encode_block(signal.rule, scratch_, bytes);
-    // Room for a few more cells, or every second event would come this way; more of it in large
-    // blocks, which few pairs have and most events go to.
-    const std::size_t slack = size < 128 ? 4 + size / 16 : size / 6;
+    // Room for a few more cells, or every second event would come this way.
+    const std::size_t slack = 6 + size / 8;
     const std::size_t wanted = heap_.rounded(size + slack);
     BlockHandle block = old;
     if (old == 0 || heap_.capacity(old) < size + slack / 2 || heap_.capacity(old) > 2 * wanted) {

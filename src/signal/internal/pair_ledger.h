@@ -29,8 +29,9 @@ public:
     Result<LedgerReading> read(Slot slot, SignalTypeId signal, UnixMillis now) override;
     Result<void> read_decayed(SignalTypeId signal, std::span<const Slot> slots, UnixMillis now,
                               std::span<double> out) override;
-    Result<void> read_window(SignalTypeId signal, schema::Window window, std::span<const Slot> slots,
-                             UnixMillis now, std::span<WindowValue> out) override;
+    Result<void> read_window(SignalTypeId signal, schema::Window window,
+                             std::span<const Slot> slots, UnixMillis now,
+                             std::span<WindowValue> out) override;
     void drop(Slot slot) override;
     void prepare_checkpoint() override;
     Result<void> evict() override;
@@ -49,9 +50,13 @@ private:
 
     Signal& signal_of(SignalTypeId id) { return signals_[id.value()]; }
     std::string row_key(Place place) const;
-    bool is_pair_block(BlockHandle block) const;
+    bool is_pair_block(BlockHandle block) const {
+        return reinterpret_cast<const BlockHead*>(heap_.read(block))->form() != BlockForm::kPending;
+    }
 
-    Result<void> apply_one(const LedgerEvent& event);
+    /// The usual event; false = unchanged, `apply_elsewhere` is due.
+    bool apply_quickly(const LedgerEvent& event);
+    Result<void> apply_elsewhere(const LedgerEvent& event);
     Result<void> apply_to_new(const LedgerEvent& event);
     Result<void> apply_to_resident(const LedgerEvent& event, BlockHandle block);
     Result<void> apply_to_cold(const LedgerEvent& event);
@@ -73,7 +78,8 @@ private:
     Coldest survey();
     Result<void> move_to_row(Place place, BlockHandle block);
     Result<void> move_coldest(const Coldest& coldest, std::uint64_t bytes);
-    Result<void> compact();
+    /// Empties sparse pages when more than this share of the block space is unused.
+    Result<void> compact(double unused_max);
     TIDAL_PREFETCHES void prefetch_entry(const LedgerEvent& event) const {
         signals_[event.signal.value()].directory.prefetch(event.slot);
     }
@@ -84,7 +90,8 @@ private:
         __builtin_prefetch(block, 1);
         __builtin_prefetch(block + sizeof(WideHead), 1);
     }
-    TIDAL_PREFETCHES void prefetch(const SlotDirectory& directory, std::span<const Slot> slots) const {
+    TIDAL_PREFETCHES void prefetch(const SlotDirectory& directory,
+                                   std::span<const Slot> slots) const {
         for (const Slot slot : slots) directory.prefetch(slot);
         for (const Slot slot : slots) {
             const BlockHandle entry = directory.get(slot);
@@ -101,7 +108,7 @@ private:
     std::uint64_t pairs_cold_ = 0;
     // Scratch, kept to avoid allocation.
     PairState scratch_;
-    std::vector<std::uint64_t> encoded_;    ///< Of 8 bytes each, so that a block lies aligned.
+    std::vector<std::uint64_t> encoded_;  ///< Of 8 bytes each, so that a block lies aligned.
     std::vector<std::uint64_t> row_bytes_;
     std::vector<LedgerEvent> waiting_;
 };

@@ -47,7 +47,9 @@ Result<void> PairLedger::for_each_block(Visit visit) {
 
 PairLedger::Coldest PairLedger::survey() {
     Coldest coldest;
-    const auto head_of = [&](BlockHandle block) { return BlockView(heap_.read(block)).head().head(); };
+    const auto head_of = [&](BlockHandle block) {
+        return BlockView(heap_.read(block)).head().head();
+    };
     (void)for_each_block([&](Place, BlockHandle block) -> Result<void> {
         coldest.newest = std::max(coldest.newest, head_of(block));
         return {};
@@ -100,8 +102,8 @@ Result<void> PairLedger::move_coldest(const Coldest& coldest, std::uint64_t byte
     });
 }
 
-Result<void> PairLedger::compact() {
-    if (!heap_.begin_compaction()) return {};
+Result<void> PairLedger::compact(double unused_max) {
+    if (!heap_.begin_compaction(unused_max)) return {};
     auto outcome = for_each_block([&](Place place, BlockHandle block) -> Result<void> {
         if (!heap_.evacuated(block)) return {};
         TIDAL_ASSIGN(const BlockHandle to, heap_.allocate(heap_.capacity(block)));
@@ -118,10 +120,12 @@ Result<void> PairLedger::evict() {
     const std::uint64_t bytes = stats().bytes;
     if (bytes > options_.resident_bytes_max) {
         // A tenth more than asked, so that the next call has nothing to do for a while.
-        const std::uint64_t over = bytes - options_.resident_bytes_max + options_.resident_bytes_max / 10;
+        const std::uint64_t over =
+            bytes - options_.resident_bytes_max + options_.resident_bytes_max / 10;
         TIDAL_TRY(move_coldest(survey(), over));
+        return compact(1.0 / 16);  // Pages go back only when they are empty.
     }
-    return compact();
+    return compact(1.0 / 5);
 }
 
 }  // namespace tidal::signal

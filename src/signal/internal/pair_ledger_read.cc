@@ -17,7 +17,8 @@ constexpr std::size_t kReadGroup = 32;
 Result<BlockView> PairLedger::read_row(Place place) {
     TIDAL_ASSIGN(const auto row, store_.get(row_key(place)));
     const auto damaged = [&](std::string_view what) {
-        return Error(ErrorCode::kCorruption, std::string("the row of a cold ledger pair ") + std::string(what))
+        return Error(ErrorCode::kCorruption,
+                     std::string("the row of a cold ledger pair ") + std::string(what))
             .with("slot", place.slot.value())
             .with("signal", place.signal.value());
     };
@@ -26,7 +27,8 @@ Result<BlockView> PairLedger::read_row(Place place) {
     const std::uint8_t magic = in.u8();
     const std::uint8_t version = in.u8();
     const std::uint32_t checksum = in.u32();
-    if (in.failed() || magic != kRowMagic || version != kRowVersion) return damaged("has an unknown form");
+    if (in.failed() || magic != kRowMagic || version != kRowVersion)
+        return damaged("has an unknown form");
     if (crc32c(in.rest()) != checksum) return damaged("does not match its checksum");
     row_bytes_.assign((in.rest().size() + 7) / 8 + 1, 0);
     std::memcpy(row_bytes_.data(), in.rest().data(), in.rest().size());
@@ -73,8 +75,8 @@ Result<LedgerReading> PairLedger::read(Slot slot, SignalTypeId signal, UnixMilli
     return reading;
 }
 
-Result<void> PairLedger::read_decayed(SignalTypeId signal, std::span<const Slot> slots, UnixMillis now,
-                                      std::span<double> out) {
+Result<void> PairLedger::read_decayed(SignalTypeId signal, std::span<const Slot> slots,
+                                      UnixMillis now, std::span<double> out) {
     assert(out.size() == slots.size());
     std::fill(out.begin(), out.end(), 0.0);
     if (signal.value() >= signals_.size()) return {};

@@ -42,7 +42,8 @@ void PairState::advance(const DecayRule& rule, UnixMillis at) {
     }
     if (rule.kind == schema::DecayKind::kExponential) {
         a = DecayRule::rescale(a, rule.landmark_of(at) - rule.landmark_of(head));
-    } else if (rule.kind == schema::DecayKind::kLinear && rule.bucket_of(at) != rule.bucket_of(head)) {
+    } else if (rule.kind == schema::DecayKind::kLinear &&
+               rule.bucket_of(at) != rule.bucket_of(head)) {
         const Cell done{{Tier::kGone, rule.bucket_of(head)}, 0, bucket};
         if (bucket != 0) buckets.insert(buckets.begin(), done);
         bucket = 0;
@@ -73,7 +74,8 @@ void PairState::fold(const DecayRule& rule) {
 namespace {
 
 /// Adds to the cell of `place`, made or removed as needed; `cells` are newest first.
-void add_at(std::vector<Cell>& cells, CellPlace place, std::int64_t count, record::FixedWeight sum) {
+void add_at(std::vector<Cell>& cells, CellPlace place, std::int64_t count,
+            record::FixedWeight sum) {
     const auto newer = [](const Cell& cell, const CellPlace& than) {
         if (cell.place.tier != than.tier) return cell.place.tier < than.tier;
         return cell.place.index > than.index;

@@ -13,15 +13,16 @@
 namespace tidal::signal {
 
 /// Invariants after `fold`: `cells` are newest first, no two of one place, none empty, none of the
-/// minute of `head`, each in the tier that its age gives; a function of the events and `head` alone.
+/// minute of `head`, each in the tier that its age gives; a function of the events and `head`
+/// alone.
 struct PairState {
-    double a = 0;                  ///< Exponential; see decay.h.
-    UnixMillis head = 0;           ///< Time of the newest event; never goes back.
+    double a = 0;         ///< Exponential; see decay.h.
+    UnixMillis head = 0;  ///< Time of the newest event; never goes back.
     WindowValue total;
-    WindowValue minute;            ///< Of the minute of `head`.
+    WindowValue minute;              ///< Of the minute of `head`.
     record::FixedWeight bucket = 0;  ///< Linear: of the bucket of `head`.
     std::vector<Cell> cells;
-    std::vector<Cell> buckets;     ///< Linear: older ones, newest first; only sums.
+    std::vector<Cell> buckets;  ///< Linear: older ones, newest first; only sums.
 
     void clear();
     /// One event, to a state folded or not. `first` = nothing is known of the pair yet.

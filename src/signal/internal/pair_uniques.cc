@@ -28,16 +28,25 @@ std::string table_prefix(EntityKind kind, RegionId origin) {
     return prefix;
 }
 
-std::size_t larger_list(std::size_t users) { return std::min(users * 2, kExactUsersMax); }
-std::uint16_t bit_of(unsigned slice) { return static_cast<std::uint16_t>(1U << slice); }
+std::size_t larger_list(std::size_t users) {
+    return std::min(users * 2, kExactUsersMax);
+}
+std::uint16_t bit_of(unsigned slice) {
+    return static_cast<std::uint16_t>(1U << slice);
+}
 
 }  // namespace
 
 PairUniques::PairUniques(const Options& options, storage::ShardStore& store)
-    : options_(options), store_(store), prefix_(table_prefix(options.kind, options.origin)),
-      heap_(store, prefix_ + "b/", static_cast<std::uint8_t>(0x80 | static_cast<unsigned>(options.kind))) {}
+    : options_(options),
+      store_(store),
+      prefix_(table_prefix(options.kind, options.origin)),
+      heap_(store, prefix_ + "b/",
+            static_cast<std::uint8_t>(0x80 | static_cast<unsigned>(options.kind))) {}
 
-std::int64_t PairUniques::Signal::newest_slice() const { return floor_div(*newest, slice_ms); }
+std::int64_t PairUniques::Signal::newest_slice() const {
+    return floor_div(*newest, slice_ms);
+}
 
 void PairUniques::set_schema(const schema::Schema& schema) {
     for (std::size_t id = 0; id < schema.signals.size(); ++id) {
@@ -79,7 +88,8 @@ Result<void> PairUniques::load(const schema::Schema& schema) {
     Decoder in(*root);
     const std::uint8_t version = in.u8();
     if (version != kUniquesVersion)
-        return Error(ErrorCode::kIncompatible, "unique users of another version").with("version", version);
+        return Error(ErrorCode::kIncompatible, "unique users of another version")
+            .with("version", version);
     refused_ = in.u64();
     sweep_signal_ = in.u64();
     sweep_slot_ = in.u64();
@@ -128,12 +138,14 @@ Result<void> PairUniques::add_to_new(Place place, std::uint64_t user, unsigned s
     }
     TIDAL_ASSIGN(const BlockHandle block, heap_.allocate(bytes));
     UserList list = list_of(block);
-    list.head() = UserHead{.form = UserForm::kList, .newest_slice = signals_[place.signal].newest_slice()};
+    list.head() =
+        UserHead{.form = UserForm::kList, .newest_slice = signals_[place.signal].newest_slice()};
     list.append(user, bit_of(slice));
     return signals_[place.signal].directory.set(place.slot, block);
 }
 
-Result<void> PairUniques::add_to_list(Place place, BlockHandle block, std::uint64_t user, unsigned slice) {
+Result<void> PairUniques::add_to_list(Place place, BlockHandle block, std::uint64_t user,
+                                      unsigned slice) {
     UserList list = list_of(block);
     if (const std::size_t at = list.find(user); at != list.size()) {
         list.see(at, bit_of(slice));
@@ -171,7 +183,8 @@ Result<BlockHandle> PairUniques::enlarge(Place place, BlockHandle block) {
 
 Result<std::optional<BlockHandle>> PairUniques::to_sketches(Place place, BlockHandle block) {
     // Room for the most it can take, so that the conversion is whole or not at all.
-    const std::size_t worst = heap_.rounded(sizeof(UserSketches)) + kSlicesKept * heap_.rounded(kDenseBytes);
+    const std::size_t worst =
+        heap_.rounded(sizeof(UserSketches)) + kSlicesKept * heap_.rounded(kDenseBytes);
     if (heap_.block_bytes() + worst > options_.bytes_max) return std::optional<BlockHandle>();
     TIDAL_ASSIGN(const BlockHandle sketches, heap_.allocate(sizeof(UserSketches)));
     auto* head = reinterpret_cast<UserSketches*>(heap_.write(sketches));
@@ -270,7 +283,8 @@ void PairUniques::sweep() {
             continue;
         }
         if (!signal.directory.has_page(sweep_slot_)) {
-            sweep_slot_ = (sweep_slot_ / SlotDirectory::kSlotsPerPage + 1) * SlotDirectory::kSlotsPerPage;
+            sweep_slot_ =
+                (sweep_slot_ / SlotDirectory::kSlotsPerPage + 1) * SlotDirectory::kSlotsPerPage;
             continue;
         }
         const Place place{Slot(static_cast<std::uint32_t>(sweep_slot_++)), sweep_signal_};
@@ -283,7 +297,8 @@ void PairUniques::sweep() {
 
 void PairUniques::drop(Slot slot) {
     for (std::size_t id = 0; id < signals_.size(); ++id)
-        if (const BlockHandle block = signals_[id].directory.get(slot); block != 0) forget({slot, id}, block);
+        if (const BlockHandle block = signals_[id].directory.get(slot); block != 0)
+            forget({slot, id}, block);
 }
 
 }  // namespace tidal::signal

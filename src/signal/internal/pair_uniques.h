@@ -1,12 +1,12 @@
 // signal/internal/pair_uniques.h: UniqueTable over a SlabHeap.
 //
 // Time      slices of an eighth of the window, numbered from the epoch. All pairs of a signal keep
-//           the newest slice of the signal (of its newest event) and 9 before it; an event older than
-//           that is not kept, for no query can see it.
+//           the newest slice of the signal (of its newest event) and 9 before it; an event older
+//           than that is not kept, for no query can see it.
 // Budget    bytes of blocks, which are a function of the sequence of calls alone. An add that needs
 //           more than is left is refused and counted: the pair's users stop growing, updates that
-//           need no room go on. Each add also looks at a few directory entries in turn and frees what
-//           has passed out of the window, so that room comes back without a clock.
+//           need no room go on. Each add also looks at a few directory entries in turn and frees
+//           what has passed out of the window, so that room comes back without a clock.
 #pragma once
 
 #include <optional>
@@ -26,7 +26,8 @@ public:
     Result<void> load(const schema::Schema& schema);
 
     void set_schema(const schema::Schema& schema) override;
-    Result<void> add(Slot slot, SignalTypeId signal, std::uint64_t user_hash, UnixMillis at_ms) override;
+    Result<void> add(Slot slot, SignalTypeId signal, std::uint64_t user_hash,
+                     UnixMillis at_ms) override;
     Result<double> estimate(Slot slot, SignalTypeId signal, UnixMillis now) override;
     void drop(Slot slot) override;
     void prepare_checkpoint() override;

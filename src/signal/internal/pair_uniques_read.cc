@@ -37,7 +37,8 @@ Result<double> PairUniques::estimate(Slot slot, SignalTypeId type, UnixMillis no
     Registers registers{};
     const auto& sketches = static_cast<const UserSketches&>(head);
     for (int i = 0; i < kSlicesKept; ++i)
-        if (counts(i) && sketches.slices[i] != 0) merge_sketch(heap_.read(sketches.slices[i]), &registers);
+        if (counts(i) && sketches.slices[i] != 0)
+            merge_sketch(heap_.read(sketches.slices[i]), &registers);
     return estimate_users(registers);
 }
 

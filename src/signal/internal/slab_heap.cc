@@ -60,8 +60,12 @@ struct SlabHeap::PageHeader {
 };
 
 SlabHeap::SlabHeap(storage::ShardStore& store, std::string prefix, std::uint8_t owner)
-    : store_(store), arena_(store.pages()), prefix_(std::move(prefix)), owner_(owner),
-      class_bytes_(size_classes()), open_(class_bytes_.size()) {
+    : store_(store),
+      arena_(store.pages()),
+      prefix_(std::move(prefix)),
+      owner_(owner),
+      class_bytes_(size_classes()),
+      open_(class_bytes_.size()) {
     static_assert(sizeof(PageHeader) == kPageHeaderBytes, "on disk");
     std::size_t size_class = 0;
     for (std::size_t i = 0; i < class_of_size_.size(); ++i) {
@@ -75,7 +79,9 @@ std::size_t SlabHeap::class_for(std::size_t bytes) const {
     return class_of_size_[(bytes + 7) / 8];
 }
 
-std::size_t SlabHeap::rounded(std::size_t bytes) const { return class_bytes_[class_for(bytes)]; }
+std::size_t SlabHeap::rounded(std::size_t bytes) const {
+    return class_bytes_[class_for(bytes)];
+}
 
 SlabHeap::PageHeader& SlabHeap::header(std::uint32_t page) {
     return *reinterpret_cast<PageHeader*>(arena_.writable(storage::PageId(page)));
@@ -116,7 +122,8 @@ Result<void> SlabHeap::open_page(std::size_t size_class) {
         return Error(ErrorCode::kOverloaded, "more pages than a block handle can name");
     }
     reserve_page_info(page);
-    header(page) = PageHeader{kMagic, kVersion, owner_, static_cast<std::uint8_t>(size_class), 0, {}, 0};
+    header(page) =
+        PageHeader{kMagic, kVersion, owner_, static_cast<std::uint8_t>(size_class), 0, {}, 0};
     class_of_page_[page] = static_cast<std::uint8_t>(size_class);
     live_[page] = 0;
     open_[size_class].push_back(page);
@@ -175,7 +182,8 @@ Result<void> SlabHeap::adopt_page(std::uint32_t page) {
     const auto& head = *reinterpret_cast<const PageHeader*>(arena_.data(storage::PageId(page)));
     if (head.magic != kMagic || head.version != kVersion || head.owner != owner_ ||
         head.size_class >= class_bytes_.size())
-        return Error(ErrorCode::kCorruption, "a listed page is not a ledger page").with("page", page);
+        return Error(ErrorCode::kCorruption, "a listed page is not a ledger page")
+            .with("page", page);
     reserve_page_info(page);
     class_of_page_[page] = head.size_class;
     live_[page] = head.count_taken();
@@ -193,7 +201,8 @@ Result<void> SlabHeap::load() {
             return false;
         }
         std::uint32_t row = 0;
-        for (const char c : key.substr(prefix_.size())) row = row << 8 | static_cast<std::uint8_t>(c);
+        for (const char c : key.substr(prefix_.size()))
+            row = row << 8 | static_cast<std::uint8_t>(c);
         for (std::uint32_t bit = 0; bit < kPagesPerRow && outcome.ok(); ++bit) {
             if ((static_cast<std::uint8_t>(value[bit / 8]) >> (bit % 8) & 1) == 0) continue;
             mark_listed(row * kPagesPerRow + bit, true);
@@ -205,9 +214,9 @@ Result<void> SlabHeap::load() {
     return outcome;
 }
 
-bool SlabHeap::begin_compaction() {
-    const std::uint64_t space = pages_ * kBlockBytesMax;
-    if (block_bytes_ + space / 4 >= space) return false;
+bool SlabHeap::begin_compaction(double unused_max) {
+    const auto space = static_cast<double>(pages_ * kBlockBytesMax);
+    if (static_cast<double>(block_bytes_) >= space * (1 - unused_max)) return false;
     // Per class: the emptiest pages whose blocks fit the holes of the others.
     std::vector<std::vector<std::uint32_t>> pages(class_bytes_.size());
     for (std::uint32_t page = 0; page < class_of_page_.size(); ++page)
@@ -217,8 +226,9 @@ bool SlabHeap::begin_compaction() {
         auto& all = pages[size_class];
         std::size_t live = 0;
         for (const auto page : all) live += live_[page];
-        const std::size_t needed = (live + blocks_per_page(size_class) - 1) / blocks_per_page(size_class);
-        if (all.size() <= needed + needed / 8) continue;
+        const std::size_t needed =
+            (live + blocks_per_page(size_class) - 1) / blocks_per_page(size_class);
+        if (all.size() <= needed + needed / 16) continue;
         std::sort(all.begin(), all.end(), [&](auto a, auto b) {
             return live_[a] != live_[b] ? live_[a] > live_[b] : a < b;
         });

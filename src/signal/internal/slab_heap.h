@@ -1,7 +1,8 @@
 // signal/internal/slab_heap.h: blocks of 32 bytes to 16 KiB inside the pages of a PageArena.
 //
-// A page holds blocks of one size class and says itself which are taken, so a checkpoint of pages is
-// a checkpoint of the heap: rows only list which pages are its own. Format: docs/formats/ledger.md.
+// A page holds blocks of one size class and says itself which are taken, so a checkpoint of pages
+// is a checkpoint of the heap: rows only list which pages are its own. Format:
+// docs/formats/ledger.md.
 #pragma once
 
 #include <array>
@@ -43,7 +44,9 @@ public:
         return arena_.data(page_of(block)) + offset_of(block);
     }
     /// Before each change; marks the page as changed.
-    std::byte* write(BlockHandle block) { return arena_.writable(page_of(block)) + offset_of(block); }
+    std::byte* write(BlockHandle block) {
+        return arena_.writable(page_of(block)) + offset_of(block);
+    }
     std::size_t capacity(BlockHandle block) const {
         return class_bytes_[class_of_page_[block >> kIndexBits]];
     }
@@ -53,9 +56,10 @@ public:
     std::uint64_t page_bytes() const { return pages_ * storage::kPageBytes; }
     std::uint64_t block_bytes() const { return block_bytes_; }
 
-    /// Chooses sparse pages to empty when more than a quarter of all block space is unused. True when
-    /// there are any; then `evacuated(block)` says which blocks should move, by allocate, copy, free.
-    bool begin_compaction();
+    /// Chooses sparse pages to empty when more than this share of all block space is unused. True
+    /// when there are any; then `evacuated(block)` says which blocks should move, by allocate,
+    /// copy, free.
+    bool begin_compaction(double unused_max);
     bool evacuated(BlockHandle block) const { return leaving_[block >> kIndexBits]; }
     void end_compaction();
 
@@ -64,7 +68,9 @@ private:
     static constexpr std::uint8_t kNoClass = 0xff;
     struct PageHeader;
 
-    static storage::PageId page_of(BlockHandle block) { return storage::PageId(block >> kIndexBits); }
+    static storage::PageId page_of(BlockHandle block) {
+        return storage::PageId(block >> kIndexBits);
+    }
     std::size_t offset_of(BlockHandle block) const {
         return kPageHeaderBytes + ((block & 511) - 2) * capacity(block);
     }
@@ -85,13 +91,14 @@ private:
     const std::string prefix_;
     const std::uint8_t owner_;
     std::vector<std::size_t> class_bytes_;
-    std::array<std::uint8_t, kBlockBytesMax / 8 + 1> class_of_size_{};  ///< By bytes / 8, rounded up.
+    std::array<std::uint8_t, kBlockBytesMax / 8 + 1>
+        class_of_size_{};  ///< By bytes / 8, rounded up.
     // By page of the arena; pages of others have kNoClass.
     std::vector<std::uint8_t> class_of_page_;
     std::vector<std::uint16_t> live_;
     std::vector<bool> leaving_;
     std::vector<std::vector<std::uint32_t>> open_;  ///< By class: pages that may have room.
-    std::vector<std::string> listed_;   ///< Rows: bitmaps of 4096 pages each.
+    std::vector<std::string> listed_;               ///< Rows: bitmaps of 4096 pages each.
     std::vector<bool> listed_changed_;
     std::uint64_t pages_ = 0;
     std::uint64_t block_bytes_ = 0;

@@ -39,7 +39,8 @@ Result<void> SlotDirectory::load() {
         page = in.u32();
         if (page == kNoPage) continue;
         if (page >= arena_->page_count() || !arena_->allocated(storage::PageId(page)))
-            return Error(ErrorCode::kCorruption, "a listed ledger directory page is missing").with("page", page);
+            return Error(ErrorCode::kCorruption, "a listed ledger directory page is missing")
+                .with("page", page);
         ++page_count_;
     }
     return in.finish("list of ledger directory pages");

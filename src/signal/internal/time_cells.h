@@ -5,9 +5,9 @@
 // Nesting a cell lies in exactly one cell of every coarser tier, so a finer cell can always be read
 //         as part of a coarser one.
 // Clock   a pair keeps cells by the time of its newest event, `head`. Every query has
-//         now >= head - 60 s (an event more than 60 s ahead is refused, and `now` is never below the
-//         newest commit stamp), which is one minute, hour, day or week cell at most: the limits below
-//         are the spans of the windows plus that one.
+//         now >= head - 60 s (an event more than 60 s ahead is refused, and `now` is never below
+//         the newest commit stamp), which is one minute, hour, day or week cell at most: the limits
+//         below are the spans of the windows plus that one.
 #pragma once
 
 #include <algorithm>
@@ -24,19 +24,24 @@ inline constexpr std::size_t kTierCount = 4;
 /// 48-bit signed milliseconds: years -2489 to 6429. Times beyond are taken as the nearest of these.
 inline constexpr UnixMillis kTimeMin = -(std::int64_t{1} << 47);
 inline constexpr UnixMillis kTimeMax = (std::int64_t{1} << 47) - 1;
-constexpr UnixMillis clamp_time(UnixMillis at) { return std::clamp(at, kTimeMin, kTimeMax); }
+constexpr UnixMillis clamp_time(UnixMillis at) {
+    return std::clamp(at, kTimeMin, kTimeMax);
+}
 
 constexpr std::int64_t floor_div(std::int64_t a, std::int64_t b) {
     const std::int64_t quotient = a / b;
     return quotient - ((a % b != 0) && ((a < 0) != (b < 0)));
 }
 
-constexpr std::int64_t minute_of(UnixMillis at) { return floor_div(at, 60'000); }
+constexpr std::int64_t minute_of(UnixMillis at) {
+    return floor_div(at, 60'000);
+}
 /// The number of the next coarser tier's cell that holds cell `index` of `tier`.
 constexpr std::int64_t parent_of(Tier tier, std::int64_t index) {
     if (tier == Tier::kMinute) return floor_div(index, 60);
     if (tier == Tier::kHour) return floor_div(index, 24);
-    return floor_div(index + 3, 7);  // Day 0 was a Thursday; the week of day -3, a Monday, is week 0.
+    return floor_div(index - 4, 7) +
+           1;  // Day 0 was a Thursday; the week of day -3, a Monday, is week 0.
 }
 
 /// Cells of a tier that stay behind the newest one, not counting it.
@@ -52,7 +57,9 @@ struct CellIndex {
         at[2] = parent_of(Tier::kHour, at[1]);
         at[3] = parent_of(Tier::kDay, at[2]);
     }
-    constexpr std::int64_t operator[](Tier tier) const { return at[static_cast<std::size_t>(tier)]; }
+    constexpr std::int64_t operator[](Tier tier) const {
+        return at[static_cast<std::size_t>(tier)];
+    }
 };
 
 /// A cell's place: the tier that its age gives, seen from the newest event; kGone = only totals.
@@ -78,8 +85,8 @@ struct WindowShape {
     std::int64_t seconds;
 };
 inline constexpr WindowShape kWindowShapes[schema::kWindowCount - 1] = {
-    {Tier::kMinute, 60, 3'600},    {Tier::kHour, 24, 86'400},       {Tier::kHour, 168, 604'800},
-    {Tier::kDay, 30, 2'592'000},   {Tier::kWeek, 52, 31'536'000},
+    {Tier::kMinute, 60, 3'600},  {Tier::kHour, 24, 86'400},     {Tier::kHour, 168, 604'800},
+    {Tier::kDay, 30, 2'592'000}, {Tier::kWeek, 52, 31'536'000},
 };
 constexpr const WindowShape& shape_of(schema::Window window) {
     return kWindowShapes[static_cast<std::size_t>(window)];

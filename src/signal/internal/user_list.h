@@ -19,9 +19,9 @@ enum class UserForm : std::uint8_t { kList = 1, kSketches = 2 };
 struct UserHead {
     UserForm form;
     std::uint8_t zero = 0;
-    std::uint16_t count = 0;       ///< Users of a list.
+    std::uint16_t count = 0;  ///< Users of a list.
     std::uint32_t zero_more = 0;
-    std::int64_t newest_slice = 0; ///< Slice i of a mask or sketch is newest_slice - i.
+    std::int64_t newest_slice = 0;  ///< Slice i of a mask or sketch is newest_slice - i.
 };
 static_assert(sizeof(UserHead) == 16, "on disk");
 
@@ -70,7 +70,9 @@ public:
     }
 
 private:
-    std::uint64_t* hashes() const { return reinterpret_cast<std::uint64_t*>(block_ + sizeof(UserHead)); }
+    std::uint64_t* hashes() const {
+        return reinterpret_cast<std::uint64_t*>(block_ + sizeof(UserHead));
+    }
     std::uint16_t* masks() const {
         return reinterpret_cast<std::uint16_t*>(block_ + sizeof(UserHead) + users_max_ * 8);
     }

@@ -36,12 +36,18 @@ inline bool brute_in_window(schema::Window window, UnixMillis at, UnixMillis now
         return cell <= current && cell >= current - full;
     };
     switch (window) {
-        case schema::Window::k1h: return within(brute_minute(at), brute_minute(now), 60);
-        case schema::Window::k24h: return within(brute_hour(at), brute_hour(now), 24);
-        case schema::Window::k7d: return within(brute_hour(at), brute_hour(now), 168);
-        case schema::Window::k30d: return within(brute_day(at), brute_day(now), 30);
-        case schema::Window::k365d: return within(brute_monday(at), brute_monday(now), 52 * 7);
-        case schema::Window::kAll: return true;
+        case schema::Window::k1h:
+            return within(brute_minute(at), brute_minute(now), 60);
+        case schema::Window::k24h:
+            return within(brute_hour(at), brute_hour(now), 24);
+        case schema::Window::k7d:
+            return within(brute_hour(at), brute_hour(now), 168);
+        case schema::Window::k30d:
+            return within(brute_day(at), brute_day(now), 30);
+        case schema::Window::k365d:
+            return within(brute_monday(at), brute_monday(now), 52 * 7);
+        case schema::Window::kAll:
+            return true;
     }
     return false;
 }
@@ -61,8 +67,8 @@ struct BruteDecayed {
     double value = 0;
     double scale = 0;  ///< Sum of absolute terms: what a relative error is relative to.
 };
-inline BruteDecayed brute_decayed(const schema::SignalSpec& spec, const std::vector<LedgerEvent>& events,
-                                  UnixMillis now) {
+inline BruteDecayed brute_decayed(const schema::SignalSpec& spec,
+                                  const std::vector<LedgerEvent>& events, UnixMillis now) {
     BruteDecayed out;
     const auto life = static_cast<double>(spec.half_life_ms);
     for (const auto& event : events) {
@@ -72,8 +78,10 @@ inline BruteDecayed brute_decayed(const schema::SignalSpec& spec, const std::vec
             factor = std::exp2(-static_cast<double>(now - event.at_ms) / life);
         } else if (spec.decay == schema::DecayKind::kLinear) {
             const auto width = std::max<std::int64_t>(1000, (spec.half_life_ms + 63) / 64);
-            const auto start = static_cast<std::int64_t>(
-                std::floor(static_cast<long double>(event.at_ms) / static_cast<long double>(width))) * width;
+            const auto start =
+                static_cast<std::int64_t>(std::floor(static_cast<long double>(event.at_ms) /
+                                                     static_cast<long double>(width))) *
+                width;
             factor = std::clamp(1.0 - static_cast<double>(now - start) / life, 0.0, 1.0);
         }
         out.value += weight * factor;

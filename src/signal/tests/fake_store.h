@@ -1,6 +1,6 @@
-// A ShardStore in memory that is quick to make and strict: a checkpoint keeps only the pages that were
-// marked as changed, as a real one does, so a change without `writable()` is lost at reopen (and
-// reported at once).
+// A ShardStore in memory that is quick to make and strict: a checkpoint keeps only the pages that
+// were marked as changed, as a real one does, so a change without `writable()` is lost at reopen
+// (and reported at once).
 #pragma once
 
 #include <sys/mman.h>
@@ -83,9 +83,11 @@ public:
 
     const FakeImage& checkpoint() {
         image_.rows = rows_;
-        std::erase_if(image_.pages, [&](const auto& entry) { return !arena_.in_use_.contains(entry.first); });
+        std::erase_if(image_.pages,
+                      [&](const auto& entry) { return !arena_.in_use_.contains(entry.first); });
         for (const auto page : arena_.in_use_) {
-            const char* bytes = reinterpret_cast<const char*>(arena_.base_) + page * storage::kPageBytes;
+            const char* bytes =
+                reinterpret_cast<const char*>(arena_.base_) + page * storage::kPageBytes;
             if (arena_.touched_[page] == arena_.generation_) {
                 image_.pages[page].assign(bytes, storage::kPageBytes);
             } else if (std::memcmp(image_.pages[page].data(), bytes, storage::kPageBytes) != 0) {
@@ -107,8 +109,9 @@ public:
         rows_[std::string(key)] = std::string(value);
     }
     void erase(std::string_view key) override { rows_.erase(std::string(key)); }
-    Result<void> scan(std::string_view prefix,
-                      absl::AnyInvocable<bool(std::string_view, std::string_view)> visitor) override {
+    Result<void> scan(
+        std::string_view prefix,
+        absl::AnyInvocable<bool(std::string_view, std::string_view)> visitor) override {
         for (auto at = rows_.lower_bound(std::string(prefix)); at != rows_.end(); ++at) {
             if (!at->first.starts_with(prefix) || !visitor(at->first, at->second)) break;
         }

@@ -28,8 +28,9 @@ private:
 
 /// Exponential with a half-life of a second to a month, linear, permanent; in random order.
 inline schema::Schema random_schema(Dice& dice, std::size_t signals) {
-    constexpr std::int64_t kLives[] = {kSecond, 7 * kSecond + 3, kMinute, 13 * kMinute + 7, kHour,
-                                       6 * kHour, kDay,   7 * kDay,   30 * kDay};
+    constexpr std::int64_t kLives[] = {kSecond,  7 * kSecond + 3, kMinute, 13 * kMinute + 7,
+                                       kHour,    6 * kHour,       kDay,    7 * kDay,
+                                       30 * kDay};
     schema::Schema schema;
     for (std::size_t i = 0; i < signals; ++i) {
         schema::SignalSpec spec;
@@ -58,10 +59,11 @@ struct HistoryShape {
 };
 
 inline History random_history(Dice& dice, const HistoryShape& shape) {
-    constexpr std::int64_t kSteps[] = {1, kSecond, 20 * kSecond, kMinute, 10 * kMinute, kHour,
-                                       5 * kHour, kDay, kWeek, 60 * kDay, 2 * kYear};
+    constexpr std::int64_t kSteps[] = {1,        kSecond,   20 * kSecond, kMinute, 10 * kMinute,
+                                       kHour,    5 * kHour, kDay,         kWeek,   60 * kDay,
+                                       2 * kYear};
     constexpr std::int64_t kBorders[] = {kMinute, kHour, kDay, kWeek};
-    constexpr UnixMillis kStarts[] = {1'700'000'000'000, 0, -3 * kDay, -900'000'000'000,
+    constexpr UnixMillis kStarts[] = {1'700'000'000'000,   0,       -3 * kDay, -900'000'000'000,
                                       -62'167'219'200'000, 4 * kDay};
     History history;
     UnixMillis clock = kStarts[dice.pick(std::size(kStarts))] + dice.between(-kDay, kDay);
@@ -75,7 +77,8 @@ inline History random_history(Dice& dice, const HistoryShape& shape) {
         event.at_ms = clock;
         const auto kind = dice.pick(10);
         if (kind == 0) event.at_ms += dice.between(0, 60 * kSecond);
-        if (kind <= 3 && kind > 0) event.at_ms -= dice.between(0, kSteps[dice.pick(std::size(kSteps))]);
+        if (kind <= 3 && kind > 0)
+            event.at_ms -= dice.between(0, kSteps[dice.pick(std::size(kSteps))]);
         if (kind == 4) {
             const auto border = kBorders[dice.pick(std::size(kBorders))];
             event.at_ms -= ((event.at_ms % border) + border) % border;
@@ -84,7 +87,8 @@ inline History random_history(Dice& dice, const HistoryShape& shape) {
         event.weight = record::kWeightOne;
         if (!unit && dice.one_in(2)) event.weight = dice.between(-(1LL << 40), 1LL << 40);
         if (!unit && dice.one_in(8)) event.weight = 0;
-        if (!history.events.empty() && dice.one_in(8)) {  // Undo one not yet undone, or one that is.
+        if (!history.events.empty() &&
+            dice.one_in(8)) {  // Undo one not yet undone, or one that is.
             event = history.events[dice.pick(history.events.size())];
             event.weight = -event.weight;
             event.count = -event.count;

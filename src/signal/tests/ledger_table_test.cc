@@ -12,8 +12,8 @@
 namespace tidal::signal {
 namespace {
 
-constexpr schema::Window kWindows[] = {schema::Window::k1h,  schema::Window::k24h,
-                                       schema::Window::k7d,  schema::Window::k30d,
+constexpr schema::Window kWindows[] = {schema::Window::k1h,   schema::Window::k24h,
+                                       schema::Window::k7d,   schema::Window::k30d,
                                        schema::Window::k365d, schema::Window::kAll};
 
 std::unique_ptr<LedgerTable> open_table(storage::ShardStore& store, const schema::Schema& schema,
@@ -50,7 +50,8 @@ void expect_equals_brute_force(LedgerTable& table, const schema::SignalSpec& spe
     const double week_rate = static_cast<double>(week.sum) / 1048576.0 / 604800.0;
     ASSERT_DOUBLE_EQ(reading->velocity(schema::Window::k24h), day_rate) << where;
     ASSERT_DOUBLE_EQ(reading->acceleration(schema::Window::k24h, schema::Window::k7d),
-                     week_rate == 0 ? 0 : day_rate / week_rate - 1) << where;
+                     week_rate == 0 ? 0 : day_rate / week_rate - 1)
+        << where;
 }
 
 /// One table and what it should hold.
@@ -67,7 +68,8 @@ struct Subject {
     }
 };
 
-void expect_same_content(LedgerTable& a, LedgerTable& b, std::uint32_t slots, std::string_view where) {
+void expect_same_content(LedgerTable& a, LedgerTable& b, std::uint32_t slots,
+                         std::string_view where) {
     for (std::uint32_t slot = 0; slot < slots; ++slot) {
         const auto left = a.content_hash(Slot(slot));
         const auto right = b.content_hash(Slot(slot));
@@ -76,7 +78,8 @@ void expect_same_content(LedgerTable& a, LedgerTable& b, std::uint32_t slots, st
     }
 }
 
-std::vector<LedgerEvent> of_pair(std::span<const LedgerEvent> events, Slot slot, SignalTypeId signal) {
+std::vector<LedgerEvent> of_pair(std::span<const LedgerEvent> events, Slot slot,
+                                 SignalTypeId signal) {
     std::vector<LedgerEvent> out;
     for (const auto& event : events)
         if (event.slot == slot && event.signal == signal) out.push_back(event);
@@ -93,10 +96,12 @@ void check_against_brute_force(std::uint64_t seed) {
     auto table = open_table(store, schema);
     std::size_t done = 0;
     while (done < history.events.size()) {
-        const std::size_t size = std::min<std::size_t>(dice.pick(40) + 1, history.events.size() - done);
+        const std::size_t size =
+            std::min<std::size_t>(dice.pick(40) + 1, history.events.size() - done);
         ASSERT_TRUE(table->apply(std::span(history.events).subspan(done, size)).ok());
         done += size;
-        const UnixMillis now = history.stamps[done - 1] + (dice.one_in(2) ? 0 : dice.between(0, 3 * kDay));
+        const UnixMillis now =
+            history.stamps[done - 1] + (dice.one_in(2) ? 0 : dice.between(0, 3 * kDay));
         for (const auto& spec : schema.signals) {
             const Slot slot(static_cast<std::uint32_t>(dice.pick(shape.slots)));
             const auto events = of_pair(std::span(history.events).first(done), slot, spec.id);
@@ -117,7 +122,8 @@ RC_GTEST_PROP(LedgerTable, EqualsBruteForce, ()) {
 
 /// Applies to `table` the way a busy node would: any batch sizes, evictions, restarts in between.
 void apply_with_disturbances(Dice& dice, Subject& subject, const schema::Schema& schema,
-                             std::span<const LedgerEvent> events, std::uint64_t resident_bytes_max) {
+                             std::span<const LedgerEvent> events,
+                             std::uint64_t resident_bytes_max) {
     while (!events.empty()) {
         const std::size_t size = std::min<std::size_t>(dice.pick(70) + 1, events.size());
         ASSERT_TRUE(subject.table->apply(events.first(size)).ok());
@@ -129,7 +135,9 @@ void apply_with_disturbances(Dice& dice, Subject& subject, const schema::Schema&
         if (dice.one_in(4)) subject.restart(schema, resident_bytes_max);
         if (dice.one_in(3)) {  // Reads change nothing.
             const Slot slot(static_cast<std::uint32_t>(dice.pick(4)));
-            ASSERT_TRUE(subject.table->read(slot, SignalTypeId(0), events.empty() ? 0 : events[0].at_ms).ok());
+            ASSERT_TRUE(
+                subject.table->read(slot, SignalTypeId(0), events.empty() ? 0 : events[0].at_ms)
+                    .ok());
         }
     }
 }

@@ -36,8 +36,11 @@ std::uint64_t user_hash(std::uint64_t user) {
 }
 
 constexpr std::pair<schema::Window, std::int64_t> kUniqueWindows[] = {
-    {schema::Window::k1h, kHour}, {schema::Window::k24h, kDay}, {schema::Window::k7d, kWeek},
-    {schema::Window::k30d, 30 * kDay}, {schema::Window::k365d, kYear}};
+    {schema::Window::k1h, kHour},
+    {schema::Window::k24h, kDay},
+    {schema::Window::k7d, kWeek},
+    {schema::Window::k30d, 30 * kDay},
+    {schema::Window::k365d, kYear}};
 
 /// Few users over any times: always a list.
 void check_exact(std::uint64_t seed) {
@@ -65,11 +68,13 @@ void check_exact(std::uint64_t seed) {
             table = open_table(*store, schema);
         }
         if (!dice.one_in(6)) continue;
-        const UnixMillis now = std::max(clock, at - 60 * kSecond) + dice.between(0, window_ms / 2) * dice.one_in(2);
+        const UnixMillis now =
+            std::max(clock, at - 60 * kSecond) + dice.between(0, window_ms / 2) * dice.one_in(2);
         clock = now;
         for (std::uint32_t s = 0; s < 2; ++s)
             ASSERT_EQ(*table->estimate(Slot(s), kView, now),
-                      static_cast<double>(brute_unique(seen[s], window_ms, now))) << "seed " << seed;
+                      static_cast<double>(brute_unique(seen[s], window_ms, now)))
+                << "seed " << seed;
     }
 }
 
@@ -90,7 +95,9 @@ TEST(UniqueTable, ExactTo256UsersThenWithinAFewPercent) {
         ASSERT_EQ(*table->estimate(Slot(7), kView, start), static_cast<double>(user));
     }
     for (std::uint64_t user = 257; user <= 100'000; ++user) {
-        ASSERT_TRUE(table->add(Slot(7), kView, user_hash(user), start + static_cast<std::int64_t>(user)).ok());
+        ASSERT_TRUE(
+            table->add(Slot(7), kView, user_hash(user), start + static_cast<std::int64_t>(user))
+                .ok());
         if (user % 9'973 == 0) {
             ASSERT_NEAR(*table->estimate(Slot(7), kView, start + kHour), static_cast<double>(user),
                         0.05 * static_cast<double>(user));
@@ -127,7 +134,8 @@ TEST(UniqueTable, SketchesRollWithTheWindow) {
     std::uint64_t user = 0;
     for (int slice = 0; slice < 20; ++slice)
         for (int i = 0; i < 1'000; ++i)
-            ASSERT_TRUE(table->add(Slot(0), kView, user_hash(++user), start + slice * 3 * kHour + i).ok());
+            ASSERT_TRUE(
+                table->add(Slot(0), kView, user_hash(++user), start + slice * 3 * kHour + i).ok());
     const UnixMillis now = start + 19 * 3 * kHour + 5'000;
     EXPECT_NEAR(*table->estimate(Slot(0), kView, now), 9'000, 400);
     EXPECT_NEAR(*table->estimate(Slot(0), kView, now + 4 * 3 * kHour), 5'000, 250);
@@ -185,7 +193,8 @@ TEST(UniqueTable, BudgetRefusesTheSameHoweverOftenReopened) {
         auto store = std::make_unique<FakeStore>();
         auto table = open_table(*store, schema, kBudget);
         for (int i = 0; i < 30'000; ++i) {
-            const Slot slot(static_cast<std::uint32_t>(dice.one_in(2) ? dice.pick(5) : dice.pick(5'000)));
+            const Slot slot(
+                static_cast<std::uint32_t>(dice.one_in(2) ? dice.pick(5) : dice.pick(5'000)));
             const UnixMillis at = i * 500 - static_cast<std::int64_t>(dice.pick(kHour / 2));
             ASSERT_TRUE(table->add(slot, kView, user_hash(dice.pick(3'000)), at).ok());
             ASSERT_LE(table->stats().bytes_kept, kBudget);
