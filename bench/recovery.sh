@@ -31,7 +31,7 @@ kill -9 "$pid" && wait "$pid" 2>/dev/null || true
 started=$(now) && serve 3600000 && recovered=$(now)
 echo "recovery to first feed: $(seconds "$started" "$recovered") s"
 kill -INT "$pid" && wait "$pid"
-started=$(now) && cat "$work"/data/store/rows/* "$work"/data/store/s0001/* >/dev/null && read_done=$(now)
+started=$(now) && find "$work/data/store" -type f -exec cat {} + >/dev/null && read_done=$(now)
 echo "reading the checkpoint's files: $(seconds "$started" "$read_done") s ($(du -sm "$work/data/store" | cut -f1) MB)"
 started=$(now) && serve 3600000 && recovered=$(now)
 echo "clean start to first feed: $(seconds "$started" "$recovered") s"
