@@ -1,5 +1,5 @@
-// Any text through the reader of filters: what reads prints, reads again as the same tree, and binds
-// or is refused with a place in the text.
+// Any text through the reader of filters: what reads prints, reads again as the same tree, and
+// binds or is refused with a place in the text.
 
 #include <algorithm>
 #include <cstdint>
@@ -14,7 +14,8 @@ void require(bool holds) {
 }
 
 bool has_place(const tidal::Error& error) {
-    return std::ranges::any_of(error.context(), [](const auto& pair) { return pair.first == "line"; });
+    return std::ranges::any_of(error.context(),
+                               [](const auto& pair) { return pair.first == "line"; });
 }
 
 }  // namespace

@@ -24,7 +24,8 @@ public:
                       std::span<double> out) override {
         constexpr double kOdd[] = {0, -1, 1e300, -1e300, 0.5, 1e-300, 7};
         for (std::size_t i = 0; i < slots.size(); ++i)
-            out[i] = kOdd[(i + feature.signal.value() + static_cast<std::size_t>(feature.kind)) % 7];
+            out[i] =
+                kOdd[(i + feature.signal.value() + static_cast<std::size_t>(feature.kind)) % 7];
         return {};
     }
     bool is_missing(const Feature&, Slot) const override { return false; }

@@ -38,7 +38,8 @@ struct HasValue {
     FieldId field;
     std::vector<std::string> values;
     bool negated = false;
-    bool absent_is_empty = false;  ///< keywords: an entity without the field has no value, so NOT holds.
+    bool absent_is_empty =
+        false;  ///< keywords: an entity without the field has no value, so NOT holds.
 };
 struct HasPrefix {
     FieldId field;
@@ -85,10 +86,10 @@ struct BoundFilter {
 ///         kInvalidArgument  a value or comparison the field's type does not have;
 ///         both with line, column, offset.
 Result<BoundFilter> bind_filter(const FilterNode& filter, std::string_view source,
-                         const schema::Schema& schema, EntityKind kind);
+                                const schema::Schema& schema, EntityKind kind);
 
-/// The slots of `domain` that match, as of `now_ms`. Truth is that of SQL: a comparison with a value
-/// the entity lacks is unknown, and so is its NOT; only what is true matches.
+/// The slots of `domain` that match, as of `now_ms`. Truth is that of SQL: a comparison with a
+/// value the entity lacks is unknown, and so is its NOT; only what is true matches.
 /// @param domain  Live slots only.
 Roaring evaluate(const BoundFilter& filter, const entity::EntityTable& entities,
                  const Roaring& domain, UnixMillis now_ms);

@@ -17,12 +17,12 @@ inline constexpr std::size_t kCursorMacBytes = 16;
 
 /// The key of the last item of a page, and what every page of the sequence has in common.
 struct Cursor {
-    Hash128 query;           ///< What was asked: query_fingerprint().
-    UnixMillis now_ms = 0;   ///< The moment all pages are computed for.
+    Hash128 query;          ///< What was asked: query_fingerprint().
+    UnixMillis now_ms = 0;  ///< The moment all pages are computed for.
     std::uint64_t seed = 0;
-    std::uint64_t shown = 0; ///< Items on the pages so far; the next rank is one higher.
-    double score = 0;        ///< Of the last item.
-    EntityId id;             ///< Of the last item.
+    std::uint64_t shown = 0;  ///< Items on the pages so far; the next rank is one higher.
+    double score = 0;         ///< Of the last item.
+    EntityId id;              ///< Of the last item.
     bool operator==(const Cursor&) const = default;
 };
 

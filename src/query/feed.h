@@ -48,7 +48,7 @@ struct PagePosition {
 struct FeedPlan {
     EntityKind kind = EntityKind::kItem;
     std::shared_ptr<const ranking::CompiledProfile> profile;
-    std::vector<double> params;          ///< By Program::params.
+    std::vector<double> params;  ///< By Program::params.
     std::optional<BoundFilter> filter;
     std::set<EntityId> exclude;
     std::uint32_t limit = kLimitDefault;
@@ -57,8 +57,8 @@ struct FeedPlan {
     UnixMillis now_ms = 0;
     std::uint64_t seed = 0;
     std::optional<PagePosition> after;
-    std::uint64_t shown = 0;   ///< Items on the pages before.
-    Hash128 query;             ///< Fingerprint that the cursors carry.
+    std::uint64_t shown = 0;  ///< Items on the pages before.
+    Hash128 query;            ///< Fingerprint that the cursors carry.
     std::vector<std::string> warnings;
 
     bool descending() const { return profile->profile.order.descending; }
@@ -95,8 +95,8 @@ Result<ShardPage> run_feed(const ranking::ShardView& view, const FeedPlan& plan)
 
 struct FeedItem {
     ScoredItem item;
-    std::uint64_t rank = 1;   ///< From 1, counted on over pages.
-    std::size_t shard = 0;    ///< Index of its ShardPage.
+    std::uint64_t rank = 1;  ///< From 1, counted on over pages.
+    std::size_t shard = 0;   ///< Index of its ShardPage.
 };
 
 struct FeedPage {

@@ -49,7 +49,8 @@ Result<std::vector<double>> bind_params(const FeedRequest& request,
         const auto declared =
             std::ranges::find(profile.profile.params, name, &ranking::ProfileParam::name);
         if (declared == profile.profile.params.end())
-            return Error(ErrorCode::kInvalidArgument, "the profile needs the parameter `" + name + "`")
+            return Error(ErrorCode::kInvalidArgument,
+                         "the profile needs the parameter `" + name + "`")
                 .with_field("params." + name)
                 .with("profile", profile.profile.name_and_version())
                 .with_reason("missing_param");

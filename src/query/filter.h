@@ -19,15 +19,20 @@ struct Literal {
     Kind kind = Kind::kString;
     /// The string itself; a number or duration as written, sign included; "true" or "false".
     std::string text;
-    double number = 0;             ///< Of kNumber, finite; 1 and 0 of kBool; milliseconds.
-    std::uint32_t offset = 0;      ///< In the source; not compared.
+    double number = 0;         ///< Of kNumber, finite; 1 and 0 of kBool; milliseconds.
+    std::uint32_t offset = 0;  ///< In the source; not compared.
     bool operator==(const Literal& other) const {
         return kind == other.kind && text == other.text && number == other.number;
     }
 };
 
 enum class Test : std::uint8_t {
-    kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual,  // one value
+    kEqual,
+    kNotEqual,
+    kLess,
+    kLessEqual,
+    kGreater,
+    kGreaterEqual,   // one value
     kBetween,        ///< Two values, both included.
     kIn,             ///< One or more values.
     kLike,           ///< One string that like_prefix() accepts.
@@ -44,7 +49,7 @@ struct FilterNode {
     Test test = Test::kEqual;
     std::string field;
     std::vector<Literal> values;
-    std::uint32_t offset = 0;          ///< Of the field or operator, in the source; not compared.
+    std::uint32_t offset = 0;  ///< Of the field or operator, in the source; not compared.
     bool operator==(const FilterNode& other) const {
         return kind == other.kind && children == other.children && test == other.test &&
                field == other.field && values == other.values;

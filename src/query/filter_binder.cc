@@ -72,10 +72,13 @@ private:
         if (is_number(field->type))
             return bind_number(node, negated, {.field = field->id}, field->type);
         switch (field->type) {
-            case FieldType::kBool: return bind_bool(node, negated, field->id);
+            case FieldType::kBool:
+                return bind_bool(node, negated, field->id);
             case FieldType::kKeyword:
-            case FieldType::kKeywords: return bind_keyword(node, negated, *field);
-            default: break;
+            case FieldType::kKeywords:
+                return bind_keyword(node, negated, *field);
+            default:
+                break;
         }
         return fail(ErrorCode::kInvalidArgument, node.offset,
                     "`" + node.field + "` is " + std::string(schema::field_type_name(field->type)) +
@@ -122,12 +125,24 @@ private:
             case Test::kIn:
                 std::ranges::sort(values);
                 return Leaf(InNumbers{column, std::move(values), negated});
-            case Test::kNotEqual: range.outside = !negated; [[fallthrough]];
-            case Test::kEqual: range.low = range.high = values[0]; break;
-            case Test::kLess: range.high = std::nextafter(values[0], -kInfinity); break;
-            case Test::kLessEqual: range.high = values[0]; break;
-            case Test::kGreater: range.low = std::nextafter(values[0], kInfinity); break;
-            case Test::kGreaterEqual: range.low = values[0]; break;
+            case Test::kNotEqual:
+                range.outside = !negated;
+                [[fallthrough]];
+            case Test::kEqual:
+                range.low = range.high = values[0];
+                break;
+            case Test::kLess:
+                range.high = std::nextafter(values[0], -kInfinity);
+                break;
+            case Test::kLessEqual:
+                range.high = values[0];
+                break;
+            case Test::kGreater:
+                range.low = std::nextafter(values[0], kInfinity);
+                break;
+            case Test::kGreaterEqual:
+                range.low = values[0];
+                break;
             default:
                 assert(node.test == Test::kBetween);
                 range.low = values[0];
@@ -164,7 +179,9 @@ private:
         }
         HasValue out{.field = field.id, .values = {}, .negated = negated, .absent_is_empty = many};
         switch (node.test) {
-            case Test::kNotEqual: out.negated = !negated; [[fallthrough]];
+            case Test::kNotEqual:
+                out.negated = !negated;
+                [[fallthrough]];
             case Test::kEqual:
             case Test::kHas:
             case Test::kIn:
@@ -221,7 +238,7 @@ private:
 }  // namespace
 
 Result<BoundFilter> bind_filter(const FilterNode& filter, std::string_view source,
-                         const schema::Schema& schema, EntityKind kind) {
+                                const schema::Schema& schema, EntityKind kind) {
     return Binder(source, schema, kind).bind_node(filter, false);
 }
 

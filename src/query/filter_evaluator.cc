@@ -9,8 +9,7 @@ namespace {
 
 /// Whether answering takes a look at every slot of the domain; cheap conditions go first.
 bool scans(const BoundFilter& filter) {
-    if (filter.kind != BoundFilter::Kind::kLeaf)
-        return std::ranges::any_of(filter.children, scans);
+    if (filter.kind != BoundFilter::Kind::kLeaf) return std::ranges::any_of(filter.children, scans);
     return std::holds_alternative<InRange>(filter.leaf) ||
            std::holds_alternative<InNumbers>(filter.leaf) ||
            std::holds_alternative<CreatorPresent>(filter.leaf) ||
@@ -25,9 +24,12 @@ public:
     Roaring run(const BoundFilter& filter, const Roaring& domain) const {
         switch (filter.kind) {
             case BoundFilter::Kind::kLeaf:
-                return std::visit([&](const auto& leaf) { return match(leaf, domain); }, filter.leaf);
-            case BoundFilter::Kind::kAnd: return run_all(filter, domain);
-            case BoundFilter::Kind::kOr: return run_any(filter, domain);
+                return std::visit([&](const auto& leaf) { return match(leaf, domain); },
+                                  filter.leaf);
+            case BoundFilter::Kind::kAnd:
+                return run_all(filter, domain);
+            case BoundFilter::Kind::kOr:
+                return run_any(filter, domain);
         }
         return {};
     }
@@ -147,9 +149,8 @@ private:
         if (__builtin_sub_overflow(now_ms_, leaf.age_ms, &since))
             since = std::numeric_limits<UnixMillis>::min();
         const auto created = entities_.created_at_column();
-        return select(domain, [&](std::uint32_t slot) {
-            return (created[slot] >= since) != leaf.negated;
-        });
+        return select(domain,
+                      [&](std::uint32_t slot) { return (created[slot] >= since) != leaf.negated; });
     }
 
     Roaring match(const Constant& leaf, const Roaring& domain) const {

@@ -17,9 +17,9 @@ using ranking::TokenKind;
 using ranking::TokenStream;
 
 /// Words of the language, in any case; a field of such a name is written in double quotes.
-constexpr std::array<std::string_view, 12> kWords{"and",  "or", "not",  "in",  "between", "like",
-                                                  "is",   "null", "has", "true", "false",
-                                                  "created_within"};
+constexpr std::array<std::string_view, 12> kWords{"and",     "or",   "not",   "in",
+                                                  "between", "like", "is",    "null",
+                                                  "has",     "true", "false", "created_within"};
 
 std::string lower(std::string_view text) {
     std::string out(text);
@@ -223,8 +223,9 @@ private:
         if (token.kind != TokenKind::kString) return tokens_.expected("a pattern such as 'jazz%'");
         TIDAL_TRY(value(out));
         if (like_prefix(out->values[0].text)) return {};
-        return tokens_.error(ErrorCode::kInvalidArgument, token.offset,
-                             "a pattern is a beginning and one `%` at its end")
+        return tokens_
+            .error(ErrorCode::kInvalidArgument, token.offset,
+                   "a pattern is a beginning and one `%` at its end")
             .with_hint("for example LIKE 'jazz%'; a literal % or _ is written \\% or \\_");
     }
 
@@ -244,8 +245,9 @@ private:
         } else if (token.kind == TokenKind::kDuration) {
             auto duration = schema::parse_duration_ms(token.text);
             if (!duration)
-                return tokens_.error(ErrorCode::kInvalidArgument, token.offset,
-                                     "`" + std::string(token.text) + "` is not a duration")
+                return tokens_
+                    .error(ErrorCode::kInvalidArgument, token.offset,
+                           "`" + std::string(token.text) + "` is not a duration")
                     .with_hint("a whole number and one of ms s m h d w, as in 7d");
             literal.kind = Literal::Kind::kDuration;
             literal.text = token.text;
@@ -288,9 +290,12 @@ std::string print_test(const FilterNode& node, bool negated) {
     std::string out = is_plain_name(node.field) ? node.field : ranking::quote(node.field, '"');
     const std::string maybe_not = negated ? " NOT" : "";
     switch (node.test) {
-        case Test::kIsNull: return out + " IS" + maybe_not + " NULL";
-        case Test::kHas: return out + " HAS " + print_value(node.values[0]);
-        case Test::kLike: return out + maybe_not + " LIKE " + print_value(node.values[0]);
+        case Test::kIsNull:
+            return out + " IS" + maybe_not + " NULL";
+        case Test::kHas:
+            return out + " HAS " + print_value(node.values[0]);
+        case Test::kLike:
+            return out + maybe_not + " LIKE " + print_value(node.values[0]);
         case Test::kBetween:
             return out + maybe_not + " BETWEEN " + print_value(node.values[0]) + " AND " +
                    print_value(node.values[1]);
@@ -300,15 +305,15 @@ std::string print_test(const FilterNode& node, bool negated) {
                 out += (i > 0 ? ", " : "") + print_value(node.values[i]);
             return out + ")";
         default:
-            return out + " " + std::string(kComparisons[static_cast<std::size_t>(node.test)]) + " " +
-                   print_value(node.values[0]);
+            return out + " " + std::string(kComparisons[static_cast<std::size_t>(node.test)]) +
+                   " " + print_value(node.values[0]);
     }
 }
 
 bool has_inner_not(const FilterNode& node) {
     return node.kind == FilterNode::Kind::kTest &&
-           (node.test == Test::kIsNull || node.test == Test::kLike ||
-            node.test == Test::kBetween || node.test == Test::kIn);
+           (node.test == Test::kIsNull || node.test == Test::kLike || node.test == Test::kBetween ||
+            node.test == Test::kIn);
 }
 
 std::string print_node(const FilterNode& node) {
@@ -356,6 +361,8 @@ std::optional<std::string> like_prefix(std::string_view pattern) {
     return std::nullopt;
 }
 
-std::string print_filter(const FilterNode& filter) { return print_node(filter); }
+std::string print_filter(const FilterNode& filter) {
+    return print_node(filter);
+}
 
 }  // namespace tidal::query

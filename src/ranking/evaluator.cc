@@ -56,27 +56,48 @@ void Evaluator::compute(const Instruction& in, std::size_t n) {
     // A register is given back only after the instruction that reads it last has its own.
     assert(out != a);
     switch (in.op) {
-        case Op::kNegate: return map1<negate>(a, out, n);
-        case Op::kLog: return map1<natural_log>(a, out, n);
-        case Op::kLog10: return map1<decimal_log>(a, out, n);
-        case Op::kLog1p: return map1<log_plus_one>(a, out, n);
-        case Op::kExp: return map1<exponential>(a, out, n);
-        case Op::kSqrt: return map1<square_root>(a, out, n);
-        case Op::kAbs: return map1<absolute>(a, out, n);
-        case Op::kSign: return map1<sign>(a, out, n);
-        case Op::kSigmoid: return map1<sigmoid>(a, out, n);
-        case Op::kAdd: return map2<add>(a, b, out, n);
-        case Op::kSubtract: return map2<subtract>(a, b, out, n);
-        case Op::kMultiply: return map2<multiply>(a, b, out, n);
-        case Op::kDivide: return map2<divide>(a, b, out, n);
-        case Op::kPower: return map2<power>(a, b, out, n);
-        case Op::kLess: return map2<less>(a, b, out, n);
-        case Op::kLessEqual: return map2<less_equal>(a, b, out, n);
-        case Op::kEqual: return map2<equal>(a, b, out, n);
-        case Op::kNotEqual: return map2<not_equal>(a, b, out, n);
-        case Op::kMin: return map2<minimum>(a, b, out, n);
-        case Op::kMax: return map2<maximum>(a, b, out, n);
-        case Op::kWilson: return map2<wilson>(a, b, out, n);
+        case Op::kNegate:
+            return map1<negate>(a, out, n);
+        case Op::kLog:
+            return map1<natural_log>(a, out, n);
+        case Op::kLog10:
+            return map1<decimal_log>(a, out, n);
+        case Op::kLog1p:
+            return map1<log_plus_one>(a, out, n);
+        case Op::kExp:
+            return map1<exponential>(a, out, n);
+        case Op::kSqrt:
+            return map1<square_root>(a, out, n);
+        case Op::kAbs:
+            return map1<absolute>(a, out, n);
+        case Op::kSign:
+            return map1<sign>(a, out, n);
+        case Op::kSigmoid:
+            return map1<sigmoid>(a, out, n);
+        case Op::kAdd:
+            return map2<add>(a, b, out, n);
+        case Op::kSubtract:
+            return map2<subtract>(a, b, out, n);
+        case Op::kMultiply:
+            return map2<multiply>(a, b, out, n);
+        case Op::kDivide:
+            return map2<divide>(a, b, out, n);
+        case Op::kPower:
+            return map2<power>(a, b, out, n);
+        case Op::kLess:
+            return map2<less>(a, b, out, n);
+        case Op::kLessEqual:
+            return map2<less_equal>(a, b, out, n);
+        case Op::kEqual:
+            return map2<equal>(a, b, out, n);
+        case Op::kNotEqual:
+            return map2<not_equal>(a, b, out, n);
+        case Op::kMin:
+            return map2<minimum>(a, b, out, n);
+        case Op::kMax:
+            return map2<maximum>(a, b, out, n);
+        case Op::kWilson:
+            return map2<wilson>(a, b, out, n);
         case Op::kIf: {
             const double* c = reg(in.c);
             for (std::size_t i = 0; i < n; ++i) out[i] = select(a[i], b[i], c[i]);
@@ -84,7 +105,8 @@ void Evaluator::compute(const Instruction& in, std::size_t n) {
         }
         case Op::kConstant:
         case Op::kParam:
-        case Op::kFeature: assert(false && "not a computation");
+        case Op::kFeature:
+            assert(false && "not a computation");
     }
 }
 

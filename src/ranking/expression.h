@@ -25,8 +25,17 @@ enum class ExprKind : std::uint8_t {
 };
 
 enum class BinaryOp : std::uint8_t {
-    kAdd, kSubtract, kMultiply, kDivide, kPower,
-    kLess, kLessEqual, kGreater, kGreaterEqual, kEqual, kNotEqual,
+    kAdd,
+    kSubtract,
+    kMultiply,
+    kDivide,
+    kPower,
+    kLess,
+    kLessEqual,
+    kGreater,
+    kGreaterEqual,
+    kEqual,
+    kNotEqual,
 };
 std::string_view binary_op_text(BinaryOp op);
 

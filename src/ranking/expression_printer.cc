@@ -15,11 +15,15 @@ int binding_of(const Expr& expr) {
     if (expr.kind != ExprKind::kBinary) return kPrimary;
     switch (expr.op) {
         case BinaryOp::kAdd:
-        case BinaryOp::kSubtract: return kSum;
+        case BinaryOp::kSubtract:
+            return kSum;
         case BinaryOp::kMultiply:
-        case BinaryOp::kDivide: return kProduct;
-        case BinaryOp::kPower: return kPowerOf;
-        default: return kComparison;
+        case BinaryOp::kDivide:
+            return kProduct;
+        case BinaryOp::kPower:
+            return kPowerOf;
+        default:
+            return kComparison;
     }
 }
 
@@ -31,10 +35,14 @@ struct Sides {
 /// The least binding each side may have without parentheses: the grammar in expression_parser.h.
 Sides sides_of(int binding) {
     switch (binding) {
-        case kComparison: return {kSum, kSum};
-        case kSum: return {kSum, kProduct};
-        case kProduct: return {kProduct, kSign};
-        default: return {kPrimary, kSign};
+        case kComparison:
+            return {kSum, kSum};
+        case kSum:
+            return {kSum, kProduct};
+        case kProduct:
+            return {kProduct, kSign};
+        default:
+            return {kPrimary, kSign};
     }
 }
 
@@ -43,10 +51,16 @@ void print(const Expr& expr, int least, std::string* out) {
     const bool wrapped = binding < least;
     if (wrapped) *out += '(';
     switch (expr.kind) {
-        case ExprKind::kNumber: *out += print_number(expr.number); break;
+        case ExprKind::kNumber:
+            *out += print_number(expr.number);
+            break;
         case ExprKind::kName:
-        case ExprKind::kWindow: *out += expr.name; break;
-        case ExprKind::kPer: *out += "per " + expr.name; break;
+        case ExprKind::kWindow:
+            *out += expr.name;
+            break;
+        case ExprKind::kPer:
+            *out += "per " + expr.name;
+            break;
         case ExprKind::kNegate:
             *out += '-';
             print(expr.args[0], kSign, out);
@@ -84,8 +98,9 @@ std::string print_number(double number) {
     char buffer[64];
     const double size = std::fabs(number);
     const bool plain = number == 0 || (size >= 1e-6 && size < 1e16);
-    const auto written = std::to_chars(buffer, buffer + sizeof(buffer), number,
-                                       plain ? std::chars_format::fixed : std::chars_format::scientific);
+    const auto written =
+        std::to_chars(buffer, buffer + sizeof(buffer), number,
+                      plain ? std::chars_format::fixed : std::chars_format::scientific);
     assert(written.ec == std::errc());
     return std::string(buffer, written.ptr);
 }

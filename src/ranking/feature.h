@@ -38,8 +38,8 @@ struct Feature {
 /// What a whole query has in common.
 struct EvaluationContext {
     UnixMillis now_ms = 0;
-    std::uint64_t seed = 0;             ///< What `seed` stands for.
-    std::span<const double> params;     ///< By Program::params.
+    std::uint64_t seed = 0;          ///< What `seed` stands for.
+    std::span<const double> params;  ///< By Program::params.
 };
 
 /// Threads: as the state behind it (the shard's).

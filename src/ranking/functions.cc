@@ -43,7 +43,9 @@ static_assert(std::ranges::is_sorted(kFunctions, {}, &Function::name));
 
 }  // namespace
 
-std::span<const Function> functions() { return kFunctions; }
+std::span<const Function> functions() {
+    return kFunctions;
+}
 
 const Function* find_function(std::string_view name) {
     const auto* found = std::ranges::lower_bound(kFunctions, name, {}, &Function::name);

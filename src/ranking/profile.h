@@ -34,11 +34,11 @@ struct Profile {
     std::uint32_t version = 1;
     std::string about;
     CandidateSource candidates = CandidateSource::kScan;
-    std::vector<ProfileParam> params;      ///< Those with a default.
-    std::vector<Definition> definitions;   ///< Each may use those before it.
-    Expr score;                            ///< With by_field: the field's name.
+    std::vector<ProfileParam> params;     ///< Those with a default.
+    std::vector<Definition> definitions;  ///< Each may use those before it.
+    Expr score;                           ///< With by_field: the field's name.
     ProfileOrder order;
-    std::string text;                      ///< As written; not compared.
+    std::string text;  ///< As written; not compared.
 
     std::string name_and_version() const { return name + "@" + std::to_string(version); }
     bool operator==(const Profile& other) const {

@@ -29,8 +29,9 @@ public:
         const Token close = tokens_.take();
         if (tokens_.peek().kind != TokenKind::kEnd) return tokens_.expected("the end of the text");
         if (has_score_ == out_.order.by_field)
-            return tokens_.error(ErrorCode::kInvalidArgument, close.offset,
-                                 "a profile has either `score` or an `order` by a field")
+            return tokens_
+                .error(ErrorCode::kInvalidArgument, close.offset,
+                       "a profile has either `score` or an `order` by a field")
                 .with_hint("for example `score sum(view, 24h);` or `order created_at desc;`");
         return std::move(out_);
     }
@@ -120,8 +121,9 @@ private:
         for (const auto& other : out_.definitions)
             if (other.name == defined) return repeated(offset, defined);
         if (find_function(defined) != nullptr)
-            return tokens_.error(ErrorCode::kInvalidArgument, offset,
-                                 "`" + defined + "` is a word of the language")
+            return tokens_
+                .error(ErrorCode::kInvalidArgument, offset,
+                       "`" + defined + "` is a word of the language")
                 .with_hint("choose another name");
         out_.definitions.push_back({std::move(defined), std::move(value)});
         return {};

@@ -96,8 +96,13 @@ Result<std::shared_ptr<const CompiledProfile>> ProfileRegistry::find(std::string
 std::vector<ProfileListing> ProfileRegistry::list(EntityKind kind) const {
     std::vector<ProfileListing> out;
     for (const Entry& entry : entries_) {
-        ProfileListing listing{entry.profile.name, entry.profile.version, entry.profile.about,
-                               entry.profile.text, false, "", {}};
+        ProfileListing listing{entry.profile.name,
+                               entry.profile.version,
+                               entry.profile.about,
+                               entry.profile.text,
+                               false,
+                               "",
+                               {}};
         const auto& compiled = entry.by_kind[static_cast<std::size_t>(kind)];
         listing.available = compiled.ok();
         if (compiled) {

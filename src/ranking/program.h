@@ -17,23 +17,43 @@ namespace tidal::ranking {
 inline constexpr std::size_t kBlockSlots = 1024;
 
 enum class Op : std::uint8_t {
-    kConstant, kParam, kFeature,                                        // index
-    kNegate, kLog, kLog10, kLog1p, kExp, kSqrt, kAbs, kSign, kSigmoid,  // a
-    kAdd, kSubtract, kMultiply, kDivide, kPower, kLess, kLessEqual, kEqual, kNotEqual, kMin, kMax,
-    kWilson,                                                            // a, b
-    kIf,                                                                // a, b, c
+    kConstant,
+    kParam,
+    kFeature,  // index
+    kNegate,
+    kLog,
+    kLog10,
+    kLog1p,
+    kExp,
+    kSqrt,
+    kAbs,
+    kSign,
+    kSigmoid,  // a
+    kAdd,
+    kSubtract,
+    kMultiply,
+    kDivide,
+    kPower,
+    kLess,
+    kLessEqual,
+    kEqual,
+    kNotEqual,
+    kMin,
+    kMax,
+    kWilson,  // a, b
+    kIf,      // a, b, c
 };
 
 struct Instruction {
     Op op = Op::kConstant;
-    std::uint16_t out = 0;             ///< Register written.
-    std::uint16_t a = 0, b = 0, c = 0; ///< Registers read.
-    std::uint32_t index = 0;           ///< Into constants, params or features.
+    std::uint16_t out = 0;              ///< Register written.
+    std::uint16_t a = 0, b = 0, c = 0;  ///< Registers read.
+    std::uint32_t index = 0;            ///< Into constants, params or features.
 };
 
 /// A value worth showing to a person, kept in a register to the end of a run.
 struct NamedOutput {
-    std::string text;           ///< The subexpression, as the printer writes it.
+    std::string text;  ///< The subexpression, as the printer writes it.
     std::uint16_t reg = 0;
     std::int32_t feature = -1;  ///< Its feature, when it is one fetched as such.
 };
@@ -44,11 +64,11 @@ struct Program {
     std::vector<Instruction> uniform;  ///< Constants and params: run once per query.
     std::vector<Instruction> code;     ///< Run once per block, in order.
     std::vector<double> constants;
-    std::vector<std::string> params;   ///< Names, in the order the evaluator wants their values.
+    std::vector<std::string> params;  ///< Names, in the order the evaluator wants their values.
     std::vector<Feature> features;
     std::uint16_t register_count = 0;
-    std::uint16_t score = 0;           ///< Register of the result.
-    std::vector<NamedOutput> terms;         ///< Only of compile with explain; see below.
+    std::uint16_t score = 0;         ///< Register of the result.
+    std::vector<NamedOutput> terms;  ///< Only of compile with explain; see below.
     std::vector<NamedOutput> feature_values;
     std::vector<std::string> warnings;
 };
@@ -71,8 +91,8 @@ struct CompileInput {
 
 /// Resolves names against `schema` for entities of `kind` and checks arguments.
 /// @return kUnknownName     field, signal, function or window, with a hint;
-///         kInvalidArgument an argument of the wrong kind or number; both with line, column, offset.
-///         kTooLarge        more values than registers.
+///         kInvalidArgument an argument of the wrong kind or number; both with line, column,
+///         offset. kTooLarge        more values than registers.
 Result<Program> compile(const CompileInput& input, const schema::Schema& schema, EntityKind kind);
 
 /// Every function and feature the language has, as one line each: "sum(signal, window)".

@@ -20,10 +20,10 @@ public:
 private:
     Result<void> fill_decay(const Feature& feature, std::span<const Slot> slots, UnixMillis now_ms,
                             std::span<double> out);
-    Result<void> fill_window(const Feature& feature, std::span<const Slot> slots,
-                             UnixMillis now_ms, std::span<double> out);
-    Result<void> fill_unique(const Feature& feature, std::span<const Slot> slots,
-                             UnixMillis now_ms, std::span<double> out);
+    Result<void> fill_window(const Feature& feature, std::span<const Slot> slots, UnixMillis now_ms,
+                             std::span<double> out);
+    Result<void> fill_unique(const Feature& feature, std::span<const Slot> slots, UnixMillis now_ms,
+                             std::span<double> out);
     void fill_field(const Feature& feature, std::span<const Slot> slots, std::span<double> out);
 
     const ShardView& view_;

@@ -10,9 +10,15 @@
 namespace tidal::ranking {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_name(char c) { return is_name_start(c) || is_digit(c); }
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+bool is_name_start(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool is_name(char c) {
+    return is_name_start(c) || is_digit(c);
+}
 
 std::string describe(const Token& token) {
     if (token.kind == TokenKind::kEnd) return "the end of the text";
@@ -27,7 +33,9 @@ std::string describe(const Token& token) {
 
 }  // namespace
 
-TokenStream::TokenStream(std::string_view source) : source_(source) { current_ = scan(); }
+TokenStream::TokenStream(std::string_view source) : source_(source) {
+    current_ = scan();
+}
 
 Token TokenStream::take() {
     Token out = current_;
@@ -106,7 +114,9 @@ Token TokenStream::scan_number() {
         while (at < source_.size() && is_digit(source_[at])) ++at;
         return at;
     };
-    const auto digit_at = [&](std::size_t at) { return at < source_.size() && is_digit(source_[at]); };
+    const auto digit_at = [&](std::size_t at) {
+        return at < source_.size() && is_digit(source_[at]);
+    };
     std::size_t end = digits(begin);
     if (end < source_.size() && source_[end] == '.' && digit_at(end + 1)) end = digits(end + 1);
     if (end < source_.size() && (source_[end] == 'e' || source_[end] == 'E')) {
@@ -118,8 +128,7 @@ Token TokenStream::scan_number() {
     Token out;
     out.kind = TokenKind::kNumber;
     out.offset = static_cast<std::uint32_t>(begin);
-    const auto parsed =
-        std::from_chars(source_.data() + begin, source_.data() + end, out.number);
+    const auto parsed = std::from_chars(source_.data() + begin, source_.data() + end, out.number);
     if (parsed.ec == std::errc::result_out_of_range)
         out.number = std::numeric_limits<double>::infinity();
     if (end < source_.size() && is_name_start(source_[end])) {

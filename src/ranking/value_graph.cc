@@ -12,37 +12,62 @@ namespace {
 double fold(Op op, double a, double b, double c) {
     using namespace score_math;
     switch (op) {
-        case Op::kNegate: return negate(a);
-        case Op::kLog: return natural_log(a);
-        case Op::kLog10: return decimal_log(a);
-        case Op::kLog1p: return log_plus_one(a);
-        case Op::kExp: return exponential(a);
-        case Op::kSqrt: return square_root(a);
-        case Op::kAbs: return absolute(a);
-        case Op::kSign: return sign(a);
-        case Op::kSigmoid: return sigmoid(a);
-        case Op::kAdd: return add(a, b);
-        case Op::kSubtract: return subtract(a, b);
-        case Op::kMultiply: return multiply(a, b);
-        case Op::kDivide: return divide(a, b);
-        case Op::kPower: return power(a, b);
-        case Op::kLess: return less(a, b);
-        case Op::kLessEqual: return less_equal(a, b);
-        case Op::kEqual: return equal(a, b);
-        case Op::kNotEqual: return not_equal(a, b);
-        case Op::kMin: return minimum(a, b);
-        case Op::kMax: return maximum(a, b);
-        case Op::kWilson: return wilson(a, b);
-        case Op::kIf: return select(a, b, c);
+        case Op::kNegate:
+            return negate(a);
+        case Op::kLog:
+            return natural_log(a);
+        case Op::kLog10:
+            return decimal_log(a);
+        case Op::kLog1p:
+            return log_plus_one(a);
+        case Op::kExp:
+            return exponential(a);
+        case Op::kSqrt:
+            return square_root(a);
+        case Op::kAbs:
+            return absolute(a);
+        case Op::kSign:
+            return sign(a);
+        case Op::kSigmoid:
+            return sigmoid(a);
+        case Op::kAdd:
+            return add(a, b);
+        case Op::kSubtract:
+            return subtract(a, b);
+        case Op::kMultiply:
+            return multiply(a, b);
+        case Op::kDivide:
+            return divide(a, b);
+        case Op::kPower:
+            return power(a, b);
+        case Op::kLess:
+            return less(a, b);
+        case Op::kLessEqual:
+            return less_equal(a, b);
+        case Op::kEqual:
+            return equal(a, b);
+        case Op::kNotEqual:
+            return not_equal(a, b);
+        case Op::kMin:
+            return minimum(a, b);
+        case Op::kMax:
+            return maximum(a, b);
+        case Op::kWilson:
+            return wilson(a, b);
+        case Op::kIf:
+            return select(a, b, c);
         case Op::kConstant:
         case Op::kParam:
-        case Op::kFeature: break;
+        case Op::kFeature:
+            break;
     }
     assert(false && "not a computation");
     return 0;
 }
 
-bool is_uniform(Op op) { return op == Op::kConstant || op == Op::kParam; }
+bool is_uniform(Op op) {
+    return op == Op::kConstant || op == Op::kParam;
+}
 
 /// Index of an equal element, appended when there is none.
 template <typename T, typename Same>
@@ -85,7 +110,8 @@ ValueGraph::Value ValueGraph::intern(const Node& node) {
 }
 
 ValueGraph::Value ValueGraph::constant(double number) {
-    const auto same = [](double x, double y) {  // 0 and -0 differ: 1 / x is 0 for both, but so say bits.
+    const auto same = [](double x,
+                         double y) {  // 0 and -0 differ: 1 / x is 0 for both, but so say bits.
         return std::bit_cast<std::uint64_t>(x) == std::bit_cast<std::uint64_t>(y);
     };
     return intern({Op::kConstant, 0, 0, 0, index_of(&constants_, number, same)});
@@ -122,7 +148,8 @@ Result<Program> ValueGraph::emit(Value score, const std::vector<Kept>& terms,
                                  const std::vector<Kept>& features) const {
     constexpr std::size_t kUnused = 0;
     const std::size_t kToTheEnd = nodes_.size() + 1;
-    // last_use[v] - 1 is the value that reads v last; walking backwards finds what is needed at all.
+    // last_use[v] - 1 is the value that reads v last; walking backwards finds what is needed at
+    // all.
     std::vector<std::size_t> last_use(nodes_.size(), kUnused);
     last_use[score] = kToTheEnd;
     for (const auto* kept : {&terms, &features})

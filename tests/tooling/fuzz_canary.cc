@@ -1,5 +1,5 @@
-// A target that is wrong about inputs that begin with "x" and hold a second byte: the smoke run must
-// find one.
+// A target that is wrong about inputs that begin with "x" and hold a second byte: the smoke run
+// must find one.
 #include <cstdint>
 #include <cstdlib>
 

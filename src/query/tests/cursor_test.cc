@@ -53,9 +53,9 @@ TEST(CursorCodec, RefusesWhatItDidNotMake) {
     EXPECT_FALSE(codec().decode(std::string(100'000, 'A')).ok());
 }
 
-RC_GTEST_PROP(CursorCodec, DecodesWhatItEncoded, (std::uint64_t high, std::uint64_t low,
-                                                  std::int64_t now, std::uint64_t seed,
-                                                  std::uint64_t shown, std::uint64_t number)) {
+RC_GTEST_PROP(CursorCodec, DecodesWhatItEncoded,
+              (std::uint64_t high, std::uint64_t low, std::int64_t now, std::uint64_t seed,
+               std::uint64_t shown, std::uint64_t number)) {
     Cursor cursor{.query = {high, low}, .now_ms = now, .seed = seed, .shown = shown};
     cursor.score = *rc::gen::element(0.0, 1e300, -1e300, 1.0 / 3, 5e-324);
     const auto text = *rc::gen::container<std::string>(rc::gen::arbitrary<char>());

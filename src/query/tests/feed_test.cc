@@ -75,7 +75,8 @@ protected:
             out += std::to_string(item.rank) + ":" + item.item.id.to_string() + "=" +
                    std::to_string(item.item.score) + " ";
         out += page->next_cursor.value_or("end") + " " + std::to_string(page->counts.candidates) +
-               "/" + std::to_string(page->counts.matched) + "/" + std::to_string(page->counts.scored);
+               "/" + std::to_string(page->counts.matched) + "/" +
+               std::to_string(page->counts.scored);
         return out;
     }
 

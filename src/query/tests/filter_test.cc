@@ -45,7 +45,8 @@ TEST(Filter, TheReferencePageParses) {
     const std::string text = page.str(), open = "```filter\n";
     const auto begin = text.find(open);
     ASSERT_NE(begin, std::string::npos);
-    const auto block = text.substr(begin + open.size(), text.find("\n```", begin) - begin - open.size());
+    const auto block =
+        text.substr(begin + open.size(), text.find("\n```", begin) - begin - open.size());
     const auto filter = parse_filter(block);
     ASSERT_TRUE(filter.ok()) << filter.error().to_string();
     const auto schema = ranking::sample_schema();

@@ -18,7 +18,9 @@ namespace tidal::query {
 inline constexpr UnixMillis kFilterNow = 1'767'225'600'000;  // 2026-01-01T00:00:00Z
 inline constexpr std::int64_t kHourMs = 3'600'000;
 
-inline std::size_t die(std::size_t n) { return *rc::gen::inRange<std::size_t>(0, n); }
+inline std::size_t die(std::size_t n) {
+    return *rc::gen::inRange<std::size_t>(0, n);
+}
 
 inline std::string random_word() {
     static const std::vector<std::string> kWords{"jazz", "jazzy", "ja", "rock", "it's", "", "p%p"};
@@ -36,8 +38,7 @@ inline ranking::SampleItem random_item(std::uint64_t id) {
     maybe("category", random_word());
     std::set<std::string> genres;
     for (std::size_t i = die(4); i > 0; --i) genres.insert(random_word());
-    if (!genres.empty())
-        maybe("genres", std::vector<std::string>(genres.begin(), genres.end()));
+    if (!genres.empty()) maybe("genres", std::vector<std::string>(genres.begin(), genres.end()));
     maybe("year", static_cast<std::int64_t>(die(7)) - 3);
     maybe("price", static_cast<double>(die(9)) / 4 - 1);
     maybe("featured", die(2) == 0);
@@ -137,7 +138,8 @@ private:
                     out.values.push_back(value_for(out.field));
                 return out;
             }
-            default: break;
+            default:
+                break;
         }
         if (die(2) == 0) {
             const auto hours = die(22);
@@ -201,7 +203,8 @@ private:
             return node.test == Test::kNotEqual ? !match : match;
         }
         if (node.field == "entity_id") return matches_number(node, double(item_.id.number()));
-        if (node.field == "creator_id") return matches_number(node, double(item_.creator->number()));
+        if (node.field == "creator_id")
+            return matches_number(node, double(item_.creator->number()));
         if (node.field == "created_at") return matches_number(node, double(*item_.created_at));
         const record::Value& value = found->second;
         if (const bool* b = std::get_if<bool>(&value)) return matches_number(node, *b);
@@ -232,15 +235,25 @@ private:
         std::vector<double> to;
         for (const Literal& literal : node.values) to.push_back(number_of(literal, node.field));
         switch (node.test) {
-            case Test::kEqual: return v == to[0];
-            case Test::kNotEqual: return v != to[0];
-            case Test::kLess: return v < to[0];
-            case Test::kLessEqual: return v <= to[0];
-            case Test::kGreater: return v > to[0];
-            case Test::kGreaterEqual: return v >= to[0];
-            case Test::kBetween: return to[0] <= v && v <= to[1];
-            case Test::kIn: return std::find(to.begin(), to.end(), v) != to.end();
-            default: ADD_FAILURE() << "not a test of numbers"; return false;
+            case Test::kEqual:
+                return v == to[0];
+            case Test::kNotEqual:
+                return v != to[0];
+            case Test::kLess:
+                return v < to[0];
+            case Test::kLessEqual:
+                return v <= to[0];
+            case Test::kGreater:
+                return v > to[0];
+            case Test::kGreaterEqual:
+                return v >= to[0];
+            case Test::kBetween:
+                return to[0] <= v && v <= to[1];
+            case Test::kIn:
+                return std::find(to.begin(), to.end(), v) != to.end();
+            default:
+                ADD_FAILURE() << "not a test of numbers";
+                return false;
         }
     }
 

@@ -1,5 +1,5 @@
-// ranking/internal/expression_parser.h: recursive descent over a token stream, so that a profile can
-// hold expressions in its own text.
+// ranking/internal/expression_parser.h: recursive descent over a token stream, so that a profile
+// can hold expressions in its own text.
 #pragma once
 
 #include "ranking/expression.h"

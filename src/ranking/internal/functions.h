@@ -11,12 +11,22 @@ namespace tidal::ranking {
 
 /// How the arguments of a function are read.
 enum class Form : std::uint8_t {
-    kPure,        ///< Numbers in, one operator.
+    kPure,  ///< Numbers in, one operator.
     kClamp,
-    kVariadic,    ///< Two or more numbers, folded from the left.
-    kNoArguments, ///< A feature written without parentheses.
-    kDecay, kCount, kSum, kVelocity, kUnique, kRate, kPositive, kNegative, kEngagement,
-    kField, kParam, kRandom,
+    kVariadic,     ///< Two or more numbers, folded from the left.
+    kNoArguments,  ///< A feature written without parentheses.
+    kDecay,
+    kCount,
+    kSum,
+    kVelocity,
+    kUnique,
+    kRate,
+    kPositive,
+    kNegative,
+    kEngagement,
+    kField,
+    kParam,
+    kRandom,
 };
 
 struct Function {

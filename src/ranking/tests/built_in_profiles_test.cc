@@ -18,7 +18,8 @@ namespace {
 using schema::Window;
 
 constexpr std::int64_t kHourMs = 3'600'000;
-constexpr UnixMillis kNow = 1'767'225'600'000 + 17 * kHourMs + 1'234'567;  // 2026-01-01T17:20:34.567Z
+constexpr UnixMillis kNow =
+    1'767'225'600'000 + 17 * kHourMs + 1'234'567;  // 2026-01-01T17:20:34.567Z
 constexpr std::uint64_t kSeed = 42;
 
 /// What the formulas of the table are made of, for one item.
@@ -47,8 +48,9 @@ struct Facts {
         const double n = pos() + neg(), z = 1.959963984540054;
         if (n <= 0) return 0;
         const double p = std::clamp(pos() / n, 0.0, 1.0);
-        return std::max(0.0, (p + z * z / (2 * n) - z * std::sqrt((p * (1 - p) + z * z / (4 * n)) / n)) /
-                                 (1 + z * z / n));
+        return std::max(0.0,
+                        (p + z * z / (2 * n) - z * std::sqrt((p * (1 - p) + z * z / (4 * n)) / n)) /
+                            (1 + z * z / n));
     }
 };
 
@@ -79,7 +81,8 @@ const std::map<std::string, std::function<double(const Facts&)>>& formulas() {
         {"hot",
          [](F f) {
              const double n = f.pos() - f.neg();
-             return (n > 0) * std::log10(std::max(n, 1.0)) - (n < 0) * std::log10(std::max(-n, 1.0)) +
+             return (n > 0) * std::log10(std::max(n, 1.0)) -
+                    (n < 0) * std::log10(std::max(-n, 1.0)) +
                     static_cast<double>(f.created_at) / 1000 / 45000;
          }},
         {"rising", rising},
@@ -142,7 +145,8 @@ TEST(BuiltInProfiles, EqualTheirFormulas) {
         ASSERT_TRUE(profile.ok()) << profile.error().to_string();
         EXPECT_EQ((*profile)->profile.order.descending, name != "old");
         EXPECT_TRUE((*profile)->program.warnings.empty()) << (*profile)->program.warnings[0];
-        Evaluator evaluator((*profile)->program, source, {.now_ms = kNow, .seed = kSeed, .params = {}});
+        Evaluator evaluator((*profile)->program, source,
+                            {.now_ms = kNow, .seed = kSeed, .params = {}});
         std::vector<Slot> slots;
         for (const auto& item : items) slots.push_back(*shard.entities().find(item.id));
         const auto scores = evaluator.run(slots);
@@ -185,7 +189,8 @@ TEST(BuiltInProfiles, FeaturesReadTheTables) {
         const Facts f{shard, items[i].id, *items[i].created_at};
         EXPECT_NEAR(decay[i], shard.decayed(f.id, "like", kNow), 1e-8);
         EXPECT_NEAR(velocity[i], f.sum("view", Window::k7d) / (7 * 86400), 1e-12);
-        EXPECT_NEAR(rate[i], (f.count("like", Window::k30d) + 1) / (f.count("view", Window::k30d) + 20),
+        EXPECT_NEAR(rate[i],
+                    (f.count("like", Window::k30d) + 1) / (f.count("view", Window::k30d) + 20),
                     1e-12);
         EXPECT_EQ(quality[i], 0.5);  // Declared default: no item has the field.
         EXPECT_EQ(rolled[i], random_of(items[i].id, 5));
@@ -194,9 +199,10 @@ TEST(BuiltInProfiles, FeaturesReadTheTables) {
 }
 
 TEST(ProfileRegistry, SaysWhatASchemaCannotServe) {
-    const auto schema = sample_schema("signals:\n  view: {polarity: neutral, half_life: 1d}\n"
-                                      "  like: {polarity: positive, half_life: 1d}\n"
-                                      "  share: {polarity: positive, half_life: 1d}\n");
+    const auto schema = sample_schema(
+        "signals:\n  view: {polarity: neutral, half_life: 1d}\n"
+        "  like: {polarity: positive, half_life: 1d}\n"
+        "  share: {polarity: positive, half_life: 1d}\n");
     const ProfileRegistry registry(*schema);
     std::string unavailable, warned;
     for (const auto& listing : registry.list(EntityKind::kItem)) {
@@ -218,12 +224,15 @@ TEST(ProfileRegistry, SaysWhatASchemaCannotServe) {
     EXPECT_EQ(find("trending@1"), "trending@1");
     EXPECT_EQ(find("hot", EntityKind::kCreator), "hot@1");
     EXPECT_EQ(find("new", EntityKind::kUser), "new@1");
-    EXPECT_EQ(find("trendign"), "unknown_profile: unknown profile `trendign` (field profile); did you "
-                                "mean `trending`?");
-    EXPECT_EQ(find("trending@2"), "unknown_profile: unknown profile `trending@2` (field profile); "
-                                  "versions of it: 1");
-    EXPECT_EQ(find("trending@x"), "invalid_argument: a profile's version is a number (field profile); "
-                                  "for example trending@1");
+    EXPECT_EQ(find("trendign"),
+              "unknown_profile: unknown profile `trendign` (field profile); did you "
+              "mean `trending`?");
+    EXPECT_EQ(find("trending@2"),
+              "unknown_profile: unknown profile `trending@2` (field profile); "
+              "versions of it: 1");
+    EXPECT_EQ(find("trending@x"),
+              "invalid_argument: a profile's version is a number (field profile); "
+              "for example trending@1");
     EXPECT_EQ(find("most_commented"),
               "profile_unavailable: profile `most_commented` is not available: unknown signal "
               "`comment` (field profile); signals: view, like, share");

@@ -30,7 +30,9 @@ std::vector<std::string> blocks(const std::string& text, const std::string& lang
     return out;
 }
 
-schema::Schema default_schema() { return *schema::parse_schema(schema::default_schema_yaml()); }
+schema::Schema default_schema() {
+    return *schema::parse_schema(schema::default_schema_yaml());
+}
 
 TEST(Docs, ExpressionsOfTheReferenceCompile) {
     for (const auto& text : blocks(page("expressions.md"), "expression")) {

@@ -14,19 +14,27 @@ namespace tidal::ranking {
 namespace {
 
 std::string leaf_text(const schema::Schema& schema, const Feature& feature) {
-    const std::string signal =
-        feature.signal.value() < schema.signals.size() ? schema.signals[feature.signal.value()].name : "";
+    const std::string signal = feature.signal.value() < schema.signals.size()
+                                   ? schema.signals[feature.signal.value()].name
+                                   : "";
     const std::string window(schema::window_name(feature.window));
     switch (feature.kind) {
-        case FeatureKind::kDecay: return "decay(" + signal + ")";
-        case FeatureKind::kCount: return "count(" + signal + ", " + window + ")";
-        case FeatureKind::kSum: return "sum(" + signal + ", " + window + ")";
-        case FeatureKind::kUnique: return "unique(" + signal + ", 24h)";
-        case FeatureKind::kAgeHours: return "age_hours";
-        case FeatureKind::kCreatedAt: return "created_at";
+        case FeatureKind::kDecay:
+            return "decay(" + signal + ")";
+        case FeatureKind::kCount:
+            return "count(" + signal + ", " + window + ")";
+        case FeatureKind::kSum:
+            return "sum(" + signal + ", " + window + ")";
+        case FeatureKind::kUnique:
+            return "unique(" + signal + ", 24h)";
+        case FeatureKind::kAgeHours:
+            return "age_hours";
+        case FeatureKind::kCreatedAt:
+            return "created_at";
         case FeatureKind::kField:
             return schema.kind(EntityKind::kItem).fields[feature.field.value()].name;
-        case FeatureKind::kRandom: return "random(seed)";
+        case FeatureKind::kRandom:
+            return "random(seed)";
     }
     return "";
 }
@@ -43,8 +51,8 @@ double invented(const std::string& leaf, std::uint32_t slot) {
 class InventedSource final : public FeatureSource {
 public:
     explicit InventedSource(const schema::Schema& schema) : schema_(schema) {}
-    Result<void> fill(const Feature& feature, std::span<const Slot> slots,
-                      const EvaluationContext&, std::span<double> out) override {
+    Result<void> fill(const Feature& feature, std::span<const Slot> slots, const EvaluationContext&,
+                      std::span<double> out) override {
         ++fills[leaf_text(schema_, feature)];
         for (std::size_t i = 0; i < slots.size(); ++i)
             out[i] = invented(leaf_text(schema_, feature), slots[i].value());
@@ -78,9 +86,8 @@ double reference(const schema::Schema& schema, const Expr& expr, std::uint32_t s
 Program compiled(const schema::Schema& schema, const std::string& text, bool explain = false) {
     const auto expr = parse_expression(text);
     EXPECT_TRUE(expr.ok()) << expr.error().to_string();
-    auto program = compile(
-        {.score = *expr, .definitions = {}, .source = text, .explain = explain}, schema,
-        EntityKind::kItem);
+    auto program = compile({.score = *expr, .definitions = {}, .source = text, .explain = explain},
+                           schema, EntityKind::kItem);
     EXPECT_TRUE(program.ok()) << program.error().to_string();
     return std::move(program).value();
 }
@@ -159,7 +166,8 @@ TEST(Evaluator, ExplainNamesTermsAndFeatures) {
     ASSERT_TRUE(explanation.ok());
     std::string terms, features;
     for (const auto& term : explanation->terms) terms += term.text + "; ";
-    for (const auto& f : explanation->features) features += f.text + (f.missing ? " missing; " : "; ");
+    for (const auto& f : explanation->features)
+        features += f.text + (f.missing ? " missing; " : "; ");
     EXPECT_EQ(terms, "0.5 * log1p(sum(view, 24h)); -((year + price) / 2); velocity(view, 24h); ");
     EXPECT_EQ(features, "sum(view, 24h); year missing; price missing; velocity(view, 24h); ");
 }

@@ -74,8 +74,9 @@ RC_GTEST_PROP(Expression, PrintedTextParsesToTheSameTree, ()) {
 
 RC_GTEST_PROP(Expression, AnyBytesEndInATreeOrAnError, ()) {
     static const std::vector<std::string> kPieces{
-        "1", "2.5e3", "24h", "view", "sum", "per", "(", ")", ",", "+", "-", "*", "/", "^", "<", "=",
-        "!=", " ", "\n", "#", "'", "\"", "\xc3\xa9", "\xff", "if", ".", "1e999"};
+        "1",  "2.5e3", "24h", "view", "sum",      "per",  "(",  ")",  ",",
+        "+",  "-",     "*",   "/",    "^",        "<",    "=",  "!=", " ",
+        "\n", "#",     "'",   "\"",   "\xc3\xa9", "\xff", "if", ".",  "1e999"};
     std::string text;
     const auto count = *rc::gen::inRange(0, 30);
     for (int i = 0; i < count; ++i)

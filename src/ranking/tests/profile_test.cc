@@ -25,7 +25,9 @@ std::string answer_profile(const std::string& text) {
     return out;
 }
 
-TEST(Profile, Transcripts) { run_transcript(TIDAL_TESTDATA_DIR "/profiles.txt", answer_profile); }
+TEST(Profile, Transcripts) {
+    run_transcript(TIDAL_TESTDATA_DIR "/profiles.txt", answer_profile);
+}
 
 TEST(Profile, BuiltInOnesPrintAndParseBack) {
     EXPECT_EQ(built_in_profiles().size(), 18u);

@@ -29,7 +29,8 @@ public:
                 out.args.push_back(make(depth - 1));
                 return out;
             }
-            default: return pure(depth);
+            default:
+                return pure(depth);
         }
     }
 
@@ -68,9 +69,9 @@ private:
 
     static Expr pure(int depth) {
         const std::vector<std::pair<std::string, int>> functions{
-            {"if", 3},   {"min", 2},  {"max", 3}, {"clamp", 3}, {"log", 1},  {"log10", 1}, {"log1p", 1},
-            {"exp", 1},  {"sqrt", 1}, {"pow", 2}, {"abs", 1},   {"sign", 1}, {"sigmoid", 1},
-            {"wilson", 2}};
+            {"if", 3},    {"min", 2},   {"max", 3},     {"clamp", 3}, {"log", 1},
+            {"log10", 1}, {"log1p", 1}, {"exp", 1},     {"sqrt", 1},  {"pow", 2},
+            {"abs", 1},   {"sign", 1},  {"sigmoid", 1}, {"wilson", 2}};
         const auto& [f, count] = functions[*rc::gen::inRange<std::size_t>(0, functions.size())];
         Expr out = node(ExprKind::kCall, f);
         for (int i = 0; i < count; ++i) out.args.push_back(make(depth - 1));
@@ -82,8 +83,9 @@ private:
         if (*rc::gen::inRange(0, 3) == 0)
             return name({"year", "quality", "price", "featured", "released", "length", "age_hours",
                          "created_s", "created_at"});
-        const std::string f = one_of({"decay", "count", "sum", "velocity", "rate", "positive",
-                                      "negative", "engagement", "field", "param", "random", "unique"});
+        const std::string f =
+            one_of({"decay", "count", "sum", "velocity", "rate", "positive", "negative",
+                    "engagement", "field", "param", "random", "unique"});
         Expr out = node(ExprKind::kCall, f);
         if (f == "positive" || f == "negative") {
             out.args = {window(true)};

@@ -23,12 +23,19 @@ public:
 
     double operator()(const Expr& e) const {
         switch (e.kind) {
-            case ExprKind::kNumber: return e.number;
-            case ExprKind::kName: return name(e.name);
-            case ExprKind::kNegate: return -(*this)(e.args[0]);
-            case ExprKind::kBinary: return binary(e.op, (*this)(e.args[0]), (*this)(e.args[1]));
-            case ExprKind::kCall: return call(e);
-            default: ADD_FAILURE() << "not a number"; return 0;
+            case ExprKind::kNumber:
+                return e.number;
+            case ExprKind::kName:
+                return name(e.name);
+            case ExprKind::kNegate:
+                return -(*this)(e.args[0]);
+            case ExprKind::kBinary:
+                return binary(e.op, (*this)(e.args[0]), (*this)(e.args[1]));
+            case ExprKind::kCall:
+                return call(e);
+            default:
+                ADD_FAILURE() << "not a number";
+                return 0;
         }
     }
 
@@ -48,17 +55,28 @@ private:
 
     static double binary(BinaryOp op, double a, double b) {
         switch (op) {
-            case BinaryOp::kAdd: return tame(a + b);
-            case BinaryOp::kSubtract: return tame(a - b);
-            case BinaryOp::kMultiply: return tame(a * b);
-            case BinaryOp::kDivide: return b == 0 ? 0 : tame(a / b);
-            case BinaryOp::kPower: return a == 0 && b < 0 ? 0 : tame(std::pow(a, b));
-            case BinaryOp::kLess: return a < b;
-            case BinaryOp::kLessEqual: return a <= b;
-            case BinaryOp::kGreater: return a > b;
-            case BinaryOp::kGreaterEqual: return a >= b;
-            case BinaryOp::kEqual: return a == b;
-            case BinaryOp::kNotEqual: return a != b;
+            case BinaryOp::kAdd:
+                return tame(a + b);
+            case BinaryOp::kSubtract:
+                return tame(a - b);
+            case BinaryOp::kMultiply:
+                return tame(a * b);
+            case BinaryOp::kDivide:
+                return b == 0 ? 0 : tame(a / b);
+            case BinaryOp::kPower:
+                return a == 0 && b < 0 ? 0 : tame(std::pow(a, b));
+            case BinaryOp::kLess:
+                return a < b;
+            case BinaryOp::kLessEqual:
+                return a <= b;
+            case BinaryOp::kGreater:
+                return a > b;
+            case BinaryOp::kGreaterEqual:
+                return a >= b;
+            case BinaryOp::kEqual:
+                return a == b;
+            case BinaryOp::kNotEqual:
+                return a != b;
         }
         return 0;
     }
@@ -67,8 +85,8 @@ private:
         if (n <= 0) return 0;
         const double z = 1.959963984540054;
         const double share = std::clamp(p / n, 0.0, 1.0);
-        const double low = share + z * z / (2 * n) -
-                           z * std::sqrt((share * (1 - share) + z * z / (4 * n)) / n);
+        const double low =
+            share + z * z / (2 * n) - z * std::sqrt((share * (1 - share) + z * z / (4 * n)) / n);
         const double bound = low / (1 + z * z / n);
         return std::isnan(bound) || bound < 0 ? 0 : tame(bound);
     }
@@ -104,8 +122,10 @@ private:
         };
         if (e.name == "field") return leaf_(e.args[0].name);
         if (e.name == "velocity") {
-            const std::map<std::string, double> seconds{{"1h", 3600},        {"24h", 86400},
-                                                        {"7d", 7 * 86400},   {"30d", 30 * 86400},
+            const std::map<std::string, double> seconds{{"1h", 3600},
+                                                        {"24h", 86400},
+                                                        {"7d", 7 * 86400},
+                                                        {"30d", 30 * 86400},
                                                         {"365d", 365 * 86400.0}};
             return of("sum", e.args[0].name, window(1)) / seconds.at(window(1));
         }
@@ -114,8 +134,8 @@ private:
                    (of("count", e.args[1].name, window(2)) + 20);
         double total = 0;
         if (e.name == "positive" || e.name == "negative") {
-            const auto wanted = e.name == "positive" ? schema::Polarity::kPositive
-                                                     : schema::Polarity::kNegative;
+            const auto wanted =
+                e.name == "positive" ? schema::Polarity::kPositive : schema::Polarity::kNegative;
             for (const auto& s : schema_.signals)
                 if (s.polarity == wanted) total = tame(total + of("sum", s.name, window(0)));
             return total;

@@ -40,8 +40,7 @@ signals:
   skip: {polarity: negative, half_life: 1d}
 )";
 
-inline std::shared_ptr<const schema::Schema> sample_schema(
-    std::string_view yaml = kSampleSchema) {
+inline std::shared_ptr<const schema::Schema> sample_schema(std::string_view yaml = kSampleSchema) {
     auto parsed = schema::parse_schema(yaml);
     if (!parsed) {
         ADD_FAILURE() << parsed.error().to_string();

@@ -1,5 +1,5 @@
-// ranking/tests/sample_shard.h: the tables of one shard on a simulated disk, and everything that was
-// put into them as plain lists to compute answers from by brute force.
+// ranking/tests/sample_shard.h: the tables of one shard on a simulated disk, and everything that
+// was put into them as plain lists to compute answers from by brute force.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -100,7 +100,8 @@ public:
     }
 
     void seen_by(const EntityId& id, std::string_view name, std::uint64_t user) {
-        ASSERT_TRUE(uniques_.add(*entities_->find(id), schema_->find_signal(name)->id, user, 0).ok());
+        ASSERT_TRUE(
+            uniques_.add(*entities_->find(id), schema_->find_signal(name)->id, user, 0).ok());
     }
 
     /// By brute force, of all regions.
