@@ -57,7 +57,12 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
                 .with_reason("stale_generation")
                 .with("entity_id", body.item.to_string()));
     Outcome outcome = accepted(envelope);
-    TIDAL_TRY(count_signal(envelope, undo_entry(envelope, body), slot, 1, &outcome));
+    const EntityId* creator = nullptr;
+    if (kind == EntityKind::kItem)
+        creator = body.creator ? &*body.creator : table.creator_of(*slot);
+    const SignalEffect effect{body.signal, body.weight, envelope.origin, envelope.event_time_ms,
+                              creator,     body.user};
+    TIDAL_TRY(count_signal(envelope, effect, slot, 1, &outcome));
     return outcome;
 }
 
@@ -80,35 +85,42 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     std::optional<Slot> slot = entities(kind).find_reserved(body.item);
     if (slot && entities(kind).generation_of(*slot) != entry->undo->generation) slot.reset();
     Outcome outcome = accepted(envelope);
-    TIDAL_TRY(count_signal(envelope, *entry->undo, slot, -1, &outcome));
+    const UndoEntry& undo = *entry->undo;
+    const SignalEffect effect{undo.signal.signal,
+                              undo.signal.weight,
+                              undo.origin,
+                              undo.event_time_ms,
+                              undo.creator ? &*undo.creator : nullptr,
+                              undo.signal.user};
+    TIDAL_TRY(count_signal(envelope, effect, slot, -1, &outcome));
     entry->undone = outcome;
     idempotency_->replace(key, *entry);
     return outcome;
 }
 
-Result<void> ShardState::count_signal(const record::Envelope& envelope, const UndoEntry& entry,
+Result<void> ShardState::count_signal(const record::Envelope& envelope, const SignalEffect& effect,
                                       std::optional<Slot> slot, std::int32_t count,
                                       Outcome* outcome) {
-    const EntityKind kind = schema_->signals[entry.signal.signal.value()].target;
-    const record::FixedWeight weight = count * entry.signal.weight;
+    const EntityKind kind = schema_->signals[effect.signal.value()].target;
+    const record::FixedWeight weight = count * effect.weight;
     if (slot) {
-        TIDAL_TRY(count_event(kind, entry.origin,
-                              {*slot, entry.signal.signal, weight, count, entry.event_time_ms},
-                              entry.signal.user));
+        TIDAL_TRY(count_event(kind, effect.origin,
+                              {*slot, effect.signal, weight, count, effect.event_time_ms},
+                              effect.user));
     }
-    if (!entry.creator) return {};
+    if (effect.creator == nullptr) return {};
 
-    const VShard target = record::vshard_of(envelope.tenant, EntityKind::kCreator, *entry.creator);
+    const VShard target = record::vshard_of(envelope.tenant, EntityKind::kCreator, *effect.creator);
     record::RelayRow row;
     row.sequence = outbox_->next_sequence(target);
-    row.creator = *entry.creator;
-    row.signal = entry.signal.signal;
+    row.creator = *effect.creator;
+    row.signal = effect.signal;
     row.weight = weight;
     row.count = count;
-    row.event_time_ms = entry.event_time_ms;
-    row.user = entry.signal.user;
+    row.event_time_ms = effect.event_time_ms;
+    row.user = effect.user;
     if (owns(target))
-        return apply_row(entry.origin, Marks::Stream(options_.shard, options_.incarnation, target),
+        return apply_row(effect.origin, Marks::Stream(options_.shard, options_.incarnation, target),
                          row);
     outcome->relayed.push_back({options_.shard, options_.incarnation, target, row.sequence});
     outbox_->push(target, std::move(row));

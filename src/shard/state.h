@@ -114,8 +114,17 @@ private:
 
     Outcome accepted(const record::Envelope& envelope) const;
     UndoEntry undo_entry(const record::Envelope& envelope, const record::SignalBody& body);
+    /// What a signal changes, borrowed from its record or its undo entry.
+    struct SignalEffect {
+        SignalTypeId signal;
+        record::FixedWeight weight = 0;
+        RegionId origin;
+        UnixMillis event_time_ms = 0;
+        const EntityId* creator = nullptr;  ///< Whose ledger it reaches; nullptr = nobody's.
+        const std::optional<EntityId>& user;
+    };
     /// Counts an event (or takes one back, count -1) at the item and sends it to the creator.
-    Result<void> count_signal(const record::Envelope& envelope, const UndoEntry& entry,
+    Result<void> count_signal(const record::Envelope& envelope, const SignalEffect& effect,
                               std::optional<Slot> slot, std::int32_t count, Outcome* outcome);
     /// One relay row at its target: the creator's ledger, and the stream's mark.
     Result<void> apply_row(RegionId origin, const Marks::Stream& stream,
