@@ -1,4 +1,7 @@
 #include "query/feed.h"
+
+#include <cassert>
+
 #include "query/internal/item_order.h"
 #include "query/internal/top_items.h"
 #include "query/slot_blocks.h"

@@ -8,7 +8,7 @@ namespace tidal::ranking {
 
 using Value = ValueGraph::Value;
 
-bool is_number(schema::FieldType type) {
+bool is_score_number(schema::FieldType type) {
     using schema::FieldType;
     return type == FieldType::kInt || type == FieldType::kFloat || type == FieldType::kBool ||
            type == FieldType::kTimestamp || type == FieldType::kDuration;
@@ -118,7 +118,7 @@ Error Compiler::unknown_field(const Expr& expr) const {
     std::vector<std::string_view> known;
     for (const auto& [name, value] : definitions_) known.push_back(name);
     for (const auto& field : schema_.kind(kind_).fields)
-        if (is_number(field.type)) known.push_back(field.name);
+        if (is_score_number(field.type)) known.push_back(field.name);
     for (const Function& function : functions())
         if (function.form == Form::kNoArguments) known.push_back(function.name);
     return fail(ErrorCode::kUnknownName, expr, "unknown field `" + expr.name + "`")

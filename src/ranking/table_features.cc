@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <limits>
 
 #include "base/hash.h"
 #include "ranking/internal/score_math.h"
