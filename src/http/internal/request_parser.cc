@@ -102,8 +102,10 @@ Result<RequestParser::Step> RequestParser::Impl::put_bytes(std::string_view byte
     step.consumed = put({bytes.data(), bytes.size()}, ec);
     if (!head_told_) header_bytes_ += step.consumed;
     const bool need_more = ec == beast::http::error::need_more;
+    // Beast's limit is of the request line and of the fields each, ours of both together.
+    const std::size_t pending = is_header_done() ? 0 : bytes.size() - step.consumed;
     if (ec == beast::http::error::header_limit ||
-        (!is_header_done() && header_bytes_ + (bytes.size() - step.consumed) > header_bytes_max_))
+        ((!ec || need_more) && !head_told_ && header_bytes_ + pending > header_bytes_max_))
         return malformed(
             "the header is larger than " + std::to_string(header_bytes_max_) + " bytes", 431);
     if (ec == beast::http::error::bad_version) return malformed("unknown version", 505);

@@ -141,6 +141,10 @@ INSTANTIATE_TEST_SUITE_P(
                 431},
         Refusal{"TargetTooLarge", "GET /" + std::string(kHeaderMax, 'x') + " HTTP/1.1\r\n\r\n",
                 431},
+        Refusal{"BothTogetherTooLarge",
+                "GET /" + std::string(kHeaderMax / 2, 'x') +
+                    " HTTP/1.1\r\nHost: h\r\nX: " + std::string(kHeaderMax / 2, 'x') + "\r\n\r\n",
+                431},
         Refusal{"EndlessLine", std::string(5000, 'A'), 431}),
     [](const auto& param) { return std::string(param.param.name); });
 

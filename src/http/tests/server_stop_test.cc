@@ -88,6 +88,16 @@ TEST_F(ServerTest, ThePortCanBeUsedAgain) {
     EXPECT_EQ(client().ask(get("/hello")).status, 200);
 }
 
+TEST_F(ServerTest, StopMayComeBeforeTheThreadsHaveBegun) {
+    options_.io_threads = 3;
+    for (int i = 0; i < 50; ++i) {
+        start();
+        const RawClient c = client();
+        server_->stop(i % 2 == 0 ? 0 : 1000);
+        server_.reset();
+    }
+}
+
 TEST_F(ServerTest, StopUnderLoadLosesNoReplyHalfway) {
     options_.io_threads = 2;
     start();
