@@ -1,5 +1,7 @@
 // Bodies that come and go piece by piece, in both directions at once.
 
+#include <future>
+
 #include "server_fixture.h"
 
 namespace tidal::http {
@@ -214,7 +216,9 @@ TEST_F(ServerTest, AnUnfinishedReplyIsCut) {
     ASSERT_TRUE(later);
     {
         ResponseWriter writer = later->responder->stream({200, "text/plain", {}, ""});
-        writer.write("part");
+        std::promise<bool> sent;  // bytes still queued are cut off with the connection
+        writer.write("part", [&](bool alive) { sent.set_value(alive); });
+        ASSERT_TRUE(sent.get_future().get());
     }
     const std::string all = c.read_all();
     EXPECT_THAT(all, HasSubstr("4\r\npart\r\n"));

@@ -35,14 +35,17 @@ private:
     }
     EntityKind kind() { return static_cast<EntityKind>(one_in(2) ? 0 : below(3)); }
     // Undos name the same keys.
-    std::string key_of(const EntityId& id) { return id.to_string() + "/" + std::to_string(below(3)); }
+    std::string key_of(const EntityId& id) {
+        return id.to_string() + "/" + std::to_string(below(3));
+    }
     std::optional<HybridTime> any_version() {
         if (!one_in(6)) return std::nullopt;
         return log_[below(log_.size())].envelope.stamp;
     }
 
     record::Record& push(record::Body body, std::string key = {}) {
-        stamper_.advance(static_cast<UnixMillis>(one_in(25) ? below(20 * 3600 * 1000) : below(90'000)));
+        stamper_.advance(
+            static_cast<UnixMillis>(one_in(25) ? below(20 * 3600 * 1000) : below(90'000)));
         log_.push_back(stamper_.stamp(std::move(body), std::move(key)));
         record::Envelope& envelope = log_.back().envelope;
         if (one_in(60)) envelope.epoch = Epoch(2);
@@ -51,7 +54,7 @@ private:
     }
 
     void push_any() {
-        switch (below(20)) {
+        switch (below(22)) {
             case 0:
             case 1:
             case 2:
@@ -80,6 +83,15 @@ private:
                 return;
             case 12:
                 return push_schema();
+            case 14:
+            case 15: {
+                // What a client sends that heard no answer.
+                const record::Record* first = &log_[1];
+                for (int i = 0; i < 8 && first->envelope.idempotency_key.empty(); ++i)
+                    first = &log_[log_.size() - 1 - below(std::min<std::size_t>(log_.size(), 20))];
+                push(record::Body(first->body), std::string(first->envelope.idempotency_key));
+                return;
+            }
             case 13:
                 push(record::ImportMarkBody{"import " + std::to_string(below(2)), below(100)});
                 return;
@@ -144,7 +156,8 @@ private:
 
     /// Rows from the other shard: most deliveries go on from the last, some repeat, some skip.
     void push_relay() {
-        record::RelayBody body{kOther, Incarnation(one_in(5) ? 2 : 1),
+        record::RelayBody body{kOther,
+                               Incarnation(one_in(5) ? 2 : 1),
                                VShard(static_cast<std::uint16_t>(one_in(9) ? kOwnedEnd : below(2))),
                                {}};
         std::uint64_t& sent = sent_[body.source_incarnation.value() * 4 + body.target.value() % 4];

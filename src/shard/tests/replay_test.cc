@@ -8,8 +8,8 @@
 namespace tidal::shard {
 namespace {
 
-constexpr std::uint64_t kLogs = 250;
-constexpr std::size_t kRecords = 160;
+constexpr std::uint64_t kLogs = 200;
+constexpr std::size_t kRecords = 120;
 
 struct Ran {
     std::vector<std::string> outcomes;
@@ -18,7 +18,7 @@ struct Ran {
 
 /// Small budgets, so that pairs go cold and keys go early; the same for all runs.
 ShardState::Options small_budgets() {
-    return {.shard = kHere, .ledger_bytes_max = 2048, .idempotency_bytes_max = 2500};
+    return {.shard = kHere, .ledger_bytes_max = 2048, .idempotency_bytes_max = 4000};
 }
 
 Ran run_at_once(const std::vector<record::Record>& log) {
@@ -38,7 +38,8 @@ Ran run_disturbed(const std::vector<record::Record>& log, runtime::Random& rando
     const std::uint64_t batch_max = 1 + random.below(40);
     while (lives.state().applied().value() < log.size()) {
         const auto at = static_cast<std::size_t>(lives.state().applied().value());
-        const std::size_t count = std::min<std::size_t>(1 + random.below(batch_max), log.size() - at);
+        const std::size_t count =
+            std::min<std::size_t>(1 + random.below(batch_max), log.size() - at);
         const auto outcomes = lives.apply(std::span(log).subspan(at, count));
         for (std::size_t i = 0; i < count; ++i) {
             const std::string text = to_text(outcomes[i]);
@@ -79,11 +80,11 @@ TEST(Replay, BatchesAndRestartsChangeNothing) {
         }
         for (const std::string& text : expected.outcomes) ++seen[text.substr(0, text.find(','))];
     }
-    EXPECT_GT(seen["accepted"], 10'000);
-    EXPECT_GT(seen["repeated"], 500);
+    EXPECT_GT(seen["accepted"], 8'000);
+    EXPECT_GT(seen["repeated"], 300);
     int refused = 0;
     for (const auto& [text, count] : seen) refused += text.starts_with("refused") ? count : 0;
-    EXPECT_GT(refused, 2'000);
+    EXPECT_GT(refused, 1'500);
 }
 
 TEST(Replay, AnotherLogHasAnotherHash) {
