@@ -35,17 +35,22 @@ Result<Value> Compiler::lower_feature(const Function& function, const Expr& expr
             if (kind_ == EntityKind::kUser)
                 return fail(ErrorCode::kInvalidArgument, expr, "users have no ledgers of signals");
             return by_polarity(
-                function.form == Form::kPositive ? Polarity::kPositive : Polarity::kNegative, window);
+                function.form == Form::kPositive ? Polarity::kPositive : Polarity::kNegative,
+                window);
         }
-        case Form::kRate: return lower_rate(expr);
-        case Form::kField: return lower_field(expr.args[0]);
+        case Form::kRate:
+            return lower_rate(expr);
+        case Form::kField:
+            return lower_field(expr.args[0]);
         case Form::kParam:
             if (expr.args[0].kind != ExprKind::kName)
                 return fail(ErrorCode::kInvalidArgument, expr.args[0],
                             "expected the name of a parameter");
             return graph_.param(expr.args[0].name);
-        case Form::kRandom: return lower_random(expr);
-        default: return lower_windowed(function.form, expr);
+        case Form::kRandom:
+            return lower_random(expr);
+        default:
+            return lower_windowed(function.form, expr);
     }
 }
 
@@ -53,11 +58,16 @@ Result<Value> Compiler::lower_windowed(Form form, const Expr& expr) {
     TIDAL_ASSIGN(const SignalSpec* signal, signal_named(expr.args[0]));
     TIDAL_ASSIGN(const Window window, window_named(expr.args[1]));
     switch (form) {
-        case Form::kCount: return windowed(FeatureKind::kCount, *signal, window);
-        case Form::kSum: return windowed(FeatureKind::kSum, *signal, window);
-        case Form::kUnique: return lower_unique(*signal, window);
-        case Form::kEngagement: return engagement(*signal, window);
-        default: break;
+        case Form::kCount:
+            return windowed(FeatureKind::kCount, *signal, window);
+        case Form::kSum:
+            return windowed(FeatureKind::kSum, *signal, window);
+        case Form::kUnique:
+            return lower_unique(*signal, window);
+        case Form::kEngagement:
+            return engagement(*signal, window);
+        default:
+            break;
     }
     assert(form == Form::kVelocity);
     if (window == Window::kAll)
@@ -71,8 +81,8 @@ Result<Value> Compiler::lower_windowed(Form form, const Expr& expr) {
 Result<Value> Compiler::lower_unique(const SignalSpec& signal, Window window) {
     if (signal.unique.has_value() && signal.unique->window == window)
         return windowed(FeatureKind::kUnique, signal, window);
-    std::string warning = "unique(" + signal.name + ", " +
-                          std::string(schema::window_name(window)) + ") is 0: ";
+    std::string warning =
+        "unique(" + signal.name + ", " + std::string(schema::window_name(window)) + ") is 0: ";
     warning += signal.unique.has_value()
                    ? "the schema keeps distinct users of this signal over " +
                          std::string(schema::window_name(signal.unique->window))
@@ -90,10 +100,10 @@ Result<Value> Compiler::lower_rate(const Expr& expr) {
     TIDAL_ASSIGN(const SignalSpec* of, signal_named(expr.args[0]));
     TIDAL_ASSIGN(const SignalSpec* per, signal_named(expr.args[1]));
     TIDAL_ASSIGN(const Window window, window_named(expr.args[2]));
-    const Value above = graph_.apply(Op::kAdd, windowed(FeatureKind::kCount, *of, window),
-                                     graph_.constant(1));
-    const Value below = graph_.apply(Op::kAdd, windowed(FeatureKind::kCount, *per, window),
-                                     graph_.constant(20));
+    const Value above =
+        graph_.apply(Op::kAdd, windowed(FeatureKind::kCount, *of, window), graph_.constant(1));
+    const Value below =
+        graph_.apply(Op::kAdd, windowed(FeatureKind::kCount, *per, window), graph_.constant(20));
     return graph_.apply(Op::kDivide, above, below);
 }
 

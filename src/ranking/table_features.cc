@@ -42,11 +42,16 @@ Result<void> TableFeatureSource::fill(const Feature& feature, std::span<const Sl
     assert(slots.size() == out.size() && slots.size() <= kBlockSlots);
     const auto created_at = view_.entities.created_at_column();
     switch (feature.kind) {
-        case FeatureKind::kDecay: return fill_decay(feature, slots, context.now_ms, out);
+        case FeatureKind::kDecay:
+            return fill_decay(feature, slots, context.now_ms, out);
         case FeatureKind::kCount:
-        case FeatureKind::kSum: return fill_window(feature, slots, context.now_ms, out);
-        case FeatureKind::kUnique: return fill_unique(feature, slots, context.now_ms, out);
-        case FeatureKind::kField: fill_field(feature, slots, out); return {};
+        case FeatureKind::kSum:
+            return fill_window(feature, slots, context.now_ms, out);
+        case FeatureKind::kUnique:
+            return fill_unique(feature, slots, context.now_ms, out);
+        case FeatureKind::kField:
+            fill_field(feature, slots, out);
+            return {};
         case FeatureKind::kAgeHours:
             for (std::size_t i = 0; i < slots.size(); ++i) {
                 const auto age_ms =

@@ -1,5 +1,5 @@
-// ranking/internal/compiler.h: from a tree of names to a graph of values; compiler.cc walks the tree,
-// feature_compiler.cc knows the features.
+// ranking/internal/compiler.h: from a tree of names to a graph of values; compiler.cc walks the
+// tree, feature_compiler.cc knows the features.
 #pragma once
 
 #include <map>
