@@ -14,25 +14,25 @@ const api::Write& ClientModel::current(std::string* key) {
 
 void ClientModel::choose() {
     const std::uint64_t id =
-        static_cast<std::uint64_t>(number_) * 1'000'000 + random_.below(kItems);
+        static_cast<std::uint64_t>(number_) * 1'000'000 + random_->below(kItems);
     const ItemModel& item = items_[id];
-    if (item.exists && random_.below(10) < 8) return choose_signal(id);
-    if (item.exists && random_.below(8) == 0) {
+    if (item.exists && random_->below(10) < 8) return choose_signal(id);
+    if (item.exists && random_->below(8) == 0) {
         current_ = api::EntityDelete{EntityKind::kItem, id, std::nullopt};
         return;
     }
     api::EntityWrite write;
     write.id = id;
-    write.metadata = {{"title", "title " + std::to_string(random_.below(1000))},
-                      {"category", std::string(random_.below(2) == 0 ? "music" : "film")},
-                      {"year", std::int64_t(1950 + random_.below(70))}};
+    write.metadata = {{"title", "title " + std::to_string(random_->below(1000))},
+                      {"category", std::string(random_->below(2) == 0 ? "music" : "film")},
+                      {"year", std::int64_t(1950 + random_->below(70))}};
     // An item keeps its creator: the model counts what each signal reached.
-    if (!item.exists) write.creator_id = api::IdInput(1 + random_.below(kCreators));
+    if (!item.exists) write.creator_id = api::IdInput(1 + random_->below(kCreators));
     current_ = std::move(write);
 }
 
 void ClientModel::choose_signal(std::uint64_t id) {
-    if (!undoable_.empty() && random_.below(12) == 0) {
+    if (!undoable_.empty() && random_->below(12) == 0) {
         const auto& [key, signal] = undoable_.back();
         current_ = api::SignalUndo{signal.id, key, ""};
         return;
@@ -40,9 +40,9 @@ void ClientModel::choose_signal(std::uint64_t id) {
     constexpr const char* names[] = {"view", "like", "skip", "share"};
     api::SignalWrite write;
     write.id = id;
-    write.signal = names[random_.below(4)];
-    write.weight = static_cast<double>(random_.below(64)) / 16;
-    write.user_id = api::IdInput(random_.below(40));
+    write.signal = names[random_->below(4)];
+    write.weight = static_cast<double>(random_->below(64)) / 16;
+    write.user_id = api::IdInput(random_->below(40));
     current_ = std::move(write);
 }
 

@@ -29,7 +29,11 @@ struct ItemModel {
 /// write that was not acknowledged is sent again, unchanged and under the same key.
 class ClientModel {
 public:
-    ClientModel(int number, runtime::Random& random) : number_(number), random_(random) {}
+    ClientModel(int number, runtime::Random& random) : number_(number), random_(&random) {}
+    /// The same client, choosing what comes next with its own randomness.
+    ClientModel(const ClientModel& other, runtime::Random& random) : ClientModel(other) {
+        random_ = &random;
+    }
 
     /// The write to send now: the unacknowledged one, or the next.
     const api::Write& current(std::string* key);
@@ -54,7 +58,7 @@ private:
     static constexpr std::uint64_t kCreators = 5;
 
     const int number_;
-    runtime::Random& random_;
+    runtime::Random* random_;
     std::map<std::uint64_t, ItemModel> items_;
     std::map<std::uint64_t, std::map<std::string, Counts>> creators_;
     std::vector<std::pair<std::string, api::SignalWrite>> undoable_;

@@ -5,6 +5,7 @@
 #include "api/database.h"
 #include "runtime/sim_runtime.h"
 #include "sim/client_model.h"
+#include "sim/model_check.h"
 
 namespace tidal::sim {
 namespace {
@@ -173,15 +174,10 @@ private:
             client.current(&key);
         }
         run_clients(life_, options_.writes_per_client + 1);
-        const bool quiet = world_.run_until(
-            [&] {
-                for (const auto& shard : life_.database->stats().shards)
-                    if (shard.outbox_rows > 0 || shard.applied != shard.proposed) return false;
-                return true;
-            },
-            600 * kSecondNs);
+        const bool quiet =
+            world_.run_until([&] { return at_rest(*life_.database); }, 600 * kSecondNs);
         if (!quiet) return fail("the relay does not come to rest");
-        check_model("after the last write");
+        check("after the last write");
         const auto before = life_.database->content_hashes();
         restart(false);
         if (!report_.failure.empty()) return;
@@ -189,7 +185,7 @@ private:
         restart(true);
         if (!report_.failure.empty()) return;
         compare(before, "after a clean stop");
-        check_model("after the restarts");
+        check("after the restarts");
         life_.runtime->kill();
         life_.database.reset();
         life_.runtime.reset();
@@ -215,45 +211,9 @@ private:
         for (const std::uint64_t hash : *after) world_.note(hash);
     }
 
-    void check_counts(EntityKind kind, std::uint64_t id,
-                      const std::map<std::string, Counts>& expected, const std::string& when) {
-        const auto readings = life_.database->signals({kind, id});
-        const std::string who = std::string(entity_kind_name(kind)) + " " + std::to_string(id);
-        if (!readings.ok()) return fail(who + " " + when + ": " + readings.error().to_string());
-        for (const auto& one : readings->signals) {
-            const auto found = expected.find(one.name);
-            const Counts counts = found == expected.end() ? Counts() : found->second;
-            const auto& all = one.reading.windows[static_cast<std::size_t>(schema::Window::kAll)];
-            if (all.count != counts.events || record::weight_to_double(all.sum) != counts.weight)
-                fail(who + " " + one.name + " " + when + ": counted " + std::to_string(all.count) +
-                     " weighing " + std::to_string(record::weight_to_double(all.sum)) +
-                     ", should be " + std::to_string(counts.events) + " weighing " +
-                     std::to_string(counts.weight));
-        }
-    }
-
-    void check_model(const std::string& when) {
-        std::map<std::uint64_t, std::map<std::string, Counts>> creators;
-        for (const ClientModel& client : clients_) {
-            for (const auto& [id, item] : client.items()) {
-                const auto entity = life_.database->get({EntityKind::kItem, id});
-                if (entity.ok() != item.exists)
-                    return fail("item " + std::to_string(id) +
-                                (item.exists ? " is gone " : " came back ") + when);
-                if (!item.exists) continue;
-                if (std::get<std::string>(entity->metadata.at(0).second) != item.title)
-                    fail("item " + std::to_string(id) + " has another title " + when);
-                check_counts(EntityKind::kItem, id, item.signals, when);
-            }
-            for (const auto& [id, signals] : client.creators()) {
-                for (const auto& [name, counts] : signals) {
-                    creators[id][name].events += counts.events;
-                    creators[id][name].weight += counts.weight;
-                }
-            }
-        }
-        for (const auto& [id, signals] : creators)
-            check_counts(EntityKind::kCreator, id, signals, when);
+    void check(const std::string& when) {
+        const std::string failure = check_model(*life_.database, clients_);
+        if (!failure.empty()) fail(failure + ", " + when);
     }
 
     const NodeLifeOptions options_;

@@ -222,37 +222,42 @@ void Database::raise_schema(std::size_t at, std::string encoded, Done done) {
 void Database::put_schema(std::string_view yaml, Done done) {
     auto wanted = schema::parse_schema(yaml);
     if (!wanted.ok()) return done(wanted.take_error());
-    std::string encoded;
-    {
-        std::unique_lock lock(mutex_);
-        auto next = schema::check_addition(*schema_, *wanted);
-        if (!next.ok()) {
-            lock.unlock();
-            return done(next.take_error());
-        }
-        if (next->version == schema_->version) {
-            lock.unlock();
-            return done({});
-        }
-        if (schema_change_under_way_) {
-            lock.unlock();
-            return done(Error(ErrorCode::kConflict, "another schema change is under way")
-                            .with_hint("retry"));
-        }
-        schema_change_under_way_ = true;
-        encoded = schema::encode_schema(*next);
+    if (auto known = begin_schema_change(*wanted); !known || *known)
+        return done(known ? Result<void>() : known.take_error());
+    // A change that a full disk stopped half-way is in the metadata shard and not yet public:
+    // another one in its place would be two schemas of one version.
+    const auto newest =
+        shards_[0]->with_state([](shard::ShardState& state) { return state.schema(); });
+    auto added = schema::check_addition(*newest, *wanted);
+    if (!added.ok()) {
+        end_schema_change();
+        return done(added.take_error());
     }
+    const std::string encoded = schema::encode_schema(*added);
     run_in_turn(
         shards_.size(),
         [this, encoded](std::size_t at, Done next) { raise_schema(at, encoded, std::move(next)); },
         [this, done = std::move(done)](Result<void> result) mutable {
             publish_schema();
-            {
-                const std::lock_guard lock(mutex_);
-                schema_change_under_way_ = false;
-            }
+            end_schema_change();
             done(std::move(result));
         });
+}
+
+/// True when every shard knows all of `wanted` already; else the change is this caller's to make.
+Result<bool> Database::begin_schema_change(const schema::Schema& wanted) {
+    const std::lock_guard lock(mutex_);
+    TIDAL_ASSIGN(const schema::Schema next, schema::check_addition(*schema_, wanted));
+    if (next.version == schema_->version) return true;
+    if (schema_change_under_way_)
+        return Error(ErrorCode::kConflict, "another schema change is under way").with_hint("retry");
+    schema_change_under_way_ = true;
+    return false;
+}
+
+void Database::end_schema_change() {
+    const std::lock_guard lock(mutex_);
+    schema_change_under_way_ = false;
 }
 
 /// What doors validate against: the oldest schema any shard has applied, so that no shard ever

@@ -111,6 +111,8 @@ private:
     void start_shards();
     void configure_shard(std::size_t at, Done done);
     void raise_schema(std::size_t at, std::string encoded, Done done);
+    Result<bool> begin_schema_change(const schema::Schema& wanted);
+    void end_schema_change();
     void publish_schema();
     using Groups = std::map<ShardId, WriteGroup>;
     Groups group_by_shard(const std::vector<Write>& writes, const schema::Schema& schema,

@@ -1,4 +1,6 @@
 // Signals as they were logged, from archive and log, a page at a time.
+#include <algorithm>
+
 #include "api/database.h"
 #include "api/resolve.h"
 #include "base/base64url.h"
@@ -23,15 +25,16 @@ std::string encode_position(const Position& position) {
     return base64url_encode(out.view());
 }
 
-Result<Position> decode_position(const std::string& text) {
+Result<Position> decode_position(const std::string& text, std::size_t shards) {
     if (text.empty()) return Position();
     const auto bytes = base64url_decode(text);
     Decoder in(bytes ? std::string_view(*bytes) : std::string_view());
     Position position;
     const bool version = in.u8() == kPositionVersion;
-    position.shard = ShardId(static_cast<std::uint16_t>(in.varint()));
+    const std::uint64_t shard = in.varint();
+    position.shard = ShardId(static_cast<std::uint16_t>(shard));
     position.index = LogIndex(in.varint());
-    if (version && in.finish("position")) return position;
+    if (version && shard > 0 && shard <= shards && in.finish("position")) return position;
     return Error(ErrorCode::kInvalidArgument, "not a position of an export")
         .with_field("position")
         .with_hint("send the `position` of an earlier page unchanged");
@@ -108,7 +111,8 @@ Result<ExportPage> Database::export_signals(const ExportRequest& request) {
         return Error(ErrorCode::kUnsupported, "an ephemeral database keeps no log to export from");
     const auto schema = this->schema();
     TIDAL_ASSIGN(const Filter filter, make_filter(request, *schema));
-    TIDAL_ASSIGN(Position position, decode_position(request.position));
+    TIDAL_ASSIGN(Position position, decode_position(request.position, shards_.size() - 1));
+    const std::size_t limit = std::max<std::uint32_t>(request.limit, 1);
     ExportPage page;
     while (position.shard.value() < shards_.size()) {
         // Records past this point may still be refused (a full disk): only applied ones are
@@ -123,17 +127,15 @@ Result<ExportPage> Database::export_signals(const ExportRequest& request) {
                 // A batch behind a gap was refused to its client; one before the position is done.
                 if (header.last_index() < position.index || header.last_index() > applied)
                     return {};
-                TIDAL_TRY(shard::visit_records(header, payload,
-                                               [&](record::Record record) -> Result<void> {
-                                                   if (record.envelope.index < position.index)
-                                                       return {};
-                                                   take(record, filter, *schema, &page);
-                                                   return {};
-                                               }));
-                position.index = header.last_index().next();
-                full = page.signals.size() >= request.limit;
-                if (full) return Error(ErrorCode::kGone, "page full");  // ends the read
-                return {};
+                return shard::visit_records(
+                    header, payload, [&](record::Record record) -> Result<void> {
+                        if (record.envelope.index < position.index) return {};
+                        full = page.signals.size() >= limit;
+                        if (full) return Error(ErrorCode::kGone, "page full");  // ends the read
+                        take(record, filter, *schema, &page);
+                        position.index = record.envelope.index.next();
+                        return {};
+                    });
             });
         if (!read.ok() && !full) return Error(read.error());
         if (full) break;

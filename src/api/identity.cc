@@ -11,6 +11,7 @@ namespace {
 constexpr std::string_view kClusterFile = "CLUSTER";
 constexpr std::string_view kNodeFile = "NODE";
 constexpr std::string_view kLockFile = "LOCK";
+constexpr std::string_view kTemporarySuffix = ".tmp";
 
 // "key value" lines, the last one "checksum <crc32c of all before, decimal>".
 using Properties = std::map<std::string, std::string, std::less<>>;
@@ -91,8 +92,11 @@ std::string random_hex(runtime::Random& random, int words) {
 
 Result<bool> is_empty(runtime::Disk& disk) {
     TIDAL_ASSIGN(const auto names, disk.list(""));
-    for (const std::string& name : names)
+    for (std::string_view name : names) {
+        // write_file leaves this when the process dies before its rename.
+        if (name.ends_with(kTemporarySuffix)) name.remove_suffix(kTemporarySuffix.size());
         if (name != kLockFile && name != kClusterFile && name != kNodeFile) return false;
+    }
     return true;
 }
 

@@ -6,6 +6,40 @@ namespace tidal::api {
 namespace {
 
 constexpr std::size_t kChunkWrites = 2000;
+// Half of what one batch of the log holds.
+constexpr std::size_t kChunkBytes = 4 << 20;
+
+/// What a write adds to the log, but for small change.
+std::size_t bytes_of(const Write& write) {
+    std::size_t bytes = 64;
+    const auto& body = std::get<PreparedWrite>(write).body;
+    if (const auto* signal = std::get_if<record::SignalBody>(&body))
+        return bytes + signal->context.size();
+    for (const record::FieldChange& change : std::get<record::UpsertBody>(body).fields) {
+        bytes += 16;
+        if (!change.value) continue;
+        if (const auto* text = std::get_if<std::string>(&*change.value)) bytes += text->size();
+        if (const auto* words = std::get_if<std::vector<std::string>>(&*change.value))
+            for (const std::string& word : *words) bytes += word.size() + 4;
+    }
+    return bytes;
+}
+
+/// How many of the first writes go into one chunk.
+std::size_t chunk_of(const std::vector<Write>& writes) {
+    std::size_t count = 0;
+    for (std::size_t bytes = 0; count < std::min(writes.size(), kChunkWrites); ++count) {
+        bytes += bytes_of(writes[count]);
+        if (count > 0 && bytes > kChunkBytes) break;
+    }
+    return count;
+}
+
+/// The row is wrong, not the moment: it is left out and the import goes on.
+bool is_fault_of_row(ErrorCode code) {
+    return code == ErrorCode::kNotFound || code == ErrorCode::kInvalidArgument ||
+           code == ErrorCode::kUnknownName;
+}
 
 /// Feeds a file to a mapper, unpacking where it is packed.
 class FileFeed {
@@ -189,7 +223,7 @@ private:
     }
 
     runtime::Task<Result<void>> write_chunk(std::vector<Write>* writes) {
-        const std::size_t count = std::min(writes->size(), kChunkWrites);
+        const std::size_t count = chunk_of(*writes);
         std::vector<Write> chunk(
             std::make_move_iterator(writes->begin()),
             std::make_move_iterator(writes->begin() + static_cast<std::ptrdiff_t>(count)));
@@ -203,8 +237,8 @@ private:
         for (const Result<WriteReply>& reply : *replies) {
             if (reply.ok()) {
                 ++(reply->repeated ? progress_.skipped : progress_.accepted);
-            } else if (reply.error().code() == ErrorCode::kNotFound) {
-                ++progress_.rejected;  // a signal for an item that no file has
+            } else if (is_fault_of_row(reply.error().code())) {
+                ++progress_.rejected;  // no such item, a time ahead
             } else {
                 co_return Result<void>(Error(reply.error()));
             }

@@ -43,12 +43,12 @@ void Database::wait_for(const Token& token, std::uint64_t timeout_ms, Done done)
         if (!result.ok()) return wait->answer(std::move(result));
         if (wait->left.fetch_sub(1) == 1) wait->answer({});
     };
-    for (const auto& [id, index] : token.applied) shard(id).when_applied(index, arrive);
+    for (const auto& [id, index] : token.applied) shard(id).when_applied(index, timeout_ms, arrive);
     for (const auto& stream : token.streams)
         shard(shard_of(stream.target))
             .when_marked(
                 shard::Marks::Stream(stream.source, stream.source_incarnation, stream.target),
-                stream.sequence, arrive);
+                stream.sequence, timeout_ms, arrive);
     arrive({});
     if (wait->answered) return;
     wait->timer = executors_.front()->post_after(timeout_ms * 1'000'000, [wait] {

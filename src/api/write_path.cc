@@ -13,6 +13,7 @@ namespace tidal::api {
 struct WriteGroup {
     std::vector<record::Record> records;
     std::vector<std::size_t> lines;
+    std::optional<std::uint64_t> import_mark;  ///< Where the shard stood with this import.
 };
 
 namespace {
@@ -191,6 +192,7 @@ void Database::skip_imported(const ImportChunk& chunk, const schema::Schema& sch
             position.body =
                 record::ImportMarkBody{chunk.import_id, chunk.first_position + lines - 1};
             fresh.records.push_back(std::move(position));
+            fresh.import_mark = *mark;
         }
         group = std::move(fresh);
     }
@@ -203,21 +205,23 @@ void Database::propose_groups(Groups groups, const CallContext& context,
     const bool may_be_lost = concern == shard::WriteConcern::kMemory && !options_.ephemeral;
     join->left += groups.size();
     for (auto& [id, group] : groups) {
-        shard(id).propose(std::move(group.records), concern, context.timeout_ms,
-                          [join, id = id, concern, may_be_lost, lines = std::move(group.lines)](
-                              Result<std::vector<shard::Outcome>> outcomes) {
-                              for (std::size_t i = 0; i < lines.size(); ++i) {
-                                  if (!outcomes.ok()) {
-                                      join->fail(lines[i], Error(outcomes.error()));
-                                  } else if (const auto& refused = (*outcomes)[i].refused) {
-                                      join->fail(lines[i], Error(*refused));
-                                  } else {
-                                      join->replies[lines[i]].emplace(
-                                          write_reply((*outcomes)[i], id, concern, may_be_lost));
-                                  }
-                              }
-                              join->arrive();
-                          });
+        shard(id).propose(
+            std::move(group.records), concern, context.timeout_ms,
+            [join, id = id, concern, may_be_lost,
+             lines = std::move(group.lines)](Result<std::vector<shard::Outcome>> outcomes) {
+                for (std::size_t i = 0; i < lines.size(); ++i) {
+                    if (!outcomes.ok()) {
+                        join->fail(lines[i], Error(outcomes.error()));
+                    } else if (const auto& refused = (*outcomes)[i].refused) {
+                        join->fail(lines[i], Error(*refused));
+                    } else {
+                        join->replies[lines[i]].emplace(
+                            write_reply((*outcomes)[i], id, concern, may_be_lost));
+                    }
+                }
+                join->arrive();
+            },
+            group.import_mark);
     }
     join->arrive();
 }

@@ -88,6 +88,21 @@ Result<void> Shard::admit(const std::vector<record::Record>& records) {
     return {};
 }
 
+Result<void> Shard::admit_import(const record::Record& position, std::uint64_t mark) {
+    const std::string& id = std::get<record::ImportMarkBody>(position.body).import_id;
+    TIDAL_ASSIGN(const std::uint64_t stands_at, state_->import_position(id));
+    const bool in_flight =
+        std::any_of(in_flight_.begin(), in_flight_.end(), [&](const InFlight& batch) {
+            const auto* ahead = std::get_if<record::ImportMarkBody>(&batch.records.back().body);
+            return ahead != nullptr && ahead->import_id == id;
+        });
+    if (stands_at == mark && !in_flight) return {};
+    return Error(ErrorCode::kConflict, "another try of this import is under way")
+        .with_reason("import_under_way")
+        .with("import", id)
+        .with_hint("let it end, then retry: it goes on where that one stopped");
+}
+
 std::optional<Outcome> Shard::answer_early(const record::Record& record,
                                            const std::vector<record::Record>& ahead,
                                            Result<void>* failed) {
@@ -174,10 +189,11 @@ wal::PendingBatch Shard::stamp_and_encode(std::vector<record::Record>* records) 
 }
 
 void Shard::propose(std::vector<record::Record> records, WriteConcern concern,
-                    std::uint64_t timeout_ms, Done done) {
+                    std::uint64_t timeout_ms, Done done, std::optional<std::uint64_t> import_mark) {
     assert(!records.empty());
     std::unique_lock lock(mutex_);
     Result<void> admitted = admit(records);
+    if (admitted.ok() && import_mark) admitted = admit_import(records.back(), *import_mark);
     InFlight batch;
     if (admitted.ok()) admitted = take_early_answers(&records, &batch);
     if (!admitted.ok()) {
@@ -193,7 +209,7 @@ void Shard::propose(std::vector<record::Record> records, WriteConcern concern,
     wal::PendingBatch pending = stamp_and_encode(&records);
     batch.first = pending.header.first_index;
     batch.bytes = pending.payload.size();
-    batch.deadline_ns = runtime_.clock().monotonic_ns() + timeout_ms * 1'000'000;
+    batch.deadline_ns = deadline_ns(timeout_ms);
     batch.records = std::move(records);
     const bool answer_now = concern == WriteConcern::kMemory && committer_->durable();
     std::vector<Outcome> promised;
@@ -273,22 +289,27 @@ std::vector<Outcome> Shard::merge_early(std::vector<Outcome> rest,
     return all;
 }
 
-void Shard::when_applied(LogIndex index, Waiter waiter) {
+std::uint64_t Shard::deadline_ns(std::uint64_t timeout_ms) const {
+    return runtime_.clock().monotonic_ns() + timeout_ms * 1'000'000;
+}
+
+void Shard::when_applied(LogIndex index, std::uint64_t timeout_ms, Waiter waiter) {
     {
         const std::lock_guard lock(mutex_);
         if (state_->applied() < index) {
-            applied_waits_.push_back({index, std::move(waiter)});
+            applied_waits_.push_back({index, deadline_ns(timeout_ms), std::move(waiter)});
             return;
         }
     }
     waiter({});
 }
 
-void Shard::when_marked(const Marks::Stream& stream, std::uint64_t sequence, Waiter waiter) {
+void Shard::when_marked(const Marks::Stream& stream, std::uint64_t sequence,
+                        std::uint64_t timeout_ms, Waiter waiter) {
     {
         const std::lock_guard lock(mutex_);
         if (state_->marks().get(stream) < sequence) {
-            mark_waits_.push_back({stream, sequence, std::move(waiter)});
+            mark_waits_.push_back({stream, sequence, deadline_ns(timeout_ms), std::move(waiter)});
             return;
         }
     }

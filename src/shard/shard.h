@@ -53,8 +53,11 @@ public:
     /// one batch and applies them. `done` gets one outcome per record, or one error for all:
     /// kOverloaded and kDiskFull changed nothing; after kTimeout (checked each second) they may
     /// still be applied.
+    /// `import_mark`: the records are rows of an import and, last, its new position. kConflict
+    /// unless it stands at `import_mark` and nothing of it is in flight, whose fate is open.
     void propose(std::vector<record::Record> records, WriteConcern concern,
-                 std::uint64_t timeout_ms, Done done);
+                 std::uint64_t timeout_ms, Done done,
+                 std::optional<std::uint64_t> import_mark = std::nullopt);
 
     /// Runs `read` inside the monitor; every committed record is counted.
     template <typename Read>
@@ -64,9 +67,11 @@ public:
     }
 
     /// Calls back once the record at `index` is applied, or once the incoming stream's mark reaches
-    /// `sequence`. Only `stop` ends a wait otherwise: bound it with a timer.
-    void when_applied(LogIndex index, Waiter waiter);
-    void when_marked(const Marks::Stream& stream, std::uint64_t sequence, Waiter waiter);
+    /// `sequence`; with kTimeout after `timeout_ms` (checked each second), with kUnavailable at
+    /// `stop`.
+    void when_applied(LogIndex index, std::uint64_t timeout_ms, Waiter waiter);
+    void when_marked(const Marks::Stream& stream, std::uint64_t sequence, std::uint64_t timeout_ms,
+                     Waiter waiter);
 
     /// Called on the executor after records were applied. Set before `start`.
     void set_on_applied(absl::AnyInvocable<void()> hook) { on_applied_ = std::move(hook); }
@@ -110,11 +115,13 @@ private:
     };
     struct AppliedWait {
         LogIndex index;
+        std::uint64_t deadline_ns;  ///< Monotonic.
         Waiter waiter;
     };
     struct MarkWait {
         Marks::Stream stream;
         std::uint64_t sequence;
+        std::uint64_t deadline_ns;  ///< Monotonic.
         Waiter waiter;
     };
 
@@ -122,6 +129,7 @@ private:
           runtime::Executor& background, std::unique_ptr<storage::ShardStore> store);
 
     Result<void> admit(const std::vector<record::Record>& records);
+    Result<void> admit_import(const record::Record& position, std::uint64_t mark);
     /// What is known without the log: a repeat of an idempotency key, a signal for no item. Such
     /// records are not logged, so that the log holds what happened once.
     std::optional<Outcome> answer_early(const record::Record& record,
@@ -143,6 +151,8 @@ private:
     void schedule_timer();
     void on_timer();
     std::vector<Done> take_overdue();
+    std::vector<Waiter> take_overdue_waiters();
+    std::uint64_t deadline_ns(std::uint64_t timeout_ms) const;
     void begin_checkpoint_locked(Waiter done);
     void copy_out_slice();
     void write_checkpoint();

@@ -28,9 +28,24 @@ std::vector<Shard::Done> Shard::take_overdue() {
     return overdue;
 }
 
+/// Waits for what has not come in time, and may never.
+std::vector<Shard::Waiter> Shard::take_overdue_waiters() {
+    std::vector<Waiter> overdue;
+    const std::uint64_t now = runtime_.clock().monotonic_ns();
+    const auto take = [&](auto& wait) {
+        if (wait.deadline_ns > now) return false;
+        overdue.push_back(std::move(wait.waiter));
+        return true;
+    };
+    std::erase_if(applied_waits_, take);
+    std::erase_if(mark_waits_, take);
+    return overdue;
+}
+
 void Shard::on_timer() {
     bool tick = false;
     std::vector<Done> overdue;
+    std::vector<Waiter> overdue_waiters;
     {
         const std::lock_guard lock(mutex_);
         if (stopping_) return;
@@ -46,11 +61,14 @@ void Shard::on_timer() {
                now - ticked_ms_ >= kTickMs;
         if (tick) ticked_ms_ = now;
         overdue = take_overdue();
+        overdue_waiters = take_overdue_waiters();
         schedule_timer();
     }
     for (Done& done : overdue)
         done(Error(ErrorCode::kTimeout, "not committed in time; the write may survive")
                  .with_hint("retry with the same idempotency key"));
+    for (Waiter& waiter : overdue_waiters)
+        waiter(Error(ErrorCode::kTimeout, "not applied in time"));
     if (tick) {
         std::vector<record::Record> records(1);
         records[0].body = record::TickBody{};

@@ -1,0 +1,268 @@
+// An import writes every row exactly once, however often it is interrupted.
+#include "api/import.h"
+
+#include "api/tests/sim_node.h"
+
+namespace tidal::api {
+namespace {
+
+using runtime::CrashSpec;
+
+constexpr std::uint64_t kItems = 40;
+constexpr int kRatings = 5000;  // three chunks
+
+constexpr std::string_view kMapping = R"(
+files:
+  - file: items.csv
+    items:
+      id: id
+      creator: creator
+      fields: {title: title}
+  - file: ratings.csv
+    signals:
+      item: item
+      user: user
+      at: {column: at, unit: s}
+      emit: [view]
+)";
+
+struct Files {
+    std::string items = "id,creator,title\n";
+    std::string ratings = "item,user,at\n";
+    std::map<std::uint64_t, std::int64_t> per_item, per_creator;
+};
+
+Files make_files() {
+    Files files;
+    for (std::uint64_t id = 1; id <= kItems; ++id)
+        files.items +=
+            std::to_string(id) + "," + std::to_string(id % 7) + ",t" + std::to_string(id) + "\n";
+    for (int i = 0; i < kRatings; ++i) {
+        const std::uint64_t id = 1 + static_cast<std::uint64_t>(i * 37 + i / 11) % kItems;
+        files.ratings += std::to_string(id) + "," + std::to_string(i % 100) + "," +
+                         std::to_string(1'690'000'000 + i) + "\n";
+        ++files.per_item[id];
+        ++files.per_creator[id % 7];
+    }
+    return files;
+}
+
+class StringReader final : public ByteReader {
+public:
+    explicit StringReader(std::string text) : text_(std::move(text)) {}
+    Result<std::string> read() override {
+        const std::string piece = text_.substr(at_, 10'000);
+        at_ += piece.size();
+        return piece;
+    }
+
+private:
+    const std::string text_;
+    std::size_t at_ = 0;
+};
+
+ImportSource source(std::string name, const std::string& text) {
+    return {std::move(name), text.size(), [text]() -> Result<std::unique_ptr<ByteReader>> {
+                return std::unique_ptr<ByteReader>(std::make_unique<StringReader>(text));
+            }};
+}
+
+ImportSpec spec(const Files& files, bool shift = false) {
+    ImportSpec spec;
+    spec.id = "the import";
+    auto mapping = transfer::parse_mapping(kMapping);
+    EXPECT_TRUE(mapping.ok());
+    spec.mapping = std::move(*mapping);
+    spec.sources = {source("items.csv", files.items), source("ratings.csv", files.ratings)};
+    spec.shift_end_to_now = shift;
+    return spec;
+}
+
+using Answer = std::optional<Result<ImportProgress>>;
+
+runtime::Task<void> import_into(Database& database, runtime::Clock& clock, ImportSpec spec,
+                                std::shared_ptr<Answer> answer) {
+    auto result = co_await import_files(database, clock, std::move(spec), {});
+    answer->emplace(std::move(result));
+}
+
+/// The import's end, or nothing when the node died under it.
+Answer run_import(SimNode& node, ImportSpec spec) {
+    auto answer = std::make_shared<Answer>();
+    runtime::spawn(import_into(*node, node.runtime().clock(), std::move(spec), answer));
+    node.world().run_until([&] { return answer->has_value() || node.crashed(); });
+    return *answer;
+}
+
+void expect_exact(SimNode& node, const Files& files, const std::string& when) {
+    node.rest();
+    for (const auto& [id, count] : files.per_item)
+        ASSERT_EQ(node.count(id, "view"), count) << "item " << id << " " << when;
+    for (const auto& [id, count] : files.per_creator)
+        ASSERT_EQ(node.count(EntityKind::kCreator, id, "view"), count)
+            << "creator " << id << " " << when;
+}
+
+/// A node whose log files hold a chunk, and are several.
+class ImportNode : public SimNode {
+public:
+    explicit ImportNode(std::uint64_t seed = 1)
+        : SimNode({.shards = 2, .executors = 2, .checkpoint_events = 700}, seed) {
+        options().log.file_bytes = 128 << 10;
+    }
+};
+
+TEST(Import, WritesEveryRowOnceAndNothingASecondTime) {
+    const Files files = make_files();
+    ImportNode node;
+    ASSERT_OK(node.open());
+    const Answer first = run_import(node, spec(files));
+    ASSERT_TRUE(first.has_value());
+    ASSERT_OK(*first);
+    EXPECT_EQ((*first)->accepted, kItems + kRatings);
+    EXPECT_EQ((*first)->skipped, 0u);
+    EXPECT_EQ((*first)->rejected, 0u);
+    EXPECT_FALSE((*first)->complete_before);
+    expect_exact(node, files, "after it");
+    ASSERT_OK(node.crash_and_open());
+    const Answer second = run_import(node, spec(files));
+    ASSERT_TRUE(second.has_value());
+    ASSERT_OK(*second);
+    EXPECT_TRUE((*second)->complete_before);
+    expect_exact(node, files, "after a second one");
+}
+
+TEST(Import, GoesOnAfterACrashAnywhere) {
+    const Files files = make_files();
+    std::uint64_t operations = 0;
+    {
+        ImportNode node;
+        ASSERT_OK(node.open());
+        const std::uint64_t before = node.disk().mutating_ops();
+        ASSERT_TRUE(run_import(node, spec(files)).has_value());
+        operations = node.disk().mutating_ops() - before;
+    }
+    runtime::SeededRandom random(1);
+    std::uint64_t skipped = 0;
+    for (int trial = 0; trial < 12; ++trial) {
+        ImportNode node(static_cast<std::uint64_t>(trial) + 1);
+        ASSERT_OK(node.open());
+        for (int crashes = 0; crashes < 3; ++crashes) {
+            node.disk().set_crash_after(1 + random.below(operations * 2 / 3));
+            if (run_import(node, spec(files)).has_value() && !node.crashed()) break;
+            ASSERT_OK(node.crash_and_open({.seed = random.u64()}));
+        }
+        node.disk().set_crash_after(0);
+        const Answer last = run_import(node, spec(files));
+        ASSERT_TRUE(last.has_value());
+        ASSERT_OK(*last);
+        skipped += (*last)->skipped;
+        expect_exact(node, files, "in trial " + std::to_string(trial));
+    }
+    EXPECT_GT(skipped, 0u) << "some imports had to go on";
+}
+
+TEST(Import, GoesOnAfterAFullDisk) {
+    const Files files = make_files();
+    ImportNode node;
+    ASSERT_OK(node.open());
+    node.disk().set_capacity(node.disk().used_bytes() + 60'000);
+    const Answer stopped = run_import(node, spec(files));
+    ASSERT_TRUE(stopped.has_value());
+    ASSERT_FALSE(stopped->ok());
+    EXPECT_EQ(stopped->error().code(), ErrorCode::kDiskFull);
+    node.disk().set_capacity(~0ULL);
+    const Answer last = run_import(node, spec(files));
+    ASSERT_TRUE(last.has_value());
+    ASSERT_OK(*last);
+    expect_exact(node, files, "after the second try");
+}
+
+TEST(Import, BeginsAgainWhileAChunkIsStillUnderWay) {
+    const Files files = make_files();
+    ImportNode node;
+    ASSERT_OK(node.open());
+    // The first caller gives up while its chunk waits for the disk; nobody knows its fate.
+    auto first = std::make_shared<Answer>();
+    runtime::spawn(import_into(*node, node.runtime().clock(), spec(files), first));
+    const Answer second = run_import(node, spec(files));
+    ASSERT_TRUE(second.has_value());
+    node.world().run_until([&] { return first->has_value(); });
+    ASSERT_FALSE(second->ok());
+    EXPECT_EQ(second->error().code(), ErrorCode::kConflict);
+    EXPECT_EQ(second->error().reason(), "import_under_way");
+    const Answer last = run_import(node, spec(files));
+    ASSERT_TRUE(last.has_value());
+    ASSERT_OK(*last);
+    expect_exact(node, files, "after two at once");
+}
+
+TEST(Import, ARowThatCannotBeIsRejectedAndTheRestKept) {
+    Files files = make_files();
+    ImportNode node;
+    ASSERT_OK(node.open());
+    const UnixMillis now_s = node.runtime().clock().wall_ms() / 1000;
+    files.ratings += "1,5," + std::to_string(now_s + 3600) + "\n";  // an hour ahead
+    files.ratings += "9999,5,1690000000\n";                         // no such item
+    files.ratings += "1,5,not a time\n";
+    files.ratings += "1,5,1690000001\n";
+    ++files.per_item[1];
+    ++files.per_creator[1];
+    const Answer answer = run_import(node, spec(files));
+    ASSERT_TRUE(answer.has_value());
+    ASSERT_OK(*answer);
+    EXPECT_EQ((*answer)->rejected, 3u);
+    EXPECT_EQ((*answer)->accepted, kItems + kRatings + 1);
+    expect_exact(node, files, "with bad rows");
+}
+
+TEST(Import, ShiftsEveryTryByTheSameAmount) {
+    const Files files = make_files();
+    ImportNode node;
+    ASSERT_OK(node.open());
+    const UnixMillis began_ms = node.runtime().clock().wall_ms();
+    node.disk().set_crash_after(6);
+    run_import(node, spec(files, true));
+    ASSERT_TRUE(node.crashed());
+    ASSERT_OK(node.crash_and_open());
+    node.world().advance(24 * 3600 * kSecondNs);
+    const Answer last = run_import(node, spec(files, true));
+    ASSERT_TRUE(last.has_value());
+    ASSERT_OK(*last);
+    UnixMillis newest = 0;
+    ExportRequest request;
+    request.limit = 100'000;
+    const auto page = node->export_signals(request);
+    ASSERT_OK(page);
+    for (const auto& one : page->signals) newest = std::max(newest, one.at_ms);
+    EXPECT_NEAR(static_cast<double>(newest), static_cast<double>(began_ms), 60'000.0);
+}
+
+TEST(Import, WithRowsOfMoreBytesThanOneBatchOfTheLogHolds) {
+    Files files;
+    constexpr int kLong = 1200;  // at 8 KiB each: 9.6 MiB, in one chunk
+    for (int i = 1; i <= kLong; ++i)
+        files.items += std::to_string(i) + ",1," + std::string(8192, 'x') + "\n";
+    SimNode node;
+    node.options().log.file_bytes = wal::kLogFileBytes;
+    ASSERT_OK(node.open());
+    const Answer answer = run_import(node, spec(files));
+    ASSERT_TRUE(answer.has_value());
+    ASSERT_OK(*answer);
+    EXPECT_EQ((*answer)->accepted, static_cast<std::uint64_t>(kLong));
+    EXPECT_EQ(node->stats().items, static_cast<std::uint64_t>(kLong));
+}
+
+TEST(Import, WithoutAFileOfItsMappingIsRefused) {
+    ImportNode node;
+    ASSERT_OK(node.open());
+    ImportSpec incomplete = spec(make_files());
+    incomplete.sources.pop_back();
+    const Answer answer = run_import(node, std::move(incomplete));
+    ASSERT_TRUE(answer.has_value());
+    EXPECT_EQ(answer->error().code(), ErrorCode::kNotFound);
+    EXPECT_NE(answer->error().to_string().find("ratings.csv"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace tidal::api
