@@ -64,6 +64,7 @@ private:
     const std::string row_prefix_;
 
     // In the monitor.
+    std::string engine_key_;  ///< Reused by get.
     std::unique_ptr<Arena> arena_;
     Overlay current_;  ///< Changes since the last freeze.
     Overlay retired_;  ///< Of a finished checkpoint, freed little by little.
@@ -83,7 +84,8 @@ private:
 Result<std::optional<std::string>> Store::get(std::string_view key) {
     for (const Overlay* overlay : {&current_, &frozen_})
         if (const auto* change = overlay->find(key)) return *change;
-    return rows_.get(row_prefix_ + std::string(key));
+    engine_key_.assign(row_prefix_).append(key);
+    return rows_.get(engine_key_);
 }
 
 Result<void> Store::scan(std::string_view prefix, Visitor visitor) {

@@ -51,8 +51,8 @@ public:
     /// 0 = none yet.
     virtual LogIndex checkpoint_index() const = 0;
     virtual void begin_checkpoint(LogIndex index) = 0;
-    /// At most `pages_max` more pages (some 4 µs each; 40 keep a slice below 200 µs). True when all
-    /// are out.
+    /// At most `pages_max` more pages, some 4 to 8 µs each: 24 keep a slice below 200 µs. True when
+    /// all are out.
     virtual bool copy_out(std::size_t pages_max) = 0;
     /// Outside the monitor, after copy_out returned true. kDiskFull: nothing changed, try a later
     /// checkpoint. kIo: the medium refused; after a crash either checkpoint may be the newest.

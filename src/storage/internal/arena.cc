@@ -119,21 +119,12 @@ void Arena::freeze() {
 void Arena::take_one(PageId page) {
     const std::byte* bytes = nullptr;
     if (allocated_[page.value()]) {
-        std::byte* const slot = copy_slot();
+        std::byte* const slot = copies_.take();
         std::memcpy(slot, data(page), kPageBytes);
         bytes = slot;
     }
     taken_.push_back({page, bytes});
     touched_[page.value()] = 0;
-}
-
-std::byte* Arena::copy_slot() {
-    if (slab_used_ == kSlabPages) {
-        slabs_.push_back(std::make_unique_for_overwrite<std::byte[]>(kSlabPages * kPageBytes));
-        slab_used_ = 0;
-        copy_bytes_.fetch_add(kSlabPages * kPageBytes, std::memory_order_relaxed);
-    }
-    return slabs_.back().get() + kPageBytes * slab_used_++;
 }
 
 bool Arena::take(std::size_t pages_max) {
@@ -150,9 +141,7 @@ bool Arena::take(std::size_t pages_max) {
 
 void Arena::drop_copies() {
     for (Taken& taken : taken_) taken.bytes = nullptr;
-    slabs_.clear();
-    slab_used_ = kSlabPages;
-    copy_bytes_.store(0, std::memory_order_relaxed);
+    copies_.clear();
 }
 
 void Arena::thaw(bool keep) {

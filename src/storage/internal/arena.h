@@ -9,11 +9,11 @@
 // alter it, because every change of bytes or of `allocated` passes through touch().
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <queue>
 #include <span>
 
+#include "storage/internal/copy_slabs.h"
 #include "storage/page_arena.h"
 
 namespace tidal::storage::internal {
@@ -36,8 +36,7 @@ public:
         return page.value() < page_count_ && allocated_[page.value()];
     }
     std::uint64_t bytes_resident() const override {
-        return std::uint64_t{allocated_count_} * kPageBytes +
-               copy_bytes_.load(std::memory_order_relaxed);
+        return std::uint64_t{allocated_count_} * kPageBytes + copies_.bytes();
     }
     std::uint32_t dirty_count() const { return static_cast<std::uint32_t>(dirty_.size()); }
 
@@ -66,12 +65,9 @@ public:
     void finish_load();
 
 private:
-    static constexpr std::size_t kSlabPages = 64;
-
     Arena(std::byte* mapping, std::size_t mapping_bytes, std::uint32_t pages_max);
     void touch(PageId page) override;
     void take_one(PageId page);
-    std::byte* copy_slot();
     Result<void> grow(std::uint32_t page_count);
 
     std::byte* const mapping_;
@@ -86,9 +82,7 @@ private:
     bool frozen_ = false;
     std::vector<PageId> pending_;  ///< Frozen, in no order; some were taken by touch() already.
     std::vector<Taken> taken_;
-    std::vector<std::unique_ptr<std::byte[]>> slabs_;
-    std::size_t slab_used_ = kSlabPages;
-    std::atomic<std::uint64_t> copy_bytes_ = 0;  ///< Of slabs_, which drop_copies frees elsewhere.
+    CopySlabs copies_;  ///< What taken_ points to.
 };
 
 }  // namespace tidal::storage::internal

@@ -213,6 +213,7 @@ void CheckpointWriter::choose_relocations() {
     std::sort(chosen.begin(), chosen.end());
     relocations_.clear();
     if (!chosen.empty()) relocations_ = directory_.pages_in(chosen);
+    if (relocations_.size() > kRelocationsMax) relocations_.resize(kRelocationsMax);
 }
 
 }  // namespace tidal::storage::internal

@@ -246,6 +246,70 @@ TEST_F(ShardStoreTest, EveryFailedOperationSurfacesAndLosesNothing) {
     EXPECT_LE(page_files().size(), 2u);
 }
 
+/// An engine whose next commit fails half-way: nobody sees it until settle, which finds it done.
+class DoubtfulRows final : public RowEngine {
+public:
+    explicit DoubtfulRows(RowEngine& rows) : rows_(rows) {}
+    void fail_next() { fail_next_ = true; }
+    void set_settling(bool works) { settling_works_ = works; }
+
+    Result<std::optional<std::string>> get(std::string_view key) override { return rows_.get(key); }
+    Result<void> scan(std::string_view begin, std::string_view end, Visitor visitor) override {
+        return rows_.scan(begin, end, std::move(visitor));
+    }
+    Result<void> commit(Source& sorted) override {
+        TIDAL_TRY(settle());
+        if (!std::exchange(fail_next_, false)) return rows_.commit(sorted);
+        std::string_view key;
+        std::optional<std::string_view> value;
+        while (sorted.next(key, value))
+            open_.push_back(
+                {std::string(key), value ? std::optional<std::string>(*value) : std::nullopt});
+        return Error(ErrorCode::kIo, "refused half-way");
+    }
+    Result<void> settle() override {
+        if (open_.empty()) return {};
+        if (!settling_works_) return Error(ErrorCode::kIo, "still refused");
+        return rows_.RowEngine::commit(std::exchange(open_, {}));
+    }
+    Result<void> verify() override { return rows_.verify(); }
+
+private:
+    RowEngine& rows_;
+    std::vector<Change> open_;
+    bool fail_next_ = false;
+    bool settling_works_ = true;
+};
+
+TEST_F(ShardStoreTest, ACommitThatFailedButHappenedKeepsItsFile) {
+    for (const bool settled_at_once : {true, false}) {
+        SimDisk medium;
+        const auto simple = must(open_simple_rows(medium, kRowsFolder));
+        DoubtfulRows rows(*simple);
+        auto doubted = must(ShardStore::open(medium, rows, kTestShard, kShardFolder));
+        for (int i = 0; i < 4; ++i) fill(doubted->pages(), must(doubted->pages().allocate()), 1);
+        must(checkpoint(*doubted, LogIndex(1)));
+
+        for (std::uint32_t page = 0; page < 4; ++page) fill(doubted->pages(), PageId(page), 2);
+        doubted->put("a", "2");
+        rows.fail_next();
+        rows.set_settling(settled_at_once);
+        EXPECT_EQ(checkpoint(*doubted, LogIndex(2)).error().code(), ErrorCode::kIo);
+        EXPECT_EQ(must(medium.list(kShardFolder)).size(), settled_at_once ? 1u : 2u);
+        EXPECT_EQ(checkpoint(*doubted, LogIndex(2)).ok(), settled_at_once);
+        rows.set_settling(true);
+        must(rows.settle());
+        EXPECT_EQ(contents_of(*must(ShardStore::open(medium, *simple, kTestShard, kShardFolder))),
+                  (Model{{{"a", "2"}}, {{0, 2}, {1, 2}, {2, 2}, {3, 2}}, LogIndex(2)}));
+
+        fill(doubted->pages(), PageId(3), 3);
+        must(checkpoint(*doubted, LogIndex(3)));
+        const Model expected = contents_of(*doubted);
+        doubted = must(ShardStore::open(medium, rows, kTestShard, kShardFolder));
+        EXPECT_EQ(contents_of(*doubted), expected);
+    }
+}
+
 // Damage.
 
 TEST_F(ShardStoreTest, AFlippedBitAnywhereInAPageFileStopsTheOpen) {
