@@ -21,14 +21,45 @@ Result<Program> Compiler::run() {
         assert(fresh && "the parser refuses repeated names");
         static_cast<void>(fresh);
     }
-    TIDAL_ASSIGN(const Value score, lower(input_.score));
-    if (input_.explain) {
-        TIDAL_TRY(keep_terms(input_.score));
-    } else {
+    TIDAL_ASSIGN(Value score, lower(input_.score));
+    TIDAL_TRY(keep_terms(input_.score));
+    for (const Penalty& penalty : input_.penalties) {
+        TIDAL_ASSIGN(score, lower_penalty(penalty, score));
+    }
+    TIDAL_ASSIGN(const auto gate, lower_gates());
+    if (!input_.explain) {
+        terms_.clear();
         features_.clear();
     }
-    TIDAL_ASSIGN(Program out, graph_.emit(score, terms_, features_));
+    TIDAL_ASSIGN(Program out, graph_.emit(score, gate, terms_, features_));
     out.warnings = std::move(warnings_);
+    return out;
+}
+
+/// The score is defined as a sum, of what it was and of what the penalty adds: the explanation can
+/// then show the penalty as a term and stay exact.
+Result<Value> Compiler::lower_penalty(const Penalty& penalty, Value score) {
+    TIDAL_ASSIGN(const Value when, lower(penalty.when));
+    const Value factor = graph_.constant(penalty.factor), zero = graph_.constant(0);
+    const Value reduced = graph_.apply(Op::kIf, graph_.apply(Op::kLess, score, zero),
+                                       graph_.apply(Op::kDivide, score, factor),
+                                       graph_.apply(Op::kMultiply, score, factor));
+    const Value added =
+        graph_.apply(Op::kIf, when, graph_.apply(Op::kSubtract, reduced, score), zero);
+    terms_.push_back(
+        {"penalty " + print_number(penalty.factor) + " when " + print_expression(penalty.when),
+         added});
+    return graph_.apply(Op::kAdd, score, added);
+}
+
+/// 1 where every `require` holds, else 0.
+Result<std::optional<Value>> Compiler::lower_gates() {
+    std::optional<Value> out;
+    for (const Expr& gate : input_.gates) {
+        TIDAL_ASSIGN(const Value value, lower(gate));
+        const Value holds = graph_.apply(Op::kNotEqual, value, graph_.constant(0));
+        out = out ? graph_.apply(Op::kMin, *out, holds) : holds;
+    }
     return out;
 }
 

@@ -33,6 +33,10 @@ public:
     /// @param slots  1..kBlockSlots.
     /// @return The score of each slot, valid until the next call; an error of the source.
     Result<std::span<const double>> run(std::span<const Slot> slots);
+    /// Of the last run: 0 for a slot that a `require` leaves out. Precondition: program.gate.
+    std::span<const double> gates(std::size_t slots) const {
+        return {registers_.get() + std::size_t{*program_.gate} * kBlockSlots, slots};
+    }
     /// Of a program compiled with `explain`.
     Result<Explanation> explain(Slot slot);
 

@@ -2,17 +2,44 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "ranking/candidate_source.h"
 #include "ranking/program.h"
 
 namespace tidal::ranking {
 
-enum class CandidateSource : std::uint8_t {
-    kScan,  ///< Every live entity that is published and not expired.
+inline constexpr std::size_t kGatesMax = 16;  ///< `require` statements.
+inline constexpr std::size_t kPenaltiesMax = 16;
+inline constexpr std::size_t kDiversityRulesMax = 8;
+inline constexpr std::uint32_t kDiversityCountMax = 1000;
+
+enum class DiversityKind : std::uint8_t {
+    kMaxPerCreator,  ///< `count`
+    kMaxShare,       ///< `name`, `percent`, and `value` when only one value is held back
+    kMinDistinct,    ///< `name`, `count`
+    kMmr,            ///< `lambda`, `name`: an embedding slot
 };
+
+/// What a page is to keep. Where it cannot, rules are given up in the order declared.
+struct DiversityRule {
+    DiversityKind kind = DiversityKind::kMaxPerCreator;
+    std::string name;                  ///< A keyword(s) field, or a slot.
+    std::optional<std::string> value;  ///< Of the field.
+    std::uint32_t count = 0;           ///< 1..kDiversityCountMax.
+    double percent = 0;                ///< (0, 100].
+    double lambda = 0;                 ///< [0, 1]: 1 looks only at the score.
+    std::uint32_t offset = 0;          ///< In the text; not compared.
+
+    bool operator==(const DiversityRule& other) const {
+        return kind == other.kind && name == other.name && value == other.value &&
+               count == other.count && percent == other.percent && lambda == other.lambda;
+    }
+};
+std::string print_diversity_rule(const DiversityRule& rule);
 
 /// What the page is sorted by; ties break by rising id.
 struct ProfileOrder {
@@ -33,18 +60,24 @@ struct Profile {
     std::string name;
     std::uint32_t version = 1;
     std::string about;
-    CandidateSource candidates = CandidateSource::kScan;
-    std::vector<ProfileParam> params;     ///< Those with a default.
-    std::vector<Definition> definitions;  ///< Each may use those before it.
-    Expr score;                           ///< With by_field: the field's name.
+    std::vector<Source> sources = {Source{}};  ///< More than one is their union.
+    std::vector<ProfileParam> params;          ///< Those with a default.
+    std::vector<Definition> definitions;       ///< Each may use those before it.
+    std::vector<Expr> gates;                   ///< An entity where one of them is 0 is not shown.
+    Expr score;                                ///< With by_field: the field's name.
+    std::vector<Penalty> penalties;            ///< Applied in this order; none with by_field.
     ProfileOrder order;
-    std::string text;  ///< As written; not compared.
+    std::vector<DiversityRule> diversity;
+    double explore_percent = 0;  ///< Part of a page given to entities few have seen; [0, 100].
+    std::string text;            ///< As written; not compared.
 
     std::string name_and_version() const { return name + "@" + std::to_string(version); }
     bool operator==(const Profile& other) const {
         return name == other.name && version == other.version && about == other.about &&
-               candidates == other.candidates && params == other.params &&
-               definitions == other.definitions && score == other.score && order == other.order;
+               sources == other.sources && params == other.params &&
+               definitions == other.definitions && gates == other.gates && score == other.score &&
+               penalties == other.penalties && order == other.order &&
+               diversity == other.diversity && explore_percent == other.explore_percent;
     }
 };
 

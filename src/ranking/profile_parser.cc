@@ -5,6 +5,7 @@
 
 #include "ranking/internal/expression_parser.h"
 #include "ranking/internal/functions.h"
+#include "ranking/internal/profile_stage_parser.h"
 #include "ranking/profile.h"
 
 namespace tidal::ranking {
@@ -13,8 +14,11 @@ namespace {
 constexpr double kVersionMax = 1e9;
 
 ///   profile   := profile NAME version NUMBER { { statement ; } }
-///   statement := about STRING | candidates scan | param NAME = [-] NUMBER
-///              | let NAME = expression | score expression | order (score | NAME) [asc | desc]
+///   statement := about STRING | candidates sources | param NAME = [-] NUMBER
+///              | let NAME = expression | require expression | score expression
+///              | penalty NUMBER when expression | order (score | NAME) [asc | desc]
+///              | diversity rules | explore P%
+/// `sources` and `rules`: profile_stage_parser.h.
 class ProfileParser {
 public:
     explicit ProfileParser(std::string_view text) : tokens_(text) {}
@@ -33,6 +37,11 @@ public:
                 .error(ErrorCode::kInvalidArgument, close.offset,
                        "a profile has either `score` or an `order` by a field")
                 .with_hint("for example `score sum(view, 24h);` or `order created_at desc;`");
+        if (out_.order.by_field && !out_.penalties.empty())
+            return tokens_
+                .error(ErrorCode::kInvalidArgument, penalty_offset_,
+                       "a penalty changes a score, and this profile is ordered by a field")
+                .with_hint("`require` leaves entities out of any order");
         return std::move(out_);
     }
 
@@ -71,35 +80,75 @@ private:
 
     Result<void> statement() {
         const Token keyword = tokens_.peek();
-        if (tokens_.accept_word("param")) return param();
-        if (tokens_.accept_word("let")) return definition();
-        if (tokens_.accept_word("about")) {
-            TIDAL_TRY(once(keyword, &has_about_));
-            if (tokens_.peek().kind != TokenKind::kString)
-                return tokens_.expected("a text in single quotes");
-            out_.about = unquote(tokens_.take());
-            return {};
+        for (const Statement& statement : kStatements) {
+            if (!tokens_.accept_word(statement.word)) continue;
+            const std::size_t index = static_cast<std::size_t>(&statement - kStatements);
+            if (statement.only_once && std::exchange(seen_[index], true))
+                return tokens_.error(ErrorCode::kInvalidArgument, keyword.offset,
+                                     "`" + std::string(keyword.text) + "` is given twice");
+            return (this->*statement.read)();
         }
-        if (tokens_.accept_word("candidates")) {
-            TIDAL_TRY(once(keyword, &has_candidates_));
-            return word("scan");
-        }
-        if (tokens_.accept_word("score")) {
-            TIDAL_TRY(once(keyword, &has_score_));
-            TIDAL_ASSIGN(out_.score, ExpressionParser(tokens_, nodes_).parse());
-            return {};
-        }
-        if (tokens_.accept_word("order")) {
-            TIDAL_TRY(once(keyword, &has_order_));
-            return order();
-        }
-        return tokens_.expected("`about`, `candidates`, `param`, `let`, `score`, `order` or `}`");
+        std::string words;
+        for (const Statement& statement : kStatements)
+            words += "`" + std::string(statement.word) + "`, ";
+        words.resize(words.size() - 2);
+        return tokens_.expected(words + " or `}`");
     }
 
-    Result<void> once(const Token& keyword, bool* seen) {
-        if (!std::exchange(*seen, true)) return {};
-        return tokens_.error(ErrorCode::kInvalidArgument, keyword.offset,
-                             "`" + std::string(keyword.text) + "` is given twice");
+    Result<void> about() {
+        if (tokens_.peek().kind != TokenKind::kString)
+            return tokens_.expected("a text in single quotes");
+        out_.about = unquote(tokens_.take());
+        return {};
+    }
+
+    Result<void> candidates() {
+        TIDAL_ASSIGN(out_.sources, parse_sources(tokens_));
+        return {};
+    }
+
+    Result<void> require() {
+        const auto offset = tokens_.peek().offset;
+        TIDAL_ASSIGN(Expr gate, ExpressionParser(tokens_, nodes_).parse());
+        if (out_.gates.size() == kGatesMax) return too_many("`require`", offset, kGatesMax);
+        out_.gates.push_back(std::move(gate));
+        return {};
+    }
+
+    Result<void> score() {
+        has_score_ = true;
+        TIDAL_ASSIGN(out_.score, ExpressionParser(tokens_, nodes_).parse());
+        return {};
+    }
+
+    Result<void> penalty() {
+        const Token factor = tokens_.peek();
+        if (factor.kind != TokenKind::kNumber || factor.number < kPenaltyMin || factor.number > 1)
+            return tokens_.expected("a factor from 1e-6 to 1");
+        tokens_.take();
+        TIDAL_TRY(word("when"));
+        TIDAL_ASSIGN(Expr when, ExpressionParser(tokens_, nodes_).parse());
+        if (out_.penalties.size() == kPenaltiesMax)
+            return too_many("`penalty`", factor.offset, kPenaltiesMax);
+        if (out_.penalties.empty()) penalty_offset_ = factor.offset;
+        out_.penalties.push_back({factor.number, std::move(when)});
+        return {};
+    }
+
+    Result<void> diversity() {
+        TIDAL_ASSIGN(out_.diversity, parse_diversity(tokens_));
+        return {};
+    }
+
+    Result<void> explore() {
+        TIDAL_ASSIGN(out_.explore_percent, parse_percent(tokens_));
+        return {};
+    }
+
+    Error too_many(const std::string& what, std::uint32_t offset, std::size_t most) {
+        return tokens_.error(ErrorCode::kTooLarge, offset, "too many statements " + what)
+            .with_hint("at most " + std::to_string(most))
+            .with_reason("profile_too_large");
     }
 
     Result<void> param() {
@@ -152,10 +201,32 @@ private:
         return {};
     }
 
+    struct Statement {
+        std::string_view word;
+        Result<void> (ProfileParser::*read)();
+        bool only_once;
+    };
+    static const Statement kStatements[10];
+
     TokenStream tokens_;
     Profile out_;
     std::uint32_t nodes_ = 0;
-    bool has_about_ = false, has_candidates_ = false, has_score_ = false, has_order_ = false;
+    std::uint32_t penalty_offset_ = 0;
+    bool seen_[10] = {};
+    bool has_score_ = false;
+};
+
+constexpr ProfileParser::Statement ProfileParser::kStatements[10] = {
+    {"about", &ProfileParser::about, true},
+    {"candidates", &ProfileParser::candidates, true},
+    {"param", &ProfileParser::param, false},
+    {"let", &ProfileParser::definition, false},
+    {"require", &ProfileParser::require, false},
+    {"score", &ProfileParser::score, true},
+    {"penalty", &ProfileParser::penalty, false},
+    {"order", &ProfileParser::order, true},
+    {"diversity", &ProfileParser::diversity, true},
+    {"explore", &ProfileParser::explore, true},
 };
 
 }  // namespace
@@ -167,21 +238,6 @@ Result<Profile> parse_profile(std::string_view text) {
             .with_hint("at most " + std::to_string(kTextBytesMax) + " bytes")
             .with_reason("profile_too_large");
     return ProfileParser(text).parse();
-}
-
-std::string print_profile(const Profile& profile) {
-    std::string out = "profile " + profile.name + " version " + std::to_string(profile.version);
-    out += " {\n";
-    if (!profile.about.empty()) out += "    about " + quote(profile.about, '\'') + ";\n";
-    out += "    candidates scan;\n";
-    for (const auto& param : profile.params)
-        out += "    param " + param.name + " = " + print_number(param.default_value) + ";\n";
-    for (const auto& definition : profile.definitions)
-        out += "    let " + definition.name + " = " + print_expression(definition.value) + ";\n";
-    if (!profile.order.by_field) out += "    score " + print_expression(profile.score) + ";\n";
-    out += "    order " + (profile.order.by_field ? profile.score.name : std::string("score"));
-    out += profile.order.descending ? " desc;\n}\n" : " asc;\n}\n";
-    return out;
 }
 
 }  // namespace tidal::ranking

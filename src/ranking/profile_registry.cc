@@ -6,6 +6,8 @@
 #include <tuple>
 
 #include "ranking/internal/built_in_profiles.h"
+#include "ranking/internal/profile_check.h"
+#include "ranking/internal/unsupported.h"
 #include "ranking/source_text.h"
 
 namespace tidal::ranking {
@@ -25,16 +27,25 @@ Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
                                                                EntityKind kind) {
     auto out = std::make_shared<CompiledProfile>();
     out->profile = std::move(profile);
+    const auto named = [&](Error error) {
+        return std::move(error).with("profile", out->profile.name_and_version());
+    };
+    auto checked = check_profile(out->profile, schema, kind);
+    if (!checked) return named(checked.take_error());
     CompileInput input{.score = out->profile.score,
                        .definitions = out->profile.definitions,
-                       .source = out->profile.text};
+                       .source = out->profile.text,
+                       .gates = out->profile.gates,
+                       .penalties = out->profile.penalties};
     auto program = compile(input, schema, kind);
-    if (!program) return program.take_error().with("profile", out->profile.name_and_version());
+    if (!program) return named(program.take_error());
     out->program = std::move(program).value();
     input.explain = true;
     auto explain = compile(input, schema, kind);
-    if (!explain) return explain.take_error().with("profile", out->profile.name_and_version());
+    if (!explain) return named(explain.take_error());
     out->explain = std::move(explain).value();
+    if (auto why = unsupported(out->profile))
+        return named(Error(ErrorCode::kUnsupported, *std::move(why)));
     assert(out->program.params == out->explain.params);
     return std::shared_ptr<const CompiledProfile>(std::move(out));
 }

@@ -19,7 +19,8 @@ struct CompiledProfile {
     Program explain;  ///< The same score, with its terms and features.
 };
 
-/// @return As compile(), with the profile's name in the context pairs.
+/// @return As compile(), and kUnsupported for a statement that no query executes yet; with the
+///         profile's name in the context pairs.
 Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
                                                                const schema::Schema& schema,
                                                                EntityKind kind);
@@ -30,7 +31,7 @@ struct ProfileListing {
     std::string about;
     std::string text;
     bool available = false;
-    std::string reason;                 ///< Why not: the unknown signal or field.
+    std::string reason;                 ///< Why not: the unknown name, or what it needs.
     std::vector<std::string> warnings;  ///< Parts of it that are 0 under this schema.
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -67,7 +68,9 @@ struct Program {
     std::vector<std::string> params;  ///< Names, in the order the evaluator wants their values.
     std::vector<Feature> features;
     std::uint16_t register_count = 0;
-    std::uint16_t score = 0;         ///< Register of the result.
+    std::uint16_t score = 0;  ///< Register of the result, penalties included.
+    /// Register that is 0 where a `require` does not hold; none when there is no such statement.
+    std::optional<std::uint16_t> gate;
     std::vector<NamedOutput> terms;  ///< Only of compile with explain; see below.
     std::vector<NamedOutput> feature_values;
     std::vector<std::string> warnings;
@@ -80,12 +83,23 @@ struct Definition {
     bool operator==(const Definition&) const = default;
 };
 
+inline constexpr double kPenaltyMin = 1e-6;
+
+/// Multiplies a positive score by `factor` and divides a negative one, where `when` is not 0.
+struct Penalty {
+    double factor = 1;  ///< [kPenaltyMin, 1].
+    Expr when;
+    bool operator==(const Penalty&) const = default;
+};
+
 struct CompileInput {
     const Expr& score;
     std::span<const Definition> definitions;
-    std::string_view source;  ///< The text the offsets count in; "" when there is none.
-    /// Also keep the terms of the outermost sum (added in order, they give the score exactly) and
-    /// the value of every feature.
+    std::string_view source;           ///< The text the offsets count in; "" when there is none.
+    std::span<const Expr> gates = {};  ///< All must be other than 0.
+    std::span<const Penalty> penalties = {};  ///< Applied to `score` in this order.
+    /// Also keep the terms of the outermost sum and what each penalty adds (added in order, they
+    /// give the score exactly) and the value of every feature.
     bool explain = false;
 };
 

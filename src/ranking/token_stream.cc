@@ -164,7 +164,7 @@ Token TokenStream::scan_quoted(char quote) {
 
 Token TokenStream::scan_symbol() {
     constexpr std::array<std::string_view, 4> kTwo{"<=", ">=", "==", "!="};
-    constexpr std::string_view kOne = "+-*/^(),;{}@<>=";
+    constexpr std::string_view kOne = "+-*/^(),;{}@<>=%";
     Token out;
     out.offset = static_cast<std::uint32_t>(next_);
     out.kind = TokenKind::kSymbol;

@@ -21,7 +21,7 @@ enum class TokenKind : std::uint8_t {
     kNumber,      ///< 12, 0.5, 1e-3; never signed.
     kDuration,    ///< A number with letters behind it: 24h, 7d.
     kString,      ///< 'anything', '' inside stands for one quote.
-    kSymbol,      ///< + - * / ^ ( ) , ; { } @ < <= > >= = == !=
+    kSymbol,      ///< + - * / ^ ( ) , ; { } @ % < <= > >= = == !=
     kInvalid,     ///< A character of no token, or a quote that is not closed.
 };
 

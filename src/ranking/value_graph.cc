@@ -144,7 +144,8 @@ std::int32_t ValueGraph::feature_of(Value value) const {
     return node.op == Op::kFeature ? static_cast<std::int32_t>(node.index) : -1;
 }
 
-Result<Program> ValueGraph::emit(Value score, const std::vector<Kept>& terms,
+Result<Program> ValueGraph::emit(Value score, std::optional<Value> gate,
+                                 const std::vector<Kept>& terms,
                                  const std::vector<Kept>& features) const {
     constexpr std::size_t kUnused = 0;
     const std::size_t kToTheEnd = nodes_.size() + 1;
@@ -152,6 +153,7 @@ Result<Program> ValueGraph::emit(Value score, const std::vector<Kept>& terms,
     // all.
     std::vector<std::size_t> last_use(nodes_.size(), kUnused);
     last_use[score] = kToTheEnd;
+    if (gate) last_use[*gate] = kToTheEnd;
     for (const auto* kept : {&terms, &features})
         for (const Kept& output : *kept) last_use[output.value] = kToTheEnd;
     for (std::size_t v = nodes_.size(); v-- > 0;) {
@@ -199,6 +201,7 @@ Result<Program> ValueGraph::emit(Value score, const std::vector<Kept>& terms,
     }
     out.register_count = pool.count();
     out.score = reg[score];
+    if (gate) out.gate = reg[*gate];
     const auto name = [&](const std::vector<Kept>& kept, std::vector<NamedOutput>* to) {
         for (const Kept& k : kept) to->push_back({k.text, reg[k.value], feature_of(k.value)});
     };

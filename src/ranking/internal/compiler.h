@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ private:
     Result<Value> lower_random(const Expr& expr);
     Result<Value> lower_field(const Expr& name);
     Result<void> keep_terms(const Expr& score);
+    Result<Value> lower_penalty(const Penalty& penalty, Value score);
+    Result<std::optional<Value>> lower_gates();
 
     Value created_feature(std::string_view name);
     Value by_polarity(schema::Polarity polarity, schema::Window window);

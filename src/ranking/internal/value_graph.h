@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -28,9 +29,10 @@ public:
         std::string text;
         Value value = 0;
     };
-    /// Registers for what `score` and the kept values need, reused once nothing reads them again.
+    /// Registers for what `score`, `gate` and the kept values need, reused once nothing reads them
+    /// again.
     /// kTooLarge when more than kRegistersMax are needed at once.
-    Result<Program> emit(Value score, const std::vector<Kept>& terms,
+    Result<Program> emit(Value score, std::optional<Value> gate, const std::vector<Kept>& terms,
                          const std::vector<Kept>& features) const;
 
 private:

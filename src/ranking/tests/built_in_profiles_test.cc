@@ -56,8 +56,7 @@ struct Facts {
 
 double rising(const Facts& f) {
     const double v = f.engagement(Window::k1h);
-    const double hours = std::min(168.0, f.age_hours());
-    const double b = hours == 0 ? 0 : f.engagement(Window::k7d) / hours;
+    const double b = f.engagement(Window::k7d) / std::clamp(f.age_hours(), 1.0, 168.0);
     return (v - b) / std::sqrt(b + 1) * std::exp2(-f.age_hours() / 48);
 }
 
@@ -159,6 +158,26 @@ TEST(BuiltInProfiles, EqualTheirFormulas) {
             distinct += want != formula({shard, items[0].id, *items[0].created_at});
         }
         EXPECT_GT(distinct, 20) << name << ": the data does not exercise it";
+    }
+}
+
+// Its usual hour was once counted over a fraction of an hour, which put new items below idle ones.
+TEST(BuiltInProfiles, RisingPutsNoNewItemBelowAnIdleOne) {
+    const auto schema = sample_schema();
+    SampleShard shard(schema);
+    const ProfileRegistry registry(*schema);
+    const std::int64_t ages_ms[] = {0, kHourMs / 60, kHourMs / 3, kHourMs - 1};
+    for (const std::int64_t age_ms : ages_ms) {
+        SampleItem item{.id = EntityId(static_cast<std::uint64_t>(age_ms) + 1)};
+        item.created_at = kNow - age_ms;
+        shard.put(item);
+        for (int i = 0; i < 30; ++i) shard.signal(item.id, "like", 1, kNow - age_ms / 2);
+        const ShardView view = shard.view();
+        TableFeatureSource source(view);
+        const auto profile = registry.find("rising", EntityKind::kItem);
+        Evaluator evaluator((*profile)->program, source, {.now_ms = kNow, .params = {}});
+        const Slot slot = *shard.entities().find(item.id);
+        EXPECT_EQ((*evaluator.run({&slot, 1}))[0], 0) << age_ms;
     }
 }
 

@@ -23,6 +23,8 @@ items:
     length: duration
     place: geo
     extra: json
+  embeddings:
+    cover: {dimensions: 4}
 users:
   fields:
     language: keyword
