@@ -149,7 +149,7 @@ void Database::start_shards() {
 void Database::start(Done done) {
     const auto finish = [this](Done finished, Result<void> result) {
         if (result.ok()) {
-            publish_schema();
+            publish_catalog();
             for (auto& pump : pumps_) pump->poke();  // rows that waited when the last process ended
         }
         finished(std::move(result));
@@ -160,7 +160,7 @@ void Database::start(Done done) {
         [this, finish, shared_done](Result<void> configured) {
             if (!configured.ok() || !options_.schema)
                 return finish(std::move(*shared_done), std::move(configured));
-            publish_schema();
+            publish_catalog();
             put_schema(*options_.schema, [finish, shared_done](Result<void> result) {
                 finish(std::move(*shared_done), std::move(result));
             });
@@ -238,7 +238,7 @@ void Database::put_schema(std::string_view yaml, Done done) {
         shards_.size(),
         [this, encoded](std::size_t at, Done next) { raise_schema(at, encoded, std::move(next)); },
         [this, done = std::move(done)](Result<void> result) mutable {
-            publish_schema();
+            publish_catalog();
             end_schema_change();
             done(std::move(result));
         });
@@ -258,30 +258,6 @@ Result<bool> Database::begin_schema_change(const schema::Schema& wanted) {
 void Database::end_schema_change() {
     const std::lock_guard lock(mutex_);
     schema_change_under_way_ = false;
-}
-
-/// What doors validate against: the oldest schema any shard has applied, so that no shard ever
-/// meets a record of a schema it has not seen.
-void Database::publish_schema() {
-    std::shared_ptr<const schema::Schema> oldest;
-    for (auto& each : shards_) {
-        auto schema = each->with_state([](shard::ShardState& state) { return state.schema(); });
-        if (oldest == nullptr || schema->version < oldest->version) oldest = std::move(schema);
-    }
-    auto profiles = std::make_shared<const ranking::ProfileRegistry>(*oldest);
-    const std::lock_guard lock(mutex_);
-    schema_ = std::move(oldest);
-    profiles_ = std::move(profiles);
-}
-
-std::shared_ptr<const schema::Schema> Database::schema() const {
-    const std::lock_guard lock(mutex_);
-    return schema_;
-}
-
-std::shared_ptr<const ranking::ProfileRegistry> Database::profiles() const {
-    const std::lock_guard lock(mutex_);
-    return profiles_;
 }
 
 ShardId Database::shard_of(VShard vshard) const {

@@ -14,6 +14,7 @@
 #include "api/identity.h"
 #include "api/token.h"
 #include "api/types.h"
+#include "ranking/experiment.h"
 #include "ranking/profile_registry.h"
 #include "runtime/runtime.h"
 #include "shard/relay_pump.h"
@@ -73,6 +74,15 @@ public:
     Result<std::uint64_t> import_note(const std::string& name);
     /// Adds to the schema and logs the addition. kIncompatible names what is not an addition.
     void put_schema(std::string_view yaml, Done done);
+    using CatalogDone = absl::AnyInvocable<void(Result<CatalogReply>)>;
+    /// Makes a version of a profile, checked against the schema (docs/reference/profiles.md).
+    /// @param dry_run  Only checks. kConflict when the version is taken or the name is built in.
+    void put_profile(std::string text, bool dry_run, CatalogDone done);
+    /// An experiment between profiles that exist.
+    void put_experiment(std::string text, bool dry_run, CatalogDone done);
+    /// Ends every version of a profile or experiment; their numbers are not used again. kConflict
+    /// for a built-in profile and for one that an experiment still uses.
+    void retire(record::CatalogKind kind, const std::string& name, Done done);
     void checkpoint(Done done);
 
     /// Calls back when everything the token names is applied, or with kTimeout.
@@ -82,8 +92,12 @@ public:
     Result<EntityReply> get(const EntityRequest& request);
     Result<SignalReadings> signals(const EntityRequest& request);
     Result<FeedReply> feed(const FeedCall& call);
+    /// The same request under the call's profile and under another.
+    Result<FeedComparison> compare(const FeedCall& call, const std::string& other_profile);
     std::shared_ptr<const schema::Schema> schema() const;
     std::shared_ptr<const ranking::ProfileRegistry> profiles() const;
+    /// Newest version of each, by name.
+    std::shared_ptr<const std::vector<ranking::Experiment>> experiments() const;
     /// Reads log and archive: blocks, so not from an executor. kUnsupported with --ephemeral.
     Result<ExportPage> export_signals(const ExportRequest& request);
 
@@ -113,7 +127,9 @@ private:
     void raise_schema(std::size_t at, std::string encoded, Done done);
     Result<bool> begin_schema_change(const schema::Schema& wanted);
     void end_schema_change();
-    void publish_schema();
+    void publish_catalog();
+    void put_catalog(record::CatalogBody body, std::vector<std::string> warnings, CatalogDone done);
+    Result<std::string> profile_of(const FeedCall& call, std::string* experiment) const;
     using Groups = std::map<ShardId, WriteGroup>;
     Groups group_by_shard(const std::vector<Write>& writes, const schema::Schema& schema,
                           const CallContext& context, Join& join);
@@ -150,7 +166,9 @@ private:
     mutable std::mutex mutex_;  ///< Guards what follows.
     std::shared_ptr<const schema::Schema> schema_;
     std::shared_ptr<const ranking::ProfileRegistry> profiles_;
+    std::shared_ptr<const std::vector<ranking::Experiment>> experiments_;
     bool schema_change_under_way_ = false;
+    std::mutex publishing_;  ///< One publication at a time, so that none overtakes a newer one.
 };
 
 }  // namespace tidal::api

@@ -8,11 +8,11 @@
 namespace tidal::api {
 namespace {
 
-Result<query::FeedRequest> to_request(const FeedCall& call, const schema::Schema& schema,
-                                      UnixMillis now_ms) {
+Result<query::FeedRequest> to_request(const FeedCall& call, std::string profile,
+                                      const schema::Schema& schema, UnixMillis now_ms) {
     query::FeedRequest request;
     request.kind = EntityKind::kItem;
-    request.profile = call.profile;
+    request.profile = std::move(profile);
     request.params = call.params;
     request.filter = call.filter;
     request.limit = call.limit;
@@ -47,7 +47,10 @@ Result<FeedReply> Database::feed(const FeedCall& call) {
     for (std::size_t id = 1; id < shards_.size(); ++id)
         now_ms = shards_[id]->with_state(
             [&](shard::ShardState& state) { return state.read_time_ms(now_ms); });
-    TIDAL_ASSIGN(const query::FeedRequest request, to_request(call, *schema, now_ms));
+    FeedReply reply;
+    TIDAL_ASSIGN(std::string profile, profile_of(call, &reply.experiment));
+    TIDAL_ASSIGN(const query::FeedRequest request,
+                 to_request(call, std::move(profile), *schema, now_ms));
     const query::CursorCodec cursors(identity_.secret);
     TIDAL_ASSIGN(const query::FeedPlan plan,
                  query::plan_feed(request, *schema, *profiles, cursors));
@@ -59,7 +62,7 @@ Result<FeedReply> Database::feed(const FeedCall& call) {
         pages.push_back(std::move(page));
     }
     query::FeedPage merged = query::merge_pages(plan, pages, cursors);
-    FeedReply reply;
+    reply.profile = plan.profile->profile.name_and_version();
     reply.candidates = merged.counts.candidates;
     reply.matched = merged.counts.matched;
     reply.scored = merged.counts.scored;

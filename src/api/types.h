@@ -127,6 +127,8 @@ struct SignalReadings {
 
 struct FeedCall {
     std::string profile = "trending";
+    /// Chooses the profile by `user_id`, which it needs; empty = `profile` says.
+    std::string experiment;
     std::map<std::string, double> params;
     std::optional<IdInput> user_id;
     std::string filter;
@@ -144,10 +146,30 @@ struct FeedItem {
     std::vector<std::pair<std::string, double>> explain;
 };
 struct FeedReply {
+    std::string profile;     ///< What ranked it: "trending@1".
+    std::string experiment;  ///< "spring@2" when that chose the profile.
     std::vector<FeedItem> items;
     std::string next_cursor;  ///< Empty = the end.
     std::uint64_t candidates = 0, matched = 0, scored = 0;
     std::vector<std::string> warnings;
+};
+
+/// A version of a profile or an experiment that was put.
+struct CatalogReply {
+    std::string name;
+    std::uint32_t version = 0;
+    bool created = false;  ///< False: this version with this text was there already.
+    std::vector<std::string> warnings;
+};
+/// Two pages for one request, and how far they agree.
+struct FeedComparison {
+    FeedReply left, right;
+    std::uint64_t common = 0;  ///< Entities on both pages.
+    struct Move {
+        EntityId id;
+        std::uint64_t left_rank = 0, right_rank = 0;
+    };
+    std::vector<Move> moves;  ///< Common entities whose ranks differ, by rank on the left.
 };
 
 struct ExportRequest {

@@ -55,6 +55,18 @@ Result<std::string> Client::get(const std::string& path) {
     return reply->body;
 }
 
+Result<std::string> Client::send(Method method, const std::string& path,
+                                 const std::string& content_type, const std::string& body) {
+    auto& client = state_->client;
+    const auto reply =
+        method == Method::kPost  ? client.Post(path.c_str(), body, content_type.c_str())
+        : method == Method::kPut ? client.Put(path.c_str(), body, content_type.c_str())
+                                 : client.Delete(path.c_str());
+    if (!reply) return state_->unreachable(reply.error());
+    if (reply->status != 200) return problem(reply->status, reply->body);
+    return reply->body;
+}
+
 Result<void> Client::get_stream(const std::string& path,
                                 const std::function<bool(std::string_view)>& on_bytes) {
     int status = 0;

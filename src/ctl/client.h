@@ -21,6 +21,9 @@ public:
     /// The body of a 200. kUnavailable when nobody answers; else the server's problem, with its
     /// code as the reason.
     Result<std::string> get(const std::string& path);
+    enum class Method { kPost, kPut, kDelete };
+    Result<std::string> send(Method method, const std::string& path,
+                             const std::string& content_type = "", const std::string& body = "");
     /// Hands the body on as it arrives.
     Result<void> get_stream(const std::string& path,
                             const std::function<bool(std::string_view)>& on_bytes);

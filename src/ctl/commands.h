@@ -21,6 +21,11 @@ struct Options {
     std::string rejects;     ///< File for rejected lines.
     std::vector<std::string> paths;
 
+    // schema, profile, experiment
+    std::string name;  ///< "spicy" or, to show, "spicy@1".
+    std::string file;  ///< "-" = standard input.
+    bool dry_run = false;
+
     // export
     std::string from, until, signals, user_id, position, format = "jsonl";
 };
@@ -29,6 +34,15 @@ struct Options {
 Result<void> status(const Options& options);
 Result<void> import(const Options& options);
 Result<void> export_signals(const Options& options);
+Result<void> schema_show(const Options& options);
+Result<void> schema_add(const Options& options);
+Result<void> profile_list(const Options& options);
+Result<void> profile_show(const Options& options);
+Result<void> profile_put(const Options& options);
+Result<void> profile_retire(const Options& options);
+Result<void> experiment_list(const Options& options);
+Result<void> experiment_put(const Options& options);
+Result<void> experiment_retire(const Options& options);
 
 // Of a data directory whose server is stopped; nothing is changed.
 Result<void> paths(const Options& options);

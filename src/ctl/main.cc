@@ -14,11 +14,20 @@ int run(int argc, char** argv) {
     app.set_version_flag("--version", TIDAL_VERSION);
     app.require_subcommand(1);
     Result<void> (*command)(const Options&) = nullptr;
-    const auto add = [&](const char* name, const char* help,
-                         Result<void> (*function)(const Options&)) {
-        CLI::App* sub = app.add_subcommand(name, help);
+    using Command = Result<void> (*)(const Options&);
+    const auto add_to = [&](CLI::App* parent, const char* name, const char* help,
+                            Command function) {
+        CLI::App* sub = parent->add_subcommand(name, help);
         sub->add_flag("--json", options.json, "one JSON value instead of text");
         sub->callback([&command, function] { command = function; });
+        return sub;
+    };
+    const auto add = [&](const char* name, const char* help, Command function) {
+        return add_to(&app, name, help, function);
+    };
+    const auto group = [&](const char* name, const char* help) {
+        CLI::App* sub = app.add_subcommand(name, help);
+        sub->require_subcommand(1);
         return sub;
     };
     const auto online = [&](CLI::App* sub) {
@@ -60,6 +69,31 @@ int run(int argc, char** argv) {
     export_app->add_option("--position", options.position, "resume after the line that had it");
     export_app->add_option("--format", options.format, "jsonl or csv")->capture_default_str();
 
+    const auto with_file = [&](CLI::App* sub) {
+        sub->add_option("file", options.file, "the text; - is standard input")->required();
+        return sub;
+    };
+    const auto with_name = [&](CLI::App* sub) {
+        sub->add_option("name", options.name, "name, or name@version where one is shown")
+            ->required();
+    };
+    const auto checked = [&](CLI::App* sub) {
+        sub->add_flag("--dry-run", options.dry_run, "check it, change nothing");
+    };
+    CLI::App* schema_app = group("schema", "fields, vectors and signals of a running server");
+    online(add_to(schema_app, "show", "the schema as YAML", schema_show));
+    with_file(
+        online(add_to(schema_app, "add", "additions: the whole schema as wanted", schema_add)));
+    CLI::App* profile_app = group("profile", "ranking profiles of a running server");
+    online(add_to(profile_app, "list", "every profile and whether it can be used", profile_list));
+    with_name(online(add_to(profile_app, "show", "the text of one", profile_show)));
+    checked(with_file(online(add_to(profile_app, "put", "make a version", profile_put))));
+    with_name(online(add_to(profile_app, "retire", "end every version of one", profile_retire)));
+    CLI::App* experiment_app = group("experiment", "which users see which profile");
+    online(add_to(experiment_app, "list", "all of them", experiment_list));
+    checked(with_file(online(add_to(experiment_app, "put", "make a version", experiment_put))));
+    with_name(online(add_to(experiment_app, "retire", "end one", experiment_retire)));
+
     try {
         app.parse(argc, argv);
     } catch (const CLI::Error& error) {
@@ -67,8 +101,9 @@ int run(int argc, char** argv) {
         const int code = app.exit(error, out, out);
         std::fputs(out.str().c_str(), code == 0 ? stdout : stderr);
         if (code != 0 && argc > 1 && argv[1][0] != '-') {
-            constexpr std::string_view known[] = {"status", "paths",  "diagnostics",
-                                                  "fsck",   "import", "export"};
+            constexpr std::string_view known[] = {"status", "paths",   "diagnostics",
+                                                  "fsck",   "import",  "export",
+                                                  "schema", "profile", "experiment"};
             if (std::find(std::begin(known), std::end(known), argv[1]) == std::end(known))
                 std::fprintf(stderr, "unknown command '%s'; %s\n", argv[1],
                              name_hint(argv[1], known).c_str());

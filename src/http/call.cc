@@ -103,15 +103,20 @@ Result<void> check_json(const Request& request) {
         .with_hint("application/json");
 }
 
-Result<api::FeedCall> feed_call(const Request& request) {
+Result<api::FeedCall> feed_call(const Request& request, std::string* compare_with) {
     api::FeedCall call;
-    constexpr std::string_view known[] = {"user_id", "profile", "filter", "limit",   "cursor",
-                                          "exclude", "seed",    "region", "explain", "token"};
+    constexpr std::string_view known[] = {"user_id", "profile", "filter",    "limit",
+                                          "cursor",  "exclude", "seed",      "region",
+                                          "explain", "token",   "experiment"};
     for (const auto& [name, value] : request.query.all()) {
         if (name == "user_id") {
             call.user_id = api::IdInput(value);
         } else if (name == "profile") {
             call.profile = value;
+        } else if (name == "experiment") {
+            call.experiment = value;
+        } else if (name == "with" && compare_with != nullptr) {
+            *compare_with = value;
         } else if (name == "filter") {
             call.filter = value;
         } else if (name == "cursor") {

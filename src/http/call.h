@@ -27,6 +27,7 @@ Result<std::optional<HybridTime>> if_match(const Request& request);
 /// 415 unless the body is JSON.
 Result<void> check_json(const Request& request);
 
-Result<api::FeedCall> feed_call(const Request& request);
+/// @param compare_with  Takes the value of `with`, which is unknown where this is nullptr.
+Result<api::FeedCall> feed_call(const Request& request, std::string* compare_with = nullptr);
 
 }  // namespace tidal::http

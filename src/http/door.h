@@ -54,7 +54,10 @@ private:
                       absl::AnyInvocable<Response(const Request&)> answer);
     void write_one(Result<api::Write> write, const Request& request, Responder responder);
     void answer_array(const Request& request, Responder responder);
+    Result<void> check_region(const api::FeedCall& call) const;
     Response answer_feed(const Result<api::FeedCall>& call);
+    Response answer_comparison(const Request& request);
+    void add_catalog_writes(const std::string& path, record::CatalogKind kind);
     std::string metrics_text();
     std::string health() const;
 

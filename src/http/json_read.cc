@@ -306,15 +306,17 @@ Result<api::Write> read_signal(const element& json) {
 }
 
 Result<api::FeedCall> read_feed(const element& json) {
-    constexpr std::array<std::string_view, 10> keys = {"user_id", "profile", "params",  "filter",
-                                                       "limit",   "cursor",  "exclude", "seed",
-                                                       "region",  "explain"};
+    constexpr std::array<std::string_view, 11> keys = {"user_id", "profile", "params",    "filter",
+                                                       "limit",   "cursor",  "exclude",   "seed",
+                                                       "region",  "explain", "experiment"};
     api::FeedCall call;
     TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
         if (key == "user_id") {
             TIDAL_ASSIGN(call.user_id, id(value, key));
         } else if (key == "profile") {
             TIDAL_ASSIGN(call.profile, text(value, key));
+        } else if (key == "experiment") {
+            TIDAL_ASSIGN(call.experiment, text(value, key));
         } else if (key == "filter") {
             TIDAL_ASSIGN(call.filter, text(value, key));
         } else if (key == "cursor") {
@@ -446,6 +448,23 @@ Result<std::string> JsonReader::schema(std::string_view json) {
                       }));
     if (yaml.empty()) return missing("schema");
     return yaml;
+}
+
+Result<CatalogText> JsonReader::catalog_text(std::string_view json) {
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    CatalogText out;
+    TIDAL_TRY(members(root, std::array<std::string_view, 2>{"text", "dry_run"},
+                      [&](std::string_view key, const element& value) -> Result<void> {
+                          if (key == "dry_run") {
+                              if (value.get(out.dry_run) != simdjson::SUCCESS)
+                                  return wrong_type(key, "true or false");
+                          } else {
+                              TIDAL_ASSIGN(out.text, text(value, key));
+                          }
+                          return {};
+                      }));
+    if (out.text.empty()) return missing("text");
+    return out;
 }
 
 Result<UnixMillis> read_time_text(std::string_view text, std::string_view field) {

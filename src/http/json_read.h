@@ -11,6 +11,12 @@
 
 namespace tidal::http {
 
+/// {"text": "profile …", "dry_run": true}
+struct CatalogText {
+    std::string text;
+    bool dry_run = false;
+};
+
 /// Parses one document at a time; keeps its buffers. Threads: one at a time.
 class JsonReader {
 public:
@@ -35,6 +41,7 @@ public:
     Result<api::FeedCall> feed(std::string_view json);
     /// The YAML text of {"schema": "..."}.
     Result<std::string> schema(std::string_view json);
+    Result<CatalogText> catalog_text(std::string_view json);
 
 private:
     struct Parser;

@@ -124,7 +124,9 @@ std::string signals_json(const api::SignalReadings& readings) {
                                   {"signals", std::move(signals)}});
 }
 
-std::string feed_json(const api::FeedReply& reply) {
+namespace {
+
+json::object feed_object(const api::FeedReply& reply) {
     json::array items;
     for (const api::FeedItem& item : reply.items) {
         json::object out{{"entity_id", id_value(item.entity.id)},
@@ -141,16 +143,46 @@ std::string feed_json(const api::FeedReply& reply) {
     }
     json::array warnings;
     for (const std::string& warning : reply.warnings) warnings.emplace_back(warning);
-    return json_text(
-        json::object{{"items", std::move(items)},
+    json::object out{{"items", std::move(items)},
                      {"next_cursor", reply.next_cursor.empty() ? json::value(nullptr)
                                                                : json::value(reply.next_cursor)},
+                     {"profile", reply.profile},
                      {"candidates", reply.candidates},
                      {"matched", reply.matched},
                      {"scored", reply.scored},
                      {"warnings", std::move(warnings)},
                      {"degradation", 0},
-                     {"staleness_ms", 0}});
+                     {"staleness_ms", 0}};
+    if (!reply.experiment.empty()) out["experiment"] = reply.experiment;
+    return out;
+}
+
+json::object profile_object(const ranking::ProfileListing& profile) {
+    json::object out{{"name", profile.name},         {"version", profile.version},
+                     {"about", profile.about},       {"text", profile.text},
+                     {"built_in", profile.built_in}, {"available", profile.available}};
+    if (!profile.available) out["reason"] = profile.reason;
+    if (!profile.warnings.empty())
+        out["warnings"] = json::array(profile.warnings.begin(), profile.warnings.end());
+    return out;
+}
+
+}  // namespace
+
+std::string feed_json(const api::FeedReply& reply) {
+    return json_text(feed_object(reply));
+}
+
+std::string comparison_json(const api::FeedComparison& comparison) {
+    json::array moves;
+    for (const auto& move : comparison.moves)
+        moves.push_back(json::object{{"entity_id", id_value(move.id)},
+                                     {"left_rank", move.left_rank},
+                                     {"right_rank", move.right_rank}});
+    return json_text(json::object{{"left", feed_object(comparison.left)},
+                                  {"right", feed_object(comparison.right)},
+                                  {"common", comparison.common},
+                                  {"moves", std::move(moves)}});
 }
 
 std::string write_json(const api::WriteReply& reply) {
@@ -172,18 +204,38 @@ std::string schema_json(const schema::Schema& schema) {
 
 std::string profiles_json(const ranking::ProfileRegistry& profiles, EntityKind kind) {
     json::array out;
-    for (const auto& profile : profiles.list(kind)) {
-        json::object one{{"name", profile.name},
-                         {"version", profile.version},
-                         {"about", profile.about},
-                         {"text", profile.text},
-                         {"available", profile.available}};
-        if (!profile.available) one["reason"] = profile.reason;
-        if (!profile.warnings.empty())
-            one["warnings"] = json::array(profile.warnings.begin(), profile.warnings.end());
-        out.push_back(std::move(one));
-    }
+    for (const auto& profile : profiles.list(kind)) out.push_back(profile_object(profile));
     return json_text(json::object{{"profiles", std::move(out)}});
+}
+
+std::string profile_json(const ranking::ProfileListing& profile) {
+    return json_text(profile_object(profile));
+}
+
+std::string experiments_json(const std::vector<ranking::Experiment>& experiments) {
+    json::array out;
+    for (const ranking::Experiment& experiment : experiments) {
+        json::array arms;
+        for (const ranking::ExperimentArm& arm : experiment.arms)
+            arms.push_back(json::object{{"profile", arm.profile}, {"weight", arm.weight}});
+        out.push_back(json::object{{"name", experiment.name},
+                                   {"version", experiment.version},
+                                   {"about", experiment.about},
+                                   {"salt", experiment.salt},
+                                   {"arms", std::move(arms)},
+                                   {"text", experiment.text}});
+    }
+    return json_text(json::object{{"experiments", std::move(out)}});
+}
+
+std::string catalog_json(const api::CatalogReply& reply) {
+    json::object out{{"status", "ok"},
+                     {"name", reply.name},
+                     {"version", reply.version},
+                     {"created", reply.created}};
+    if (!reply.warnings.empty())
+        out["warnings"] = json::array(reply.warnings.begin(), reply.warnings.end());
+    return json_text(out);
 }
 
 std::string health_json(const api::Database::Stats& stats, std::string_view version,

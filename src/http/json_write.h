@@ -14,6 +14,10 @@ std::string feed_json(const api::FeedReply& reply);
 std::string write_json(const api::WriteReply& reply);
 std::string schema_json(const schema::Schema& schema);
 std::string profiles_json(const ranking::ProfileRegistry& profiles, EntityKind kind);
+std::string profile_json(const ranking::ProfileListing& profile);
+std::string experiments_json(const std::vector<ranking::Experiment>& experiments);
+std::string catalog_json(const api::CatalogReply& reply);
+std::string comparison_json(const api::FeedComparison& comparison);
 std::string health_json(const api::Database::Stats& stats, std::string_view version, bool draining);
 /// One line of an export, without the newline; `position` resumes right after it.
 std::string exported_json(const api::ExportedSignal& signal);

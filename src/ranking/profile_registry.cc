@@ -50,14 +50,33 @@ Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
     return std::shared_ptr<const CompiledProfile>(std::move(out));
 }
 
-ProfileRegistry::ProfileRegistry(const schema::Schema& schema) {
+void ProfileRegistry::add(Entry entry, const schema::Schema& schema) {
+    for (std::size_t kind = 0; kind < kEntityKindCount; ++kind)
+        entry.by_kind.push_back(
+            compile_profile(entry.profile, schema, static_cast<EntityKind>(kind)));
+    entries_.push_back(std::move(entry));
+}
+
+ProfileRegistry::ProfileRegistry(const schema::Schema& schema,
+                                 std::span<const StoredProfile> stored) {
     for (const BuiltInProfile& built_in : built_in_profiles()) {
         auto profile = parse_profile(built_in.text);
         assert(profile.ok() && "a built-in profile parses");
-        Entry entry{std::move(profile).value(), {}};
+        add({.profile = std::move(profile).value(), .built_in = true, .by_kind = {}}, schema);
+    }
+    for (const StoredProfile& each : stored) {
+        auto profile = parse_profile(each.text);
+        if (profile.ok()) {
+            add({.profile = std::move(profile).value(), .built_in = false, .by_kind = {}}, schema);
+            continue;
+        }
+        // Written by a version of the program that knew more words: listed, with the reason.
+        Entry entry;
+        entry.profile.name = each.name;
+        entry.profile.version = each.version;
+        entry.profile.text = each.text;
         for (std::size_t kind = 0; kind < kEntityKindCount; ++kind)
-            entry.by_kind.push_back(
-                compile_profile(entry.profile, schema, static_cast<EntityKind>(kind)));
+            entry.by_kind.emplace_back(Error(profile.error()));
         entries_.push_back(std::move(entry));
     }
     std::ranges::sort(entries_, [](const Entry& a, const Entry& b) {
@@ -66,8 +85,7 @@ ProfileRegistry::ProfileRegistry(const schema::Schema& schema) {
     });
 }
 
-Result<std::shared_ptr<const CompiledProfile>> ProfileRegistry::find(std::string_view name,
-                                                                     EntityKind kind) const {
+Result<const ProfileRegistry::Entry*> ProfileRegistry::locate(std::string_view name) const {
     const auto at = name.find('@');
     const std::string_view bare = name.substr(0, at);
     std::optional<std::uint32_t> version;
@@ -94,35 +112,48 @@ Result<std::shared_ptr<const CompiledProfile>> ProfileRegistry::find(std::string
     if (found == nullptr && !versions.empty())
         return unknown_profile(name, {}).with_hint("versions of it:" + versions);
     if (found == nullptr) return unknown_profile(bare, names);
+    return found;
+}
 
+Result<std::shared_ptr<const CompiledProfile>> ProfileRegistry::find(std::string_view name,
+                                                                     EntityKind kind) const {
+    TIDAL_ASSIGN(const Entry* const found, locate(name));
     const auto& compiled = found->by_kind[static_cast<std::size_t>(kind)];
     if (compiled) return *compiled;
-    return Error(ErrorCode::kUnknownName, "profile `" + std::string(bare) +
+    return Error(ErrorCode::kUnknownName, "profile `" + found->profile.name +
                                               "` is not available: " + compiled.error().message())
         .with_field("profile")
         .with_hint(compiled.error().hint())
         .with_reason("profile_unavailable");
 }
 
+ProfileListing ProfileRegistry::describe(const Entry& entry, EntityKind kind) {
+    ProfileListing listing{.name = entry.profile.name,
+                           .version = entry.profile.version,
+                           .about = entry.profile.about,
+                           .text = entry.profile.text,
+                           .built_in = entry.built_in,
+                           .available = false,
+                           .reason = "",
+                           .warnings = {}};
+    const auto& compiled = entry.by_kind[static_cast<std::size_t>(kind)];
+    listing.available = compiled.ok();
+    if (compiled) {
+        listing.warnings = (*compiled)->program.warnings;
+    } else {
+        listing.reason = compiled.error().message();
+    }
+    return listing;
+}
+
+Result<ProfileListing> ProfileRegistry::listing(std::string_view name, EntityKind kind) const {
+    TIDAL_ASSIGN(const Entry* const found, locate(name));
+    return describe(*found, kind);
+}
+
 std::vector<ProfileListing> ProfileRegistry::list(EntityKind kind) const {
     std::vector<ProfileListing> out;
-    for (const Entry& entry : entries_) {
-        ProfileListing listing{entry.profile.name,
-                               entry.profile.version,
-                               entry.profile.about,
-                               entry.profile.text,
-                               false,
-                               "",
-                               {}};
-        const auto& compiled = entry.by_kind[static_cast<std::size_t>(kind)];
-        listing.available = compiled.ok();
-        if (compiled) {
-            listing.warnings = (*compiled)->program.warnings;
-        } else {
-            listing.reason = compiled.error().message();
-        }
-        out.push_back(std::move(listing));
-    }
+    for (const Entry& entry : entries_) out.push_back(describe(entry, kind));
     return out;
 }
 

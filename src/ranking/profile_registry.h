@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,29 +31,47 @@ struct ProfileListing {
     std::uint32_t version = 1;
     std::string about;
     std::string text;
+    bool built_in = false;
     bool available = false;
     std::string reason;                 ///< Why not: the unknown name, or what it needs.
     std::vector<std::string> warnings;  ///< Parts of it that are 0 under this schema.
 };
 
-/// The built-in profiles under one schema; a new schema means a new registry. Immutable.
+/// A profile that an application made.
+struct StoredProfile {
+    std::string name;
+    std::uint32_t version = 1;
+    std::string text;
+};
+
+/// The built-in profiles and an application's own under one schema; a change of either means a new
+/// registry. Immutable.
 class ProfileRegistry {
 public:
-    explicit ProfileRegistry(const schema::Schema& schema);
+    explicit ProfileRegistry(const schema::Schema& schema,
+                             std::span<const StoredProfile> stored = {});
 
     /// @param name  "trending" (its newest version) or "trending@1".
     /// @return kUnknownName  no such profile or version, or one this schema cannot serve.
     ///         kInvalidArgument  a version that is no number.
     Result<std::shared_ptr<const CompiledProfile>> find(std::string_view name,
                                                         EntityKind kind) const;
+    /// As `find`, also of a profile that this schema cannot serve.
+    Result<ProfileListing> listing(std::string_view name, EntityKind kind) const;
     /// By name, then version.
     std::vector<ProfileListing> list(EntityKind kind) const;
 
 private:
     struct Entry {
         Profile profile;
+        bool built_in = false;
         std::vector<Result<std::shared_ptr<const CompiledProfile>>> by_kind;
     };
+    void add(Entry entry, const schema::Schema& schema);
+    /// By "name" or "name@version".
+    Result<const Entry*> locate(std::string_view name) const;
+    static ProfileListing describe(const Entry& entry, EntityKind kind);
+
     std::vector<Entry> entries_;  ///< By name, then version.
 };
 

@@ -9,7 +9,7 @@ namespace tidal::record {
 namespace {
 
 // The tag of a body is its place in the variant; both only grow at the end.
-static_assert(std::variant_size_v<Body> == 11);
+static_assert(std::variant_size_v<Body> == 12);
 
 template <typename IdType>
 IdType decode_id_number(Decoder* in) {
@@ -298,6 +298,26 @@ void encode(const ImportMarkBody& body, Encoder* out) {
 void decode(ImportMarkBody* body, Decoder* in) {
     body->import_id = in->bytes();
     body->position = in->varint();
+}
+
+void encode(const CatalogBody& body, Encoder* out) {
+    out->u8(static_cast<std::uint8_t>(body.kind));
+    out->bytes(body.name);
+    out->varint(body.version);
+    out->u8(body.text ? 1 : 0);
+    if (body.text) out->bytes(*body.text);
+}
+void decode(CatalogBody* body, Decoder* in) {
+    const std::uint8_t kind = in->u8();
+    if (kind >= kCatalogKindCount) return in->fail();
+    body->kind = static_cast<CatalogKind>(kind);
+    body->name = in->bytes();
+    const std::uint64_t version = in->varint();
+    if (version > UINT32_MAX) return in->fail();
+    body->version = static_cast<std::uint32_t>(version);
+    const std::uint8_t has_text = in->u8();
+    if (has_text > 1) return in->fail();
+    if (has_text == 1) body->text = in->bytes();
 }
 
 template <std::size_t... I>

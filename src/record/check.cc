@@ -111,6 +111,14 @@ Violation check(const ImportMarkBody& body) {
     return check_token(body.import_id, "import_id");
 }
 
+Violation check(const CatalogBody& body) {
+    return first({unless(!body.name.empty() && body.name.size() <= schema::kNameBytesMax, "name",
+                         "has 1 to 63 bytes"),
+                  unless(body.version > 0, "version", "counts from 1"),
+                  unless(!body.text || body.text->size() <= kCatalogTextBytesMax, "text",
+                         "has at most 1 MiB")});
+}
+
 Violation check(const Envelope& e) {
     const bool sorted = std::adjacent_find(e.cohorts.begin(), e.cohorts.end(),
                                            std::greater_equal<>()) == e.cohorts.end();

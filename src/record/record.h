@@ -23,6 +23,7 @@ inline constexpr std::size_t kIdBytesMax = 255;  ///< Of a text id.
 inline constexpr std::size_t kTokenBytesMax = 255;
 inline constexpr std::size_t kContextBytesMax = 1024;
 inline constexpr std::size_t kCohortsMax = 8;
+inline constexpr std::size_t kCatalogTextBytesMax = 1 << 20;
 inline constexpr std::size_t kRelayRowsMax = 65'536;  ///< Of one RelayBody.
 
 /// Who, where, when and under which rules; the same for every kind of record.
@@ -143,8 +144,21 @@ struct ImportMarkBody {
     bool operator==(const ImportMarkBody&) const = default;
 };
 
-using Body = std::variant<SignalBody, UndoBody, UpsertBody, DeleteBody, EmbeddingBody, SchemaBody,
-                          ShardConfigBody, TickBody, RelayBody, RelayAckBody, ImportMarkBody>;
+/// What the catalogue holds beside the schema.
+enum class CatalogKind : std::uint8_t { kProfile, kExperiment };
+inline constexpr std::size_t kCatalogKindCount = 2;
+/// A version of a named text of the catalogue, or the end of it and all versions before it.
+struct CatalogBody {
+    CatalogKind kind = CatalogKind::kProfile;
+    std::string name;                 ///< 1 to schema::kNameBytesMax bytes.
+    std::uint32_t version = 1;        ///< From 1.
+    std::optional<std::string> text;  ///< At most kCatalogTextBytesMax; nullopt = retired.
+    bool operator==(const CatalogBody&) const = default;
+};
+
+using Body =
+    std::variant<SignalBody, UndoBody, UpsertBody, DeleteBody, EmbeddingBody, SchemaBody,
+                 ShardConfigBody, TickBody, RelayBody, RelayAckBody, ImportMarkBody, CatalogBody>;
 
 struct Record {
     Envelope envelope;

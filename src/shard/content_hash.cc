@@ -16,8 +16,8 @@ std::uint64_t combine(std::uint64_t hash, std::string_view bytes) {
 }
 
 // Rows that are state as they stand: idempotency entries, outbox rows, configuration, schema,
-// imports.
-constexpr std::string_view kPlainRowPrefixes[] = {"k/", "o/", "c/config", "s/", "i/"};
+// imports, the catalogue.
+constexpr std::string_view kPlainRowPrefixes[] = {"k/", "o/", "c/config", "s/", "i/", "g/"};
 
 }  // namespace
 

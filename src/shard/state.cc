@@ -35,6 +35,8 @@ Result<void> ShardState::load() {
     outbox_ = std::make_unique<Outbox>(std::move(outbox));
     TIDAL_ASSIGN(Marks marks, Marks::open(store_));
     marks_ = std::make_unique<Marks>(std::move(marks));
+    TIDAL_ASSIGN(Catalog catalog, Catalog::open(store_));
+    catalog_ = std::make_unique<Catalog>(std::move(catalog));
 
     TIDAL_ASSIGN(auto config, store_.get(kConfigKey));
     if (config) {
@@ -209,6 +211,16 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     out.varint(body.position);
     store_.put(std::string(kImportPrefix) + body.import_id, out.view());
     return accepted(envelope);
+}
+
+Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
+                                       const record::CatalogBody& body) {
+    auto changed = catalog_->apply(body, envelope.stamp);
+    if (!changed) return Outcome::refuse(changed.take_error());
+    Outcome outcome = accepted(envelope);
+    outcome.created = *changed;
+    outcome.repeated = !*changed;
+    return outcome;
 }
 
 Result<std::uint64_t> ShardState::import_position(std::string_view import_id) {

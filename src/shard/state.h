@@ -11,6 +11,7 @@
 #include "base/hlc.h"
 #include "entity/entity_table.h"
 #include "record/record.h"
+#include "shard/catalog.h"
 #include "shard/idempotency.h"
 #include "shard/outcome.h"
 #include "shard/streams.h"
@@ -76,6 +77,7 @@ public:
     const Outbox& outbox() const { return *outbox_; }
     const Marks& marks() const { return *marks_; }
     const IdempotencyTable& idempotency() const { return *idempotency_; }
+    const Catalog& catalog() const { return *catalog_; }
     /// The first answer under an idempotency key (IdempotencyTable::row_key), marked as repeated,
     /// or a refusal when it was used with another body; nullopt when the key is new.
     Result<std::optional<Outcome>> find_answer(const std::string& row_key,
@@ -86,7 +88,7 @@ public:
     /// Puts everything that is not in the store yet into it; right before begin_checkpoint.
     void prepare_checkpoint();
     Result<void> evict_cold();
-    /// Hash of the state, not of derived indexes or layout; docs/reference/content-hash.md.
+    /// Hash of the state, not of derived indexes or layout; docs/formats/shard_rows.md.
     Result<std::uint64_t> content_hash();
 
 private:
@@ -111,6 +113,7 @@ private:
     Result<Outcome> apply_body(const record::Envelope& envelope, const record::RelayAckBody& body);
     Result<Outcome> apply_body(const record::Envelope& envelope,
                                const record::ImportMarkBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope, const record::CatalogBody& body);
 
     Outcome accepted(const record::Envelope& envelope) const;
     UndoEntry undo_entry(const record::Envelope& envelope, const record::SignalBody& body);
@@ -145,6 +148,7 @@ private:
     std::unique_ptr<IdempotencyTable> idempotency_;
     std::unique_ptr<Outbox> outbox_;
     std::unique_ptr<Marks> marks_;
+    std::unique_ptr<Catalog> catalog_;
     std::map<std::pair<EntityKind, RegionId>, std::vector<signal::LedgerEvent>> queued_events_;
 };
 

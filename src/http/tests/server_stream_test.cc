@@ -221,8 +221,8 @@ TEST_F(ServerTest, AnUnfinishedReplyIsCut) {
         ASSERT_TRUE(sent.get_future().get());
     }
     const std::string all = c.read_all();
-    EXPECT_THAT(all, HasSubstr("4\r\npart\r\n"));
-    EXPECT_THAT(all, testing::Not(HasSubstr("0\r\n\r\n")));
+    // Nothing after the piece: the chunk of length 0 that ends a whole reply is missing.
+    EXPECT_THAT(all, testing::EndsWith("\r\n\r\n4\r\npart\r\n"));
 }
 
 TEST_F(ServerTest, Http10ReadsAStreamToTheEndOfTheConnection) {

@@ -60,7 +60,7 @@ inline Value any_value() {
 
 inline Body any_body() {
     // Signals are most of a log.
-    switch (any_bool() ? 0 : *rc::gen::inRange(1, 11)) {
+    switch (any_bool() ? 0 : *rc::gen::inRange(1, 12)) {
         case 0:
             return SignalBody{SignalTypeId(any_u16()), any_entity(),      any_weight(),
                               maybe(any_entity),       maybe(any_entity), any_bytes(0, 20)};
@@ -100,8 +100,12 @@ inline Body any_body() {
         }
         case 9:
             return RelayAckBody{ShardId(any_u16()), VShard(0), any_u64()};
-        default:
+        case 10:
             return ImportMarkBody{any_bytes(0, 20), any_u64()};
+        default:
+            return CatalogBody{any_bool() ? CatalogKind::kProfile : CatalogKind::kExperiment,
+                               any_bytes(1, 63), *rc::gen::inRange<std::uint32_t>(1, UINT32_MAX),
+                               maybe([] { return any_bytes(0, 300); })};
     }
 }
 

@@ -81,6 +81,8 @@ std::map<std::string, Record> golden_records() {
         {"relay", {plain_envelope(), relay}},
         {"relay_ack", {plain_envelope(), RelayAckBody{ShardId(3), VShard(777), 42}}},
         {"import_mark", {plain_envelope(), ImportMarkBody{"movielens", 100'836}}},
+        {"catalog",
+         {plain_envelope(), CatalogBody{CatalogKind::kExperiment, "spring", 300, "arm"}}},
     };
 }
 

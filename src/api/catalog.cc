@@ -1,0 +1,199 @@
+// What applications declare: profiles and experiments, kept by the metadata shard.
+#include "api/database.h"
+#include "api/resolve.h"
+#include "ranking/source_text.h"
+
+namespace tidal::api {
+namespace {
+
+Error not_found(std::string_view what, const std::string& name) {
+    return Error(ErrorCode::kNotFound, "no " + std::string(what) + " `" + name + "`")
+        .with_field("name");
+}
+
+bool is_built_in(const ranking::ProfileRegistry& profiles, std::string_view name) {
+    for (const ranking::ProfileListing& listing : profiles.list(EntityKind::kItem))
+        if (listing.built_in && listing.name == name) return true;
+    return false;
+}
+
+/// Served for some kind of entity, or why not for items.
+Result<std::vector<std::string>> check_profile(const ranking::Profile& profile,
+                                               const schema::Schema& schema) {
+    auto items = ranking::compile_profile(profile, schema, EntityKind::kItem);
+    if (items.ok()) return (*items)->program.warnings;
+    for (const EntityKind kind : {EntityKind::kUser, EntityKind::kCreator})
+        if (auto compiled = ranking::compile_profile(profile, schema, kind); compiled.ok())
+            return (*compiled)->program.warnings;
+    return items.take_error();
+}
+
+Result<void> check_name(const std::string& name) {
+    if (name.size() <= schema::kNameBytesMax) return {};
+    return Error(ErrorCode::kInvalidArgument,
+                 "a name has at most " + std::to_string(schema::kNameBytesMax) + " bytes")
+        .with_field("name");
+}
+
+}  // namespace
+
+/// What doors validate against: the oldest schema any shard has applied, so that no shard ever
+/// meets a record of a schema it has not seen; and the metadata shard's catalogue.
+void Database::publish_catalog() {
+    const std::lock_guard one_at_a_time(publishing_);
+    std::shared_ptr<const schema::Schema> oldest;
+    for (auto& each : shards_) {
+        auto schema = each->with_state([](shard::ShardState& state) { return state.schema(); });
+        if (oldest == nullptr || schema->version < oldest->version) oldest = std::move(schema);
+    }
+    const auto entries =
+        shards_[0]->with_state([](shard::ShardState& state) { return state.catalog().entries(); });
+    std::vector<ranking::StoredProfile> stored;
+    auto experiments = std::make_shared<std::vector<ranking::Experiment>>();
+    for (const shard::CatalogEntry& entry : entries) {
+        if (entry.kind == record::CatalogKind::kProfile) {
+            stored.push_back({entry.name, entry.version, entry.text});
+            continue;
+        }
+        auto experiment = ranking::parse_experiment(entry.text);
+        if (!experiment.ok()) continue;  // of a version of the program that knew more words
+        if (!experiments->empty() && experiments->back().name == experiment->name)
+            experiments->pop_back();
+        experiments->push_back(std::move(*experiment));
+    }
+    auto profiles = std::make_shared<const ranking::ProfileRegistry>(*oldest, stored);
+    const std::lock_guard lock(mutex_);
+    schema_ = std::move(oldest);
+    profiles_ = std::move(profiles);
+    experiments_ = std::move(experiments);
+}
+
+std::shared_ptr<const schema::Schema> Database::schema() const {
+    const std::lock_guard lock(mutex_);
+    return schema_;
+}
+
+std::shared_ptr<const ranking::ProfileRegistry> Database::profiles() const {
+    const std::lock_guard lock(mutex_);
+    return profiles_;
+}
+
+std::shared_ptr<const std::vector<ranking::Experiment>> Database::experiments() const {
+    const std::lock_guard lock(mutex_);
+    return experiments_;
+}
+
+void Database::put_catalog(record::CatalogBody body, std::vector<std::string> warnings,
+                           CatalogDone done) {
+    CatalogReply reply{body.name, body.version, false, std::move(warnings)};
+    std::vector<record::Record> records(1);
+    records[0].body = std::move(body);
+    shards_[0]->propose(std::move(records), concern_of({}), CallContext().timeout_ms,
+                        [this, reply = std::move(reply), done = std::move(done)](
+                            Result<std::vector<shard::Outcome>> outcomes) mutable {
+                            if (!outcomes.ok()) return done(outcomes.take_error());
+                            const shard::Outcome& outcome = outcomes->front();
+                            if (!outcome.ok()) return done(Error(*outcome.refused));
+                            publish_catalog();
+                            reply.created = outcome.created;
+                            done(std::move(reply));
+                        });
+}
+
+void Database::put_profile(std::string text, bool dry_run, CatalogDone done) {
+    auto profile = ranking::parse_profile(text);
+    if (!profile.ok()) return done(profile.take_error().with_field("text"));
+    if (auto named = check_name(profile->name); !named) return done(named.take_error());
+    auto warnings = check_profile(*profile, *schema());
+    if (!warnings.ok()) return done(warnings.take_error().with_field("text"));
+    if (is_built_in(*profiles(), profile->name))
+        return done(Error(ErrorCode::kConflict, "`" + profile->name + "` is a built-in profile")
+                        .with_field("name")
+                        .with_reason("built_in_profile")
+                        .with_hint("give it a name of its own"));
+    if (dry_run)
+        return done(CatalogReply{profile->name, profile->version, false, std::move(*warnings)});
+    put_catalog({record::CatalogKind::kProfile, profile->name, profile->version, std::move(text)},
+                std::move(*warnings), std::move(done));
+}
+
+void Database::put_experiment(std::string text, bool dry_run, CatalogDone done) {
+    auto experiment = ranking::parse_experiment(text);
+    if (!experiment.ok()) return done(experiment.take_error().with_field("text"));
+    if (auto named = check_name(experiment->name); !named) return done(named.take_error());
+    for (const ranking::ExperimentArm& arm : experiment->arms)
+        if (auto found = profiles()->find(arm.profile, EntityKind::kItem); !found.ok())
+            return done(found.take_error().with_field("text"));
+    if (dry_run) return done(CatalogReply{experiment->name, experiment->version, false, {}});
+    put_catalog(
+        {record::CatalogKind::kExperiment, experiment->name, experiment->version, std::move(text)},
+        {}, std::move(done));
+}
+
+void Database::retire(record::CatalogKind kind, const std::string& name, Done done) {
+    if (kind == record::CatalogKind::kProfile) {
+        if (is_built_in(*profiles(), name))
+            return done(Error(ErrorCode::kConflict, "`" + name + "` is a built-in profile")
+                            .with_field("name")
+                            .with_reason("built_in_profile"));
+        for (const ranking::Experiment& experiment : *experiments())
+            for (const ranking::ExperimentArm& arm : experiment.arms)
+                if (arm.profile.substr(0, arm.profile.find('@')) == name)
+                    return done(Error(ErrorCode::kConflict, "experiment `" + experiment.name +
+                                                                "` uses profile `" + name + "`")
+                                    .with_field("name")
+                                    .with_reason("profile_in_use")
+                                    .with_hint("retire the experiment first"));
+    }
+    std::uint32_t newest = 0;
+    for (const shard::CatalogEntry& entry :
+         shards_[0]->with_state([](shard::ShardState& state) { return state.catalog().entries(); }))
+        if (entry.kind == kind && entry.name == name) newest = entry.version;
+    if (newest == 0)
+        return done(
+            not_found(kind == record::CatalogKind::kProfile ? "profile" : "experiment", name));
+    put_catalog({kind, name, newest, std::nullopt}, {},
+                [done = std::move(done)](Result<CatalogReply> reply) mutable {
+                    done(reply.ok() ? Result<void>() : reply.take_error());
+                });
+}
+
+/// The profile a request is for, by its experiment where it names one.
+Result<std::string> Database::profile_of(const FeedCall& call, std::string* experiment) const {
+    if (call.experiment.empty()) return call.profile;
+    const auto known = experiments();
+    for (const ranking::Experiment& each : *known) {
+        if (each.name != call.experiment) continue;
+        if (!call.user_id)
+            return Error(ErrorCode::kInvalidArgument, "an experiment needs to know the user")
+                .with_field("user_id");
+        TIDAL_ASSIGN(const EntityId user,
+                     resolve_id(*schema(), EntityKind::kUser, *call.user_id, "user_id"));
+        *experiment = each.name + "@" + std::to_string(each.version);
+        return each.arms[each.arm_of(user)].profile;
+    }
+    std::vector<std::string_view> names;
+    for (const ranking::Experiment& each : *known) names.push_back(each.name);
+    return Error(ErrorCode::kUnknownName, "unknown experiment `" + call.experiment + "`")
+        .with_field("experiment")
+        .with_reason("unknown_experiment")
+        .with_hint(ranking::suggestion(call.experiment, "experiments", names));
+}
+
+Result<FeedComparison> Database::compare(const FeedCall& call, const std::string& other_profile) {
+    FeedComparison out;
+    TIDAL_ASSIGN(out.left, feed(call));
+    FeedCall other = call;
+    other.profile = other_profile;
+    TIDAL_ASSIGN(out.right, feed(other));
+    for (const FeedItem& left : out.left.items)
+        for (const FeedItem& right : out.right.items) {
+            if (left.entity.id != right.entity.id) continue;
+            ++out.common;
+            if (left.rank != right.rank)
+                out.moves.push_back({left.entity.id, left.rank, right.rank});
+        }
+    return out;
+}
+
+}  // namespace tidal::api

@@ -1,0 +1,110 @@
+// schema, profile and experiment: what a running server has declared.
+#include <boost/json.hpp>
+#include <cstdio>
+
+#include "ctl/client.h"
+#include "ctl/commands.h"
+#include "ctl/output.h"
+
+namespace tidal::ctl {
+namespace {
+
+namespace json = boost::json;
+
+Result<json::object> parse_reply(const std::string& reply) {
+    json::error_code failed;
+    json::value value = json::parse(reply, failed);
+    if (failed || !value.is_object())
+        return Error(ErrorCode::kInternal, "the server's answer is not a JSON object");
+    return std::move(value.as_object());
+}
+
+std::string text_of(const json::object& object, const char* key) {
+    const auto* value = object.if_contains(key);
+    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+}
+
+/// The text alone, so that it can go into a file and back.
+Result<void> print_text(const std::string& reply, const char* key, bool as_json) {
+    if (as_json) return print_reply(reply, true);
+    TIDAL_ASSIGN(const json::object object, parse_reply(reply));
+    std::fputs(text_of(object, key).c_str(), stdout);
+    return {};
+}
+
+Result<void> put_text(const Options& options, const std::string& path) {
+    TIDAL_ASSIGN(const std::string text, read_text(options.file));
+    const std::string body =
+        json::serialize(json::object{{"text", text}, {"dry_run", options.dry_run}});
+    TIDAL_ASSIGN(const std::string reply,
+                 Client(options.url).send(Client::Method::kPost, path, "application/json", body));
+    return print_reply(reply, options.json);
+}
+
+Result<void> retire(const Options& options, const std::string& path) {
+    TIDAL_ASSIGN(const std::string reply,
+                 Client(options.url)
+                     .send(Client::Method::kDelete, path + "/" + percent_encode(options.name)));
+    return print_reply(reply, options.json);
+}
+
+}  // namespace
+
+Result<void> schema_show(const Options& options) {
+    TIDAL_ASSIGN(const std::string reply, Client(options.url).get("/schema"));
+    return print_text(reply, "schema", options.json);
+}
+
+Result<void> schema_add(const Options& options) {
+    TIDAL_ASSIGN(const std::string yaml, read_text(options.file));
+    TIDAL_ASSIGN(
+        const std::string reply,
+        Client(options.url).send(Client::Method::kPut, "/schema", "application/yaml", yaml));
+    return print_text(reply, "schema", options.json);
+}
+
+Result<void> profile_list(const Options& options) {
+    TIDAL_ASSIGN(const std::string reply, Client(options.url).get("/profiles"));
+    if (options.json) return print_reply(reply, true);
+    TIDAL_ASSIGN(const json::object object, parse_reply(reply));
+    for (const json::value& each : object.at("profiles").as_array()) {
+        const json::object& profile = each.as_object();
+        const bool available = profile.at("available").as_bool();
+        const std::string name =
+            text_of(profile, "name") + "@" + json::serialize(profile.at("version"));
+        std::printf(
+            "%-28s %-9s %s\n", name.c_str(), profile.at("built_in").as_bool() ? "built in" : "own",
+            (available ? text_of(profile, "about") : "not available: " + text_of(profile, "reason"))
+                .c_str());
+    }
+    return {};
+}
+
+Result<void> profile_show(const Options& options) {
+    TIDAL_ASSIGN(const std::string reply,
+                 Client(options.url).get("/profiles/" + percent_encode(options.name)));
+    return print_text(reply, "text", options.json);
+}
+
+Result<void> profile_put(const Options& options) {
+    return put_text(options, "/profiles");
+}
+
+Result<void> profile_retire(const Options& options) {
+    return retire(options, "/profiles");
+}
+
+Result<void> experiment_list(const Options& options) {
+    TIDAL_ASSIGN(const std::string reply, Client(options.url).get("/experiments"));
+    return print_reply(reply, options.json);
+}
+
+Result<void> experiment_put(const Options& options) {
+    return put_text(options, "/experiments");
+}
+
+Result<void> experiment_retire(const Options& options) {
+    return retire(options, "/experiments");
+}
+
+}  // namespace tidal::ctl

@@ -1,0 +1,18 @@
+// ctl/output.h: what the commands share: replies as text, values in addresses.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+
+namespace tidal::ctl {
+
+/// To standard output: the JSON as it came, or "key value" lines where objects and arrays indent.
+Result<void> print_reply(const std::string& reply, bool as_json);
+
+std::string percent_encode(const std::string& text);
+
+/// A whole file of at most 16 MiB; "-" is standard input. kNotFound, kTooLarge.
+Result<std::string> read_text(const std::string& path);
+
+}  // namespace tidal::ctl

@@ -1,0 +1,85 @@
+// What can be asked for: schema, profiles, experiments.
+#include "http/call.h"
+#include "http/door.h"
+#include "http/json_read.h"
+#include "http/json_write.h"
+#include "http/problem.h"
+
+namespace tidal::http {
+namespace {
+
+/// Routes that only read, without query parameters.
+WholeHandler reading(std::function<Response(const Request&)> answer) {
+    return [answer = std::move(answer)](Request request, Responder responder) {
+        if (auto known = check_parameters(request, {}); !known.ok())
+            return responder.fail(known.error());
+        responder.send(answer(request));
+    };
+}
+
+}  // namespace
+
+void Door::add_catalog_writes(const std::string& path, record::CatalogKind kind) {
+    whole_.add(Method::kPost, path, [this, kind](Request request, Responder responder) {
+        auto body = [&]() -> Result<CatalogText> {
+            TIDAL_TRY(check_parameters(request, {}));
+            TIDAL_TRY(check_json(request));
+            return JsonReader().catalog_text(request.body);
+        }();
+        if (!body.ok()) return responder.fail(body.error());
+        auto answer = [responder = std::move(responder)](Result<api::CatalogReply> reply) mutable {
+            if (!reply.ok()) return responder.fail(reply.error());
+            responder.send(Response::json(catalog_json(*reply)));
+        };
+        if (kind == record::CatalogKind::kProfile)
+            database_.put_profile(std::move(body->text), body->dry_run, std::move(answer));
+        else
+            database_.put_experiment(std::move(body->text), body->dry_run, std::move(answer));
+    });
+    whole_.add(
+        Method::kDelete, path + "/{name}", [this, kind](Request request, Responder responder) {
+            if (auto known = check_parameters(request, {}); !known.ok())
+                return responder.fail(known.error());
+            database_.retire(kind, request.parameters.text("name"),
+                             [responder = std::move(responder)](Result<void> retired) mutable {
+                                 if (!retired.ok()) return responder.fail(retired.error());
+                                 responder.send(Response::json("{\"status\":\"ok\"}"));
+                             });
+        });
+}
+
+void Door::add_catalog_routes() {
+    whole_.add(Method::kGet, "/schema", reading([this](const Request&) {
+                   return Response::json(schema_json(*database_.schema()));
+               }));
+    whole_.add(Method::kPut, "/schema", [this](Request request, Responder responder) {
+        auto yaml = [&]() -> Result<std::string> {
+            TIDAL_TRY(check_parameters(request, {}));
+            if (request.content_type() == "application/yaml") return request.body;
+            TIDAL_TRY(check_json(request));
+            return JsonReader().schema(request.body);
+        }();
+        if (!yaml.ok()) return responder.fail(yaml.error());
+        database_.put_schema(*yaml,
+                             [this, responder = std::move(responder)](Result<void> put) mutable {
+                                 if (!put.ok()) return responder.fail(put.error());
+                                 responder.send(Response::json(schema_json(*database_.schema())));
+                             });
+    });
+    whole_.add(Method::kGet, "/profiles", reading([this](const Request&) {
+                   return Response::json(profiles_json(*database_.profiles(), EntityKind::kItem));
+               }));
+    whole_.add(Method::kGet, "/profiles/{name}", reading([this](const Request& request) {
+                   auto listing = database_.profiles()->listing(request.parameters.text("name"),
+                                                                EntityKind::kItem);
+                   if (!listing.ok()) return problem_response(listing.error());
+                   return Response::json(profile_json(*listing));
+               }));
+    add_catalog_writes("/profiles", record::CatalogKind::kProfile);
+    whole_.add(Method::kGet, "/experiments", reading([this](const Request&) {
+                   return Response::json(experiments_json(*database_.experiments()));
+               }));
+    add_catalog_writes("/experiments", record::CatalogKind::kExperiment);
+}
+
+}  // namespace tidal::http

@@ -1,0 +1,62 @@
+// shard/catalog.h: named, versioned texts: what applications declare beside the schema.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "base/hlc.h"
+#include "record/record.h"
+#include "storage/shard_store.h"
+
+namespace tidal::shard {
+
+inline constexpr std::size_t kCatalogEntriesMax = 10'000;  ///< Retired ones included.
+inline constexpr std::uint64_t kCatalogBytesMax = 64ULL << 20;
+
+struct CatalogEntry {
+    record::CatalogKind kind = record::CatalogKind::kProfile;
+    std::string name;
+    std::uint32_t version = 1;
+    std::string text;  ///< As written.
+    HybridTime stamp;  ///< When it was put.
+};
+
+/// Kept in the metadata shard; rows `g/` of the store, and all of it in memory. A version is
+/// written once: it keeps its text for ever, or is retired, and its number is not used again.
+/// Threads: one at a time.
+class Catalog {
+public:
+    static Result<Catalog> open(storage::ShardStore& store);
+
+    /// False when it changed nothing: the same text under the same version, or retired already.
+    /// @return kConflict    the version has another text, or is not above the newest;
+    ///         kNotFound    nothing to retire; kTooLarge  the catalogue is full.
+    Result<bool> apply(const record::CatalogBody& body, HybridTime stamp);
+
+    /// Those not retired, by kind, name, version.
+    std::vector<CatalogEntry> entries() const;
+
+private:
+    using Key = std::tuple<record::CatalogKind, std::string, std::uint32_t>;
+    struct Version {
+        bool retired = false;
+        std::string text;
+        HybridTime stamp;
+    };
+
+    explicit Catalog(storage::ShardStore& store) : store_(&store) {}
+    Result<bool> put(const record::CatalogBody& body, HybridTime stamp);
+    Result<bool> retire(const record::CatalogBody& body, HybridTime stamp);
+    void write_row(const Key& key, const Version& version);
+    /// The newest version of a name, retired or not; 0 = never put.
+    std::uint32_t newest(record::CatalogKind kind, const std::string& name) const;
+
+    storage::ShardStore* store_;
+    std::map<Key, Version> versions_;
+    std::uint64_t bytes_ = 0;  ///< Of names and texts.
+};
+
+}  // namespace tidal::shard

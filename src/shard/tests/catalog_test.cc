@@ -1,0 +1,83 @@
+// The catalogue through apply: versions are written once, retired for good, and survive restarts.
+#include "shard/tests/state_fixture.h"
+
+namespace tidal::shard {
+namespace {
+
+using record::CatalogBody;
+using record::CatalogKind;
+
+CatalogBody profile(std::string name, std::uint32_t version, std::optional<std::string> text) {
+    return {CatalogKind::kProfile, std::move(name), version, std::move(text)};
+}
+
+std::vector<std::string> names(ShardState& state) {
+    std::vector<std::string> out;
+    for (const CatalogEntry& entry : state.catalog().entries())
+        out.push_back(entry.name + "@" + std::to_string(entry.version) + " " + entry.text);
+    return out;
+}
+
+TEST(CatalogTest, AVersionIsWrittenOnce) {
+    OneShard shard;
+    EXPECT_TRUE(shard.apply(profile("a", 2, "two")).created);
+    const Outcome again = shard.apply(profile("a", 2, "two"));
+    EXPECT_TRUE(again.ok() && again.repeated && !again.created);
+    const Outcome other = shard.apply(profile("a", 2, "zwei"));
+    ASSERT_FALSE(other.ok());
+    EXPECT_EQ(other.refused->reason(), "version_exists");
+    EXPECT_EQ(other.refused->hint(), "the next free one is 3");
+    const Outcome older = shard.apply(profile("a", 1, "one"));
+    ASSERT_FALSE(older.ok());
+    EXPECT_EQ(older.refused->reason(), "version_not_newest");
+    EXPECT_TRUE(shard.apply(profile("a", 10, "ten")).created);
+    EXPECT_TRUE(shard.apply(profile("a1", 1, "other name")).created);
+    EXPECT_TRUE(shard.apply(CatalogBody{CatalogKind::kExperiment, "a", 1, "other kind"}).created);
+    EXPECT_EQ(
+        names(shard.state()),
+        (std::vector<std::string>{"a@2 two", "a@10 ten", "a1@1 other name", "a@1 other kind"}));
+}
+
+TEST(CatalogTest, RetiredNumbersAreNotUsedAgain) {
+    OneShard shard;
+    shard.apply(profile("a", 1, "one"));
+    shard.apply(profile("a", 2, "two"));
+    shard.apply(profile("b", 1, "b"));
+    EXPECT_EQ(shard.apply(profile("c", 1, std::nullopt)).refused->code(), ErrorCode::kNotFound);
+    EXPECT_TRUE(shard.apply(profile("a", 2, std::nullopt)).ok());
+    EXPECT_TRUE(shard.apply(profile("a", 2, std::nullopt)).repeated);
+    EXPECT_EQ(names(shard.state()), std::vector<std::string>{"b@1 b"});
+    EXPECT_EQ(shard.apply(profile("a", 2, "two")).refused->reason(), "version_exists");
+    EXPECT_TRUE(shard.apply(profile("a", 3, "three")).created);
+}
+
+TEST(CatalogTest, SurvivesARestartWithTheSameHash) {
+    OneShard shard;
+    shard.apply(profile("a", 1, "one"));
+    shard.apply(profile("a", 300, std::string(70'000, 'x')));
+    shard.apply(profile("b", 1, "b"));
+    shard.apply(profile("b", 1, std::nullopt));
+    const auto before = names(shard.state());
+    const std::uint64_t hash = must(shard.state().content_hash());
+    shard.checkpoint();
+    shard.restart();
+    EXPECT_EQ(names(shard.state()), before);
+    EXPECT_EQ(must(shard.state().content_hash()), hash);
+    EXPECT_EQ(shard.apply(profile("a", 299, "late")).refused->reason(), "version_not_newest");
+    EXPECT_EQ(shard.apply(profile("b", 1, "b")).refused->reason(), "version_exists");
+}
+
+TEST(CatalogTest, IsBounded) {
+    OneShard shard;
+    const std::string text(record::kCatalogTextBytesMax - 1, 'x');
+    std::uint32_t version = 0;
+    for (std::uint64_t bytes = 0; bytes + text.size() + 1 <= kCatalogBytesMax;
+         bytes += text.size() + 1)
+        ASSERT_TRUE(shard.apply(profile("a", ++version, text)).created);
+    EXPECT_EQ(shard.apply(profile("a", ++version, text)).refused->code(), ErrorCode::kTooLarge);
+    EXPECT_TRUE(shard.apply(profile("a", version, std::nullopt)).ok());
+    EXPECT_TRUE(shard.apply(profile("a", version, text)).created);
+}
+
+}  // namespace
+}  // namespace tidal::shard
