@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2154  # bin, root, work, port and reply come from lib.sh
+# Every code block of the documents, in order, page by page, each page against a server of its own.
+#   sh tour      run; must not fail, and each line "# -> text" of it must be in what it prints
+#   profile, experiment, filter, expression    must be accepted by the server
+#   text, json, yaml, ebnf    read by people, or by the unit tests of their module
+# A page starts with the sample; the line `<!-- server: ARGUMENTS -->` starts it otherwise.
+# shellcheck source=tests/process/lib.sh
+. "$(dirname "$0")/lib.sh" "$1"
+
+cd "$root" || finish
+PATH=$bin:$PATH
+run_block() { # KIND TEXT
+    local text=$2 want output
+    case $1 in
+        'sh tour')
+            output=$(cd "$work/page" && ROOT=$root bash -euo pipefail -c "${text//localhost:9500/127.0.0.1:$port}" 2>&1) ||
+                fail "$page: $text"$'\n'"$output"
+            while read -r want; do
+                [[ $output == *"$want"* ]] || fail "$page: expected '$want' of: $text"$'\n'"$output"
+            done < <(sed -n 's/^# -> //p' <<<"$text")
+            ;;
+        profile | experiment) tidalctl "$1" put --dry-run - <<<"$text" >/dev/null || fail "$page: refused: $text" ;;
+        expression) tidalctl profile put --dry-run - <<<"profile block version 1 { score $text; }" >/dev/null || fail "$page: refused: $text" ;;
+        filter)
+            curl -s --get "http://127.0.0.1:$port/feed" -d profile=new --data-urlencode "filter=$text" | grep -q '"items":' ||
+                fail "$page: refused: $text"
+            ;;
+        text | json | yaml | ebnf) return ;;
+        *) fail "$page: a block of kind '$1', which nothing checks" ;;
+    esac
+    blocks=$((blocks + 1))
+}
+
+pages=0 all_blocks=0
+while IFS= read -r page; do
+    grep -q '^```[a-z]' "$page" || continue
+    blocks=0 block="" kind=""
+    mkdir -p "$work/page"
+    arguments=$(sed -n 's/^<!-- server: \(.*\) -->$/\1/p' "$page")
+    # shellcheck disable=SC2086  # words of a document of ours
+    start_server ${arguments:-demo --sample "$root/examples"} --data-dir "$work/page/data" || finish
+    export TIDAL_URL=http://127.0.0.1:$port
+    while IFS= read -r line; do
+        case $line in
+            '```') [ -n "$kind" ] && run_block "$kind" "$block"; kind="" ;;
+            '```'*) kind=${line#'```'} block="" ;;
+            *) [ -n "$kind" ] && block+=$line$'\n' ;;
+        esac
+    done <"$page"
+    stop_server INT || fail "$page: the server does not stop"
+    rm -rf "$work/page"
+    pages=$((pages + 1)) all_blocks=$((all_blocks + blocks))
+done < <(git ls-files README.md 'docs/*.md' 2>/dev/null || find README.md docs -name '*.md')
+[ "$all_blocks" -ge 13 ] || fail "only $all_blocks blocks in $pages pages"
+echo "$all_blocks blocks in $pages pages"
+finish
