@@ -128,7 +128,7 @@ Result<ExportPage> Database::export_signals(const ExportRequest& request) {
                 if (header.last_index() < position.index || header.last_index() > applied)
                     return {};
                 return shard::visit_records(
-                    header, payload, [&](record::Record record) -> Result<void> {
+                    header, payload, [&](const record::Record& record) -> Result<void> {
                         if (record.envelope.index < position.index) return {};
                         full = page.signals.size() >= limit;
                         if (full) return Error(ErrorCode::kGone, "page full");  // ends the read

@@ -43,15 +43,10 @@ Result<void> Shard::replay(const wal::BatchHeader& header, std::string_view payl
     // A batch after a gap was refused to its client: one before it met a full disk
     // (apply_committed).
     if (header.first_index > expected) return {};
-    std::vector<record::Record> records;
-    records.reserve(header.count);
-    TIDAL_TRY(visit_records(header, payload, [&](record::Record record) -> Result<void> {
-        clock_.observe(record.envelope.stamp);
-        if (record.envelope.index >= expected) records.push_back(std::move(record));
-        return {};
-    }));
-    std::vector<Outcome> outcomes;
-    TIDAL_TRY(state_->apply(records, &outcomes));
+    TIDAL_ASSIGN(auto records, decode_records(header, payload, &replayed_));
+    for (const record::Record& record : records) clock_.observe(record.envelope.stamp);
+    records = records.subspan(expected.value() - header.first_index.value());
+    TIDAL_TRY(state_->apply(records, &replayed_outcomes_));
     if (state_->applied().value() % kReplaySettleRecords < records.size())
         TIDAL_TRY(state_->settle());
     return {};
@@ -61,6 +56,8 @@ void Shard::start(std::unique_ptr<Committer> committer) {
     const std::lock_guard lock(mutex_);
     if (auto settled = state_->settle(); !settled) runtime_.fatal(settled.error());
     committer_ = std::move(committer);
+    replayed_ = {};
+    replayed_outcomes_ = {};
     last_index_ = state_->applied();
     // The log may have been cut off between a checkpoint and the sealing of what it covers.
     if (checkpoint_index_.value() > 0) committer_->checkpointed(checkpoint_index_);

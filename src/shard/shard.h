@@ -171,6 +171,9 @@ private:
     std::unique_ptr<ShardState> state_;
     HybridClock clock_;
     LogIndex last_index_;  ///< Newest handed out.
+    // Kept from batch to batch of a replay for their memory.
+    std::vector<record::Record> replayed_;
+    std::vector<Outcome> replayed_outcomes_;
     std::deque<InFlight> in_flight_;
     absl::flat_hash_set<std::string> keys_in_flight_;
     std::uint64_t proposed_bytes_ = 0;

@@ -98,6 +98,8 @@ private:
     /// The ledgers of one origin, made when the first event from there arrives.
     Result<signal::LedgerTable*> ledger(EntityKind kind, RegionId origin);
 
+    /// Asks the memory for what a signal will read; changes nothing.
+    void prefetch(const record::Record& record, bool id_fetched) const;
     Result<Outcome> apply_one(const record::Record& record);
     Result<Outcome> dispatch(const record::Record& record);
     Result<Outcome> apply_body(const record::Envelope& envelope, const record::SignalBody& body);

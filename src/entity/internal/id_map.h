@@ -25,6 +25,9 @@ public:
         const auto at = by_number_.find(id.number());
         return at == by_number_.end() ? std::nullopt : std::optional(Slot(at->second));
     }
+    [[gnu::always_inline]] void prefetch(const EntityId& id) const {
+        if (!id.is_text()) by_number_.prefetch(id.number());
+    }
     /// `id` must not be there yet.
     Slot add(const EntityId& id) {
         const Slot slot(size());

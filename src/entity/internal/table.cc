@@ -217,6 +217,14 @@ std::optional<Slot> StoredEntityTable::find(const EntityId& id) const {
     return slot && states_[slot->value()] == RowState::kLive ? slot : std::nullopt;
 }
 
+void StoredEntityTable::prefetch_slot(const EntityId& id) const {
+    const auto slot = ids_.find(id);
+    if (!slot) return;
+    __builtin_prefetch(&states_[slot->value()]);
+    __builtin_prefetch(&generations_[slot->value()]);
+    columns_.prefetch_creator(*slot);
+}
+
 Slot StoredEntityTable::find_or_reserve(const EntityId& id) {
     if (const auto slot = ids_.find(id)) return *slot;
     assert(check_id(id, "id").ok());

@@ -26,6 +26,8 @@ public:
     std::optional<Slot> find(const EntityId& id) const override;
     Slot find_or_reserve(const EntityId& id) override;
     std::optional<Slot> find_reserved(const EntityId& id) const override { return ids_.find(id); }
+    void prefetch_id(const EntityId& id) const override { ids_.prefetch(id); }
+    void prefetch_slot(const EntityId& id) const override;
     const EntityId& id_of(Slot slot) const override { return ids_.id_of(slot); }
     HybridTime generation_of(Slot slot) const override { return generations_[slot.value()]; }
     Result<std::optional<EntityView>> get(const EntityId& id) override;
