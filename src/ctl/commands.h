@@ -26,6 +26,17 @@ struct Options {
     std::string file;  ///< "-" = standard input.
     bool dry_run = false;
 
+    struct Bench {
+        std::string what;  ///< "feed" or "signals".
+        unsigned connections = 8;
+        double rate = 0;  ///< Requests per second over all connections; 0 = one after the other.
+        double seconds = 10;
+        std::uint64_t seed = 1;
+        unsigned batch = 1;  ///< Signals per request.
+        unsigned limit = 20;
+        std::string profile = "trending", signal = "view";
+    } bench;
+
     // export
     std::string from, until, signals, user_id, position, format = "jsonl";
 };
@@ -43,6 +54,8 @@ Result<void> profile_retire(const Options& options);
 Result<void> experiment_list(const Options& options);
 Result<void> experiment_put(const Options& options);
 Result<void> experiment_retire(const Options& options);
+/// Load and latencies; writes signals when asked to.
+Result<void> bench(const Options& options);
 
 // Of a data directory whose server is stopped; nothing is changed.
 Result<void> paths(const Options& options);

@@ -8,6 +8,34 @@
 namespace tidal::ctl {
 namespace {
 
+/// One case per command: its words and options, from the same table that parses them.
+void add_cases(const CLI::App& app, const std::string& path, std::string* out) {
+    std::string words;
+    for (const CLI::App* sub : app.get_subcommands({})) words += sub->get_name() + " ";
+    for (const CLI::Option* option : app.get_options({}))
+        for (const std::string& name : option->get_lnames()) words += "--" + name + " ";
+    *out += "        \"" + path + "\") words=\"" + words + "\" ;;\n";
+    for (const CLI::App* sub : app.get_subcommands({}))
+        add_cases(*sub, path + " " + sub->get_name(), out);
+}
+
+/// For `eval "$(tidalctl completion bash)"`: commands and options; files elsewhere.
+std::string bash_completion(const CLI::App& app) {
+    std::string cases;
+    add_cases(app, "tidalctl", &cases);
+    return "_tidalctl() {\n"
+           "    local word path=tidalctl words=\"\"\n"
+           "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+           "        [[ $word == -* ]] || path+=\" $word\"\n"
+           "    done\n"
+           "    case $path in\n" +
+           cases +
+           "    esac\n"
+           "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\")\n"
+           "}\n"
+           "complete -o default -F _tidalctl tidalctl\n";
+}
+
 int run(int argc, char** argv) {
     Options options;
     CLI::App app("tidalctl: looks after a tidalDB", "tidalctl");
@@ -80,6 +108,34 @@ int run(int argc, char** argv) {
     const auto checked = [&](CLI::App* sub) {
         sub->add_flag("--dry-run", options.dry_run, "check it, change nothing");
     };
+    CLI::App* bench_app =
+        online(add("bench", "load on a running server, and its latencies", bench));
+    bench_app->add_option("what", options.bench.what, "feed, or signals (which writes them)")
+        ->required()
+        ->check(CLI::IsMember({"feed", "signals"}));
+    bench_app->add_option("--connections", options.bench.connections, "1 to 256")
+        ->capture_default_str();
+    bench_app
+        ->add_option("--rate", options.bench.rate, "requests per second in all; 0: closed loop")
+        ->capture_default_str();
+    bench_app->add_option("--seconds", options.bench.seconds, "how long")->capture_default_str();
+    bench_app->add_option("--batch", options.bench.batch, "signals per request")
+        ->capture_default_str();
+    bench_app->add_option("--profile", options.bench.profile, "of feeds")->capture_default_str();
+    bench_app->add_option("--limit", options.bench.limit, "of feeds")->capture_default_str();
+    bench_app->add_option("--signal", options.bench.signal, "its name")->capture_default_str();
+    bench_app->add_option("--seed", options.bench.seed, "of what is random")->capture_default_str();
+
+    CLI::App* completion_app =
+        app.add_subcommand("completion", "a script that completes tidalctl's words in a shell");
+    completion_app->add_option("shell", options.name, "bash")
+        ->required()
+        ->check(CLI::IsMember({"bash"}));
+    completion_app->callback([&] {
+        std::fputs(bash_completion(app).c_str(), stdout);
+        command = [](const Options&) -> Result<void> { return {}; };
+    });
+
     CLI::App* schema_app = group("schema", "fields, vectors and signals of a running server");
     online(add_to(schema_app, "show", "the schema as YAML", schema_show));
     with_file(
@@ -101,9 +157,9 @@ int run(int argc, char** argv) {
         const int code = app.exit(error, out, out);
         std::fputs(out.str().c_str(), code == 0 ? stdout : stderr);
         if (code != 0 && argc > 1 && argv[1][0] != '-') {
-            constexpr std::string_view known[] = {"status", "paths",   "diagnostics",
-                                                  "fsck",   "import",  "export",
-                                                  "schema", "profile", "experiment"};
+            constexpr std::string_view known[] = {"status",     "paths",  "diagnostics", "fsck",
+                                                  "import",     "export", "schema",      "profile",
+                                                  "experiment", "bench",  "completion"};
             if (std::find(std::begin(known), std::end(known), argv[1]) == std::end(known))
                 std::fprintf(stderr, "unknown command '%s'; %s\n", argv[1],
                              name_hint(argv[1], known).c_str());

@@ -22,8 +22,13 @@ void print(const json::value& value, int depth, const std::string& key) {
     } else if (const auto* array = value.if_array()) {
         for (const json::value& each : *array) print(each, depth, key);
     } else {
-        const std::string text =
+        std::string text =
             value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+        if (const double* number = value.if_double()) {
+            char short_form[32];
+            std::snprintf(short_form, sizeof short_form, "%.6g", *number);
+            text = short_form;
+        }
         std::printf("%s%-20s %s\n", indent.c_str(), key.c_str(), text.c_str());
     }
 }
