@@ -10,6 +10,8 @@
 namespace tidal::schema {
 namespace {
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 YamlMark to_mark(const YAML::Mark& mark) {
     return {static_cast<std::uint32_t>(mark.line + 1), static_cast<std::uint32_t>(mark.column + 1)};
 }
@@ -19,11 +21,30 @@ struct Stop {
     Error error;
 };
 
+/// yaml-cpp 0.7 takes the end of the text for the closing quote of a scalar.
+/// @param at  Of the opening quote; of anything else nothing is asked.
+bool is_closed(std::string_view text, std::size_t at) {
+    if (at >= text.size() || (text[at] != '"' && text[at] != '\'')) return true;
+    const char quote = text[at];
+    for (std::size_t i = at + 1; i < text.size(); ++i) {
+        if (quote == '"' && text[i] == '\\') {
+            ++i;
+        } else if (text[i] == quote) {
+            // Two single quotes stand for one.
+            if (quote == '"' || i + 1 == text.size() || text[i + 1] != quote) return true;
+            ++i;
+        }
+    }
+    return false;
+}
+
 /// Builds the tree from events instead of YAML::Node: refuses depth, anchors and tags before
 /// yaml-cpp recurses into them.
 class TreeBuilder final : public YAML::EventHandler {
 public:
-    explicit TreeBuilder(const YamlLimits& limits) : limits_(limits) {}
+    TreeBuilder(std::string_view text, const YamlLimits& limits)
+        : text_(text.substr(text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0)),
+          limits_(limits) {}
 
     YamlNode take() { return std::move(root_); }
 
@@ -42,6 +63,8 @@ public:
                   const std::string& value) override {
         refuse_anchor(mark, anchor);
         refuse_tag(mark, tag);
+        if (tag == "!" && !is_closed(text_, static_cast<std::size_t>(mark.pos)))
+            throw Stop{yaml_error(to_mark(mark), "this quote is not closed")};
         YamlNode node;
         node.kind = YamlNode::Kind::kScalar;
         node.mark = to_mark(mark);
@@ -126,6 +149,7 @@ private:
         level.has_key = false;
     }
 
+    const std::string_view text_;  ///< What positions count in: without its byte order mark.
     const YamlLimits limits_;
     YamlNode root_;
     std::vector<Level> levels_;
@@ -149,9 +173,9 @@ Result<YamlNode> parse_yaml(std::string_view text, const YamlLimits& limits) {
     try {
         std::istringstream stream{std::string(text)};
         YAML::Parser parser(stream);
-        TreeBuilder builder(limits);
+        TreeBuilder builder(text, limits);
         if (!parser.HandleNextDocument(builder)) return YamlNode{};
-        TreeBuilder rest(limits);
+        TreeBuilder rest(text, limits);
         if (parser.HandleNextDocument(rest))
             return yaml_error(rest.take().mark, "a second document follows; one is expected");
         return builder.take();

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "schema/schema.h"
+#include "schema/yaml.h"
 
 namespace tidal::schema {
 namespace {
@@ -61,6 +62,17 @@ TEST(ParseSchema, AcceptsJsonAndNothing) {
     ASSERT_TRUE(parse_schema("items:\nsignals: {}\n"));
 }
 
+TEST(ParseSchema, ClosedQuotesAreRead) {
+    const auto node = parse_yaml(
+        "\xEF\xBB\xBF"
+        R"({'it''s': "a\"b", c: '', "d": ''''})");
+    ASSERT_TRUE(node) << node.error().to_string();
+    ASSERT_EQ(node->entries.size(), 3U);
+    EXPECT_EQ(node->entries[0].key, "it's");
+    EXPECT_EQ(node->entries[0].value.scalar, "a\"b");
+    EXPECT_EQ(node->entries[2].value.scalar, "'");
+}
+
 struct Refusal {
     const char* name;
     const char* yaml;
@@ -97,6 +109,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "3:5", "reserved"},
         Refusal{"TwiceAField", "items:\n  fields:\n    a: int\n    a: int", "", "4:5",
                 "given twice"},
+        Refusal{"OpenDoubleQuote", "items:\n  fields:\n    a: \"int\\\"\n", "", "3:8",
+                "not closed"},
+        Refusal{"OpenSingleQuote", "items:\n  fields:\n    a: 'int''\n", "", "3:8", "not closed"},
+        Refusal{"OpenKey", "items:\n  fields: {'a: int}\n", "", "2:12", "not closed"},
         Refusal{"DefaultOfText", "items: {fields: {a: {type: text, default: 1}}}", "items.fields.a",
                 "1:18", "default"},
         Refusal{"DefaultNotWhole", "items: {fields: {a: {type: int, default: 1.5}}}",
