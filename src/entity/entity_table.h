@@ -88,6 +88,8 @@ public:
     virtual const Roaring& live() const = 0;
     /// int, timestamp, duration (exact to 2^53), float, bool as f64; NaN where absent.
     virtual std::span<const double> number_column(FieldId field) const = 0;
+    /// Values of a geo field; the latitude is NaN where absent.
+    virtual std::span<const record::GeoPoint> geo_column(FieldId field) const = 0;
     /// Fixed fields.
     virtual std::span<const UnixMillis> created_at_column() const = 0;
     virtual std::span<const UnixMillis> publish_at_column() const = 0;  ///< INT64_MIN where absent.

@@ -1,5 +1,6 @@
 #include "query/feed.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "query/internal/item_order.h"
@@ -67,12 +68,20 @@ private:
         Slot slots[ranking::kBlockSlots];
         for (auto block = blocks.next(); !block.empty(); block = blocks.next()) {
             for (std::size_t i = 0; i < block.size(); ++i) slots[i] = Slot(block[i]);
-            TIDAL_ASSIGN(const auto scores, evaluator_.run({slots, block.size()}));
-            page_.counts.scored += block.size();
-            for (std::size_t i = 0; i < block.size(); ++i) {
-                const double key = order_.key(scores[i]);
-                if (!plan_.after || is_after(key, slots[i])) top_.offer(key, slots[i]);
-            }
+            const std::span<const Slot> whole(slots, block.size());
+            const std::size_t step = plan_.profile->program.block_slots;
+            for (std::size_t at = 0; at < whole.size(); at += step)
+                TIDAL_TRY(offer(whole.subspan(at, std::min(step, whole.size() - at))));
+        }
+        return {};
+    }
+
+    Result<void> offer(std::span<const Slot> slots) {
+        TIDAL_ASSIGN(const auto scores, evaluator_.run(slots));
+        page_.counts.scored += slots.size();
+        for (std::size_t i = 0; i < slots.size(); ++i) {
+            const double key = order_.key(scores[i]);
+            if (!plan_.after || is_after(key, slots[i])) top_.offer(key, slots[i]);
         }
         return {};
     }

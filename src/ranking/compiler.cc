@@ -4,6 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include "ranking/internal/cost.h"
+
 namespace tidal::ranking {
 
 using Value = ValueGraph::Value;
@@ -33,6 +35,8 @@ Result<Program> Compiler::run() {
     }
     TIDAL_ASSIGN(Program out, graph_.emit(score, gate, terms_, features_));
     out.warnings = std::move(warnings_);
+    out.needs = std::move(needs_);
+    TIDAL_TRY(meter(&out));
     return out;
 }
 
@@ -125,7 +129,7 @@ Result<Value> Compiler::lower_name(const Expr& expr) {
         return found->second;
     const Function* function = find_function(expr.name);
     if (function != nullptr && function->form == Form::kNoArguments) {
-        const Value value = created_feature(expr.name);
+        TIDAL_ASSIGN(const Value value, lower_bare_feature(expr));
         keep_feature(expr, value);
         return value;
     }

@@ -3,7 +3,10 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "base/hlc.h"
 #include "base/ids.h"
@@ -21,6 +24,22 @@ enum class FeatureKind : std::uint8_t {
     kCreatedAt,  ///< Unix milliseconds.
     kField,      ///< `field`; `missing` where the entity lacks it.
     kRandom,     ///< Uniform in [0, 1) by (entity id, seed): the same on every shard.
+    kDistance,   ///< Kilometres from the geo field `field` to a place; 0 without the field.
+    // What the request brings, see Need.
+    kSourceRank,    ///< 1 / (60 + rank) in the profile's source number `source`, else 0.
+    kSimilarity,    ///< Cosine in the embedding slot `slot`.
+    kBm25,          ///< Of the query.
+    kAffinity,      ///< Of the user to the entity's creator.
+    kFollows,       ///< 1 where the user follows the entity's creator.
+    kFriends,       ///< Friends of the user who gave `signal`.
+    kCoEngagement,  ///< With the user's last items, or the request's item.
+};
+
+/// A number that is one for a whole query.
+struct Coordinate {
+    std::optional<std::uint32_t> param;  ///< Index into EvaluationContext::params.
+    double number = 0;                   ///< Without `param`.
+    auto operator<=>(const Coordinate&) const = default;
 };
 
 /// One column. Members a kind does not use keep their defaults, so that equality is identity.
@@ -32,7 +51,30 @@ struct Feature {
     double missing = 0;
     bool seed_of_request = false;
     std::uint64_t seed = 0;
+    bool of_cohort = false;  ///< Ledgers of the request's cohort instead of everybody's.
+    std::uint32_t source = 0;
+    EmbeddingSlotId slot;
+    Coordinate latitude, longitude;  ///< Degrees.
     auto operator<=>(const Feature&) const = default;
+};
+
+/// What a request must bring besides a profile's name.
+enum class Input : std::uint8_t {
+    kUser,    ///< `user_id`
+    kItem,    ///< `similar_to`
+    kVector,  ///< `vector`
+    kAnchor,  ///< One of the three above.
+    kUserOrItem,
+    kQuery,   ///< `query`
+    kCohort,  ///< `cohort`
+};
+/// "a user (`user_id`)".
+std::string_view input_name(Input input);
+
+struct Need {
+    Input input = Input::kUser;
+    std::string by;  ///< The feature or source, as the language writes it.
+    bool operator==(const Need&) const = default;
 };
 
 /// What a whole query has in common.

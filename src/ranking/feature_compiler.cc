@@ -49,6 +49,16 @@ Result<Value> Compiler::lower_feature(const Function& function, const Expr& expr
             return graph_.param(expr.args[0].name);
         case Form::kRandom:
             return lower_random(expr);
+        case Form::kDistance:
+            return lower_distance(expr);
+        case Form::kRank:
+            return lower_rank(expr);
+        case Form::kCohort:
+            return lower_cohort(expr);
+        case Form::kSimilarity:
+        case Form::kOfCreator:
+        case Form::kFriends:
+            return lower_request_feature(function, expr);
         default:
             return lower_windowed(function.form, expr);
     }
@@ -138,8 +148,13 @@ Result<Value> Compiler::lower_field(const Expr& name) {
                            .missing = field->default_value.value_or(0)});
 }
 
-Value Compiler::created_feature(std::string_view name) {
+Result<Value> Compiler::lower_bare_feature(const Expr& expr) {
+    const std::string_view name = expr.name;
     if (name == "age_hours") return graph_.feature({.kind = FeatureKind::kAgeHours});
+    if (name == "fused") return lower_fused(expr);
+    if (name == "bm25") return needing(Input::kQuery, expr, {.kind = FeatureKind::kBm25});
+    if (name == "co_engagement")
+        return needing(Input::kUserOrItem, expr, {.kind = FeatureKind::kCoEngagement});
     const Value created_at = graph_.feature({.kind = FeatureKind::kCreatedAt});
     if (name == "created_at") return created_at;
     assert(name == "created_s");
@@ -147,7 +162,8 @@ Value Compiler::created_feature(std::string_view name) {
 }
 
 Value Compiler::windowed(FeatureKind kind, const SignalSpec& signal, Window window) {
-    return graph_.feature({.kind = kind, .signal = signal.id, .window = window});
+    return graph_.feature(
+        {.kind = kind, .signal = signal.id, .window = window, .of_cohort = in_cohort_});
 }
 
 Value Compiler::by_polarity(Polarity polarity, Window window) {

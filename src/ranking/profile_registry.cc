@@ -36,7 +36,8 @@ Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
                        .definitions = out->profile.definitions,
                        .source = out->profile.text,
                        .gates = out->profile.gates,
-                       .penalties = out->profile.penalties};
+                       .penalties = out->profile.penalties,
+                       .sources = out->profile.sources};
     auto program = compile(input, schema, kind);
     if (!program) return named(program.take_error());
     out->program = std::move(program).value();
@@ -44,7 +45,7 @@ Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
     auto explain = compile(input, schema, kind);
     if (!explain) return named(explain.take_error());
     out->explain = std::move(explain).value();
-    if (auto why = unsupported(out->profile))
+    if (auto why = unsupported(out->profile, out->program))
         return named(Error(ErrorCode::kUnsupported, *std::move(why)));
     assert(out->program.params == out->explain.params);
     return std::shared_ptr<const CompiledProfile>(std::move(out));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "ranking/candidate_source.h"
 #include "ranking/expression.h"
 #include "ranking/feature.h"
 #include "schema/schema.h"
@@ -16,6 +17,10 @@ namespace tidal::ranking {
 
 /// Slots scored at once.
 inline constexpr std::size_t kBlockSlots = 1024;
+/// The most a program may cost for one entity, and what one run may cost: about a quarter of a
+/// millisecond, after which a scan can let others have the shard.
+inline constexpr std::uint32_t kCostMax = 16'384;
+inline constexpr std::uint32_t kBlockNanoseconds = 262'144;
 
 enum class Op : std::uint8_t {
     kConstant,
@@ -74,6 +79,11 @@ struct Program {
     std::vector<NamedOutput> terms;  ///< Only of compile with explain; see below.
     std::vector<NamedOutput> feature_values;
     std::vector<std::string> warnings;
+    std::vector<Need> needs;  ///< Of the features, each once.
+    /// About the nanoseconds one entity takes on one core, at most kCostMax; see cost.h.
+    std::uint32_t cost = 1;
+    /// Slots to score at once, 1..kBlockSlots, so that a run stays near kBlockNanoseconds.
+    std::size_t block_slots = kBlockSlots;
 };
 
 /// A name for a subexpression; usable in what follows it.
@@ -98,6 +108,7 @@ struct CompileInput {
     std::string_view source;           ///< The text the offsets count in; "" when there is none.
     std::span<const Expr> gates = {};  ///< All must be other than 0.
     std::span<const Penalty> penalties = {};  ///< Applied to `score` in this order.
+    std::span<const Source> sources = {};     ///< What rank(source) may name.
     /// Also keep the terms of the outermost sum and what each penalty adds (added in order, they
     /// give the score exactly) and the value of every feature.
     bool explain = false;
@@ -106,7 +117,7 @@ struct CompileInput {
 /// Resolves names against `schema` for entities of `kind` and checks arguments.
 /// @return kUnknownName     field, signal, function or window, with a hint;
 ///         kInvalidArgument an argument of the wrong kind or number; both with line, column,
-///         offset. kTooLarge        more values than registers.
+///         offset. kTooLarge        more values than registers, or a cost above kCostMax.
 Result<Program> compile(const CompileInput& input, const schema::Schema& schema, EntityKind kind);
 
 /// Every function and feature the language has, as one line each: "sum(signal, window)".

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <cstring>
 #include <limits>
+#include <numbers>
 
 #include "base/hash.h"
 #include "ranking/internal/score_math.h"
@@ -32,6 +34,19 @@ double random_of(const EntityId& id, std::uint64_t seed) {
         hash = hash64({bytes, sizeof(bytes)}, seed);
     }
     return static_cast<double>(hash >> 11) * 0x1p-53;
+}
+
+/// Haversine formula: Sinnott 1984, "Virtues of the haversine".
+double distance_km(const record::GeoPoint& a, const record::GeoPoint& b) {
+    constexpr double kRadians = std::numbers::pi / 180;
+    const auto half_sine_squared = [](double degrees) {
+        const double sine = std::sin(degrees * kRadians / 2);
+        return sine * sine;
+    };
+    const double h = half_sine_squared(b.latitude - a.latitude) +
+                     std::cos(a.latitude * kRadians) * std::cos(b.latitude * kRadians) *
+                         half_sine_squared(b.longitude - a.longitude);
+    return 2 * kEarthRadiusKm * std::asin(std::sqrt(std::clamp(h, 0.0, 1.0)));
 }
 
 TableFeatureSource::TableFeatureSource(const ShardView& view)
@@ -69,8 +84,13 @@ Result<void> TableFeatureSource::fill(const Feature& feature, std::span<const Sl
                 out[i] = random_of(view_.entities.id_of(slots[i]), seed);
             return {};
         }
+        case FeatureKind::kDistance:
+            fill_distance(feature, slots, context.params, out);
+            return {};
+        default:
+            break;
     }
-    assert(false && "unknown feature");
+    assert(false && "a profile that needs it is not available");
     return {};
 }
 
@@ -122,7 +142,22 @@ void TableFeatureSource::fill_field(const Feature& feature, std::span<const Slot
     }
 }
 
+void TableFeatureSource::fill_distance(const Feature& feature, std::span<const Slot> slots,
+                                       std::span<const double> params, std::span<double> out) {
+    const auto degrees = [&](const Coordinate& c) {
+        return score_math::sanitize(c.param ? params[*c.param] : c.number);
+    };
+    const record::GeoPoint from{degrees(feature.latitude), degrees(feature.longitude)};
+    const auto column = view_.entities.geo_column(feature.field);
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        const auto& place = column[slots[i].value()];
+        out[i] = place.latitude == place.latitude ? distance_km(from, place) : 0.0;
+    }
+}
+
 bool TableFeatureSource::is_missing(const Feature& feature, Slot slot) const {
+    if (feature.kind == FeatureKind::kDistance)
+        return std::isnan(view_.entities.geo_column(feature.field)[slot.value()].latitude);
     if (feature.kind != FeatureKind::kField) return false;
     const double value = cell(view_.entities.number_column(feature.field), slot);
     return value != value;

@@ -5,6 +5,7 @@
 
 #include "ranking/feature.h"
 #include "ranking/shard_view.h"
+#include "record/value.h"
 
 namespace tidal::ranking {
 
@@ -24,6 +25,8 @@ private:
                              std::span<double> out);
     Result<void> fill_unique(const Feature& feature, std::span<const Slot> slots, UnixMillis now_ms,
                              std::span<double> out);
+    void fill_distance(const Feature& feature, std::span<const Slot> slots,
+                       std::span<const double> params, std::span<double> out);
     void fill_field(const Feature& feature, std::span<const Slot> slots, std::span<double> out);
 
     const ShardView& view_;
@@ -33,5 +36,10 @@ private:
 
 /// The value of random(seed) for one entity: uniform in [0, 1), by its id alone.
 double random_of(const EntityId& id, std::uint64_t seed);
+
+/// Mean radius (IUGG): within 0.6 % of the distance on the ellipsoid.
+inline constexpr double kEarthRadiusKm = 6371.0088;
+/// Along the great circle. Any finite degrees.
+double distance_km(const record::GeoPoint& a, const record::GeoPoint& b);
 
 }  // namespace tidal::ranking

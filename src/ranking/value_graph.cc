@@ -118,7 +118,11 @@ ValueGraph::Value ValueGraph::constant(double number) {
 }
 
 ValueGraph::Value ValueGraph::param(const std::string& name) {
-    return intern({Op::kParam, 0, 0, 0, index_of(&params_, name, std::equal_to<>{})});
+    return intern({Op::kParam, 0, 0, 0, param_index(name)});
+}
+
+std::uint32_t ValueGraph::param_index(const std::string& name) {
+    return index_of(&params_, name, std::equal_to<>{});
 }
 
 ValueGraph::Value ValueGraph::feature(const Feature& feature) {

@@ -15,6 +15,8 @@ bool is_number(schema::FieldType type) {
            type == kDuration;
 }
 
+constexpr record::GeoPoint kNowhere{kAbsent, kAbsent};
+
 bool is_keyword(schema::FieldType type) {
     using enum schema::FieldType;
     return type == kKeyword || type == kKeywords || type == kBool;
@@ -32,6 +34,12 @@ double number_of(std::string_view encoded) {
     if (const auto* real = std::get_if<double>(&value)) return *real;
     if (const auto* flag = std::get_if<bool>(&value)) return *flag ? 1.0 : 0.0;
     return kAbsent;
+}
+
+record::GeoPoint place_of(std::string_view encoded) {
+    const record::Value value = value_of(encoded);
+    const auto* place = std::get_if<record::GeoPoint>(&value);
+    return place != nullptr ? *place : kNowhere;
 }
 
 /// Calls `visit` with each keyword of a value; a bool counts as "true" or "false".
@@ -76,6 +84,7 @@ void Columns::set_fields(const std::vector<schema::FieldSpec>& fields) {
         FieldColumn& column = fields_.emplace_back();
         column.type = fields[i].type;
         if (is_number(column.type)) column.numbers.resize(slot_count(), kAbsent);
+        if (column.type == schema::FieldType::kGeo) column.places.resize(slot_count(), kNowhere);
     }
 }
 
@@ -84,8 +93,10 @@ void Columns::resize(std::uint32_t slot_count) {
     publish_at_.resize(slot_count, kNoPublishTime);
     expires_at_.resize(slot_count, kNoExpiryTime);
     creator_of_.resize(slot_count, nullptr);
-    for (FieldColumn& column : fields_)
+    for (FieldColumn& column : fields_) {
         if (is_number(column.type)) column.numbers.resize(slot_count, kAbsent);
+        if (column.type == schema::FieldType::kGeo) column.places.resize(slot_count, kNowhere);
+    }
 }
 
 template <bool kLoading>
@@ -129,6 +140,7 @@ void Columns::put(CellKey key, std::uint32_t slot, std::string_view encoded) {
     else
         column.present.add(slot);
     if (is_number(column.type)) column.numbers[slot] = number_of(encoded);
+    if (column.type == schema::FieldType::kGeo) column.places[slot] = place_of(encoded);
     if (is_keyword(column.type)) change_keywords<kLoading>(column, slot, encoded, true);
 }
 
@@ -153,6 +165,7 @@ void Columns::take(CellKey key, std::uint32_t slot, std::string_view encoded) {
     FieldColumn& column = fields_[key - kFieldCells];
     column.present.remove(slot);
     if (is_number(column.type)) column.numbers[slot] = kAbsent;
+    if (column.type == schema::FieldType::kGeo) column.places[slot] = kNowhere;
     if (is_keyword(column.type)) change_keywords<false>(column, slot, encoded, false);
 }
 
@@ -195,6 +208,11 @@ void Columns::apply(const Row& after, std::span<const CellDifference> difference
 std::span<const double> Columns::numbers(FieldId field) const {
     if (field.value() >= fields_.size()) return {};
     return fields_[field.value()].numbers;
+}
+
+std::span<const record::GeoPoint> Columns::places(FieldId field) const {
+    if (field.value() >= fields_.size()) return {};
+    return fields_[field.value()].places;
 }
 
 const Roaring* Columns::keyword(FieldId field, std::string_view value) const {

@@ -10,6 +10,7 @@
 #include "entity/internal/merge.h"
 #include "entity/internal/row.h"
 #include "entity/internal/value_bitmaps.h"
+#include "record/value.h"
 #include "schema/schema.h"
 
 namespace tidal::entity {
@@ -32,6 +33,7 @@ public:
     void apply(const Row& after, std::span<const CellDifference> differences);
 
     std::span<const double> numbers(FieldId field) const;
+    std::span<const record::GeoPoint> places(FieldId field) const;
     std::span<const UnixMillis> created_at() const { return created_at_; }
     std::span<const UnixMillis> publish_at() const { return publish_at_; }
     std::span<const UnixMillis> expires_at() const { return expires_at_; }
@@ -52,7 +54,8 @@ public:
 private:
     struct FieldColumn {
         schema::FieldType type = schema::FieldType::kText;
-        std::vector<double> numbers;  ///< Of number types only.
+        std::vector<double> numbers;           ///< Of number types only.
+        std::vector<record::GeoPoint> places;  ///< Of geo fields only.
         ValueBitmaps<std::string> keywords;
         SlotSet present;
     };

@@ -35,6 +35,9 @@ public:
     std::uint32_t slot_count() const override { return ids_.size(); }
     std::uint64_t live_count() const override { return live_count_; }
     const Roaring& live() const override { return columns_.live(); }
+    std::span<const record::GeoPoint> geo_column(FieldId field) const override {
+        return columns_.places(field);
+    }
     std::span<const double> number_column(FieldId field) const override {
         return columns_.numbers(field);
     }

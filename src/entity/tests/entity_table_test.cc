@@ -279,6 +279,22 @@ TEST_F(EntityTableTest, ColumnsAndBitmapsFollowEachChange) {
     EXPECT_THAT(slots_of(table_->present_bitmap(field_id(kYear))), IsEmpty());
 }
 
+TEST_F(EntityTableTest, PlacesHaveAColumn) {
+    ASSERT_TRUE(
+        table_->upsert(upsert_of(EntityId(1), {{kPlace, record::GeoPoint{48.5, 2.25}}}), at(1))
+            .ok());
+    create(2, 2);
+    const auto place = [&](std::size_t slot) { return table_->geo_column(field_id(kPlace))[slot]; };
+    EXPECT_EQ(place(0), (record::GeoPoint{48.5, 2.25}));
+    EXPECT_TRUE(std::isnan(place(1).latitude));
+    EXPECT_TRUE(table_->geo_column(field_id(kYear)).empty());
+    reopen();
+    EXPECT_EQ(place(0), (record::GeoPoint{48.5, 2.25}));
+    EXPECT_TRUE(std::isnan(place(1).latitude));
+    ASSERT_TRUE(table_->upsert(upsert_of(EntityId(1), {{kPlace, std::nullopt}}), at(3)).ok());
+    EXPECT_TRUE(std::isnan(place(0).latitude));
+}
+
 TEST_F(EntityTableTest, EnforcedTimesHaveSentinelsWhereAbsent) {
     create(1, 1);
     EXPECT_EQ(table_->publish_at_column()[0], INT64_MIN);

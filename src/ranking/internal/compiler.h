@@ -40,7 +40,17 @@ private:
     Result<Value> lower_penalty(const Penalty& penalty, Value score);
     Result<std::optional<Value>> lower_gates();
 
-    Value created_feature(std::string_view name);
+    Result<Value> lower_bare_feature(const Expr& expr);
+    Result<Value> lower_request_feature(const Function& function, const Expr& expr);
+    Result<Value> lower_rank(const Expr& expr);
+    Result<Value> lower_fused(const Expr& expr);
+    Result<Value> lower_distance(const Expr& expr);
+    Result<Value> lower_cohort(const Expr& expr);
+    Result<Coordinate> coordinate(const Expr& expr, double most);
+    Error unknown_source(const Expr& at) const;
+    Value needing(Input input, const Expr& expr, const Feature& feature);
+    void need(Input input, const Expr& expr);
+
     Value by_polarity(schema::Polarity polarity, schema::Window window);
     Value engagement(const schema::SignalSpec& signal, schema::Window window);
     template <typename Wanted>
@@ -68,6 +78,8 @@ private:
     std::map<std::string, Value, std::less<>> definitions_;
     std::vector<ValueGraph::Kept> terms_, features_;
     std::vector<std::string> warnings_;
+    std::vector<Need> needs_;
+    bool in_cohort_ = false;
 };
 
 /// int, float, bool, timestamp, duration.

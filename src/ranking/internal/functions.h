@@ -27,6 +27,12 @@ enum class Form : std::uint8_t {
     kField,
     kParam,
     kRandom,
+    kRank,
+    kDistance,
+    kSimilarity,
+    kOfCreator,  ///< affinity(creator), follows(creator)
+    kFriends,
+    kCohort,
 };
 
 struct Function {

@@ -19,6 +19,7 @@ public:
 
     Value constant(double number);
     Value param(const std::string& name);
+    std::uint32_t param_index(const std::string& name);
     Value feature(const Feature& feature);
     Value apply(Op op, Value a, Value b = 0, Value c = 0);
 

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <functional>
+#include <numbers>
 #include <random>
 
 #include "ranking/evaluator.h"
@@ -136,7 +137,9 @@ TEST(BuiltInProfiles, EqualTheirFormulas) {
     std::vector<SampleItem> items;
     fill(shard, &items);
     const ProfileRegistry registry(*schema);
-    ASSERT_EQ(registry.list(EntityKind::kItem).size(), formulas().size());
+    const auto listed = registry.list(EntityKind::kItem);
+    ASSERT_EQ(std::ranges::count_if(listed, &ProfileListing::available),
+              static_cast<std::ptrdiff_t>(formulas().size()));
     const ShardView view = shard.view();
     TableFeatureSource source(view);
     for (const auto& [name, formula] : formulas()) {
@@ -217,6 +220,34 @@ TEST(BuiltInProfiles, FeaturesReadTheTables) {
     }
 }
 
+// Figures of geographiclib's geodesics; a sphere is within 0.6 % of them.
+TEST(BuiltInProfiles, DistancesAreThoseOfTheGlobe) {
+    const record::GeoPoint paris{48.8566, 2.3522}, london{51.5074, -0.1278},
+        sydney{-33.8688, 151.2093};
+    EXPECT_NEAR(distance_km(paris, london), 343.9, 2);
+    EXPECT_NEAR(distance_km(paris, sydney), 16960, 100);
+    EXPECT_EQ(distance_km(paris, paris), 0);
+    EXPECT_NEAR(distance_km({0, 179.5}, {0, -179.5}), 111.2, 0.1);
+    EXPECT_NEAR(distance_km({90, 0}, {-90, 77}), std::numbers::pi * kEarthRadiusKm, 1e-6);
+
+    const auto schema = sample_schema();
+    SampleShard shard(schema);
+    shard.put({.id = EntityId(1), .fields = {{"place", london}}});
+    shard.put({.id = EntityId(2)});
+    const ShardView view = shard.view();
+    TableFeatureSource source(view);
+    const auto expr = parse_expression("distance_km(place, 48.8566, param(lon))");
+    const auto program = compile({.score = *expr, .definitions = {}, .source = "", .explain = true},
+                                 *schema, EntityKind::kItem);
+    ASSERT_TRUE(program.ok()) << program.error().to_string();
+    const double longitude = 2.3522;
+    Evaluator evaluator(*program, source, {.params = {&longitude, 1}});
+    EXPECT_EQ(evaluator.explain(Slot(0))->terms[0].value, distance_km(paris, london));
+    const auto nowhere = evaluator.explain(Slot(1));
+    EXPECT_EQ(nowhere->terms[0].value, 0);
+    EXPECT_TRUE(nowhere->terms[0].missing);
+}
+
 TEST(ProfileRegistry, SaysWhatASchemaCannotServe) {
     const auto schema = sample_schema(
         "signals:\n  view: {polarity: neutral, half_life: 1d}\n"
@@ -230,7 +261,17 @@ TEST(ProfileRegistry, SaysWhatASchemaCannotServe) {
         if (!listing.available) unavailable += listing.name + ": " + listing.reason + "\n";
         for (const auto& warning : listing.warnings) warned += listing.name + ": " + warning + "\n";
     }
-    EXPECT_EQ(unavailable, "most_commented: unknown signal `comment`\n");
+    EXPECT_EQ(unavailable,
+              "alphabetical_asc: unknown field `title`\n"
+              "alphabetical_desc: unknown field `title`\n"
+              "date_saved: unknown field `date_saved`\n"
+              "following: `follows` needs a user (`user_id`), which rankings do not read yet\n"
+              "live_viewers: unknown field `live_viewers`\n"
+              "longest: unknown field `duration`\n"
+              "most_commented: unknown signal `comment`\n"
+              "related: unknown embedding slot `default`\n"
+              "search: unknown embedding slot `default`\n"
+              "shortest: unknown field `duration`\n");
     EXPECT_EQ(warned,
               "trending: unique(view, 24h) is 0: the schema does not keep distinct users of this "
               "signal\n");
@@ -257,13 +298,52 @@ TEST(ProfileRegistry, SaysWhatASchemaCannotServe) {
               "`comment` (field profile); signals: view, like, share");
 }
 
-TEST(ProfileRegistry, TheDefaultSchemaServesEveryBuiltInProfile) {
+TEST(ProfileRegistry, TheDefaultSchemaServesEveryBuiltInProfileWhoseInputsItHas) {
     const auto schema = schema::parse_schema(schema::default_schema_yaml());
     ASSERT_TRUE(schema.ok());
+    std::string unavailable;
     for (const auto& listing : ProfileRegistry(*schema).list(EntityKind::kItem)) {
-        EXPECT_TRUE(listing.available) << listing.name << ": " << listing.reason;
+        if (!listing.available) unavailable += listing.name + ": " + listing.reason + "\n";
         EXPECT_TRUE(listing.warnings.empty()) << listing.name;
     }
+    EXPECT_EQ(unavailable,
+              "alphabetical_asc: field `title` is not a number but text\n"
+              "alphabetical_desc: field `title` is not a number but text\n"
+              "date_saved: unknown field `date_saved`\n"
+              "following: `follows` needs a user (`user_id`), which rankings do not read yet\n"
+              "live_viewers: unknown field `live_viewers`\n"
+              "longest: unknown field `duration`\n"
+              "related: `ann(default, item)` needs an item (`similar_to`), which rankings do not "
+              "read yet\n"
+              "search: `text(query)` needs a query (`query`), and there is no text index yet\n"
+              "shortest: unknown field `duration`\n");
+}
+
+TEST(ProfileRegistry, FieldOrdersAppearWithTheirFields) {
+    const auto schema = sample_schema(
+        "items:\n  fields:\n    duration: duration\n    live_viewers: int\n"
+        "    date_saved: timestamp\n");
+    SampleShard shard(schema);
+    for (const std::uint64_t i : {1, 2, 3})
+        shard.put({.id = EntityId(i),
+                   .fields = {{"duration", static_cast<std::int64_t>(10 * i)},
+                              {"live_viewers", static_cast<std::int64_t>(20 * i)},
+                              {"date_saved", static_cast<std::int64_t>(30 * i)}}});
+    const ProfileRegistry registry(*schema);
+    const ShardView view = shard.view();
+    TableFeatureSource source(view);
+    const auto score = [&](std::string_view name, bool descending) {
+        const auto profile = registry.find(name, EntityKind::kItem);
+        EXPECT_TRUE(profile.ok()) << name;
+        EXPECT_EQ((*profile)->profile.order.descending, descending) << name;
+        Evaluator evaluator((*profile)->program, source, {.now_ms = kNow, .params = {}});
+        const Slot slot = *shard.entities().find(EntityId(2));
+        return (*evaluator.run({&slot, 1}))[0];
+    };
+    EXPECT_EQ(score("shortest", false), 20);
+    EXPECT_EQ(score("longest", true), 20);
+    EXPECT_EQ(score("live_viewers", true), 40);
+    EXPECT_EQ(score("date_saved", true), 60);
 }
 
 }  // namespace

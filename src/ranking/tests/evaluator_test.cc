@@ -4,9 +4,11 @@
 #include <rapidcheck/gtest.h>
 
 #include <cmath>
+#include <functional>
 
 #include "base/hash.h"
 #include "ranking/tests/random_expression.h"
+#include "ranking/tests/random_profile.h"
 #include "ranking/tests/reference_evaluator.h"
 #include "ranking/tests/sample_schema.h"
 
@@ -35,6 +37,11 @@ std::string leaf_text(const schema::Schema& schema, const Feature& feature) {
             return schema.kind(EntityKind::kItem).fields[feature.field.value()].name;
         case FeatureKind::kRandom:
             return "random(seed)";
+        case FeatureKind::kDistance:
+            return "distance_km(" +
+                   schema.kind(EntityKind::kItem).fields[feature.field.value()].name + ")";
+        default:
+            break;
     }
     return "";
 }
@@ -156,6 +163,56 @@ RC_GTEST_PROP(Evaluator, ExplainedTermsAddUpToTheScoreExactly, ()) {
     }
 }
 
+/// As docs/reference/profiles.md says it, in plain C++.
+double penalised(double score, const std::vector<Penalty>& penalties,
+                 const std::function<double(const Expr&)>& value) {
+    for (const Penalty& penalty : penalties) {
+        if (value(penalty.when) == 0) continue;
+        const double reduced = score < 0 ? score / penalty.factor : score * penalty.factor;
+        score = std::clamp(score + (std::clamp(reduced, -1e300, 1e300) - score), -1e300, 1e300);
+    }
+    return score;
+}
+
+RC_GTEST_PROP(Evaluator, PenaltiesAndGatesEqualTheReferenceAndAddUp, ()) {
+    static const auto schema = sample_schema();
+    for (int i = 0; i < 100; ++i) {
+        Profile profile;
+        profile.score = RandomExpression::make(*rc::gen::inRange(0, 4));
+        RandomProfile::add_stages(&profile);
+        CompileInput input{.score = profile.score,
+                           .definitions = {},
+                           .source = "",
+                           .gates = profile.gates,
+                           .penalties = profile.penalties};
+        const auto plain = compile(input, *schema, EntityKind::kItem);
+        input.explain = true;
+        const auto explaining = compile(input, *schema, EntityKind::kItem);
+        RC_ASSERT(plain.ok() && explaining.ok());
+        RC_ASSERT(plain->gate.has_value() == !profile.gates.empty());
+        InventedSource source(*schema);
+        const auto params = param_values(*plain);
+        Evaluator scorer(*plain, source, {.params = params});
+        Evaluator explainer(*explaining, source, {.params = params});
+        std::vector<Slot> slots;
+        for (std::uint32_t s = 0; s < 5; ++s) slots.push_back(Slot(s));
+        const auto scores = scorer.run(slots);
+        for (const Slot slot : slots) {
+            const auto value = [&](const Expr& e) { return reference(*schema, e, slot.value()); };
+            const double want = penalised(value(profile.score), profile.penalties, value);
+            RC_ASSERT((*scores)[slot.value()] == want);
+            const bool open = std::ranges::all_of(
+                profile.gates, [&](const Expr& gate) { return value(gate) != 0; });
+            if (plain->gate) RC_ASSERT(scorer.gates(slots.size())[slot.value()] == (open ? 1 : 0));
+            const auto explanation = explainer.explain(slot);
+            double total = explanation->terms[0].value;
+            for (std::size_t t = 1; t < explanation->terms.size(); ++t)
+                total = std::clamp(total + explanation->terms[t].value, -1e300, 1e300);
+            RC_ASSERT(total == want);
+        }
+    }
+}
+
 TEST(Evaluator, ExplainNamesTermsAndFeatures) {
     const auto schema = sample_schema();
     const Program program = compiled(
@@ -211,6 +268,37 @@ TEST(Evaluator, DomainRules) {
     EXPECT_EQ(value("wilson(0, 10)"), 0);
     EXPECT_NEAR(value("wilson(10, 10)"), 0.722467, 1e-6);
     EXPECT_NEAR(value("wilson(80, 100)"), 0.711170, 1e-5);
+}
+
+// What a text may say at most, costs at most this much for one block.
+TEST(Evaluator, NoExpressionCostsMoreThanItsLimit) {
+    const auto schema = sample_schema();
+    const auto powers = [](int count) {
+        std::string out = "year";
+        for (int i = 0; i < count; ++i) out += " + price^" + std::to_string(i) + ".5";
+        return out;
+    };
+    const Program worst = compiled(*schema, powers(200));
+    EXPECT_LE(worst.cost, kCostMax);
+    EXPECT_GT(worst.cost, kCostMax * 9 / 10);
+    const std::string text = powers(204);
+    const auto refused =
+        compile({.score = *parse_expression(text), .definitions = {}, .source = text}, *schema,
+                EntityKind::kItem);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().reason(), "expression_too_costly");
+    EXPECT_EQ(refused.error().code(), ErrorCode::kTooLarge);
+    for (const Program& program : {worst, compiled(*schema, "1"), compiled(*schema, powers(20))}) {
+        EXPECT_GE(program.block_slots, 16u);
+        EXPECT_LE(program.block_slots, kBlockSlots);
+        EXPECT_LE(program.cost * program.block_slots, kBlockNanoseconds);
+    }
+    EXPECT_EQ(compiled(*schema, "year").block_slots, kBlockSlots);
+
+    InventedSource source(*schema);
+    Evaluator evaluator(worst, source, {.params = {}});
+    const std::vector<Slot> slots(worst.block_slots, Slot(3));
+    EXPECT_TRUE(evaluator.run(slots).ok());
 }
 
 TEST(Evaluator, SharesWhatIsEqualAndReusesRegisters) {

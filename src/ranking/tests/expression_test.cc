@@ -34,6 +34,8 @@ std::string answer_expression(const std::string& input) {
     std::string out = "ok, " + std::to_string(program->features.size()) + " features, " +
                       std::to_string(program->code.size()) + " instructions a block";
     for (const auto& warning : program->warnings) out += "\nwarning: " + warning;
+    for (const auto& need : program->needs)
+        out += "\n" + need.by + " needs " + std::string(input_name(need.input));
     return out;
 }
 

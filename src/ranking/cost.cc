@@ -1,0 +1,63 @@
+#include "ranking/internal/cost.h"
+
+#include <algorithm>
+
+namespace tidal::ranking {
+
+std::uint32_t cost_of(Op op) {
+    switch (op) {
+        case Op::kConstant:
+        case Op::kParam:
+        case Op::kFeature:
+            return 0;
+        case Op::kDivide:
+        case Op::kSqrt:
+            return 2;
+        case Op::kExp:
+        case Op::kLog:
+        case Op::kLog10:
+        case Op::kLog1p:
+        case Op::kSigmoid:
+        case Op::kWilson:
+            return 20;
+        case Op::kPower:
+            return 80;
+        default:
+            return 1;
+    }
+}
+
+/// A pair of an entity and a signal may lie on disk; the figure is of one in memory.
+std::uint32_t cost_of(const Feature& feature) {
+    switch (feature.kind) {
+        case FeatureKind::kAgeHours:
+        case FeatureKind::kCreatedAt:
+        case FeatureKind::kField:
+            return 2;
+        case FeatureKind::kRandom:
+            return 10;
+        case FeatureKind::kUnique:
+            return 200;
+        case FeatureKind::kDistance:
+            return 80;
+        default:
+            return 40;
+    }
+}
+
+Result<void> meter(Program* program) {
+    std::uint64_t cost = 1;
+    for (const Instruction& in : program->code)
+        cost += in.op == Op::kFeature ? cost_of(program->features[in.index]) : cost_of(in.op);
+    if (cost > kCostMax)
+        return Error(ErrorCode::kTooLarge, "the expression costs too much for each entity")
+            .with("cost", cost)
+            .with_hint("at most " + std::to_string(kCostMax) +
+                       "; a feature counts 2 to 200, a power 80, a logarithm 20, a sum 1")
+            .with_reason("expression_too_costly");
+    program->cost = static_cast<std::uint32_t>(cost);
+    program->block_slots = std::min<std::size_t>(kBlockSlots, kBlockNanoseconds / cost);
+    return {};
+}
+
+}  // namespace tidal::ranking

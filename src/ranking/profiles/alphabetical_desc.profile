@@ -1,0 +1,5 @@
+profile alphabetical_desc version 1 {
+    about 'By title, Z to A.';
+    candidates scan;
+    order title desc;
+}

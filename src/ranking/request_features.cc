@@ -1,0 +1,193 @@
+// Features that need more of a request than a profile: its candidates, a place, a user, a query, a
+// vector or a cohort.
+#include <algorithm>
+#include <cmath>
+
+#include "ranking/internal/compiler.h"
+
+namespace tidal::ranking {
+
+using Value = ValueGraph::Value;
+
+namespace {
+
+bool names_source(const Expr& expr, const Source& source) {
+    if (expr.kind == ExprKind::kName) return expr.name == source_kind_name(source.kind);
+    const std::string text = print_expression(expr);
+    if (text == print_source(source)) return true;
+    return source.kind == SourceKind::kAnn && source.anchor == Anchor::kVector &&
+           text == "ann(" + source.name + ")";
+}
+
+/// Its candidates have an order, hence ranks.
+bool is_ranked(const Source& source) {
+    return source.kind != SourceKind::kScan;
+}
+
+}  // namespace
+
+std::string_view input_name(Input input) {
+    switch (input) {
+        case Input::kUser:
+            return "a user (`user_id`)";
+        case Input::kItem:
+            return "an item (`similar_to`)";
+        case Input::kVector:
+            return "a vector (`vector`)";
+        case Input::kAnchor:
+            return "a vector, an item or a user (`vector`, `similar_to` or `user_id`)";
+        case Input::kUserOrItem:
+            return "a user or an item (`user_id` or `similar_to`)";
+        case Input::kQuery:
+            return "a query (`query`)";
+        case Input::kCohort:
+            return "a cohort (`cohort`)";
+    }
+    return "";
+}
+
+void Compiler::need(Input input, const Expr& expr) {
+    const Need need{input, print_expression(expr)};
+    if (std::ranges::find(needs_, need) == needs_.end()) needs_.push_back(need);
+}
+
+Value Compiler::needing(Input input, const Expr& expr, const Feature& feature) {
+    need(input, expr);
+    return graph_.feature(feature);
+}
+
+Error Compiler::unknown_source(const Expr& at) const {
+    std::vector<std::string> texts;
+    for (const Source& source : input_.sources)
+        if (is_ranked(source)) texts.push_back(print_source(source));
+    const std::vector<std::string_view> known(texts.begin(), texts.end());
+    return fail(ErrorCode::kUnknownName, at,
+                "the profile has no source `" + print_expression(at) + "` with ranks")
+        .with_hint(suggestion(print_expression(at), "sources with ranks", known))
+        .with_reason("unknown_source");
+}
+
+Result<Value> Compiler::lower_rank(const Expr& expr) {
+    const Expr& wanted = expr.args[0];
+    std::optional<std::uint32_t> found;
+    for (std::uint32_t i = 0; i < input_.sources.size(); ++i) {
+        if (!is_ranked(input_.sources[i]) || !names_source(wanted, input_.sources[i])) continue;
+        if (found)
+            return fail(ErrorCode::kInvalidArgument, wanted,
+                        "the profile has several sources `" + wanted.name + "`")
+                .with_hint("write it as in `candidates`: rank(" + print_source(input_.sources[i]) +
+                           ")");
+        found = i;
+    }
+    if (!found) return unknown_source(wanted);
+    return graph_.feature({.kind = FeatureKind::kSourceRank, .source = *found});
+}
+
+/// Reciprocal rank fusion: Cormack, Clarke & Buettcher, SIGIR 2009, with a weight for each list.
+Result<Value> Compiler::lower_fused(const Expr& expr) {
+    std::optional<Value> out;
+    for (std::uint32_t i = 0; i < input_.sources.size(); ++i) {
+        if (!is_ranked(input_.sources[i])) continue;
+        const Value rank = graph_.feature({.kind = FeatureKind::kSourceRank, .source = i});
+        const Value part =
+            graph_.apply(Op::kMultiply, graph_.constant(input_.sources[i].weight), rank);
+        out = out ? graph_.apply(Op::kAdd, *out, part) : part;
+    }
+    if (out) return *out;
+    return fail(ErrorCode::kInvalidArgument, expr, "no source of the profile has ranks to fuse")
+        .with_hint("for example `candidates union(recent, window_top(view, 24h));`");
+}
+
+Result<Coordinate> Compiler::coordinate(const Expr& expr, double most) {
+    const bool minus = expr.kind == ExprKind::kNegate;
+    const Expr& number = minus ? expr.args[0] : expr;
+    if (number.kind == ExprKind::kNumber && number.number <= most)
+        return Coordinate{std::nullopt, minus ? -number.number : number.number};
+    const bool param = expr.kind == ExprKind::kCall && expr.name == "param" &&
+                       expr.args.size() == 1 && expr.args[0].kind == ExprKind::kName;
+    if (param) return Coordinate{graph_.param_index(expr.args[0].name), 0};
+    return fail(ErrorCode::kInvalidArgument, expr, "expected degrees or a parameter")
+        .with_hint("a number from -" + print_number(most) + " to " + print_number(most) +
+                   ", or param(name)");
+}
+
+Result<Value> Compiler::lower_distance(const Expr& expr) {
+    const Expr& name = expr.args[0];
+    const auto* field =
+        name.kind == ExprKind::kName ? schema_.find_field(kind_, name.name) : nullptr;
+    if (field == nullptr || field->type != schema::FieldType::kGeo) {
+        std::vector<std::string_view> known;
+        for (const auto& f : schema_.kind(kind_).fields)
+            if (f.type == schema::FieldType::kGeo) known.push_back(f.name);
+        const auto code = field == nullptr ? ErrorCode::kUnknownName : ErrorCode::kInvalidArgument;
+        return fail(code, name, "`" + print_expression(name) + "` is no field of type geo")
+            .with_hint(suggestion(print_expression(name), "geo fields", known))
+            .with_reason(field == nullptr ? "unknown_field" : "");
+    }
+    TIDAL_ASSIGN(const Coordinate latitude, coordinate(expr.args[1], 90));
+    TIDAL_ASSIGN(const Coordinate longitude, coordinate(expr.args[2], 180));
+    return graph_.feature({.kind = FeatureKind::kDistance,
+                           .field = field->id,
+                           .latitude = latitude,
+                           .longitude = longitude});
+}
+
+Result<Value> Compiler::lower_cohort(const Expr& expr) {
+    const Expr& inner = expr.args[0];
+    const Function* function = inner.kind == ExprKind::kCall ? find_function(inner.name) : nullptr;
+    const auto reads_ledgers = [](Form form) {
+        switch (form) {
+            case Form::kDecay:
+            case Form::kCount:
+            case Form::kSum:
+            case Form::kVelocity:
+            case Form::kUnique:
+            case Form::kRate:
+            case Form::kPositive:
+            case Form::kNegative:
+            case Form::kEngagement:
+                return true;
+            default:
+                return false;
+        }
+    };
+    if (function == nullptr || !reads_ledgers(function->form))
+        return fail(ErrorCode::kInvalidArgument, inner, "a cohort has its own signals only")
+            .with_hint("for example cohort(sum(view, 24h))");
+    need(Input::kCohort, expr);
+    in_cohort_ = true;
+    auto value = lower_call(inner);
+    in_cohort_ = false;
+    return value;
+}
+
+Result<Value> Compiler::lower_request_feature(const Function& function, const Expr& expr) {
+    const Expr& argument = expr.args[0];
+    if (function.form == Form::kFriends) {
+        TIDAL_ASSIGN(const auto* signal, signal_named(argument));
+        return needing(Input::kUser, expr, {.kind = FeatureKind::kFriends, .signal = signal->id});
+    }
+    if (function.form == Form::kOfCreator) {
+        if (argument.kind != ExprKind::kName || argument.name != "creator")
+            return fail(ErrorCode::kInvalidArgument, argument, "expected `creator`")
+                .with_hint(function.signature);
+        if (kind_ != EntityKind::kItem)
+            return fail(ErrorCode::kInvalidArgument, expr, "only items have a creator");
+        const bool follows = function.name == "follows";
+        return needing(Input::kUser, expr,
+                       {.kind = follows ? FeatureKind::kFollows : FeatureKind::kAffinity});
+    }
+    const auto* slot =
+        argument.kind == ExprKind::kName ? schema_.find_embedding(kind_, argument.name) : nullptr;
+    if (slot == nullptr) {
+        std::vector<std::string_view> known;
+        for (const auto& s : schema_.kind(kind_).embeddings) known.push_back(s.name);
+        return fail(ErrorCode::kUnknownName, argument,
+                    "unknown embedding slot `" + print_expression(argument) + "`")
+            .with_hint(suggestion(print_expression(argument), "embedding slots", known))
+            .with_reason("unknown_slot");
+    }
+    return needing(Input::kAnchor, expr, {.kind = FeatureKind::kSimilarity, .slot = slot->id});
+}
+
+}  // namespace tidal::ranking
