@@ -11,6 +11,7 @@ find_package(CLI11 REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED COMPONENTS core)
 find_package(OpenSSL 3 REQUIRED)
+find_package(ZLIB REQUIRED)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 # Named apart from `zstd`, whose variables RocksDB's own Findzstd.cmake reads.
 pkg_check_modules(libzstd REQUIRED IMPORTED_TARGET libzstd)

@@ -4,6 +4,7 @@
 
 #include <absl/functional/any_invocable.h>
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -64,7 +65,8 @@ public:
     /// Refuses new writes, commits those in flight, writes checkpoints, releases the directory.
     void stop(absl::AnyInvocable<void()> done);
 
-    // Writes: one reply per write, in order. Several writes to one entity keep their order.
+    // Writes: one reply per write, in order. Several writes to one entity keep their order, within
+    // a call and over the calls of one thread, whether or not earlier ones are answered.
     void write(std::vector<Write> writes, const CallContext& context, WritesDone done);
     /// As `write`; writes at or below their shard's mark for this import are skipped (`repeated`).
     void write_import(std::vector<Write> writes, const ImportChunk& chunk,
@@ -143,6 +145,15 @@ private:
     void widen_then_write(const schema::Schema& wider, std::vector<Write> writes,
                           const ImportChunk* chunk, const CallContext& context,
                           std::shared_ptr<Join> join);
+    /// A call that came while another one waits for a wider schema: it keeps its place behind it.
+    struct HeldWrite {
+        std::vector<Write> writes;
+        std::optional<ImportChunk> chunk;
+        CallContext context;
+        std::shared_ptr<Join> join;
+    };
+    void end_widening();
+    void write_held();
     shard::WriteConcern concern_of(const CallContext& context) const;
     ShardId shard_of(VShard vshard) const;
     shard::Shard& shard(ShardId id) { return *shards_[id.value()]; }
@@ -168,6 +179,9 @@ private:
     std::shared_ptr<const ranking::ProfileRegistry> profiles_;
     std::shared_ptr<const std::vector<ranking::Experiment>> experiments_;
     bool schema_change_under_way_ = false;
+    std::size_t widening_ = 0;  ///< Writes that wait for the schema to learn their fields.
+    bool writing_held_ = false;
+    std::deque<HeldWrite> held_;  ///< Came after those; bounded by what callers have in flight.
     std::mutex publishing_;  ///< One publication at a time, so that none overtakes a newer one.
 };
 

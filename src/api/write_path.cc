@@ -89,8 +89,16 @@ void Database::write_import(std::vector<Write> writes, const ImportChunk& chunk,
 
 void Database::write_lines(std::vector<Write> writes, const ImportChunk* chunk,
                            const CallContext& context, WritesDone done) {
-    write_joined(std::move(writes), chunk, context,
-                 std::make_shared<Join>(writes.size(), context.first_line, std::move(done)));
+    auto join = std::make_shared<Join>(writes.size(), context.first_line, std::move(done));
+    {
+        const std::lock_guard lock(mutex_);
+        if (widening_ > 0 || writing_held_) {
+            held_.push_back({std::move(writes), chunk ? std::optional(*chunk) : std::nullopt,
+                             context, std::move(join)});
+            return;
+        }
+    }
+    write_joined(std::move(writes), chunk, context, std::move(join));
 }
 
 void Database::write_joined(std::vector<Write> writes, const ImportChunk* chunk,
@@ -104,8 +112,13 @@ void Database::write_joined(std::vector<Write> writes, const ImportChunk* chunk,
         return join->arrive();
     }
     const auto schema = this->schema();
-    if (auto wider = add_dynamic_fields(*schema, writes))
+    if (auto wider = add_dynamic_fields(*schema, writes)) {
+        {
+            const std::lock_guard lock(mutex_);
+            ++widening_;
+        }
         return widen_then_write(*wider, std::move(writes), chunk, context, std::move(join));
+    }
     Groups groups = group_by_shard(writes, *schema, context, *join);
     if (chunk != nullptr) skip_imported(*chunk, *schema, writes.size(), &groups, *join);
     propose_groups(std::move(groups), context, std::move(join));
@@ -120,6 +133,7 @@ void Database::widen_then_write(const schema::Schema& wider, std::vector<Write> 
                                              join = std::move(join)](Result<void> put) mutable {
         auto again = [this, writes = std::move(writes), kept, context, join]() mutable {
             write_joined(std::move(writes), kept ? &*kept : nullptr, context, std::move(join));
+            end_widening();
         };
         if (put.ok()) return again();
         // Another writer's fields are under way: look again when they are there.
@@ -130,7 +144,32 @@ void Database::widen_then_write(const schema::Schema& wider, std::vector<Write> 
         for (std::size_t line = 0; line < join->replies.size(); ++line)
             join->fail(line, Error(put.error()));
         join->arrive();
+        end_widening();
     });
+}
+
+void Database::end_widening() {
+    {
+        const std::lock_guard lock(mutex_);
+        --widening_;
+    }
+    write_held();
+}
+
+/// One thread at a time, and none of them past a write that widens the schema in its turn.
+void Database::write_held() {
+    std::unique_lock lock(mutex_);
+    if (writing_held_) return;
+    writing_held_ = true;
+    while (widening_ == 0 && !held_.empty()) {
+        HeldWrite next = std::move(held_.front());
+        held_.pop_front();
+        lock.unlock();
+        write_joined(std::move(next.writes), next.chunk ? &*next.chunk : nullptr, next.context,
+                     std::move(next.join));
+        lock.lock();
+    }
+    writing_held_ = false;
 }
 
 Database::Groups Database::group_by_shard(const std::vector<Write>& writes,

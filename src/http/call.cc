@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/edit_distance.h"
+#include "http/content_coding.h"
 
 namespace tidal::http {
 namespace {
@@ -81,18 +82,43 @@ std::string token_of(const Request& request) {
 }
 
 Result<std::optional<HybridTime>> if_match(const Request& request) {
+    if (request.headers.find("If-None-Match"))
+        return Error(ErrorCode::kInvalidArgument, "If-None-Match is for reads")
+            .with_field("If-None-Match")
+            .with_hint("If-Match with the ETag that a GET gave");
     const auto header = request.headers.find("If-Match");
     if (!header || *header == "*") return std::optional<HybridTime>();
     std::uint64_t bits = 0;
-    if (header->size() > 2 && header->front() == '"' && header->back() == '"') {
+    std::string buffer;
+    const std::string_view tag = unpacked_etag(*header, &buffer);
+    if (tag.size() > 2 && tag.front() == '"' && tag.back() == '"') {
         const auto [end, error] =
-            std::from_chars(header->data() + 1, header->data() + header->size() - 1, bits);
-        if (error == std::errc() && end == header->data() + header->size() - 1)
+            std::from_chars(tag.data() + 1, tag.data() + tag.size() - 1, bits);
+        if (error == std::errc() && end == tag.data() + tag.size() - 1)
             return std::optional(HybridTime::from_bits(bits));
     }
     return Error(ErrorCode::kInvalidArgument, "If-Match is not an ETag of this database")
         .with_field("If-Match")
         .with_hint("send the ETag of a GET unchanged");
+}
+
+bool must_exist(const Request& request) {
+    return request.headers.find("If-Match") == "*";
+}
+
+bool is_known_to_client(const Request& request, std::string_view etag) {
+    std::string_view list = request.headers.find("If-None-Match").value_or("");
+    while (!list.empty()) {
+        std::string_view one = list.substr(0, list.find(','));
+        list.remove_prefix(std::min(one.size() + 1, list.size()));
+        while (one.starts_with(' ')) one.remove_prefix(1);
+        while (one.ends_with(' ')) one.remove_suffix(1);
+        if (one == "*") return true;
+        if (one.starts_with("W/")) one.remove_prefix(2);
+        std::string buffer;
+        if (unpacked_etag(one, &buffer) == etag) return true;
+    }
+    return false;
 }
 
 Result<void> check_json(const Request& request) {

@@ -21,8 +21,14 @@ Result<api::CallContext> write_context(const Request& request);
 /// The token a read carries: `Tidal-Token` or `token=`; empty = none.
 std::string token_of(const Request& request);
 
-/// If-Match as the version it names; nullopt when absent or "*".
+/// If-Match as the version it names; nullopt when absent or "*". If-None-Match is refused: it is
+/// for reads.
 Result<std::optional<HybridTime>> if_match(const Request& request);
+/// Whether If-Match is "*": the entity must exist.
+bool must_exist(const Request& request);
+
+/// Whether If-None-Match names this ETag, packed or not, weak or not, or is "*".
+bool is_known_to_client(const Request& request, std::string_view etag);
 
 /// 415 unless the body is JSON.
 Result<void> check_json(const Request& request);

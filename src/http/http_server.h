@@ -1,9 +1,10 @@
 // http/http_server.h: the HTTP/1.1 server core. Bytes on a socket <-> Request and Response; no
 // routes.
 //
-// Boost.Asio and Beast are behind it (http_server.cc, internal/). Requests of one connection are
-// handled one after the other, so pipelined replies keep their order and a write is seen by what
-// follows it.
+// Boost.Asio and Beast are behind it (http_server.cc, internal/). Replies of one connection keep
+// the order of their requests. Requests are handled one after the other, each when the one before
+// it is answered, so a write is seen by what follows it; only requests that the handler lets
+// overlap (small writes) are handed over while those before them are still under way.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -93,6 +94,9 @@ public:
 struct Admission {
     enum class Body : std::uint8_t { kWhole, kStream };
     Body body = Body::kWhole;
+    /// May be handled while neighbours that overlap as well are not answered yet; handle() is still
+    /// called in the order of the requests. Heeded for small whole bodies of declared size.
+    bool overlaps = false;
     /// Answered at once; the body is not wanted.
     std::optional<Response> refusal;
 };

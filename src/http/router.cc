@@ -75,6 +75,11 @@ Route& Router::append(Method method, std::string_view pattern) {
 void Router::add(Method method, std::string_view pattern, WholeHandler handler) {
     append(method, pattern).whole = std::move(handler);
 }
+void Router::add_overlapping(Method method, std::string_view pattern, WholeHandler handler) {
+    Route& route = append(method, pattern);
+    route.whole = std::move(handler);
+    route.overlaps = true;
+}
 void Router::add_stream(Method method, std::string_view pattern, StreamHandler handler) {
     append(method, pattern).stream = std::move(handler);
 }
@@ -143,6 +148,7 @@ Admission Router::admit(Request& request) {
             request.parameters.add(pattern.substr(1, pattern.size() - 2), (*segments)[i]);
     }
     Admission admission;
+    admission.overlaps = route->overlaps;
     if (route->stream) admission.body = Admission::Body::kStream;
     return admission;
 }

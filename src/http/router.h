@@ -21,6 +21,7 @@ struct Route {
     std::vector<std::string> segments;  ///< Of the pattern; "{name}" matches one segment.
     WholeHandler whole;                 ///< Exactly one of the two is set.
     StreamHandler stream;
+    bool overlaps = false;  ///< See Admission.
 };
 
 /// Filled once, then only read: add() before the server starts. Literal segments win over braces
@@ -33,6 +34,8 @@ public:
     /// `pattern` is "/items/{id}/signals": literal segments and braces, no slash at the end. A
     /// method and pattern is added once.
     void add(Method method, std::string_view pattern, WholeHandler handler);
+    /// `handler` is called in the order of a connection's requests, not waiting for their answers.
+    void add_overlapping(Method method, std::string_view pattern, WholeHandler handler);
     void add_stream(Method method, std::string_view pattern, StreamHandler handler);
 
     std::vector<const Route*> routes() const;

@@ -9,10 +9,16 @@
 namespace tidal::http {
 namespace {
 
-Response entity_response(const Result<api::EntityReply>& reply) {
+Response entity_response(const Request& request, const Result<api::EntityReply>& reply) {
     if (!reply.ok()) return problem_response(reply.error());
-    Response response = Response::json(entity_json(*reply));
-    response.headers.push_back({"ETag", etag(reply->version)});
+    const std::string tag = etag(reply->version);
+    Response response;
+    if (is_known_to_client(request, tag)) {
+        response.status = 304;
+    } else {
+        response = Response::json(entity_json(*reply));
+    }
+    response.headers.push_back({"ETag", tag});
     return response;
 }
 
@@ -33,10 +39,11 @@ Result<api::Write> parse_write(const Request& request, Parse parse) {
 }  // namespace
 
 void Door::add_entity_routes(EntityKind kind, const std::string& path) {
-    whole_.add(Method::kPost, path, [this, kind](Request request, Responder responder) {
+    whole_.add_overlapping(Method::kPost, path, [this, kind](Request request, Responder responder) {
         auto write = parse_write(request, [&](JsonReader& reader) -> Result<api::Write> {
             TIDAL_ASSIGN(api::Write entity, reader.entity(request.body, kind));
             TIDAL_ASSIGN(std::get<api::EntityWrite>(entity).if_match, if_match(request));
+            std::get<api::EntityWrite>(entity).must_exist = must_exist(request);
             return entity;
         });
         write_one(std::move(write), request, std::move(responder));
@@ -44,28 +51,31 @@ void Door::add_entity_routes(EntityKind kind, const std::string& path) {
     whole_.add(Method::kGet, path + "/{id}", [this, kind](Request request, Responder responder) {
         if (auto known = check_parameters(request, {"token"}); !known.ok())
             return responder.fail(known.error());
-        when_visible(
-            std::move(request), std::move(responder), [this, kind](const Request& visible) {
-                return entity_response(database_.get({kind, visible.parameters.text("id")}));
+        when_visible(std::move(request), std::move(responder),
+                     [this, kind](const Request& visible) {
+                         return entity_response(
+                             visible, database_.get({kind, visible.parameters.text("id")}));
+                     });
+    });
+    whole_.add_overlapping(
+        Method::kPatch, path + "/{id}", [this, kind](Request request, Responder responder) {
+            auto write = parse_write(request, [&](JsonReader& reader) -> Result<api::Write> {
+                TIDAL_ASSIGN(api::Write entity, reader.entity_patch(request.body, kind,
+                                                                    request.parameters.text("id")));
+                TIDAL_ASSIGN(std::get<api::EntityWrite>(entity).if_match, if_match(request));
+                return entity;
             });
-    });
-    whole_.add(Method::kPatch, path + "/{id}", [this, kind](Request request, Responder responder) {
-        auto write = parse_write(request, [&](JsonReader& reader) -> Result<api::Write> {
-            TIDAL_ASSIGN(api::Write entity,
-                         reader.entity_patch(request.body, kind, request.parameters.text("id")));
-            TIDAL_ASSIGN(std::get<api::EntityWrite>(entity).if_match, if_match(request));
-            return entity;
+            write_one(std::move(write), request, std::move(responder));
         });
-        write_one(std::move(write), request, std::move(responder));
-    });
-    whole_.add(Method::kDelete, path + "/{id}", [this, kind](Request request, Responder responder) {
-        if (auto known = check_parameters(request, {"w", "wtimeout_ms"}); !known.ok())
-            return responder.fail(known.error());
-        auto expected = if_match(request);
-        if (!expected.ok()) return responder.fail(expected.error());
-        write_one(api::Write(api::EntityDelete{kind, request.parameters.text("id"), *expected}),
-                  request, std::move(responder));
-    });
+    whole_.add_overlapping(
+        Method::kDelete, path + "/{id}", [this, kind](Request request, Responder responder) {
+            if (auto known = check_parameters(request, {"w", "wtimeout_ms"}); !known.ok())
+                return responder.fail(known.error());
+            auto expected = if_match(request);
+            if (!expected.ok()) return responder.fail(expected.error());
+            write_one(api::Write(api::EntityDelete{kind, request.parameters.text("id"), *expected}),
+                      request, std::move(responder));
+        });
     whole_.add(Method::kGet, path + "/{id}/signals",
                [this, kind](Request request, Responder responder) {
                    if (auto known = check_parameters(request, {"token"}); !known.ok())
@@ -79,12 +89,13 @@ void Door::add_entity_routes(EntityKind kind, const std::string& path) {
 }
 
 void Door::add_signal_routes() {
-    whole_.add(Method::kPost, "/embeddings", [this](Request request, Responder responder) {
-        auto write = parse_write(
-            request, [&](JsonReader& reader) { return reader.embedding(request.body); });
-        write_one(std::move(write), request, std::move(responder));
-    });
-    whole_.add(Method::kPost, "/signals", [this](Request request, Responder responder) {
+    whole_.add_overlapping(
+        Method::kPost, "/embeddings", [this](Request request, Responder responder) {
+            auto write = parse_write(
+                request, [&](JsonReader& reader) { return reader.embedding(request.body); });
+            write_one(std::move(write), request, std::move(responder));
+        });
+    whole_.add_overlapping(Method::kPost, "/signals", [this](Request request, Responder responder) {
         // An array is answered line by line, like a stream.
         const std::size_t first = request.body.find_first_not_of(" \t\r\n");
         if (first != std::string::npos && request.body[first] == '[')

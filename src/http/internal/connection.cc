@@ -1,10 +1,12 @@
 #include "http/internal/connection.h"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/write.hpp>
+
+#include <cassert>
 
 #include "http/internal/guard.h"
 #include "http/problem.h"
@@ -20,8 +22,11 @@ constexpr std::uint64_t kDiscardBytesMax = 64 * 1024;
 /// Before closing on a client that still sends: otherwise its reset could overtake our reply.
 constexpr std::uint32_t kLingerMs = 1'000;
 constexpr std::size_t kLingerBytesMax = 16 * 1024 * 1024;
-/// Bodies up to here are copied behind their head: one buffer is cheaper to send than two.
-constexpr std::size_t kCopiedBodyBytesMax = 8 * 1024;
+/// Overlapping requests of one connection: their number, the body of each, and their bodies
+/// together. Enough for any group commit, little enough for ten thousand connections.
+constexpr std::size_t kTurnsMax = 64;
+constexpr std::size_t kOverlappingBodyBytesMax = 64 * 1024;
+constexpr std::size_t kTurnBytesMax = 256 * 1024;
 
 bool peer_is_loopback(const tcp::socket& socket) {
     boost::system::error_code ec;
@@ -79,14 +84,17 @@ Connection::Connection(tcp::socket socket, ServerContext& context, Loop& loop)
       peer_is_loopback_(peer_is_loopback(socket_)),
       out_event_(loop.io),
       body_event_(loop.io),
-      writer_event_(loop.io) {}
+      turn_event_(loop.io) {}
 
 asio::awaitable<void> Connection::run(std::shared_ptr<Connection> self) {
     Connection& c = *self;
+    asio::co_spawn(c.loop_.io, run_writer(self), asio::detached);
     try {
         while (co_await c.serve_one()) {
         }
-        if (c.linger_ && !c.cut_) co_await c.linger();
+        co_await c.all_answered();
+        // Requests that nobody will read may be coming.
+        if ((c.linger_ || !c.in_.empty()) && !c.cut_) co_await c.linger();
     } catch (const std::exception& e) {
         // Out of memory, most likely: this client pays, the server lives.
         c.context_.logger.error("connection failed", {{"cause", e.what()}});
@@ -97,30 +105,30 @@ asio::awaitable<void> Connection::run(std::shared_ptr<Connection> self) {
     c.context_.numbers.connections.add(-1);
 }
 
-/// False when the connection is to be closed.
+/// False when the connection takes no further request.
 asio::awaitable<bool> Connection::serve_one() {
     parser_.emplace(context_.options.limits.header_bytes_max);
-    method_ = Method::kGet;
-    request_id_.clear();
-    traceparent_.clear();
     if (!co_await read_head()) co_return false;
-    begin_exchange();
+    Turn turn = describe_request();
     Admission admission = admit();
+    turn.overlaps = may_overlap(admission);
+    if (turn.overlaps) turn.bytes = parser_->request().body_bytes_declared;
+    if (!co_await wait_for_turn(turn.overlaps, turn.bytes)) co_return false;
+    begin_turn(std::move(turn));
     bool whole_request_read = true;
     if (admission.refusal) {
         whole_request_read = co_await discard_body();
-        keep_alive_ = keep_alive_ && whole_request_read;
+        if (!whole_request_read) last_request();
         Piece piece;
         piece.response = std::move(*admission.refusal);
-        push(exchange_number_, std::move(piece));
-        co_await write_reply();
+        push(turn_number_, std::move(piece));
     } else if (admission.body == Admission::Body::kStream) {
         whole_request_read = co_await serve_streamed();
     } else {
         whole_request_read = co_await serve_whole();
     }
+    exchange_.reset();
     linger_ = linger_ || !whole_request_read;
-    end_exchange();
     co_return keep_alive_&& whole_request_read && !cut_ && !draining_;
 }
 
@@ -133,40 +141,57 @@ asio::awaitable<bool> Connection::read_head() {
     for (;;) {
         if (!in_.empty()) {
             auto step = parser_->put(in_.view());
-            if (!step) {
-                linger_ = true;
-                co_return co_await answer_and_close(step.error(), parser_->status());
-            }
+            if (!step) co_return answer_and_close(step.error(), parser_->status());
             in_.consume(step->consumed);
             if (step->progress == RequestParser::Progress::kHead) break;
         }
-        if (draining_) co_return false;
+        if (draining_ || closing_) co_return false;
         const Fill got = co_await fill(kHeadReadBytes);
         if (got == Fill::kTimeout && !idle_)
-            co_return co_await answer_and_close(
+            co_return answer_and_close(
                 Error(ErrorCode::kTimeout, "the request did not come in time"), 408);
-        if (got != Fill::kBytes) co_return false;
+        if (got == Fill::kTimeout && !turns_.empty() && !draining_) {
+            read_deadline_ns_ = after_ms(limits.idle_timeout_ms);  // it waits for us, not we for it
+            continue;
+        }
+        if (got != Fill::kBytes) break;
         if (std::exchange(idle_, false)) read_deadline_ns_ = after_ms(limits.header_timeout_ms);
     }
+    idle_ = false;
     read_deadline_ns_ = kNever;
-    co_return true;
+    co_return parser_->head_done();
 }
 
-void Connection::begin_exchange() {
+/// False when there is no turn for it: the connection is ending.
+asio::awaitable<bool> Connection::wait_for_turn(bool overlaps, std::size_t bytes) {
+    const auto free = [&] {
+        return turns_.empty() || (overlaps && turns_.back().overlaps && turns_.size() < kTurnsMax &&
+                                  turn_bytes_ + bytes <= kTurnBytesMax);
+    };
+    while (!free() && !cut_) co_await turn_event_.wait();
+    co_return !cut_ && !closing_;
+}
+
+asio::awaitable<void> Connection::all_answered() {
+    while (!turns_.empty() && !cut_) co_await turn_event_.wait();
+}
+
+Turn Connection::describe_request() {
     Request& request = parser_->request();
-    head_done_ns_ = now_ns();
-    exchange_ = std::make_shared<Exchange>(loop_.gate, weak_from_this(), ++exchange_number_);
-    keep_alive_ = parser_->keep_alive();
-    reply_done_ = false;
-    reply_status_ = 0;
-    method_ = request.method;
-    path_ = request.path;
-    request_id_ = request.headers.find("X-Request-Id").value_or("");
-    if (!is_request_id(request_id_)) request_id_ = new_request_id();
-    traceparent_ = request.headers.find("traceparent").value_or("");
-    if (!is_traceparent(traceparent_)) traceparent_.clear();
-    request.request_id = request_id_;
+    Turn turn;
+    turn.head_done_ns = now_ns();
+    turn.keep_alive = parser_->keep_alive();
+    turn.http_1_0 = parser_->is_http_1_0();
+    turn.method = request.method;
+    turn.path = request.path;
+    turn.request_id = request.headers.find("X-Request-Id").value_or("");
+    if (!is_request_id(turn.request_id)) turn.request_id = new_request_id();
+    turn.traceparent = request.headers.find("traceparent").value_or("");
+    if (!is_traceparent(turn.traceparent)) turn.traceparent.clear();
+    turn.accepts = accepted_coding(request.headers);
+    request.request_id = turn.request_id;
     request.peer_is_loopback = peer_is_loopback_;
+    return turn;
 }
 
 std::string Connection::new_request_id() {
@@ -186,12 +211,73 @@ Admission Connection::admit() {
         }
     }
     admission = context_.handler.admit(request);
+    coding_ = Coding::kIdentity;
+    if (parser_->has_body()) {
+        const auto coding = content_coding(request.headers);
+        if (!coding && !admission.refusal) {
+            admission.refusal = problem_response(coding.error());
+            admission.refusal->headers.push_back({"Accept-Encoding", "gzip, zstd"});
+        }
+        if (coding) coding_ = *coding;
+    }
     const std::size_t max = context_.options.limits.body_bytes_max;
     if (!admission.refusal && admission.body == Admission::Body::kWhole &&
         request.body_bytes_declared > max)
         admission.refusal =
             problem_response(body_too_large(max).with("bytes", request.body_bytes_declared));
     return admission;
+}
+
+/// Bodies of unknown size, and those the client holds back until it is asked, take turns alone.
+bool Connection::may_overlap(const Admission& admission) {
+    return admission.overlaps && !admission.refusal && coding_ == Coding::kIdentity &&
+           admission.body == Admission::Body::kWhole && !parser_->is_chunked() &&
+           !parser_->expects_continue() && !parser_->is_http_1_0() &&
+           parser_->request().body_bytes_declared <= kOverlappingBodyBytesMax;
+}
+
+void Connection::begin_turn(Turn turn) {
+    turn.number = ++turn_number_;
+    exchange_ = std::make_shared<Exchange>(loop_.gate, weak_from_this(), turn.number);
+    keep_alive_ = turn.keep_alive;
+    turn_bytes_ += turn.bytes;
+    turns_.push_back(std::move(turn));
+}
+
+/// The reply to the newest request says that no further one follows, unless its head has gone out.
+void Connection::last_request() {
+    keep_alive_ = false;
+    if (!turns_.empty()) turns_.back().keep_alive = false;
+}
+
+/// Half of the newest request is all there will be. Those before it are still answered.
+void Connection::abandon_turn() {
+    keep_alive_ = false;
+    closing_ = true;
+    exchange_.reset();
+    if (turns_.empty()) return;
+    turn_bytes_ -= turns_.back().bytes;
+    turns_.pop_back();
+    --turn_number_;
+}
+
+/// For requests that no handler sees: a last reply, after those before it. Always false.
+bool Connection::answer_and_close(const Error& error, std::uint16_t status) {
+    linger_ = true;
+    read_deadline_ns_ = kNever;
+    idle_ = false;
+    if (cut_ || closing_) return false;
+    if (!exchange_) {  // its head was not understood
+        Turn turn;
+        turn.head_done_ns = now_ns();
+        turn.request_id = new_request_id();
+        begin_turn(std::move(turn));
+    }
+    last_request();
+    Piece piece;
+    piece.response = problem_response(error, status);
+    push(turn_number_, std::move(piece));
+    return false;
 }
 
 /// Reads a body that nobody wants, if that is quicker than a new connection. False when it was not.
@@ -204,16 +290,24 @@ asio::awaitable<bool> Connection::discard_body() {
     co_return !failure;
 }
 
-/// False when the request was not read to its end.
+/// False when the request was not read to its end. The reply comes in its own time.
 asio::awaitable<bool> Connection::serve_whole() {
     if (parser_->has_body()) {
         if (parser_->expects_continue() && in_.empty() && !co_await send_continue())
             co_return false;
         const auto failure = co_await read_whole_body(context_.options.limits.body_bytes_max);
-        if (failure) co_return co_await answer_and_close(failure->error, failure->status);
+        if (failure) co_return answer_and_close(failure->error, failure->status);
+    }
+    std::string& body = parser_->request().body;
+    if (coding_ != Coding::kIdentity && !body.empty()) {
+        auto unpacked = unpack(coding_, std::move(body), context_.options.limits.body_bytes_max);
+        if (!unpacked) {
+            Responder(exchange_).fail(unpacked.error());
+            co_return true;
+        }
+        body = std::move(*unpacked);
     }
     context_.handler.handle(std::move(parser_->request()), Responder(exchange_));
-    co_await write_reply();
     co_return true;
 }
 
@@ -234,8 +328,9 @@ asio::awaitable<std::optional<Connection::Failure>> Connection::read_whole_body(
         }
         const Fill got = co_await fill(kBodyReadBytes);
         if (got == Fill::kBytes) continue;
-        if (got == Fill::kClosed) cut();
-        co_return Failure{got == Fill::kTimeout ? body_timeout() : client_is_gone(), 408};
+        if (got == Fill::kTimeout) co_return Failure{body_timeout(), 408};
+        abandon_turn();
+        co_return Failure{client_is_gone(), 408};
     }
     read_deadline_ns_ = kNever;
     co_return std::nullopt;
@@ -244,17 +339,21 @@ asio::awaitable<std::optional<Connection::Failure>> Connection::read_whole_body(
 /// False when the request was not read to its end.
 asio::awaitable<bool> Connection::serve_streamed() {
     if (parser_->expects_continue() && in_.empty() && !co_await send_continue()) co_return false;
+    streaming_ = true;
     const std::shared_ptr<BodySink> sink =
         context_.handler.stream(std::move(parser_->request()), Responder(exchange_));
-    asio::co_spawn(loop_.io, run_writer(shared_from_this()), asio::detached);
     const bool all_read = co_await read_streamed_body(*sink);
-    if (!all_read) keep_alive_ = false;
+    if (!all_read) last_request();
     read_deadline_ns_ = kNever;
-    co_await writer_event_.wait();
+    streaming_ = false;
+    co_await all_answered();
     co_return all_read;
 }
 
 asio::awaitable<bool> Connection::read_streamed_body(BodySink& sink) {
+    std::unique_ptr<Decoder> decoder;
+    if (coding_ != Coding::kIdentity) decoder = Decoder::create(coding_);
+    bool any = false;
     while (!parser_->done()) {
         bool need_more = in_.empty();
         if (!need_more) {
@@ -265,25 +364,45 @@ asio::awaitable<bool> Connection::read_streamed_body(BodySink& sink) {
             }
             in_.consume(step->consumed);
             std::string bytes = parser_->take_body();
-            if (!bytes.empty() && !co_await pass_on(sink, std::move(bytes))) co_return false;
+            any = any || !bytes.empty();
+            if (!bytes.empty() && !co_await pass_on(sink, decoder.get(), std::move(bytes)))
+                co_return false;
             need_more = step->progress == RequestParser::Progress::kNeedMore;
         }
         if (!need_more) continue;
-        if (reply_done_) co_return false;  // answered in full before its end
+        if (turns_.empty()) co_return false;  // answered in full before its end
         read_deadline_ns_ = after_ms(context_.options.limits.body_timeout_ms);
         const Fill got = co_await fill(kBodyReadBytes);
         read_deadline_ns_ = kNever;
-        if (reply_done_) co_return false;
+        if (turns_.empty()) co_return false;
         if (got == Fill::kBytes) continue;
         sink.on_error(got == Fill::kTimeout ? body_timeout() : client_is_gone());
         co_return false;
     }
-    sink.on_end();
+    if (decoder && any && !decoder->at_end()) {
+        sink.on_error(broken_off(coding_));
+    } else {
+        sink.on_end();
+    }
     co_return true;
 }
 
-/// False when no more is wanted.
-asio::awaitable<bool> Connection::pass_on(BodySink& sink, std::string bytes) {
+/// False when no more is wanted. However much the bytes stand for, the sink gets it in pieces.
+asio::awaitable<bool> Connection::pass_on(BodySink& sink, Decoder* decoder, std::string bytes) {
+    if (decoder == nullptr) co_return co_await pass_on_piece(sink, std::move(bytes));
+    decoder->feed(std::move(bytes));
+    for (;;) {
+        auto piece = decoder->next(kBodyReadBytes);
+        if (!piece) {
+            sink.on_error(piece.error());
+            co_return false;
+        }
+        if (piece->empty()) co_return true;
+        if (!co_await pass_on_piece(sink, std::move(*piece))) co_return false;
+    }
+}
+
+asio::awaitable<bool> Connection::pass_on_piece(BodySink& sink, std::string bytes) {
     body_wish_ = BodyWish::kWaiting;
     sink.on_chunk(std::move(bytes), ReadNext(exchange_));
     while (body_wish_ == BodyWish::kWaiting && !cut_) co_await body_event_.wait();
@@ -294,16 +413,12 @@ asio::awaitable<bool> Connection::pass_on(BodySink& sink, std::string bytes) {
     co_return body_wish_ == BodyWish::kWanted;
 }
 
-asio::awaitable<bool> Connection::send_continue() {
-    co_return co_await write_bytes("HTTP/1.1 100 Continue\r\n\r\n", {}, {});
-}
-
 asio::awaitable<Connection::Fill> Connection::fill(std::size_t bytes_max) {
     if (cut_) co_return Fill::kClosed;
     read_timed_out_ = false;
     char* const room = in_.prepare(bytes_max);
-    const auto [ec, bytes] =
-        co_await socket_.async_read_some(asio::buffer(room, bytes_max), kToken);
+    const auto [ec, bytes] = co_await socket_.async_read_some(
+        asio::buffer(room, bytes_max), asio::bind_cancellation_slot(stop_reading_.slot(), kToken));
     in_.commit(bytes);
     if (!ec) co_return Fill::kBytes;
     co_return read_timed_out_ && !cut_ ? Fill::kTimeout : Fill::kClosed;
@@ -319,135 +434,16 @@ asio::awaitable<void> Connection::linger() {
     }
 }
 
-asio::awaitable<void> Connection::run_writer(std::shared_ptr<Connection> self) {
-    co_await self->write_reply();
-    self->reply_done_ = true;
-    // A reader still waiting for the client ends soon: there is nothing left to say.
-    if (self->read_deadline_ns_ != kNever) self->read_deadline_ns_ = self->after_ms(kLingerMs);
-    self->writer_event_.notify();
-}
-
-/// Sends pieces up to the last one of the reply, or to the end of the connection.
-asio::awaitable<void> Connection::write_reply() {
-    for (;;) {
-        while (out_.empty() && !cut_) co_await out_event_.wait();
-        if (cut_) break;
-        Piece piece = std::move(out_.front());
-        out_.pop_front();
-        const bool sent = co_await write_piece(piece);
-        if (piece.done) std::exchange(piece.done, nullptr)(sent);
-        if (!sent) break;
-        if (piece.kind == Piece::Kind::kWhole || piece.kind == Piece::Kind::kEnd) co_return;
-    }
-    cut();
-}
-
-asio::awaitable<bool> Connection::write_piece(const Piece& piece) {
-    const bool chunked = !parser_->is_http_1_0();
-    const bool bodiless = method_ == Method::kHead || !may_have_body(reply_status_);
-    switch (piece.kind) {
-        case Piece::Kind::kWhole: {
-            std::string head = head_of(piece.response, false);
-            const std::string& body = piece.response.body;
-            if (method_ == Method::kHead || !may_have_body(piece.response.status))
-                co_return co_await write_bytes(head, {}, {});
-            if (body.size() > kCopiedBodyBytesMax) co_return co_await write_bytes(head, body, {});
-            head += body;
-            co_return co_await write_bytes(head, {}, {});
-        }
-        case Piece::Kind::kHead: {
-            if (!chunked) keep_alive_ = false;
-            const std::string head = head_of(piece.response, true);
-            co_return co_await write_bytes(head, {}, {});
-        }
-        case Piece::Kind::kChunk: {
-            // A chunk of no bytes would end the body.
-            if (bodiless || piece.bytes.empty()) co_return true;
-            if (!chunked) co_return co_await write_bytes(piece.bytes, {}, {});
-            char size[20];
-            const int digits = std::snprintf(size, sizeof size, "%zx\r\n", piece.bytes.size());
-            co_return co_await write_bytes({size, static_cast<std::size_t>(digits)}, piece.bytes,
-                                           "\r\n");
-        }
-        case Piece::Kind::kEnd:
-            if (bodiless || !chunked) co_return true;
-            co_return co_await write_bytes("0\r\n\r\n", {}, {});
-        case Piece::Kind::kCut:
-            co_return false;
-    }
-    co_return false;
-}
-
-/// The deadline is for progress, not for the whole: a slow reader of a large reply is no fault.
-asio::awaitable<bool> Connection::write_bytes(std::string_view first, std::string_view second,
-                                              std::string_view third) {
-    if (cut_) co_return false;
-    const auto progress = [this](const boost::system::error_code& ec, std::size_t) -> std::size_t {
-        write_deadline_ns_ = after_ms(context_.options.limits.write_timeout_ms);
-        return ec ? 0 : kBodyReadBytes;
-    };
-    const std::array<asio::const_buffer, 3> buffers{asio::buffer(first), asio::buffer(second),
-                                                    asio::buffer(third)};
-    const auto [ec, bytes] = co_await asio::async_write(socket_, buffers, progress, kToken);
-    write_deadline_ns_ = kNever;
-    co_return !ec;
-}
-
-std::string Connection::head_of(const Response& response, bool streamed) {
-    if (context_.draining) keep_alive_ = false;
-    reply_status_ = response.status;
-    const std::size_t status_class = reply_status_ / 100;
-    if (status_class >= 1 && status_class <= 5) context_.numbers.replies[status_class - 1].add();
-    ReplyFacts facts;
-    facts.request_id = request_id_;
-    facts.traceparent = traceparent_;
-    facts.date = loop_.date;
-    facts.http_1_0 = parser_->is_http_1_0();
-    facts.keep_alive = keep_alive_;
-    facts.streamed = streamed;
-    return reply_head(response, facts);
-}
-
-/// For requests that no handler sees. Always false: the connection's state is not known any more.
-asio::awaitable<bool> Connection::answer_and_close(const Error& error, std::uint16_t status) {
-    linger_ = true;
-    keep_alive_ = false;
-    read_deadline_ns_ = kNever;
-    if (request_id_.empty()) request_id_ = new_request_id();
-    Response response = problem_response(error, status);
-    std::string reply = head_of(response, false);
-    if (method_ != Method::kHead) reply += response.body;
-    co_await write_bytes(reply, {}, {});
-    co_return false;
-}
-
-void Connection::end_exchange() {
-    exchange_.reset();
-    out_.clear();
-    ++exchange_number_;  // late answers are for nobody
-    const std::uint64_t took_ns = now_ns() - head_done_ns_;
-    context_.numbers.seconds.observe(static_cast<double>(took_ns) / 1e9);
-    const LogLevel level = reply_status_ >= 500 ? LogLevel::kWarning : LogLevel::kDebug;
-    if (!context_.logger.enabled(level)) return;
-    const Logger::Fields fields = {{"method", method_name(method_)},
-                                   {"path", path_.substr(0, 200)},
-                                   {"status", reply_status_},
-                                   {"us", took_ns / 1000},
-                                   {"request_id", request_id_}};
-    if (level == LogLevel::kWarning)
-        context_.logger.warning("request failed", fields);
-    else
-        context_.logger.debug("request", fields);
-}
-
 void Connection::push(std::uint64_t exchange, Piece piece) {
-    if (exchange != exchange_number_ || cut_) return;  // the piece tells its writer
-    out_.push_back(std::move(piece));
-    out_event_.notify();
+    // A piece of a turn that is over goes nowhere, and tells its writer.
+    if (cut_ || turns_.empty() || exchange < turns_.front().number) return;
+    assert(exchange - turns_.front().number < turns_.size());
+    turns_[exchange - turns_.front().number].out.push_back(std::move(piece));
+    if (exchange == turns_.front().number) out_event_.notify();
 }
 
 void Connection::read_next(std::uint64_t exchange, bool wanted) {
-    if (exchange != exchange_number_) return;
+    if (exchange != turn_number_) return;
     body_wish_ = wanted ? BodyWish::kWanted : BodyWish::kUnwanted;
     body_event_.notify();
 }
@@ -457,15 +453,12 @@ void Connection::on_tick(std::uint64_t now_ns) {
     if (now_ns < read_deadline_ns_) return;
     read_deadline_ns_ = kNever;
     read_timed_out_ = true;
-    boost::system::error_code ec;
-    socket_.cancel(ec);
+    stop_reading_.emit(asio::cancellation_type::terminal);
 }
 
 void Connection::drain() {
     draining_ = true;
-    if (!idle_) return;
-    boost::system::error_code ec;
-    socket_.cancel(ec);
+    if (idle_) stop_reading_.emit(asio::cancellation_type::terminal);
 }
 
 void Connection::cut() {
@@ -475,6 +468,7 @@ void Connection::cut() {
     socket_.close(ec);
     out_event_.notify();
     body_event_.notify();
+    turn_event_.notify();
 }
 
 }  // namespace tidal::http

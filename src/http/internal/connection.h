@@ -1,14 +1,18 @@
 // http/internal/connection.h: one client. Includes Asio: only the .cc files of this folder may.
 //
-// Two coroutines at most: run() reads requests and hands them over; write_reply() sends the pieces
-// of the current reply, beside the reading when the request's body streams. Everything here runs on
-// the one I/O thread of its loop, so nothing is locked; other threads come through Exchange.
+// Two coroutines: run() reads requests and hands them over; run_writer() sends what is ready of
+// their replies, in the order of the requests. A request has its turn from when it is handed over
+// until its reply is with the operating system. Several small writes may have their turns at once
+// (Admission::overlaps); any other request waits until all before it are answered. Everything here
+// runs on the one I/O thread of its loop, so nothing is locked; other threads come through
+// Exchange.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
 
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -17,6 +21,7 @@
 #include <memory>
 #include <unordered_set>
 
+#include "http/content_coding.h"
 #include "http/http_server.h"
 #include "http/internal/exchange.h"
 #include "http/internal/read_buffer.h"
@@ -79,6 +84,36 @@ private:
     bool set_ = false;
 };
 
+/// One request that was handed over, and what of its reply is still to be sent.
+struct Turn {
+    std::uint64_t number = 0;
+    Method method = Method::kGet;
+    bool http_1_0 = false;
+    bool keep_alive = true;  ///< False: the last of its connection.
+    bool overlaps = false;
+    std::uint16_t status = 0;  ///< Of the reply, once its head is made.
+    std::size_t bytes = 0;     ///< Of its body, while it counts against the connection's bound.
+    std::uint64_t head_done_ns = 0;
+    std::string request_id;
+    std::string traceparent;
+    std::string path;  ///< For the log.
+    Coding accepts = Coding::kIdentity;
+    std::unique_ptr<Encoder> encoder;  ///< While a packed reply streams.
+    std::deque<Piece> out;
+};
+
+/// Bytes ready to be sent: small ones joined, large ones as they are.
+struct Outgoing {
+    std::vector<std::string> parts;
+    std::size_t bytes = 0;
+    std::size_t turns_done = 0;  ///< Whole turns among them.
+    std::vector<Piece> told;     ///< Sent, and their writers are to hear of it.
+    bool cut_after = false;
+
+    void add(std::string_view text);
+    void add_large(std::string text);
+};
+
 class Connection final : public std::enable_shared_from_this<Connection> {
 public:
     Connection(tcp::socket socket, ServerContext& context, Loop& loop);
@@ -87,7 +122,7 @@ public:
     static asio::awaitable<void> run(std::shared_ptr<Connection> self);
 
     void on_tick(std::uint64_t now_ns);
-    /// Ends after the request under way; at once when there is none.
+    /// Ends after the requests under way; at once when there is none.
     void drain();
     /// Ends now.
     void cut();
@@ -104,30 +139,41 @@ private:
     };
     enum class BodyWish : std::uint8_t { kWaiting, kWanted, kUnwanted };
 
+    // connection.cc: requests.
     asio::awaitable<bool> serve_one();
     asio::awaitable<bool> read_head();
+    asio::awaitable<bool> wait_for_turn(bool overlaps, std::size_t bytes);
+    asio::awaitable<void> all_answered();
     asio::awaitable<bool> serve_whole();
     asio::awaitable<bool> serve_streamed();
     asio::awaitable<std::optional<Failure>> read_whole_body(std::size_t bytes_max);
     asio::awaitable<bool> discard_body();
     asio::awaitable<bool> read_streamed_body(BodySink& sink);
-    asio::awaitable<bool> pass_on(BodySink& sink, std::string bytes);
-    asio::awaitable<bool> send_continue();
+    asio::awaitable<bool> pass_on(BodySink& sink, Decoder* decoder, std::string bytes);
+    asio::awaitable<bool> pass_on_piece(BodySink& sink, std::string bytes);
     asio::awaitable<Fill> fill(std::size_t bytes_max);
     asio::awaitable<void> linger();
-
-    static asio::awaitable<void> run_writer(std::shared_ptr<Connection> self);
-    asio::awaitable<void> write_reply();
-    asio::awaitable<bool> write_piece(const Piece& piece);
-    asio::awaitable<bool> write_bytes(std::string_view first, std::string_view second,
-                                      std::string_view third);
-
+    Turn describe_request();
     Admission admit();
-    asio::awaitable<bool> answer_and_close(const Error& error, std::uint16_t status);
-    void begin_exchange();
+    bool may_overlap(const Admission& admission);
+    void begin_turn(Turn turn);
+    void last_request();
+    void abandon_turn();
+    bool answer_and_close(const Error& error, std::uint16_t status);
     std::string new_request_id();
-    void end_exchange();
-    std::string head_of(const Response& response, bool streamed);
+
+    // connection_reply.cc: replies.
+    static asio::awaitable<void> run_writer(std::shared_ptr<Connection> self);
+    asio::awaitable<bool> write_ready();
+    Outgoing take_ready();
+    bool render(Turn& turn, Piece& piece, Outgoing* out);
+    asio::awaitable<bool> send(const Outgoing& out);
+    asio::awaitable<bool> send_continue();
+    std::string head_of(Turn& turn, const Response& response, bool streamed);
+    void end_turns(std::size_t count);
+    void end_turn(const Turn& turn);
+    void drop_turns();
+
     std::uint64_t now_ns() const { return context_.runtime.clock().monotonic_ns(); }
     std::uint64_t after_ms(std::uint32_t ms) const {
         return now_ns() + ms * std::uint64_t{1'000'000};
@@ -139,31 +185,30 @@ private:
     const bool peer_is_loopback_;
     ReadBuffer in_;
 
-    // The current exchange.
+    // The request being read.
     std::optional<RequestParser> parser_;
     std::shared_ptr<Exchange> exchange_;
-    std::uint64_t exchange_number_ = 0;
-    std::string request_id_;
-    std::string traceparent_;
-    std::string path_;  ///< For the log.
-    Method method_ = Method::kGet;
-    std::uint16_t reply_status_ = 0;
-    std::uint64_t head_done_ns_ = 0;
-    bool keep_alive_ = true;
-    bool reply_done_ = true;
     BodyWish body_wish_ = BodyWish::kWanted;
-    std::deque<Piece> out_;
+    Coding coding_ = Coding::kIdentity;  ///< Of its body.
+    bool keep_alive_ = true;
+    bool streaming_ = false;  ///< Its body streams.
 
-    bool idle_ = true;       ///< Between requests.
+    std::deque<Turn> turns_;         ///< Densely numbered; the front one is being answered.
+    std::uint64_t turn_number_ = 0;  ///< Newest.
+    std::size_t turn_bytes_ = 0;     ///< Of all turns.
+
+    bool idle_ = true;       ///< The reader waits for the first byte of a request.
     bool draining_ = false;  ///< No further request.
+    bool closing_ = false;   ///< A reply said that no further one follows.
     bool cut_ = false;       ///< The socket is closed.
     bool linger_ = false;    ///< Unread bytes may be coming: read them before closing.
     bool read_timed_out_ = false;
     std::uint64_t read_deadline_ns_ = kNever;
     std::uint64_t write_deadline_ns_ = kNever;
-    Event out_event_;     ///< out_ has a piece, or cut_.
-    Event body_event_;    ///< body_wish_ is decided, or cut_.
-    Event writer_event_;  ///< The writer coroutine has ended.
+    asio::cancellation_signal stop_reading_;
+    Event out_event_;   ///< A turn has a piece, or cut_.
+    Event body_event_;  ///< body_wish_ is decided, or cut_.
+    Event turn_event_;  ///< A turn has ended, or cut_.
 };
 
 }  // namespace tidal::http

@@ -10,14 +10,27 @@ namespace tidal::http {
 bool Gate::post(absl::AnyInvocable<void()> work) {
     const std::lock_guard lock(mutex_);
     if (!open_) return false;
-    boost::asio::post(*io_, std::move(work));
+    queue_.push_back(std::move(work));
+    if (queue_.size() == 1)
+        boost::asio::post(*io_, [self = shared_from_this()] { self->run_queue(); });
     return true;
 }
 
+void Gate::run_queue() {
+    std::vector<absl::AnyInvocable<void()>> queue;
+    {
+        const std::lock_guard lock(mutex_);
+        queue.swap(queue_);
+    }
+    for (auto& work : queue) work();
+}
+
 void Gate::close() {
+    std::vector<absl::AnyInvocable<void()>> dropped;  // destroyed after the lock is free
     const std::lock_guard lock(mutex_);
     open_ = false;
     thread_ = std::thread::id();
+    dropped.swap(queue_);
 }
 
 void Exchange::push(Piece piece) {

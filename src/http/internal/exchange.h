@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "http/http_server.h"
 
@@ -19,8 +20,9 @@ namespace tidal::http {
 
 class Connection;
 
-/// Posts to an I/O thread as long as it lives. Threads: any.
-class Gate {
+/// Posts to an I/O thread as long as it lives; what comes at the same time wakes it once.
+/// Threads: any.
+class Gate : public std::enable_shared_from_this<Gate> {
 public:
     explicit Gate(boost::asio::io_context& io) : io_(&io) {}
     /// The calling thread is the I/O thread from now on.
@@ -32,10 +34,13 @@ public:
     void close();
 
 private:
+    void run_queue();
+
     boost::asio::io_context* const io_;
     std::atomic<std::thread::id> thread_;
     std::mutex mutex_;
-    bool open_ = true;  ///< Guarded by mutex_.
+    bool open_ = true;                               ///< Guarded by mutex_.
+    std::vector<absl::AnyInvocable<void()>> queue_;  ///< Guarded by mutex_.
 };
 
 /// A part of a reply on its way to the socket.

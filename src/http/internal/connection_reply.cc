@@ -1,0 +1,214 @@
+// The replies of a connection, in the order of its requests.
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/write.hpp>
+
+#include "http/internal/connection.h"
+#include "http/problem.h"
+
+namespace tidal::http {
+namespace {
+
+constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
+/// Replies are joined up to here, so that a pipelining client costs one system call for many.
+constexpr std::size_t kJoinedBytesMax = 64 * 1024;
+/// Bodies up to here are copied behind their head: one buffer is cheaper to send than two.
+constexpr std::size_t kCopiedBodyBytesMax = 8 * 1024;
+constexpr std::size_t kProgressBytes = 64 * 1024;
+constexpr std::uint32_t kLingerMs = 1'000;
+
+bool ends_turn(Piece::Kind kind) {
+    return kind == Piece::Kind::kWhole || kind == Piece::Kind::kEnd;
+}
+
+void add_chunk(std::string bytes, bool chunked, Outgoing* out) {
+    char size[20];
+    const int digits = std::snprintf(size, sizeof size, "%zx\r\n", bytes.size());
+    if (chunked) out->add({size, static_cast<std::size_t>(digits)});
+    out->add_large(std::move(bytes));
+    if (chunked) out->add("\r\n");
+}
+
+}  // namespace
+
+void Outgoing::add(std::string_view text) {
+    if (parts.empty() || parts.back().size() > kJoinedBytesMax) parts.emplace_back();
+    parts.back() += text;
+    bytes += text.size();
+}
+
+void Outgoing::add_large(std::string text) {
+    if (text.size() <= kCopiedBodyBytesMax) return add(text);
+    bytes += text.size();
+    parts.push_back(std::move(text));
+    parts.emplace_back();
+}
+
+asio::awaitable<void> Connection::run_writer(std::shared_ptr<Connection> self) {
+    try {
+        while (co_await self->write_ready()) {
+        }
+    } catch (const std::exception& e) {
+        self->context_.logger.error("connection failed", {{"cause", e.what()}});
+    }
+    self->cut();
+    self->drop_turns();
+}
+
+/// Waits for something to send and sends it; false at the end of the connection.
+asio::awaitable<bool> Connection::write_ready() {
+    while ((turns_.empty() || turns_.front().out.empty()) && !cut_) co_await out_event_.wait();
+    if (cut_) co_return false;
+    Outgoing out = take_ready();
+    const bool sent = out.bytes == 0 || co_await send(out);
+    for (Piece& piece : out.told) std::exchange(piece.done, nullptr)(sent);
+    if (!sent || out.cut_after) co_return false;
+    end_turns(out.turns_done);
+    co_return true;
+}
+
+/// What is ready of the front turn and, where it is all, of those behind it.
+Outgoing Connection::take_ready() {
+    Outgoing out;
+    while (out.turns_done < turns_.size() && out.bytes < kJoinedBytesMax && !out.cut_after) {
+        Turn& turn = turns_[out.turns_done];
+        if (turn.out.empty()) break;
+        Piece piece = std::move(turn.out.front());
+        turn.out.pop_front();
+        out.cut_after = !render(turn, piece, &out);
+        if (ends_turn(piece.kind)) ++out.turns_done;
+        if (piece.done) out.told.push_back(std::move(piece));
+    }
+    return out;
+}
+
+/// False when the connection is to be cut.
+bool Connection::render(Turn& turn, Piece& piece, Outgoing* out) {
+    const bool chunked = !turn.http_1_0;
+    const bool bodiless = turn.method == Method::kHead || !may_have_body(turn.status);
+    switch (piece.kind) {
+        case Piece::Kind::kWhole:
+            if (turn.method != Method::kHead && may_have_body(piece.response.status))
+                pack(turn.accepts, &piece.response);
+            out->add(head_of(turn, piece.response, false));
+            if (turn.method != Method::kHead && may_have_body(turn.status))
+                out->add_large(std::move(piece.response.body));
+            return true;
+        case Piece::Kind::kHead:
+            if (!chunked) turn.keep_alive = false;
+            if (turn.method != Method::kHead && may_have_body(piece.response.status))
+                turn.encoder = begin_packing(turn.accepts, &piece.response);
+            out->add(head_of(turn, piece.response, true));
+            return true;
+        case Piece::Kind::kChunk:
+            // A chunk of no bytes would end the body.
+            if (bodiless || piece.bytes.empty()) return true;
+            if (turn.encoder)
+                piece.bytes = turn.encoder->encode(piece.bytes, Encoder::Flush::kPiece);
+            add_chunk(std::move(piece.bytes), chunked, out);
+            return true;
+        case Piece::Kind::kEnd:
+            if (turn.encoder)
+                add_chunk(turn.encoder->encode({}, Encoder::Flush::kEnd), chunked, out);
+            if (!bodiless && chunked) out->add("0\r\n\r\n");
+            return true;
+        case Piece::Kind::kCut:
+            return false;
+    }
+    return false;
+}
+
+/// The deadline is for progress, not for the whole: a slow reader of a large reply is no fault.
+asio::awaitable<bool> Connection::send(const Outgoing& out) {
+    std::vector<asio::const_buffer> buffers;
+    for (const std::string& part : out.parts)
+        if (!part.empty()) buffers.push_back(asio::buffer(part));
+    // Nearly always the socket takes it all at once, and asking costs less than waiting.
+    boost::system::error_code ec;
+    const std::size_t taken = socket_.write_some(buffers, ec);
+    if (ec && ec != asio::error::would_block) co_return false;
+    if (taken == out.bytes) co_return true;
+    std::size_t skipped = 0;
+    while (skipped < taken) {
+        const std::size_t step = std::min(taken - skipped, buffers.front().size());
+        buffers.front() += step;
+        skipped += step;
+        if (buffers.front().size() == 0) buffers.erase(buffers.begin());
+    }
+    const auto progress = [this](const boost::system::error_code& failed, std::size_t) {
+        write_deadline_ns_ = after_ms(context_.options.limits.write_timeout_ms);
+        return failed ? 0 : kProgressBytes;
+    };
+    const auto [failed, bytes] = co_await asio::async_write(socket_, buffers, progress, kToken);
+    write_deadline_ns_ = kNever;
+    co_return !failed;
+}
+
+/// Precondition: the turn is alone and has no reply yet, so that the writer has nothing to write.
+asio::awaitable<bool> Connection::send_continue() {
+    Outgoing out;
+    out.add("HTTP/1.1 100 Continue\r\n\r\n");
+    if (cut_) co_return false;
+    co_return co_await send(out);
+}
+
+std::string Connection::head_of(Turn& turn, const Response& response, bool streamed) {
+    // A server that stops lets the requests under way finish; the last of them says so.
+    if (context_.draining && turn.number == turn_number_) turn.keep_alive = false;
+    if (!turn.keep_alive) closing_ = true;
+    turn.status = response.status;
+    const std::size_t status_class = turn.status / 100;
+    if (status_class >= 1 && status_class <= 5) context_.numbers.replies[status_class - 1].add();
+    ReplyFacts facts;
+    facts.request_id = turn.request_id;
+    facts.traceparent = turn.traceparent;
+    facts.date = loop_.date;
+    facts.http_1_0 = turn.http_1_0;
+    facts.keep_alive = turn.keep_alive;
+    facts.streamed = streamed;
+    return reply_head(response, facts);
+}
+
+void Connection::end_turns(std::size_t count) {
+    if (count == 0) return;
+    for (std::size_t i = 0; i < count; ++i) {
+        end_turn(turns_.front());
+        turn_bytes_ -= turns_.front().bytes;
+        turns_.pop_front();
+    }
+    if (turns_.empty()) {
+        const ServerLimits& limits = context_.options.limits;
+        if (idle_ && read_deadline_ns_ != kNever)
+            read_deadline_ns_ = after_ms(limits.idle_timeout_ms);
+        // A body still being read ends soon: there is nothing left to say.
+        if (streaming_ && read_deadline_ns_ != kNever) read_deadline_ns_ = after_ms(kLingerMs);
+        // A reader that waits for a further request would wait in vain.
+        if (closing_ && !streaming_) stop_reading_.emit(asio::cancellation_type::terminal);
+    }
+    turn_event_.notify();
+}
+
+void Connection::end_turn(const Turn& turn) {
+    const std::uint64_t took_ns = now_ns() - turn.head_done_ns;
+    context_.numbers.seconds.observe(static_cast<double>(took_ns) / 1e9);
+    const LogLevel level = turn.status >= 500 ? LogLevel::kWarning : LogLevel::kDebug;
+    if (!context_.logger.enabled(level)) return;
+    const Logger::Fields fields = {{"method", method_name(turn.method)},
+                                   {"path", turn.path.substr(0, 200)},
+                                   {"status", turn.status},
+                                   {"us", took_ns / 1000},
+                                   {"request_id", turn.request_id}};
+    if (level == LogLevel::kWarning)
+        context_.logger.warning("request failed", fields);
+    else
+        context_.logger.debug("request", fields);
+}
+
+/// The connection has ended: what was still to be said tells its writers.
+void Connection::drop_turns() {
+    std::deque<Turn> dropped = std::exchange(turns_, {});
+    turn_bytes_ = 0;
+    for (const Turn& turn : dropped) end_turn(turn);
+}
+
+}  // namespace tidal::http
