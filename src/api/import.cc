@@ -35,12 +35,6 @@ std::size_t chunk_of(const std::vector<Write>& writes) {
     return count;
 }
 
-/// The row is wrong, not the moment: it is left out and the import goes on.
-bool is_fault_of_row(ErrorCode code) {
-    return code == ErrorCode::kNotFound || code == ErrorCode::kInvalidArgument ||
-           code == ErrorCode::kUnknownName;
-}
-
 /// Feeds a file to a mapper, unpacking where it is packed.
 class FileFeed {
 public:
@@ -81,7 +75,7 @@ private:
 class NotingSink final : public transfer::ImportSink {
 public:
     explicit NotingSink(transfer::FirstSignals* first) : first_(first) {}
-    bool on_row(transfer::ImportRow row, const transfer::RowPlace&) override {
+    bool on_row(transfer::ImportRow row, const transfer::RowPlace&, std::string_view) override {
         first_->note(row);
         return true;
     }
@@ -91,13 +85,24 @@ private:
     transfer::FirstSignals* first_;
 };
 
+/// Where a write came from, for the file of rejected rows.
+struct RowNote {
+    transfer::RowPlace place;
+    std::string text;
+};
+
 /// Second pass: gathers writes until the caller takes them.
 class GatheringSink final : public transfer::ImportSink {
 public:
-    GatheringSink(std::int64_t shift_ms, const ImportObserver& observer, ImportProgress* progress)
-        : shift_ms_(shift_ms), observer_(observer), progress_(progress) {}
-    bool on_row(transfer::ImportRow row, const transfer::RowPlace&) override {
+    GatheringSink(const std::string& file, std::int64_t shift_ms, const ImportObserver& observer,
+                  ImportProgress* progress)
+        : file_(file), shift_ms_(shift_ms), observer_(observer), progress_(progress) {}
+    bool on_row(transfer::ImportRow row, const transfer::RowPlace& place,
+                std::string_view text) override {
         transfer::shift_times(&row, shift_ms_);
+        if (observer_.on_rejected && (!note_ || note_->place.row != place.row))
+            note_ = std::make_shared<const RowNote>(RowNote{place, std::string(text)});
+        notes.push_back(note_);
         if (auto* upsert = std::get_if<record::UpsertBody>(&row)) {
             writes.emplace_back(PreparedWrite{std::move(*upsert), std::nullopt});
         } else {
@@ -108,15 +113,24 @@ public:
     }
     void on_rejected(const transfer::RejectedRow& rejected) override {
         ++progress_->rejected;
-        if (observer_.on_rejected) observer_.on_rejected(rejected);
+        if (observer_.on_rejected) observer_.on_rejected(file_, rejected);
+    }
+    void refused(const RowNote* note, const Error& error) {
+        ++progress_->rejected;
+        if (!observer_.on_rejected || note == nullptr) return;
+        const std::string reason = error.to_string();
+        observer_.on_rejected(file_, {note->place, 0, error.field(), reason, note->text});
     }
 
     std::vector<Write> writes;
+    std::vector<std::shared_ptr<const RowNote>> notes;  ///< Of each write.
 
 private:
+    const std::string& file_;
     const std::int64_t shift_ms_;
     const ImportObserver& observer_;
     ImportProgress* progress_;
+    std::shared_ptr<const RowNote> note_;
 };
 
 class Import {
@@ -135,7 +149,12 @@ public:
         }
         TIDAL_CO_TRY(find_sources());
         TIDAL_CO_TRY(note_first_signals());
-        TIDAL_CO_ASSIGN(const std::int64_t shift_ms, co_await settle_shift());
+        std::int64_t shift_ms = spec_.shift_ms;
+        if (spec_.shift_end_to_now && first_.newest()) {
+            TIDAL_CO_ASSIGN(shift_ms,
+                            co_await settle_shift(database_, clock_, spec_.id, *first_.newest()));
+            TIDAL_CO_TRY(co_await hop());
+        }
         for (std::size_t i = 0; i < spec_.mapping.files.size(); ++i) {
             Result<void> written = co_await write_file(i, shift_ms);
             TIDAL_CO_TRY(std::move(written));
@@ -163,6 +182,13 @@ private:
         return {};
     }
 
+    /// Reads block, so not on the thread that answered a write.
+    runtime::Task<Result<void>> hop() {
+        if (!spec_.executor) co_return Result<void>();
+        Result<void> there = co_await runtime::schedule(*spec_.executor);
+        co_return there;
+    }
+
     bool two_passes() const {
         if (spec_.shift_end_to_now) return true;
         for (const auto& file : spec_.mapping.files)
@@ -188,25 +214,10 @@ private:
         return {};
     }
 
-    /// Chosen once and kept beside the marks: an import that goes on tomorrow shifts by the same.
-    runtime::Task<Result<std::int64_t>> settle_shift() {
-        if (!spec_.shift_end_to_now || !first_.newest()) co_return std::int64_t{0};
-        const std::string name = spec_.id + "/shift";
-        TIDAL_CO_ASSIGN(const std::uint64_t kept, database_.import_note(name));
-        if (kept != 0) co_return static_cast<std::int64_t>(kept) - kShiftBias;
-        const std::int64_t shift_ms = clock_.wall_ms() - *first_.newest();
-        runtime::Completion<void> noted;
-        database_.put_import_note(name, static_cast<std::uint64_t>(shift_ms + kShiftBias),
-                                  noted.completer());
-        Result<void> result = co_await noted;
-        TIDAL_CO_TRY(std::move(result));
-        co_return shift_ms;
-    }
-
     runtime::Task<Result<void>> write_file(std::size_t at, std::int64_t shift_ms) {
         const transfer::FileMapping& file = spec_.mapping.files[at];
         const auto schema = database_.schema();
-        GatheringSink sink(shift_ms, observer_, &progress_);
+        GatheringSink sink(file.name, shift_ms, observer_, &progress_);
         TIDAL_CO_ASSIGN(auto mapper, transfer::FileMapper::create(file, *schema, &first_, sink));
         TIDAL_CO_ASSIGN(FileFeed feed, FileFeed::open(*sources_[at]));
         std::uint64_t rows_before = progress_.rows;
@@ -214,7 +225,7 @@ private:
             TIDAL_CO_ASSIGN(bytes, feed.step(*mapper));
             progress_.rows = rows_before + mapper->counts().rows;
             while (sink.writes.size() >= kChunkWrites || (bytes == 0 && !sink.writes.empty())) {
-                Result<void> written = co_await write_chunk(&sink.writes);
+                Result<void> written = co_await write_chunk(&sink);
                 TIDAL_CO_TRY(std::move(written));
             }
             report(file.name, bytes);
@@ -222,7 +233,8 @@ private:
         co_return Result<void>();
     }
 
-    runtime::Task<Result<void>> write_chunk(std::vector<Write>* writes) {
+    runtime::Task<Result<void>> write_chunk(GatheringSink* sink) {
+        std::vector<Write>* const writes = &sink->writes;
         const std::size_t count = chunk_of(*writes);
         std::vector<Write> chunk(
             std::make_move_iterator(writes->begin()),
@@ -233,12 +245,18 @@ private:
         runtime::Completion<WriteReplies> answered;
         database_.write_import(std::move(chunk), place, {}, answered.completer());
         Result<WriteReplies> replies = co_await answered;
+        TIDAL_CO_TRY(co_await hop());
         if (!replies.ok()) co_return Result<void>(replies.take_error());
-        for (const Result<WriteReply>& reply : *replies) {
+        const std::vector<std::shared_ptr<const RowNote>> notes(
+            sink->notes.begin(), sink->notes.begin() + static_cast<std::ptrdiff_t>(count));
+        sink->notes.erase(sink->notes.begin(),
+                          sink->notes.begin() + static_cast<std::ptrdiff_t>(count));
+        for (std::size_t i = 0; i < replies->size(); ++i) {
+            const Result<WriteReply>& reply = (*replies)[i];
             if (reply.ok()) {
                 ++(reply->repeated ? progress_.skipped : progress_.accepted);
             } else if (is_fault_of_row(reply.error().code())) {
-                ++progress_.rejected;  // no such item, a time ahead
+                sink->refused(notes[i].get(), reply.error());  // no such item, a time ahead
             } else {
                 co_return Result<void>(Error(reply.error()));
             }
@@ -252,9 +270,6 @@ private:
         if (observer_.on_progress) observer_.on_progress(progress_);
     }
 
-    // Notes are unsigned and 0 means none: a shift is kept as its distance from this.
-    static constexpr std::int64_t kShiftBias = std::int64_t{1} << 62;
-
     Database& database_;
     runtime::Clock& clock_;
     const ImportSpec spec_;
@@ -265,7 +280,30 @@ private:
     std::uint64_t next_position_ = 1;
 };
 
+// Notes are unsigned and 0 means none: a shift is kept as its distance from this.
+constexpr std::int64_t kShiftBias = std::int64_t{1} << 62;
+
 }  // namespace
+
+runtime::Task<Result<std::int64_t>> settle_shift(Database& database, runtime::Clock& clock,
+                                                 std::string import_id, UnixMillis newest_ms) {
+    const std::string name = import_id + "/shift";
+    TIDAL_CO_ASSIGN(const std::uint64_t kept, database.import_note(name));
+    if (kept != 0) co_return static_cast<std::int64_t>(kept) - kShiftBias;
+    const std::int64_t shift_ms = clock.wall_ms() - newest_ms;
+    runtime::Completion<void> noted;
+    database.put_import_note(name, static_cast<std::uint64_t>(shift_ms + kShiftBias),
+                             noted.completer());
+    Result<void> result = co_await noted;
+    TIDAL_CO_TRY(std::move(result));
+    co_return shift_ms;
+}
+
+bool is_fault_of_row(ErrorCode code) {
+    return code == ErrorCode::kNotFound || code == ErrorCode::kInvalidArgument ||
+           code == ErrorCode::kUnknownName || code == ErrorCode::kPreconditionFailed ||
+           code == ErrorCode::kIdempotencyMismatch || code == ErrorCode::kTooLarge;
+}
 
 runtime::Task<Result<ImportProgress>> import_files(Database& database, runtime::Clock& clock,
                                                    ImportSpec spec, ImportObserver observer) {

@@ -29,9 +29,12 @@ struct ImportSource {
 };
 
 struct ImportSpec {
+    /// Where it goes on after each wait; nullptr = wherever the write was answered. Reads block.
+    std::shared_ptr<runtime::Executor> executor;
     std::string id;  ///< The same files under the same id are imported once.
     transfer::Mapping mapping;
     std::vector<ImportSource> sources;  ///< Every file the mapping names.
+    std::int64_t shift_ms = 0;          ///< Added to every time.
     bool shift_end_to_now = false;      ///< `time_shift=end:now`: the newest signal becomes now.
 };
 
@@ -45,8 +48,18 @@ struct ImportProgress {
 
 struct ImportObserver {
     std::function<void(const ImportProgress&)> on_progress;
-    std::function<void(const transfer::RejectedRow&)> on_rejected;
+    /// A row that its mapping does not fit, or whose writes the database refused.
+    std::function<void(const std::string& file, const transfer::RejectedRow&)> on_rejected;
 };
+
+/// How far times move so that `newest_ms` becomes now: chosen once and kept beside the import's
+/// marks, so that an import that goes on tomorrow shifts by the same.
+runtime::Task<Result<std::int64_t>> settle_shift(Database& database, runtime::Clock& clock,
+                                                 std::string import_id, UnixMillis newest_ms);
+
+/// The row is wrong, not the moment: it is left out and the import goes on. Any other refusal ends
+/// it, for a later chunk's mark would cover the rows that were not written.
+bool is_fault_of_row(ErrorCode code);
 
 /// Reads the files (twice where a time depends on signals further on), writes in chunks, and marks
 /// each chunk in the log together with its rows: after a kill at any moment the next call goes on

@@ -107,7 +107,7 @@ Result<std::string> Client::post_stream(const std::string& path, const std::stri
         content_type.c_str());
     if (failed) return std::move(*failed);
     if (!reply) return state_->unreachable(reply.error());
-    if (reply->status != 200) return problem(reply->status, reply->body);
+    if (reply->status != 200 && reply->status != 202) return problem(reply->status, reply->body);
     return reply->body;
 }
 

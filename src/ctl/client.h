@@ -27,7 +27,7 @@ public:
     /// Hands the body on as it arrives.
     Result<void> get_stream(const std::string& path,
                             const std::function<bool(std::string_view)>& on_bytes);
-    /// Sends what `next` gives until it gives nothing.
+    /// Sends what `next` gives until it gives nothing. The body of a 200 or 202.
     Result<std::string> post_stream(const std::string& path, const std::string& content_type,
                                     const std::function<Result<std::string>()>& next);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "http/call.h"
+#include "http/import_job.h"
 #include "http/json_read.h"
 #include "http/json_write.h"
 #include "http/problem.h"
@@ -16,7 +17,8 @@ Door::Door(api::Database& database, runtime::Runtime& runtime, Metrics& metrics,
       metrics_(metrics),
       logger_(logger.named("http")),
       options_(std::move(options)),
-      exports_(runtime.executors().create_executor("export")) {
+      exports_(runtime.executors().create_executor("export")),
+      imports_(std::make_shared<ImportJobs>(runtime, options_.imports)) {
     add_entity_routes(EntityKind::kItem, "/items");
     add_entity_routes(EntityKind::kUser, "/users");
     add_entity_routes(EntityKind::kCreator, "/creators");
@@ -26,17 +28,23 @@ Door::Door(api::Database& database, runtime::Runtime& runtime, Metrics& metrics,
     add_operations_routes();
     add_bulk_routes();
     add_export_routes();
+    add_import_routes();
 }
 
 Door::~Door() = default;
 
 void Door::stop() {
     exports_->stop();
+    imports_->stop();
 }
 
 Admission Door::admit(Request& request) {
     if (request.content_type() == "application/x-ndjson") {
         Admission admission = ndjson_.admit(request);
+        if (!admission.refusal) return admission;
+    }
+    if (request.content_type() == "application/x-tar") {
+        Admission admission = archives_.admit(request);
         if (!admission.refusal) return admission;
     }
     return whole_.admit(request);
@@ -47,12 +55,14 @@ void Door::handle(Request request, Responder responder) {
 }
 
 std::shared_ptr<BodySink> Door::stream(Request request, Responder responder) {
+    if (request.content_type() == "application/x-tar")
+        return archives_.stream(std::move(request), std::move(responder));
     return ndjson_.stream(std::move(request), std::move(responder));
 }
 
 std::vector<std::string> Door::route_names() const {
     std::vector<std::string> names;
-    for (const Router* router : {&whole_, &ndjson_})
+    for (const Router* router : {&whole_, &ndjson_, &archives_})
         for (const Route* route : router->routes())
             names.push_back(std::string(method_name(route->method)) + " " + route->pattern);
     std::sort(names.begin(), names.end());

@@ -9,14 +9,18 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "http/http_server.h"
+#include "http/import_spool.h"
 #include "http/router.h"
 #include "runtime/runtime.h"
 
 namespace tidal::http {
 
+class ImportJobs;
+
 struct DoorOptions {
     std::string version;
     std::string region_name = "local";  ///< The one `region=` that this server has.
+    SpoolLimits imports;                ///< Files of imports kept aside.
 };
 
 /// Bodies of type application/x-ndjson are streamed and answered line by line where a route takes
@@ -30,7 +34,7 @@ public:
 
     /// /healthz and /health/ready answer 503 from now on; requests are still served.
     void begin_shutdown() { shutting_down_ = true; }
-    /// Ends what runs on the door's own thread (exports).
+    /// Ends what runs on the door's own threads (exports, imports).
     void stop();
 
     Admission admit(Request& request) override;
@@ -48,6 +52,8 @@ private:
     void add_operations_routes();
     void add_bulk_routes();
     void add_export_routes();
+    void add_import_routes();
+    std::shared_ptr<BodySink> begin_import(const Request& request, Responder responder);
 
     /// Runs `answer` when the request's token is visible, at once where it has none.
     void when_visible(Request request, Responder responder,
@@ -69,7 +75,9 @@ private:
     std::atomic<bool> shutting_down_{false};
     Router whole_;
     Router ndjson_;
+    Router archives_;  ///< Bodies of type application/x-tar.
     std::unique_ptr<runtime::Executor> exports_;
+    const std::shared_ptr<ImportJobs> imports_;
 };
 
 }  // namespace tidal::http

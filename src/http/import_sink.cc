@@ -1,119 +1,162 @@
 #include "http/import_sink.h"
 
-#include "http/bulk.h"
-#include "http/line_splitter.h"
+#include "http/import_lines.h"
+#include "http/import_run.h"
 #include "http/problem.h"
 
 namespace tidal::http {
 namespace {
 
-constexpr std::size_t kRejectedShown = 100;
-
-void shift(std::optional<std::optional<UnixMillis>>* time, std::int64_t shift_ms) {
-    if (*time && **time) ***time += shift_ms;
+/// The job's end as a reply: its status, or the problem that ended it.
+void answer(const ImportJob& job, Responder responder) {
+    if (const auto failure = job.failure()) return responder.fail(*failure);
+    responder.send(Response::json(job.status_json()));
 }
 
-void shift_times(api::Write* write, std::int64_t shift_ms) {
-    if (auto* signal = std::get_if<api::SignalWrite>(write)) {
-        if (signal->at_ms) *signal->at_ms += shift_ms;
-    } else if (auto* entity = std::get_if<api::EntityWrite>(write)) {
-        shift(&entity->created_at_ms, shift_ms);
-        shift(&entity->publish_at_ms, shift_ms);
-        shift(&entity->expires_at_ms, shift_ms);
-    }
-}
-
-class ImportSink final : public BodySink, public std::enable_shared_from_this<ImportSink> {
+class LinesSink final : public BodySink, public std::enable_shared_from_this<LinesSink> {
 public:
-    ImportSink(api::Database& database, std::string import_id, std::int64_t shift_ms,
-               Responder responder)
-        : database_(database),
-          import_id_(std::move(import_id)),
-          shift_ms_(shift_ms),
-          responder_(std::move(responder)) {}
+    LinesSink(api::Database& database, std::shared_ptr<ImportJob> job, const ImportCall& call,
+              std::uint64_t bytes_declared, Responder responder)
+        : lines_(std::make_shared<ImportLines>(
+              database, call.id, call.shift_ms,
+              [job](const Error& error, std::string_view text) { job->reject(error, text); })),
+          job_(std::move(job)),
+          responder_(std::move(responder)) {
+        progress_.bytes_total = bytes_declared;
+        job_->running(progress_);
+    }
 
     void on_chunk(std::string bytes, ReadNext next) override {
-        const std::uint64_t first = lines_.next_number();
-        lines_.feed(bytes, parse_line_into());
-        flush(first, [next = std::move(next)]() mutable { next(); });
+        progress_.bytes_done += bytes.size();
+        lines_->feed(bytes, [self = shared_from_this(),
+                             next = std::move(next)](Result<void> written) mutable {
+            self->take_counts();
+            if (!written.ok()) return self->fail(written.error());
+            self->job_->running(self->progress_);
+            next();
+        });
     }
 
     void on_end() override {
-        const std::uint64_t first = lines_.next_number();
-        lines_.finish(parse_line_into());
-        flush(first, [self = shared_from_this()] { self->answer(); });
+        lines_->finish([self = shared_from_this()](Result<void> written) {
+            self->take_counts();
+            if (!written.ok()) return self->fail(written.error());
+            self->job_->finished(self->progress_);
+            answer(*self->job_, std::move(self->responder_));
+        });
     }
 
-    void on_error(const Error& error) override { responder_.fail(error); }
+    void on_error(const Error& error) override { fail(error); }
 
 private:
-    LineSplitter::OnLine parse_line_into() {
-        return [this](std::uint64_t number, Result<std::string_view> line) {
-            const ParseLine parse = [](JsonReader& reader, std::string_view text) {
-                return reader.import_line(text);
-            };
-            auto write = parse_line(reader_, parse, number, std::move(line));
-            if (!write.ok()) {
-                reject(write.error());
-                // Holds the line's place, so that positions are line numbers.
-                writes_.emplace_back(api::SignalUndo());
-                parsed_.push_back(false);
-                return;
-            }
-            shift_times(&*write, shift_ms_);
-            writes_.push_back(std::move(*write));
-            parsed_.push_back(true);
-        };
+    void take_counts() {
+        const ImportCounts& counts = lines_->counts();
+        progress_.rows = counts.lines;
+        progress_.accepted = counts.accepted;
+        progress_.skipped = counts.skipped;
+        progress_.rejected = counts.rejected;
+    }
+    void fail(const Error& error) {
+        job_->failed(error);
+        responder_.fail(error);
     }
 
-    void flush(std::uint64_t first, absl::AnyInvocable<void()> done) {
-        if (writes_.empty()) return done();
-        api::CallContext context;
-        context.first_line = first;
-        database_.write_import(std::exchange(writes_, {}), {import_id_, first}, context,
-                               [self = shared_from_this(), parsed = std::exchange(parsed_, {}),
-                                done = std::move(done)](api::WriteReplies replies) mutable {
-                                   for (std::size_t i = 0; i < replies.size(); ++i)
-                                       if (parsed[i]) self->count(replies[i]);
-                                   done();
-                               });
+    std::shared_ptr<ImportLines> lines_;
+    std::shared_ptr<ImportJob> job_;
+    Responder responder_;
+    api::ImportProgress progress_;
+};
+
+class SpoolSink final : public BodySink, public std::enable_shared_from_this<SpoolSink> {
+public:
+    SpoolSink(api::Database& database, std::shared_ptr<ImportJobs> jobs,
+              std::shared_ptr<ImportJob> job, const ImportCall& call, bool tar,
+              std::uint64_t bytes_declared, Responder responder)
+        : database_(database),
+          jobs_(std::move(jobs)),
+          job_(std::move(job)),
+          call_(call),
+          bytes_declared_(bytes_declared),
+          spool_(jobs_->make_spool(*job_)),
+          responder_(std::move(responder)) {
+        if (tar) {
+            archive_.emplace(*spool_);
+        } else {
+            opened_ = spool_->on_file(kLinesFile, 0);
+        }
     }
 
-    void count(const Result<api::WriteReply>& reply) {
-        if (!reply.ok()) return reject(reply.error());
-        ++(reply->repeated ? skipped_ : accepted_);
+    // Files are written on the receiver: an I/O thread must not wait for a disk.
+    void on_chunk(std::string bytes, ReadNext next) override {
+        jobs_->receiver()->post([self = shared_from_this(), bytes = std::move(bytes),
+                                 next = std::move(next)]() mutable {
+            Result<void> kept = std::move(self->opened_);
+            self->opened_ = {};
+            if (kept.ok())
+                kept = self->archive_ ? self->archive_->feed(bytes) : self->spool_->on_bytes(bytes);
+            if (!kept.ok()) return self->fail(kept.error());
+            self->bytes_ += bytes.size();
+            self->job_->received(self->bytes_, self->bytes_declared_);
+            next();
+        });
     }
 
-    void reject(const Error& error) {
-        if (rejected_++ < kRejectedShown)
-            problems_ += (problems_.empty() ? "" : ",") + problem_json(error);
+    void on_end() override {
+        jobs_->receiver()->post([self = shared_from_this()] {
+            const Result<void> kept =
+                self->archive_ ? self->archive_->finish() : self->spool_->on_file_end();
+            if (!kept.ok()) return self->fail(kept.error());
+            self->begin();
+        });
     }
 
-    void answer() {
-        responder_.send(Response::json("{\"accepted\":" + std::to_string(accepted_) +
-                                       ",\"skipped\":" + std::to_string(skipped_) +
-                                       ",\"rejected\":" + std::to_string(rejected_) +
-                                       ",\"problems\":[" + problems_ + "]}"));
+    void on_error(const Error& error) override { fail(error); }
+
+private:
+    void begin() {
+        job_->running({});
+        if (call_.wait) {
+            job_->when_ended(
+                [self = shared_from_this()] { answer(*self->job_, std::move(self->responder_)); });
+        } else {
+            Response accepted = Response::json(job_->status_json(), 202);
+            accepted.headers.push_back({"Location", "/import/" + job_->id()});
+            responder_.send(std::move(accepted));
+        }
+        runtime::spawn(run_spooled(database_, jobs_, job_, spool_, call_, archive_.has_value()));
+    }
+    void fail(const Error& error) {
+        job_->failed(error);
+        responder_.fail(error);
     }
 
     api::Database& database_;
-    const std::string import_id_;
-    const std::int64_t shift_ms_;
+    const std::shared_ptr<ImportJobs> jobs_;
+    std::shared_ptr<ImportJob> job_;
+    const ImportCall call_;
+    const std::uint64_t bytes_declared_;
+    std::shared_ptr<ImportSpool> spool_;
     Responder responder_;
-    JsonReader reader_;
-    LineSplitter lines_;
-    std::vector<api::Write> writes_;
-    std::vector<bool> parsed_;
-    std::uint64_t accepted_ = 0, skipped_ = 0, rejected_ = 0;
-    std::string problems_;
+    std::optional<transfer::TarReader> archive_;
+    Result<void> opened_;
+    std::uint64_t bytes_ = 0;
 };
 
 }  // namespace
 
-std::shared_ptr<BodySink> make_import_sink(api::Database& database, std::string import_id,
-                                           std::int64_t shift_ms, Responder responder) {
-    return std::make_shared<ImportSink>(database, std::move(import_id), shift_ms,
-                                        std::move(responder));
+std::shared_ptr<BodySink> make_lines_sink(api::Database& database, std::shared_ptr<ImportJob> job,
+                                          const ImportCall& call, std::uint64_t bytes_declared,
+                                          Responder responder) {
+    return std::make_shared<LinesSink>(database, std::move(job), call, bytes_declared,
+                                       std::move(responder));
+}
+
+std::shared_ptr<BodySink> make_spool_sink(api::Database& database, std::shared_ptr<ImportJobs> jobs,
+                                          std::shared_ptr<ImportJob> job, const ImportCall& call,
+                                          bool tar, std::uint64_t bytes_declared,
+                                          Responder responder) {
+    return std::make_shared<SpoolSink>(database, std::move(jobs), std::move(job), call, tar,
+                                       bytes_declared, std::move(responder));
 }
 
 }  // namespace tidal::http

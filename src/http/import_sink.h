@@ -1,4 +1,4 @@
-// http/import_sink.h: POST /import: an NDJSON stream of items, users, creators and signals, once.
+// http/import_sink.h: POST /import: the body of an import, once however often it is sent.
 #pragma once
 
 #include <memory>
@@ -6,13 +6,29 @@
 
 #include "api/database.h"
 #include "http/http_server.h"
+#include "http/import_job.h"
 
 namespace tidal::http {
 
-/// Lines are written in batches, each batch marked in the log together with its lines: the same
-/// body sent again under the same id goes on where it stopped. One reply at the end: counts, and
-/// the first rejected lines with their problems. `shift_ms` is added to every time.
-std::shared_ptr<BodySink> make_import_sink(api::Database& database, std::string import_id,
-                                           std::int64_t shift_ms, Responder responder);
+/// What the request asks for beside its body.
+struct ImportCall {
+    std::string id;
+    std::int64_t shift_ms = 0;  ///< Added to every time.
+    bool end_to_now = false;    ///< The newest time becomes now.
+    bool wait = true;           ///< Answer at the end; else 202 once the body is there.
+};
+
+/// JSON lines, written as they arrive.
+std::shared_ptr<BodySink> make_lines_sink(api::Database& database, std::shared_ptr<ImportJob> job,
+                                          const ImportCall& call, std::uint64_t bytes_declared,
+                                          Responder responder);
+
+/// A tar archive of a mapping and its files, or (`tar` false) JSON lines: kept aside until all of
+/// it is there, because something at its beginning depends on its end. Then imported, whether or
+/// not the client still listens.
+std::shared_ptr<BodySink> make_spool_sink(api::Database& database, std::shared_ptr<ImportJobs> jobs,
+                                          std::shared_ptr<ImportJob> job, const ImportCall& call,
+                                          bool tar, std::uint64_t bytes_declared,
+                                          Responder responder);
 
 }  // namespace tidal::http

@@ -72,7 +72,9 @@ Result<void> serve(const Settings& settings, const Logger& logger, const sigset_
     }
     if (served.ok()) {
         Metrics metrics;
-        http::Door door(*database, *runtime, metrics, logger, {kVersion});
+        http::DoorOptions door_options{kVersion};
+        door_options.imports.bytes_max = settings.import_spool_mib << 20;
+        http::Door door(*database, *runtime, metrics, logger, door_options);
         http::ServerOptions options;
         options.listen = settings.listen;
         options.insecure = settings.insecure;

@@ -64,6 +64,8 @@ std::vector<Option> options(Settings* s) {
               "at most this long between checkpoints"),
         value("ledger_memory_mib", &s->ledger_memory_mib,
               "above it the coldest ledgers move to disk"),
+        value("import_spool_mib", &s->import_spool_mib,
+              "at most this much of an import's files is kept aside"),
         value("sample", &s->sample, "demo: folder of the sample data"),
         value("log_level", &s->log_level, "debug, info, warning, error or off"),
         toggle("insecure", &s->insecure, "listen beyond loopback without TLS and accounts"),

@@ -33,7 +33,7 @@ protected:
         ++counts_.rows;
         for (ImportRow& row : rows_) {
             ++counts_.writes;
-            if (!sink_.on_row(std::move(row), place)) return false;
+            if (!sink_.on_row(std::move(row), place, text)) return false;
         }
         return true;
     }

@@ -16,8 +16,8 @@ class ImportSink {
 public:
     virtual ~ImportSink() = default;
     /// One of the writes that a row of the file stands for; those of one row come one after the
-    /// other with the same place. False stops the mapper for good.
-    virtual bool on_row(ImportRow row, const RowPlace& place) = 0;
+    /// other with the same place and the row's text. False stops the mapper for good.
+    virtual bool on_row(ImportRow row, const RowPlace& place, std::string_view text) = 0;
     /// A row left out as a whole: none of its writes was or will be handed on.
     virtual void on_rejected(const RejectedRow& rejected) = 0;
 };

@@ -21,7 +21,7 @@ std::string read(const std::string& path) {
 }
 
 struct FirstSignalSink final : ImportSink {
-    bool on_row(ImportRow row, const RowPlace&) override {
+    bool on_row(ImportRow row, const RowPlace&, std::string_view) override {
         first.note(row);
         ++count[std::get<SignalRow>(row).body.signal.value()];
         return true;

@@ -31,7 +31,7 @@ class RecordingSink : public ImportSink {
 public:
     explicit RecordingSink(const schema::Schema& schema) : schema_(schema) {}
 
-    bool on_row(ImportRow row, const RowPlace& place) override {
+    bool on_row(ImportRow row, const RowPlace& place, std::string_view) override {
         std::string text = "line " + std::to_string(place.line) + ": ";
         if (const auto* signal = std::get_if<SignalRow>(&row)) {
             text += schema_.signals[signal->body.signal.value()].name + " " +

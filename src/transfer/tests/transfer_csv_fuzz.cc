@@ -13,7 +13,7 @@ namespace {
 using namespace tidal;
 
 struct CountingSink final : transfer::ImportSink {
-    bool on_row(transfer::ImportRow, const transfer::RowPlace& place) override {
+    bool on_row(transfer::ImportRow, const transfer::RowPlace& place, std::string_view) override {
         trace += "+" + std::to_string(place.line);
         return true;
     }

@@ -9,7 +9,8 @@
 namespace {
 
 struct DroppingSink final : tidal::transfer::ImportSink {
-    bool on_row(tidal::transfer::ImportRow, const tidal::transfer::RowPlace&) override {
+    bool on_row(tidal::transfer::ImportRow, const tidal::transfer::RowPlace&,
+                std::string_view) override {
         return true;
     }
     void on_rejected(const tidal::transfer::RejectedRow&) override {}

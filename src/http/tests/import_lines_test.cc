@@ -1,0 +1,90 @@
+// Lines of an import on a disk that fills: none is lost, none is written twice.
+#include "http/import_lines.h"
+
+#include "api/tests/sim_node.h"
+
+namespace tidal::http {
+namespace {
+
+struct Sent {
+    Result<void> result;
+    ImportCounts counts;
+    std::vector<std::string> rejected;
+};
+
+/// Sends the body in pieces, giving each `next` only after the one before, as the server does.
+Sent send(api::SimNode& node, const std::string& body, std::size_t piece = 500,
+          std::size_t stop_filling_at = ~std::size_t{0}) {
+    Sent sent;
+    auto lines = std::make_shared<ImportLines>(
+        *node, "the import", 0, [&](const Error& error, std::string_view text) {
+            sent.rejected.push_back(std::string(text) + ": " + error.to_string());
+        });
+    for (std::size_t at = 0; at < body.size() && sent.result.ok(); at += piece) {
+        if (at >= stop_filling_at) node.disk().set_capacity(~0ULL);
+        sent.result = node.wait([&](api::Database::Done done) {
+            lines->feed(std::string_view(body).substr(at, piece), std::move(done));
+        });
+    }
+    if (sent.result.ok())
+        sent.result = node.wait([&](api::Database::Done done) { lines->finish(std::move(done)); });
+    sent.counts = lines->counts();
+    return sent;
+}
+
+std::string body_of(int signals) {
+    std::string body;
+    for (int id = 1; id <= 10; ++id)
+        body += R"({"entity_id":)" + std::to_string(id) + R"(,"metadata":{"title":"t"}})" + "\n";
+    for (int i = 0; i < signals; ++i)
+        body += R"({"entity_id":)" + std::to_string(1 + i % 10) + R"(,"signal":"view","user_id":)" +
+                std::to_string(i) + "}\n";
+    return body;
+}
+
+void expect_total(api::SimNode& node, std::int64_t signals) {
+    node.rest();
+    std::int64_t total = 0;
+    for (std::uint64_t id = 1; id <= 10; ++id) total += node.count(id, "view");
+    EXPECT_EQ(total, signals);
+}
+
+TEST(ImportLines, StopAtTheFirstChunkThatAFullDiskRefuses) {
+    api::SimNode node({.shards = 2});
+    ASSERT_TRUE(node.open().ok());
+    const std::string body = body_of(2000);
+    // Space comes back in the middle: chunks after the refused one would be taken.
+    node.disk().set_capacity(node.disk().used_bytes() + 20'000);
+    const Sent first = send(node, body, 500, body.size() / 2);
+    ASSERT_FALSE(first.result.ok()) << "the disk never filled";
+    EXPECT_EQ(first.result.error().code(), ErrorCode::kDiskFull);
+    EXPECT_NE(first.result.error().to_string().find("line="), std::string::npos);
+    EXPECT_LT(first.counts.accepted, 2010u);
+    node.disk().set_capacity(~0ULL);
+    const Sent second = send(node, body);
+    ASSERT_TRUE(second.result.ok()) << second.result.error().to_string();
+    EXPECT_EQ(second.counts.accepted + second.counts.skipped, 2010u);
+    EXPECT_GE(second.counts.skipped, first.counts.accepted);
+    expect_total(node, 2000);
+}
+
+TEST(ImportLines, ARejectedLineIsHandedBackAndTheRestKept) {
+    api::SimNode node;
+    ASSERT_TRUE(node.open().ok());
+    std::string body = body_of(20);
+    body +=
+        "{\"entity_id\":1,\"signal\":\"veiw\"}\n{not "
+        "json\n{\"entity_id\":99,\"signal\":\"view\"}\n";
+    const Sent sent = send(node, body);
+    ASSERT_TRUE(sent.result.ok()) << sent.result.error().to_string();
+    EXPECT_EQ(sent.counts.rejected, 3u);
+    ASSERT_EQ(sent.rejected.size(), 3u);
+    // What cannot be parsed comes first: the others are known when the chunk is answered.
+    EXPECT_EQ(sent.rejected[0].find("{not json: "), 0u) << sent.rejected[0];
+    EXPECT_NE(sent.rejected[1].find("veiw"), std::string::npos) << sent.rejected[1];
+    EXPECT_NE(sent.rejected[2].find("\"entity_id\":99"), std::string::npos) << sent.rejected[2];
+    expect_total(node, 20);
+}
+
+}  // namespace
+}  // namespace tidal::http

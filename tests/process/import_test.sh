@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2154  # bin, root, work, port and reply come from lib.sh
+# Imports through the door: archives with a mapping, JSON lines, progress, rejected rows, and kills
+# of either side: nothing twice, nothing lost.
+# shellcheck source=tests/process/lib.sh
+. "$(dirname "$0")/lib.sh" "$1"
+
+rows=${ROWS:-40000}
+mkdir "$work/files"
+cat >"$work/files/mapping.yaml" <<'YAML'
+files:
+  - file: items.csv
+    items: {id: id, created_at: first_signal, fields: {title: title}}
+  - file: plays.tsv
+    format: tsv
+    signals: {item: item, user: user, at: {column: at, unit: s}, emit: [view]}
+YAML
+seq 100 | awk 'BEGIN {print "id,title"} {print $1 ",\"title, " $1 "\""}' >"$work/files/items.csv"
+seq "$rows" | awk 'BEGIN {OFS = "\t"; print "item", "user", "at"} {print 1 + $1 % 100, $1, 1500000000 + $1}' \
+    >"$work/files/plays.tsv"
+archive() { tar --format=ustar -C "$work/files" -cf - mapping.yaml items.csv plays.tsv; }
+# post QUERY TYPE FILE: sets status and reply.
+post() {
+    status=$(curl -s -o "$work/reply" -w '%{http_code}' -H "Content-Type: $2" --data-binary "@$3" "http://127.0.0.1:$port/import?$1")
+    reply=$(cat "$work/reply")
+}
+exported() { curl -s "http://127.0.0.1:$port/export/signals?signals=view" | grep -c '"signal":'; }
+# until_state ID STATE: polls with a deadline.
+until_state() {
+    local deadline=$((SECONDS + 120))
+    until call GET "/import/$1" && [[ $reply == *"\"state\":\"$2\""* ]]; do
+        [ $SECONDS -gt $deadline ] && fail "import $1 is not $2: $reply" && return
+        [[ $reply == *'"state":"failed"'* ]] && fail "import $1 failed: $reply" && return
+        read -rt 0.05 <> <(:)
+    done
+}
+
+start_server standalone --data-dir "$work/data" --shards 2 --checkpoint-interval-ms 500 || finish
+archive >"$work/archive.tar"
+
+# Refused, and nothing written.
+post "id=a&time_shift=start:now" application/x-tar "$work/archive.tar"
+expect 400 'end:now'
+post "id=a" text/csv "$work/files/items.csv"
+expect 415 'application/x-tar'
+post "id=a" application/x-tar "$work/files/items.csv"
+expect 400 'not a header' 'offset'
+tar --format=ustar -C "$work/files" -cf "$work/no_mapping.tar" items.csv
+post "id=a" application/x-tar "$work/no_mapping.tar"
+expect 400 'no mapping'
+tar --format=ustar -C "$work/files" -cf "$work/missing.tar" mapping.yaml items.csv
+post "id=a" application/x-tar "$work/missing.tar"
+expect 404 'plays.tsv'
+head -c 3000 "$work/archive.tar" >"$work/cut.tar"
+post "id=a" application/x-tar "$work/cut.tar"
+expect 400 'cut off'
+call GET /import/unheard-of
+expect 404
+call GET /import/a
+expect 200 '"state":"failed"'
+[ "$(exported)" = 0 ] || fail "a refused import wrote $(exported) signals"
+
+# kill -9 of the server in the middle; the same archive again goes on, under the same shift.
+curl -s -o /dev/null -H 'Content-Type: application/x-tar' --data-binary "@$work/archive.tar" \
+    "http://127.0.0.1:$port/import?id=b&time_shift=end:now&wait=false"
+deadline=$((SECONDS + 60))
+until call GET /import/b && [[ $reply =~ \"accepted\":[1-9] ]]; do
+    [ $SECONDS -gt $deadline ] && fail "no progress: $reply" && break
+done
+expect 200 '"percent":' '"rows_per_s":' '"seconds_left":'
+[[ $reply == *'"state":"running"'* ]] || fail "killed after its end: $reply"
+stop_server KILL
+start_server standalone --data-dir "$work/data" --checkpoint-interval-ms 500 || finish
+[ -z "$(ls "$work/data/import")" ] || fail "files of a dead import are left: $(ls "$work/data/import")"
+post "id=b&time_shift=end:now" application/x-tar "$work/archive.tar"
+expect 200 '"state":"finished"' '"rejected":0' '"percent":100.0'
+[[ $reply =~ \"skipped\":[1-9] ]] || fail "nothing was skipped: $reply"
+[ "$(exported)" = "$rows" ] || fail "$(exported) signals of $rows"
+newest=$(curl -s "http://127.0.0.1:$port/export/signals?from=$(date -u -d '5 minutes ago' +%Y-%m-%dT%H:%M:%SZ)" | grep -c '"signal":')
+[ "$newest" -gt 0 ] || fail "nothing moved to now"
+post "id=b&time_shift=end:now" application/x-tar "$work/archive.tar"
+expect 200 '"imported_before":true' '"accepted":0'
+
+# kill -9 of the client in the middle of its body; a second run writes what is missing.
+curl -s --limit-rate 200k -o /dev/null -H 'Content-Type: application/x-ndjson' --data-binary @- \
+    "http://127.0.0.1:$port/import?id=c" < <(seq 20000 | awk '{print "{\"entity_id\":1,\"signal\":\"view\",\"user_id\":" $1 "}"}') &
+client=$!
+deadline=$((SECONDS + 60))
+until call GET /import/c && [[ $reply =~ \"accepted\":[1-9] ]]; do
+    [ $SECONDS -gt $deadline ] && fail "no progress: $reply" && break
+done
+kill -9 $client
+wait $client 2>/dev/null
+deadline=$((SECONDS + 60))
+until call GET /import/c && [[ $reply == *'"state":"failed"'* ]]; do
+    [ $SECONDS -gt $deadline ] && fail "the cut import goes on: $reply" && break
+done
+seq 20000 | awk '{print "{\"entity_id\":1,\"signal\":\"view\",\"user_id\":" $1 "}"}' >"$work/lines"
+post "id=c" application/x-ndjson "$work/lines"
+expect 200 '"state":"finished"' '"rejected":0'
+[[ $reply =~ \"skipped\":[1-9] ]] || fail "nothing was skipped: $reply"
+[ "$(exported)" = $((rows + 20000)) ] || fail "$(exported) signals"
+
+# Bad rows are kept with their reasons, wherever they were found out.
+printf 'item\tuser\tat\n1\t1\t1500000000\n1\tx\t1500000000\n999\t1\t1500000000\n' >"$work/files/plays.tsv"
+"$bin/tidalctl" import --url "http://127.0.0.1:$port" --id d --mapping "$work/files/mapping.yaml" \
+    --rejects "$work/rejects" "$work/files" >"$work/imported" 2>"$work/progress" || fail "tidalctl: $(cat "$work/progress")"
+grep -q '"accepted":101,"skipped":0,"rejected":2' "$work/imported" || fail "import: $(cat "$work/imported")"
+grep -q 'rows/s' "$work/progress" || fail "no progress: $(cat "$work/progress")"
+[ "$(wc -l <"$work/rejects")" = 2 ] || fail "rejects: $(cat "$work/rejects")"
+grep -q '"line":3.*"text":"1\\tx\\t1500000000"' "$work/rejects" || fail "rejects: $(cat "$work/rejects")"
+grep -q '"line":4.*"text":"999\\t1\\t1500000000"' "$work/rejects" || fail "rejects: $(cat "$work/rejects")"
+
+# JSON lines with a shift that depends on the last of them.
+printf '%s\n' '{"entity_id":1,"signal":"like","at":1400000000000}' '{"entity_id":1,"signal":"like","at":1400000100000}' >"$work/likes"
+post "id=e&time_shift=end:now" application/x-ndjson "$work/likes"
+expect 200 '"accepted":2'
+call GET /items/1/signals
+expect 200 '"like":{'
+call GET /import
+expect 200 '"imports":[' '"id":"e"' '"id":"d"'
+until_state d finished
+finish
