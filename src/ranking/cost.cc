@@ -45,15 +45,26 @@ std::uint32_t cost_of(const Feature& feature) {
     }
 }
 
+namespace {
+
+std::uint32_t cost_of(const Program& program, const Instruction& in) {
+    if (in.op == Op::kFeature) return cost_of(program.features[in.index]);
+    constexpr std::uint32_t kStep = 3;
+    if (in.op == Op::kModel) return kStep * program.model_calls[in.index].model->steps();
+    return cost_of(in.op);
+}
+
+}  // namespace
+
 Result<void> meter(Program* program) {
     std::uint64_t cost = 1;
-    for (const Instruction& in : program->code)
-        cost += in.op == Op::kFeature ? cost_of(program->features[in.index]) : cost_of(in.op);
+    for (const Instruction& in : program->code) cost += cost_of(*program, in);
     if (cost > kCostMax)
         return Error(ErrorCode::kTooLarge, "the expression costs too much for each entity")
             .with("cost", cost)
             .with_hint("at most " + std::to_string(kCostMax) +
-                       "; a feature counts 2 to 200, a power 80, a logarithm 20, a sum 1")
+                       "; a feature counts 2 to 200, a power 80, a logarithm 20, a sum 1, a step "
+                       "in a tree 3")
             .with_reason("expression_too_costly");
     program->cost = static_cast<std::uint32_t>(cost);
     program->block_slots = std::min<std::size_t>(kBlockSlots, kBlockNanoseconds / cost);

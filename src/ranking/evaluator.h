@@ -23,6 +23,10 @@ struct Explanation {
     std::vector<ExplainedValue> features;
 };
 
+/// Room for whole vectors behind a block, which also keeps registers out of each other's place in
+/// the cache.
+inline constexpr std::size_t kRegisterStride = kBlockSlots + 8;
+
 /// Scratch registers for one program and one query. Memory: register_count * 8 KiB.
 /// Threads: one at a time. Lifetime: borrows program, source and the context's params.
 class Evaluator {
@@ -30,24 +34,25 @@ public:
     /// Precondition: context.params.size() == program.params.size().
     Evaluator(const Program& program, FeatureSource& source, const EvaluationContext& context);
 
-    /// @param slots  1..kBlockSlots.
+    /// @param slots  1..kBlockSlots, best 1..Program::block_slots; consecutive ones are read
+    /// faster.
     /// @return The score of each slot, valid until the next call; an error of the source.
     Result<std::span<const double>> run(std::span<const Slot> slots);
     /// Of the last run: 0 for a slot that a `require` leaves out. Precondition: program.gate.
-    std::span<const double> gates(std::size_t slots) const {
-        return {registers_.get() + std::size_t{*program_.gate} * kBlockSlots, slots};
-    }
+    std::span<const double> gates(std::size_t slots) const { return {reg(*program_.gate), slots}; }
     /// Of a program compiled with `explain`.
     Result<Explanation> explain(Slot slot);
 
 private:
-    double* reg(std::uint16_t index) { return registers_.get() + std::size_t{index} * kBlockSlots; }
-    void compute(const Instruction& in, std::size_t n);
+    double* reg(std::uint16_t index) const {
+        return registers_.get() + std::size_t{index} * kRegisterStride;
+    }
 
     const Program& program_;
     FeatureSource& source_;
     EvaluationContext context_;
     std::unique_ptr<double[]> registers_;
+    std::vector<const double*> columns_;  ///< Of a model.
 };
 
 }  // namespace tidal::ranking

@@ -82,6 +82,7 @@ struct EvaluationContext {
     UnixMillis now_ms = 0;
     std::uint64_t seed = 0;          ///< What `seed` stands for.
     std::span<const double> params;  ///< By Program::params.
+    bool neighbours = false;         ///< Set by the evaluator: slots of a block are consecutive.
 };
 
 /// Threads: as the state behind it (the shard's).

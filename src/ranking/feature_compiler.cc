@@ -55,6 +55,8 @@ Result<Value> Compiler::lower_feature(const Function& function, const Expr& expr
             return lower_rank(expr);
         case Form::kCohort:
             return lower_cohort(expr);
+        case Form::kModel:
+            return lower_model(expr);
         case Form::kSimilarity:
         case Form::kOfCreator:
         case Form::kFriends:

@@ -33,6 +33,7 @@ constexpr Function kFunctions[] = {
     {"log1p", "log1p(x)", Form::kPure, 1, 1, Op::kLog1p},
     {"max", "max(a, b, ...)", Form::kVariadic, 2, kAnyNumber, Op::kMax},
     {"min", "min(a, b, ...)", Form::kVariadic, 2, kAnyNumber, Op::kMin},
+    {"model", "model(name)", Form::kModel, 1, 1},
     {"negative", "negative(window)", Form::kNegative, 1, 1},
     {"param", "param(name)", Form::kParam, 1, 1},
     {"positive", "positive(window)", Form::kPositive, 1, 1},

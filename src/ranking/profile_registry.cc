@@ -24,7 +24,8 @@ Error unknown_profile(std::string_view name, const std::vector<std::string_view>
 
 Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
                                                                const schema::Schema& schema,
-                                                               EntityKind kind) {
+                                                               EntityKind kind,
+                                                               const ModelSet& models) {
     auto out = std::make_shared<CompiledProfile>();
     out->profile = std::move(profile);
     const auto named = [&](Error error) {
@@ -37,6 +38,7 @@ Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
                        .source = out->profile.text,
                        .gates = out->profile.gates,
                        .penalties = out->profile.penalties,
+                       .models = &models,
                        .sources = out->profile.sources};
     auto program = compile(input, schema, kind);
     if (!program) return named(program.take_error());
@@ -51,24 +53,26 @@ Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
     return std::shared_ptr<const CompiledProfile>(std::move(out));
 }
 
-void ProfileRegistry::add(Entry entry, const schema::Schema& schema) {
+void ProfileRegistry::add(Entry entry, const schema::Schema& schema, const ModelSet& models) {
     for (std::size_t kind = 0; kind < kEntityKindCount; ++kind)
         entry.by_kind.push_back(
-            compile_profile(entry.profile, schema, static_cast<EntityKind>(kind)));
+            compile_profile(entry.profile, schema, static_cast<EntityKind>(kind), models));
     entries_.push_back(std::move(entry));
 }
 
 ProfileRegistry::ProfileRegistry(const schema::Schema& schema,
-                                 std::span<const StoredProfile> stored) {
+                                 std::span<const StoredProfile> stored, const ModelSet& models) {
     for (const BuiltInProfile& built_in : built_in_profiles()) {
         auto profile = parse_profile(built_in.text);
         assert(profile.ok() && "a built-in profile parses");
-        add({.profile = std::move(profile).value(), .built_in = true, .by_kind = {}}, schema);
+        add({.profile = std::move(profile).value(), .built_in = true, .by_kind = {}}, schema,
+            models);
     }
     for (const StoredProfile& each : stored) {
         auto profile = parse_profile(each.text);
         if (profile.ok()) {
-            add({.profile = std::move(profile).value(), .built_in = false, .by_kind = {}}, schema);
+            add({.profile = std::move(profile).value(), .built_in = false, .by_kind = {}}, schema,
+                models);
             continue;
         }
         // Written by a version of the program that knew more words: listed, with the reason.

@@ -24,7 +24,8 @@ struct CompiledProfile {
 ///         profile's name in the context pairs.
 Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
                                                                const schema::Schema& schema,
-                                                               EntityKind kind);
+                                                               EntityKind kind,
+                                                               const ModelSet& models = {});
 
 struct ProfileListing {
     std::string name;
@@ -49,7 +50,8 @@ struct StoredProfile {
 class ProfileRegistry {
 public:
     explicit ProfileRegistry(const schema::Schema& schema,
-                             std::span<const StoredProfile> stored = {});
+                             std::span<const StoredProfile> stored = {},
+                             const ModelSet& models = {});
 
     /// @param name  "trending" (its newest version) or "trending@1".
     /// @return kUnknownName  no such profile or version, or one this schema cannot serve.
@@ -67,7 +69,7 @@ private:
         bool built_in = false;
         std::vector<Result<std::shared_ptr<const CompiledProfile>>> by_kind;
     };
-    void add(Entry entry, const schema::Schema& schema);
+    void add(Entry entry, const schema::Schema& schema, const ModelSet& models);
     /// By "name" or "name@version".
     Result<const Entry*> locate(std::string_view name) const;
     static ProfileListing describe(const Entry& entry, EntityKind kind);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,6 +12,7 @@
 #include "ranking/candidate_source.h"
 #include "ranking/expression.h"
 #include "ranking/feature.h"
+#include "ranking/model.h"
 #include "schema/schema.h"
 
 namespace tidal::ranking {
@@ -48,13 +50,19 @@ enum class Op : std::uint8_t {
     kMax,
     kWilson,  // a, b
     kIf,      // a, b, c
+    kModel,   // index: its call
 };
 
 struct Instruction {
     Op op = Op::kConstant;
     std::uint16_t out = 0;              ///< Register written.
     std::uint16_t a = 0, b = 0, c = 0;  ///< Registers read.
-    std::uint32_t index = 0;            ///< Into constants, params or features.
+    std::uint32_t index = 0;            ///< Into constants, params, features or model_calls.
+};
+
+struct ModelCall {
+    std::shared_ptr<const Model> model;
+    std::vector<std::uint16_t> inputs;  ///< Registers, one for each of its inputs.
 };
 
 /// A value worth showing to a person, kept in a register to the end of a run.
@@ -72,6 +80,7 @@ struct Program {
     std::vector<double> constants;
     std::vector<std::string> params;  ///< Names, in the order the evaluator wants their values.
     std::vector<Feature> features;
+    std::vector<ModelCall> model_calls;
     std::uint16_t register_count = 0;
     std::uint16_t score = 0;  ///< Register of the result, penalties included.
     /// Register that is 0 where a `require` does not hold; none when there is no such statement.
@@ -108,6 +117,7 @@ struct CompileInput {
     std::string_view source;           ///< The text the offsets count in; "" when there is none.
     std::span<const Expr> gates = {};  ///< All must be other than 0.
     std::span<const Penalty> penalties = {};  ///< Applied to `score` in this order.
+    const ModelSet* models = nullptr;         ///< What model(name) may name; nullptr = none.
     std::span<const Source> sources = {};     ///< What rank(source) may name.
     /// Also keep the terms of the outermost sum and what each penalty adds (added in order, they
     /// give the score exactly) and the value of every feature.

@@ -2,6 +2,7 @@
 // vector or a cohort.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "ranking/internal/compiler.h"
 
@@ -159,6 +160,32 @@ Result<Value> Compiler::lower_cohort(const Expr& expr) {
     auto value = lower_call(inner);
     in_cohort_ = false;
     return value;
+}
+
+/// Its inputs are names, looked up where the call stands.
+Result<Value> Compiler::lower_model(const Expr& expr) {
+    const Expr& name = expr.args[0];
+    auto model = name.kind == ExprKind::kName && input_.models != nullptr
+                     ? input_.models->find(name.name)
+                     : nullptr;
+    if (model == nullptr) {
+        std::vector<std::string_view> known;
+        if (input_.models != nullptr) known = input_.models->names();
+        return fail(ErrorCode::kUnknownName, name, "unknown model `" + print_expression(name) + "`")
+            .with_hint(suggestion(print_expression(name), "models", known))
+            .with_reason("unknown_model");
+    }
+    std::vector<Value> inputs;
+    for (const std::string& input : model->inputs()) {
+        Expr read;
+        read.kind = ExprKind::kName;
+        read.name = input;
+        read.offset = name.offset;
+        auto value = lower_name(read);
+        if (!value) return value.take_error().with("model", name.name);
+        inputs.push_back(*value);
+    }
+    return graph_.model(std::move(model), std::move(inputs));
 }
 
 Result<Value> Compiler::lower_request_feature(const Function& function, const Expr& expr) {

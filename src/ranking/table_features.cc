@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "base/hash.h"
+#include "ranking/internal/block_math.h"
 #include "ranking/internal/score_math.h"
 #include "ranking/program.h"
 
@@ -65,7 +66,7 @@ Result<void> TableFeatureSource::fill(const Feature& feature, std::span<const Sl
         case FeatureKind::kUnique:
             return fill_unique(feature, slots, context.now_ms, out);
         case FeatureKind::kField:
-            fill_field(feature, slots, out);
+            fill_field(feature, slots, context.neighbours, out);
             return {};
         case FeatureKind::kAgeHours:
             for (std::size_t i = 0; i < slots.size(); ++i) {
@@ -134,8 +135,11 @@ Result<void> TableFeatureSource::fill_unique(const Feature& feature, std::span<c
 }
 
 void TableFeatureSource::fill_field(const Feature& feature, std::span<const Slot> slots,
-                                    std::span<double> out) {
+                                    bool neighbours, std::span<double> out) {
     const auto column = view_.entities.number_column(feature.field);
+    if (neighbours && slots.back().value() < column.size())
+        return block_math::copy_numbers(column.subspan(slots[0].value(), slots.size()),
+                                        feature.missing, out.data());
     for (std::size_t i = 0; i < slots.size(); ++i) {
         const double value = cell(column, slots[i]);
         out[i] = score_math::saturate(value == value ? value : feature.missing);

@@ -27,7 +27,8 @@ private:
                              std::span<double> out);
     void fill_distance(const Feature& feature, std::span<const Slot> slots,
                        std::span<const double> params, std::span<double> out);
-    void fill_field(const Feature& feature, std::span<const Slot> slots, std::span<double> out);
+    void fill_field(const Feature& feature, std::span<const Slot> slots, bool neighbours,
+                    std::span<double> out);
 
     const ShardView& view_;
     std::vector<double> decayed_;              ///< One region's part of a block.

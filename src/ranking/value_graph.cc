@@ -59,6 +59,7 @@ double fold(Op op, double a, double b, double c) {
         case Op::kConstant:
         case Op::kParam:
         case Op::kFeature:
+        case Op::kModel:
             break;
     }
     assert(false && "not a computation");
@@ -98,6 +99,7 @@ private:
 }  // namespace
 
 int operand_count(Op op) {
+    if (op == Op::kModel) return 0;  // Counted by its call.
     if (op == Op::kIf) return 3;
     if (op >= Op::kAdd) return 2;
     return op >= Op::kNegate ? 1 : 0;
@@ -143,6 +145,34 @@ ValueGraph::Value ValueGraph::apply(Op op, Value a, Value b, Value c) {
     return intern({op, a, count > 1 ? b : 0, count > 2 ? c : 0, 0});
 }
 
+ValueGraph::Value ValueGraph::model(std::shared_ptr<const Model> model, std::vector<Value> inputs) {
+    const Call call{std::move(model), std::move(inputs)};
+    return intern({Op::kModel, 0, 0, 0, index_of(&calls_, call, std::equal_to<>{})});
+}
+
+std::vector<ValueGraph::Value> ValueGraph::operands(const Node& node) const {
+    if (node.op == Op::kModel) return calls_[node.index].inputs;
+    const Value all[] = {node.a, node.b, node.c};
+    return {all, all + operand_count(node.op)};
+}
+
+Instruction ValueGraph::place(const Node& node, std::uint16_t out,
+                              const std::vector<std::uint16_t>& reg,
+                              std::vector<ModelCall>* calls) const {
+    Instruction in{node.op, out, 0, 0, 0, node.index};
+    if (node.op == Op::kModel) {
+        in.index = static_cast<std::uint32_t>(calls->size());
+        ModelCall& call = calls->emplace_back();
+        call.model = calls_[node.index].model;
+        for (const Value input : calls_[node.index].inputs) call.inputs.push_back(reg[input]);
+        return in;
+    }
+    std::uint16_t* const slots[] = {&in.a, &in.b, &in.c};
+    const Value values[] = {node.a, node.b, node.c};
+    for (int i = 0; i < operand_count(node.op); ++i) *slots[i] = reg[values[i]];
+    return in;
+}
+
 std::int32_t ValueGraph::feature_of(Value value) const {
     const Node& node = nodes_[value];
     return node.op == Op::kFeature ? static_cast<std::int32_t>(node.index) : -1;
@@ -162,9 +192,8 @@ Result<Program> ValueGraph::emit(Value score, std::optional<Value> gate,
         for (const Kept& output : *kept) last_use[output.value] = kToTheEnd;
     for (std::size_t v = nodes_.size(); v-- > 0;) {
         if (last_use[v] == kUnused) continue;
-        const Value operands[] = {nodes_[v].a, nodes_[v].b, nodes_[v].c};
-        for (int i = 0; i < operand_count(nodes_[v].op); ++i)
-            last_use[operands[i]] = std::max(last_use[operands[i]], v + 1);
+        for (const Value operand : operands(nodes_[v]))
+            last_use[operand] = std::max(last_use[operand], v + 1);
     }
 
     Program out;
@@ -192,16 +221,12 @@ Result<Program> ValueGraph::emit(Value score, std::optional<Value> gate,
         if (pool.count() > kRegistersMax)
             return Error(ErrorCode::kTooLarge, "the expression needs too many values at once")
                 .with_reason("expression_too_large");
-        Instruction in{node.op, reg[v], 0, 0, 0, node.index};
-        std::uint16_t* const slots[] = {&in.a, &in.b, &in.c};
-        const Value operands[] = {node.a, node.b, node.c};
-        for (int i = 0; i < operand_count(node.op); ++i) {
-            *slots[i] = reg[operands[i]];
-            if (last_use[operands[i]] != v + 1) continue;
-            pool.give_back(reg[operands[i]]);
-            last_use[operands[i]] = v;  // Given back once even when it is read twice.
+        out.code.push_back(place(node, reg[v], reg, &out.model_calls));
+        for (const Value operand : operands(node)) {
+            if (last_use[operand] != v + 1) continue;
+            pool.give_back(reg[operand]);
+            last_use[operand] = v;  // Given back once even when it is read twice.
         }
-        out.code.push_back(in);
     }
     out.register_count = pool.count();
     out.score = reg[score];

@@ -46,6 +46,7 @@ private:
     Result<Value> lower_fused(const Expr& expr);
     Result<Value> lower_distance(const Expr& expr);
     Result<Value> lower_cohort(const Expr& expr);
+    Result<Value> lower_model(const Expr& expr);
     Result<Coordinate> coordinate(const Expr& expr, double most);
     Error unknown_source(const Expr& at) const;
     Value needing(Input input, const Expr& expr, const Feature& feature);

@@ -33,6 +33,7 @@ enum class Form : std::uint8_t {
     kOfCreator,  ///< affinity(creator), follows(creator)
     kFriends,
     kCohort,
+    kModel,
 };
 
 struct Function {

@@ -22,6 +22,7 @@ public:
     std::uint32_t param_index(const std::string& name);
     Value feature(const Feature& feature);
     Value apply(Op op, Value a, Value b = 0, Value c = 0);
+    Value model(std::shared_ptr<const Model> model, std::vector<Value> inputs);
 
     /// The feature a value is, or -1.
     std::int32_t feature_of(Value value) const;
@@ -43,19 +44,29 @@ private:
         std::uint32_t index = 0;
         auto operator<=>(const Node&) const = default;
     };
+    struct Call {
+        std::shared_ptr<const Model> model;
+        std::vector<Value> inputs;
+        bool operator==(const Call&) const = default;
+    };
     Value intern(const Node& node);
+    /// What a node reads.
+    std::vector<Value> operands(const Node& node) const;
+    Instruction place(const Node& node, std::uint16_t out, const std::vector<std::uint16_t>& reg,
+                      std::vector<ModelCall>* calls) const;
 
     std::vector<Node> nodes_;
     std::map<Node, Value> by_node_;
     std::vector<double> constants_;
     std::vector<std::string> params_;
     std::vector<Feature> features_;
+    std::vector<Call> calls_;
 };
 
 /// 16 MiB of scratch per query at most.
 inline constexpr std::size_t kRegistersMax = 2048;
 
-/// How many of a, b, c the operator reads.
+/// How many of a, b, c the operator reads. A model reads the inputs of its call.
 int operand_count(Op op);
 
 }  // namespace tidal::ranking

@@ -128,7 +128,7 @@ RC_GTEST_PROP(Evaluator, EqualsTheReferenceOnRandomExpressions, ()) {
 
 RC_GTEST_PROP(Evaluator, ExplainedTermsAddUpToTheScoreExactly, ()) {
     static const auto schema = sample_schema();
-    for (int i = 0; i < 20; ++i) {
+    for (int i = 0; i < 10; ++i) {
         Expr expr = RandomExpression::make(3);
         const auto terms = *rc::gen::inRange(0, 6);
         for (int t = 0; t < terms; ++t) {
@@ -176,7 +176,7 @@ double penalised(double score, const std::vector<Penalty>& penalties,
 
 RC_GTEST_PROP(Evaluator, PenaltiesAndGatesEqualTheReferenceAndAddUp, ()) {
     static const auto schema = sample_schema();
-    for (int i = 0; i < 100; ++i) {
+    for (int i = 0; i < 8; ++i) {
         Profile profile;
         profile.score = RandomExpression::make(*rc::gen::inRange(0, 4));
         RandomProfile::add_stages(&profile);

@@ -1,0 +1,214 @@
+// Compiled once per target of Highway, chosen at run time: one binary for all machines.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ranking/block_math.cc"
+#include <hwy/foreach_target.h>  // NOLINT: first, it includes this file again
+#include <hwy/highway.h>
+
+#include <cassert>
+
+#include "ranking/internal/block_math.h"
+#include "ranking/internal/score_math.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tidal::ranking::block_math::HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using D = hn::CappedTag<double, kPadding>;
+using V = hn::Vec<D>;
+
+V set(double x) {
+    return hn::Set(D(), x);
+}
+
+/// std::min and std::max of score_math, in which the first argument wins a tie.
+V least(V a, V b) {
+    return hn::IfThenElse(hn::Lt(b, a), b, a);
+}
+V greatest(V a, V b) {
+    return hn::IfThenElse(hn::Lt(a, b), b, a);
+}
+V saturate(V x) {
+    return least(greatest(x, set(-kMagnitudeMax)), set(kMagnitudeMax));
+}
+
+struct Negate {
+    V operator()(V a) const { return hn::Neg(a); }
+};
+struct Absolute {
+    V operator()(V a) const { return hn::Abs(a); }
+};
+struct Sign {
+    V operator()(V a) const {
+        const V zero = set(0);
+        const V negative = hn::IfThenElse(hn::Lt(a, zero), set(-1), zero);
+        return hn::IfThenElse(hn::Gt(a, zero), set(1), negative);
+    }
+};
+struct SquareRoot {
+    V operator()(V a) const { return hn::IfThenElse(hn::Lt(a, set(0)), set(0), hn::Sqrt(a)); }
+};
+struct Add {
+    V operator()(V a, V b) const { return saturate(hn::Add(a, b)); }
+};
+struct Subtract {
+    V operator()(V a, V b) const { return saturate(hn::Sub(a, b)); }
+};
+struct Multiply {
+    V operator()(V a, V b) const { return saturate(hn::Mul(a, b)); }
+};
+struct Divide {
+    V operator()(V a, V b) const {
+        const auto pole = hn::Eq(b, set(0));
+        const V quotient = hn::Div(a, hn::IfThenElse(pole, set(1), b));
+        return hn::IfThenElse(pole, set(0), saturate(quotient));
+    }
+};
+struct Less {
+    V operator()(V a, V b) const { return hn::IfThenElse(hn::Lt(a, b), set(1), set(0)); }
+};
+struct LessEqual {
+    V operator()(V a, V b) const { return hn::IfThenElse(hn::Le(a, b), set(1), set(0)); }
+};
+struct Equal {
+    V operator()(V a, V b) const { return hn::IfThenElse(hn::Eq(a, b), set(1), set(0)); }
+};
+struct NotEqual {
+    V operator()(V a, V b) const { return hn::IfThenElse(hn::Eq(a, b), set(0), set(1)); }
+};
+struct Minimum {
+    V operator()(V a, V b) const { return hn::IfThenElse(hn::Lt(a, b), a, b); }
+};
+struct Maximum {
+    V operator()(V a, V b) const { return hn::IfThenElse(hn::Gt(a, b), a, b); }
+};
+struct Wilson {
+    V operator()(V positives, V trials) const {
+        const V zero = set(0), one = set(1), four = set(4), two = set(2);
+        const V z2 = set(score_math::kZ95 * score_math::kZ95);
+        const V p = least(greatest(hn::Div(positives, trials), zero), one);
+        const V variance = hn::Add(hn::Mul(p, hn::Sub(one, p)), hn::Div(z2, hn::Mul(four, trials)));
+        const V spread = hn::Mul(set(score_math::kZ95), hn::Sqrt(hn::Div(variance, trials)));
+        const V middle = hn::Add(p, hn::Div(z2, hn::Mul(two, trials)));
+        const V bound = hn::Div(hn::Sub(middle, spread), hn::Add(one, hn::Div(z2, trials)));
+        const V low = hn::IfThenElse(hn::Gt(bound, zero), saturate(bound), zero);
+        return hn::IfThenElse(hn::Le(trials, zero), zero, low);
+    }
+};
+
+template <typename F>
+void map1(F f, const double* HWY_RESTRICT a, double* HWY_RESTRICT out, std::size_t n) {
+    const D d;
+    for (std::size_t i = 0; i < n; i += hn::Lanes(d))
+        hn::StoreU(f(hn::LoadU(d, a + i)), d, out + i);
+}
+
+template <typename F>
+void map2(F f, const double* a, const double* b, double* HWY_RESTRICT out, std::size_t n) {
+    const D d;
+    for (std::size_t i = 0; i < n; i += hn::Lanes(d))
+        hn::StoreU(f(hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, out + i);
+}
+
+/// Functions of the C library, one number at a time.
+template <double (*F)(double)>
+void call1(const double* a, double* out, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) out[i] = F(a[i]);
+}
+
+void select(const double* a, const double* b, const double* c, double* HWY_RESTRICT out,
+            std::size_t n) {
+    const D d;
+    for (std::size_t i = 0; i < n; i += hn::Lanes(d)) {
+        const auto no = hn::Eq(hn::LoadU(d, a + i), set(0));
+        hn::StoreU(hn::IfThenElse(no, hn::LoadU(d, c + i), hn::LoadU(d, b + i)), d, out + i);
+    }
+}
+
+void compute_here(Op op, const double* a, const double* b, const double* c, double* out,
+                  std::size_t n) {
+    switch (op) {
+        case Op::kNegate:
+            return map1(Negate(), a, out, n);
+        case Op::kAbs:
+            return map1(Absolute(), a, out, n);
+        case Op::kSign:
+            return map1(Sign(), a, out, n);
+        case Op::kSqrt:
+            return map1(SquareRoot(), a, out, n);
+        case Op::kLog:
+            return call1<score_math::natural_log>(a, out, n);
+        case Op::kLog10:
+            return call1<score_math::decimal_log>(a, out, n);
+        case Op::kLog1p:
+            return call1<score_math::log_plus_one>(a, out, n);
+        case Op::kExp:
+            return call1<score_math::exponential>(a, out, n);
+        case Op::kSigmoid:
+            return call1<score_math::sigmoid>(a, out, n);
+        case Op::kAdd:
+            return map2(Add(), a, b, out, n);
+        case Op::kSubtract:
+            return map2(Subtract(), a, b, out, n);
+        case Op::kMultiply:
+            return map2(Multiply(), a, b, out, n);
+        case Op::kDivide:
+            return map2(Divide(), a, b, out, n);
+        case Op::kPower:
+            for (std::size_t i = 0; i < n; ++i) out[i] = score_math::power(a[i], b[i]);
+            return;
+        case Op::kLess:
+            return map2(Less(), a, b, out, n);
+        case Op::kLessEqual:
+            return map2(LessEqual(), a, b, out, n);
+        case Op::kEqual:
+            return map2(Equal(), a, b, out, n);
+        case Op::kNotEqual:
+            return map2(NotEqual(), a, b, out, n);
+        case Op::kMin:
+            return map2(Minimum(), a, b, out, n);
+        case Op::kMax:
+            return map2(Maximum(), a, b, out, n);
+        case Op::kWilson:
+            return map2(Wilson(), a, b, out, n);
+        case Op::kIf:
+            return select(a, b, c, out, n);
+        default:
+            assert(false && "not a computation");
+    }
+}
+
+void copy_here(const double* values, std::size_t n, double missing, double* out) {
+    const D d;
+    const std::size_t lanes = hn::Lanes(d);
+    const V instead = set(missing);
+    std::size_t i = 0;
+    for (; i + lanes <= n; i += lanes) {
+        const V value = hn::LoadU(d, values + i);
+        hn::StoreU(saturate(hn::IfThenElse(hn::Eq(value, value), value, instead)), d, out + i);
+    }
+    for (; i < n; ++i) out[i] = score_math::saturate(values[i] == values[i] ? values[i] : missing);
+}
+
+}  // namespace
+
+}  // namespace tidal::ranking::block_math::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tidal::ranking::block_math {
+
+HWY_EXPORT(compute_here);
+HWY_EXPORT(copy_here);
+
+void compute(Op op, const double* a, const double* b, const double* c, double* out, std::size_t n) {
+    assert(out != a);
+    HWY_DYNAMIC_DISPATCH(compute_here)(op, a, b, c, out, n);
+}
+
+void copy_numbers(std::span<const double> values, double missing, double* out) {
+    HWY_DYNAMIC_DISPATCH(copy_here)(values.data(), values.size(), missing, out);
+}
+
+}  // namespace tidal::ranking::block_math
+#endif  // HWY_ONCE

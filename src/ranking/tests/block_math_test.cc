@@ -1,0 +1,133 @@
+#include "ranking/internal/block_math.h"
+
+#include <gtest/gtest.h>
+
+#include <hwy/highway.h>
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "ranking/internal/score_math.h"
+
+namespace tidal::ranking {
+namespace {
+
+/// Numbers at which rules change, and any others.
+std::vector<double> numbers(std::uint64_t seed) {
+    std::vector<double> out{0.0,   -0.0,   1,      -1,       0.5,    2,
+                            1e-9,  -1e-9,  1e300,  -1e300,   1e-300, 5e-324,
+                            1e150, -1e150, 1e-150, 1 - 1e-9, 7,      -1 + 1e-9};
+    std::mt19937_64 random(seed);
+    while (out.size() < 1000) {
+        const auto bits = std::bit_cast<double>(random());
+        const double plain =
+            static_cast<double>(static_cast<std::int64_t>(random() % 2001) - 1000) / 8;
+        out.push_back(out.size() % 2 == 0 ? score_math::sanitize(bits) : plain);
+    }
+    std::ranges::shuffle(out, random);
+    return out;
+}
+
+double scalar(Op op, double a, double b, double c) {
+    using namespace score_math;
+    switch (op) {
+        case Op::kNegate:
+            return negate(a);
+        case Op::kLog:
+            return natural_log(a);
+        case Op::kLog10:
+            return decimal_log(a);
+        case Op::kLog1p:
+            return log_plus_one(a);
+        case Op::kExp:
+            return exponential(a);
+        case Op::kSqrt:
+            return square_root(a);
+        case Op::kAbs:
+            return absolute(a);
+        case Op::kSign:
+            return sign(a);
+        case Op::kSigmoid:
+            return sigmoid(a);
+        case Op::kAdd:
+            return add(a, b);
+        case Op::kSubtract:
+            return subtract(a, b);
+        case Op::kMultiply:
+            return multiply(a, b);
+        case Op::kDivide:
+            return divide(a, b);
+        case Op::kPower:
+            return power(a, b);
+        case Op::kLess:
+            return less(a, b);
+        case Op::kLessEqual:
+            return less_equal(a, b);
+        case Op::kEqual:
+            return equal(a, b);
+        case Op::kNotEqual:
+            return not_equal(a, b);
+        case Op::kMin:
+            return minimum(a, b);
+        case Op::kMax:
+            return maximum(a, b);
+        case Op::kWilson:
+            return wilson(a, b);
+        case Op::kIf:
+            return select(a, b, c);
+        default:
+            ADD_FAILURE();
+            return 0;
+    }
+}
+
+/// Runs the test once per instruction set that this machine has.
+class BlockMath : public testing::TestWithParam<std::int64_t> {
+protected:
+    void SetUp() override {
+        hwy::SetSupportedTargetsForTest(GetParam());
+        hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    }
+    void TearDown() override {
+        hwy::SetSupportedTargetsForTest(0);
+        hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    }
+};
+
+TEST_P(BlockMath, IsBitForBitTheScalarArithmetic) {
+    for (int op = static_cast<int>(Op::kNegate); op <= static_cast<int>(Op::kIf); ++op) {
+        const auto a = numbers(1), b = numbers(2), c = numbers(3);
+        for (const std::size_t n : {std::size_t{1}, std::size_t{5}, std::size_t{8}, a.size() - 8}) {
+            std::vector<double> out(n + block_math::kPadding, -77);
+            block_math::compute(static_cast<Op>(op), a.data(), b.data(), c.data(), out.data(), n);
+            for (std::size_t i = 0; i < n; ++i) {
+                const double want = scalar(static_cast<Op>(op), a[i], b[i], c[i]);
+                ASSERT_EQ(std::bit_cast<std::uint64_t>(out[i]), std::bit_cast<std::uint64_t>(want))
+                    << "op " << op << " of " << a[i] << ", " << b[i] << ", " << c[i] << ": "
+                    << out[i] << " instead of " << want;
+            }
+        }
+    }
+}
+
+TEST_P(BlockMath, CopiesNumbersWithDefaults) {
+    auto values = numbers(4);
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    for (std::size_t i = 0; i < values.size(); i += 3) values[i] = nan;
+    values[1] = std::numeric_limits<double>::infinity();
+    for (std::size_t n = 0; n < 40; ++n) {
+        std::vector<double> out(n + 1, -77);
+        block_math::copy_numbers({values.data(), n}, 2.5, out.data());
+        for (std::size_t i = 0; i < n; ++i)
+            ASSERT_EQ(out[i], values[i] == values[i] ? score_math::saturate(values[i]) : 2.5);
+        ASSERT_EQ(out[n], -77) << "written past the end";
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, BlockMath, testing::ValuesIn(hwy::SupportedAndGeneratedTargets()),
+                         [](const auto& target) { return hwy::TargetName(target.param); });
+
+}  // namespace
+}  // namespace tidal::ranking
