@@ -25,6 +25,7 @@ Result<query::FeedRequest> to_request(const FeedCall& call, std::string profile,
         request.exclude.push_back(std::move(excluded));
     }
     // The user shapes nothing in these profiles; a malformed id is refused all the same.
+    request.has_user = call.user_id.has_value();
     if (call.user_id) TIDAL_TRY(resolve_id(schema, EntityKind::kUser, *call.user_id, "user_id"));
     return request;
 }
@@ -67,6 +68,9 @@ Result<FeedReply> Database::feed(const FeedCall& call) {
     reply.matched = merged.counts.matched;
     reply.scored = merged.counts.scored;
     reply.warnings = std::move(merged.warnings);
+    for (query::FilterExplanation& node : merged.filter)
+        reply.filter.push_back({std::move(node.text), node.depth, node.trace.estimated,
+                                node.trace.examined, node.trace.matched});
     reply.next_cursor = std::move(merged.next_cursor).value_or("");
     for (query::FeedItem& shown : merged.items) {
         FeedItem item;

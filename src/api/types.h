@@ -145,6 +145,14 @@ struct FeedItem {
     EntityReply entity;
     std::vector<std::pair<std::string, double>> explain;
 };
+/// One condition of the filter, or an AND or OR of those after it that are deeper.
+struct FilterNodeReply {
+    std::string text;
+    std::uint32_t depth = 0;
+    double estimated = 0;        ///< Of the examined, how many were expected to match.
+    std::uint64_t examined = 0;  ///< Entities asked about; the others were decided before.
+    std::uint64_t matched = 0;
+};
 struct FeedReply {
     std::string profile;     ///< What ranked it: "trending@1".
     std::string experiment;  ///< "spring@2" when that chose the profile.
@@ -152,6 +160,7 @@ struct FeedReply {
     std::string next_cursor;  ///< Empty = the end.
     std::uint64_t candidates = 0, matched = 0, scored = 0;
     std::vector<std::string> warnings;
+    std::vector<FilterNodeReply> filter;  ///< With `explain` and a filter.
 };
 
 /// A version of a profile or an experiment that was put.

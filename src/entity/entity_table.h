@@ -12,6 +12,7 @@
 
 #include "base/hlc.h"
 #include "base/ids.h"
+#include "entity/ordered_column.h"
 #include "record/record.h"
 #include "schema/schema.h"
 #include "storage/shard_store.h"
@@ -94,6 +95,11 @@ public:
     virtual std::span<const UnixMillis> created_at_column() const = 0;
     virtual std::span<const UnixMillis> publish_at_column() const = 0;  ///< INT64_MIN where absent.
     virtual std::span<const UnixMillis> expires_at_column() const = 0;  ///< INT64_MAX where absent.
+    /// Any of the columns of numbers; empty for a field of another type.
+    virtual NumberView numbers(const NumberSource& source) const = 0;
+    /// The accelerator over numbers(source): made when first asked for, told of every write from
+    /// then on. nullptr for a field of another type, or one no entity has room for yet.
+    virtual OrderedColumn* ordered_column(const NumberSource& source) const = 0;
     /// The creator of an item by slot: nullptr where none.
     virtual const EntityId* creator_of(Slot slot) const = 0;
     /// Slots whose keyword(s) field holds `value`; nullptr when none. Also for bool

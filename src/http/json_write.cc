@@ -1,6 +1,7 @@
 #include "http/json_write.h"
 
 #include <boost/json.hpp>
+#include <cmath>
 
 #include "base/time_text.h"
 #include "http/json_text.h"
@@ -103,6 +104,17 @@ json::object shard_object(const shard::Shard::Stats& shard) {
     return out;
 }
 
+json::array filter_array(const std::vector<api::FilterNodeReply>& nodes) {
+    json::array out;
+    for (const api::FilterNodeReply& node : nodes)
+        out.push_back(json::object{{"text", node.text},
+                                   {"depth", node.depth},
+                                   {"estimated", std::round(node.estimated)},
+                                   {"examined", node.examined},
+                                   {"matched", node.matched}});
+    return out;
+}
+
 }  // namespace
 
 std::string etag(HybridTime version) {
@@ -153,6 +165,7 @@ json::object feed_object(const api::FeedReply& reply) {
                      {"warnings", std::move(warnings)},
                      {"degradation", 0},
                      {"staleness_ms", 0}};
+    if (!reply.filter.empty()) out["filter"] = filter_array(reply.filter);
     if (!reply.experiment.empty()) out["experiment"] = reply.experiment;
     return out;
 }

@@ -3,6 +3,7 @@
 
 #include <roaring/roaring.hh>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -16,20 +17,14 @@
 
 namespace tidal::query {
 
-/// A column of numbers: a field of the schema, or created_at (milliseconds).
-struct NumberColumn {
-    bool created_at = false;
-    FieldId field;
-};
-
 /// Numbers between two bounds, both included. Absent numbers are in no range and outside none.
 struct InRange {
-    NumberColumn column;
+    entity::NumberSource column;
     double low = 0, high = 0;
     bool outside = false;  ///< Wants those not in the range.
 };
 struct InNumbers {
-    NumberColumn column;
+    entity::NumberSource column;
     std::vector<double> values;  ///< Sorted.
     bool outside = false;
 };
@@ -62,6 +57,18 @@ struct EntityIs {
     std::vector<EntityId> ids;
     bool negated = false;
 };
+/// A fixed time that may be absent.
+struct TimePresent {
+    entity::NumberSource column;
+    bool negated = false;
+};
+/// Within `km` of a place; an entity without one is neither near nor far.
+struct Near {
+    FieldId field;
+    record::GeoPoint place;
+    double km = 0;
+    bool negated = false;
+};
 /// created_at >= now - age_ms.
 struct CreatedWithin {
     std::int64_t age_ms = 0;
@@ -71,27 +78,62 @@ struct Constant {
     bool value = false;
 };
 using Leaf = std::variant<InRange, InNumbers, HasValue, HasPrefix, IsPresent, CreatorIs,
-                          CreatorPresent, EntityIs, CreatedWithin, Constant>;
+                          CreatorPresent, EntityIs, TimePresent, Near, CreatedWithin, Constant>;
 
 struct BoundFilter {
     enum class Kind : std::uint8_t { kAnd, kOr, kLeaf };
     Kind kind = Kind::kLeaf;
     std::vector<BoundFilter> children;
     Leaf leaf = Constant{true};
+    std::uint32_t index = 0;  ///< Its place in the tree, parents first.
+    std::string text;         ///< The condition; "AND" or "OR".
+};
+
+/// What the request around the filter gives.
+struct FilterInputs {
+    bool user = false;
+};
+
+/// What happened at one node.
+struct NodeTrace {
+    double estimated = 0;        ///< Of the examined, how many were expected to match.
+    std::uint64_t examined = 0;  ///< Slots asked about; 0 = the rest had decided already.
+    std::uint64_t matched = 0;
+    NodeTrace& operator+=(const NodeTrace& other) {
+        estimated += other.estimated;
+        examined += other.examined;
+        matched += other.matched;
+        return *this;
+    }
+};
+/// For people: a node and its trace.
+struct FilterExplanation {
+    std::string text;
+    std::uint32_t depth = 0;
+    NodeTrace trace;  ///< Of all shards together.
 };
 
 /// Resolves names against `schema` for entities of `kind` and types the values.
 /// @param source  The text the offsets of `filter` count in.
 /// @return kUnknownName  no such field, with a hint;
-///         kInvalidArgument  a value or comparison the field's type does not have;
-///         both with line, column, offset.
+///         kInvalidArgument  a value or comparison the field's type does not have, or a condition
+///                           about the user of a request that names none (reason missing_input);
+///         kUnsupported      a condition on state this version does not keep;
+///         all with line, column, offset.
 Result<BoundFilter> bind_filter(const FilterNode& filter, std::string_view source,
-                                const schema::Schema& schema, EntityKind kind);
+                                const schema::Schema& schema, EntityKind kind,
+                                const FilterInputs& inputs = {});
 
 /// The slots of `domain` that match, as of `now_ms`. Truth is that of SQL: a comparison with a
 /// value the entity lacks is unknown, and so is its NOT; only what is true matches.
+/// Of the parts of an AND the most selective goes first (selectivity.h); a part is asked only about
+/// what is still undecided.
 /// @param domain  Live slots only.
+/// @param trace   When given, becomes one row per node, by BoundFilter::index.
 Roaring evaluate(const BoundFilter& filter, const entity::EntityTable& entities,
-                 const Roaring& domain, UnixMillis now_ms);
+                 const Roaring& domain, UnixMillis now_ms, std::vector<NodeTrace>* trace = nullptr);
+
+/// The nodes by index: text and depth.
+std::vector<FilterExplanation> describe_nodes(const BoundFilter& filter);
 
 }  // namespace tidal::query

@@ -35,6 +35,7 @@ struct FeedRequest {
     std::vector<EntityId> exclude;         ///< At most kExcludedMax.
     std::optional<std::uint64_t> seed;     ///< Of random(seed); now_ms when not given.
     bool explain = false;
+    bool has_user = false;  ///< The request says for which user it is.
     UnixMillis now_ms = 0;  ///< The shard's clock; later pages use the one of the first.
 };
 
@@ -87,6 +88,7 @@ struct FeedCounts {
 struct ShardPage {
     std::vector<ScoredItem> items;  ///< Best first, at most `keep`, all after `after`.
     FeedCounts counts;
+    std::vector<NodeTrace> filter_trace;  ///< With `explain`: by node of the filter.
 };
 
 /// Threads: inside the shard's monitor.
@@ -103,6 +105,7 @@ struct FeedPage {
     std::vector<FeedItem> items;
     std::optional<std::string> next_cursor;  ///< nullopt = this is the last page.
     FeedCounts counts;                       ///< Of all shards.
+    std::vector<FilterExplanation> filter;   ///< With `explain`: its nodes, parents first.
     std::vector<std::string> warnings;
 };
 

@@ -9,11 +9,14 @@ FeedPage merge_pages(const FeedPlan& plan, std::span<ShardPage> pages, const Cur
     const ItemOrder order(plan.descending());
     FeedPage out;
     out.warnings = plan.warnings;
+    if (plan.explain && plan.filter) out.filter = describe_nodes(*plan.filter);
     std::vector<FeedItem> all;
     for (std::size_t shard = 0; shard < pages.size(); ++shard) {
         out.counts.candidates += pages[shard].counts.candidates;
         out.counts.matched += pages[shard].counts.matched;
         out.counts.scored += pages[shard].counts.scored;
+        for (std::size_t node = 0; node < pages[shard].filter_trace.size(); ++node)
+            out.filter[node].trace += pages[shard].filter_trace[node];
         for (ScoredItem& item : pages[shard].items)
             all.push_back({.item = std::move(item), .rank = 0, .shard = shard});
     }

@@ -111,7 +111,8 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
     if (!request.filter.empty()) {
         auto filter = parse_filter(request.filter);
         if (!filter) return filter.take_error().with_field("filter");
-        TIDAL_ASSIGN(plan.filter, bind_filter(*filter, request.filter, schema, request.kind));
+        TIDAL_ASSIGN(plan.filter, bind_filter(*filter, request.filter, schema, request.kind,
+                                              {.user = request.has_user}));
         canonical_filter = print_filter(*filter);
     }
     TIDAL_TRY(resume(request, cursors, canonical_filter, &plan));

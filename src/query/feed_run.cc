@@ -54,11 +54,13 @@ public:
     }
 
 private:
-    Roaring narrow(const Roaring& candidates) const {
+    Roaring narrow(const Roaring& candidates) {
         Roaring out = candidates;
         for (const EntityId& id : plan_.exclude)
             if (const auto slot = view_.entities.find(id)) out.remove(slot->value());
-        if (plan_.filter) out = evaluate(*plan_.filter, view_.entities, out, plan_.now_ms);
+        if (plan_.filter)
+            out = evaluate(*plan_.filter, view_.entities, out, plan_.now_ms,
+                           plan_.explain ? &page_.filter_trace : nullptr);
         return out;
     }
 

@@ -32,13 +32,17 @@ enum class Test : std::uint8_t {
     kLess,
     kLessEqual,
     kGreater,
-    kGreaterEqual,   // one value
-    kBetween,        ///< Two values, both included.
-    kIn,             ///< One or more values.
-    kLike,           ///< One string that like_prefix() accepts.
-    kHas,            ///< One value.
-    kIsNull,         ///< No value.
-    kCreatedWithin,  ///< One duration; no field.
+    kGreaterEqual,    // one value
+    kBetween,         ///< Two values, both included.
+    kIn,              ///< One or more values.
+    kLike,            ///< One string that like_prefix() accepts.
+    kHas,             ///< One value.
+    kIsNull,          ///< No value.
+    kCreatedWithin,   ///< One duration; no field.
+    kNear,            ///< Latitude, longitude, kilometres; field empty = the only geo field.
+    kState,           ///< No value; the field is the name of a user's state: seen, liked, ...
+    kFriendsEngaged,  ///< No field; one string, the signal, or no value = any.
+    kInCollection,    ///< No field; one string.
 };
 
 /// Names are not resolved yet: bind_filter() does that against a schema.

@@ -15,7 +15,19 @@ namespace {
 using schema::FieldType;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr std::string_view kFixedFields[] = {"created_at", "creator_id", "entity_id"};
+constexpr std::string_view kFixedFields[] = {"created_at", "publish_at", "expires_at", "creator_id",
+                                             "entity_id"};
+constexpr std::string_view kStates[] = {"seen",    "liked",       "saved",   "hidden",
+                                        "blocked", "in_progress", "followed"};
+
+/// As it is written with the NOTs that end in it.
+std::string text_of(const FilterNode& node, bool negated) {
+    if (!negated) return print_filter(node);
+    FilterNode out;
+    out.kind = FilterNode::Kind::kNot;
+    out.children.push_back(node);
+    return print_filter(out);
+}
 
 bool is_number(FieldType type) {
     return type == FieldType::kInt || type == FieldType::kFloat || type == FieldType::kTimestamp ||
@@ -24,20 +36,24 @@ bool is_number(FieldType type) {
 
 class Binder {
 public:
-    Binder(std::string_view source, const schema::Schema& schema, EntityKind kind)
-        : source_(source), schema_(schema), kind_(kind) {}
+    Binder(std::string_view source, const schema::Schema& schema, EntityKind kind,
+           const FilterInputs& inputs)
+        : source_(source), schema_(schema), kind_(kind), inputs_(inputs) {}
 
     /// @param negated  An odd number of NOTs stands above. They end in the leaves, each of which
     ///                 knows its own opposite among entities that have the value.
-    Result<BoundFilter> bind_node(const FilterNode& node, bool negated) const {
+    Result<BoundFilter> bind_node(const FilterNode& node, bool negated) {
         if (node.kind == FilterNode::Kind::kNot) return bind_node(node.children[0], !negated);
         BoundFilter out;
+        out.index = nodes_++;
         if (node.kind == FilterNode::Kind::kTest) {
+            out.text = text_of(node, negated);
             TIDAL_ASSIGN(out.leaf, bind_test(node, negated));
             return out;
         }
         const bool conjunction = (node.kind == FilterNode::Kind::kAnd) != negated;
         out.kind = conjunction ? BoundFilter::Kind::kAnd : BoundFilter::Kind::kOr;
+        out.text = conjunction ? "AND" : "OR";
         for (const FilterNode& child : node.children) {
             TIDAL_ASSIGN(BoundFilter bound, bind_node(child, negated));
             out.children.push_back(std::move(bound));
@@ -62,11 +78,19 @@ private:
     Result<Leaf> bind_test(const FilterNode& node, bool negated) const {
         if (node.test == Test::kCreatedWithin)
             return Leaf(CreatedWithin{static_cast<std::int64_t>(node.values[0].number), negated});
+        if (node.test == Test::kNear) return bind_near(node, negated);
+        if (node.test == Test::kState) return bind_state(node);
+        if (node.test == Test::kFriendsEngaged) return bind_friends(node);
+        if (node.test == Test::kInCollection)
+            return fail(ErrorCode::kUnsupported, node.offset, "collections do not exist yet")
+                .with_reason("no_collections");
         if (node.field == "created_at") return bind_created_at(node, negated);
         if (node.field == "entity_id") return bind_entity_id(node, negated);
         if (node.field == "creator_id" && kind_ == EntityKind::kItem)
             return bind_creator_id(node, negated);
         const schema::FieldSpec* field = schema_.find_field(kind_, node.field);
+        if (field == nullptr && (node.field == "publish_at" || node.field == "expires_at"))
+            return bind_fixed_time(node, negated);
         if (field == nullptr) return unknown_field(node);
         if (node.test == Test::kIsNull) return Leaf(IsPresent{field->id, !negated});
         if (is_number(field->type))
@@ -83,7 +107,97 @@ private:
         return fail(ErrorCode::kInvalidArgument, node.offset,
                     "`" + node.field + "` is " + std::string(schema::field_type_name(field->type)) +
                         " and can only be tested with IS [NOT] NULL")
-            .with_hint("declare a field of type keyword to filter by its value");
+            .with_hint(field->type == FieldType::kGeo
+                           ? "near(" + node.field + ", latitude, longitude, kilometres)"
+                           : "declare a field of type keyword to filter by its value");
+    }
+
+    Error needs_user(const FilterNode& node) const {
+        const std::string name = node.test == Test::kState ? node.field : "friends_engaged";
+        if (!inputs_.user)
+            return fail(ErrorCode::kInvalidArgument, node.offset, "`" + name + "` needs user_id")
+                .with_hint("say for which user: user_id of the request, FOR USER of a query")
+                .with_reason("missing_input");
+        return fail(ErrorCode::kUnsupported, node.offset,
+                    "`" + name + "`: what users did is not kept yet")
+            .with_reason("no_user_state");
+    }
+
+    Result<Leaf> bind_state(const FilterNode& node) const {
+        std::vector<std::string_view> known(std::begin(kStates), std::end(kStates));
+        for (const auto& signal : schema_.signals)
+            for (const std::string& state : signal.sets_state)
+                if (std::ranges::find(known, state) == known.end()) known.push_back(state);
+        if (std::ranges::find(known, node.field) != known.end()) return needs_user(node);
+        Error error =
+            fail(ErrorCode::kUnknownName, node.offset, "unknown user state `" + node.field + "`")
+                .with_reason("unknown_state");
+        const bool field = schema_.find_field(kind_, node.field) != nullptr ||
+                           std::ranges::find(kFixedFields, node.field) != std::end(kFixedFields);
+        if (field)
+            return std::move(error).with_hint(
+                "a field is compared: a comparison, IN, BETWEEN, LIKE, HAS or IS follows");
+        return std::move(error).with_hint(ranking::suggestion(node.field, "states", known));
+    }
+
+    Result<Leaf> bind_friends(const FilterNode& node) const {
+        if (!node.values.empty() && schema_.find_signal(node.values[0].text) == nullptr) {
+            std::vector<std::string_view> known;
+            for (const auto& signal : schema_.signals) known.push_back(signal.name);
+            return fail(ErrorCode::kUnknownName, node.values[0].offset,
+                        "unknown signal `" + node.values[0].text + "`")
+                .with_hint(ranking::suggestion(node.values[0].text, "signals", known))
+                .with_reason("unknown_signal");
+        }
+        return needs_user(node);
+    }
+
+    Result<FieldId> place_of(const FilterNode& node) const {
+        std::vector<std::string_view> places;
+        const schema::FieldSpec* found = nullptr;
+        for (const auto& field : schema_.kind(kind_).fields) {
+            if (field.type != FieldType::kGeo) continue;
+            places.push_back(field.name);
+            if (node.field.empty() || field.name == node.field) found = &field;
+        }
+        if (found != nullptr && (!node.field.empty() || places.size() == 1)) return found->id;
+        if (node.field.empty())
+            return fail(ErrorCode::kInvalidArgument, node.offset,
+                        places.empty() ? "there is no geo field" : "there are several geo fields")
+                .with_hint(places.empty() ? "declare a field of type geo"
+                                          : "near(" + std::string(places[0]) +
+                                                ", latitude, longitude, kilometres)");
+        if (schema_.find_field(kind_, node.field) == nullptr) return unknown_field(node);
+        return fail(ErrorCode::kInvalidArgument, node.offset,
+                    "`" + node.field + "` is no geo field")
+            .with_hint(ranking::suggestion(node.field, "geo fields", places));
+    }
+
+    Result<Leaf> bind_near(const FilterNode& node, bool negated) const {
+        TIDAL_ASSIGN(const FieldId field, place_of(node));
+        constexpr double kMost[] = {90, 180, 40'000};
+        constexpr std::string_view kRight[] = {"a latitude is -90 to 90 degrees",
+                                               "a longitude is -180 to 180 degrees",
+                                               "a distance is 0 to 40000 km"};
+        for (std::size_t i = 0; i < 3; ++i) {
+            const double value = node.values[i].number;
+            if (value >= (i == 2 ? 0 : -kMost[i]) && value <= kMost[i]) continue;
+            return fail(ErrorCode::kInvalidArgument, node.values[i].offset,
+                        "`" + node.values[i].text + "` is out of range")
+                .with_hint(kRight[i]);
+        }
+        return Leaf(Near{
+            field, {node.values[0].number, node.values[1].number}, node.values[2].number, negated});
+    }
+
+    /// publish_at and expires_at.
+    Result<Leaf> bind_fixed_time(const FilterNode& node, bool negated) const {
+        const entity::NumberSource column{.kind = node.field == "publish_at"
+                                                      ? entity::NumberSource::Kind::kPublishAt
+                                                      : entity::NumberSource::Kind::kExpiresAt,
+                                          .field = {}};
+        if (node.test == Test::kIsNull) return Leaf(TimePresent{column, !negated});
+        return bind_number(node, negated, column, FieldType::kTimestamp);
     }
 
     Error unknown_field(const FilterNode& node) const {
@@ -111,7 +225,7 @@ private:
             .with_hint("a time is written like '2026-01-31T09:00:00Z', or as milliseconds");
     }
 
-    Result<Leaf> bind_number(const FilterNode& node, bool negated, NumberColumn column,
+    Result<Leaf> bind_number(const FilterNode& node, bool negated, entity::NumberSource column,
                              FieldType type) const {
         if (node.test == Test::kLike || node.test == Test::kHas)
             return wrong_test(node, schema::field_type_name(type), "use = != < <= > >= IN BETWEEN");
@@ -153,7 +267,9 @@ private:
 
     Result<Leaf> bind_created_at(const FilterNode& node, bool negated) const {
         if (node.test == Test::kIsNull) return Leaf(Constant{negated});
-        return bind_number(node, negated, {.created_at = true, .field = {}}, FieldType::kTimestamp);
+        return bind_number(node, negated,
+                           {.kind = entity::NumberSource::Kind::kCreatedAt, .field = {}},
+                           FieldType::kTimestamp);
     }
 
     Result<Leaf> bind_bool(const FilterNode& node, bool negated, FieldId field) const {
@@ -233,13 +349,27 @@ private:
     std::string_view source_;
     const schema::Schema& schema_;
     const EntityKind kind_;
+    const FilterInputs& inputs_;
+    std::uint32_t nodes_ = 0;
 };
+
+void describe(const BoundFilter& node, std::uint32_t depth, std::vector<FilterExplanation>* out) {
+    out->push_back({.text = node.text, .depth = depth, .trace = {}});
+    for (const BoundFilter& child : node.children) describe(child, depth + 1, out);
+}
 
 }  // namespace
 
 Result<BoundFilter> bind_filter(const FilterNode& filter, std::string_view source,
-                                const schema::Schema& schema, EntityKind kind) {
-    return Binder(source, schema, kind).bind_node(filter, false);
+                                const schema::Schema& schema, EntityKind kind,
+                                const FilterInputs& inputs) {
+    return Binder(source, schema, kind, inputs).bind_node(filter, false);
+}
+
+std::vector<FilterExplanation> describe_nodes(const BoundFilter& filter) {
+    std::vector<FilterExplanation> out;
+    describe(filter, 0, &out);
+    return out;
 }
 
 }  // namespace tidal::query

@@ -1,31 +1,48 @@
 #include <algorithm>
-#include <limits>
+#include <cmath>
+#include <numbers>
 
 #include "query/bound_filter.h"
+#include "query/selectivity.h"
 #include "query/slot_blocks.h"
+#include "ranking/table_features.h"
 
 namespace tidal::query {
 namespace {
 
-/// Whether answering takes a look at every slot of the domain; cheap conditions go first.
-bool scans(const BoundFilter& filter) {
-    if (filter.kind != BoundFilter::Kind::kLeaf) return std::ranges::any_of(filter.children, scans);
-    return std::holds_alternative<InRange>(filter.leaf) ||
-           std::holds_alternative<InNumbers>(filter.leaf) ||
-           std::holds_alternative<CreatorPresent>(filter.leaf) ||
-           std::holds_alternative<CreatedWithin>(filter.leaf);
-}
+/// What a look at one slot costs, and what the sorted chunks cost, in nanoseconds: a range goes to
+/// the cheaper one (bench/query_filter_bench.cc).
+constexpr double kLookCost = 1.5, kMatchCost = 4, kChunkCost = 150;
 
 class Evaluation {
 public:
-    Evaluation(const entity::EntityTable& entities, UnixMillis now_ms)
-        : entities_(entities), now_ms_(now_ms) {}
+    Evaluation(const BoundFilter& filter, const entity::EntityTable& entities, UnixMillis now_ms,
+               std::vector<NodeTrace>* trace)
+        : entities_(entities),
+          now_ms_(now_ms),
+          estimates_(estimate_nodes(filter, entities, now_ms)),
+          trace_(trace) {
+        if (trace_ != nullptr) trace_->assign(estimates_.size(), NodeTrace());
+    }
 
     Roaring run(const BoundFilter& filter, const Roaring& domain) const {
+        Roaring out = answer(filter, domain);
+        if (trace_ == nullptr) return out;
+        const std::uint64_t examined = domain.cardinality();
+        (*trace_)[filter.index] = {
+            .estimated = estimates_[filter.index].share * static_cast<double>(examined),
+            .examined = examined,
+            .matched = out.cardinality()};
+        return out;
+    }
+
+private:
+    Roaring answer(const BoundFilter& filter, const Roaring& domain) const {
         switch (filter.kind) {
             case BoundFilter::Kind::kLeaf:
-                return std::visit([&](const auto& leaf) { return match(leaf, domain); },
-                                  filter.leaf);
+                return std::visit(
+                    [&](const auto& leaf) { return match(leaf, domain, estimates_[filter.index]); },
+                    filter.leaf);
             case BoundFilter::Kind::kAnd:
                 return run_all(filter, domain);
             case BoundFilter::Kind::kOr:
@@ -34,41 +51,67 @@ public:
         return {};
     }
 
-private:
+    /// The children that need no look at every slot first; among these, those that leave the least.
+    std::vector<const BoundFilter*> ordered(const BoundFilter& filter, bool least_first) const {
+        std::vector<const BoundFilter*> out;
+        for (const BoundFilter& child : filter.children) out.push_back(&child);
+        std::ranges::stable_sort(out, [&](const BoundFilter* a, const BoundFilter* b) {
+            const NodeEstimate &left = estimates_[a->index], &right = estimates_[b->index];
+            if (left.indexed != right.indexed) return left.indexed;
+            return least_first ? left.share < right.share : right.share < left.share;
+        });
+        return out;
+    }
+
     Roaring run_all(const BoundFilter& filter, const Roaring& domain) const {
         Roaring out = domain;
-        for (const bool scanning : {false, true})
-            for (const BoundFilter& child : filter.children)
-                if (scans(child) == scanning && !out.isEmpty()) out = run(child, out);
+        for (const BoundFilter* child : ordered(filter, true))
+            if (!out.isEmpty()) out = run(*child, out);
         return out;
     }
 
     Roaring run_any(const BoundFilter& filter, const Roaring& domain) const {
         Roaring out, rest = domain;
-        for (const bool scanning : {false, true}) {
-            for (const BoundFilter& child : filter.children) {
-                if (scans(child) != scanning || rest.isEmpty()) continue;
-                const Roaring found = run(child, rest);
-                out |= found;
-                rest -= found;
-            }
+        for (const BoundFilter* child : ordered(filter, false)) {
+            if (rest.isEmpty()) break;
+            const Roaring found = run(*child, rest);
+            out |= found;
+            rest -= found;
         }
         return out;
     }
 
     /// Calls `use` with a function from slot to number, NaN where absent.
     template <typename Use>
-    Roaring over(const NumberColumn& column, Use use) const {
-        if (column.created_at)
+    Roaring over(const entity::NumberSource& column, Use use) const {
+        using Kind = entity::NumberSource::Kind;
+        if (column.kind == Kind::kField) {
+            const auto numbers = entities_.number_column(column.field);
+            if (numbers.empty()) return {};  // A field nobody has a value of.
+            return use([numbers](std::uint32_t slot) { return numbers[slot]; });
+        }
+        if (column.kind == Kind::kCreatedAt)
             return use([created = entities_.created_at_column()](std::uint32_t slot) {
                 return static_cast<double>(created[slot]);
             });
-        const auto numbers = entities_.number_column(column.field);
-        if (numbers.empty()) return {};  // A field nobody has a value of.
-        return use([numbers](std::uint32_t slot) { return numbers[slot]; });
+        return use(
+            [numbers = entities_.numbers(column)](std::uint32_t slot) { return numbers[slot]; });
     }
 
-    Roaring match(const InRange& leaf, const Roaring& domain) const {
+    /// The sorted chunks, when that is cheaper than a look at each slot of the domain.
+    const entity::OrderedColumn* sorted_column(const InRange& leaf, const Roaring& domain,
+                                               const NodeEstimate& estimate) const {
+        if (leaf.outside || !estimate.indexed) return nullptr;
+        const double slots = entities_.slot_count();
+        const double chunks = slots / entity::OrderedColumn::kChunkSlots;
+        const double by_chunks = estimate.share * slots * kMatchCost + chunks * kChunkCost;
+        const double by_looking = static_cast<double>(domain.cardinality()) * kLookCost;
+        return by_chunks < by_looking ? entities_.ordered_column(leaf.column) : nullptr;
+    }
+
+    Roaring match(const InRange& leaf, const Roaring& domain, const NodeEstimate& estimate) const {
+        if (const auto* sorted = sorted_column(leaf, domain, estimate))
+            return domain & sorted->range(entities_.numbers(leaf.column), leaf.low, leaf.high);
         return over(leaf.column, [&](auto number_of) {
             const double low = leaf.low, high = leaf.high;
             if (!leaf.outside)
@@ -83,12 +126,34 @@ private:
         });
     }
 
-    Roaring match(const InNumbers& leaf, const Roaring& domain) const {
+    Roaring match(const InNumbers& leaf, const Roaring& domain, const NodeEstimate&) const {
         return over(leaf.column, [&](auto number_of) {
             return select(domain, [&](std::uint32_t slot) {
                 const double v = number_of(slot);
                 return v == v && std::ranges::binary_search(leaf.values, v) != leaf.outside;
             });
+        });
+    }
+
+    Roaring match(const TimePresent& leaf, const Roaring& domain, const NodeEstimate&) const {
+        const entity::NumberView times = entities_.numbers(leaf.column);
+        return select(domain, [&](std::uint32_t slot) {
+            const double v = times[slot];
+            return (v == v) != leaf.negated;
+        });
+    }
+
+    Roaring match(const Near& leaf, const Roaring& domain, const NodeEstimate&) const {
+        const auto places = entities_.geo_column(leaf.field);
+        if (places.empty()) return {};
+        const double degrees = leaf.km * 180 / (ranking::kEarthRadiusKm * std::numbers::pi) +
+                               1e-6;  // Of latitude alone: never too few.
+        return select(domain, [&](std::uint32_t slot) {
+            const record::GeoPoint& place = places[slot];
+            if (place.latitude != place.latitude) return false;
+            const bool inside = std::abs(place.latitude - leaf.place.latitude) <= degrees &&
+                                ranking::distance_km(leaf.place, place) <= leaf.km;
+            return inside != leaf.negated;
         });
     }
 
@@ -101,71 +166,64 @@ private:
         return present == nullptr ? Roaring() : (domain & *present) - holders;
     }
 
-    Roaring match(const HasValue& leaf, const Roaring& domain) const {
-        Roaring holders;
-        for (const std::string& value : leaf.values)
-            if (const Roaring* slots = entities_.keyword_bitmap(leaf.field, value))
-                holders |= *slots;
-        return by_value(leaf.field, holders, leaf.negated, leaf.absent_is_empty, domain);
+    Roaring match(const HasValue& leaf, const Roaring& domain, const NodeEstimate& estimate) const {
+        const Roaring none;
+        const Roaring* holders = &estimate.holders;
+        if (leaf.values.size() == 1) holders = entities_.keyword_bitmap(leaf.field, leaf.values[0]);
+        return by_value(leaf.field, holders == nullptr ? none : *holders, leaf.negated,
+                        leaf.absent_is_empty, domain);
     }
 
-    Roaring match(const HasPrefix& leaf, const Roaring& domain) const {
-        Roaring holders;
-        entities_.for_each_keyword(leaf.field, [&](std::string_view value, const Roaring& slots) {
-            if (value.starts_with(leaf.prefix)) holders |= slots;
-        });
-        return by_value(leaf.field, holders, leaf.negated, leaf.absent_is_empty, domain);
+    Roaring match(const HasPrefix& leaf, const Roaring& domain,
+                  const NodeEstimate& estimate) const {
+        return by_value(leaf.field, estimate.holders, leaf.negated, leaf.absent_is_empty, domain);
     }
 
-    Roaring match(const IsPresent& leaf, const Roaring& domain) const {
+    Roaring match(const IsPresent& leaf, const Roaring& domain, const NodeEstimate&) const {
         const Roaring* present = entities_.present_bitmap(leaf.field);
         if (present == nullptr) return leaf.negated ? domain : Roaring();
         return leaf.negated ? domain - *present : domain & *present;
     }
 
-    Roaring match(const CreatorPresent& leaf, const Roaring& domain) const {
+    Roaring match(const CreatorPresent& leaf, const Roaring& domain, const NodeEstimate&) const {
         return select(domain, [&](std::uint32_t slot) {
             return (entities_.creator_of(Slot(slot)) == nullptr) == leaf.negated;
         });
     }
 
-    Roaring match(const CreatorIs& leaf, const Roaring& domain) const {
-        Roaring holders;
-        for (const EntityId& id : leaf.ids)
-            if (const Roaring* slots = entities_.creator_bitmap(id)) holders |= *slots;
-        if (!leaf.negated) return domain & holders;
-        return match(CreatorPresent{}, domain - holders);
+    Roaring match(const CreatorIs& leaf, const Roaring& domain,
+                  const NodeEstimate& estimate) const {
+        if (!leaf.negated) return domain & estimate.holders;
+        return match(CreatorPresent{}, domain - estimate.holders, estimate);
     }
 
-    Roaring match(const EntityIs& leaf, const Roaring& domain) const {
+    Roaring match(const EntityIs& leaf, const Roaring& domain, const NodeEstimate&) const {
         Roaring named;
         for (const EntityId& id : leaf.ids)
             if (const auto slot = entities_.find(id)) named.add(slot->value());
         return leaf.negated ? domain - named : domain & named;
     }
 
-    Roaring match(const CreatedWithin& leaf, const Roaring& domain) const {
-        UnixMillis since = 0;
-        if (__builtin_sub_overflow(now_ms_, leaf.age_ms, &since))
-            since = std::numeric_limits<UnixMillis>::min();
-        const auto created = entities_.created_at_column();
-        return select(domain,
-                      [&](std::uint32_t slot) { return (created[slot] >= since) != leaf.negated; });
+    Roaring match(const CreatedWithin& leaf, const Roaring& domain,
+                  const NodeEstimate& estimate) const {
+        return match(range_of(leaf, now_ms_), domain, estimate);
     }
 
-    Roaring match(const Constant& leaf, const Roaring& domain) const {
+    Roaring match(const Constant& leaf, const Roaring& domain, const NodeEstimate&) const {
         return leaf.value ? domain : Roaring();
     }
 
     const entity::EntityTable& entities_;
     const UnixMillis now_ms_;
+    const std::vector<NodeEstimate> estimates_;
+    std::vector<NodeTrace>* const trace_;
 };
 
 }  // namespace
 
 Roaring evaluate(const BoundFilter& filter, const entity::EntityTable& entities,
-                 const Roaring& domain, UnixMillis now_ms) {
-    return Evaluation(entities, now_ms).run(filter, domain);
+                 const Roaring& domain, UnixMillis now_ms, std::vector<NodeTrace>* trace) {
+    return Evaluation(filter, entities, now_ms, trace).run(filter, domain);
 }
 
 }  // namespace tidal::query

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "query/filter.h"
+#include "query/internal/filter_words.h"
 #include "ranking/expression.h"
-#include "ranking/token_stream.h"
 #include "schema/duration.h"
 
 namespace tidal::query {
@@ -15,28 +15,6 @@ namespace {
 using ranking::Token;
 using ranking::TokenKind;
 using ranking::TokenStream;
-
-/// Words of the language, in any case; a field of such a name is written in double quotes.
-constexpr std::array<std::string_view, 12> kWords{"and",     "or",   "not",   "in",
-                                                  "between", "like", "is",    "null",
-                                                  "has",     "true", "false", "created_within"};
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return out;
-}
-
-bool is_word(std::string_view text) {
-    return std::ranges::find(kWords, lower(text)) != kWords.end();
-}
-
-bool is_plain_name(std::string_view text) {
-    TokenStream tokens(text);
-    const Token token = tokens.take();
-    return token.kind == TokenKind::kName && token.text == text && !is_word(text);
-}
 
 std::optional<Test> comparison_of(const Token& token) {
     if (token.kind != TokenKind::kSymbol) return std::nullopt;
@@ -52,7 +30,8 @@ std::optional<Test> comparison_of(const Token& token) {
 ///   filter    := all { OR all }
 ///   all       := one { AND one }
 ///   one       := NOT one | ( filter ) | condition
-///   condition := created_within DURATION
+///   condition := created_within DURATION | STATE | friends_engaged [ ( SIGNAL ) ]
+///              | near ( [FIELD ,] number , number , number ) | in_collection ( STRING )
 ///              | FIELD (= | != | < | <= | > | >=) value
 ///              | FIELD [NOT] IN ( value { , value } )
 ///              | FIELD [NOT] BETWEEN value AND value
@@ -60,13 +39,9 @@ std::optional<Test> comparison_of(const Token& token) {
 ///   value     := STRING | [-] NUMBER | TRUE | FALSE | DURATION
 class FilterParser {
 public:
-    explicit FilterParser(std::string_view text) : tokens_(text) {}
+    explicit FilterParser(TokenStream* tokens) : tokens_(*tokens) {}
 
-    Result<FilterNode> parse() {
-        TIDAL_ASSIGN(FilterNode out, any());
-        if (tokens_.peek().kind != TokenKind::kEnd) return tokens_.expected("AND, OR or the end");
-        return out;
-    }
+    Result<FilterNode> parse() { return any(); }
 
 private:
     bool at(std::string_view word) const {
@@ -155,12 +130,84 @@ private:
         }
         if (token.kind == TokenKind::kQuotedName) {
             out.field = ranking::unquote(tokens_.take());
-        } else if (token.kind == TokenKind::kName && !is_word(token.text)) {
-            out.field = tokens_.take().text;
-        } else {
-            return tokens_.expected("a field, NOT or `(`");
+            return test_of(std::move(out));
         }
-        return test_of(std::move(out));
+        if (token.kind == TokenKind::kName && !is_filter_word(token.text)) {
+            out.field = tokens_.take().text;
+            if (out.field == kFriendsEngaged && !comparison_of(tokens_.peek()))
+                return friends(std::move(out));
+            if (tokens_.at_symbol("(")) return call(std::move(out));
+            return test_of(std::move(out));
+        }
+        return tokens_.expected("a field, a state of the user, NOT or `(`");
+    }
+
+    Result<FilterNode> friends(FilterNode out) {
+        out.field.clear();
+        out.test = Test::kFriendsEngaged;
+        if (!tokens_.accept_symbol("(")) return out;
+        const Token signal = tokens_.peek();
+        if (signal.kind != TokenKind::kName && signal.kind != TokenKind::kQuotedName)
+            return tokens_.expected("the name of a signal");
+        TIDAL_TRY(count(signal.offset));
+        out.values.push_back({.kind = Literal::Kind::kString,
+                              .text = signal.kind == TokenKind::kName ? std::string(signal.text)
+                                                                      : ranking::unquote(signal),
+                              .number = 0,
+                              .offset = signal.offset});
+        tokens_.take();
+        TIDAL_TRY(tokens_.expect_symbol(")"));
+        return out;
+    }
+
+    /// near(...) and in_collection(...), behind the name.
+    Result<FilterNode> call(FilterNode out) {
+        constexpr std::string_view kCalls[] = {"near", "in_collection", "friends_engaged"};
+        const std::string name = lower(out.field);
+        if (name != "near" && name != "in_collection")
+            return tokens_
+                .error(ErrorCode::kUnknownName, out.offset,
+                       "unknown condition `" + out.field + "(...)`")
+                .with_hint(ranking::suggestion(name, "conditions", kCalls))
+                .with_reason("unknown_condition");
+        out.field.clear();
+        tokens_.take();
+        if (name == "in_collection") {
+            out.test = Test::kInCollection;
+            if (tokens_.peek().kind != TokenKind::kString)
+                return tokens_.expected("the name of a collection in single quotes");
+            TIDAL_TRY(value(&out));
+        } else {
+            TIDAL_TRY(near(&out));
+        }
+        TIDAL_TRY(tokens_.expect_symbol(")"));
+        return out;
+    }
+
+    Result<void> near(FilterNode* out) {
+        out->test = Test::kNear;
+        const Token first = tokens_.peek();
+        if (first.kind == TokenKind::kName || first.kind == TokenKind::kQuotedName) {
+            out->field =
+                first.kind == TokenKind::kName ? std::string(first.text) : ranking::unquote(first);
+            tokens_.take();
+            TIDAL_TRY(tokens_.expect_symbol(","));
+        }
+        for (const std::string_view what : {"a latitude", "a longitude", "kilometres"}) {
+            if (!out->values.empty()) TIDAL_TRY(tokens_.expect_symbol(","));
+            if (tokens_.peek().kind != TokenKind::kNumber && !tokens_.at_symbol("-"))
+                return tokens_.expected(what);
+            TIDAL_TRY(value(out));
+        }
+        return {};
+    }
+
+    /// Whether a condition may end here: what stands before is a state, not a field.
+    bool at_end_of_condition() const {
+        const Token& token = tokens_.peek();
+        return token.kind == TokenKind::kEnd || tokens_.at_symbol(")") || tokens_.at_symbol(";") ||
+               (token.kind == TokenKind::kName && !at("in") && !at("is") && !at("has") &&
+                !at("not") && !at("between") && !at("like"));
     }
 
     Result<FilterNode> test_of(FilterNode out) {
@@ -179,6 +226,10 @@ private:
         if (accept("has")) {
             out.test = Test::kHas;
             TIDAL_TRY(value(&out));
+            return out;
+        }
+        if (at_end_of_condition()) {
+            out.test = Test::kState;
             return out;
         }
         const bool negated = accept("not");
@@ -273,70 +324,16 @@ private:
         return {};
     }
 
-    TokenStream tokens_;
+    TokenStream& tokens_;
     std::uint32_t depth_ = 0;
     std::uint32_t nodes_ = 0;
 };
 
-std::string print_value(const Literal& value) {
-    if (value.kind == Literal::Kind::kString) return ranking::quote(value.text, '\'');
-    if (value.kind == Literal::Kind::kBool) return value.number != 0 ? "TRUE" : "FALSE";
-    return value.text;
-}
-
-std::string print_test(const FilterNode& node, bool negated) {
-    constexpr std::string_view kComparisons[] = {"=", "!=", "<", "<=", ">", ">="};
-    if (node.test == Test::kCreatedWithin) return "created_within " + print_value(node.values[0]);
-    std::string out = is_plain_name(node.field) ? node.field : ranking::quote(node.field, '"');
-    const std::string maybe_not = negated ? " NOT" : "";
-    switch (node.test) {
-        case Test::kIsNull:
-            return out + " IS" + maybe_not + " NULL";
-        case Test::kHas:
-            return out + " HAS " + print_value(node.values[0]);
-        case Test::kLike:
-            return out + maybe_not + " LIKE " + print_value(node.values[0]);
-        case Test::kBetween:
-            return out + maybe_not + " BETWEEN " + print_value(node.values[0]) + " AND " +
-                   print_value(node.values[1]);
-        case Test::kIn:
-            out += maybe_not + " IN (";
-            for (std::size_t i = 0; i < node.values.size(); ++i)
-                out += (i > 0 ? ", " : "") + print_value(node.values[i]);
-            return out + ")";
-        default:
-            return out + " " + std::string(kComparisons[static_cast<std::size_t>(node.test)]) +
-                   " " + print_value(node.values[0]);
-    }
-}
-
-bool has_inner_not(const FilterNode& node) {
-    return node.kind == FilterNode::Kind::kTest &&
-           (node.test == Test::kIsNull || node.test == Test::kLike || node.test == Test::kBetween ||
-            node.test == Test::kIn);
-}
-
-std::string print_node(const FilterNode& node) {
-    if (node.kind == FilterNode::Kind::kTest) return print_test(node, false);
-    if (node.kind == FilterNode::Kind::kNot) {
-        const FilterNode& inner = node.children[0];
-        if (has_inner_not(inner)) return print_test(inner, true);
-        const bool wrapped =
-            inner.kind == FilterNode::Kind::kAnd || inner.kind == FilterNode::Kind::kOr;
-        return wrapped ? "NOT (" + print_node(inner) + ")" : "NOT " + print_node(inner);
-    }
-    const bool conjunction = node.kind == FilterNode::Kind::kAnd;
-    std::string out;
-    for (const FilterNode& child : node.children) {
-        if (!out.empty()) out += conjunction ? " AND " : " OR ";
-        // A nested chain of the same operator keeps its parentheses: they are part of the tree.
-        const bool wrapped = child.kind == FilterNode::Kind::kOr || child.kind == node.kind;
-        out += wrapped ? "(" + print_node(child) + ")" : print_node(child);
-    }
-    return out;
-}
-
 }  // namespace
+
+Result<FilterNode> parse_filter_part(TokenStream* tokens) {
+    return FilterParser(tokens).parse();
+}
 
 Result<FilterNode> parse_filter(std::string_view text) {
     if (text.size() > ranking::kTextBytesMax)
@@ -344,7 +341,10 @@ Result<FilterNode> parse_filter(std::string_view text) {
             .with("bytes", text.size())
             .with_hint("at most " + std::to_string(ranking::kTextBytesMax) + " bytes")
             .with_reason("filter_too_large");
-    return FilterParser(text).parse();
+    TokenStream tokens(text);
+    TIDAL_ASSIGN(FilterNode out, parse_filter_part(&tokens));
+    if (tokens.peek().kind != TokenKind::kEnd) return tokens.expected("AND, OR or the end");
+    return out;
 }
 
 std::optional<std::string> like_prefix(std::string_view pattern) {
@@ -359,10 +359,6 @@ std::optional<std::string> like_prefix(std::string_view pattern) {
         out += pattern[i];
     }
     return std::nullopt;
-}
-
-std::string print_filter(const FilterNode& filter) {
-    return print_node(filter);
 }
 
 }  // namespace tidal::query

@@ -8,6 +8,7 @@ namespace tidal::entity {
 namespace {
 
 constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
+constexpr record::GeoPoint kNowhere{kAbsent, kAbsent};
 
 bool is_number(schema::FieldType type) {
     using enum schema::FieldType;
@@ -201,8 +202,23 @@ void Columns::apply(const Row& after, std::span<const CellDifference> difference
     for (const CellDifference& difference : differences) {
         if (difference.before) take(difference.key, slot, *difference.before);
         if (difference.after) put<false>(difference.key, slot, *difference.after);
+        note_ordered(difference.key, slot);
     }
     set_default_created_at(after);
+    note_ordered(kCreatedAtCell, slot);  // Whose default changes without a difference.
+}
+
+void Columns::note_ordered(CellKey key, std::uint32_t slot) {
+    OrderedColumn* ordered = nullptr;
+    if (key == kCreatedAtCell)
+        ordered = ordered_times_[0].get();
+    else if (key == kPublishAtCell)
+        ordered = ordered_times_[1].get();
+    else if (key == kExpiresAtCell)
+        ordered = ordered_times_[2].get();
+    else if (key != kCreatorCell)
+        ordered = fields_[key - kFieldCells].ordered.get();
+    if (ordered != nullptr) ordered->note(slot);
 }
 
 std::span<const double> Columns::numbers(FieldId field) const {
@@ -213,6 +229,32 @@ std::span<const double> Columns::numbers(FieldId field) const {
 std::span<const record::GeoPoint> Columns::places(FieldId field) const {
     if (field.value() >= fields_.size()) return {};
     return fields_[field.value()].places;
+}
+
+NumberView Columns::view(const NumberSource& source) const {
+    switch (source.kind) {
+        case NumberSource::Kind::kField:
+            return NumberView(numbers(source.field));
+        case NumberSource::Kind::kCreatedAt:
+            return {created_at_, kNoPublishTime};
+        case NumberSource::Kind::kPublishAt:
+            return {publish_at_, kNoPublishTime};
+        case NumberSource::Kind::kExpiresAt:
+            break;
+    }
+    return {expires_at_, kNoExpiryTime};
+}
+
+OrderedColumn* Columns::ordered(const NumberSource& source) const {
+    std::unique_ptr<OrderedColumn>* at = nullptr;
+    if (source.kind != NumberSource::Kind::kField) {
+        at = &ordered_times_[static_cast<std::size_t>(source.kind) - 1];
+    } else {
+        if (numbers(source.field).empty()) return nullptr;
+        at = &fields_[source.field.value()].ordered;
+    }
+    if (*at == nullptr) *at = std::make_unique<OrderedColumn>();
+    return at->get();
 }
 
 const Roaring* Columns::keyword(FieldId field, std::string_view value) const {

@@ -1,7 +1,9 @@
 // entity/internal/columns.h: what can be rebuilt from rows: columns and bitmaps by slot.
 #pragma once
 
+#include <array>
 #include <limits>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,6 +12,7 @@
 #include "entity/internal/merge.h"
 #include "entity/internal/row.h"
 #include "entity/internal/value_bitmaps.h"
+#include "entity/ordered_column.h"
 #include "record/value.h"
 #include "schema/schema.h"
 
@@ -34,6 +37,9 @@ public:
 
     std::span<const double> numbers(FieldId field) const;
     std::span<const record::GeoPoint> places(FieldId field) const;
+    NumberView view(const NumberSource& source) const;
+    /// Made when first asked for, kept current from then on; nullptr for a field of no numbers.
+    OrderedColumn* ordered(const NumberSource& source) const;
     std::span<const UnixMillis> created_at() const { return created_at_; }
     std::span<const UnixMillis> publish_at() const { return publish_at_; }
     std::span<const UnixMillis> expires_at() const { return expires_at_; }
@@ -56,6 +62,7 @@ private:
         schema::FieldType type = schema::FieldType::kText;
         std::vector<double> numbers;           ///< Of number types only.
         std::vector<record::GeoPoint> places;  ///< Of geo fields only.
+        std::unique_ptr<OrderedColumn> ordered;
         ValueBitmaps<std::string> keywords;
         SlotSet present;
     };
@@ -67,8 +74,12 @@ private:
     void put(CellKey key, std::uint32_t slot, std::string_view encoded);
     void take(CellKey key, std::uint32_t slot, std::string_view encoded);
     void set_default_created_at(const Row& row);
+    void note_ordered(CellKey key, std::uint32_t slot);
 
-    std::vector<FieldColumn> fields_;  ///< By FieldId.
+    static constexpr std::size_t kTimes = 3;
+
+    mutable std::vector<FieldColumn> fields_;  ///< By FieldId; `ordered` is made by readers.
+    mutable std::array<std::unique_ptr<OrderedColumn>, kTimes> ordered_times_;
     std::vector<UnixMillis> created_at_, publish_at_, expires_at_;
     std::vector<const EntityId*> creator_of_;  ///< Keys of creators_.
     ValueBitmaps<EntityId> creators_;

@@ -41,6 +41,10 @@ public:
     std::span<const double> number_column(FieldId field) const override {
         return columns_.numbers(field);
     }
+    NumberView numbers(const NumberSource& source) const override { return columns_.view(source); }
+    OrderedColumn* ordered_column(const NumberSource& source) const override {
+        return columns_.ordered(source);
+    }
     std::span<const UnixMillis> created_at_column() const override { return columns_.created_at(); }
     std::span<const UnixMillis> publish_at_column() const override { return columns_.publish_at(); }
     std::span<const UnixMillis> expires_at_column() const override { return columns_.expires_at(); }

@@ -28,8 +28,9 @@ std::string answer_filter(const std::string& input) {
     const auto filter = parse_filter(text);
     if (!filter) return report(filter.error());
     if (command == "parse") return print_filter(*filter);
+    const FilterInputs inputs{.user = command.ends_with(" with user")};
     const EntityKind kind = command == "user" ? EntityKind::kUser : EntityKind::kItem;
-    const auto bound = bind_filter(*filter, text, *schema, kind);
+    const auto bound = bind_filter(*filter, text, *schema, kind, inputs);
     return bound.ok() ? print_filter(*filter) : report(bound.error());
 }
 
@@ -76,7 +77,8 @@ TEST(Filter, LimitsHold) {
 
 RC_GTEST_PROP(Filter, PrintedTextParsesToTheSameTree, ()) {
     for (int i = 0; i < 50; ++i) {
-        const FilterNode filter = RandomFilter::make(static_cast<int>(die(4)));
+        const FilterNode filter = i % 10 == 0 ? RandomFilter::chain(static_cast<int>(die(30)))
+                                              : RandomFilter::make(static_cast<int>(die(4)));
         const auto parsed = parse_filter(print_filter(filter));
         if (!parsed.ok()) RC_LOG() << print_filter(filter) << "\n";
         RC_ASSERT(parsed.ok());
@@ -95,12 +97,18 @@ RC_GTEST_PROP(Filter, MatchesWhatTheReferenceMatches, ()) {
     shard.put(random_item(99));
     shard.erase(EntityId(99));
     for (int i = 0; i < 100; ++i) {
-        const FilterNode filter = RandomFilter::make(static_cast<int>(die(4)));
+        // Deep ones are chains: a tree as deep and bushy would not fit the limits.
+        const FilterNode filter = i % 10 == 0 ? RandomFilter::chain(static_cast<int>(die(63)))
+                                              : RandomFilter::make(static_cast<int>(die(4)));
         const auto bound = bind_filter(filter, "", *schema, EntityKind::kItem);
         if (!bound.ok()) RC_LOG() << print_filter(filter) << ": " << report(bound.error());
         RC_ASSERT(bound.ok());
+        std::vector<NodeTrace> trace;
         const Roaring matched =
-            evaluate(*bound, shard.entities(), shard.entities().live(), kFilterNow);
+            evaluate(*bound, shard.entities(), shard.entities().live(), kFilterNow, &trace);
+        RC_ASSERT(trace.size() == describe_nodes(*bound).size());
+        RC_ASSERT(trace[0].examined == items.size());
+        RC_ASSERT(trace[0].matched == matched.cardinality());
         std::uint64_t count = 0;
         for (const auto& item : items) {
             const bool want = ReferenceFilter(item)(filter).value_or(false);
@@ -112,6 +120,71 @@ RC_GTEST_PROP(Filter, MatchesWhatTheReferenceMatches, ()) {
         }
         RC_ASSERT(matched.cardinality() == count);
     }
+}
+
+/// Enough slots for sorted columns, few enough different values for every kind of range.
+class ManyItems : public testing::Test {
+protected:
+    static constexpr std::uint64_t kItems = 20'000;
+
+    void SetUp() override {
+        for (std::uint64_t id = 0; id < kItems; ++id) put(id, id % 997);
+    }
+    void put(std::uint64_t id, std::uint64_t year) {
+        ranking::SampleItem item{.id = EntityId(id)};
+        item.created_at = kFilterNow - static_cast<std::int64_t>(id) * 60'000;
+        item.fields.emplace("year", static_cast<std::int64_t>(year));
+        item.fields.emplace("category", std::string(id % 2 == 0 ? "even" : "odd"));
+        shard_.put(item);
+        years_[id] = year;
+    }
+    template <typename Wanted>
+    std::uint64_t count(Wanted wanted) const {
+        std::uint64_t out = 0;
+        for (const auto& [id, year] : years_) out += wanted(id, year) ? 1 : 0;
+        return out;
+    }
+    std::uint64_t matches(const std::string& text) {
+        const auto bound =
+            bind_filter(*parse_filter(text), text, *schema_, EntityKind::kItem).value();
+        texts_ = describe_nodes(bound);
+        return evaluate(bound, shard_.entities(), shard_.entities().live(), kFilterNow, &trace_)
+            .cardinality();
+    }
+
+    std::shared_ptr<const schema::Schema> schema_ = ranking::sample_schema();
+    ranking::SampleShard shard_{schema_, 0};
+    std::map<std::uint64_t, std::uint64_t> years_;
+    std::vector<FilterExplanation> texts_;
+    std::vector<NodeTrace> trace_;
+};
+
+TEST_F(ManyItems, SortedColumnsAnswerAsScansAndFollowWrites) {
+    const auto in_range = [](std::uint64_t, std::uint64_t year) { return year >= 5 && year < 9; };
+    for (int round = 0; round < 5; ++round) {  // The first rounds sort, the later ones use it.
+        EXPECT_EQ(matches("year BETWEEN 5 AND 8"), count(in_range));
+        EXPECT_EQ(matches("created_within 10m"), 11);
+        EXPECT_EQ(matches("NOT year BETWEEN 5 AND 8"), kItems - count(in_range));
+        put(static_cast<std::uint64_t>(round) * 3'000, 6);
+    }
+    EXPECT_EQ(trace_[0].examined, kItems);
+    shard_.erase(EntityId(5));
+    years_.erase(5);
+    EXPECT_EQ(matches("year BETWEEN 5 AND 8"), count(in_range));
+    EXPECT_NEAR(trace_[0].estimated, static_cast<double>(count(in_range)), 2);
+}
+
+TEST_F(ManyItems, TheMostSelectivePartOfAnAndGoesFirst) {
+    for (int i = 0; i < 4; ++i) matches("year = 3");
+    EXPECT_EQ(matches("category = 'even' AND year = 3"), 10);
+    ASSERT_EQ(texts_.size(), 3);
+    EXPECT_EQ(texts_[1].text, "category = 'even'");
+    EXPECT_EQ(texts_[2].text, "year = 3");
+    EXPECT_EQ(texts_[2].depth, 1);
+    EXPECT_EQ(trace_[2].examined, kItems) << "the range is asked about everything";
+    EXPECT_EQ(trace_[1].examined, trace_[2].matched) << "and the keyword about what it left";
+    EXPECT_EQ(trace_[2].estimated, 21);
+    EXPECT_EQ(trace_[2].matched, 21);
 }
 
 }  // namespace

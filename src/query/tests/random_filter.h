@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <algorithm>
+#include <cmath>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,6 +45,10 @@ inline ranking::SampleItem random_item(std::uint64_t id) {
     maybe("price", static_cast<double>(die(9)) / 4 - 1);
     maybe("featured", die(2) == 0);
     maybe("released", kFilterNow - static_cast<std::int64_t>(die(6)) * kHourMs);
+    if (die(2) == 0) item.publish_at = kFilterNow - static_cast<std::int64_t>(die(4)) * kHourMs;
+    if (die(2) == 0) item.expires_at = kFilterNow + static_cast<std::int64_t>(die(4)) * kHourMs;
+    maybe("place",
+          record::GeoPoint{static_cast<double>(die(5)) - 2, static_cast<double>(die(5)) - 2});
     maybe("length", static_cast<std::int64_t>(die(6)) * 1000);
     return item;
 }
@@ -58,6 +64,19 @@ public:
                                : FilterNode::Kind::kNot;
         for (std::size_t i = kind == 2 ? 1 : 2 + die(2); i > 0; --i)
             out.children.push_back(make(depth - 1));
+        return out;
+    }
+
+    /// One path `depth` levels deep.
+    static FilterNode chain(int depth) {
+        FilterNode out = test();
+        for (int i = 0; i < depth; ++i) {
+            FilterNode parent;
+            parent.kind = static_cast<FilterNode::Kind>(die(3));
+            parent.children.push_back(std::move(out));
+            if (parent.kind != FilterNode::Kind::kNot) parent.children.push_back(test());
+            out = std::move(parent);
+        }
         return out;
     }
 
@@ -100,8 +119,8 @@ private:
 
     static FilterNode test() {
         FilterNode out;
-        static const std::vector<std::string> kNumbers{"year", "price", "released", "length",
-                                                       "created_at"};
+        static const std::vector<std::string> kNumbers{
+            "year", "price", "released", "length", "created_at", "publish_at", "expires_at"};
         switch (die(6)) {
             case 0:
             case 1: {
@@ -141,6 +160,14 @@ private:
             default:
                 break;
         }
+        if (die(4) == 0) {
+            out.test = Test::kNear;
+            if (die(2) == 0) out.field = "place";
+            out.values = {number(static_cast<double>(die(5)) - 2),
+                          number(static_cast<double>(die(5)) - 2),
+                          number(static_cast<double>(die(400)))};
+            return out;
+        }
         if (die(2) == 0) {
             const auto hours = die(22);
             out.test = Test::kCreatedWithin;
@@ -149,9 +176,9 @@ private:
                                   .number = static_cast<double>(hours) * kHourMs});
             return out;
         }
-        static const std::vector<std::string> kAny{"title",  "category", "genres",     "year",
-                                                   "price",  "featured", "creator_id", "created_at",
-                                                   "length", "released", "entity_id"};
+        static const std::vector<std::string> kAny{
+            "title",      "category", "genres",   "year",      "price", "featured",   "creator_id",
+            "created_at", "length",   "released", "entity_id", "place", "publish_at", "expires_at"};
         out.field = kAny[die(kAny.size())];
         out.test = Test::kIsNull;
         return out;
@@ -185,7 +212,10 @@ private:
     Truth test(const FilterNode& node) const {
         if (node.test == Test::kCreatedWithin)
             return static_cast<double>(kFilterNow - *item_.created_at) <= node.values[0].number;
+        if (node.test == Test::kNear) return near(node);
         const auto found = item_.fields.find(node.field);
+        if (node.field == "publish_at") return time(node, item_.publish_at);
+        if (node.field == "expires_at") return time(node, item_.expires_at);
         const bool fixed = node.field == "created_at" || node.field == "entity_id" ||
                            (node.field == "creator_id" && item_.creator.has_value());
         const bool present = fixed || found != item_.fields.end();
@@ -210,6 +240,25 @@ private:
         if (const bool* b = std::get_if<bool>(&value)) return matches_number(node, *b);
         if (const double* d = std::get_if<double>(&value)) return matches_number(node, *d);
         return matches_number(node, static_cast<double>(std::get<std::int64_t>(value)));
+    }
+
+    static Truth time(const FilterNode& node, const std::optional<UnixMillis>& time) {
+        if (node.test == Test::kIsNull) return !time.has_value();
+        if (!time) return Truth();
+        return matches_number(node, static_cast<double>(*time));
+    }
+
+    /// By the law of cosines, not by haversines: far from the poles both are exact enough.
+    Truth near(const FilterNode& node) const {
+        const auto found = item_.fields.find("place");
+        if (found == item_.fields.end()) return Truth();
+        const auto& place = std::get<record::GeoPoint>(found->second);
+        constexpr double kRadians = 3.14159265358979323846 / 180;
+        const double a = place.latitude * kRadians, b = node.values[0].number * kRadians;
+        const double east = (place.longitude - node.values[1].number) * kRadians;
+        const double cosine =
+            std::sin(a) * std::sin(b) + std::cos(a) * std::cos(b) * std::cos(east);
+        return 6371.0088 * std::acos(std::min(1.0, cosine)) <= node.values[2].number + 1e-3;
     }
 
     static bool matches_text(const FilterNode& node, const std::string& value) {
