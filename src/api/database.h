@@ -94,6 +94,9 @@ public:
     Result<EntityReply> get(const EntityRequest& request);
     Result<SignalReadings> signals(const EntityRequest& request);
     Result<FeedReply> feed(const FeedCall& call);
+    /// A query as text: docs/reference/query.md. Errors of feed(), their places in the text;
+    /// kUnsupported for SEARCH and SUGGEST.
+    Result<FeedReply> query(std::string_view text);
     /// The same request under the call's profile and under another.
     Result<FeedComparison> compare(const FeedCall& call, const std::string& other_profile);
     std::shared_ptr<const schema::Schema> schema() const;

@@ -15,6 +15,7 @@ Result<query::FeedRequest> to_request(const FeedCall& call, std::string profile,
     request.profile = std::move(profile);
     request.params = call.params;
     request.filter = call.filter;
+    request.facets = call.facets;
     request.limit = call.limit;
     request.cursor = call.cursor;
     request.seed = call.seed;
@@ -36,6 +37,22 @@ Result<query::ShardPage> run_on(shard::ShardState& state, const query::FeedPlan&
     const ranking::ShardView view{*state.schema(), plan.kind, state.entities(plan.kind), ledgers,
                                   &state.uniques(plan.kind)};
     return query::run_feed(view, plan);
+}
+
+/// What a page says beside its items.
+void describe(query::FeedPage* page, FeedReply* reply) {
+    for (query::FilterExplanation& node : page->filter)
+        reply->filter.push_back({std::move(node.text), node.depth, node.trace.estimated,
+                                 node.trace.examined, node.trace.matched});
+    for (query::Facet& facet : page->facets) {
+        FacetReply& out = reply->facets.emplace_back();
+        out.name = std::move(facet.name);
+        for (auto& [value, count] : facet.values) out.values.push_back({std::move(value), count});
+        for (auto& [from, to, count] : facet.ranges)
+            out.ranges.push_back({std::move(from), std::move(to), count});
+        out.others = facet.others;
+        out.missing = facet.missing;
+    }
 }
 
 }  // namespace
@@ -68,9 +85,7 @@ Result<FeedReply> Database::feed(const FeedCall& call) {
     reply.matched = merged.counts.matched;
     reply.scored = merged.counts.scored;
     reply.warnings = std::move(merged.warnings);
-    for (query::FilterExplanation& node : merged.filter)
-        reply.filter.push_back({std::move(node.text), node.depth, node.trace.estimated,
-                                node.trace.examined, node.trace.matched});
+    describe(&merged, &reply);
     reply.next_cursor = std::move(merged.next_cursor).value_or("");
     for (query::FeedItem& shown : merged.items) {
         FeedItem item;

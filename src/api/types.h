@@ -132,6 +132,7 @@ struct FeedCall {
     std::map<std::string, double> params;
     std::optional<IdInput> user_id;
     std::string filter;
+    std::string facets;        ///< "category, year RANGES (1990, 2000)"; empty = none.
     std::uint32_t limit = 20;  ///< 1..1000.
     std::string cursor;
     std::vector<IdInput> exclude;
@@ -153,6 +154,22 @@ struct FilterNodeReply {
     std::uint64_t examined = 0;  ///< Entities asked about; the others were decided before.
     std::uint64_t matched = 0;
 };
+/// How many of what matches have each value of a field.
+struct FacetReply {
+    struct Value {
+        std::string value;
+        std::uint64_t count = 0;
+    };
+    struct Range {
+        std::string from, to;  ///< Half-open; empty = open.
+        std::uint64_t count = 0;
+    };
+    std::string name;
+    std::vector<Value> values;  ///< The most frequent first.
+    std::vector<Range> ranges;  ///< Rising.
+    std::uint64_t others = 0;   ///< Values that are not shown.
+    std::uint64_t missing = 0;  ///< Entities without the field.
+};
 struct FeedReply {
     std::string profile;     ///< What ranked it: "trending@1".
     std::string experiment;  ///< "spring@2" when that chose the profile.
@@ -161,6 +178,7 @@ struct FeedReply {
     std::uint64_t candidates = 0, matched = 0, scored = 0;
     std::vector<std::string> warnings;
     std::vector<FilterNodeReply> filter;  ///< With `explain` and a filter.
+    std::vector<FacetReply> facets;       ///< In the order asked for.
 };
 
 /// A version of a profile or an experiment that was put.

@@ -37,12 +37,16 @@ struct Options {
         std::string profile = "trending", signal = "view";
     } bench;
 
+    // query
+    std::string query;
+
     // export
     std::string from, until, signals, user_id, position, format = "jsonl";
 };
 
 // Of a running server.
 Result<void> status(const Options& options);
+Result<void> query(const Options& options);
 Result<void> import(const Options& options);
 Result<void> export_signals(const Options& options);
 Result<void> schema_show(const Options& options);

@@ -71,6 +71,8 @@ int run(int argc, char** argv) {
         return sub;
     };
     online(add("status", "what a running server says of itself", status));
+    CLI::App* query_app = online(add("query", "a ranked page for RETRIEVE items ...", query));
+    query_app->add_option("query", options.query, "its text; - is standard input")->required();
     offline(add("paths", "what lies where in a data directory", paths));
     offline(add("diagnostics", "identity, log and checkpoints of a stopped data directory",
                 diagnostics));
@@ -157,9 +159,9 @@ int run(int argc, char** argv) {
         const int code = app.exit(error, out, out);
         std::fputs(out.str().c_str(), code == 0 ? stdout : stderr);
         if (code != 0 && argc > 1 && argv[1][0] != '-') {
-            constexpr std::string_view known[] = {"status",     "paths",  "diagnostics", "fsck",
-                                                  "import",     "export", "schema",      "profile",
-                                                  "experiment", "bench",  "completion"};
+            constexpr std::string_view known[] = {"status",  "query",      "paths",  "diagnostics",
+                                                  "fsck",    "import",     "export", "schema",
+                                                  "profile", "experiment", "bench",  "completion"};
             if (std::find(std::begin(known), std::end(known), argv[1]) == std::end(known))
                 std::fprintf(stderr, "unknown command '%s'; %s\n", argv[1],
                              name_hint(argv[1], known).c_str());

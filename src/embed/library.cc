@@ -76,6 +76,10 @@ Result<api::FeedReply> Library::feed(const api::FeedCall& call) {
     return open_->database->feed(call);
 }
 
+Result<api::FeedReply> Library::query(std::string_view text) {
+    return open_->database->query(text);
+}
+
 Result<void> Library::wait_for(std::string_view token, std::uint64_t timeout_ms) {
     return wait<void>(
         [&](auto done) { open_->database->when_visible(token, timeout_ms, std::move(done)); });

@@ -131,9 +131,9 @@ Result<void> check_json(const Request& request) {
 
 Result<api::FeedCall> feed_call(const Request& request, std::string* compare_with) {
     api::FeedCall call;
-    constexpr std::string_view known[] = {"user_id", "profile", "filter",    "limit",
-                                          "cursor",  "exclude", "seed",      "region",
-                                          "explain", "token",   "experiment"};
+    constexpr std::string_view known[] = {"user_id", "profile", "filter",  "facets",
+                                          "limit",   "cursor",  "exclude", "seed",
+                                          "region",  "explain", "token",   "experiment"};
     for (const auto& [name, value] : request.query.all()) {
         if (name == "user_id") {
             call.user_id = api::IdInput(value);
@@ -145,6 +145,8 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
             *compare_with = value;
         } else if (name == "filter") {
             call.filter = value;
+        } else if (name == "facets") {
+            call.facets = value;
         } else if (name == "cursor") {
             call.cursor = value;
         } else if (name == "region") {

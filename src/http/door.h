@@ -62,6 +62,7 @@ private:
     void answer_array(const Request& request, Responder responder);
     Result<void> check_region(const api::FeedCall& call) const;
     Response answer_feed(const Result<api::FeedCall>& call);
+    Response answer_query(const Request& request);
     Response answer_comparison(const Request& request);
     void add_catalog_writes(const std::string& path, record::CatalogKind kind);
     std::string metrics_text();

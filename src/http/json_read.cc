@@ -306,9 +306,9 @@ Result<api::Write> read_signal(const element& json) {
 }
 
 Result<api::FeedCall> read_feed(const element& json) {
-    constexpr std::array<std::string_view, 11> keys = {"user_id", "profile", "params",    "filter",
-                                                       "limit",   "cursor",  "exclude",   "seed",
-                                                       "region",  "explain", "experiment"};
+    constexpr std::array<std::string_view, 12> keys = {
+        "user_id", "profile", "params", "filter", "facets",  "limit",
+        "cursor",  "exclude", "seed",   "region", "explain", "experiment"};
     api::FeedCall call;
     TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
         if (key == "user_id") {
@@ -319,6 +319,8 @@ Result<api::FeedCall> read_feed(const element& json) {
             TIDAL_ASSIGN(call.experiment, text(value, key));
         } else if (key == "filter") {
             TIDAL_ASSIGN(call.filter, text(value, key));
+        } else if (key == "facets") {
+            TIDAL_ASSIGN(call.facets, text(value, key));
         } else if (key == "cursor") {
             TIDAL_ASSIGN(call.cursor, text(value, key));
         } else if (key == "region") {
@@ -448,6 +450,18 @@ Result<std::string> JsonReader::schema(std::string_view json) {
                       }));
     if (yaml.empty()) return missing("schema");
     return yaml;
+}
+
+Result<std::string> JsonReader::query(std::string_view json) {
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    std::string query;
+    TIDAL_TRY(members(root, std::array<std::string_view, 1>{"query"},
+                      [&](std::string_view key, const element& value) -> Result<void> {
+                          TIDAL_ASSIGN(query, text(value, key));
+                          return {};
+                      }));
+    if (query.empty()) return missing("query");
+    return query;
 }
 
 Result<CatalogText> JsonReader::catalog_text(std::string_view json) {

@@ -41,6 +41,8 @@ public:
     Result<api::FeedCall> feed(std::string_view json);
     /// The YAML text of {"schema": "..."}.
     Result<std::string> schema(std::string_view json);
+    /// The text of {"query": "..."}.
+    Result<std::string> query(std::string_view json);
     Result<CatalogText> catalog_text(std::string_view json);
 
 private:

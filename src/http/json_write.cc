@@ -104,6 +104,28 @@ json::object shard_object(const shard::Shard::Stats& shard) {
     return out;
 }
 
+json::object facets_object(const std::vector<api::FacetReply>& facets) {
+    json::object out;
+    for (const api::FacetReply& facet : facets) {
+        json::object shown;
+        json::array list;
+        for (const auto& [value, count] : facet.values)
+            list.push_back(json::object{{"value", value}, {"count", count}});
+        for (const auto& [from, to, count] : facet.ranges) {
+            json::object range;
+            if (!from.empty()) range["from"] = from;
+            if (!to.empty()) range["to"] = to;
+            range["count"] = count;
+            list.push_back(std::move(range));
+        }
+        shown[facet.ranges.empty() ? "values" : "ranges"] = std::move(list);
+        if (facet.ranges.empty()) shown["others"] = facet.others;
+        shown["missing"] = facet.missing;
+        out[facet.name] = std::move(shown);
+    }
+    return out;
+}
+
 json::array filter_array(const std::vector<api::FilterNodeReply>& nodes) {
     json::array out;
     for (const api::FilterNodeReply& node : nodes)
@@ -165,6 +187,7 @@ json::object feed_object(const api::FeedReply& reply) {
                      {"warnings", std::move(warnings)},
                      {"degradation", 0},
                      {"staleness_ms", 0}};
+    if (!reply.facets.empty()) out["facets"] = facets_object(reply.facets);
     if (!reply.filter.empty()) out["filter"] = filter_array(reply.filter);
     if (!reply.experiment.empty()) out["experiment"] = reply.experiment;
     return out;

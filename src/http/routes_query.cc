@@ -38,7 +38,24 @@ Response Door::answer_comparison(const Request& request) {
     return Response::json(comparison_json(*reply));
 }
 
+/// {"query": "RETRIEVE items ..."}
+Response Door::answer_query(const Request& request) {
+    const auto text = [&]() -> Result<std::string> {
+        TIDAL_TRY(check_parameters(request, {"token"}));
+        TIDAL_TRY(check_json(request));
+        return JsonReader().query(request.body);
+    }();
+    if (!text.ok()) return problem_response(text.error());
+    const auto reply = database_.query(*text);
+    if (!reply.ok()) return problem_response(reply.error());
+    return Response::json(feed_json(*reply));
+}
+
 void Door::add_feed_routes() {
+    whole_.add(Method::kPost, "/query", [this](Request request, Responder responder) {
+        when_visible(std::move(request), std::move(responder),
+                     [this](const Request& visible) { return answer_query(visible); });
+    });
     whole_.add(Method::kGet, "/feed/compare", [this](Request request, Responder responder) {
         when_visible(std::move(request), std::move(responder),
                      [this](const Request& visible) { return answer_comparison(visible); });

@@ -15,6 +15,7 @@
 
 #include "query/bound_filter.h"
 #include "query/cursor.h"
+#include "query/facets.h"
 #include "ranking/evaluator.h"
 #include "ranking/profile_registry.h"
 #include "ranking/shard_view.h"
@@ -30,6 +31,7 @@ struct FeedRequest {
     std::string profile;                   ///< "trending" or "trending@1".
     std::map<std::string, double> params;  ///< By name; finite.
     std::string filter;                    ///< Filter language; empty = none.
+    std::string facets;                    ///< What to count of what matches; empty = nothing.
     std::uint32_t limit = kLimitDefault;   ///< 1..kLimitMax.
     std::string cursor;                    ///< Of the page before; empty = the first page.
     std::vector<EntityId> exclude;         ///< At most kExcludedMax.
@@ -51,6 +53,7 @@ struct FeedPlan {
     std::shared_ptr<const ranking::CompiledProfile> profile;
     std::vector<double> params;  ///< By Program::params.
     std::optional<BoundFilter> filter;
+    std::vector<BoundFacet> facets;
     std::set<EntityId> exclude;
     std::uint32_t limit = kLimitDefault;
     std::uint32_t keep = kLimitDefault + 1;  ///< Best items each shard returns: one tells of more.
@@ -89,6 +92,7 @@ struct ShardPage {
     std::vector<ScoredItem> items;  ///< Best first, at most `keep`, all after `after`.
     FeedCounts counts;
     std::vector<NodeTrace> filter_trace;  ///< With `explain`: by node of the filter.
+    std::vector<FacetCounts> facets;      ///< By facet of the plan.
 };
 
 /// Threads: inside the shard's monitor.
@@ -106,6 +110,7 @@ struct FeedPage {
     std::optional<std::string> next_cursor;  ///< nullopt = this is the last page.
     FeedCounts counts;                       ///< Of all shards.
     std::vector<FilterExplanation> filter;   ///< With `explain`: its nodes, parents first.
+    std::vector<Facet> facets;               ///< In the order asked for.
     std::vector<std::string> warnings;
 };
 

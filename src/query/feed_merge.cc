@@ -10,6 +10,9 @@ FeedPage merge_pages(const FeedPlan& plan, std::span<ShardPage> pages, const Cur
     FeedPage out;
     out.warnings = plan.warnings;
     if (plan.explain && plan.filter) out.filter = describe_nodes(*plan.filter);
+    std::vector<std::vector<FacetCounts>> counts;
+    for (ShardPage& page : pages) counts.push_back(std::move(page.facets));
+    out.facets = merge_facets(plan.facets, counts);
     std::vector<FeedItem> all;
     for (std::size_t shard = 0; shard < pages.size(); ++shard) {
         out.counts.candidates += pages[shard].counts.candidates;

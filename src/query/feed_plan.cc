@@ -59,6 +59,15 @@ Result<std::vector<double>> bind_params(const FeedRequest& request,
     return out;
 }
 
+Result<void> plan_facets(const FeedRequest& request, const FilterNode* filter,
+                         const schema::Schema& schema, FeedPlan* plan) {
+    if (request.facets.empty()) return {};
+    auto facets = parse_facets(request.facets);
+    if (!facets) return facets.take_error().with_field("facets");
+    TIDAL_ASSIGN(plan->facets, bind_facets(*facets, request.facets, filter, schema, request.kind));
+    return {};
+}
+
 /// The same moment, seed and position for every page of a sequence.
 Result<void> resume(const FeedRequest& request, const CursorCodec& cursors,
                     std::string_view canonical_filter, FeedPlan* plan) {
@@ -114,6 +123,9 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
         TIDAL_ASSIGN(plan.filter, bind_filter(*filter, request.filter, schema, request.kind,
                                               {.user = request.has_user}));
         canonical_filter = print_filter(*filter);
+        TIDAL_TRY(plan_facets(request, &*filter, schema, &plan));
+    } else {
+        TIDAL_TRY(plan_facets(request, nullptr, schema, &plan));
     }
     TIDAL_TRY(resume(request, cursors, canonical_filter, &plan));
     return plan;

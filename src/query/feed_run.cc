@@ -44,9 +44,12 @@ public:
         const Roaring candidates = select(view_.entities.live(), open);
         page_.counts.candidates = candidates.cardinality();
         if (plan_.filter || !plan_.exclude.empty()) {
-            const Roaring matched = narrow(candidates);
+            const Roaring asked = without_excluded(candidates);
+            const Roaring matched = narrow(asked);
+            count(asked, matched);
             TIDAL_TRY(score(matched));
         } else {
+            count(candidates, candidates);
             TIDAL_TRY(score(candidates));
         }
         TIDAL_TRY(collect());
@@ -54,14 +57,21 @@ public:
     }
 
 private:
-    Roaring narrow(const Roaring& candidates) {
+    Roaring without_excluded(const Roaring& candidates) const {
         Roaring out = candidates;
         for (const EntityId& id : plan_.exclude)
             if (const auto slot = view_.entities.find(id)) out.remove(slot->value());
-        if (plan_.filter)
-            out = evaluate(*plan_.filter, view_.entities, out, plan_.now_ms,
-                           plan_.explain ? &page_.filter_trace : nullptr);
         return out;
+    }
+
+    Roaring narrow(const Roaring& asked) {
+        if (!plan_.filter) return asked;
+        return evaluate(*plan_.filter, view_.entities, asked, plan_.now_ms,
+                        plan_.explain ? &page_.filter_trace : nullptr);
+    }
+
+    void count(const Roaring& asked, const Roaring& matched) {
+        page_.facets = count_facets(plan_.facets, view_.entities, asked, matched, plan_.now_ms);
     }
 
     Result<void> score(const Roaring& matched) {

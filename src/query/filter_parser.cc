@@ -42,6 +42,11 @@ public:
     explicit FilterParser(TokenStream* tokens) : tokens_(*tokens) {}
 
     Result<FilterNode> parse() { return any(); }
+    Result<Literal> parse_value() {
+        FilterNode holder;
+        TIDAL_TRY(value(&holder));
+        return std::move(holder.values[0]);
+    }
 
 private:
     bool at(std::string_view word) const {
@@ -330,6 +335,10 @@ private:
 };
 
 }  // namespace
+
+Result<Literal> parse_value_part(TokenStream* tokens) {
+    return FilterParser(tokens).parse_value();
+}
 
 Result<FilterNode> parse_filter_part(TokenStream* tokens) {
     return FilterParser(tokens).parse();

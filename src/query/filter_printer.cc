@@ -12,15 +12,9 @@ constexpr std::array<std::string_view, 12> kWords{"and",     "or",   "not",   "i
                                                   "between", "like", "is",    "null",
                                                   "has",     "true", "false", "created_within"};
 
-std::string print_value(const Literal& value) {
-    if (value.kind == Literal::Kind::kString) return ranking::quote(value.text, '\'');
-    if (value.kind == Literal::Kind::kBool) return value.number != 0 ? "TRUE" : "FALSE";
-    return value.text;
-}
-
 std::string print_call(const FilterNode& node) {
     if (node.test == Test::kInCollection)
-        return "in_collection(" + print_value(node.values[0]) + ")";
+        return "in_collection(" + print_literal(node.values[0]) + ")";
     if (node.test == Test::kFriendsEngaged)
         return node.values.empty() ? std::string(kFriendsEngaged)
                                    : std::string(kFriendsEngaged) + "(" +
@@ -28,13 +22,13 @@ std::string print_call(const FilterNode& node) {
     std::string out = "near(";
     if (!node.field.empty()) out += print_filter_name(node.field) + ", ";
     for (std::size_t i = 0; i < node.values.size(); ++i)
-        out += (i > 0 ? ", " : "") + print_value(node.values[i]);
+        out += (i > 0 ? ", " : "") + print_literal(node.values[i]);
     return out + ")";
 }
 
 std::string print_test(const FilterNode& node, bool negated) {
     constexpr std::string_view kComparisons[] = {"=", "!=", "<", "<=", ">", ">="};
-    if (node.test == Test::kCreatedWithin) return "created_within " + print_value(node.values[0]);
+    if (node.test == Test::kCreatedWithin) return "created_within " + print_literal(node.values[0]);
     if (node.test == Test::kNear || node.test == Test::kFriendsEngaged ||
         node.test == Test::kInCollection)
         return print_call(node);
@@ -46,20 +40,20 @@ std::string print_test(const FilterNode& node, bool negated) {
         case Test::kIsNull:
             return out + " IS" + maybe_not + " NULL";
         case Test::kHas:
-            return out + " HAS " + print_value(node.values[0]);
+            return out + " HAS " + print_literal(node.values[0]);
         case Test::kLike:
-            return out + maybe_not + " LIKE " + print_value(node.values[0]);
+            return out + maybe_not + " LIKE " + print_literal(node.values[0]);
         case Test::kBetween:
-            return out + maybe_not + " BETWEEN " + print_value(node.values[0]) + " AND " +
-                   print_value(node.values[1]);
+            return out + maybe_not + " BETWEEN " + print_literal(node.values[0]) + " AND " +
+                   print_literal(node.values[1]);
         case Test::kIn:
             out += maybe_not + " IN (";
             for (std::size_t i = 0; i < node.values.size(); ++i)
-                out += (i > 0 ? ", " : "") + print_value(node.values[i]);
+                out += (i > 0 ? ", " : "") + print_literal(node.values[i]);
             return out + ")";
         default:
             return out + " " + std::string(kComparisons[static_cast<std::size_t>(node.test)]) +
-                   " " + print_value(node.values[0]);
+                   " " + print_literal(node.values[0]);
     }
 }
 
@@ -90,6 +84,12 @@ std::string print_node(const FilterNode& node) {
 }
 
 }  // namespace
+
+std::string print_literal(const Literal& value) {
+    if (value.kind == Literal::Kind::kString) return ranking::quote(value.text, '\'');
+    if (value.kind == Literal::Kind::kBool) return value.number != 0 ? "TRUE" : "FALSE";
+    return value.text;
+}
 
 std::string lower(std::string_view text) {
     std::string out(text);

@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "ranking/table_features.h"
+
 namespace tidal::query {
 namespace {
 

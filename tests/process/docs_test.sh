@@ -2,7 +2,7 @@
 # shellcheck disable=SC2154  # bin, root, work, port and reply come from lib.sh
 # Every code block of the documents, in order, page by page, each page against a server of its own.
 #   sh tour      run; must not fail, and each line "# -> text" of it must be in what it prints
-#   profile, experiment, filter, expression    must be accepted by the server
+#   profile, experiment, filter, expression, query    must be accepted by the server
 #   text, json, yaml, ebnf    read by people, or by the unit tests of their module
 # A page starts with the sample; the line `<!-- server: ARGUMENTS -->` starts it otherwise.
 # shellcheck source=tests/process/lib.sh
@@ -26,6 +26,7 @@ run_block() { # KIND TEXT
             curl -s --get "http://127.0.0.1:$port/feed" -d profile=new --data-urlencode "filter=$text" | grep -q '"items":' ||
                 fail "$page: refused: $text"
             ;;
+        query) tidalctl query "$text" >/dev/null || fail "$page: refused: $text" ;;
         text | json | yaml | ebnf) return ;;
         *) fail "$page: a block of kind '$1', which nothing checks" ;;
     esac

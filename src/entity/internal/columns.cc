@@ -16,8 +16,6 @@ bool is_number(schema::FieldType type) {
            type == kDuration;
 }
 
-constexpr record::GeoPoint kNowhere{kAbsent, kAbsent};
-
 bool is_keyword(schema::FieldType type) {
     using enum schema::FieldType;
     return type == kKeyword || type == kKeywords || type == kBool;

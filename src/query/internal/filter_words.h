@@ -19,5 +19,8 @@ bool is_filter_word(std::string_view text);
 std::string print_filter_name(std::string_view name);
 /// As parse_filter, from where `tokens` stand to the first token that is no part of a filter.
 Result<FilterNode> parse_filter_part(ranking::TokenStream* tokens);
+/// One value as filters write it: a string, a number, TRUE, FALSE or a duration.
+Result<Literal> parse_value_part(ranking::TokenStream* tokens);
+std::string print_literal(const Literal& value);
 
 }  // namespace tidal::query

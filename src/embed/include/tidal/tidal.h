@@ -45,6 +45,8 @@ public:
     Result<api::EntityReply> get(const api::EntityRequest& request);
     Result<api::SignalReadings> signals(const api::EntityRequest& request);
     Result<api::FeedReply> feed(const api::FeedCall& call);
+    /// A query as text, such as "RETRIEVE items USING trending LIMIT 5": docs/reference/query.md.
+    Result<api::FeedReply> query(std::string_view text);
     /// Returns once everything the token of a write names is applied, on every shard it reached.
     Result<void> wait_for(std::string_view token, std::uint64_t timeout_ms = 10'000);
 

@@ -1,0 +1,38 @@
+// Queries as text: each is a call of feed().
+#include "query/query_text.h"
+
+#include "api/database.h"
+#include "ranking/source_text.h"
+
+namespace tidal::api {
+namespace {
+
+Result<FeedCall> to_call(const query::Query& query, std::string_view text) {
+    if (query.verb != query::Query::Verb::kRetrieve)
+        return ranking::error_at(ErrorCode::kUnsupported, text, 0, "no text index yet")
+            .with_field("query")
+            .with_hint("RETRIEVE items is answered")
+            .with_reason("no_text_index");
+    FeedCall call;
+    if (!query.profile.empty()) call.profile = query.profile;
+    call.params = query.params;
+    if (query.user) call.user_id = IdInput(query.user->text);
+    if (query.filter) call.filter = query::part_in_place(text, query.filter_at);
+    if (!query.facets.empty()) call.facets = query::part_in_place(text, query.facets_at);
+    if (query.limit) call.limit = *query.limit;
+    for (const query::Literal& id : query.exclude) call.exclude.emplace_back(id.text);
+    call.seed = query.seed;
+    call.cursor = query.after;
+    call.explain = query.explain;
+    return call;
+}
+
+}  // namespace
+
+Result<FeedReply> Database::query(std::string_view text) {
+    TIDAL_ASSIGN(const query::Query query, query::parse_query(text));
+    TIDAL_ASSIGN(const FeedCall call, to_call(query, text));
+    return feed(call);
+}
+
+}  // namespace tidal::api

@@ -1,0 +1,107 @@
+// query: a page as a table.
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cstdio>
+
+#include "ctl/client.h"
+#include "ctl/commands.h"
+#include "ctl/output.h"
+
+namespace tidal::ctl {
+namespace {
+
+namespace json = boost::json;
+
+using Row = std::vector<std::string>;
+
+std::string shown(const json::value& value) {
+    return value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+}
+
+/// Columns as wide as their widest cell.
+void print_table(const std::vector<Row>& rows) {
+    std::vector<std::size_t> widths(rows[0].size(), 0);
+    for (const Row& row : rows)
+        for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    for (const Row& row : rows) {
+        std::string line;
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            line += row[i];
+            if (i + 1 < row.size()) line.append(widths[i] - row[i].size() + 2, ' ');
+        }
+        std::printf("%s\n", line.c_str());
+    }
+}
+
+void print_items(const json::array& items) {
+    std::vector<Row> rows{{"rank", "score", "entity_id", "metadata"}};
+    for (const json::value& each : items) {
+        const json::object& item = each.as_object();
+        std::string metadata;
+        for (const auto& [name, value] : item.at("metadata").as_object())
+            metadata += (metadata.empty() ? "" : " ") + std::string(name) + "=" + shown(value);
+        rows.push_back({shown(item.at("rank")), shown(item.at("score")),
+                        shown(item.at("entity_id")), std::move(metadata)});
+    }
+    print_table(rows);
+}
+
+void print_facets(const json::object& facets) {
+    for (const auto& [name, facet] : facets) {
+        std::vector<Row> rows{{"facet " + std::string(name), "count"}};
+        const json::object& object = facet.as_object();
+        if (const auto* values = object.if_contains("values"))
+            for (const json::value& value : values->as_array())
+                rows.push_back({shown(value.at("value")), shown(value.at("count"))});
+        if (const auto* ranges = object.if_contains("ranges"))
+            for (const json::value& range : ranges->as_array()) {
+                const auto* from = range.as_object().if_contains("from");
+                const auto* to = range.as_object().if_contains("to");
+                rows.push_back({(from != nullptr ? shown(*from) : "") + ".." +
+                                    (to != nullptr ? shown(*to) : ""),
+                                shown(range.at("count"))});
+            }
+        std::printf("\n");
+        print_table(rows);
+    }
+}
+
+void print_filter(const json::array& nodes) {
+    std::vector<Row> rows{{"filter", "estimated", "examined", "matched"}};
+    for (const json::value& node : nodes)
+        rows.push_back({std::string(2 * node.at("depth").to_number<std::size_t>(), ' ') +
+                            shown(node.at("text")),
+                        std::to_string(node.at("estimated").to_number<std::int64_t>()),
+                        shown(node.at("examined")), shown(node.at("matched"))});
+    std::printf("\n");
+    print_table(rows);
+}
+
+}  // namespace
+
+Result<void> query(const Options& options) {
+    std::string text = options.query;
+    if (text == "-") {
+        TIDAL_ASSIGN(text, read_text("-"));
+    }
+    TIDAL_ASSIGN(const std::string reply,
+                 Client(options.url)
+                     .send(Client::Method::kPost, "/query", "application/json",
+                           json::serialize(json::object{{"query", text}})));
+    if (options.json) return print_reply(reply, true);
+    json::error_code failed;
+    const json::value value = json::parse(reply, failed);
+    if (failed || !value.is_object())
+        return Error(ErrorCode::kInternal, "the server's answer is not a JSON object");
+    const json::object& page = value.get_object();
+    print_items(page.at("items").as_array());
+    if (const auto* facets = page.if_contains("facets")) print_facets(facets->as_object());
+    if (const auto* filter = page.if_contains("filter")) print_filter(filter->as_array());
+    std::printf("\n%s of %s matched\n", shown(page.at("matched")).c_str(),
+                shown(page.at("candidates")).c_str());
+    if (const json::value& cursor = page.at("next_cursor"); cursor.is_string())
+        std::printf("next: AFTER '%s'\n", shown(cursor).c_str());
+    return {};
+}
+
+}  // namespace tidal::ctl

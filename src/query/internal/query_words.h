@@ -1,0 +1,30 @@
+// query/internal/query_words.h: the words of facets and queries, and the parts they share with
+// filters.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "query/facets.h"
+#include "query/internal/filter_words.h"
+
+namespace tidal::query {
+
+/// Keywords are read in any case.
+bool at_keyword(const ranking::TokenStream& tokens, std::string_view word);
+bool accept_keyword(ranking::TokenStream* tokens, std::string_view word);
+
+/// A word no field or profile is called without double quotes: those of filters and of queries.
+bool is_query_word(std::string_view text);
+std::string print_query_name(std::string_view name);
+/// A name, or one in double quotes; @param what for the error.
+Result<std::string> take_name(ranking::TokenStream* tokens, std::string_view what);
+/// Digits only, 0..most.
+Result<std::uint64_t> take_whole_number(ranking::TokenStream* tokens, std::uint64_t most);
+
+/// As parse_facets, up to the first token that is no part of a facet.
+Result<std::vector<FacetRequest>> parse_facets_part(ranking::TokenStream* tokens);
+
+}  // namespace tidal::query

@@ -1,0 +1,286 @@
+#include "query/query_text.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "query/internal/query_words.h"
+
+namespace tidal::query {
+namespace {
+
+using ranking::Token;
+using ranking::TokenKind;
+using ranking::TokenStream;
+
+///   query   := RETRIEVE items clauses | SEARCH items FOR STRING clauses
+///            | SUGGEST STRING [LIMIT n]
+///   clauses := { USING NAME [@ n] | WITH NAME = number { , NAME = number } | FOR USER id
+///              | WHERE filter | EXCLUDE id { , id } | FACETS facets | SEED n | LIMIT n
+///              | AFTER STRING | EXPLAIN }
+class QueryParser {
+public:
+    explicit QueryParser(std::string_view text) : tokens_(text) {}
+
+    Result<Query> parse() {
+        TIDAL_TRY(verb());
+        while (tokens_.peek().kind != TokenKind::kEnd) TIDAL_TRY(clause());
+        return std::move(query_);
+    }
+
+private:
+    struct Clause {
+        std::string_view word;
+        Result<void> (QueryParser::*read)();
+    };
+    static constexpr std::size_t kClauses = 10;
+
+    static const std::array<Clause, kClauses>& clauses() {
+        static constexpr std::array<Clause, kClauses> kAll{{
+            {"USING", &QueryParser::read_profile},
+            {"WITH", &QueryParser::read_params},
+            {"FOR", &QueryParser::read_user},
+            {"WHERE", &QueryParser::read_filter},
+            {"EXCLUDE", &QueryParser::read_exclude},
+            {"FACETS", &QueryParser::read_facets},
+            {"SEED", &QueryParser::read_seed},
+            {"LIMIT", &QueryParser::read_limit},
+            {"AFTER", &QueryParser::read_cursor},
+            {"EXPLAIN", &QueryParser::read_explain},
+        }};
+        return kAll;
+    }
+
+    Error unknown_word(std::string_view what, std::span<const std::string_view> known) const {
+        std::string upper(tokens_.peek().text);
+        for (char& c : upper)
+            if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+        Error error = tokens_.expected(what);
+        if (tokens_.peek().kind == TokenKind::kName)
+            return std::move(error).with_hint(ranking::suggestion(upper, "known", known));
+        return error;
+    }
+
+    Result<void> verb() {
+        constexpr std::string_view kVerbs[] = {"RETRIEVE", "SEARCH", "SUGGEST"};
+        if (accept_keyword(&tokens_, "suggest")) {
+            query_.verb = Query::Verb::kSuggest;
+            return read_text("the beginning of a word in single quotes");
+        }
+        if (accept_keyword(&tokens_, "search")) {
+            query_.verb = Query::Verb::kSearch;
+            TIDAL_TRY(items());
+            if (!accept_keyword(&tokens_, "for")) return tokens_.expected("FOR 'text'");
+            return read_text("the text to search for in single quotes");
+        }
+        if (!accept_keyword(&tokens_, "retrieve"))
+            return unknown_word("RETRIEVE, SEARCH or SUGGEST", kVerbs);
+        return items();
+    }
+
+    Result<void> items() {
+        if (accept_keyword(&tokens_, "items")) return {};
+        return tokens_.expected("`items`");
+    }
+
+    Result<void> read_text(std::string_view what) {
+        if (tokens_.peek().kind != TokenKind::kString) return tokens_.expected(what);
+        query_.text = ranking::unquote(tokens_.take());
+        return {};
+    }
+
+    Result<void> clause() {
+        const std::uint32_t offset = tokens_.peek().offset;
+        const bool suggest = query_.verb == Query::Verb::kSuggest;
+        std::vector<std::string_view> known;
+        for (std::size_t i = 0; i < kClauses; ++i) {
+            const Clause& clause = clauses()[i];
+            if (suggest && clause.word != "LIMIT") continue;
+            known.push_back(clause.word);
+            if (!at_keyword(tokens_, lower(clause.word))) continue;
+            if (std::exchange(seen_[i], true))
+                return tokens_.error(ErrorCode::kInvalidArgument, offset,
+                                     std::string(clause.word) + " is given twice");
+            tokens_.take();
+            return (this->*clause.read)();
+        }
+        return unknown_word(suggest ? "LIMIT or the end" : "a clause such as WHERE, or the end",
+                            known);
+    }
+
+    Result<void> read_profile() {
+        TIDAL_ASSIGN(query_.profile, take_name(&tokens_, "the name of a profile"));
+        if (!tokens_.accept_symbol("@")) return {};
+        TIDAL_ASSIGN(const std::uint64_t version,
+                     take_whole_number(&tokens_, std::numeric_limits<std::uint32_t>::max()));
+        query_.profile += "@" + std::to_string(version);
+        return {};
+    }
+
+    Result<void> read_params() {
+        do {
+            const std::uint32_t offset = tokens_.peek().offset;
+            TIDAL_ASSIGN(std::string name, take_name(&tokens_, "the name of a parameter"));
+            TIDAL_TRY(tokens_.expect_symbol("="));
+            const bool minus = tokens_.accept_symbol("-");
+            const Token token = tokens_.peek();
+            if (token.kind != TokenKind::kNumber) return tokens_.expected("a number");
+            if (!std::isfinite(token.number))
+                return tokens_.error(ErrorCode::kInvalidArgument, token.offset,
+                                     "number out of range");
+            tokens_.take();
+            if (!query_.params.emplace(name, minus ? -token.number : token.number).second)
+                return tokens_.error(ErrorCode::kInvalidArgument, offset,
+                                     "the parameter `" + name + "` is given twice");
+        } while (tokens_.accept_symbol(","));
+        return {};
+    }
+
+    Result<Literal> take_id(std::string_view what) {
+        const Token token = tokens_.peek();
+        const bool number = token.kind == TokenKind::kNumber &&
+                            token.text.find_first_not_of("0123456789") == std::string_view::npos;
+        if (!number && token.kind != TokenKind::kString) return tokens_.expected(what);
+        Literal out{.kind = number ? Literal::Kind::kNumber : Literal::Kind::kString,
+                    .text = number ? std::string(token.text) : ranking::unquote(token),
+                    .number = number ? token.number : 0,
+                    .offset = token.offset};
+        tokens_.take();
+        return out;
+    }
+
+    Result<void> read_user() {
+        if (!accept_keyword(&tokens_, "user")) return tokens_.expected("USER");
+        TIDAL_ASSIGN(query_.user, take_id("the id of a user: digits, or text in single quotes"));
+        return {};
+    }
+
+    Result<void> read_filter() {
+        query_.filter_at.begin = tokens_.peek().offset;
+        TIDAL_ASSIGN(query_.filter, parse_filter_part(&tokens_));
+        query_.filter_at.end = tokens_.peek().offset;
+        return {};
+    }
+
+    Result<void> read_exclude() {
+        do {
+            if (query_.exclude.size() == kExcludedMax)
+                return tokens_
+                    .error(ErrorCode::kTooLarge, tokens_.peek().offset, "too many ids to exclude")
+                    .with_hint("at most " + std::to_string(kExcludedMax));
+            TIDAL_ASSIGN(Literal id,
+                         take_id("the id of an item: digits, or text in single quotes"));
+            query_.exclude.push_back(std::move(id));
+        } while (tokens_.accept_symbol(","));
+        return {};
+    }
+
+    Result<void> read_facets() {
+        query_.facets_at.begin = tokens_.peek().offset;
+        TIDAL_ASSIGN(query_.facets, parse_facets_part(&tokens_));
+        query_.facets_at.end = tokens_.peek().offset;
+        return {};
+    }
+
+    Result<void> read_seed() {
+        TIDAL_ASSIGN(query_.seed,
+                     take_whole_number(&tokens_, std::numeric_limits<std::uint64_t>::max()));
+        return {};
+    }
+
+    Result<void> read_limit() {
+        const std::uint32_t offset = tokens_.peek().offset;
+        TIDAL_ASSIGN(const std::uint64_t limit, take_whole_number(&tokens_, kLimitMax));
+        if (limit == 0)
+            return tokens_.error(ErrorCode::kInvalidArgument, offset, "LIMIT is at least 1");
+        query_.limit = static_cast<std::uint32_t>(limit);
+        return {};
+    }
+
+    Result<void> read_cursor() {
+        const Token token = tokens_.peek();
+        if (token.kind != TokenKind::kString || token.text.size() == 2)
+            return tokens_.expected("a cursor in single quotes");
+        query_.after = ranking::unquote(tokens_.take());
+        return {};
+    }
+
+    Result<void> read_explain() {
+        query_.explain = true;
+        return {};
+    }
+
+    TokenStream tokens_;
+    Query query_;
+    std::array<bool, kClauses> seen_{};
+};
+
+/// Shortest decimal that reads back as the same number.
+std::string print_number(double number) {
+    std::array<char, 32> text;  // NOLINT: written by to_chars
+    const auto done = std::to_chars(text.data(), text.data() + text.size(), number);
+    return {text.data(), done.ptr};
+}
+
+/// A name in double quotes may itself hold an @.
+std::string print_profile_name(std::string_view name_and_version) {
+    const auto at = name_and_version.rfind('@');
+    if (at == std::string_view::npos) return print_query_name(name_and_version);
+    const auto version = name_and_version.substr(at + 1);
+    const bool number = !version.empty() && version.size() < 10 && version[0] != '0' &&
+                        version.find_first_not_of("0123456789") == std::string_view::npos;
+    if (!number) return ranking::quote(name_and_version, '"');
+    return print_query_name(name_and_version.substr(0, at)) +
+           std::string(name_and_version.substr(at));
+}
+
+std::string print_params(const Query& query) {
+    std::string out;
+    for (const auto& [name, value] : query.params)
+        out +=
+            (out.empty() ? " WITH " : ", ") + print_query_name(name) + " = " + print_number(value);
+    return out;
+}
+
+}  // namespace
+
+Result<Query> parse_query(std::string_view text) {
+    if (text.size() > ranking::kTextBytesMax)
+        return Error(ErrorCode::kTooLarge, "the query is too long")
+            .with("bytes", text.size())
+            .with_hint("at most " + std::to_string(ranking::kTextBytesMax) + " bytes")
+            .with_field("query");
+    auto parsed = QueryParser(text).parse();
+    if (!parsed) return parsed.take_error().with_field("query");
+    return parsed;
+}
+
+std::string print_query(const Query& query) {
+    std::string out = "RETRIEVE items";
+    if (query.verb == Query::Verb::kSearch)
+        out = "SEARCH items FOR " + ranking::quote(query.text, '\'');
+    if (query.verb == Query::Verb::kSuggest) out = "SUGGEST " + ranking::quote(query.text, '\'');
+    if (!query.profile.empty()) out += " USING " + print_profile_name(query.profile);
+    out += print_params(query);
+    if (query.user) out += " FOR USER " + print_literal(*query.user);
+    if (query.filter) out += " WHERE " + print_filter(*query.filter);
+    for (std::size_t i = 0; i < query.exclude.size(); ++i)
+        out += (i == 0 ? " EXCLUDE " : ", ") + print_literal(query.exclude[i]);
+    if (!query.facets.empty()) out += " FACETS " + print_facets(query.facets);
+    if (query.seed) out += " SEED " + std::to_string(*query.seed);
+    if (query.limit) out += " LIMIT " + std::to_string(*query.limit);
+    if (!query.after.empty()) out += " AFTER " + ranking::quote(query.after, '\'');
+    if (query.explain) out += " EXPLAIN";
+    return out;
+}
+
+std::string part_in_place(std::string_view text, const Query::Place& place) {
+    std::string out(text.substr(0, place.end));
+    for (std::size_t i = 0; i < place.begin; ++i)
+        if (out[i] != '\n') out[i] = ' ';
+    return out;
+}
+
+}  // namespace tidal::query

@@ -1,0 +1,59 @@
+// query/query_text.h: RETRIEVE, SEARCH and SUGGEST as text. Language: docs/reference/query.md.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "query/facets.h"
+#include "query/feed.h"
+#include "query/filter.h"
+
+namespace tidal::query {
+
+struct Query {
+    enum class Verb : std::uint8_t { kRetrieve, kSearch, kSuggest };
+    Verb verb = Verb::kRetrieve;
+    std::string text;                      ///< Searched for, or the prefix to complete.
+    std::string profile;                   ///< "trending" or "trending@1"; empty = not said.
+    std::map<std::string, double> params;  ///< By name; finite.
+    std::optional<Literal> user;           ///< A string, or a number written with digits alone.
+    std::optional<FilterNode> filter;
+    std::vector<Literal> exclude;  ///< As `user`; at most kExcludedMax.
+    std::vector<FacetRequest> facets;
+    std::optional<std::uint64_t> seed;
+    std::optional<std::uint32_t> limit;  ///< 1..kLimitMax.
+    std::string after;                   ///< A cursor; empty = the first page.
+    bool explain = false;
+
+    /// Where filter and facets stand in the source, for messages about them; not compared.
+    struct Place {
+        std::uint32_t begin = 0, end = 0;
+    };
+    Place filter_at, facets_at;
+
+    bool operator==(const Query& other) const {
+        return verb == other.verb && text == other.text && profile == other.profile &&
+               params == other.params && user == other.user && filter == other.filter &&
+               exclude == other.exclude && facets == other.facets && seed == other.seed &&
+               limit == other.limit && after == other.after && explain == other.explain;
+    }
+};
+
+/// Clauses stand in any order, each once.
+/// @return kInvalidArgument with line, column and offset, what was expected and what was found;
+///         kTooLarge above ranking::kTextBytesMax or the limits of filters and facets. Field
+///         "query".
+Result<Query> parse_query(std::string_view text);
+
+/// One line that parses to an equal query.
+std::string print_query(const Query& query);
+
+/// The part of `text` at `place`, with blanks for all before it: what is wrong in the part is found
+/// at the line, column and offset it has in the whole.
+std::string part_in_place(std::string_view text, const Query::Place& place);
+
+}  // namespace tidal::query

@@ -1,0 +1,91 @@
+#include "query/query_text.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include "query/tests/random_filter.h"
+#include "ranking/source_text.h"
+#include "ranking/tests/transcript.h"
+#include "ranking/token_stream.h"
+
+namespace tidal::query {
+namespace {
+
+TEST(QueryText, Transcript) {
+    ranking::run_transcript(TIDAL_TESTDATA_DIR "/query_text.txt", [](const std::string& input) {
+        const auto query = parse_query(input);
+        if (query.ok()) return print_query(*query);
+        return std::string(query.error().reason()) + ": " + query.error().to_string();
+    });
+}
+
+Literal random_id() {
+    if (die(2) == 0) return {.kind = Literal::Kind::kString, .text = random_word() + "'"};
+    const auto id = die(1000);
+    return {.kind = Literal::Kind::kNumber,
+            .text = std::to_string(id),
+            .number = static_cast<double>(id)};
+}
+
+std::string random_name() {
+    static const std::vector<std::string> kNames{
+        "trending", "limit", "odd \"name", "Where", "x", "friends_engaged", "in"};
+    return kNames[die(kNames.size())];
+}
+
+Query random_query() {
+    Query out;
+    out.verb = static_cast<Query::Verb>(die(3));
+    if (out.verb != Query::Verb::kRetrieve) out.text = random_word();
+    if (die(2) == 0) out.limit = 1 + static_cast<std::uint32_t>(die(1000));
+    if (out.verb == Query::Verb::kSuggest) return out;
+    if (die(2) == 0) out.profile = random_name() + (die(2) == 0 ? "@3" : "");
+    for (std::size_t i = die(3); i > 0; --i)
+        out.params[random_name()] = (static_cast<double>(die(2000)) - 1000) / 7;
+    if (die(2) == 0) out.user = random_id();
+    if (die(2) == 0) out.filter = RandomFilter::make(static_cast<int>(die(3)));
+    for (std::size_t i = die(3); i > 0; --i) out.exclude.push_back(random_id());
+    if (die(2) == 0) out.seed = static_cast<std::uint64_t>(die(9)) << 60;
+    if (die(2) == 0) out.after = "a'b";
+    out.explain = die(2) == 0;
+    for (std::size_t i = die(3); i > 0; --i) {
+        FacetRequest facet{.field = random_name() + std::to_string(i)};
+        for (std::size_t edges = die(3); edges > 0; --edges) facet.edges.push_back(random_id());
+        if (die(2) == 0) facet.top = 1 + static_cast<std::uint32_t>(die(1000));
+        out.facets.push_back(std::move(facet));
+    }
+    return out;
+}
+
+RC_GTEST_PROP(QueryText, PrintedTextParsesToTheSameQuery, ()) {
+    for (int i = 0; i < 30; ++i) {
+        const Query query = random_query();
+        const std::string text = print_query(query);
+        const auto parsed = parse_query(text);
+        if (!parsed.ok()) RC_LOG() << text << ": " << parsed.error().to_string() << "\n";
+        RC_ASSERT(parsed.ok());
+        RC_ASSERT(*parsed == query);
+    }
+}
+
+TEST(QueryText, APartKeepsItsPlace) {
+    const std::string text = "RETRIEVE items\n  WHERE yaer = 3 LIMIT 5";
+    const auto query = parse_query(text);
+    ASSERT_TRUE(query.ok());
+    EXPECT_EQ(part_in_place(text, query->filter_at), "              \n        yaer = 3 ");
+    const auto place = ranking::locate(part_in_place(text, query->filter_at), 23);
+    EXPECT_EQ(place.line, 2U);
+    EXPECT_EQ(place.column, 9U);
+}
+
+TEST(QueryText, LimitsHold) {
+    EXPECT_EQ(parse_query(std::string(ranking::kTextBytesMax + 1, ' ')).error().code(),
+              ErrorCode::kTooLarge);
+    std::string facets = "RETRIEVE items FACETS f0";
+    for (std::size_t i = 1; i < kFacetsMax; ++i) facets += ", f" + std::to_string(i);
+    EXPECT_TRUE(parse_query(facets).ok());
+    EXPECT_EQ(parse_query(facets + ", g").error().code(), ErrorCode::kTooLarge);
+}
+
+}  // namespace
+}  // namespace tidal::query

@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2154  # bin, root, work, port and reply come from lib.sh
+# Queries as text, filters and facets through the doors of the real programs.
+# shellcheck source=tests/process/lib.sh
+. "$(dirname "$0")/lib.sh" "$1"
+
+cat >"$work/schema.yaml" <<'YAML'
+items:
+  fields:
+    title: text
+    category: keyword
+    year: int
+    place: geo
+signals:
+  view: {polarity: neutral, half_life: 1d}
+  like: {polarity: positive, half_life: 7d, sets: [liked]}
+YAML
+start_server standalone --data-dir "$work/data" --schema "$work/schema.yaml" || finish
+item() { call POST /items "$1" && expect 200 "\"created\":true"; }
+item '{"entity_id":1,"metadata":{"title":"Tides","category":"jazz","year":1985,"place":{"lat":48.137,"lon":11.575}},"publish_at":"2020-01-01T00:00:00Z"}'
+item '{"entity_id":2,"metadata":{"title":"Reef","category":"jazz","year":1999,"place":{"lat":48.366,"lon":10.894}}}'
+item '{"entity_id":3,"metadata":{"title":"Moon","category":"rock","year":2001,"place":{"lat":52.520,"lon":13.405}}}'
+item '{"entity_id":4,"metadata":{"title":"Nowhere","category":"rock"}}'
+call POST /signals '{"entity_id":2,"signal":"view","weight":3}'
+token=$(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' <<<"$reply")
+
+# query TEXT: POST /query.
+query() { call POST "/query?token=$token" "{\"query\":\"$1\"}"; }
+
+# ids: the ids of the last page, in order.
+ids() { grep -o '"entity_id":[0-9]*' <<<"$reply" | sed 's/.*://' | tr '\n' ' '; }
+expect_ids() { [ "$(ids)" = "$1" ] || fail "expected items '$1', got '$(ids)' in: $reply"; }
+
+query "RETRIEVE items USING old"
+expect 200 '"matched":4'
+expect_ids "1 2 3 4 "
+query "RETRIEVE items USING most_viewed WHERE category = 'jazz' AND year > 1990 LIMIT 1"
+expect 200 '"matched":1' '"score":3'
+expect_ids "2 "
+
+# Places: Munich, Augsburg (56 km away), Berlin.
+query "RETRIEVE items USING old WHERE near(48.137, 11.575, 10)"
+expect_ids "1 "
+query "RETRIEVE items USING old WHERE near(place, 48.137, 11.575, 60)"
+expect_ids "1 2 "
+query "RETRIEVE items USING old WHERE NOT near(place, 48.137, 11.575, 60)"
+expect_ids "3 "
+query "RETRIEVE items USING old WHERE publish_at < '2021-01-01T00:00:00Z'"
+expect_ids "1 "
+
+# Pages.
+query "RETRIEVE items USING old EXCLUDE 1 LIMIT 2"
+expect_ids "2 3 "
+cursor=$(sed -n 's/.*"next_cursor":"\([^"]*\)".*/\1/p' <<<"$reply")
+query "RETRIEVE items USING old EXCLUDE 1 LIMIT 2 AFTER '$cursor'"
+expect_ids "4 "
+
+# Facets count without their own condition.
+query "RETRIEVE items USING old WHERE category = 'jazz' FACETS category, year RANGES (1990, 2000)"
+expect 200 '"matched":2' '"category":{"values":[{"value":"jazz","count":2},{"value":"rock","count":2}],"others":0,"missing":0}'
+expect 200 '"year":{"ranges":[{"to":"1990","count":1},{"from":"1990","to":"2000","count":1},{"from":"2000","count":0}],"missing":0}'
+call GET "/feed?profile=old&facets=category%20top%201"
+expect 200 '"category":{"values":[{"value":"jazz","count":2}],"others":1'
+call POST /feed '{"profile":"old","facets":"year ranges (2000)"}'
+expect 200 '{"from":"2000","count":1}],"missing":1'
+call GET "/feed?profile=old&facets=yaer"
+expect 400 'did you mean `year`?' '"field":"facets"'
+
+# Explain shows what each condition was expected to match and did.
+query "RETRIEVE items USING old WHERE category = 'jazz' AND year > 1990 EXPLAIN"
+expect 200 '"filter":[{"text":"AND","depth":0' '"text":"category = '"'jazz'"'","depth":1,"estimated":2' '"matched":1'
+
+# What is missing, with its place in the text.
+query "RETRIEVE items USING old WHERE liked"
+expect 400 '"code":"missing_input"' '`liked` needs user_id' '"column":32'
+query "RETRIEVE items USING old FOR USER 7 WHERE friends_engaged(like)"
+expect 501 '"code":"no_user_state"'
+query "RETRIEVE items USING old WHERE in_collection('later')"
+expect 501 'collections do not exist yet'
+query "RETRIEVE items USING old WHERE yaer = 3"
+expect 400 'did you mean `year`?' '"column":32'
+query "RETRIEVE items USING old WHER year = 3"
+expect 400 'did you mean `WHERE`?'
+query "SEARCH items FOR 'tides'"
+expect 501 'no text index yet'
+query "SUGGEST 'ti' LIMIT 3"
+expect 501 'no text index yet'
+call POST /query '{"quary":"RETRIEVE items"}'
+expect 400 'quary'
+
+# The command.
+export TIDAL_URL=http://127.0.0.1:$port
+table=$("$bin/tidalctl" query "RETRIEVE items USING old WHERE category = 'jazz' FACETS category EXPLAIN") || fail "tidalctl query"
+for text in "rank" "title=Tides" "facet category" "filter" "2 of 4 matched"; do
+    [[ $table == *"$text"* ]] || fail "expected '$text' in: $table"
+done
+"$bin/tidalctl" query --json "RETRIEVE items USING old" | grep -q '"items":' || fail "tidalctl query --json"
+"$bin/tidalctl" query "RETREIVE items" 2>"$work/error" && fail "tidalctl query accepts anything"
+grep -q 'did you mean `RETRIEVE`?' "$work/error" || fail "no hint in: $(cat "$work/error")"
+stop_server INT
+finish
