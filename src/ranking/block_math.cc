@@ -1,6 +1,7 @@
 // Compiled once per target of Highway, chosen at run time: one binary for all machines.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ranking/block_math.cc"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>  // NOLINT: first, it includes this file again
 #include <hwy/highway.h>
 
@@ -28,8 +29,9 @@ V least(V a, V b) {
 V greatest(V a, V b) {
     return hn::IfThenElse(hn::Lt(a, b), b, a);
 }
+/// Not of NaN, and never near a bound that is a zero: the fast forms have the same bits.
 V saturate(V x) {
-    return least(greatest(x, set(-kMagnitudeMax)), set(kMagnitudeMax));
+    return hn::Min(hn::Max(x, set(-kMagnitudeMax)), set(kMagnitudeMax));
 }
 
 struct Negate {
@@ -184,6 +186,9 @@ void copy_here(const double* values, std::size_t n, double missing, double* out)
     const V instead = set(missing);
     std::size_t i = 0;
     for (; i + lanes <= n; i += lanes) {
+        // A scan comes back for the block behind this one; the machine's own prefetcher starts anew
+        // at each page of each column.
+        hwy::Prefetch(values + i + n);
         const V value = hn::LoadU(d, values + i);
         hn::StoreU(saturate(hn::IfThenElse(hn::Eq(value, value), value, instead)), d, out + i);
     }

@@ -10,11 +10,9 @@ namespace tidal::ranking {
 namespace {
 
 bool are_neighbours(std::span<const Slot> slots) {
-    const std::uint32_t first = slots[0].value();
-    bool out = true;
-    for (std::size_t i = 0; i < slots.size(); ++i)
-        out &= slots[i].value() == first + static_cast<std::uint32_t>(i);
-    return out;
+    std::uint32_t expected = slots[0].value(), differences = 0;
+    for (const Slot slot : slots) differences |= slot.value() ^ expected++;
+    return differences == 0;
 }
 
 }  // namespace
