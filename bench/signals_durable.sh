@@ -23,7 +23,8 @@ for round in 1 2 3; do
     "$bin/signals_load" redis 9621 "$items" "$seconds" 50 1
     "$bin/signals_load" http 9622 "$items" "$seconds" 50 1
     "$bin/signals_load" http 9622 "$items" "$seconds" 50 16
+    "$bin/signals_load" zincrby 9621 "$items" "$seconds" 50 16
 done | tee "$work/out"
-awk '/^redis/ {split($2,a,"="); r[++n]=a[2]} /^ndjson/ {split($2,a,"="); nd+=a[2]} /^http/ {split($2,a,"="); h[++m]=a[2]}
+awk '/^redis/ {split($2,a,"="); r[++n]=a[2]} /^zincrby/ {split($2,a,"="); z+=a[2]} /^ndjson/ {split($2,a,"="); nd+=a[2]} /^http/ {split($2,a,"="); h[++m]=a[2]}
      END {for(i=1;i<=n;i+=2){p+=r[i]; u+=r[i+1]} for(i=1;i<=m;i+=2){s+=h[i]; d+=h[i+1]}
-          printf "ratio, NDJSON batches to Redis pipelined: %.2f\nratio, single on keep-alive to Redis unpipelined: %.2f\nratio, pipelined singles to Redis pipelined: %.2f\n", nd/p, s/u, d/p}' "$work/out"
+          printf "ratio, NDJSON batches to Redis pipelined: %.2f\nratio, single on keep-alive to Redis unpipelined: %.2f\nratio, pipelined singles to Redis pipelined: %.2f\nratio, pipelined singles to ZINCRBY pipelined: %.2f\n", nd/p, s/u, d/p, d/z}' "$work/out"

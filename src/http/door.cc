@@ -9,6 +9,28 @@
 #include "http/problem.h"
 
 namespace tidal::http {
+namespace {
+
+bool is_array(std::string_view body) {
+    const std::size_t first = body.find_first_not_of(" \t\r\n");
+    return first != std::string_view::npos && body[first] == '[';
+}
+
+/// One write under the conditions that every write has.
+bool is_plain(const Request& request) {
+    return request.query.all().empty() && !request.headers.find("Idempotency-Key") &&
+           !is_array(request.body);
+}
+
+void answer_write(const Result<api::WriteReply>& reply, Responder responder) {
+    if (!reply.ok()) return responder.fail(reply.error());
+    Response response = Response::json(write_json(*reply));
+    response.headers.push_back({"ETag", etag(reply->version)});
+    response.headers.push_back({"Tidal-Token", reply->token});
+    responder.send(std::move(response));
+}
+
+}  // namespace
 
 Door::Door(api::Database& database, runtime::Runtime& runtime, Metrics& metrics,
            const Logger& logger, DoorOptions options)
@@ -82,7 +104,26 @@ void Door::when_visible(Request request, Responder responder,
                            });
 }
 
-void Door::write_one(Result<api::Write> write, const Request& request, Responder responder) {
+void Door::add_write(Method method, const std::string& pattern, ReadWrite read,
+                     WholeHandler array) {
+    auto route = std::make_shared<const WriteRoute>(WriteRoute{std::move(read), std::move(array)});
+    const Route* added = whole_.add_overlapping(
+        method, pattern, [this, route](Request request, Responder responder) {
+            if (route->array && is_array(request.body))
+                return route->array(std::move(request), std::move(responder));
+            write_one(*route, std::move(request), std::move(responder));
+        });
+    write_routes_.emplace(added, *route);
+}
+
+Result<api::Write> Door::read_write(const WriteRoute& route, const Request& request) {
+    TIDAL_TRY(check_parameters(request, {"w", "wtimeout_ms"}));
+    return readers_.with(request.body.size(),
+                         [&](JsonReader& reader) { return route.read(reader, request); });
+}
+
+void Door::write_one(const WriteRoute& route, Request request, Responder responder) {
+    auto write = read_write(route, request);
     if (!write.ok()) return responder.fail(write.error());
     auto context = write_context(request);
     if (!context.ok()) return responder.fail(context.error());
@@ -90,13 +131,38 @@ void Door::write_one(Result<api::Write> write, const Request& request, Responder
     writes.push_back(std::move(*write));
     database_.write(std::move(writes), *context,
                     [responder = std::move(responder)](api::WriteReplies replies) mutable {
-                        const Result<api::WriteReply>& reply = replies.front();
-                        if (!reply.ok()) return responder.fail(reply.error());
-                        Response response = Response::json(write_json(*reply));
-                        response.headers.push_back({"ETag", etag(reply->version)});
-                        response.headers.push_back({"Tidal-Token", reply->token});
-                        responder.send(std::move(response));
+                        answer_write(replies.front(), std::move(responder));
                     });
+}
+
+void Door::write_all(std::vector<api::Write> writes, std::vector<Responder> responders) {
+    if (writes.empty()) return;
+    database_.write(std::move(writes), api::CallContext(),
+                    [responders = std::move(responders)](api::WriteReplies replies) mutable {
+                        for (std::size_t i = 0; i < replies.size(); ++i)
+                            answer_write(replies[i], std::move(responders[i]));
+                    });
+}
+
+void Door::handle_together(std::vector<Call> calls) {
+    std::vector<api::Write> writes;
+    std::vector<Responder> responders;
+    for (Call& call : calls) {
+        const auto route = write_routes_.find(call.request.route);
+        if (route == write_routes_.end() || !is_plain(call.request)) {
+            write_all(std::exchange(writes, {}), std::exchange(responders, {}));
+            handle(std::move(call.request), std::move(call.responder));
+            continue;
+        }
+        auto write = read_write(route->second, call.request);
+        if (!write.ok()) {
+            call.responder.fail(write.error());
+            continue;
+        }
+        writes.push_back(std::move(*write));
+        responders.push_back(std::move(call.responder));
+    }
+    write_all(std::move(writes), std::move(responders));
 }
 
 }  // namespace tidal::http

@@ -2,14 +2,18 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "api/database.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "http/http_server.h"
 #include "http/import_spool.h"
+#include "http/json_read.h"
 #include "http/router.h"
 #include "runtime/runtime.h"
 
@@ -39,6 +43,8 @@ public:
 
     Admission admit(Request& request) override;
     void handle(Request request, Responder responder) override;
+    /// Neighbours that are one write each and ask for nothing special are one call of api.
+    void handle_together(std::vector<Call> calls) override;
     std::shared_ptr<BodySink> stream(Request request, Responder responder) override;
 
     /// "POST /items" and so on, sorted; the test holds them against /openapi.json.
@@ -58,7 +64,17 @@ private:
     /// Runs `answer` when the request's token is visible, at once where it has none.
     void when_visible(Request request, Responder responder,
                       absl::AnyInvocable<Response(const Request&)> answer);
-    void write_one(Result<api::Write> write, const Request& request, Responder responder);
+    /// Reads the one write of a request that has no parameters but `w` and `wtimeout_ms`.
+    using ReadWrite = std::function<Result<api::Write>(JsonReader&, const Request&)>;
+    struct WriteRoute {
+        ReadWrite read;
+        WholeHandler array;  ///< Answers a body that is an array; may be null.
+    };
+    void add_write(Method method, const std::string& pattern, ReadWrite read,
+                   WholeHandler array = nullptr);
+    Result<api::Write> read_write(const WriteRoute& route, const Request& request);
+    void write_one(const WriteRoute& route, Request request, Responder responder);
+    void write_all(std::vector<api::Write> writes, std::vector<Responder> responders);
     void answer_array(const Request& request, Responder responder);
     Result<void> check_region(const api::FeedCall& call) const;
     Response answer_feed(const Result<api::FeedCall>& call);
@@ -76,7 +92,9 @@ private:
     std::atomic<bool> shutting_down_{false};
     Router whole_;
     Router ndjson_;
-    Router archives_;  ///< Bodies of type application/x-tar.
+    Router archives_;                                  ///< Bodies of type application/x-tar.
+    std::map<const Route*, WriteRoute> write_routes_;  ///< Those of whole_ that are one write.
+    JsonReaders readers_;
     std::unique_ptr<runtime::Executor> exports_;
     const std::shared_ptr<ImportJobs> imports_;
 };

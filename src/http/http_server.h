@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/log.h"
 #include "base/metrics.h"
@@ -101,6 +102,12 @@ struct Admission {
     std::optional<Response> refusal;
 };
 
+/// One request and the way to answer it.
+struct Call {
+    Request request;
+    Responder responder;
+};
+
 /// Called on I/O threads; must not block. Threads: any, at the same time for other connections.
 class RequestHandler {
 public:
@@ -108,6 +115,10 @@ public:
     /// `request` has everything but its body; `parameters` and `route` may be filled in.
     virtual Admission admit(Request& request) = 0;
     virtual void handle(Request request, Responder responder) = 0;
+    /// Requests of one connection that overlap and came together, in their order.
+    virtual void handle_together(std::vector<Call> calls) {
+        for (Call& call : calls) handle(std::move(call.request), std::move(call.responder));
+    }
     /// After admit() said kStream. Never null. The reply may begin before the body ends.
     virtual std::shared_ptr<BodySink> stream(Request request, Responder responder) = 0;
 };

@@ -381,6 +381,19 @@ JsonReader::~JsonReader() = default;
 JsonReader::JsonReader(JsonReader&&) noexcept = default;
 JsonReader& JsonReader::operator=(JsonReader&&) noexcept = default;
 
+JsonReader JsonReaders::take() {
+    const std::lock_guard lock(mutex_);
+    if (free_.empty()) return JsonReader();
+    JsonReader reader = std::move(free_.back());
+    free_.pop_back();
+    return reader;
+}
+
+void JsonReaders::give_back(JsonReader reader) {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(std::move(reader));
+}
+
 Result<api::Write> JsonReader::entity(std::string_view json, EntityKind kind) {
     TIDAL_ASSIGN(const element root, parser_->parse(json));
     TIDAL_ASSIGN(auto write, read_entity(root, kind, nullptr));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,28 @@ public:
 private:
     struct Parser;
     std::unique_ptr<Parser> parser_;
+};
+
+/// Readers that keep their buffers from request to request: making one costs more than most bodies.
+/// As many as were ever busy at once. Threads: any.
+class JsonReaders {
+public:
+    /// Runs `read` with a reader that is free; one that read a large body is not kept.
+    template <typename Read>
+    auto with(std::size_t body_bytes, Read read) {
+        JsonReader reader = take();
+        auto result = read(reader);
+        if (body_bytes <= kKeptBodyBytesMax) give_back(std::move(reader));
+        return result;
+    }
+
+private:
+    static constexpr std::size_t kKeptBodyBytesMax = 16 * 1024;
+    JsonReader take();
+    void give_back(JsonReader reader);
+
+    std::mutex mutex_;
+    std::vector<JsonReader> free_;  ///< Guarded by mutex_.
 };
 
 /// A time as doors take it: RFC 3339 text, or Unix milliseconds in decimal.

@@ -75,10 +75,12 @@ Route& Router::append(Method method, std::string_view pattern) {
 void Router::add(Method method, std::string_view pattern, WholeHandler handler) {
     append(method, pattern).whole = std::move(handler);
 }
-void Router::add_overlapping(Method method, std::string_view pattern, WholeHandler handler) {
+const Route* Router::add_overlapping(Method method, std::string_view pattern,
+                                     WholeHandler handler) {
     Route& route = append(method, pattern);
     route.whole = std::move(handler);
     route.overlaps = true;
+    return &route;
 }
 void Router::add_stream(Method method, std::string_view pattern, StreamHandler handler) {
     append(method, pattern).stream = std::move(handler);

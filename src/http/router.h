@@ -35,7 +35,7 @@ public:
     /// method and pattern is added once.
     void add(Method method, std::string_view pattern, WholeHandler handler);
     /// `handler` is called in the order of a connection's requests, not waiting for their answers.
-    void add_overlapping(Method method, std::string_view pattern, WholeHandler handler);
+    const Route* add_overlapping(Method method, std::string_view pattern, WholeHandler handler);
     void add_stream(Method method, std::string_view pattern, StreamHandler handler);
 
     std::vector<const Route*> routes() const;

@@ -27,27 +27,32 @@ Response signals_response(const Result<api::SignalReadings>& readings) {
     return Response::json(signals_json(*readings));
 }
 
-/// Parses the body once the parameters and the content type are right.
-template <typename Parse>
-Result<api::Write> parse_write(const Request& request, Parse parse) {
-    TIDAL_TRY(check_parameters(request, {"w", "wtimeout_ms"}));
-    TIDAL_TRY(check_json(request));
-    JsonReader reader;
-    return parse(reader);
-}
-
 }  // namespace
 
 void Door::add_entity_routes(EntityKind kind, const std::string& path) {
-    whole_.add_overlapping(Method::kPost, path, [this, kind](Request request, Responder responder) {
-        auto write = parse_write(request, [&](JsonReader& reader) -> Result<api::Write> {
-            TIDAL_ASSIGN(api::Write entity, reader.entity(request.body, kind));
-            TIDAL_ASSIGN(std::get<api::EntityWrite>(entity).if_match, if_match(request));
-            std::get<api::EntityWrite>(entity).must_exist = must_exist(request);
-            return entity;
+    add_write(Method::kPost, path,
+              [kind](JsonReader& reader, const Request& request) -> Result<api::Write> {
+                  TIDAL_TRY(check_json(request));
+                  TIDAL_ASSIGN(api::Write entity, reader.entity(request.body, kind));
+                  TIDAL_ASSIGN(std::get<api::EntityWrite>(entity).if_match, if_match(request));
+                  std::get<api::EntityWrite>(entity).must_exist = must_exist(request);
+                  return entity;
+              });
+    add_write(Method::kPatch, path + "/{id}",
+              [kind](JsonReader& reader, const Request& request) -> Result<api::Write> {
+                  TIDAL_TRY(check_json(request));
+                  TIDAL_ASSIGN(
+                      api::Write entity,
+                      reader.entity_patch(request.body, kind, request.parameters.text("id")));
+                  TIDAL_ASSIGN(std::get<api::EntityWrite>(entity).if_match, if_match(request));
+                  return entity;
+              });
+    add_write(
+        Method::kDelete, path + "/{id}",
+        [kind](JsonReader&, const Request& request) -> Result<api::Write> {
+            TIDAL_ASSIGN(const auto expected, if_match(request));
+            return api::Write(api::EntityDelete{kind, request.parameters.text("id"), expected});
         });
-        write_one(std::move(write), request, std::move(responder));
-    });
     whole_.add(Method::kGet, path + "/{id}", [this, kind](Request request, Responder responder) {
         if (auto known = check_parameters(request, {"token"}); !known.ok())
             return responder.fail(known.error());
@@ -57,25 +62,6 @@ void Door::add_entity_routes(EntityKind kind, const std::string& path) {
                              visible, database_.get({kind, visible.parameters.text("id")}));
                      });
     });
-    whole_.add_overlapping(
-        Method::kPatch, path + "/{id}", [this, kind](Request request, Responder responder) {
-            auto write = parse_write(request, [&](JsonReader& reader) -> Result<api::Write> {
-                TIDAL_ASSIGN(api::Write entity, reader.entity_patch(request.body, kind,
-                                                                    request.parameters.text("id")));
-                TIDAL_ASSIGN(std::get<api::EntityWrite>(entity).if_match, if_match(request));
-                return entity;
-            });
-            write_one(std::move(write), request, std::move(responder));
-        });
-    whole_.add_overlapping(
-        Method::kDelete, path + "/{id}", [this, kind](Request request, Responder responder) {
-            if (auto known = check_parameters(request, {"w", "wtimeout_ms"}); !known.ok())
-                return responder.fail(known.error());
-            auto expected = if_match(request);
-            if (!expected.ok()) return responder.fail(expected.error());
-            write_one(api::Write(api::EntityDelete{kind, request.parameters.text("id"), *expected}),
-                      request, std::move(responder));
-        });
     whole_.add(Method::kGet, path + "/{id}/signals",
                [this, kind](Request request, Responder responder) {
                    if (auto known = check_parameters(request, {"token"}); !known.ok())
@@ -89,21 +75,21 @@ void Door::add_entity_routes(EntityKind kind, const std::string& path) {
 }
 
 void Door::add_signal_routes() {
-    whole_.add_overlapping(
-        Method::kPost, "/embeddings", [this](Request request, Responder responder) {
-            auto write = parse_write(
-                request, [&](JsonReader& reader) { return reader.embedding(request.body); });
-            write_one(std::move(write), request, std::move(responder));
+    add_write(Method::kPost, "/embeddings",
+              [](JsonReader& reader, const Request& request) -> Result<api::Write> {
+                  TIDAL_TRY(check_json(request));
+                  return reader.embedding(request.body);
+              });
+    // An array is answered line by line, like a stream.
+    add_write(
+        Method::kPost, "/signals",
+        [](JsonReader& reader, const Request& request) -> Result<api::Write> {
+            TIDAL_TRY(check_json(request));
+            return reader.signal(request.body);
+        },
+        [this](Request request, Responder responder) {
+            answer_array(request, std::move(responder));
         });
-    whole_.add_overlapping(Method::kPost, "/signals", [this](Request request, Responder responder) {
-        // An array is answered line by line, like a stream.
-        const std::size_t first = request.body.find_first_not_of(" \t\r\n");
-        if (first != std::string::npos && request.body[first] == '[')
-            return answer_array(request, std::move(responder));
-        auto write =
-            parse_write(request, [&](JsonReader& reader) { return reader.signal(request.body); });
-        write_one(std::move(write), request, std::move(responder));
-    });
 }
 
 void Door::answer_array(const Request& request, Responder responder) {

@@ -118,5 +118,30 @@ answers() { grep -o 'HTTP/1.1 [0-9]*' <<<"$reply" | grep -c "$1"; }
 [[ $reply == *'"year":1999'* ]] || fail "the last write stands"
 [[ $reply == *'"total":200.0'* || $reply == *'"total":2E2'* || $reply == *'"total":200'* ]] || fail "all likes count: ${reply: -600}"
 
+# Neighbours that are handled together keep their own answers: good, wrong, keyed, an array, unknown.
+{
+    request POST /signals '{"entity_id":8,"signal":"like"}'
+    request POST /signals '{"entity_id":8,"signal":"lik"}'
+    request POST /signals 'not json'
+    request POST /signals '[{"entity_id":8,"signal":"like"},{"entity_id":8,"signal":"like"}]'
+    request POST '/signals?w=memory' '{"entity_id":8,"signal":"like"}'
+    for _ in 1 2; do
+        printf 'POST /signals HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nIdempotency-Key: once\r\nContent-Length: 31\r\n\r\n%s' '{"entity_id":8,"signal":"like"}'
+    done
+    request POST /signals '{"entity_id":123456789,"signal":"like"}'
+    request PATCH /items/123456789 '{"metadata":{"year":1}}'
+    request POST /signals '{"entity_id":8,"signal":"like"}'
+    printf 'GET /items/8/signals HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
+} >"$work/pipeline"
+exec 3<>"/dev/tcp/127.0.0.1/$port"
+cat "$work/pipeline" >&3
+reply=$(cat <&3)
+exec 3>&-
+found=$(grep -o 'HTTP/1.1 [0-9]*' <<<"$reply" | cut -d' ' -f2 | tr '\n' ' ')
+[ "$found" = "200 400 400 200 200 200 200 404 404 200 200 " ] || fail "mixed writes answer $found"
+[[ $reply == *'"repeated":true'* ]] || fail "the second of one key is a repeat"
+[[ $reply == *'"may_be_lost":true'* ]] || fail "w=memory holds for its own request"
+[[ $reply == *'"like":{"decayed":'*'"total":6'* ]] || fail "six likes count: ${reply: -700}"
+
 stop_server TERM || fail "the server stops with code $?"
 finish

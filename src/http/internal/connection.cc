@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
+#include <algorithm>
 #include <cassert>
 
 #include "http/internal/guard.h"
@@ -113,7 +114,7 @@ asio::awaitable<bool> Connection::serve_one() {
     Admission admission = admit();
     turn.overlaps = may_overlap(admission);
     if (turn.overlaps) turn.bytes = parser_->request().body_bytes_declared;
-    if (!co_await wait_for_turn(turn.overlaps, turn.bytes)) co_return false;
+    if (!co_await wait_for_turn(turn)) co_return false;
     begin_turn(std::move(turn));
     bool whole_request_read = true;
     if (admission.refusal) {
@@ -137,7 +138,6 @@ asio::awaitable<bool> Connection::read_head() {
     const ServerLimits& limits = context_.options.limits;
     in_.shrink();
     idle_ = in_.empty();
-    read_deadline_ns_ = after_ms(idle_ ? limits.idle_timeout_ms : limits.header_timeout_ms);
     for (;;) {
         if (!in_.empty()) {
             auto step = parser_->put(in_.view());
@@ -146,6 +146,8 @@ asio::awaitable<bool> Connection::read_head() {
             if (step->progress == RequestParser::Progress::kHead) break;
         }
         if (draining_ || closing_) co_return false;
+        if (read_deadline_ns_ == kNever)
+            read_deadline_ns_ = after_ms(idle_ ? limits.idle_timeout_ms : limits.header_timeout_ms);
         const Fill got = co_await fill(kHeadReadBytes);
         if (got == Fill::kTimeout && !idle_)
             co_return answer_and_close(
@@ -163,16 +165,23 @@ asio::awaitable<bool> Connection::read_head() {
 }
 
 /// False when there is no turn for it: the connection is ending.
-asio::awaitable<bool> Connection::wait_for_turn(bool overlaps, std::size_t bytes) {
-    const auto free = [&] {
-        return turns_.empty() || (overlaps && turns_.back().overlaps && turns_.size() < kTurnsMax &&
-                                  turn_bytes_ + bytes <= kTurnBytesMax);
-    };
-    while (!free() && !cut_) co_await turn_event_.wait();
+asio::awaitable<bool> Connection::wait_for_turn(const Turn& turn) {
+    if (!turn.overlaps || !turn_is_free(turn)) hand_over();
+    while (!turn_is_free(turn) && !cut_) co_await turn_event_.wait();
     co_return !cut_ && !closing_;
 }
 
+bool Connection::turn_is_free(const Turn& turn) const {
+    if (turns_.empty()) return true;
+    if (!turn.overlaps || !turns_.back().overlaps || turns_.size() >= kTurnsMax) return false;
+    if (turn_bytes_ + turn.bytes > kTurnBytesMax) return false;
+    return turn.key.empty() || std::none_of(turns_.begin(), turns_.end(), [&](const Turn& other) {
+               return other.key == turn.key;
+           });
+}
+
 asio::awaitable<void> Connection::all_answered() {
+    hand_over();
     while (!turns_.empty() && !cut_) co_await turn_event_.wait();
 }
 
@@ -189,6 +198,7 @@ Turn Connection::describe_request() {
     turn.traceparent = request.headers.find("traceparent").value_or("");
     if (!is_traceparent(turn.traceparent)) turn.traceparent.clear();
     turn.accepts = accepted_coding(request.headers);
+    turn.key = request.headers.find("Idempotency-Key").value_or("");
     request.request_id = turn.request_id;
     request.peer_is_loopback = peer_is_loopback_;
     return turn;
@@ -234,6 +244,14 @@ bool Connection::may_overlap(const Admission& admission) {
            admission.body == Admission::Body::kWhole && !parser_->is_chunked() &&
            !parser_->expects_continue() && !parser_->is_http_1_0() &&
            parser_->request().body_bytes_declared <= kOverlappingBodyBytesMax;
+}
+
+/// What came together is handled together, before the reader waits for anything.
+void Connection::hand_over() {
+    if (together_.empty()) return;
+    std::vector<Call> calls = std::exchange(together_, {});
+    if (calls.size() > 1) return context_.handler.handle_together(std::move(calls));
+    context_.handler.handle(std::move(calls[0].request), std::move(calls[0].responder));
 }
 
 void Connection::begin_turn(Turn turn) {
@@ -307,7 +325,12 @@ asio::awaitable<bool> Connection::serve_whole() {
         }
         body = std::move(*unpacked);
     }
-    context_.handler.handle(std::move(parser_->request()), Responder(exchange_));
+    Call call{std::move(parser_->request()), Responder(exchange_)};
+    if (!turns_.empty() && turns_.back().overlaps) {
+        together_.push_back(std::move(call));
+    } else {
+        context_.handler.handle(std::move(call.request), std::move(call.responder));
+    }
     co_return true;
 }
 
@@ -315,7 +338,6 @@ asio::awaitable<bool> Connection::serve_whole() {
 asio::awaitable<std::optional<Connection::Failure>> Connection::read_whole_body(
     std::size_t bytes_max) {
     std::string& body = parser_->request().body;
-    read_deadline_ns_ = after_ms(context_.options.limits.body_timeout_ms);
     while (!parser_->done()) {
         if (!in_.empty()) {
             auto step = parser_->put(in_.view());
@@ -326,6 +348,8 @@ asio::awaitable<std::optional<Connection::Failure>> Connection::read_whole_body(
             if (body.size() > bytes_max) co_return Failure{body_too_large(bytes_max), 413};
             if (step->progress != RequestParser::Progress::kNeedMore) continue;
         }
+        if (read_deadline_ns_ == kNever)
+            read_deadline_ns_ = after_ms(context_.options.limits.body_timeout_ms);
         const Fill got = co_await fill(kBodyReadBytes);
         if (got == Fill::kBytes) continue;
         if (got == Fill::kTimeout) co_return Failure{body_timeout(), 408};
@@ -414,6 +438,7 @@ asio::awaitable<bool> Connection::pass_on_piece(BodySink& sink, std::string byte
 }
 
 asio::awaitable<Connection::Fill> Connection::fill(std::size_t bytes_max) {
+    hand_over();
     if (cut_) co_return Fill::kClosed;
     read_timed_out_ = false;
     char* const room = in_.prepare(bytes_max);

@@ -97,9 +97,14 @@ struct Turn {
     std::string request_id;
     std::string traceparent;
     std::string path;  ///< For the log.
+    std::string
+        key;  ///< Idempotency-Key: two of one key take turns, so that one repeats the other.
     Coding accepts = Coding::kIdentity;
     std::unique_ptr<Encoder> encoder;  ///< While a packed reply streams.
-    std::deque<Piece> out;
+    std::vector<Piece> out;            ///< From `taken` on not sent yet.
+    std::size_t taken = 0;
+
+    bool has_piece() const { return taken < out.size(); }
 };
 
 /// Bytes ready to be sent: small ones joined, large ones as they are.
@@ -142,7 +147,8 @@ private:
     // connection.cc: requests.
     asio::awaitable<bool> serve_one();
     asio::awaitable<bool> read_head();
-    asio::awaitable<bool> wait_for_turn(bool overlaps, std::size_t bytes);
+    asio::awaitable<bool> wait_for_turn(const Turn& turn);
+    bool turn_is_free(const Turn& turn) const;
     asio::awaitable<void> all_answered();
     asio::awaitable<bool> serve_whole();
     asio::awaitable<bool> serve_streamed();
@@ -156,6 +162,7 @@ private:
     Turn describe_request();
     Admission admit();
     bool may_overlap(const Admission& admission);
+    void hand_over();
     void begin_turn(Turn turn);
     void last_request();
     void abandon_turn();
@@ -171,7 +178,7 @@ private:
     asio::awaitable<bool> send_continue();
     std::string head_of(Turn& turn, const Response& response, bool streamed);
     void end_turns(std::size_t count);
-    void end_turn(const Turn& turn);
+    void end_turn(const Turn& turn, std::uint64_t now_ns);
     void drop_turns();
 
     std::uint64_t now_ns() const { return context_.runtime.clock().monotonic_ns(); }
@@ -188,6 +195,7 @@ private:
     // The request being read.
     std::optional<RequestParser> parser_;
     std::shared_ptr<Exchange> exchange_;
+    std::vector<Call> together_;  ///< Overlapping requests not handed over yet.
     BodyWish body_wish_ = BodyWish::kWanted;
     Coding coding_ = Coding::kIdentity;  ///< Of its body.
     bool keep_alive_ = true;

@@ -57,7 +57,7 @@ asio::awaitable<void> Connection::run_writer(std::shared_ptr<Connection> self) {
 
 /// Waits for something to send and sends it; false at the end of the connection.
 asio::awaitable<bool> Connection::write_ready() {
-    while ((turns_.empty() || turns_.front().out.empty()) && !cut_) co_await out_event_.wait();
+    while ((turns_.empty() || !turns_.front().has_piece()) && !cut_) co_await out_event_.wait();
     if (cut_) co_return false;
     Outgoing out = take_ready();
     const bool sent = out.bytes == 0 || co_await send(out);
@@ -72,9 +72,12 @@ Outgoing Connection::take_ready() {
     Outgoing out;
     while (out.turns_done < turns_.size() && out.bytes < kJoinedBytesMax && !out.cut_after) {
         Turn& turn = turns_[out.turns_done];
-        if (turn.out.empty()) break;
-        Piece piece = std::move(turn.out.front());
-        turn.out.pop_front();
+        if (!turn.has_piece()) break;
+        Piece piece = std::move(turn.out[turn.taken++]);
+        if (!turn.has_piece()) {
+            turn.out.clear();
+            turn.taken = 0;
+        }
         out.cut_after = !render(turn, piece, &out);
         if (ends_turn(piece.kind)) ++out.turns_done;
         if (piece.done) out.told.push_back(std::move(piece));
@@ -171,8 +174,9 @@ std::string Connection::head_of(Turn& turn, const Response& response, bool strea
 
 void Connection::end_turns(std::size_t count) {
     if (count == 0) return;
+    const std::uint64_t now = now_ns();
     for (std::size_t i = 0; i < count; ++i) {
-        end_turn(turns_.front());
+        end_turn(turns_.front(), now);
         turn_bytes_ -= turns_.front().bytes;
         turns_.pop_front();
     }
@@ -188,8 +192,8 @@ void Connection::end_turns(std::size_t count) {
     turn_event_.notify();
 }
 
-void Connection::end_turn(const Turn& turn) {
-    const std::uint64_t took_ns = now_ns() - turn.head_done_ns;
+void Connection::end_turn(const Turn& turn, std::uint64_t now_ns) {
+    const std::uint64_t took_ns = now_ns - turn.head_done_ns;
     context_.numbers.seconds.observe(static_cast<double>(took_ns) / 1e9);
     const LogLevel level = turn.status >= 500 ? LogLevel::kWarning : LogLevel::kDebug;
     if (!context_.logger.enabled(level)) return;
@@ -208,7 +212,8 @@ void Connection::end_turn(const Turn& turn) {
 void Connection::drop_turns() {
     std::deque<Turn> dropped = std::exchange(turns_, {});
     turn_bytes_ = 0;
-    for (const Turn& turn : dropped) end_turn(turn);
+    const std::uint64_t now = now_ns();
+    for (const Turn& turn : dropped) end_turn(turn, now);
 }
 
 }  // namespace tidal::http

@@ -8,9 +8,10 @@ namespace tidal::http {
 namespace {
 
 bool is_one_line(std::string_view text) {
-    return std::none_of(text.begin(), text.end(), [](char c) {
-        return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
-    });
+    bool other = false;  // no early end: this way the compiler does many at once
+    for (const char c : text)
+        other |= ((static_cast<unsigned char>(c) < 0x20) & (c != '\t')) | (c == 0x7f);
+    return !other;
 }
 
 void append_header(std::string_view name, std::string_view value, std::string* out) {
