@@ -15,6 +15,7 @@
 #include "api/identity.h"
 #include "api/token.h"
 #include "api/types.h"
+#include "query/shown_set.h"
 #include "ranking/experiment.h"
 #include "ranking/profile_registry.h"
 #include "runtime/runtime.h"
@@ -22,6 +23,10 @@
 #include "shard/shard.h"
 #include "storage/shard_store.h"
 #include "wal/node_log.h"
+
+namespace tidal::query {
+struct FeedPlan;
+}
 
 namespace tidal::api {
 
@@ -134,6 +139,7 @@ private:
     void end_schema_change();
     void publish_catalog();
     void put_catalog(record::CatalogBody body, std::vector<std::string> warnings, CatalogDone done);
+    Result<void> gather_sources(query::FeedPlan* plan);
     Result<std::string> profile_of(const FeedCall& call, std::string* experiment) const;
     using Groups = std::map<ShardId, WriteGroup>;
     Groups group_by_shard(const std::vector<Write>& writes, const schema::Schema& schema,
@@ -169,6 +175,7 @@ private:
     UnixMillis started_ms_ = 0;
     std::unique_ptr<runtime::DiskLock> lock_;
     std::unique_ptr<storage::RowEngine> rows_;
+    query::ShownStore shown_;  ///< Of long sequences of pages.
     std::unique_ptr<Transport> transport_;
     std::vector<std::unique_ptr<shard::Shard>> shards_;  ///< By ShardId; 0 = metadata.
     std::vector<std::unique_ptr<shard::RelayPump>> pumps_;

@@ -31,12 +31,15 @@ Result<query::FeedRequest> to_request(const FeedCall& call, std::string profile,
     return request;
 }
 
-Result<query::ShardPage> run_on(shard::ShardState& state, const query::FeedPlan& plan) {
-    std::vector<signal::LedgerTable*> ledgers;
-    for (auto& [origin, table] : state.ledgers(plan.kind)) ledgers.push_back(table.get());
-    const ranking::ShardView view{*state.schema(), plan.kind, state.entities(plan.kind), ledgers,
-                                  &state.uniques(plan.kind)};
-    return query::run_feed(view, plan);
+/// Calls `run` with what a query reads of a shard.
+template <typename Run>
+auto with_view(shard::Shard& shard, EntityKind kind, Run run) {
+    return shard.with_state([&](shard::ShardState& state) {
+        std::vector<signal::LedgerTable*> ledgers;
+        for (auto& [origin, table] : state.ledgers(kind)) ledgers.push_back(table.get());
+        return run(ranking::ShardView{*state.schema(), kind, state.entities(kind), ledgers,
+                                      &state.uniques(kind)});
+    });
 }
 
 /// What a page says beside its items.
@@ -57,6 +60,19 @@ void describe(query::FeedPage* page, FeedReply* reply) {
 
 }  // namespace
 
+/// The lists of the profile's sources over all shards.
+Result<void> Database::gather_sources(query::FeedPlan* plan) {
+    std::vector<std::vector<query::SourceList>> of_shards;
+    for (std::size_t id = 1; id < shards_.size(); ++id) {
+        TIDAL_ASSIGN(auto lists, with_view(*shards_[id], plan->kind, [&](const auto& view) {
+                         return query::run_sources(view, *plan);
+                     }));
+        of_shards.push_back(std::move(lists));
+    }
+    merge_sources(of_shards, plan);
+    return {};
+}
+
 Result<FeedReply> Database::feed(const FeedCall& call) {
     const auto schema = this->schema();
     const auto profiles = this->profiles();
@@ -69,14 +85,16 @@ Result<FeedReply> Database::feed(const FeedCall& call) {
     TIDAL_ASSIGN(std::string profile, profile_of(call, &reply.experiment));
     TIDAL_ASSIGN(const query::FeedRequest request,
                  to_request(call, std::move(profile), *schema, now_ms));
-    const query::CursorCodec cursors(identity_.secret);
-    TIDAL_ASSIGN(const query::FeedPlan plan,
-                 query::plan_feed(request, *schema, *profiles, cursors));
+    const query::CursorCodec cursors(identity_.secret, &shown_,
+                                     runtime_.clock().monotonic_ns() / 1'000'000);
+    TIDAL_ASSIGN(query::FeedPlan plan, query::plan_feed(request, *schema, *profiles, cursors));
 
+    if (plan.has_lists()) TIDAL_TRY(gather_sources(&plan));
     std::vector<query::ShardPage> pages;
     for (std::size_t id = 1; id < shards_.size(); ++id) {
-        TIDAL_ASSIGN(auto page, shards_[id]->with_state(
-                                    [&](shard::ShardState& state) { return run_on(state, plan); }));
+        TIDAL_ASSIGN(auto page, with_view(*shards_[id], plan.kind, [&](const auto& view) {
+                         return query::run_feed(view, plan);
+                     }));
         pages.push_back(std::move(page));
     }
     query::FeedPage merged = query::merge_pages(plan, pages, cursors);
@@ -86,6 +104,7 @@ Result<FeedReply> Database::feed(const FeedCall& call) {
     reply.scored = merged.counts.scored;
     reply.warnings = std::move(merged.warnings);
     describe(&merged, &reply);
+    reply.constraints_satisfied = merged.constraints_satisfied;
     reply.next_cursor = std::move(merged.next_cursor).value_or("");
     for (query::FeedItem& shown : merged.items) {
         FeedItem item;

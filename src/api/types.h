@@ -176,6 +176,7 @@ struct FeedReply {
     std::vector<FeedItem> items;
     std::string next_cursor;  ///< Empty = the end.
     std::uint64_t candidates = 0, matched = 0, scored = 0;
+    bool constraints_satisfied = true;  ///< No rule of diversity was given up.
     std::vector<std::string> warnings;
     std::vector<FilterNodeReply> filter;  ///< With `explain` and a filter.
     std::vector<FacetReply> facets;       ///< In the order asked for.

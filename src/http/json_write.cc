@@ -185,6 +185,7 @@ json::object feed_object(const api::FeedReply& reply) {
                      {"candidates", reply.candidates},
                      {"matched", reply.matched},
                      {"scored", reply.scored},
+                     {"constraints_satisfied", reply.constraints_satisfied},
                      {"warnings", std::move(warnings)},
                      {"degradation", 0},
                      {"staleness_ms", 0}};

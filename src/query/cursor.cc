@@ -13,7 +13,7 @@
 namespace tidal::query {
 namespace {
 
-constexpr std::size_t kTokenBytesMax = 1024;
+constexpr std::size_t kTokenBytesMax = 16 * 1024;
 
 Error bad_cursor(std::string_view why) {
     return Error(ErrorCode::kInvalidArgument, std::string(why))
@@ -22,44 +22,68 @@ Error bad_cursor(std::string_view why) {
         .with_reason("invalid_cursor");
 }
 
-void encode_body(const Cursor& cursor, Encoder* out) {
+/// How a cursor says where its page ended.
+enum class Form : std::uint8_t { kAfter, kHashes, kHandle };
+
+void encode_id(const EntityId& id, Encoder* out) {
+    out->u8(id.is_text() ? 1 : 0);
+    if (id.is_text()) {
+        out->bytes(id.text());
+    } else {
+        out->varint(id.number());
+    }
+}
+
+EntityId decode_id(Decoder* in) {
+    const std::uint8_t text = in->u8();
+    if (text > 1) in->fail();
+    if (text == 1) return EntityId(std::string(in->bytes()));
+    return EntityId(in->varint());
+}
+
+void encode_hashes(const std::vector<ShortHash>& hashes, Encoder* out) {
+    out->varint(hashes.size());
+    for (const ShortHash hash : hashes) {
+        out->u32(static_cast<std::uint32_t>(hash));
+        out->u8(static_cast<std::uint8_t>(hash >> 32));
+    }
+}
+
+void decode_hashes(Decoder* in, std::vector<ShortHash>* hashes) {
+    const std::size_t count = in->count(kShortHashBytes);
+    if (count > kShownMax) return in->fail();
+    hashes->reserve(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        const ShortHash low = in->u32();
+        hashes->push_back(low | ShortHash{in->u8()} << 32);
+    }
+}
+
+void encode_head(const Cursor& cursor, Form form, Encoder* out) {
+    out->u8(kCursorVersion);
+    out->u8(static_cast<std::uint8_t>(form));
     out->u64(cursor.query.high);
     out->u64(cursor.query.low);
     out->i64(cursor.now_ms);
     out->u64(cursor.seed);
     out->varint(cursor.shown);
-    out->f64(cursor.score);
-    out->u8(cursor.id.is_text() ? 1 : 0);
-    if (cursor.id.is_text()) {
-        out->bytes(cursor.id.text());
-    } else {
-        out->varint(cursor.id.number());
-    }
 }
 
-Result<Cursor> decode_body(std::string_view body) {
-    Decoder in(body);
-    Cursor out;
-    out.query.high = in.u64();
-    out.query.low = in.u64();
-    out.now_ms = in.i64();
-    out.seed = in.u64();
-    out.shown = in.varint();
-    out.score = in.f64();
-    const std::uint8_t text = in.u8();
-    if (text == 1) {
-        out.id = EntityId(std::string(in.bytes()));
-    } else {
-        out.id = EntityId(in.varint());
-    }
-    if (!in.finish("cursor").ok() || text > 1 || !std::isfinite(out.score))
-        return bad_cursor("the cursor is damaged");
-    return out;
+Form decode_head(Decoder* in, Cursor* out) {
+    const std::uint8_t form = in->u8();
+    if (form > static_cast<std::uint8_t>(Form::kHandle)) in->fail();
+    out->query.high = in->u64();
+    out->query.low = in->u64();
+    out->now_ms = in->i64();
+    out->seed = in->u64();
+    out->shown = in->varint();
+    return static_cast<Form>(form);
 }
 
 }  // namespace
 
-CursorCodec::CursorCodec(std::string key) : key_(std::move(key)) {
+CursorCodec::CursorCodec(std::string key, ShownStore* store, std::uint64_t clock_ms)
+    : key_(std::move(key)), store_(store), clock_ms_(clock_ms) {
     assert(key_.size() >= kCursorMacBytes && "a short key can be guessed");
 }
 
@@ -77,13 +101,34 @@ std::array<char, kCursorMacBytes> CursorCodec::mac(std::string_view bytes) const
 }
 
 std::string CursorCodec::encode(const Cursor& cursor) const {
+    assert(cursor.shown_hashes.size() <= kShownMax);
     Encoder out;
-    out.u8(kCursorVersion);
-    encode_body(cursor, &out);
+    if (cursor.after) {
+        encode_head(cursor, Form::kAfter, &out);
+        out.f64(cursor.after->score);
+        encode_id(cursor.after->id, &out);
+    } else if (store_ == nullptr || cursor.shown_hashes.size() <= kShownInToken) {
+        encode_head(cursor, Form::kHashes, &out);
+        encode_hashes(cursor.shown_hashes, &out);
+    } else {
+        encode_head(cursor, Form::kHandle, &out);
+        out.u64(store_->put(cursor.shown_hashes, clock_ms_));
+    }
     std::string bytes = out.take();
     const auto signature = mac(bytes);
     bytes.append(signature.data(), signature.size());
     return base64url_encode(bytes);
+}
+
+Result<void> CursorCodec::look_up(std::uint64_t handle, std::vector<ShortHash>* hashes) const {
+    auto kept = store_ == nullptr ? std::nullopt : store_->get(handle, clock_ms_);
+    if (!kept)
+        return Error(ErrorCode::kGone, "what this cursor has shown is no longer kept")
+            .with_field("cursor")
+            .with_reason("cursor_gone")
+            .with_hint("start again from the first page; long sequences are kept for 10 minutes");
+    *hashes = std::move(*kept);
+    return {};
 }
 
 Result<Cursor> CursorCodec::decode(std::string_view token) const {
@@ -102,7 +147,26 @@ Result<Cursor> CursorCodec::decode(std::string_view token) const {
     const auto signature = mac(body);
     if (CRYPTO_memcmp(signature.data(), all.data() + body.size(), kCursorMacBytes) != 0)
         return bad_cursor("the cursor is damaged or was made by another server");
-    return decode_body(body.substr(1));
+    Decoder in(body.substr(1));
+    Cursor out;
+    std::optional<std::uint64_t> handle;
+    switch (decode_head(&in, &out)) {
+        case Form::kAfter:
+            out.after.emplace();
+            out.after->score = in.f64();
+            out.after->id = decode_id(&in);
+            break;
+        case Form::kHashes:
+            decode_hashes(&in, &out.shown_hashes);
+            break;
+        case Form::kHandle:
+            handle = in.u64();
+            break;
+    }
+    if (!in.finish("cursor").ok() || (out.after && !std::isfinite(out.after->score)))
+        return bad_cursor("the cursor is damaged");
+    if (handle) TIDAL_TRY(look_up(*handle, &out.shown_hashes));
+    return out;
 }
 
 }  // namespace tidal::query

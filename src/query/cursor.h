@@ -2,27 +2,37 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/hash.h"
 #include "base/hlc.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "query/shown_set.h"
 
 namespace tidal::query {
 
-inline constexpr std::uint8_t kCursorVersion = 1;
+inline constexpr std::uint8_t kCursorVersion = 2;
 inline constexpr std::size_t kCursorMacBytes = 16;
 
-/// The key of the last item of a page, and what every page of the sequence has in common.
+/// Where a page ended in an order whose positions stay: after this entity.
+struct PagePosition {
+    double score = 0;
+    EntityId id;
+    bool operator==(const PagePosition&) const = default;
+};
+
+/// Where a page ended, and what every page of the sequence has in common.
 struct Cursor {
     Hash128 query;          ///< What was asked: query_fingerprint().
     UnixMillis now_ms = 0;  ///< The moment all pages are computed for.
     std::uint64_t seed = 0;
-    std::uint64_t shown = 0;  ///< Items on the pages so far; the next rank is one higher.
-    double score = 0;         ///< Of the last item.
-    EntityId id;              ///< Of the last item.
+    std::uint64_t shown = 0;            ///< Items on the pages so far; the next rank is one higher.
+    std::optional<PagePosition> after;  ///< nullopt in an order whose positions move:
+    std::vector<ShortHash> shown_hashes;  ///< there, all that was shown; at most kShownMax.
     bool operator==(const Cursor&) const = default;
 };
 
@@ -31,17 +41,24 @@ struct Cursor {
 /// Threads: any.
 class CursorCodec {
 public:
-    /// @param key  16 or more secret bytes, the same on every node that answers.
-    explicit CursorCodec(std::string key);
+    /// @param key       16 or more secret bytes, the same on every node that answers.
+    /// @param store     Keeps what is too long for a token; nullptr = tokens may be long.
+    /// @param clock_ms  Of the store.
+    explicit CursorCodec(std::string key, ShownStore* store = nullptr, std::uint64_t clock_ms = 0);
 
     std::string encode(const Cursor& cursor) const;
     /// @return kInvalidArgument  damaged, forged, or signed with another key;
-    ///         kUnsupported      made by another version of the server.
+    ///         kUnsupported      made by another version of the server;
+    ///         kGone             the server no longer keeps what it stands for.
     Result<Cursor> decode(std::string_view token) const;
 
 private:
     std::array<char, kCursorMacBytes> mac(std::string_view bytes) const;
+    Result<void> look_up(std::uint64_t handle, std::vector<ShortHash>* hashes) const;
+
     std::string key_;
+    ShownStore* store_;
+    std::uint64_t clock_ms_;
 };
 
 }  // namespace tidal::query

@@ -1,9 +1,14 @@
 // query/feed.h: RETRIEVE: the page of entities that a profile puts first.
 //
-//   plan_feed()    once: names, filter and cursor are checked against schema and profiles
-//   run_feed()     on each shard, in its monitor: candidates -> filter -> score -> top k
-//   merge_pages()  once: one page, the same however the entities are spread over shards
+//   plan_feed()      once: names, filter and cursor are checked against schema and profiles
+//   run_sources()    on each shard, where the profile has sources with an order: their first
+//   merge_sources()  once: the first over all shards, and their ranks
+//   run_feed()       on each shard, in its monitor: candidates -> filter -> score -> top k
+//   merge_pages()    once: diversified; one page, the same however entities are spread over shards
 #pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include <map>
 #include <memory>
@@ -15,6 +20,7 @@
 
 #include "query/bound_filter.h"
 #include "query/cursor.h"
+#include "query/diversity.h"
 #include "query/facets.h"
 #include "ranking/evaluator.h"
 #include "ranking/profile_registry.h"
@@ -41,12 +47,6 @@ struct FeedRequest {
     UnixMillis now_ms = 0;  ///< The shard's clock; later pages use the one of the first.
 };
 
-/// Where the page before ended.
-struct PagePosition {
-    double score = 0;
-    EntityId id;
-};
-
 /// Everything about a request that does not depend on a shard. Immutable; shared by threads.
 struct FeedPlan {
     EntityKind kind = EntityKind::kItem;
@@ -57,16 +57,34 @@ struct FeedPlan {
     std::set<EntityId> exclude;
     std::uint32_t limit = kLimitDefault;
     std::uint32_t keep = kLimitDefault + 1;  ///< Best items each shard returns: one tells of more.
+    std::vector<ranking::DiversityRule> diversity;
+    /// By source of the profile: rank from 1 in its list over all shards (merge_sources).
+    std::vector<absl::flat_hash_map<EntityId, std::uint32_t>> ranks;
     bool explain = false;
     UnixMillis now_ms = 0;
     std::uint64_t seed = 0;
-    std::optional<PagePosition> after;
+    std::optional<PagePosition> after;  ///< Where positions stay; else what was shown:
+    absl::flat_hash_set<ShortHash> shown_hashes;
     std::uint64_t shown = 0;  ///< Items on the pages before.
     Hash128 query;            ///< Fingerprint that the cursors carry.
     std::vector<std::string> warnings;
 
     bool descending() const { return profile->profile.order.descending; }
+    /// Whether candidates are all eligible entities, or only what sources list.
+    bool scans() const;
+    /// Whether run_sources() has anything to do.
+    bool has_lists() const;
+    /// Whether a page ends at a position, behind which the next begins: in the order of a stored
+    /// value. Elsewhere scores move, and diversity passes entities over.
+    bool positions_stay() const { return profile->profile.order.by_field && diversity.empty(); }
 };
+
+/// One source's list: the first of its order.
+struct SourceEntry {
+    EntityId id;
+    double key = 0;  ///< Greatest first.
+};
+using SourceList = std::vector<SourceEntry>;
 
 /// @return kUnknownName      profile, parameter or field, with a hint;
 ///         kInvalidArgument  limit, filter, parameter or cursor; kTooLarge; kUnsupported (cursor).
@@ -79,6 +97,7 @@ struct ScoredItem {
     double score = 0;
     Slot slot;  ///< In its shard, for reading its fields within the same query.
     std::optional<ranking::Explanation> explanation;
+    DiverseItem diverse;  ///< By rule of the plan.
 };
 
 struct FeedCounts {
@@ -95,8 +114,13 @@ struct ShardPage {
     std::vector<FacetCounts> facets;      ///< By facet of the plan.
 };
 
+/// One list per source of the profile, at most its limit long; empty of `scan`. Threads: inside the
+/// shard's monitor. Call it, and merge_sources, where plan.has_lists().
+Result<std::vector<SourceList>> run_sources(const ranking::ShardView& view, const FeedPlan& plan);
+void merge_sources(std::span<const std::vector<SourceList>> of_shards, FeedPlan* plan);
+
 /// Threads: inside the shard's monitor.
-/// @return kIo  a cold ledger could not be read.
+/// @return kIo  a cold ledger or a row could not be read.
 Result<ShardPage> run_feed(const ranking::ShardView& view, const FeedPlan& plan);
 
 struct FeedItem {
@@ -112,6 +136,7 @@ struct FeedPage {
     std::vector<FilterExplanation> filter;   ///< With `explain`: its nodes, parents first.
     std::vector<Facet> facets;               ///< In the order asked for.
     std::vector<std::string> warnings;
+    bool constraints_satisfied = true;  ///< No rule of diversity was given up.
 };
 
 /// @param pages  One per shard, in any fixed order; every entity is on one shard.

@@ -1,9 +1,47 @@
 #include <algorithm>
 
+#include "query/diversity.h"
 #include "query/feed.h"
 #include "query/internal/item_order.h"
 
 namespace tidal::query {
+
+namespace {
+
+std::vector<FeedItem> diversified(const FeedPlan& plan, std::vector<FeedItem> all, FeedPage* page) {
+    std::vector<DiverseItem> values;
+    for (FeedItem& item : all) values.push_back(std::move(item.item.diverse));
+    const DiversePage chosen = diversify(plan.diversity, values, plan.limit);
+    for (const std::size_t rule : chosen.given_up)
+        page->warnings.push_back("diversity: `" + print_diversity_rule(plan.diversity[rule]) +
+                                 "` was given up to fill the page");
+    page->constraints_satisfied = chosen.given_up.empty();
+    std::vector<FeedItem> out;
+    for (const std::size_t at : chosen.chosen) out.push_back(std::move(all[at]));
+    return out;
+}
+
+Cursor cursor_after(const FeedPlan& plan, const FeedPage& page) {
+    Cursor cursor{.query = plan.query,
+                  .now_ms = plan.now_ms,
+                  .seed = plan.seed,
+                  .shown = plan.shown + page.items.size(),
+                  .after = std::nullopt,
+                  .shown_hashes = {}};
+    if (plan.positions_stay()) {
+        const ScoredItem& last = page.items.back().item;
+        cursor.after = PagePosition{last.score, last.id};
+        return cursor;
+    }
+    absl::flat_hash_set<ShortHash> shown = plan.shown_hashes;
+    for (const FeedItem& item : page.items)
+        if (shown.size() < kShownMax) shown.insert(short_hash(item.item.id));
+    cursor.shown_hashes.assign(shown.begin(), shown.end());
+    std::ranges::sort(cursor.shown_hashes);
+    return cursor;
+}
+
+}  // namespace
 
 FeedPage merge_pages(const FeedPlan& plan, std::span<ShardPage> pages, const CursorCodec& cursors) {
     const ItemOrder order(plan.descending());
@@ -29,19 +67,15 @@ FeedPage merge_pages(const FeedPlan& plan, std::span<ShardPage> pages, const Cur
                                  b.item.id);
     });
     const bool more = all.size() > plan.limit;
-    if (more) all.resize(plan.limit);
+    if (!plan.diversity.empty()) {
+        all = diversified(plan, std::move(all), &out);
+    } else if (more) {
+        all.resize(plan.limit);
+    }
     out.items = std::move(all);
     std::uint64_t rank = plan.shown;
     for (FeedItem& item : out.items) item.rank = ++rank;
-    if (more) {
-        const ScoredItem& last = out.items.back().item;
-        out.next_cursor = cursors.encode({.query = plan.query,
-                                          .now_ms = plan.now_ms,
-                                          .seed = plan.seed,
-                                          .shown = rank,
-                                          .score = last.score,
-                                          .id = last.id});
-    }
+    if (more) out.next_cursor = cursors.encode(cursor_after(plan, out));
     return out;
 }
 

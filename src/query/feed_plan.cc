@@ -10,6 +10,9 @@
 namespace tidal::query {
 namespace {
 
+/// What diversity chooses from, at least: a page whose best are all alike finds others among these.
+constexpr std::uint32_t kDiverseKeepMin = 200;
+
 Result<void> check_limits(const FeedRequest& request) {
     if (request.limit < 1 || request.limit > kLimitMax)
         return Error(ErrorCode::kInvalidArgument, "limit out of range")
@@ -85,11 +88,28 @@ Result<void> resume(const FeedRequest& request, const CursorCodec& cursors,
             .with_hint("keep kind, profile, filter, params and seed as they were on its page")
             .with_reason("invalid_cursor");
     plan->shown = cursor.shown;
-    plan->after = PagePosition{cursor.score, std::move(cursor.id)};
-    return {};
+    plan->after = std::move(cursor.after);
+    plan->shown_hashes.insert(cursor.shown_hashes.begin(), cursor.shown_hashes.end());
+    if (plan->shown_hashes.size() < kShownMax) return {};
+    return Error(ErrorCode::kGone, "a sequence of pages ends after 2000 entities")
+        .with_field("cursor")
+        .with_reason("cursor_exhausted")
+        .with_hint("narrow the query with a filter, or start again from the first page");
 }
 
 }  // namespace
+
+bool FeedPlan::scans() const {
+    return std::ranges::any_of(profile->profile.sources, [](const ranking::Source& source) {
+        return source.kind == ranking::SourceKind::kScan;
+    });
+}
+
+bool FeedPlan::has_lists() const {
+    return std::ranges::any_of(profile->profile.sources, [](const ranking::Source& source) {
+        return source.kind != ranking::SourceKind::kScan;
+    });
+}
 
 Hash128 query_fingerprint(const FeedPlan& plan, std::string_view canonical_filter) {
     Encoder out;
@@ -115,6 +135,8 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
     plan.exclude.insert(request.exclude.begin(), request.exclude.end());
     TIDAL_ASSIGN(plan.profile, profiles.find(request.profile, request.kind));
     plan.warnings = plan.profile->program.warnings;
+    plan.diversity = plan.profile->profile.diversity;
+    if (!plan.diversity.empty()) plan.keep = std::max(kDiverseKeepMin, 5 * plan.limit);
     TIDAL_ASSIGN(plan.params, bind_params(request, *plan.profile));
     std::string canonical_filter;
     if (!request.filter.empty()) {

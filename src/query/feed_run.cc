@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "query/internal/candidate_lists.h"
 #include "query/internal/item_order.h"
 #include "query/internal/top_items.h"
 #include "query/slot_blocks.h"
@@ -11,71 +12,35 @@
 namespace tidal::query {
 namespace {
 
-/// Live entities that are published and not expired: every source keeps these gates.
-class TimeGates {
-public:
-    TimeGates(const entity::EntityTable& entities, UnixMillis now_ms)
-        : publish_at_(entities.publish_at_column()),
-          expires_at_(entities.expires_at_column()),
-          now_ms_(now_ms) {}
-    bool open(std::uint32_t slot) const {
-        return static_cast<bool>((publish_at_[slot] <= now_ms_) & (now_ms_ < expires_at_[slot]));
-    }
-
-private:
-    std::span<const UnixMillis> publish_at_, expires_at_;
-    const UnixMillis now_ms_;
-};
-
 class FeedRun {
 public:
     FeedRun(const ranking::ShardView& view, const FeedPlan& plan)
         : view_(view),
           plan_(plan),
           order_(plan.descending()),
-          source_(view),
+          tables_(view),
+          features_(view, plan, tables_),
           context_{.now_ms = plan.now_ms, .seed = plan.seed, .params = plan.params},
-          evaluator_(plan.profile->program, source_, context_),
+          evaluator_(plan.profile->program, features_, context_),
           top_(plan.keep, view.entities) {}
 
     Result<ShardPage> run() {
-        const TimeGates gates(view_.entities, plan_.now_ms);
-        const auto open = [&](std::uint32_t slot) { return gates.open(slot); };
-        const Roaring candidates = select(view_.entities.live(), open);
+        const Eligible eligible(view_, plan_);
+        const Roaring open = eligible.open();
+        const Roaring candidates = plan_.scans() ? open : features_.listed() & open;
         page_.counts.candidates = candidates.cardinality();
-        if (plan_.filter || !plan_.exclude.empty()) {
-            const Roaring asked = without_excluded(candidates);
-            const Roaring matched = narrow(asked);
-            count(asked, matched);
-            TIDAL_TRY(score(matched));
-        } else {
-            count(candidates, candidates);
-            TIDAL_TRY(score(candidates));
-        }
+        const Roaring asked = eligible.without_excluded(candidates);
+        const Roaring matched =
+            eligible.accepted(asked, plan_.explain ? &page_.filter_trace : nullptr);
+        page_.counts.matched = matched.cardinality();
+        page_.facets = count_facets(plan_.facets, view_.entities, asked, matched, plan_.now_ms);
+        TIDAL_TRY(score(matched));
         TIDAL_TRY(collect());
         return std::move(page_);
     }
 
 private:
-    Roaring without_excluded(const Roaring& candidates) const {
-        Roaring out = candidates;
-        for (const EntityId& id : plan_.exclude)
-            if (const auto slot = view_.entities.find(id)) out.remove(slot->value());
-        return out;
-    }
-
-    Roaring narrow(const Roaring& asked) {
-        if (!plan_.filter) return asked;
-        return evaluate(*plan_.filter, view_.entities, asked, plan_.now_ms,
-                        plan_.explain ? &page_.filter_trace : nullptr);
-    }
-
-    void count(const Roaring& asked, const Roaring& matched) {
-        page_.facets = count_facets(plan_.facets, view_.entities, asked, matched, plan_.now_ms);
-    }
-
     Result<void> score(const Roaring& matched) {
-        page_.counts.matched = matched.cardinality();
         SlotBlocks blocks(matched);
         Slot slots[ranking::kBlockSlots];
         for (auto block = blocks.next(); !block.empty(); block = blocks.next()) {
@@ -91,11 +56,24 @@ private:
     Result<void> offer(std::span<const Slot> slots) {
         TIDAL_ASSIGN(const auto scores, evaluator_.run(slots));
         page_.counts.scored += slots.size();
+        const bool gated = plan_.profile->program.gate.has_value();
+        const auto gates = gated ? evaluator_.gates(slots.size()) : std::span<const double>();
         for (std::size_t i = 0; i < slots.size(); ++i) {
+            if (gated && gates[i] == 0) {
+                --page_.counts.matched;
+                continue;
+            }
             const double key = order_.key(scores[i]);
-            if (!plan_.after || is_after(key, slots[i])) top_.offer(key, slots[i]);
+            if (top_.admits(key) && !was_shown(key, slots[i])) top_.offer(key, slots[i]);
         }
         return {};
+    }
+
+    /// On a page before.
+    bool was_shown(double key, Slot slot) const {
+        if (plan_.after) return !is_after(key, slot);
+        return !plan_.shown_hashes.empty() &&
+               plan_.shown_hashes.contains(short_hash(view_.entities.id_of(slot)));
     }
 
     bool is_after(double key, Slot slot) const {
@@ -106,9 +84,10 @@ private:
 
     Result<void> collect() {
         std::optional<ranking::Evaluator> explainer;
-        if (plan_.explain) explainer.emplace(plan_.profile->explain, source_, context_);
+        if (plan_.explain) explainer.emplace(plan_.profile->explain, features_, context_);
         for (const auto& entry : top_.take()) {
-            ScoredItem item{*entry.id, order_.key(entry.key), entry.slot, std::nullopt};
+            ScoredItem item{*entry.id, order_.key(entry.key), entry.slot, std::nullopt, {}};
+            TIDAL_ASSIGN(item.diverse, diverse_item(entry.slot));
             if (explainer) {
                 TIDAL_ASSIGN(item.explanation, explainer->explain(entry.slot));
             }
@@ -117,10 +96,38 @@ private:
         return {};
     }
 
+    /// What the plan's rules look at.
+    Result<DiverseItem> diverse_item(Slot slot) {
+        DiverseItem out;
+        if (plan_.diversity.empty()) return out;
+        TIDAL_ASSIGN(const auto entity, view_.entities.get(view_.entities.id_of(slot)));
+        for (const ranking::DiversityRule& rule : plan_.diversity) {
+            RuleValues values;
+            if (rule.kind == ranking::DiversityKind::kMaxPerCreator) {
+                if (entity && entity->creator) values.push_back(entity->creator->to_string());
+            } else if (entity) {
+                values = values_of(*entity, *view_.schema.find_field(plan_.kind, rule.name));
+            }
+            out.values.push_back(std::move(values));
+        }
+        return out;
+    }
+
+    static RuleValues values_of(const entity::EntityView& entity, const schema::FieldSpec& field) {
+        for (const auto& [id, value] : entity.fields) {
+            if (id != field.id) continue;
+            if (const auto* text = std::get_if<std::string>(&value)) return {*text};
+            if (const auto* list = std::get_if<std::vector<std::string>>(&value)) return *list;
+            if (const auto* flag = std::get_if<bool>(&value)) return {*flag ? "true" : "false"};
+        }
+        return {};
+    }
+
     const ranking::ShardView& view_;
     const FeedPlan& plan_;
     const ItemOrder order_;
-    ranking::TableFeatureSource source_;
+    ranking::TableFeatureSource tables_;
+    RankedFeatures features_;
     const ranking::EvaluationContext context_;
     ranking::Evaluator evaluator_;
     TopItems top_;

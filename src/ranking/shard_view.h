@@ -15,7 +15,7 @@ namespace tidal::ranking {
 struct ShardView {
     const schema::Schema& schema;
     EntityKind kind = EntityKind::kItem;
-    const entity::EntityTable& entities;
+    entity::EntityTable& entities;
     /// One per origin region, by rising region id; what they hold is added in this order.
     std::span<signal::LedgerTable* const> ledgers;
     signal::UniqueTable* uniques = nullptr;  ///< nullptr = no distinct users are kept.

@@ -35,14 +35,10 @@ std::optional<std::string> unsupported(const Profile& profile, const Program& pr
     for (const Source& source : profile.sources)
         if (const auto input = input_of(source)) return missing(print_source(source), *input);
     for (const Need& need : program.needs) return missing(need.by, need.input);
-    if (profile.sources.size() > 1) return "`union` of sources is not executed yet";
-    for (const Source& source : profile.sources)
-        if (source.kind != SourceKind::kScan)
-            return "the source `" + print_source(source) + "` is not executed yet";
-    const auto reads_rank = [](const Feature& f) { return f.kind == FeatureKind::kSourceRank; };
-    if (std::ranges::any_of(program.features, reads_rank)) return "`rank` is not executed yet";
-    if (!profile.gates.empty()) return "`require` is not executed yet";
-    if (!profile.diversity.empty()) return "`diversity` is not executed yet";
+    for (const DiversityRule& rule : profile.diversity)
+        if (rule.kind == DiversityKind::kMmr)
+            return "`" + print_diversity_rule(rule) +
+                   "` needs vectors, which rankings do not read yet";
     if (profile.explore_percent != 0) return "`explore` is not executed yet";
     return std::nullopt;
 }

@@ -24,8 +24,11 @@ public:
         heap_.reserve(keep);
     }
 
+    /// False when `offer` would do nothing; true may still mean nothing, where scores tie.
+    bool admits(double key) const { return heap_.size() < keep_ || key >= heap_.front().key; }
+
     void offer(double key, Slot slot) {
-        if (heap_.size() == keep_ && key < heap_.front().key) return;
+        if (!admits(key)) return;
         const Entry entry{key, &entities_.id_of(slot), slot};
         if (heap_.size() < keep_) {
             heap_.push_back(entry);

@@ -13,8 +13,8 @@ Cursor sample() {
             .now_ms = 1'767'225'600'000,
             .seed = 7,
             .shown = 20,
-            .score = -0.125,
-            .id = EntityId(18446744073709551615ULL)};
+            .after = PagePosition{-0.125, EntityId(18446744073709551615ULL)},
+            .shown_hashes = {}};
 }
 
 const CursorCodec& codec() {
@@ -22,10 +22,10 @@ const CursorCodec& codec() {
     return kCodec;
 }
 
-TEST(CursorCodec, TheTokenOfVersionOneStaysTheSame) {
+TEST(CursorCodec, TheTokenOfVersionTwoStaysTheSame) {
     EXPECT_EQ(codec().encode(sample()),
-              "AQEAAAAAAAAAAgAAAAAAAAAAqNp2mwEAAAcAAAAAAAAAFAAAAAAAAMC_AP___________wFyMY0UuwcPcbf5"
-              "Afy-A0cO");
+              "AgABAAAAAAAAAAIAAAAAAAAAAKjadpsBAAAHAAAAAAAAABQAAAAAAADAvwD___________8BJn99e-3JwEWU"
+              "r2PeuM6fKA");
 }
 
 TEST(CursorCodec, EveryFlippedBitAndEveryCutIsRefused) {
@@ -57,12 +57,54 @@ RC_GTEST_PROP(CursorCodec, DecodesWhatItEncoded,
               (std::uint64_t high, std::uint64_t low, std::int64_t now, std::uint64_t seed,
                std::uint64_t shown, std::uint64_t number)) {
     Cursor cursor{.query = {high, low}, .now_ms = now, .seed = seed, .shown = shown};
-    cursor.score = *rc::gen::element(0.0, 1e300, -1e300, 1.0 / 3, 5e-324);
-    const auto text = *rc::gen::container<std::string>(rc::gen::arbitrary<char>());
-    cursor.id = number % 2 == 0 ? EntityId(number) : EntityId(text.substr(0, 255));
+    if (number % 3 == 0) {
+        for (std::uint64_t i = number % 1999; i > 0; --i)
+            cursor.shown_hashes.push_back(short_hash(EntityId(number * i)));
+    } else {
+        cursor.after.emplace();
+        cursor.after->score = *rc::gen::element(0.0, 1e300, -1e300, 1.0 / 3, 5e-324);
+        const auto text = *rc::gen::container<std::string>(rc::gen::arbitrary<char>());
+        cursor.after->id = number % 2 == 0 ? EntityId(number) : EntityId(text.substr(0, 255));
+    }
     const auto decoded = codec().decode(codec().encode(cursor));
     RC_ASSERT(decoded.ok());
     RC_ASSERT(*decoded == cursor);
+}
+
+Cursor long_cursor(std::size_t shown) {
+    Cursor cursor = sample();
+    cursor.after.reset();
+    for (std::uint64_t id = 0; id < shown; ++id)
+        cursor.shown_hashes.push_back(short_hash(EntityId(id)));
+    return cursor;
+}
+
+TEST(CursorCodec, LongListsStayWithTheServerForTenMinutes) {
+    ShownStore store;
+    const std::string key(32, 'k');
+    const CursorCodec now(key, &store, 1'000);
+    const std::string in_token = now.encode(long_cursor(kShownInToken));
+    const std::string kept = now.encode(long_cursor(kShownInToken + 1));
+    EXPECT_GT(in_token.size(), 6'000u);
+    EXPECT_LT(in_token.size(), 8'000u) << "fits a request's head";
+    EXPECT_LT(kept.size(), 100u);
+    EXPECT_NE(kept, now.encode(long_cursor(kShownInToken + 1))) << "a list of its own";
+    const CursorCodec later(key, &store, 600'999), too_late(key, &store, 601'000);
+    EXPECT_EQ(*later.decode(kept), long_cursor(kShownInToken + 1));
+    EXPECT_EQ(*too_late.decode(in_token), long_cursor(kShownInToken));
+    EXPECT_EQ(too_late.decode(kept).error().code(), ErrorCode::kGone);
+    EXPECT_EQ(CursorCodec(key).decode(kept).error().reason(), "cursor_gone");
+}
+
+TEST(ShownStoreTest, TheOldestGoFirst) {
+    ShownStore store({.keep_ms = 100, .lists_max = 2});
+    const auto first = store.put({1}, 0), second = store.put({2}, 0), third = store.put({3}, 50);
+    EXPECT_FALSE(store.get(first, 50));
+    EXPECT_EQ(store.get(second, 50), std::vector<ShortHash>{2});
+    EXPECT_FALSE(store.get(second, 100));
+    EXPECT_EQ(store.get(third, 100), std::vector<ShortHash>{3});
+    EXPECT_FALSE(store.get(third + 1, 100));
+    EXPECT_FALSE(store.get(0, 100));
 }
 
 }  // namespace

@@ -19,10 +19,31 @@ const CursorCodec& codec() {
     return kCodec;
 }
 
+/// What the built-in profiles do not use.
+const std::vector<ranking::StoredProfile> kOwnProfiles = {
+    {"fused_lists", 1,
+     "profile fused_lists version 1 { candidates union(recent limit 30, window_top(view, 24h) "
+     "limit 20"
+     " weight 2, ordered(share) limit 10); score fused + 0.001 * rank(recent); }"},
+    {"listed", 1,
+     "profile listed version 1 { candidates window_top(share, 24h) limit 25; score -year; }"},
+    {"list_and_scan", 1,
+     "profile list_and_scan version 1 { candidates union(scan, recent limit 5);"
+     " score rank(recent) + log1p(sum(view, all)); }"},
+    {"gated", 1,
+     "profile gated version 1 { require year > 3; require sum(view, all) + sum(share, all) > 0;"
+     " score sum(view, all); penalty 0.5 when year = 5; }"},
+    {"diverse", 1,
+     "profile diverse version 1 { score created_at; diversity max_per_creator 2,"
+     " max_share(category, 'music', 20%), min_distinct(category) 2; }"},
+    {"diverse_new", 1,
+     "profile diverse_new version 1 { order created_at desc; diversity max_per_creator 1; }"},
+};
+
 /// The same items and signals on any number of shards.
 class Feeds : public testing::Test {
 protected:
-    Feeds() : registry_(*schema_) {}
+    Feeds() : registry_(*schema_, kOwnProfiles) {}
 
     void spread(std::size_t shard_count) {
         shards_.clear();
@@ -34,6 +55,8 @@ protected:
             item.created_at = kFilterNow - static_cast<std::int64_t>(random() % 50) * kHourMs;
             item.fields.emplace("year", static_cast<std::int64_t>(n % 9));
             if (n % 3 == 0) item.fields.emplace("category", std::string("music"));
+            if (n % 5 == 1) item.fields.emplace("category", std::string("film"));
+            if (n % 4 != 0) item.creator = EntityId(n % 11);
             if (n % 40 == 1) item.publish_at = kFilterNow + kHourMs;
             if (n % 40 == 2) item.publish_at = kFilterNow;
             if (n % 40 == 3) item.expires_at = kFilterNow;
@@ -48,7 +71,15 @@ protected:
     }
 
     Result<FeedPage> ask(const FeedRequest& request) {
-        TIDAL_ASSIGN(const FeedPlan plan, plan_feed(request, *schema_, registry_, codec()));
+        TIDAL_ASSIGN(FeedPlan plan, plan_feed(request, *schema_, registry_, codec()));
+        if (plan.has_lists()) {
+            std::vector<std::vector<SourceList>> lists;
+            for (const auto& shard : shards_) {
+                TIDAL_ASSIGN(auto of_shard, run_sources(shard->view(), plan));
+                lists.push_back(std::move(of_shard));
+            }
+            merge_sources(lists, &plan);
+        }
         std::vector<ShardPage> pages;
         for (const auto& shard : shards_) {
             const auto view = shard->view();
@@ -157,6 +188,123 @@ TEST_F(Feeds, PagesCutTheWholeOrderIntoPieces) {
             }
         }
     }
+}
+
+TEST_F(Feeds, OwnProfilesAreServed) {
+    for (const auto& listing : registry_.list(EntityKind::kItem))
+        if (!listing.built_in) EXPECT_TRUE(listing.available) << listing.name << listing.reason;
+}
+
+TEST_F(Feeds, AUnionTakesTheFirstOfEachListAndFusesTheirRanks) {
+    spread(3);
+    const auto first = [&](const char* profile, std::uint32_t limit) {
+        std::vector<EntityId> ids;
+        for (const auto& item : ask(request(profile, limit))->items) ids.push_back(item.item.id);
+        return ids;
+    };
+    FeedRequest r = request("fused_lists", 1000);
+    r.explain = true;
+    const auto page = ask(r);
+    ASSERT_TRUE(page.ok()) << page.error().to_string();
+    const auto recent = first("new", 30);
+    std::set<EntityId> got;
+    for (const auto& item : page->items) {
+        got.insert(item.item.id);
+        const auto at = std::ranges::find(recent, item.item.id);
+        const double expected =
+            at == recent.end() ? 0 : 1 / (61.0 + static_cast<double>(at - recent.begin()));
+        bool explained = false;
+        for (const auto& feature : item.item.explanation->features)
+            if (feature.text == "rank(recent)") {
+                explained = true;
+                EXPECT_EQ(feature.value, expected) << item.item.id.to_string();
+            }
+        EXPECT_TRUE(explained);
+    }
+    for (const EntityId& id : recent) EXPECT_TRUE(got.contains(id));
+    EXPECT_LE(got.size(), 60u);
+    EXPECT_EQ(page->counts.candidates, got.size());
+    EXPECT_FALSE(page->next_cursor);
+}
+
+TEST_F(Feeds, AFilterNeverEmptiesAList) {
+    spread(3);
+    FeedRequest r = request("listed", 1000);
+    r.filter = "year = 7";
+    const auto page = ask(r);
+    ASSERT_TRUE(page.ok());
+    EXPECT_GT(page->items.size(), 5u) << "the list is drawn from what the filter accepts";
+    for (const auto& item : page->items) EXPECT_EQ(item.item.score, -7);
+}
+
+TEST_F(Feeds, ARequirementLeavesOutAndAPenaltyLowers) {
+    spread(3);
+    FeedRequest r = request("gated", 1000);
+    const auto gated = ask(r);
+    r = request("most_viewed", 1000);
+    r.filter = "year > 3";
+    const auto all = ask(r);
+    ASSERT_TRUE(gated.ok() && all.ok());
+    EXPECT_EQ(gated->counts.matched, gated->items.size());
+    EXPECT_LT(gated->counts.matched, all->counts.matched);
+    EXPECT_GT(gated->counts.candidates, all->counts.matched);
+    for (const auto& item : gated->items) {
+        const auto same = std::ranges::find_if(
+            all->items, [&](const FeedItem& other) { return other.item.id == item.item.id; });
+        ASSERT_NE(same, all->items.end());
+        EXPECT_TRUE(item.item.score == same->item.score ||
+                    item.item.score == same->item.score * 0.5);
+    }
+}
+
+TEST_F(Feeds, DiversePagesAreWholeAndTogetherTheWholeOrder) {
+    spread(3);
+    for (const char* profile : {"diverse", "diverse_new"}) {
+        const auto whole = all_pages(request("new", 1000));
+        for (const std::uint32_t limit : {1u, 10u, 64u}) {
+            std::set<EntityId> got;
+            for (const auto& item : all_pages(request(profile, limit)))
+                EXPECT_TRUE(got.insert(item.id).second) << profile << " repeats";
+            EXPECT_EQ(got.size(), whole.size()) << profile << " by " << limit;
+        }
+    }
+    const auto page = ask(request("diverse", 10));
+    EXPECT_TRUE(page->constraints_satisfied);
+    const auto last = ask(request("diverse", 1000));
+    EXPECT_FALSE(last->constraints_satisfied);
+    ASSERT_EQ(last->warnings.size(), 2u);
+    EXPECT_EQ(last->warnings[0], "diversity: `max_per_creator 2` was given up to fill the page");
+}
+
+/// Signals come between the pages: what was shown never comes again, what rises comes next.
+TEST_F(Feeds, NothingRepeatsWhileScoresMove) {
+    for (const char* profile : {"most_viewed", "trending", "diverse", "fused_lists"}) {
+        spread(1);
+        std::mt19937_64 random(3);
+        FeedRequest r = request(profile, 9);
+        std::set<EntityId> shown;
+        for (;;) {
+            const auto page = ask(r);
+            ASSERT_TRUE(page.ok());
+            for (const auto& item : page->items)
+                EXPECT_TRUE(shown.insert(item.item.id).second) << profile;
+            if (!page->next_cursor) break;
+            r.cursor = *page->next_cursor;
+            for (int i = 0; i < 40; ++i) {
+                const EntityId id(random() % 240 * 31 % 257);
+                if (shards_[0]->view().entities.find(id))
+                    shards_[0]->signal(id, "view", 1, kFilterNow);
+            }
+        }
+        EXPECT_GT(shown.size(), 25u);
+    }
+    spread(1);
+    FeedRequest r = request("most_viewed", 9);
+    const auto first = ask(r);
+    const EntityId riser = ask(request("most_viewed", 1000))->items.back().item.id;
+    for (int i = 0; i < 100; ++i) shards_[0]->signal(riser, "view", 1, kFilterNow);
+    r.cursor = *first->next_cursor;
+    EXPECT_EQ(ask(r)->items.front().item.id, riser);
 }
 
 TEST_F(Feeds, GatesAndFiltersDecideWhatIsCounted) {

@@ -1,0 +1,25 @@
+// query/internal/time_gates.h: live entities that are published and not expired: every source of
+// candidates keeps these gates.
+#pragma once
+
+#include "entity/entity_table.h"
+
+namespace tidal::query {
+
+/// Lifetime: until the table changes.
+class TimeGates {
+public:
+    TimeGates(const entity::EntityTable& entities, UnixMillis now_ms)
+        : publish_at_(entities.publish_at_column()),
+          expires_at_(entities.expires_at_column()),
+          now_ms_(now_ms) {}
+    bool open(std::uint32_t slot) const {
+        return static_cast<bool>((publish_at_[slot] <= now_ms_) & (now_ms_ < expires_at_[slot]));
+    }
+
+private:
+    std::span<const UnixMillis> publish_at_, expires_at_;
+    const UnixMillis now_ms_;
+};
+
+}  // namespace tidal::query

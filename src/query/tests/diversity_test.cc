@@ -1,0 +1,129 @@
+#include "query/diversity.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <map>
+#include <numeric>
+#include <set>
+
+namespace tidal::query {
+namespace {
+
+using ranking::DiversityKind;
+using ranking::DiversityRule;
+
+DiversityRule per_creator(std::uint32_t count) {
+    return {.kind = DiversityKind::kMaxPerCreator, .count = count};
+}
+DiversityRule share(double percent, std::optional<std::string> value = {}) {
+    return {.kind = DiversityKind::kMaxShare,
+            .name = "genre",
+            .value = std::move(value),
+            .percent = percent};
+}
+DiversityRule distinct(std::uint32_t count) {
+    return {.kind = DiversityKind::kMinDistinct, .name = "genre", .count = count};
+}
+/// One rule; each letter is an item's only value, a space an item without one.
+std::vector<DiverseItem> items(std::string_view letters) {
+    std::vector<DiverseItem> out;
+    for (const char letter : letters)
+        out.push_back({{letter == ' ' ? RuleValues{} : RuleValues{std::string(1, letter)}}});
+    return out;
+}
+std::string page_of(const DiversityRule& rule, std::string_view letters, std::size_t limit) {
+    const DiversePage page = diversify({&rule, 1}, items(letters), limit);
+    std::string out;
+    for (const std::size_t at : page.chosen) out += letters[at];
+    if (!page.given_up.empty()) out += "!";
+    return out;
+}
+
+TEST(DiversityTest, TheBestThatFitsComesNext) {
+    EXPECT_EQ(page_of(per_creator(1), "aabbc", 3), "abc");
+    EXPECT_EQ(page_of(per_creator(2), "aaabbc", 5), "aabbc");
+    EXPECT_EQ(page_of(per_creator(1), "aa b", 3), "a b");
+}
+
+TEST(DiversityTest, SharesAreOfThePage) {
+    EXPECT_EQ(page_of(share(50), "aaaabbbb", 4), "aabb");
+    EXPECT_EQ(page_of(share(10), "aabbcc", 3), "abc") << "one is always allowed";
+    EXPECT_EQ(page_of(share(25, "a"), "aabbbb", 4), "abbb") << "others are not held back";
+}
+
+TEST(DiversityTest, DistinctValuesComeAsLateAsTheyCan) {
+    EXPECT_EQ(page_of(distinct(3), "aaaabc", 4), "aabc");
+    EXPECT_EQ(page_of(distinct(2), "aaaa", 3), "aaa!");
+    EXPECT_EQ(page_of(distinct(9), "abcd", 3), "abc") << "no more than the page has places";
+}
+
+TEST(DiversityTest, RulesAreGivenUpInTheOrderDeclared) {
+    const std::vector<DiversityRule> rules = {share(50), per_creator(1)};
+    std::vector<DiverseItem> all;
+    for (const char* creator : {"x", "y", "z", "x"}) all.push_back({{{"a"}, {creator}}});
+    const DiversePage page = diversify(rules, all, 4);
+    EXPECT_EQ(page.chosen, (std::vector<std::size_t>{0, 1, 2, 3}));
+    EXPECT_EQ(page.given_up, (std::vector<std::size_t>{0, 1}));
+}
+
+/// 10,000 random lists: the page is whole, its items are of the list and different, the best comes
+/// first, and a rule not given up holds.
+RC_GTEST_PROP(DiversityTest, APageIsWholeAndKeepsWhatItSays, ()) {
+    for (int round = 0; round < 100; ++round) {
+        const auto count = *rc::gen::inRange<std::size_t>(0, 40);
+        const auto limit = *rc::gen::inRange<std::size_t>(1, 25);
+        std::vector<DiversityRule> rules;
+        for (int i = *rc::gen::inRange(0, 4); i > 0; --i) switch (*rc::gen::inRange(0, 4)) {
+                case 0:
+                    rules.push_back(per_creator(*rc::gen::inRange<std::uint32_t>(1, 4)));
+                    break;
+                case 1:
+                    rules.push_back(share(*rc::gen::inRange(1, 101)));
+                    break;
+                case 2:
+                    rules.push_back(share(*rc::gen::inRange(1, 101), "1"));
+                    break;
+                default:
+                    rules.push_back(distinct(*rc::gen::inRange<std::uint32_t>(1, 8)));
+            }
+        std::vector<DiverseItem> all(count);
+        for (DiverseItem& item : all)
+            for (std::size_t rule = 0; rule < rules.size(); ++rule) {
+                std::set<std::string> values;
+                for (int i = *rc::gen::inRange(0, 3); i > 0; --i)
+                    values.insert(std::to_string(*rc::gen::inRange(0, 6)));
+                item.values.emplace_back(values.begin(), values.end());
+            }
+
+        const DiversePage page = diversify(rules, all, limit);
+        const std::size_t size = std::min(limit, count);
+        RC_ASSERT(page.chosen.size() == size);
+        RC_ASSERT(std::set(page.chosen.begin(), page.chosen.end()).size() == size);
+        if (rules.empty()) {
+            std::vector<std::size_t> front(size);
+            std::iota(front.begin(), front.end(), 0);
+            RC_ASSERT(page.chosen == front);
+        }
+        RC_ASSERT(std::ranges::is_sorted(page.given_up));
+        for (std::size_t rule = 0; rule < rules.size(); ++rule) {
+            if (std::ranges::find(page.given_up, rule) != page.given_up.end()) continue;
+            std::map<std::string, std::size_t> counts;
+            for (const std::size_t at : page.chosen)
+                for (const std::string& value : all[at].values[rule]) ++counts[value];
+            const DiversityRule& r = rules[rule];
+            const auto most = std::max<std::size_t>(
+                1, static_cast<std::size_t>(r.percent / 100 * static_cast<double>(size)));
+            for (const auto& [value, n] : counts) {
+                if (r.kind == DiversityKind::kMaxPerCreator) RC_ASSERT(n <= r.count);
+                if (r.kind == DiversityKind::kMaxShare && (!r.value || *r.value == value))
+                    RC_ASSERT(n <= most);
+            }
+            if (r.kind == DiversityKind::kMinDistinct)
+                RC_ASSERT(counts.size() >= std::min<std::size_t>(r.count, size));
+        }
+    }
+}
+
+}  // namespace
+}  // namespace tidal::query
