@@ -57,15 +57,31 @@ order() { # PATH: the ids of a feed
     expect 200
     ids=$(grep -o '"entity_id":[0-9]*' <<<"$reply" | tr -dc '0-9\n' | tr '\n' ' ')
 }
+put_profile mixed 1 'fused; candidates union(recent limit 2, window_top(view, all) limit 2); diversity max_per_creator 1'
+expect 200 '"created":true'
+call POST /items '{"entity_id":4,"metadata":{"title":"item 4"},"creator_id":8}'
+expect 200
+call POST /items '{"entity_id":5,"metadata":{"title":"item 5"},"creator_id":8}'
+expect 200
+
 check() {
-    order '/feed?profile=own@1'
+    # 5 and 4 are the newest, 3 and 2 the most viewed; 5 and 4 have one creator.
+    order '/feed?profile=mixed&limit=3'
+    expect 200 '"candidates":4' '"constraints_satisfied":true'
+    [ "$ids" = "3 5 2 " ] || fail "mixed: $ids"
+    [[ $reply =~ \"next_cursor\":\"([^\"]*)\" ]] || fail "no cursor"
+    order "/feed?profile=mixed&limit=3&cursor=${BASH_REMATCH[1]}"
+    [ "$ids" = "4 " ] || fail "mixed, second page: $ids"
+    order '/feed?profile=mixed&limit=4'
+    expect 200 '"constraints_satisfied":false' 'max_per_creator 1` was given up'
+    order '/feed?profile=own@1&exclude=4,5'
     [ "$ids" = "3 2 1 " ] || fail "own@1: $ids"
-    order '/feed?profile=own'
+    order '/feed?profile=own&exclude=4,5'
     [ "$ids" = "1 2 3 " ] || fail "own: $ids"
     expect 200 '"profile":"own@2"'
     arms=""
     for user in $(seq 40); do
-        order "/feed?experiment=spring&user_id=$user"
+        order "/feed?experiment=spring&user_id=$user&exclude=4,5"
         expect 200 '"experiment":"spring@1"'
         case $reply in
             *'"profile":"own@1"'*) [ "$ids" = "3 2 1 " ] && arms+=1 ;;
@@ -77,7 +93,7 @@ check() {
     expect 400 '"field":"user_id"'
     call GET '/feed?experiment=sprig&user_id=1'
     expect 400 '"code":"unknown_experiment"' 'spring'
-    call GET '/feed/compare?profile=own@1&with=own@2'
+    call GET '/feed/compare?profile=own@1&with=own@2&exclude=4,5'
     expect 200 '"common":3' '"moves":[{"entity_id":3,"left_rank":1,"right_rank":3},{"entity_id":1,"left_rank":3,"right_rank":1}]'
     call GET '/feed/compare?profile=own@1'
     expect 400 '"field":"with"'
