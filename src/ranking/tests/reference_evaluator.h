@@ -130,8 +130,8 @@ private:
             return of("sum", e.args[0].name, window(1)) / seconds.at(window(1));
         }
         if (e.name == "rate")
-            return (of("count", e.args[0].name, window(2)) + 1) /
-                   (of("count", e.args[1].name, window(2)) + 20);
+            return binary(BinaryOp::kDivide, tame(of("count", e.args[0].name, window(2)) + 1),
+                          tame(of("count", e.args[1].name, window(2)) + 20));
         double total = 0;
         if (e.name == "positive" || e.name == "negative") {
             const auto wanted =
