@@ -109,6 +109,7 @@ Result<void> Database::open_shards() {
         options.region = identity_.region;
         options.checkpoint_interval_ms = options_.checkpoint_interval_ms;
         options.checkpoint_events = options_.checkpoint_events;
+        options.log_bytes_max = options_.log_bytes_max;
         TIDAL_ASSIGN(auto opened,
                      shard::Shard::open(options, runtime_, *executors_[id % executors_.size()],
                                         *background_, std::move(store)));

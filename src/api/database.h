@@ -40,6 +40,7 @@ struct DatabaseOptions {
     std::uint16_t executors = 1;        ///< Shards are pinned to them in turn.
     std::uint64_t checkpoint_interval_ms = 30'000;
     std::uint64_t checkpoint_events = 1'000'000;
+    std::uint64_t log_bytes_max = 1ULL << 30;  ///< Above it a shard that pins the log checkpoints.
     std::uint64_t ledger_bytes_max = 4ULL << 30;
     std::uint64_t idempotency_bytes_max = 256ULL << 20;
     wal::LogOptions log;
@@ -167,6 +168,7 @@ private:
     ShardId shard_of(VShard vshard) const;
     shard::Shard& shard(ShardId id) { return *shards_[id.value()]; }
     Result<EntityReply> entity_in(shard::ShardState& state, EntityKind kind, const EntityId& id);
+    std::vector<shard::StreamPosition> rows_under_way(const shard::StreamPosition& all);
     void wait_for(const Token& token, std::uint64_t timeout_ms, Done done);
 
     const DatabaseOptions options_;

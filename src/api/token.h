@@ -12,7 +12,9 @@
 namespace tidal::api {
 
 /// A read that carries it waits until every (shard, index) is applied and every stream has reached
-/// its sequence, so that it sees the write and its effects on other shards.
+/// its sequence, so that it sees the write and its effects on other shards. The rows of a write
+/// that was answered from memory are looked up by the read (StreamPosition::all_of): it may wait
+/// for rows of later writes, too.
 struct Token {
     std::vector<std::pair<ShardId, LogIndex>> applied;
     std::vector<shard::StreamPosition> streams;

@@ -1,4 +1,5 @@
 // Reads that wait for a write's effects.
+#include <algorithm>
 #include <atomic>
 #include <memory>
 
@@ -16,10 +17,20 @@ void Database::when_visible(std::string_view token, std::uint64_t timeout_ms, Do
                               "the token names a shard this database does not have")
                             .with_field("token"));
     for (const auto& stream : decoded->streams)
-        if (stream.target.value() >= kVShardCount)
+        if (stream.target.value() >= kVShardCount || stream.source.value() >= shards_.size())
             return done(Error(ErrorCode::kInvalidArgument, "the token names no vshard")
                             .with_field("token"));
     wait_for(*decoded, timeout_ms, std::move(done));
+}
+
+/// The newest row of each stream that leaves `all.source` and is not acknowledged yet.
+std::vector<shard::StreamPosition> Database::rows_under_way(const shard::StreamPosition& all) {
+    return shard(all.source).with_state([&](shard::ShardState& state) {
+        std::vector<shard::StreamPosition> rows;
+        for (const auto& [target, waiting] : state.outbox().streams())
+            rows.push_back({all.source, all.source_incarnation, target, waiting.back().sequence});
+        return rows;
+    });
 }
 
 void Database::wait_for(const Token& token, std::uint64_t timeout_ms, Done done) {
@@ -43,12 +54,31 @@ void Database::wait_for(const Token& token, std::uint64_t timeout_ms, Done done)
         if (!result.ok()) return wait->answer(std::move(result));
         if (wait->left.fetch_sub(1) == 1) wait->answer({});
     };
-    for (const auto& [id, index] : token.applied) shard(id).when_applied(index, timeout_ms, arrive);
-    for (const auto& stream : token.streams)
+    const auto wait_for_mark = [this, timeout_ms, arrive](const shard::StreamPosition& stream) {
         shard(shard_of(stream.target))
             .when_marked(
                 shard::Marks::Stream(stream.source, stream.source_incarnation, stream.target),
                 stream.sequence, timeout_ms, arrive);
+    };
+    for (const auto& [id, index] : token.applied) shard(id).when_applied(index, timeout_ms, arrive);
+    for (const auto& stream : token.streams) {
+        if (!stream.is_all()) {
+            wait_for_mark(stream);
+            continue;
+        }
+        LogIndex index;
+        for (const auto& [id, at] : token.applied)
+            if (id == stream.source) index = std::max(index, at);
+        shard(stream.source)
+            .when_applied(index, timeout_ms,
+                          [this, wait, arrive, wait_for_mark, stream](Result<void> result) {
+                              if (!result.ok()) return arrive(std::move(result));
+                              const auto rows = rows_under_way(stream);
+                              wait->left += rows.size();
+                              for (const auto& row : rows) wait_for_mark(row);
+                              arrive({});
+                          });
+    }
     arrive({});
     if (wait->answered) return;
     wait->timer = executors_.front()->post_after(timeout_ms * 1'000'000, [wait] {

@@ -55,9 +55,9 @@ public:
     ///         kInvalidArgument (value of a wrong type, id of a wrong length), errors of the store.
     ///         After an error nothing has changed.
     virtual Result<UpsertOutcome> upsert(const record::UpsertBody& body, HybridTime stamp) = 0;
-    /// Returns the slot whose ledgers must go. A delete older than the generation that is live only
-    /// moves the tombstone and is kNotFound, as for an id that does not exist: no ledger goes.
-    /// kPreconditionFailed (if_match).
+    /// Returns the slot whose ledgers must go. kNotFound, and no ledger goes, when it is older than
+    /// the live generation or nothing lives: it moves the tombstone all the same (if_match does not
+    /// make one), so that no older upsert brings the id back. kPreconditionFailed (if_match).
     virtual Result<Slot> erase(const record::DeleteBody& body, HybridTime stamp) = 0;
     /// The newest stamp wins; an older one changes nothing and is no error. kNotFound, kUnknownName
     /// (slot), kInvalidArgument (check_vector).

@@ -99,6 +99,8 @@ json::object shard_object(const shard::Shard::Stats& shard) {
                      {"ledger_pairs", shard.ledger_pairs},
                      {"ledger_pairs_cold", shard.ledger_pairs_cold},
                      {"ledger_bytes", shard.ledger_bytes},
+                     {"uniques_refused", shard.uniques_refused},
+                     {"log_bytes_pinned", shard.log_bytes_pinned},
                      {"outbox_rows", shard.outbox_rows},
                      {"idempotency_keys", shard.idempotency_keys}};
     if (!shard.checkpoint_error.empty()) out["checkpoint_error"] = shard.checkpoint_error;

@@ -30,6 +30,11 @@ void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
     set("tidal_shard_ledger_pairs", "Ledger pairs in memory.", count(shard.ledger_pairs));
     set("tidal_shard_ledger_cold_pairs", "Ledger pairs on disk.", count(shard.ledger_pairs_cold));
     set("tidal_shard_ledger_bytes", "Memory of the ledgers.", count(shard.ledger_bytes));
+    set("tidal_shard_unique_bytes", "Memory of the unique users.", count(shard.unique_bytes));
+    set("tidal_shard_uniques_refused", "Unique users not counted for want of memory, ever.",
+        count(shard.uniques_refused));
+    set("tidal_shard_log_pinned_bytes", "Bytes of the log that wait for the shard's checkpoint.",
+        count(shard.log_bytes_pinned));
     set("tidal_shard_outbox_rows", "Effects waiting for other shards.", count(shard.outbox_rows));
     set("tidal_shard_idempotency_keys", "Idempotency keys kept.", count(shard.idempotency_keys));
     set("tidal_shard_proposed_bytes", "Writes not yet committed.", count(shard.proposed_bytes));

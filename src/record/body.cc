@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/hash.h"
+#include "record/id_codec.h"
 #include "record/internal/body.h"
 
 namespace tidal::record {
@@ -339,6 +340,18 @@ void decode_body(Decoder* in, Body* out) {
     // decode sets every member.
     if (tag == 0 && out->index() == 0) return decode(std::get_if<SignalBody>(out), in);
     decode_tagged(tag, in, out, std::make_index_sequence<std::variant_size_v<Body>>());
+}
+
+void encode_optional_id(const std::optional<EntityId>& id, Encoder* out) {
+    out->u8(!id ? 0 : id->is_text() ? 2 : 1);
+    if (id) encode_entity(*id, out);
+}
+
+std::optional<EntityId> decode_optional_id(Decoder* in) {
+    const std::uint8_t form = in->u8();
+    if (form > 2) in->fail();
+    if (form == 0 || form > 2) return std::nullopt;
+    return decode_entity(form == 2, in);
 }
 
 std::uint64_t body_hash(const Body& body) {

@@ -15,6 +15,8 @@ public:
     virtual Result<void> commit(wal::PendingBatch batch) = 0;
     /// Records up to `index` are in a durable checkpoint.
     virtual void checkpointed(LogIndex index) = 0;
+    /// Of the log, which stay until this shard's next checkpoint.
+    virtual std::uint64_t bytes_pinned() const = 0;
     /// True when a committed record survives the process.
     virtual bool durable() const = 0;
 };
@@ -26,6 +28,7 @@ public:
         : log_(log), shard_(shard), incarnation_(incarnation) {}
     Result<void> commit(wal::PendingBatch batch) override { return log_.append(std::move(batch)); }
     void checkpointed(LogIndex index) override { log_.checkpointed(shard_, incarnation_, index); }
+    std::uint64_t bytes_pinned() const override { return log_.bytes_pinned(shard_); }
     bool durable() const override { return true; }
 
 private:
@@ -42,6 +45,7 @@ public:
         return {};
     }
     void checkpointed(LogIndex) override {}
+    std::uint64_t bytes_pinned() const override { return 0; }
     bool durable() const override { return false; }
 };
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "record/id_codec.h"
 
 namespace tidal::shard {
 namespace {
@@ -35,30 +36,6 @@ UnixMillis age_of(std::string_view age_key) {
            kMinuteMs;
 }
 
-void encode_id(const std::optional<EntityId>& id, Encoder* out) {
-    out->u8(!id ? 0 : id->is_text() ? 2 : 1);
-    if (!id) return;
-    if (id->is_text()) {
-        out->bytes(id->text());
-    } else {
-        out->varint(id->number());
-    }
-}
-
-std::optional<EntityId> decode_id(Decoder* in) {
-    switch (in->u8()) {
-        case 0:
-            return std::nullopt;
-        case 1:
-            return EntityId(in->varint());
-        case 2:
-            return EntityId(std::string(in->bytes()));
-        default:
-            in->fail();
-            return std::nullopt;
-    }
-}
-
 std::string encode_entry(const KeyEntry& entry) {
     Encoder out;
     out.u64(entry.body_hash);
@@ -67,10 +44,10 @@ std::string encode_entry(const KeyEntry& entry) {
     out.u8(static_cast<std::uint8_t>((entry.undo ? 1 : 0) | (entry.undone ? 2 : 0)));
     if (entry.undo) {
         out.varint(entry.undo->signal.signal.value());
-        encode_id(entry.undo->signal.item, &out);
+        record::encode_optional_id(entry.undo->signal.item, &out);
         out.svarint(entry.undo->signal.weight);
-        encode_id(entry.undo->signal.user, &out);
-        encode_id(entry.undo->creator, &out);
+        record::encode_optional_id(entry.undo->signal.user, &out);
+        record::encode_optional_id(entry.undo->creator, &out);
         out.u64(entry.undo->generation.bits());
         out.varint(entry.undo->origin.value());
         out.svarint(entry.undo->event_time_ms);
@@ -89,10 +66,10 @@ Result<KeyEntry> decode_entry(std::string_view bytes) {
     if ((flags & 1) != 0) {
         UndoEntry undo;
         undo.signal.signal = SignalTypeId(static_cast<std::uint16_t>(in.varint()));
-        if (auto item = decode_id(&in)) undo.signal.item = *item;
+        if (auto item = record::decode_optional_id(&in)) undo.signal.item = *item;
         undo.signal.weight = in.svarint();
-        undo.signal.user = decode_id(&in);
-        undo.creator = decode_id(&in);
+        undo.signal.user = record::decode_optional_id(&in);
+        undo.creator = record::decode_optional_id(&in);
         undo.generation = HybridTime::from_bits(in.u64());
         undo.origin = RegionId(static_cast<std::uint16_t>(in.varint()));
         undo.event_time_ms = in.svarint();
@@ -104,6 +81,11 @@ Result<KeyEntry> decode_entry(std::string_view bytes) {
 }
 
 }  // namespace
+
+Error key_of_another_body() {
+    return Error(ErrorCode::kIdempotencyMismatch, "this idempotency key was used with another body")
+        .with_field("Idempotency-Key");
+}
 
 Result<IdempotencyTable> IdempotencyTable::open(storage::ShardStore& store,
                                                 std::uint64_t bytes_max) {

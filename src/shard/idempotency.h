@@ -13,6 +13,9 @@
 
 namespace tidal::shard {
 
+/// "this idempotency key was used with another body", for replies.
+Error key_of_another_body();
+
 /// What an undo of a keyed signal subtracts.
 struct UndoEntry {
     record::SignalBody signal;

@@ -19,6 +19,13 @@ struct StreamPosition {
     Incarnation source_incarnation;
     VShard target;
     std::uint64_t sequence = 0;
+
+    /// For a write answered before it was applied, whose rows are not known yet: sequence 0 stands
+    /// for whatever rows the source has under way once the write is applied.
+    static StreamPosition all_of(ShardId source, Incarnation incarnation) {
+        return {source, incarnation, VShard(0), 0};
+    }
+    bool is_all() const { return sequence == 0; }
 };
 
 /// A pure function of the state and the record: every replica computes the same one.

@@ -235,26 +235,49 @@ void Shard::propose(std::vector<record::Record> records, WriteConcern concern,
 Result<void> Shard::take_early_answers(std::vector<record::Record>* records, InFlight* batch) {
     std::vector<record::Record> rest;
     rest.reserve(records->size());
+    KeysOfCall keys;
     Result<void> failed;
     for (std::size_t line = 0; line < records->size(); ++line) {
         record::Record& record = (*records)[line];
         auto early = answer_early(record, rest, &failed);
         if (!failed.ok()) return failed;
-        if (early) {
-            batch->early.emplace_back(line, std::move(*early));
-        } else {
-            rest.push_back(std::move(record));
-        }
-    }
-    for (const record::Record& record : rest) {
         const record::Envelope& envelope = record.envelope;
-        if (envelope.idempotency_key.empty()) continue;
-        batch->keys.push_back(IdempotencyTable::row_key(envelope.tenant, envelope.principal,
-                                                        envelope.idempotency_key));
-        keys_in_flight_.insert(batch->keys.back());
+        if (early) {
+            batch->early.push_back({line, std::move(*early), std::nullopt});
+            continue;
+        }
+        if (!envelope.idempotency_key.empty()) {
+            auto repeat =
+                repeat_within(record,
+                              IdempotencyTable::row_key(envelope.tenant, envelope.principal,
+                                                        envelope.idempotency_key),
+                              rest, &keys);
+            if (repeat) {
+                repeat->line = line;
+                batch->early.push_back(std::move(*repeat));
+                continue;
+            }
+        }
+        rest.push_back(std::move(record));
+    }
+    for (auto& [key, first] : keys) {  // order does not matter: a set
+        keys_in_flight_.insert(key);
+        batch->keys.push_back(key);
     }
     *records = std::move(rest);
     return {};
+}
+
+/// A key that an earlier line of the same call has is answered as if that line had been a call of
+/// its own. nullopt = the first, from now on among `keys`.
+std::optional<Shard::Early> Shard::repeat_within(const record::Record& record, std::string key,
+                                                 const std::vector<record::Record>& ahead,
+                                                 KeysOfCall* keys) {
+    const auto [first, fresh] = keys->try_emplace(std::move(key), ahead.size());
+    if (fresh) return std::nullopt;
+    if (record::body_hash(ahead[first->second].body) == record::body_hash(record.body))
+        return Early{0, {}, first->second};
+    return Early{0, Outcome::refuse(key_of_another_body()), std::nullopt};
 }
 
 void Shard::forget_in_flight(const InFlight& batch) {
@@ -262,25 +285,32 @@ void Shard::forget_in_flight(const InFlight& batch) {
     for (const std::string& key : batch.keys) keys_in_flight_.erase(key);
 }
 
-std::vector<Outcome> Shard::promise(const std::vector<record::Record>& records) {
+std::vector<Outcome> Shard::promise(const std::vector<record::Record>& records) const {
     std::vector<Outcome> outcomes(records.size());
     for (std::size_t i = 0; i < records.size(); ++i) {
         outcomes[i].index = records[i].envelope.index;
         outcomes[i].version = records[i].envelope.stamp;
+        if (std::holds_alternative<record::SignalBody>(records[i].body) ||
+            std::holds_alternative<record::UndoBody>(records[i].body))
+            outcomes[i].relayed.push_back(
+                StreamPosition::all_of(options_.state.shard, options_.state.incarnation));
     }
     return outcomes;
 }
 
-/// Early answers carry their place among all records of the call, rising.
-std::vector<Outcome> Shard::merge_early(std::vector<Outcome> rest,
-                                        std::vector<std::pair<std::size_t, Outcome>> early) {
+std::vector<Outcome> Shard::merge_early(std::vector<Outcome> rest, std::vector<Early> early) {
     if (early.empty()) return rest;
+    for (Early& each : early) {
+        if (!each.repeats) continue;
+        each.outcome = rest[*each.repeats];
+        each.outcome.repeated = each.outcome.ok();
+    }
     std::vector<Outcome> all;
     all.reserve(rest.size() + early.size());
     auto next = rest.begin();
-    for (auto& [line, outcome] : early) {
-        while (all.size() < line) all.push_back(std::move(*next++));
-        all.push_back(std::move(outcome));
+    for (Early& each : early) {
+        while (all.size() < each.line) all.push_back(std::move(*next++));
+        all.push_back(std::move(each.outcome));
     }
     std::move(next, rest.end(), std::back_inserter(all));
     return all;
@@ -324,6 +354,7 @@ Shard::Stats Shard::stats() {
     stats.checkpoints = checkpoints_;
     stats.checkpoint_error = checkpoint_error_;
     stats.proposed_bytes = proposed_bytes_;
+    stats.log_bytes_pinned = committer_->bytes_pinned();
     stats.outbox_rows = state_->outbox().rows();
     stats.idempotency_keys = state_->idempotency().count();
     if (!state_->configured()) return stats;
@@ -337,6 +368,9 @@ Shard::Stats Shard::stats() {
             stats.ledger_pairs_cold += ledger.pairs_cold;
             stats.ledger_bytes += ledger.bytes;
         }
+        const auto unique = state_->uniques(kind).stats();
+        stats.unique_bytes += unique.bytes;
+        stats.uniques_refused += unique.refused;
     }
     return stats;
 }

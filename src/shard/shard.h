@@ -2,6 +2,7 @@
 // checkpoints.
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 #include <absl/functional/any_invocable.h>
 
@@ -30,6 +31,8 @@ public:
         RegionId region = kFirstRegion;
         std::uint64_t checkpoint_interval_ms = 30'000;
         std::uint64_t checkpoint_events = 1'000'000;
+        /// A shard that keeps more of the log than this from going checkpoints at once.
+        std::uint64_t log_bytes_max = 1ULL << 30;
         std::uint64_t outbox_bytes_max = 256ULL << 20;
         std::uint64_t proposed_bytes_max = 256ULL
                                            << 20;  ///< In flight; above it writes are refused.
@@ -88,21 +91,30 @@ public:
         HybridTime last_stamp;
         std::uint64_t items = 0, users = 0, creators = 0;
         std::uint64_t ledger_pairs = 0, ledger_pairs_cold = 0, ledger_bytes = 0;
+        std::uint64_t unique_bytes = 0;
+        std::uint64_t uniques_refused = 0;  ///< Users not counted for want of memory, ever.
         std::uint64_t outbox_rows = 0, idempotency_keys = 0, proposed_bytes = 0, checkpoints = 0;
-        std::string checkpoint_error;  ///< Of the newest attempt; empty = none.
+        std::uint64_t log_bytes_pinned = 0;  ///< Of the log, until its next checkpoint.
+        std::string checkpoint_error;        ///< Of the newest attempt; empty = none.
     };
     Stats stats();
     ShardId id() const { return options_.state.shard; }
     bool durable() const { return committer_->durable(); }
 
 private:
+    /// A line answered without the log.
+    struct Early {
+        std::size_t line = 0;  ///< Among all lines of the call; they rise.
+        Outcome outcome;
+        std::optional<std::size_t> repeats;  ///< The logged record whose outcome is its own, too.
+    };
     struct InFlight {
         LogIndex first;
         std::uint64_t bytes = 0;
         std::uint64_t deadline_ns = 0;  ///< Monotonic.
         std::vector<record::Record> records;
-        std::vector<std::pair<std::size_t, Outcome>> early;  ///< Answered without the log, by line.
-        std::vector<std::string> keys;                       ///< Rows of its idempotency keys.
+        std::vector<Early> early;
+        std::vector<std::string> keys;  ///< Rows of its idempotency keys.
         Done done;
     };
     struct Committed {
@@ -136,10 +148,13 @@ private:
                                         const std::vector<record::Record>& ahead,
                                         Result<void>* failed);
     Result<void> take_early_answers(std::vector<record::Record>* records, InFlight* batch);
+    using KeysOfCall = absl::flat_hash_map<std::string, std::size_t>;  ///< To their first record.
+    static std::optional<Early> repeat_within(const record::Record& record, std::string key,
+                                              const std::vector<record::Record>& ahead,
+                                              KeysOfCall* keys);
     void forget_in_flight(const InFlight& batch);
-    static std::vector<Outcome> promise(const std::vector<record::Record>& records);
-    static std::vector<Outcome> merge_early(std::vector<Outcome> rest,
-                                            std::vector<std::pair<std::size_t, Outcome>> early);
+    std::vector<Outcome> promise(const std::vector<record::Record>& records) const;
+    static std::vector<Outcome> merge_early(std::vector<Outcome> rest, std::vector<Early> early);
     /// Exists, or is made by a write ahead in the log or in `records`.
     bool item_known(const EntityId& item, const std::vector<record::Record>& records) const;
     wal::PendingBatch stamp_and_encode(std::vector<record::Record>* records);
@@ -150,6 +165,7 @@ private:
     void collect_waiters(std::vector<Waiter>* ready);
     void schedule_timer();
     void on_timer();
+    bool checkpoint_due(std::uint64_t since_ms) const;
     std::vector<Done> take_overdue();
     std::vector<Waiter> take_overdue_waiters();
     std::uint64_t deadline_ns(std::uint64_t timeout_ms) const;
@@ -157,6 +173,7 @@ private:
     void copy_out_slice();
     void write_checkpoint();
     void finish_checkpoint(Result<void> written);
+    void evict_slice();
     void advance_stop();
 
     const Options options_;
@@ -185,6 +202,7 @@ private:
     std::uint64_t checkpoint_ns_ = 0;  ///< Monotonic time of the last begin.
     std::uint64_t checkpoints_ = 0;
     bool checkpointing_ = false;
+    bool evicting_ = false;  ///< A slice is posted or under way.
     std::string checkpoint_error_;
     std::vector<Waiter> checkpoint_waiters_;
     bool stopping_ = false, final_checkpoint_ = false;

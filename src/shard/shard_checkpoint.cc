@@ -8,7 +8,9 @@ namespace tidal::shard {
 namespace {
 
 constexpr std::uint64_t kTimerNs = 1'000'000'000;
-constexpr std::size_t kSlicePages = 64;  // 1 MiB: about 100 us inside the monitor
+constexpr std::size_t kSlicePages = 64;          // 1 MiB: about 100 us inside the monitor
+constexpr std::size_t kSliceSteps = 2048;        // about as long
+constexpr std::uint64_t kPinnedRetryMs = 5'000;  // a full disk is not asked more often
 constexpr UnixMillis kTickMs = 60'000;
 constexpr std::uint64_t kTimeoutMs = 60'000;
 
@@ -42,6 +44,14 @@ std::vector<Shard::Waiter> Shard::take_overdue_waiters() {
     return overdue;
 }
 
+/// One shard with few writes would keep the log of all others from going until its interval is
+/// over.
+bool Shard::checkpoint_due(std::uint64_t since_ms) const {
+    if (state_->applied() <= checkpoint_index_) return false;
+    if (since_ms >= options_.checkpoint_interval_ms) return true;
+    return since_ms >= kPinnedRetryMs && committer_->bytes_pinned() > options_.log_bytes_max;
+}
+
 void Shard::on_timer() {
     bool tick = false;
     std::vector<Done> overdue;
@@ -51,9 +61,7 @@ void Shard::on_timer() {
         if (stopping_) return;
         const std::uint64_t since_ms =
             (runtime_.clock().monotonic_ns() - checkpoint_ns_) / 1'000'000;
-        const bool changed = state_->applied() > checkpoint_index_;
-        if (changed && since_ms >= options_.checkpoint_interval_ms && !checkpointing_ &&
-            committer_->durable())
+        if (!checkpointing_ && committer_->durable() && checkpoint_due(since_ms))
             begin_checkpoint_locked({});
         const UnixMillis now = runtime_.clock().wall_ms();
         const auto oldest = state_->idempotency().oldest_ms();
@@ -130,7 +138,7 @@ void Shard::finish_checkpoint(Result<void> written) {
             checkpoint_error_.clear();
             checkpoint_index_ = store_->checkpoint_index();
             committer_->checkpointed(checkpoint_index_);
-            if (auto evicted = state_->evict_cold(); !evicted) runtime_.fatal(evicted.error());
+            if (!std::exchange(evicting_, true)) executor_.post([this] { evict_slice(); });
         } else {
             // A full disk passes; the log still holds everything. Anything else could hide damage.
             failure = std::make_shared<Error>(written.error());
@@ -146,6 +154,18 @@ void Shard::finish_checkpoint(Result<void> written) {
         }
     }
     advance_stop();
+}
+
+/// As with pages: one slice per turn.
+void Shard::evict_slice() {
+    {
+        const std::lock_guard lock(mutex_);
+        auto done = state_->evict_cold(kSliceSteps);
+        if (!done.ok()) return runtime_.fatal(done.error());
+        evicting_ = !*done;
+        if (!evicting_ || stopping_) return;
+    }
+    executor_.post([this] { evict_slice(); });
 }
 
 void Shard::stop(absl::AnyInvocable<void()> done) {

@@ -167,10 +167,7 @@ Result<std::optional<Outcome>> ShardState::find_answer(const std::string& row_ke
     TIDAL_ASSIGN(auto seen, idempotency_->find(row_key));
     if (!seen) return std::optional<Outcome>();
     if (seen->body_hash != record::body_hash(body))
-        return std::optional(
-            Outcome::refuse(Error(ErrorCode::kIdempotencyMismatch,
-                                  "this idempotency key was used with another body")
-                                .with_field("Idempotency-Key")));
+        return std::optional(Outcome::refuse(key_of_another_body()));
     seen->answer.repeated = true;
     return std::optional(std::move(seen->answer));
 }
@@ -268,10 +265,17 @@ void ShardState::prepare_checkpoint() {
     marks_->prepare_checkpoint();
 }
 
-Result<void> ShardState::evict_cold() {
-    for (const EntityKind kind : kKinds)
-        for (auto& [origin, table] : ledgers(kind)) TIDAL_TRY(table->evict());
-    return {};
+Result<bool> ShardState::evict_cold(std::size_t steps_max) {
+    for (; evict_kind_ < kEntityKindCount; ++evict_kind_, evicted_origin_ = RegionId(0)) {
+        Ledgers& tables = ledgers_[evict_kind_];
+        for (auto at = tables.upper_bound(evicted_origin_); at != tables.end(); ++at) {
+            TIDAL_ASSIGN(const bool done, at->second->evict(steps_max));
+            if (!done) return false;
+            evicted_origin_ = at->first;
+        }
+    }
+    evict_kind_ = 0;
+    return true;
 }
 
 }  // namespace tidal::shard

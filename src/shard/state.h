@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <memory>
 #include <span>
@@ -87,7 +88,9 @@ public:
 
     /// Puts everything that is not in the store yet into it; right before begin_checkpoint.
     void prepare_checkpoint();
-    Result<void> evict_cold();
+    /// One slice of what a budget of memory asks for after a checkpoint; LedgerTable::evict. True
+    /// when nothing is left to do.
+    Result<bool> evict_cold(std::size_t steps_max = std::numeric_limits<std::size_t>::max());
     /// Hash of the state, not of derived indexes or layout; docs/formats/shard_rows.md.
     Result<std::uint64_t> content_hash();
 
@@ -152,6 +155,9 @@ private:
     std::unique_ptr<Marks> marks_;
     std::unique_ptr<Catalog> catalog_;
     std::map<std::pair<EntityKind, RegionId>, std::vector<signal::LedgerEvent>> queued_events_;
+    // Of evict_cold: the kind under way, and the origin of its last table that is done.
+    std::size_t evict_kind_ = 0;
+    RegionId evicted_origin_{0};
 };
 
 }  // namespace tidal::shard

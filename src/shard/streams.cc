@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/codec.h"
+#include "record/id_codec.h"
 
 namespace tidal::shard {
 namespace {
@@ -20,30 +21,16 @@ std::string row_key(VShard target, std::uint64_t sequence) {
     return key;
 }
 
-void encode_optional_id(const EntityId& id, Encoder* out) {
-    out->u8(id.is_text() ? 1 : 0);
-    if (id.is_text()) {
-        out->bytes(id.text());
-    } else {
-        out->varint(id.number());
-    }
-}
-
-EntityId decode_entity_id(Decoder* in) {
-    return in->u8() == 1 ? EntityId(std::string(in->bytes())) : EntityId(in->varint());
-}
-
 std::string encode_row(VShard target, const record::RelayRow& row) {
     Encoder out;
     out.varint(target.value());
     out.varint(row.sequence);
-    encode_optional_id(row.creator, &out);
+    record::encode_optional_id(row.creator, &out);
     out.varint(row.signal.value());
     out.svarint(row.weight);
     out.svarint(row.count);
     out.svarint(row.event_time_ms);
-    out.u8(row.user ? 1 : 0);
-    if (row.user) encode_optional_id(*row.user, &out);
+    record::encode_optional_id(row.user, &out);
     return out.take();
 }
 
@@ -52,12 +39,14 @@ Result<std::pair<VShard, record::RelayRow>> decode_row(std::string_view bytes) {
     const VShard target(static_cast<std::uint16_t>(in.varint()));
     record::RelayRow row;
     row.sequence = in.varint();
-    row.creator = decode_entity_id(&in);
+    const auto creator = record::decode_optional_id(&in);
+    if (!creator) in.fail();
+    row.creator = creator.value_or(EntityId());
     row.signal = SignalTypeId(static_cast<std::uint16_t>(in.varint()));
     row.weight = in.svarint();
     row.count = static_cast<std::int32_t>(in.svarint());
     row.event_time_ms = in.svarint();
-    if (in.u8() != 0) row.user = decode_entity_id(&in);
+    row.user = record::decode_optional_id(&in);
     TIDAL_TRY(in.finish("outbox row"));
     return std::pair(target, std::move(row));
 }

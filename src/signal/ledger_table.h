@@ -2,6 +2,7 @@
 // kind, one origin region, one shard. Formulas: semantics.md §2 as in docs/reference/signals.md.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -76,9 +77,12 @@ public:
     /// Writes what is not in pages (directories, landmarks) to rows; call right before
     /// begin_checkpoint.
     virtual void prepare_checkpoint() = 0;
-    /// Moves the coldest pairs to rows until the budget holds, and gives sparse pages back. Takes
-    /// time in proportion to the slots when there is something to do. Call after a checkpoint.
-    virtual Result<void> evict() = 0;
+    /// Moves the coldest pairs to rows until the budget holds, and gives sparse pages back, in
+    /// slices: about `steps_max` slots looked at, a pair moved counting as kStepsPerMove of them.
+    /// True when nothing is left to do; else call again, whatever happened in between. Begin after
+    /// a checkpoint.
+    virtual Result<bool> evict(std::size_t steps_max = std::numeric_limits<std::size_t>::max()) = 0;
+    static constexpr std::size_t kStepsPerMove = 32;
     /// Hash of the normalised values of one slot: equal for equal histories in log order.
     virtual Result<std::uint64_t> content_hash(Slot slot) = 0;
 

@@ -103,6 +103,10 @@ public:
         return read(ReadRange{.shard = shard, .from = from}, std::move(visitor));
     }
 
+    /// Bytes of the log from the oldest file that holds a batch of `shard` no checkpoint covers:
+    /// what stays because of it. 0 when all is covered. Any thread.
+    virtual std::uint64_t bytes_pinned(ShardId shard) = 0;
+
     /// Any thread.
     virtual LogStats stats() = 0;
     /// Writes and syncs what is queued, then stops. Idempotent. Not from a callback.

@@ -148,5 +148,29 @@ TEST_F(Export, RefusesWhatIsNoPosition) {
     }
 }
 
+TEST(ExportOnce, TwoLinesOfOneKeyAreOneSignal) {
+    SimNode node;
+    ASSERT_OK(node.open());
+    node.put(item(1));
+    node.put(item(2));
+    const WriteReplies replies =
+        node.write({signal(1, "like", "key"), signal(1, "view"), signal(1, "like", "key"),
+                    signal(2, "like", "key"), signal(1, "like", "other")});
+    ASSERT_EQ(replies.size(), 5u);
+    ASSERT_OK(replies[0]);
+    ASSERT_OK(replies[2]);
+    EXPECT_FALSE(replies[0]->repeated);
+    EXPECT_TRUE(replies[2]->repeated);
+    EXPECT_EQ(replies[2]->token, replies[0]->token);
+    ASSERT_FALSE(replies[3].ok());
+    EXPECT_EQ(replies[3].error().code(), ErrorCode::kIdempotencyMismatch);
+    ASSERT_OK(replies[4]);
+    EXPECT_EQ(lines(read_all(node, 100)).size(), 3u) << "the log holds what happened once";
+    EXPECT_EQ(node.count(1, "like"), 2);
+    const WriteReply again = node.put(signal(1, "like", "key"));
+    EXPECT_TRUE(again.repeated);
+    EXPECT_EQ(again.token, replies[0]->token);
+}
+
 }  // namespace
 }  // namespace tidal::api

@@ -30,6 +30,20 @@ TEST_F(Visibility, ATokenWaitsForTheRelay) {
     }
 }
 
+TEST_F(Visibility, ATokenFromMemoryWaitsForTheRelayToo) {
+    CallContext context;
+    context.write_concern = shard::WriteConcern::kMemory;
+    for (int i = 1; i <= 20; ++i) {
+        const auto reply = node.write_one(signal(item_, "like"), context);
+        ASSERT_OK(reply);
+        ASSERT_LT(node.count(EntityKind::kCreator, creator_, "like"), i)
+            << "the test must not begin where it ends";
+        ASSERT_OK(node.visible(reply->token));
+        EXPECT_EQ(node.count(item_, "like"), i);
+        EXPECT_EQ(node.count(EntityKind::kCreator, creator_, "like"), i);
+    }
+}
+
 TEST_F(Visibility, TheTokenOfARepeatIsTheFirstOne) {
     const WriteReply first = node.put(signal(item_, "like", "key"));
     ASSERT_OK(node.visible(first.token));
@@ -77,6 +91,7 @@ TEST_F(Visibility, RefusesWhatIsNoTokenOfThisDatabase) {
     for (const std::string& token :
          {std::string("!"), std::string("AAAA"), std::string(),
           encode_token({{{ShardId(kShards + 1), LogIndex(1)}}, {}}),
+          encode_token({{}, {{ShardId(kShards + 1), Incarnation(1), VShard(0), 0}}}),
           encode_token({{}, {{ShardId(1), Incarnation(1), VShard(kVShardCount), 1}}})}) {
         const auto result = node.visible(token);
         ASSERT_FALSE(result.ok()) << token;

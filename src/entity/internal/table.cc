@@ -180,20 +180,24 @@ Result<UpsertOutcome> StoredEntityTable::upsert(const record::UpsertBody& body, 
 Result<Slot> StoredEntityTable::erase(const record::DeleteBody& body, HybridTime stamp) {
     assert(body.kind == kind_);
     const std::optional<Slot> slot = ids_.find(body.id);
-    if (!slot || states_[slot->value()] == RowState::kReserved) return not_found(body.id);
+    const bool unknown = !slot || states_[slot->value()] == RowState::kReserved;
+    // A version that the caller saw elsewhere is no reason to refuse writes here.
+    if (unknown && (body.if_match || !check_id(body.id, "entity_id"))) return not_found(body.id);
     HeldRow held;
-    TIDAL_TRY(read_row(body.id, *slot, &held));
+    if (slot) TIDAL_TRY(read_row(body.id, *slot, &held));
     const Row& row = held.row;
     const bool was_live = row.state == RowState::kLive;
     if (body.if_match && was_live && row.version != *body.if_match)
         return version_mismatch(*body.if_match, row.version);
 
     CellDifferences differences;
-    const Row after = merge_delete(row, stamp, &differences);
+    Row after = merge_delete(row, stamp, &differences);
     TIDAL_ASSIGN(const auto vectors,
                  vectors_until(body.id, after.deleted, after.state == RowState::kTombstone));
     for (const EmbeddingSlotId vector : vectors) store_.erase(vector_key(body.id, vector));
-    if (after != row) replace_row(body.id, after, differences);
+    // Also for an id never seen: its upsert may be on the way, and must find the tombstone.
+    if (!slot) after.slot = add_slot(body.id);
+    if (!slot || after != row) replace_row(body.id, after, differences);
     // A delete of an earlier generation only moves the tombstone: the ledgers of this one stay.
     if (!was_live || stamp < row.generation) return not_found(body.id);
     return *slot;

@@ -126,7 +126,6 @@ struct History {
         for (const auto& [key, value] : last) note(key, value);
     }
     void erase(HybridTime stamp) {
-        if (upserts.empty()) return;
         deleted = std::max(deleted, stamp);
         if (!live() || generation > deleted) return;
         generation = *upserts.rbegin();

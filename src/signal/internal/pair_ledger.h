@@ -4,6 +4,7 @@
 // that wait for a cold pair. Reads change nothing: a cold pair is put together in a buffer.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,7 +35,7 @@ public:
                              std::span<WindowValue> out) override;
     void drop(Slot slot) override;
     void prepare_checkpoint() override;
-    Result<void> evict() override;
+    Result<bool> evict(std::size_t steps_max) override;
     Result<std::uint64_t> content_hash(Slot slot) override;
     Stats stats() const override;
 
@@ -71,15 +72,31 @@ private:
     /// The pair as a block, wherever it lies; valid until the next call. nullopt = no events.
     Result<std::optional<BlockView>> view(Place place, BlockHandle entry);
 
-    /// What eviction would take first.
-    struct Coldest;
+    /// Where an eviction stands between two slices. Pairs come, go and age meanwhile: what it knows
+    /// is about what it saw, and what it does to a pair is right at any time.
+    struct Eviction {
+        enum class Phase { kIdle, kFindNewest, kSurvey, kMove, kCompact };
+        static constexpr std::size_t kAgeSteps = 52 * 8;
+
+        Phase phase = Phase::kIdle;
+        std::size_t signal = 0;  ///< With `slot`: the next pair of the walk that the phase is.
+        std::uint64_t slot = 0;
+        UnixMillis newest = kTimeMin;
+        std::array<std::uint64_t, kAgeSteps> bytes_of_age{};  ///< Of blocks.
+        std::uint64_t bytes_wanted = 0, bytes_moved = 0;
+        std::size_t age_min = 0;  ///< Younger pairs stay.
+    };
+    /// Goes on with the walk over all blocks until its end (true) or until the steps are used up.
     template <typename Visit>
-    Result<void> for_each_block(Visit visit);
-    Coldest survey();
-    Result<void> move_to_row(Place place, BlockHandle block);
-    Result<void> move_coldest(const Coldest& coldest, std::uint64_t bytes);
+    Result<bool> walk(std::size_t* steps, Visit visit);
+    void begin_eviction();
+    Result<bool> run_phase(std::size_t* steps);
+    void end_phase();
     /// Empties sparse pages when more than this share of the block space is unused.
-    Result<void> compact(double unused_max);
+    void begin_compaction(double unused_max);
+    std::size_t age_of(BlockHandle block) const;
+    Result<void> move_to_row(Place place, BlockHandle block);
+    Result<void> move_out_of_sparse_page(Place place, BlockHandle block);
     TIDAL_PREFETCHES void prefetch_entry(const LedgerEvent& event) const {
         signals_[event.signal.value()].directory.prefetch(event.slot);
     }
@@ -106,6 +123,7 @@ private:
     std::vector<Signal> signals_;
     std::uint64_t pairs_resident_ = 0;
     std::uint64_t pairs_cold_ = 0;
+    Eviction eviction_;
     // Scratch, kept to avoid allocation.
     PairState scratch_;
     std::vector<std::uint64_t> encoded_;  ///< Of 8 bytes each, so that a block lies aligned.

@@ -1,5 +1,5 @@
 // Eviction: pairs by the age of their newest event, in steps of an eighth of a power of two.
-#include <array>
+#include <algorithm>
 #include <bit>
 
 #include "base/codec.h"
@@ -10,10 +10,15 @@ namespace tidal::signal {
 
 namespace {
 
-constexpr std::size_t kAgeSteps = 52 * 8;
+constexpr std::size_t kStepsPerCopy = 4;
+
+void spend(std::size_t count, std::size_t* steps) {
+    *steps -= std::min(count, *steps);
+}
 
 /// Monotone in age; 0 = as new as the newest.
 std::size_t age_step(UnixMillis newest, UnixMillis head) {
+    if (head >= newest) return 0;  // it came after the survey
     const auto minutes = static_cast<std::uint64_t>(newest - head) / 60'000;
     if (minutes < 8) return minutes;
     const auto power = static_cast<std::size_t>(std::bit_width(minutes)) - 4;
@@ -22,43 +27,30 @@ std::size_t age_step(UnixMillis newest, UnixMillis head) {
 
 }  // namespace
 
-struct PairLedger::Coldest {
-    UnixMillis newest = kTimeMin;
-    std::array<std::uint64_t, kAgeSteps> bytes{};  ///< Of the blocks of that age.
-};
-
 template <typename Visit>
-Result<void> PairLedger::for_each_block(Visit visit) {
-    for (std::size_t id = 0; id < signals_.size(); ++id) {
-        const SlotDirectory& directory = signals_[id].directory;
-        for (std::uint64_t slot = 0; slot < directory.slot_end(); ++slot) {
-            if (!directory.has_page(slot)) {
-                slot += SlotDirectory::kSlotsPerPage - 1;
+Result<bool> PairLedger::walk(std::size_t* steps, Visit visit) {
+    Eviction& at = eviction_;
+    for (; at.signal < signals_.size(); ++at.signal, at.slot = 0) {
+        const SlotDirectory& directory = signals_[at.signal].directory;
+        while (at.slot < directory.slot_end()) {
+            if (*steps == 0) return false;
+            spend(1, steps);
+            if (!directory.has_page(at.slot)) {
+                at.slot =
+                    (at.slot / SlotDirectory::kSlotsPerPage + 1) * SlotDirectory::kSlotsPerPage;
                 continue;
             }
-            const Place place{Slot(static_cast<std::uint32_t>(slot)),
-                              SignalTypeId(static_cast<std::uint16_t>(id))};
+            const Place place{Slot(static_cast<std::uint32_t>(at.slot++)),
+                              SignalTypeId(static_cast<std::uint16_t>(at.signal))};
             const BlockHandle entry = directory.get(place.slot);
             if (entry > kColdPair) TIDAL_TRY(visit(place, entry));
         }
     }
-    return {};
+    return true;
 }
 
-PairLedger::Coldest PairLedger::survey() {
-    Coldest coldest;
-    const auto head_of = [&](BlockHandle block) {
-        return BlockView(heap_.read(block)).head().head();
-    };
-    (void)for_each_block([&](Place, BlockHandle block) -> Result<void> {
-        coldest.newest = std::max(coldest.newest, head_of(block));
-        return {};
-    });
-    (void)for_each_block([&](Place, BlockHandle block) -> Result<void> {
-        coldest.bytes[age_step(coldest.newest, head_of(block))] += heap_.capacity(block);
-        return {};
-    });
-    return coldest;
+std::size_t PairLedger::age_of(BlockHandle block) const {
+    return age_step(eviction_.newest, BlockView(heap_.read(block)).head().head());
 }
 
 Result<void> PairLedger::move_to_row(Place place, BlockHandle block) {
@@ -89,43 +81,95 @@ Result<void> PairLedger::move_to_row(Place place, BlockHandle block) {
     return {};
 }
 
-Result<void> PairLedger::move_coldest(const Coldest& coldest, std::uint64_t bytes) {
-    std::size_t step = kAgeSteps;
-    std::uint64_t taken = 0;
-    while (step > 0 && taken < bytes) taken += coldest.bytes[--step];
-    std::uint64_t moved = 0;
-    return for_each_block([&](Place place, BlockHandle block) -> Result<void> {
-        if (moved >= bytes) return {};
-        if (age_step(coldest.newest, BlockView(heap_.read(block)).head().head()) < step) return {};
-        moved += heap_.capacity(block);
-        return move_to_row(place, block);
-    });
+Result<void> PairLedger::move_out_of_sparse_page(Place place, BlockHandle block) {
+    TIDAL_ASSIGN(const BlockHandle to, heap_.allocate(heap_.capacity(block)));
+    std::memcpy(heap_.write(to), heap_.read(block), heap_.capacity(block));
+    TIDAL_TRY(signal_of(place.signal).directory.set(place.slot, to));
+    heap_.free(block);
+    return {};
 }
 
-Result<void> PairLedger::compact(double unused_max) {
-    if (!heap_.begin_compaction(unused_max)) return {};
-    auto outcome = for_each_block([&](Place place, BlockHandle block) -> Result<void> {
-        if (!heap_.evacuated(block)) return {};
-        TIDAL_ASSIGN(const BlockHandle to, heap_.allocate(heap_.capacity(block)));
-        std::memcpy(heap_.write(to), heap_.read(block), heap_.capacity(block));
-        TIDAL_TRY(signal_of(place.signal).directory.set(place.slot, to));
-        heap_.free(block);
-        return {};
-    });
-    heap_.end_compaction();
-    return outcome;
+void PairLedger::begin_compaction(double unused_max) {
+    eviction_ = {};
+    if (heap_.begin_compaction(unused_max)) eviction_.phase = Eviction::Phase::kCompact;
 }
 
-Result<void> PairLedger::evict() {
+void PairLedger::begin_eviction() {
     const std::uint64_t bytes = stats().bytes;
-    if (bytes > options_.resident_bytes_max) {
-        // A tenth more than asked, so that the next call has nothing to do for a while.
-        const std::uint64_t over =
-            bytes - options_.resident_bytes_max + options_.resident_bytes_max / 10;
-        TIDAL_TRY(move_coldest(survey(), over));
-        return compact(1.0 / 16);  // Pages go back only when they are empty.
+    if (bytes <= options_.resident_bytes_max) return begin_compaction(1.0 / 5);
+    eviction_ = {};
+    eviction_.phase = Eviction::Phase::kFindNewest;
+    // A tenth more than asked, so that the next call has nothing to do for a while.
+    eviction_.bytes_wanted = bytes - options_.resident_bytes_max + options_.resident_bytes_max / 10;
+}
+
+Result<bool> PairLedger::run_phase(std::size_t* steps) {
+    Eviction& at = eviction_;
+    switch (at.phase) {
+        case Eviction::Phase::kIdle:
+            break;
+        case Eviction::Phase::kFindNewest:
+            return walk(steps, [&](Place, BlockHandle block) -> Result<void> {
+                at.newest = std::max(at.newest, BlockView(heap_.read(block)).head().head());
+                return {};
+            });
+        case Eviction::Phase::kSurvey:
+            return walk(steps, [&](Place, BlockHandle block) -> Result<void> {
+                at.bytes_of_age[age_of(block)] += heap_.capacity(block);
+                return {};
+            });
+        case Eviction::Phase::kMove:
+            return walk(steps, [&](Place place, BlockHandle block) -> Result<void> {
+                if (at.bytes_moved >= at.bytes_wanted || age_of(block) < at.age_min) return {};
+                at.bytes_moved += heap_.capacity(block);
+                spend(kStepsPerMove, steps);
+                return move_to_row(place, block);
+            });
+        case Eviction::Phase::kCompact:
+            return walk(steps, [&](Place place, BlockHandle block) -> Result<void> {
+                if (!heap_.evacuated(block)) return {};
+                spend(kStepsPerCopy, steps);
+                return move_out_of_sparse_page(place, block);
+            });
     }
-    return compact(1.0 / 5);
+    return true;
+}
+
+void PairLedger::end_phase() {
+    Eviction& at = eviction_;
+    at.signal = 0;
+    at.slot = 0;
+    switch (at.phase) {
+        case Eviction::Phase::kIdle:
+            return;
+        case Eviction::Phase::kFindNewest:
+            at.phase = Eviction::Phase::kSurvey;
+            return;
+        case Eviction::Phase::kSurvey: {
+            at.phase = Eviction::Phase::kMove;
+            at.age_min = Eviction::kAgeSteps;
+            for (std::uint64_t taken = 0; at.age_min > 0 && taken < at.bytes_wanted;)
+                taken += at.bytes_of_age[--at.age_min];
+            return;
+        }
+        case Eviction::Phase::kMove:
+            return begin_compaction(1.0 / 16);  // Pages go back only when they are empty.
+        case Eviction::Phase::kCompact:
+            heap_.end_compaction();
+            eviction_ = {};
+            return;
+    }
+}
+
+Result<bool> PairLedger::evict(std::size_t steps_max) {
+    std::size_t steps = steps_max;
+    if (eviction_.phase == Eviction::Phase::kIdle) begin_eviction();
+    while (eviction_.phase != Eviction::Phase::kIdle) {
+        TIDAL_ASSIGN(const bool ended, run_phase(&steps));
+        if (!ended) return false;
+        end_phase();
+    }
+    return true;
 }
 
 }  // namespace tidal::signal

@@ -59,6 +59,36 @@ struct SlabHeap::PageHeader {
     }
 };
 
+/// How full the pages of one class are, and which of them a compaction empties.
+struct SlabHeap::Fullness {
+    std::array<std::uint32_t, 1 << kIndexBits> pages_with{};  ///< By live blocks.
+    std::size_t pages = 0, live = 0;
+    std::size_t live_min = 0;     ///< Pages with fewer leave,
+    std::size_t stay = SIZE_MAX;  ///< and those with as many after the first so many.
+
+    void add(std::size_t blocks) {
+        ++pages_with[blocks];
+        ++pages;
+        live += blocks;
+    }
+    /// False when about as many pages are needed as there are.
+    bool choose(std::size_t blocks_per_page) {
+        const std::size_t needed = (live + blocks_per_page - 1) / blocks_per_page;
+        if (pages <= needed + needed / 16) return false;
+        live_min = pages_with.size();
+        stay = needed;
+        while (live_min > 0 && stay >= pages_with[live_min - 1]) stay -= pages_with[--live_min];
+        if (live_min > 0) --live_min;
+        return true;
+    }
+    bool leaves(std::size_t blocks) {
+        if (blocks != live_min) return blocks < live_min;
+        if (stay == 0) return true;
+        --stay;
+        return false;
+    }
+};
+
 SlabHeap::SlabHeap(storage::ShardStore& store, std::string prefix, std::uint8_t owner)
     : store_(store),
       arena_(store.pages()),
@@ -133,7 +163,7 @@ Result<void> SlabHeap::open_page(std::size_t size_class) {
 }
 
 void SlabHeap::close_page(std::uint32_t page) {
-    std::erase(open_[class_of_page_[page]], page);
+    if (!leaving_[page]) std::erase(open_[class_of_page_[page]], page);
     class_of_page_[page] = kNoClass;
     leaving_[page] = false;
     mark_listed(page, false);
@@ -217,25 +247,20 @@ Result<void> SlabHeap::load() {
 bool SlabHeap::begin_compaction(double unused_max) {
     const auto space = static_cast<double>(pages_ * kBlockBytesMax);
     if (static_cast<double>(block_bytes_) >= space * (1 - unused_max)) return false;
-    // Per class: the emptiest pages whose blocks fit the holes of the others.
-    std::vector<std::vector<std::uint32_t>> pages(class_bytes_.size());
+    // Per class: the emptiest pages whose blocks fit the holes of the others. Counted, not sorted:
+    // this is one slice of an eviction, whatever the number of pages.
+    std::vector<Fullness> classes(class_bytes_.size());
     for (std::uint32_t page = 0; page < class_of_page_.size(); ++page)
-        if (class_of_page_[page] != kNoClass) pages[class_of_page_[page]].push_back(page);
+        if (class_of_page_[page] != kNoClass) classes[class_of_page_[page]].add(live_[page]);
     bool any = false;
-    for (std::size_t size_class = 0; size_class < pages.size(); ++size_class) {
-        auto& all = pages[size_class];
-        std::size_t live = 0;
-        for (const auto page : all) live += live_[page];
-        const std::size_t needed =
-            (live + blocks_per_page(size_class) - 1) / blocks_per_page(size_class);
-        if (all.size() <= needed + needed / 16) continue;
-        std::sort(all.begin(), all.end(), [&](auto a, auto b) {
-            return live_[a] != live_[b] ? live_[a] > live_[b] : a < b;
-        });
-        for (std::size_t i = needed; i < all.size(); ++i) leaving_[all[i]] = any = true;
-        std::erase_if(open_[size_class], [&](auto page) { return leaving_[page]; });
-    }
-    return any;
+    for (std::size_t size_class = 0; size_class < classes.size(); ++size_class)
+        any |= classes[size_class].choose(blocks_per_page(size_class));
+    if (!any) return false;
+    for (std::uint32_t page = 0; page < class_of_page_.size(); ++page)
+        if (class_of_page_[page] != kNoClass && classes[class_of_page_[page]].leaves(live_[page]))
+            leaving_[page] = true;
+    for (auto& open : open_) std::erase_if(open, [&](auto page) { return leaving_[page]; });
+    return true;
 }
 
 void SlabHeap::end_compaction() {

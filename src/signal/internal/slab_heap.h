@@ -67,6 +67,7 @@ private:
     static constexpr unsigned kIndexBits = 9;
     static constexpr std::uint8_t kNoClass = 0xff;
     struct PageHeader;
+    struct Fullness;
 
     static storage::PageId page_of(BlockHandle block) {
         return storage::PageId(block >> kIndexBits);

@@ -125,6 +125,38 @@ TEST_F(EvictionTest, DropForgetsColdAndWaitingPairs) {
     EXPECT_EQ(reading->windows[static_cast<std::size_t>(schema::Window::kAll)].count, 1);
 }
 
+TEST_F(EvictionTest, SlicesAreBoundedAndWritesGoOnInBetween) {
+    constexpr std::uint32_t kSlots = 20'000;
+    constexpr std::size_t kSteps = 256;
+    FakeStore other;
+    const auto never_evicted = open(other, 1ULL << 40);
+    const auto apply_both = [&](const LedgerEvent& event) {
+        apply(event);
+        ASSERT_TRUE(never_evicted->apply({&event, 1}).ok());
+    };
+    for (std::uint32_t slot = 0; slot < kSlots; ++slot) apply_both(view(slot, slot * kMinute));
+    std::uint64_t slices = 0, cold = 0;
+    for (bool done = false; !done; ++slices) {
+        const auto evicted = table->evict(kSteps);
+        ASSERT_TRUE(evicted.ok());
+        done = *evicted;
+        EXPECT_LE(table->stats().pairs_cold, cold + kSteps / LedgerTable::kStepsPerMove + 1);
+        cold = table->stats().pairs_cold;
+        // Newer than all seen so far, at pairs before and behind the walk; some are dropped.
+        const auto slot = static_cast<std::uint32_t>(slices * 7919 % kSlots);
+        apply_both(view(slot, (kSlots + static_cast<UnixMillis>(slices)) * kMinute));
+        if (slices % 50 == 0) {
+            table->drop(Slot(slot + 1));
+            never_evicted->drop(Slot(slot + 1));
+            cold = table->stats().pairs_cold;
+        }
+    }
+    EXPECT_GT(slices, kSlots / kSteps);
+    EXPECT_GT(cold, kSlots * 9 / 10) << "the budget is 0";
+    for (std::uint32_t slot = 0; slot < kSlots; ++slot)
+        ASSERT_EQ(*table->content_hash(Slot(slot)), *never_evicted->content_hash(Slot(slot)));
+}
+
 TEST_F(EvictionTest, TheBudgetHoldsAndTheColdestGoFirst) {
     FakeStore other;
     constexpr std::uint64_t kBudget = 24 * storage::kPageBytes;

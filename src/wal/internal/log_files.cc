@@ -55,12 +55,29 @@ void LogFiles::cover(ShardId shard, Incarnation incarnation, LogIndex index) {
     covered = std::max(covered, Covered{incarnation, index});
 }
 
+bool LogFiles::is_covered_locked(const ShardRanges::value_type& range) const {
+    const auto covered = covered_.find(range.first.shard);
+    return covered != covered_.end() &&
+           Covered{range.first.incarnation, range.second.last} <= covered->second;
+}
+
 bool LogFiles::is_covered_locked(const Entry& entry) const {
-    return std::all_of(entry.ranges.begin(), entry.ranges.end(), [&](const auto& range) {
-        const auto covered = covered_.find(range.first.shard);
-        return covered != covered_.end() &&
-               Covered{range.first.incarnation, range.second.last} <= covered->second;
-    });
+    return std::all_of(entry.ranges.begin(), entry.ranges.end(),
+                       [&](const auto& range) { return is_covered_locked(range); });
+}
+
+std::uint64_t LogFiles::bytes_pinned(ShardId shard) const {
+    const std::lock_guard lock(mutex_);
+    std::uint64_t bytes = 0;
+    for (const auto& entry : entries_) {
+        const bool pinned =
+            bytes > 0 ||
+            std::any_of(entry.ranges.begin(), entry.ranges.end(), [&](const auto& range) {
+                return range.first.shard == shard && !is_covered_locked(range);
+            });
+        if (pinned) bytes += entry.end;
+    }
+    return bytes;
 }
 
 std::optional<LogFiles::Sealable> LogFiles::oldest_covered() const {

@@ -47,6 +47,8 @@ public:
     std::vector<View> holding(ShardId shard, LogIndex from) const;
 
     void cover(ShardId shard, Incarnation incarnation, LogIndex index);
+    /// Of the oldest file with something of `shard` that is not covered, and of all behind it.
+    std::uint64_t bytes_pinned(ShardId shard) const;
     /// The oldest file, when it is not the one being written and a checkpoint covers all it holds.
     std::optional<Sealable> oldest_covered() const;
     /// Its batches are in the archive: new readers do not see it any more.
@@ -66,6 +68,7 @@ private:
         LogIndex index;
         auto operator<=>(const Covered&) const = default;
     };
+    bool is_covered_locked(const ShardRanges::value_type& range) const;
     bool is_covered_locked(const Entry& entry) const;
 
     runtime::Disk& disk_;

@@ -34,6 +34,7 @@ public:
     Result<void> append(PendingBatch batch) override;
     void checkpointed(ShardId shard, Incarnation incarnation, LogIndex index) override;
     Result<void> read(const ReadRange& range, Visitor visitor) override;
+    std::uint64_t bytes_pinned(ShardId shard) override { return files_.bytes_pinned(shard); }
     LogStats stats() override;
     void stop() override;
 
