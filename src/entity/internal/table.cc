@@ -69,16 +69,17 @@ Result<void> StoredEntityTable::load() {
         return outcome.ok();
     }));
     TIDAL_TRY(std::move(outcome));
-    if (!ids_.is_dense())
+    if (!ids_.finish_load())
         return Error(ErrorCode::kCorruption, "entity rows are missing: slots without an id")
             .with("kind", entity_kind_name(kind_))
             .with("slots", ids_.size());
+    resize(ids_.size());
     columns_.finish_load();
     return {};
 }
 
 Result<void> StoredEntityTable::load_row(std::string_view key, std::string_view bytes) {
-    TIDAL_ASSIGN(const EntityId id, parse_id_key(key));
+    TIDAL_ASSIGN(EntityId id, parse_id_key(key));
     Row& row = loading_;
     if (auto decoded = decode_row(bytes, &row); !decoded.ok())
         return decoded.take_error().with("id", id.to_string());
@@ -86,21 +87,25 @@ Result<void> StoredEntityTable::load_row(std::string_view key, std::string_view 
         row.cells.back().key >= cell_of(FieldId(0)) + kind_schema().fields.size())
         return Error(ErrorCode::kCorruption, "entity row: field the schema does not know")
             .with("id", id.to_string());
-    if (!ids_.set(id, row.slot))
+    if (!ids_.load(std::move(id), row.slot))
         return Error(ErrorCode::kCorruption, "entity row: slot taken twice")
-            .with("id", id.to_string())
             .with("slot", row.slot.value());
+    // By halves, not one by one: growing every column for every row takes longer than filling it.
+    if (row.slot.value() >= states_.size())
+        resize(std::max<std::size_t>(row.slot.value() + std::size_t{1}, states_.size() * 3 / 2));
     note_state(row);
     if (row.state == RowState::kLive) columns_.load(row);
     return {};
 }
 
+void StoredEntityTable::resize(std::size_t slots) {
+    states_.resize(slots, RowState::kReserved);
+    generations_.resize(slots);
+    columns_.resize(static_cast<std::uint32_t>(slots));
+}
+
 void StoredEntityTable::note_state(const Row& row) {
-    if (ids_.size() > states_.size()) {
-        states_.resize(ids_.size(), RowState::kReserved);
-        generations_.resize(ids_.size());
-        columns_.resize(ids_.size());
-    }
+    if (ids_.size() > states_.size()) resize(ids_.size());
     RowState& state = states_[row.slot.value()];
     live_count_ += (row.state == RowState::kLive ? 1 : 0);
     live_count_ -= (state == RowState::kLive ? 1 : 0);

@@ -82,6 +82,7 @@ private:
     void replace_row(const EntityId& id, const Row& after,
                      std::span<const CellDifference> differences);
     void note_state(const Row& row);
+    void resize(std::size_t slots);
     Result<std::vector<EmbeddingSlotId>> vectors_until(const EntityId& id, HybridTime stamp,
                                                        bool any_stamp);
 
