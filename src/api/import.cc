@@ -1,5 +1,7 @@
 #include "api/import.h"
 
+#include "api/internal/import_sinks.h"
+#include "runtime/data_clock.h"
 #include "transfer/zstd_reader.h"
 
 namespace tidal::api {
@@ -71,68 +73,6 @@ private:
     bool first_ = true, packed_ = false;
 };
 
-/// First pass: only notes when things were first and last signalled.
-class NotingSink final : public transfer::ImportSink {
-public:
-    explicit NotingSink(transfer::FirstSignals* first) : first_(first) {}
-    bool on_row(transfer::ImportRow row, const transfer::RowPlace&, std::string_view) override {
-        first_->note(row);
-        return true;
-    }
-    void on_rejected(const transfer::RejectedRow&) override {}
-
-private:
-    transfer::FirstSignals* first_;
-};
-
-/// Where a write came from, for the file of rejected rows.
-struct RowNote {
-    transfer::RowPlace place;
-    std::string text;
-};
-
-/// Second pass: gathers writes until the caller takes them.
-class GatheringSink final : public transfer::ImportSink {
-public:
-    GatheringSink(const std::string& file, std::int64_t shift_ms, const ImportObserver& observer,
-                  ImportProgress* progress)
-        : file_(file), shift_ms_(shift_ms), observer_(observer), progress_(progress) {}
-    bool on_row(transfer::ImportRow row, const transfer::RowPlace& place,
-                std::string_view text) override {
-        transfer::shift_times(&row, shift_ms_);
-        if (observer_.on_rejected && (!note_ || note_->place.row != place.row))
-            note_ = std::make_shared<const RowNote>(RowNote{place, std::string(text)});
-        notes.push_back(note_);
-        if (auto* upsert = std::get_if<record::UpsertBody>(&row)) {
-            writes.emplace_back(PreparedWrite{std::move(*upsert), std::nullopt});
-        } else {
-            auto& signal = std::get<transfer::SignalRow>(row);
-            writes.emplace_back(PreparedWrite{std::move(signal.body), signal.at_ms});
-        }
-        return true;
-    }
-    void on_rejected(const transfer::RejectedRow& rejected) override {
-        ++progress_->rejected;
-        if (observer_.on_rejected) observer_.on_rejected(file_, rejected);
-    }
-    void refused(const RowNote* note, const Error& error) {
-        ++progress_->rejected;
-        if (!observer_.on_rejected || note == nullptr) return;
-        const std::string reason = error.to_string();
-        observer_.on_rejected(file_, {note->place, 0, error.field(), reason, note->text});
-    }
-
-    std::vector<Write> writes;
-    std::vector<std::shared_ptr<const RowNote>> notes;  ///< Of each write.
-
-private:
-    const std::string& file_;
-    const std::int64_t shift_ms_;
-    const ImportObserver& observer_;
-    ImportProgress* progress_;
-    std::shared_ptr<const RowNote> note_;
-};
-
 class Import {
 public:
     Import(Database& database, runtime::Clock& clock, ImportSpec spec, ImportObserver observer)
@@ -155,7 +95,11 @@ public:
                             co_await settle_shift(database_, clock_, spec_.id, *first_.newest()));
             TIDAL_CO_TRY(co_await hop());
         }
-        for (std::size_t i = 0; i < spec_.mapping.files.size(); ++i) {
+        if (spec_.replay) {
+            Result<void> replayed = co_await replay();
+            TIDAL_CO_TRY(std::move(replayed));
+        }
+        for (std::size_t i = 0; i < spec_.mapping.files.size() && !spec_.replay; ++i) {
             Result<void> written = co_await write_file(i, shift_ms);
             TIDAL_CO_TRY(std::move(written));
         }
@@ -224,8 +168,9 @@ private:
         for (std::uint64_t bytes = 1; bytes > 0;) {
             TIDAL_CO_ASSIGN(bytes, feed.step(*mapper));
             progress_.rows = rows_before + mapper->counts().rows;
-            while (sink.writes.size() >= kChunkWrites || (bytes == 0 && !sink.writes.empty())) {
-                Result<void> written = co_await write_chunk(&sink);
+            while (sink.queue.writes.size() >= kChunkWrites ||
+                   (bytes == 0 && !sink.queue.writes.empty())) {
+                Result<void> written = co_await write_chunk(&sink.queue);
                 TIDAL_CO_TRY(std::move(written));
             }
             report(file.name, bytes);
@@ -233,8 +178,8 @@ private:
         co_return Result<void>();
     }
 
-    runtime::Task<Result<void>> write_chunk(GatheringSink* sink) {
-        std::vector<Write>* const writes = &sink->writes;
+    runtime::Task<Result<void>> write_chunk(WriteQueue* queue) {
+        std::vector<Write>* const writes = &queue->writes;
         const std::size_t count = chunk_of(*writes);
         std::vector<Write> chunk(
             std::make_move_iterator(writes->begin()),
@@ -247,21 +192,114 @@ private:
         Result<WriteReplies> replies = co_await answered;
         TIDAL_CO_TRY(co_await hop());
         if (!replies.ok()) co_return Result<void>(replies.take_error());
-        const std::vector<std::shared_ptr<const RowNote>> notes(
-            sink->notes.begin(), sink->notes.begin() + static_cast<std::ptrdiff_t>(count));
-        sink->notes.erase(sink->notes.begin(),
-                          sink->notes.begin() + static_cast<std::ptrdiff_t>(count));
+        const auto notes_end = queue->notes.begin() + static_cast<std::ptrdiff_t>(count);
+        const std::vector<RowNotePtr> notes(queue->notes.begin(), notes_end);
+        queue->notes.erase(queue->notes.begin(), notes_end);
         for (std::size_t i = 0; i < replies->size(); ++i) {
             const Result<WriteReply>& reply = (*replies)[i];
             if (reply.ok()) {
                 ++(reply->repeated ? progress_.skipped : progress_.accepted);
             } else if (is_fault_of_row(reply.error().code())) {
-                sink->refused(notes[i].get(), reply.error());  // no such item, a time ahead
+                refused(notes[i].get(), reply.error());  // no such item, a time ahead
             } else {
                 co_return Result<void>(Error(reply.error()));
             }
         }
         co_return Result<void>();
+    }
+
+    void refused(const RowNote* note, const Error& error) {
+        ++progress_.rejected;
+        if (!observer_.on_rejected || note == nullptr) return;
+        const std::string reason = error.to_string();
+        observer_.on_rejected(*note->file, {note->place, 0, error.field(), reason, note->text});
+    }
+
+    /// Reads every file into the sink.
+    template <typename Sink>
+    Result<void> pass(Sink& sink) {
+        const auto schema = database_.schema();
+        for (std::size_t i = 0; i < sources_.size(); ++i) {
+            const transfer::FileMapping& file = spec_.mapping.files[i];
+            sink.set_file(file.name);
+            TIDAL_ASSIGN(auto mapper, transfer::FileMapper::create(file, *schema, &first_, sink));
+            TIDAL_ASSIGN(FileFeed feed, FileFeed::open(*sources_[i]));
+            for (std::uint64_t bytes = 1; bytes > 0;) {
+                TIDAL_ASSIGN(bytes, feed.step(*mapper));
+            }
+        }
+        return {};
+    }
+
+    /// Rows in the order of their times, the data's clock following them: what is read meanwhile
+    /// is what was so at that time of the data.
+    runtime::Task<Result<void>> replay() {
+        if (spec_.mapping.files.empty()) co_return Result<void>();
+        HourCounts hours(spec_.mapping.files.front().name, observer_, &progress_);
+        TIDAL_CO_TRY(pass(hours));
+        replay_writes_ = hours.writes();
+        // After a restart the clock is where the log ends: rows before that are there, or follow at
+        // once.
+        if (hours.first()) spec_.replay->clock->advance_to(*hours.first());
+        replay_from_ms_ = clock_.wall_ms();
+        replay_from_ns_ = clock_.monotonic_ns();
+        for (const TimeSlice slice : hours.slices()) {
+            SliceSink rows(slice, static_cast<bool>(observer_.on_rejected));
+            TIDAL_CO_TRY(pass(rows));
+            rows.sort();
+            Result<void> written = co_await replay_slice(&rows.rows);
+            TIDAL_CO_TRY(std::move(written));
+        }
+        co_return Result<void>();
+    }
+
+    /// Where the clock of the data should be by now.
+    UnixMillis replay_target_ms() {
+        const double seconds = static_cast<double>(clock_.monotonic_ns() - replay_from_ns_) / 1e9;
+        return replay_from_ms_ +
+               static_cast<UnixMillis>(seconds * spec_.replay->days_per_s * 86'400'000.0);
+    }
+
+    runtime::Task<Result<void>> replay_slice(std::vector<TimedWrite>* rows) {
+        constexpr std::uint64_t kStepNs = 10'000'000;
+        for (std::size_t at = 0; at < rows->size();) {
+            const UnixMillis target_ms = replay_target_ms();
+            WriteQueue due;
+            UnixMillis last_ms = kNoTime;
+            for (; at < rows->size() && due.writes.size() < kChunkWrites; ++at) {
+                TimedWrite& row = (*rows)[at];
+                if (row.at > target_ms) break;
+                last_ms = row.at;
+                due.writes.push_back(std::move(row.write));
+                due.notes.push_back(std::move(row.note));
+            }
+            // Between rows the clock moves on too, but never past one that is not written.
+            const bool all_due = due.writes.size() < kChunkWrites;
+            spec_.replay->clock->advance_to(all_due && at < rows->size() ? target_ms : last_ms);
+            progress_.rows += due.writes.size();
+            while (!due.writes.empty()) {
+                Result<void> written = co_await write_chunk(&due);
+                TIDAL_CO_TRY(std::move(written));
+            }
+            report_replay();
+            if (at < rows->size() && all_due) {
+                Result<void> slept = co_await runtime::sleep_for(*spec_.executor, kStepNs);
+                TIDAL_CO_TRY(std::move(slept));
+            }
+        }
+        co_return Result<void>();
+    }
+
+    void report_replay() {
+        // Of the time that a replay takes, reading is the smaller part.
+        progress_.bytes_done =
+            replay_writes_ == 0
+                ? progress_.bytes_total
+                : static_cast<std::uint64_t>(static_cast<double>(progress_.bytes_total) *
+                                             static_cast<double>(progress_.rows) /
+                                             static_cast<double>(replay_writes_));
+        progress_.data_time_ms = clock_.wall_ms();
+        if (observer_.on_progress) observer_.on_progress(progress_);
     }
 
     void report(const std::string& file, std::uint64_t bytes) {
@@ -278,6 +316,8 @@ private:
     transfer::FirstSignals first_;
     ImportProgress progress_;
     std::uint64_t next_position_ = 1;
+    UnixMillis replay_from_ms_ = 0;
+    std::uint64_t replay_from_ns_ = 0, replay_writes_ = 0;
 };
 
 // Notes are unsigned and 0 means none: a shift is kept as its distance from this.
@@ -307,6 +347,8 @@ bool is_fault_of_row(ErrorCode code) {
 
 runtime::Task<Result<ImportProgress>> import_files(Database& database, runtime::Clock& clock,
                                                    ImportSpec spec, ImportObserver observer) {
+    // Its rows are in another order: marks of the one say nothing of the other.
+    if (spec.replay) spec.id += "/replay";
     Import import(database, clock, std::move(spec), std::move(observer));
     Result<ImportProgress> result = co_await import.run();
     co_return result;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/database.h"
+#include "runtime/data_clock.h"
 #include "runtime/task.h"
 #include "transfer/file_mapper.h"
 #include "transfer/mapping.h"
@@ -28,14 +29,21 @@ struct ImportSource {
     std::function<Result<std::unique_ptr<ByteReader>>()> open;
 };
 
+/// Rows in the order of their times, at a pace, by a clock of their own.
+struct ImportReplay {
+    std::shared_ptr<runtime::DataClock> clock;  ///< The database's clock.
+    double days_per_s = 1;                      ///< Days of the data in a second of the world.
+};
+
 struct ImportSpec {
     /// Where it goes on after each wait; nullptr = wherever the write was answered. Reads block.
     std::shared_ptr<runtime::Executor> executor;
     std::string id;  ///< The same files under the same id are imported once.
     transfer::Mapping mapping;
-    std::vector<ImportSource> sources;  ///< Every file the mapping names.
-    std::int64_t shift_ms = 0;          ///< Added to every time.
-    bool shift_end_to_now = false;      ///< `time_shift=end:now`: the newest signal becomes now.
+    std::vector<ImportSource> sources;   ///< Every file the mapping names.
+    std::int64_t shift_ms = 0;           ///< Added to every time.
+    std::optional<ImportReplay> replay;  ///< Needs the executor, and no shift.
+    bool shift_end_to_now = false;       ///< `time_shift=end:now`: the newest signal becomes now.
 };
 
 struct ImportProgress {
@@ -43,7 +51,8 @@ struct ImportProgress {
     std::uint64_t bytes_done = 0, bytes_total = 0;  ///< Of all files, as stored, over all passes.
     std::uint64_t rows = 0;                         ///< Rows read in the writing pass.
     std::uint64_t accepted = 0, skipped = 0, rejected = 0;  ///< Writes; skipped = imported before.
-    bool complete_before = false;                           ///< The whole import was there already.
+    std::optional<UnixMillis> data_time_ms;  ///< Of a replay: where the data's clock is.
+    bool complete_before = false;            ///< The whole import was there already.
 };
 
 struct ImportObserver {

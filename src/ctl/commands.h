@@ -18,6 +18,7 @@ struct Options {
     std::string mapping;     ///< YAML file; empty = the files are JSON lines as they are.
     std::string import_id;   ///< Empty = made from the names and the mapping.
     std::string time_shift;  ///< "" or "end:now".
+    std::string replay;      ///< Days of the data in a second; "" = none.
     std::string rejects;     ///< File for rejected lines.
     std::vector<std::string> paths;
 

@@ -138,6 +138,7 @@ private:
         std::string target = "/import?id=" + percent_encode(import_id_) + "&wait=false";
         if (!options_.time_shift.empty())
             target += "&time_shift=" + percent_encode(options_.time_shift);
+        if (!options_.replay.empty()) target += "&replay=" + percent_encode(options_.replay);
         return target;
     }
 

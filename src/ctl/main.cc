@@ -88,6 +88,8 @@ int run(int argc, char** argv) {
                            "name of the import; default made from files and mapping");
     import_app->add_option("--time-shift", options.time_shift,
                            "end:now moves the newest signal to now");
+    import_app->add_option("--replay", options.replay,
+                           "days of the data in a second; the server has a --data-clock");
     import_app->add_option("--rejects", options.rejects, "file for rejected rows");
 
     CLI::App* export_app =

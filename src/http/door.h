@@ -24,7 +24,9 @@ class ImportJobs;
 struct DoorOptions {
     std::string version;
     std::string region_name = "local";  ///< The one `region=` that this server has.
-    SpoolLimits imports;                ///< Files of imports kept aside.
+    std::shared_ptr<runtime::DataClock>
+        data_clock;       ///< Null = the database keeps the world's time.
+    SpoolLimits imports;  ///< Files of imports kept aside.
 };
 
 /// Bodies of type application/x-ndjson are streamed and answered line by line where a route takes

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "base/edit_distance.h"
+#include "base/time_text.h"
 #include "http/problem.h"
 
 namespace tidal::http {
@@ -184,6 +185,8 @@ std::string ImportJob::status_json() const {
         out += ",\"file\":";
         append_json_string(progress_.file, &out);
     }
+    if (progress_.data_time_ms)
+        out += ",\"data_time\":\"" + format_time(*progress_.data_time_ms) + "\"";
     if (progress_.complete_before) out += ",\"imported_before\":true";
     out += ",\"problems\":[" + problems_ + "]";
     if (error_) out += ",\"problem\":" + problem_json(*error_);

@@ -32,6 +32,7 @@ Result<api::ImportSpec> spec_of(ImportSpool& spool, const ImportCall& call) {
     spec.id = call.id;
     spec.shift_ms = call.shift_ms;
     spec.shift_end_to_now = call.end_to_now;
+    spec.replay = call.replay;
     const auto& names = spool.names();
     const auto count = std::count_if(names.begin(), names.end(), is_mapping);
     if (count != 1)

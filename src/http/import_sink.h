@@ -15,7 +15,8 @@ struct ImportCall {
     std::string id;
     std::int64_t shift_ms = 0;  ///< Added to every time.
     bool end_to_now = false;    ///< The newest time becomes now.
-    bool wait = true;           ///< Answer at the end; else 202 once the body is there.
+    std::optional<api::ImportReplay> replay;
+    bool wait = true;  ///< Answer at the end; else 202 once the body is there.
 };
 
 /// JSON lines, written as they arrive.

@@ -30,8 +30,32 @@ Result<void> read_shift(const Request& request, ImportCall* call) {
     return {};
 }
 
-Result<ImportCall> import_call(const Request& request) {
-    TIDAL_TRY(check_parameters(request, {"id", "time_shift", "time_shift_ms", "wait"}));
+Result<void> read_replay(const Request& request, const std::shared_ptr<runtime::DataClock>& clock,
+                         ImportCall* call) {
+    const std::string* pace = request.query.find("replay");
+    if (pace == nullptr) return {};
+    const auto wrong = [](const char* what, const char* hint) {
+        return Error(ErrorCode::kInvalidArgument, what).with_field("replay").with_hint(hint);
+    };
+    double days_per_s = 0;
+    const auto [end, error] =
+        std::from_chars(pace->data(), pace->data() + pace->size(), days_per_s);
+    if (error != std::errc() || end != pace->data() + pace->size() ||
+        !(days_per_s > 0 && days_per_s <= 1e6))
+        return wrong("not a pace", "days of the data in a second, such as 30; at most 1000000");
+    if (request.content_type() != "application/x-tar" || call->end_to_now || call->shift_ms != 0)
+        return wrong("a replay is of an archive, and moves no times",
+                     "application/x-tar, without time_shift");
+    if (!clock)
+        return wrong("this server keeps the world's time",
+                     "tidal-server standalone --data-clock TIME, not later than the data's first");
+    call->replay = api::ImportReplay{clock, days_per_s};
+    return {};
+}
+
+Result<ImportCall> import_call(const Request& request,
+                               const std::shared_ptr<runtime::DataClock>& clock) {
+    TIDAL_TRY(check_parameters(request, {"id", "replay", "time_shift", "time_shift_ms", "wait"}));
     ImportCall call;
     const std::string* id = request.query.find("id");
     if (id == nullptr || id->empty() || id->size() > 200)
@@ -40,6 +64,7 @@ Result<ImportCall> import_call(const Request& request) {
             .with_hint("the same id goes on where an interrupted import stopped");
     call.id = *id;
     TIDAL_TRY(read_shift(request, &call));
+    TIDAL_TRY(read_replay(request, clock, &call));
     if (const std::string* wait = request.query.find("wait")) {
         if (*wait != "true" && *wait != "false")
             return Error(ErrorCode::kInvalidArgument, "neither true nor false").with_field("wait");
@@ -89,7 +114,7 @@ private:
 }  // namespace
 
 std::shared_ptr<BodySink> Door::begin_import(const Request& request, Responder responder) {
-    const auto call = import_call(request);
+    const auto call = import_call(request, options_.data_clock);
     if (!call.ok()) {
         responder.fail(call.error());
         return std::make_shared<RefusedSink>();

@@ -5,7 +5,9 @@
 #include "api/database.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/time_text.h"
 #include "http/door.h"
+#include "runtime/data_clock.h"
 #include "runtime/real_runtime.h"
 #include "runtime/task.h"
 #include "server/demo.h"
@@ -53,13 +55,31 @@ Result<std::unique_ptr<api::Database>> open_database(const Settings& settings,
     return database;
 }
 
+/// Null where the database keeps the world's time.
+Result<std::shared_ptr<runtime::DataClock>> make_data_clock(const Settings& settings,
+                                                            runtime::Runtime& world) {
+    if (settings.data_clock.empty()) return std::shared_ptr<runtime::DataClock>();
+    TIDAL_ASSIGN(const UnixMillis start_ms, parse_time(settings.data_clock, "data_clock"));
+    if (start_ms < 0)
+        return Error(ErrorCode::kInvalidArgument, "the data's clock starts in 1970 or later")
+            .with_field("data_clock");
+    return std::make_shared<runtime::DataClock>(world.clock(), start_ms);
+}
+
 Result<void> serve(const Settings& settings, const Logger& logger, const sigset_t& signals) {
-    TIDAL_ASSIGN(auto runtime,
+    TIDAL_ASSIGN(const auto world,
                  runtime::make_real_runtime(
                      {settings.ephemeral ? "" : settings.data_dir,
                       [&](const Error& error) { logger.error("cannot go on", error); }}));
-    TIDAL_ASSIGN(auto database, open_database(settings, *runtime));
+    TIDAL_ASSIGN(const auto data_clock, make_data_clock(settings, *world));
+    std::optional<runtime::DataRuntime> data_runtime;
+    if (data_clock) data_runtime.emplace(*world, *data_clock);
+    runtime::Runtime& runtime = data_runtime ? *data_runtime : *world;
+    TIDAL_ASSIGN(auto database, open_database(settings, runtime));
     const auto stats = database->stats();
+    // A directory that was replayed into goes on at the time it had.
+    for (const auto& shard : stats.shards)
+        if (data_clock) data_clock->advance_to(shard.last_stamp.wall_ms());
     logger.info("database open",
                 {{"directory", settings.ephemeral ? "(memory)" : settings.data_dir},
                  {"cluster_id", stats.identity.cluster_id},
@@ -67,19 +87,20 @@ Result<void> serve(const Settings& settings, const Logger& logger, const sigset_
                  {"items", stats.items}});
     Result<void> served;
     if (settings.command == "demo") {
-        served = import_sample(*database, *runtime, settings.sample);
+        served = import_sample(*database, runtime, settings.sample);
         if (served.ok()) served = print_feeds(*database);
     }
     if (served.ok()) {
         Metrics metrics;
         http::DoorOptions door_options{kVersion};
         door_options.imports.bytes_max = settings.import_spool_mib << 20;
-        http::Door door(*database, *runtime, metrics, logger, door_options);
+        door_options.data_clock = data_clock;
+        http::Door door(*database, runtime, metrics, logger, door_options);
         http::ServerOptions options;
         options.listen = settings.listen;
         options.insecure = settings.insecure;
         options.io_threads = settings.http_threads;
-        auto server = http::Server::start(options, *runtime, door, logger, &metrics);
+        auto server = http::Server::start(options, *world, door, logger, &metrics);
         if (server.ok()) {
             std::printf("serving on http://%s (Ctrl+C stops)\n", (*server)->address().c_str());
             std::fflush(stdout);

@@ -66,6 +66,8 @@ std::vector<Option> options(Settings* s) {
               "above it the coldest ledgers move to disk"),
         value("import_spool_mib", &s->import_spool_mib,
               "at most this much of an import's files is kept aside"),
+        value("data_clock", &s->data_clock,
+              "tell this time (RFC 3339), which only replays of imports move on"),
         value("sample", &s->sample, "demo: folder of the sample data"),
         value("log_level", &s->log_level, "debug, info, warning, error or off"),
         toggle("insecure", &s->insecure, "listen beyond loopback without TLS and accounts"),

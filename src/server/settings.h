@@ -22,6 +22,7 @@ struct Settings {
     std::uint16_t http_threads = 1;
     std::uint64_t checkpoint_interval_ms = 30'000;
     std::uint64_t ledger_memory_mib = 4096;
+    std::string data_clock;  ///< Where the data's clock starts; empty = the world's time.
     std::uint64_t import_spool_mib = 16 * 1024;
     std::string log_level = "info";
     bool print_config = false;
