@@ -18,9 +18,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static const CursorCodec kCodec(std::string(32, 'k'));
     const std::string_view input(reinterpret_cast<const char*>(data), size);
     if (const auto cursor = kCodec.decode(input)) require(kCodec.encode(*cursor) == input);
-    Cursor made{.query = {1, 2}, .now_ms = 3, .seed = 4, .shown = 5};
-    made.score = 0.5;
-    made.id = tidal::EntityId(std::string(input.substr(0, 255)));
+    Cursor made{.query = {1, 2},
+                .now_ms = 3,
+                .seed = 4,
+                .shown = 5,
+                .after = std::nullopt,
+                .shown_hashes = {}};
+    const std::string id(input.substr(0, 255));
+    if (size % 2 == 0)
+        made.after = PagePosition{0.5, tidal::EntityId(id)};
+    else
+        made.shown_hashes = {short_hash(tidal::EntityId(id))};
     const auto decoded = kCodec.decode(kCodec.encode(made));
     require(decoded.ok() && *decoded == made);
     return 0;

@@ -1,6 +1,7 @@
 // tidalctl: a running server or a stopped data directory, from the command line.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 
 #include "base/edit_distance.h"
 #include "ctl/commands.h"
@@ -38,6 +39,10 @@ std::string bash_completion(const CLI::App& app) {
 
 int run(int argc, char** argv) {
     Options options;
+    // Not CLI11's envname: the commands share these, and those that are not asked for would put the
+    // environment over what the one that is was given.
+    if (const char* url = std::getenv("TIDAL_URL")) options.url = url;
+    if (const char* directory = std::getenv("TIDAL_DATA_DIR")) options.data_dir = directory;
     CLI::App app("tidalctl: looks after a tidalDB", "tidalctl");
     app.set_version_flag("--version", TIDAL_VERSION);
     app.require_subcommand(1);
@@ -59,14 +64,11 @@ int run(int argc, char** argv) {
         return sub;
     };
     const auto online = [&](CLI::App* sub) {
-        sub->add_option("--url", options.url, "the server")
-            ->envname("TIDAL_URL")
-            ->capture_default_str();
+        sub->add_option("--url", options.url, "the server; else TIDAL_URL")->capture_default_str();
         return sub;
     };
     const auto offline = [&](CLI::App* sub) {
-        sub->add_option("--data-dir", options.data_dir, "the data directory")
-            ->envname("TIDAL_DATA_DIR")
+        sub->add_option("--data-dir", options.data_dir, "the data directory; else TIDAL_DATA_DIR")
             ->capture_default_str();
         return sub;
     };

@@ -14,6 +14,10 @@ for id in 1 2 3; do
 done
 
 requests=0
+# What is said on the command line wins over the environment.
+TIDAL_URL=http://127.0.0.1:1 "$bin/tidalctl" status --url "http://127.0.0.1:$port" >/dev/null || fail "--url is overridden"
+TIDAL_URL=http://127.0.0.1:1 "$bin/tidalctl" status >/dev/null 2>&1 && fail "TIDAL_URL is ignored"
+
 # Closed loop: every request is counted by the server too.
 out=$("$bin/tidalctl" bench signals --seconds 0.3 --connections 2 --batch 10 --json) || fail "bench: $out"
 [[ $out =~ \"requests\":([0-9]+) ]] && requests=${BASH_REMATCH[1]}

@@ -9,7 +9,7 @@ namespace {
 
 TEST(DataClock, StandsStillUntilItIsMovedAndNeverGoesBack) {
     SimWorld world(SimWorldOptions{});
-    SimDisk disk({});
+    SimDisk disk;
     const auto node = world.create_node("node", disk);
     DataClock clock(node->clock(), 1000);
     DataRuntime data(*node, clock);
