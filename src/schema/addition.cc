@@ -85,8 +85,6 @@ void compare(const SignalSpec& now, const SignalSpec& wanted, const std::string&
                        now.windows.end()))
         out->add(path, "windows " + windows_text(now.windows),
                  "windows " + windows_text(wanted.windows));
-    out->add(path, "columnar " + windows_text(now.columnar),
-             "columnar " + windows_text(wanted.columnar));
 }
 
 /// The declarations of `now` in their order and ids, then the new ones of `wanted` in theirs.

@@ -91,7 +91,7 @@ void encode(const SignalSpec& signal, Encoder* out) {
                           : 0);
     out->varint(signal.sets_state.size());
     for (const std::string& state : signal.sets_state) out->bytes(state);
-    encode_windows(signal.columnar, out);
+    out->u8(0);  // reserved
 }
 void decode(SignalSpec* signal, Decoder* in) {
     signal->name = decode_string(in);
@@ -105,7 +105,7 @@ void decode(SignalSpec* signal, Decoder* in) {
     if (unique > 0 && !in->failed()) signal->unique = UniqueSpec{static_cast<Window>(unique - 1)};
     const std::size_t states = in->count(1);
     for (std::size_t i = 0; i < states; ++i) signal->sets_state.push_back(decode_string(in));
-    signal->columnar = decode_windows(in);
+    if (in->u8() != 0) in->fail();
 }
 
 template <typename Spec>

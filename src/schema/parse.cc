@@ -118,10 +118,8 @@ struct SignalReader {
         } else if (entry.key == "unique") {
             TIDAL_ASSIGN(const Window window, read_enum<Window>(value, at, "window"));
             signal.unique = UniqueSpec{window};
-        } else if (entry.key == "sets") {
-            TIDAL_ASSIGN(signal.sets_state, read_states(value, at));
         } else {
-            TIDAL_ASSIGN(signal.columnar, read_windows(value, at));
+            TIDAL_ASSIGN(signal.sets_state, read_states(value, at));
         }
         return {};
     }
@@ -144,9 +142,8 @@ struct SignalReader {
 };
 
 Result<SignalSpec> read_signal(const YamlEntry& declared, Path path) {
-    static constexpr std::array<std::string_view, 9> kKeys{"target",    "polarity", "decay",
-                                                           "half_life", "lifetime", "windows",
-                                                           "unique",    "sets",     "columnar"};
+    static constexpr std::array<std::string_view, 8> kKeys{
+        "target", "polarity", "decay", "half_life", "lifetime", "windows", "unique", "sets"};
     SignalReader reader;
     reader.signal.name = declared.key;
     for (std::size_t w = 0; w < kWindowCount; ++w)

@@ -73,7 +73,6 @@ void print_signal(const SignalSpec& signal, std::string* out) {
     if (signal.unique)
         *out += "    unique: " + std::string(window_name(signal.unique->window)) + "\n";
     if (!signal.sets_state.empty()) *out += "    sets: " + list(signal.sets_state) + "\n";
-    if (!signal.columnar.empty()) *out += "    columnar: " + list(signal.columnar) + "\n";
 }
 
 }  // namespace

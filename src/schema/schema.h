@@ -84,7 +84,6 @@ struct SignalSpec {
     std::vector<Window> windows;    ///< Which the replies show, rising; cells are kept for all.
     std::optional<UniqueSpec> unique;
     std::vector<std::string> sets_state;  ///< User-state bitmaps set by it ("seen"), sorted.
-    std::vector<Window> columnar;         ///< Rising; a subset of `windows`.
     bool operator==(const SignalSpec&) const = default;
 };
 

@@ -70,12 +70,9 @@ Result<void> check_decay(const SignalSpec& signal) {
 
 Result<void> check_windows(const SignalSpec& signal) {
     if (signal.windows.empty()) return invalid("at least one window is needed");
-    for (const auto* list : {&signal.windows, &signal.columnar})
-        if (!strictly_rising(*list) || !std::all_of(list->begin(), list->end(), is_window))
-            return invalid("windows are listed once each, shortest first");
-    if (!std::includes(signal.windows.begin(), signal.windows.end(), signal.columnar.begin(),
-                       signal.columnar.end()))
-        return invalid("a columnar window must be one of the signal's windows");
+    if (!strictly_rising(signal.windows) ||
+        !std::all_of(signal.windows.begin(), signal.windows.end(), is_window))
+        return invalid("windows are listed once each, shortest first");
     if (signal.unique &&
         (!is_window(signal.unique->window) || signal.unique->window == Window::kAll))
         return invalid(

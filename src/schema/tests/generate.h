@@ -55,9 +55,7 @@ inline SignalSpec generate_signal(std::size_t i) {
     signal.decay = static_cast<DecayKind>(*rc::gen::inRange(0, 3));
     if (signal.decay != DecayKind::kPermanent)
         signal.half_life_ms = *rc::gen::inRange<std::int64_t>(1, kHalfLifeMsMax + 1);
-    const auto shown = *rc::gen::inRange<std::uint8_t>(1, 64);
-    signal.windows = generate_windows(shown);
-    signal.columnar = generate_windows(static_cast<std::uint8_t>(shown & *rc::gen::inRange(0, 64)));
+    signal.windows = generate_windows(*rc::gen::inRange<std::uint8_t>(1, 64));
     if (*rc::gen::arbitrary<bool>())
         signal.unique = UniqueSpec{static_cast<Window>(*rc::gen::inRange(0, 5))};
     const auto states = *rc::gen::inRange<std::size_t>(0, kStatesMax + 1);

@@ -29,7 +29,7 @@ items:
   embeddings:
     picture: {dimensions: 768, metric: l2, storage: int8}
 signals:
-  view: {half_life: 90m, windows: [all, 1h], columnar: 1h, unique: 7d, sets: [seen, heard]}
+  view: {half_life: 90m, windows: [all, 1h], unique: 7d, sets: [seen, heard]}
   score: {decay: permanent, polarity: negative, target: item}
   heat: {decay: linear, lifetime: 2w}
 )");
@@ -46,7 +46,6 @@ signals:
     const SignalSpec& view = schema->signals[0];
     EXPECT_EQ(view.half_life_ms, 90 * 60'000);
     EXPECT_EQ(view.windows, (std::vector<Window>{Window::k1h, Window::kAll}));
-    EXPECT_EQ(view.columnar, std::vector<Window>{Window::k1h});
     EXPECT_EQ(view.unique, UniqueSpec{Window::k7d});
     EXPECT_EQ(view.sets_state, (std::vector<std::string>{"heard", "seen"}));
     EXPECT_EQ(schema->signals[1].decay, DecayKind::kPermanent);
@@ -150,8 +149,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "at least one"},
         Refusal{"UniqueAll", "signals: {v: {half_life: 7d, unique: all}}", "signals.v", "1:11",
                 "not in all"},
-        Refusal{"Columnar", "signals: {v: {half_life: 7d, windows: [1h], columnar: [7d]}}",
-                "signals.v", "1:11", "columnar"},
+        Refusal{"Columnar", "signals: {v: {half_life: 7d, columnar: [7d]}}", "signals.v.columnar",
+                "1:30", "unknown"},
         Refusal{"StateName", "signals: {v: {half_life: 7d, sets: [Seen]}}", "signals.v.sets",
                 "1:37", "no name"},
         Refusal{"Impression", "signals: {impression: {half_life: 7d}}", "signals.impression",
