@@ -19,7 +19,7 @@ struct Settings {
     std::string sample = "examples";  ///< Demo: the folder with movielens/mapping.yaml and data/.
     std::uint16_t shards = 0;         ///< 0 = what the directory has, 1 for a new one.
     std::uint16_t executors = 1;
-    std::uint16_t http_threads = 1;
+    std::uint16_t http_threads = 2;  ///< Parsing is the first work to fill a core.
     std::uint64_t checkpoint_interval_ms = 30'000;
     std::uint64_t ledger_memory_mib = 4096;
     std::string data_clock;  ///< Where the data's clock starts; empty = the world's time.

@@ -119,6 +119,9 @@ struct Outgoing {
     void add_large(std::string text);
 };
 
+/// A body, plain or unpacked, above what the server takes.
+Error body_too_large(std::size_t bytes_max);
+
 class Connection final : public std::enable_shared_from_this<Connection> {
 public:
     Connection(tcp::socket socket, ServerContext& context, Loop& loop);
