@@ -46,6 +46,10 @@ int run(int argc, char** argv) {
     CLI::App app("tidalctl: looks after a tidalDB", "tidalctl");
     app.set_version_flag("--version", TIDAL_VERSION);
     app.require_subcommand(1);
+    // Taken before the command as well as after it.
+    app.add_option("--url", options.url, "the server; else TIDAL_URL");
+    app.add_option("--data-dir", options.data_dir, "a data directory; else TIDAL_DATA_DIR");
+    app.add_flag("--json", options.json, "one JSON value instead of text");
     Result<void> (*command)(const Options&) = nullptr;
     using Command = Result<void> (*)(const Options&);
     const auto add_to = [&](CLI::App* parent, const char* name, const char* help,
@@ -163,10 +167,9 @@ int run(int argc, char** argv) {
         const int code = app.exit(error, out, out);
         std::fputs(out.str().c_str(), code == 0 ? stdout : stderr);
         if (code != 0 && argc > 1 && argv[1][0] != '-') {
-            constexpr std::string_view known[] = {"status",  "query",      "paths",  "diagnostics",
-                                                  "fsck",    "import",     "export", "schema",
-                                                  "profile", "experiment", "bench",  "completion"};
-            if (std::find(std::begin(known), std::end(known), argv[1]) == std::end(known))
+            std::vector<std::string_view> known;
+            for (const CLI::App* each : app.get_subcommands({})) known.push_back(each->get_name());
+            if (std::find(known.begin(), known.end(), argv[1]) == known.end())
                 std::fprintf(stderr, "unknown command '%s'; %s\n", argv[1],
                              name_hint(argv[1], known).c_str());
         }

@@ -18,6 +18,14 @@ std::string shown(const json::value& value) {
     return value.is_string() ? std::string(value.get_string()) : json::serialize(value);
 }
 
+/// For reading; --json has every digit.
+std::string rounded(const json::value& value) {
+    if (!value.is_number()) return shown(value);
+    char text[32];
+    std::snprintf(text, sizeof text, "%.6g", value.to_number<double>());
+    return text;
+}
+
 /// Columns as wide as their widest cell.
 void print_table(const std::vector<Row>& rows) {
     std::vector<std::size_t> widths(rows[0].size(), 0);
@@ -40,7 +48,7 @@ void print_items(const json::array& items) {
         std::string metadata;
         for (const auto& [name, value] : item.at("metadata").as_object())
             metadata += (metadata.empty() ? "" : " ") + std::string(name) + "=" + shown(value);
-        rows.push_back({shown(item.at("rank")), shown(item.at("score")),
+        rows.push_back({shown(item.at("rank")), rounded(item.at("score")),
                         shown(item.at("entity_id")), std::move(metadata)});
     }
     print_table(rows);

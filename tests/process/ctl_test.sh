@@ -16,6 +16,7 @@ done
 requests=0
 # What is said on the command line wins over the environment.
 TIDAL_URL=http://127.0.0.1:1 "$bin/tidalctl" status --url "http://127.0.0.1:$port" >/dev/null || fail "--url is overridden"
+"$bin/tidalctl" --url "http://127.0.0.1:$port" --json status | grep -q '"status":"ok"' || fail "--url before the command"
 TIDAL_URL=http://127.0.0.1:1 "$bin/tidalctl" status >/dev/null 2>&1 && fail "TIDAL_URL is ignored"
 
 # Closed loop: every request is counted by the server too.
