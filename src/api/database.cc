@@ -104,6 +104,7 @@ Result<void> Database::open_shards() {
                                                            shard_directory(ShardId(id))));
         shard::Shard::Options options;
         options.state.shard = ShardId(id);
+        options.state.view_items_min = options_.view_items_min;
         options.state.ledger_bytes_max = options_.ledger_bytes_max / identity_.shards;
         options.state.idempotency_bytes_max = options_.idempotency_bytes_max / identity_.shards;
         options.region = identity_.region;

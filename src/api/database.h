@@ -43,6 +43,7 @@ struct DatabaseOptions {
     std::uint64_t log_bytes_max = 1ULL << 30;  ///< Above it a shard that pins the log checkpoints.
     std::uint64_t ledger_bytes_max = 4ULL << 30;
     std::uint64_t idempotency_bytes_max = 256ULL << 20;
+    std::uint64_t view_items_min = 4'096;  ///< Items of a shard from which on top views are kept.
     wal::LogOptions log;
 };
 

@@ -3,6 +3,7 @@
 
 #include "api/database.h"
 #include "api/resolve.h"
+#include "query/top_views.h"
 #include "ranking/shard_view.h"
 
 namespace tidal::api {
@@ -34,12 +35,20 @@ Result<query::FeedRequest> to_request(const FeedCall& call, std::string profile,
 /// Calls `run` with what a query reads of a shard.
 template <typename Run>
 auto with_view(shard::Shard& shard, EntityKind kind, Run run) {
-    return shard.with_state([&](shard::ShardState& state) {
-        std::vector<signal::LedgerTable*> ledgers;
-        for (auto& [origin, table] : state.ledgers(kind)) ledgers.push_back(table.get());
-        return run(ranking::ShardView{*state.schema(), kind, state.entities(kind), ledgers,
-                                      &state.uniques(kind)});
+    return shard.with_state([&](shard::ShardState& state) { return run(state.view(kind)); });
+}
+
+Result<query::ShardPage> run_on(shard::Shard& shard, const query::FeedPlan& plan) {
+    bool make_views = false;  // For requests to come.
+    auto page = shard.with_state([&](shard::ShardState& state) {
+        query::TopViews* const views =
+            plan.kind == EntityKind::kItem ? state.item_views() : nullptr;
+        auto out = query::run_feed(state.view(plan.kind), plan, views);
+        make_views = views != nullptr && views->has_work();
+        return out;
     });
+    if (make_views) shard.make_views();
+    return page;
 }
 
 /// What a page says beside its items.
@@ -92,9 +101,7 @@ Result<FeedReply> Database::feed(const FeedCall& call) {
     if (plan.has_lists()) TIDAL_TRY(gather_sources(&plan));
     std::vector<query::ShardPage> pages;
     for (std::size_t id = 1; id < shards_.size(); ++id) {
-        TIDAL_ASSIGN(auto page, with_view(*shards_[id], plan.kind, [&](const auto& view) {
-                         return query::run_feed(view, plan);
-                     }));
+        TIDAL_ASSIGN(auto page, run_on(*shards_[id], plan));
         pages.push_back(std::move(page));
     }
     query::FeedPage merged = query::merge_pages(plan, pages, cursors);

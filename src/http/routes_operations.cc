@@ -35,6 +35,13 @@ void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
         count(shard.uniques_refused));
     set("tidal_shard_log_pinned_bytes", "Bytes of the log that wait for the shard's checkpoint.",
         count(shard.log_bytes_pinned));
+    set("tidal_shard_views", "Top views ready.", count(shard.views));
+    set("tidal_shard_view_pages", "Pages read from top views since the start.",
+        count(shard.view_pages));
+    set("tidal_shard_view_misses", "Pages scanned although their profile may have a top view.",
+        count(shard.view_misses));
+    set("tidal_shard_view_builds", "Top views made since the start, refills among them.",
+        count(shard.view_builds));
     set("tidal_shard_outbox_rows", "Effects waiting for other shards.", count(shard.outbox_rows));
     set("tidal_shard_idempotency_keys", "Idempotency keys kept.", count(shard.idempotency_keys));
     set("tidal_shard_proposed_bytes", "Writes not yet committed.", count(shard.proposed_bytes));

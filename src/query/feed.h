@@ -32,6 +32,8 @@ inline constexpr std::uint32_t kLimitDefault = 20;
 inline constexpr std::uint32_t kLimitMax = 1000;
 inline constexpr std::size_t kExcludedMax = 10'000;
 
+class TopViews;
+
 struct FeedRequest {
     EntityKind kind = EntityKind::kItem;
     std::string profile;                   ///< "trending" or "trending@1".
@@ -120,8 +122,11 @@ Result<std::vector<SourceList>> run_sources(const ranking::ShardView& view, cons
 void merge_sources(std::span<const std::vector<SourceList>> of_shards, FeedPlan* plan);
 
 /// Threads: inside the shard's monitor.
+/// @param views  Of the same entities; nullptr = none, every page is scanned. The reply is the
+/// same.
 /// @return kIo  a cold ledger or a row could not be read.
-Result<ShardPage> run_feed(const ranking::ShardView& view, const FeedPlan& plan);
+Result<ShardPage> run_feed(const ranking::ShardView& view, const FeedPlan& plan,
+                           TopViews* views = nullptr);
 
 struct FeedItem {
     ScoredItem item;

@@ -5,7 +5,9 @@
 
 #include "query/internal/candidate_lists.h"
 #include "query/internal/item_order.h"
+#include "query/internal/shown_before.h"
 #include "query/internal/top_items.h"
+#include "query/internal/view_page.h"
 #include "query/slot_blocks.h"
 #include "ranking/table_features.h"
 
@@ -22,9 +24,15 @@ public:
           features_(view, plan, tables_),
           context_{.now_ms = plan.now_ms, .seed = plan.seed, .params = plan.params},
           evaluator_(plan.profile->program, features_, context_),
+          shown_(plan, view.entities),
           top_(plan.keep, view.entities) {}
 
-    Result<ShardPage> run() {
+    Result<ShardPage> run(TopViews* views) {
+        const bool by_member = plan_.filter || !plan_.facets.empty();
+        if (views != nullptr && !by_member) {
+            TIDAL_ASSIGN(const bool read, read_view(*views, nullptr));
+            if (read) return std::move(page_);
+        }
         const Eligible eligible(view_, plan_);
         const Roaring open = eligible.open();
         const Roaring candidates = plan_.scans() ? open : features_.listed() & open;
@@ -34,12 +42,27 @@ public:
             eligible.accepted(asked, plan_.explain ? &page_.filter_trace : nullptr);
         page_.counts.matched = matched.cardinality();
         page_.facets = count_facets(plan_.facets, view_.entities, asked, matched, plan_.now_ms);
+        if (views != nullptr && by_member) {
+            TIDAL_ASSIGN(const bool read, read_view(*views, &matched));
+            if (read) return std::move(page_);
+        }
         TIDAL_TRY(score(matched));
         TIDAL_TRY(collect());
         return std::move(page_);
     }
 
 private:
+    /// The page without a scan, if the order is kept as a view.
+    Result<bool> read_view(TopViews& views, const Roaring* matched) {
+        TIDAL_ASSIGN(const auto front, page_from_view(view_, plan_, views, matched));
+        if (!front) return false;
+        if (matched == nullptr) page_.counts = front->counts;
+        page_.counts.scored = front->counts.scored;
+        for (const ScoredSlot& entry : front->items) top_.offer(entry.key, entry.slot);
+        TIDAL_TRY(collect());
+        return true;
+    }
+
     Result<void> score(const Roaring& matched) {
         SlotBlocks blocks(matched);
         Slot slots[ranking::kBlockSlots];
@@ -64,22 +87,9 @@ private:
                 continue;
             }
             const double key = order_.key(scores[i]);
-            if (top_.admits(key) && !was_shown(key, slots[i])) top_.offer(key, slots[i]);
+            if (top_.admits(key) && !shown_.contains(key, slots[i])) top_.offer(key, slots[i]);
         }
         return {};
-    }
-
-    /// On a page before.
-    bool was_shown(double key, Slot slot) const {
-        if (plan_.after) return !is_after(key, slot);
-        return !plan_.shown_hashes.empty() &&
-               plan_.shown_hashes.contains(short_hash(view_.entities.id_of(slot)));
-    }
-
-    bool is_after(double key, Slot slot) const {
-        const double last = order_.key(plan_.after->score);
-        if (key != last) return key < last;
-        return plan_.after->id < view_.entities.id_of(slot);
     }
 
     Result<void> collect() {
@@ -130,15 +140,16 @@ private:
     RankedFeatures features_;
     const ranking::EvaluationContext context_;
     ranking::Evaluator evaluator_;
+    const ShownBefore shown_;
     TopItems top_;
     ShardPage page_;
 };
 
 }  // namespace
 
-Result<ShardPage> run_feed(const ranking::ShardView& view, const FeedPlan& plan) {
+Result<ShardPage> run_feed(const ranking::ShardView& view, const FeedPlan& plan, TopViews* views) {
     assert(view.kind == plan.kind);
-    return FeedRun(view, plan).run();
+    return FeedRun(view, plan).run(views);
 }
 
 }  // namespace tidal::query

@@ -1,4 +1,5 @@
 // Entities: upsert, delete, vectors.
+#include "query/top_views.h"
 #include "shard/state.h"
 
 namespace tidal::shard {
@@ -25,6 +26,8 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
                                        const record::UpsertBody& body) {
     auto upserted = entities(body.kind).upsert(body, envelope.stamp);
     if (!upserted) return refuse_or_stop(upserted.take_error(), body);
+    if (body.kind == EntityKind::kItem)
+        if (const auto slot = entities(body.kind).find(body.id)) item_views_->on_change(*slot);
     Outcome outcome = accepted(envelope);
     outcome.created = *upserted == entity::UpsertOutcome::kCreated;
     return outcome;
@@ -37,6 +40,7 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     if (!slot) return refuse_or_stop(slot.take_error(), body);
     for (auto& [origin, table] : ledgers(body.kind)) table->drop(*slot);
     uniques(body.kind).drop(*slot);
+    if (body.kind == EntityKind::kItem) item_views_->on_change(*slot);
     return accepted(envelope);
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "query/top_views.h"
+#include "ranking/shard_view.h"
 #include "shard/state.h"
 
 namespace tidal::shard {
@@ -140,6 +142,8 @@ Result<void> ShardState::count_event(EntityKind kind, RegionId origin,
                                      const signal::LedgerEvent& event,
                                      const std::optional<EntityId>& user) {
     queued_events_[{kind, origin}].push_back(event);
+    if (kind == EntityKind::kItem)
+        item_views_->on_event(event.slot, event.signal, event.at_ms, last_stamp_.wall_ms());
     // Uniques stay when a signal is taken back: the user was there.
     if (!user || event.count < 0) return {};
     return uniques(kind).add(event.slot, event.signal, user_hash(*user), event.at_ms);
@@ -152,7 +156,8 @@ Result<void> ShardState::settle() {
         TIDAL_TRY(table->apply(events));
         events.clear();
     }
-    return {};
+    if (item_views_ == nullptr || !item_views_->crowded()) return {};
+    return item_views_->settle(view(EntityKind::kItem), last_stamp_.wall_ms());
 }
 
 }  // namespace tidal::shard

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "query/top_views.h"
 #include "shard/batch_records.h"
 
 namespace tidal::shard {
@@ -358,6 +359,11 @@ Shard::Stats Shard::stats() {
     stats.outbox_rows = state_->outbox().rows();
     stats.idempotency_keys = state_->idempotency().count();
     if (!state_->configured()) return stats;
+    const auto views = state_->item_views()->stats();
+    stats.views = views.views;
+    stats.view_pages = views.served;
+    stats.view_misses = views.missed;
+    stats.view_builds = views.built;
     stats.items = state_->entities(EntityKind::kItem).live_count();
     stats.users = state_->entities(EntityKind::kUser).live_count();
     stats.creators = state_->entities(EntityKind::kCreator).live_count();

@@ -69,6 +69,10 @@ public:
         return read(*state_);
     }
 
+    /// Goes on making views that readers asked for (ShardState::item_views), in slices on the
+    /// executor, until none is left.
+    void make_views();
+
     /// Calls back once the record at `index` is applied, or once the incoming stream's mark reaches
     /// `sequence`; with kTimeout after `timeout_ms` (checked each second), with kUnavailable at
     /// `stop`.
@@ -93,6 +97,10 @@ public:
         std::uint64_t ledger_pairs = 0, ledger_pairs_cold = 0, ledger_bytes = 0;
         std::uint64_t unique_bytes = 0;
         std::uint64_t uniques_refused = 0;  ///< Users not counted for want of memory, ever.
+        std::uint64_t views = 0;            ///< Top views ready.
+        std::uint64_t view_pages = 0;       ///< Pages read from them since the start...
+        std::uint64_t view_misses = 0;      ///< ...and pages of their profiles that were scanned.
+        std::uint64_t view_builds = 0;      ///< Views made, refills among them.
         std::uint64_t outbox_rows = 0, idempotency_keys = 0, proposed_bytes = 0, checkpoints = 0;
         std::uint64_t log_bytes_pinned = 0;  ///< Of the log, until its next checkpoint.
         std::string checkpoint_error;        ///< Of the newest attempt; empty = none.
@@ -171,6 +179,7 @@ private:
     std::uint64_t deadline_ns(std::uint64_t timeout_ms) const;
     void begin_checkpoint_locked(Waiter done);
     void copy_out_slice();
+    void make_views_slice();
     void write_checkpoint();
     void finish_checkpoint(Result<void> written);
     void evict_slice();
@@ -203,6 +212,7 @@ private:
     std::uint64_t checkpoints_ = 0;
     bool checkpointing_ = false;
     bool evicting_ = false;  ///< A slice is posted or under way.
+    bool making_views_ = false;
     std::string checkpoint_error_;
     std::vector<Waiter> checkpoint_waiters_;
     bool stopping_ = false, final_checkpoint_ = false;

@@ -2,6 +2,7 @@
 #include <cassert>
 #include <utility>
 
+#include "query/top_views.h"
 #include "shard/shard.h"
 
 namespace tidal::shard {
@@ -85,6 +86,28 @@ void Shard::collect_waiters(std::vector<Waiter>* ready) {
         ready->push_back(std::move(wait.waiter));
         return true;
     });
+}
+
+void Shard::make_views() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (stopping_ || std::exchange(making_views_, true)) return;
+    }
+    executor_.post([this] { make_views_slice(); });
+}
+
+void Shard::make_views_slice() {
+    constexpr std::uint32_t kSliceSlots = 1024;  // About 200 us inside the monitor.
+    {
+        const std::lock_guard lock(mutex_);
+        if (auto made = state_->step_views(kSliceSlots); !made) {
+            runtime_.fatal(made.error());
+            return;
+        }
+        making_views_ = !stopping_ && state_->item_views()->has_work();
+        if (!making_views_) return;
+    }
+    executor_.post([this] { make_views_slice(); });
 }
 
 }  // namespace tidal::shard

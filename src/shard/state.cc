@@ -3,6 +3,8 @@
 #include <cassert>
 
 #include "base/codec.h"
+#include "query/top_views.h"
+#include "ranking/shard_view.h"
 
 namespace tidal::shard {
 namespace {
@@ -22,6 +24,7 @@ constexpr EntityKind kKinds[] = {EntityKind::kItem, EntityKind::kUser, EntityKin
 
 ShardState::ShardState(const Options& options, storage::ShardStore& store)
     : options_(options), store_(store) {}
+ShardState::~ShardState() = default;
 
 Result<std::unique_ptr<ShardState>> ShardState::open(const Options& options,
                                                      storage::ShardStore& store) {
@@ -68,6 +71,7 @@ Result<void> ShardState::load() {
         }
         TIDAL_TRY(in.finish("shard progress"));
     }
+    if (schema_ != nullptr) open_views();
     return {};
 }
 
@@ -81,6 +85,27 @@ Result<void> ShardState::open_tables() {
         TIDAL_ASSIGN(uniques_[at], signal::UniqueTable::open(options, store_, *schema_));
     }
     return {};
+}
+
+void ShardState::open_views() {
+    // An event may be dated this far ahead of its commit (semantics.md §2).
+    constexpr UnixMillis kAheadMs = 60'000;
+    query::TopViews::Options options;
+    options.entities_min = options_.view_items_min;
+    options.matched_min = options_.view_items_min / 2;
+    item_views_ = std::make_unique<query::TopViews>(options, entities(EntityKind::kItem),
+                                                    last_stamp_.wall_ms() + kAheadMs);
+}
+
+ranking::ShardView ShardState::view(EntityKind kind) {
+    auto& tables = viewed_ledgers_[static_cast<std::size_t>(kind)];
+    tables.clear();
+    for (auto& [origin, table] : ledgers(kind)) tables.push_back(table.get());
+    return {*schema_, kind, entities(kind), tables, &uniques(kind)};
+}
+
+Result<void> ShardState::step_views(std::uint32_t slots) {
+    return item_views_->step(view(EntityKind::kItem), last_stamp_.wall_ms(), slots);
 }
 
 Result<signal::LedgerTable*> ShardState::ledger(EntityKind kind, RegionId origin) {
@@ -194,6 +219,7 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     schema_ = std::make_shared<const schema::Schema>(std::move(next));
     if (first) {
         TIDAL_TRY(open_tables());
+        open_views();
         return accepted(envelope);
     }
     TIDAL_TRY(settle());

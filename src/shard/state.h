@@ -20,6 +20,13 @@
 #include "signal/unique_table.h"
 #include "storage/shard_store.h"
 
+namespace tidal::query {
+class TopViews;
+}
+namespace tidal::ranking {
+struct ShardView;
+}
+
 namespace tidal::shard {
 
 /// What behaviour this binary knows; a shard's log says which one it runs.
@@ -39,7 +46,10 @@ public:
         std::uint64_t ledger_bytes_max = 4ULL << 30;
         std::uint64_t unique_bytes_max = 1ULL << 30;
         std::uint64_t idempotency_bytes_max = 256ULL << 20;
+        /// With fewer items a feed is scanned instead of read from a view (query/top_views.h).
+        std::uint64_t view_items_min = 4'096;
     };
+    ~ShardState();
 
     /// State as of the store's newest checkpoint. The store must outlive it.
     static Result<std::unique_ptr<ShardState>> open(const Options& options,
@@ -86,6 +96,13 @@ public:
     /// Rows of `import_id` up to this position are in this shard.
     Result<std::uint64_t> import_position(std::string_view import_id);
 
+    /// What a query reads of one kind: valid until the next change.
+    ranking::ShardView view(EntityKind kind);
+    /// The top views of items, told of every change; nullptr until configured.
+    query::TopViews* item_views() { return item_views_.get(); }
+    /// Goes on making a view by so many slots.
+    Result<void> step_views(std::uint32_t slots);
+
     /// Puts everything that is not in the store yet into it; right before begin_checkpoint.
     void prepare_checkpoint();
     /// One slice of what a budget of memory asks for after a checkpoint; LedgerTable::evict. True
@@ -98,6 +115,7 @@ private:
     explicit ShardState(const Options& options, storage::ShardStore& store);
     Result<void> load();
     Result<void> open_tables();
+    void open_views();
     /// The ledgers of one origin, made when the first event from there arrives.
     Result<signal::LedgerTable*> ledger(EntityKind kind, RegionId origin);
 
@@ -158,6 +176,8 @@ private:
     // Of evict_cold: the kind under way, and the origin of its last table that is done.
     std::size_t evict_kind_ = 0;
     RegionId evicted_origin_{0};
+    std::vector<signal::LedgerTable*> viewed_ledgers_[kEntityKindCount];
+    std::unique_ptr<query::TopViews> item_views_;
 };
 
 }  // namespace tidal::shard

@@ -86,6 +86,10 @@ public:
     /// Hash of the normalised values of one slot: equal for equal histories in log order.
     virtual Result<std::uint64_t> content_hash(Slot slot) = 0;
 
+    /// Whether an event of the signal ever had a weight below 0 (taking one back does not count).
+    /// Until then no window of it can rise by time alone. Kept in checkpoints.
+    virtual bool had_negative_weight(SignalTypeId signal) const = 0;
+
     struct Stats {
         std::uint64_t pairs_resident = 0, pairs_cold = 0, bytes = 0;
     };

@@ -12,7 +12,9 @@ namespace tidal::signal {
 
 namespace {
 
-constexpr std::uint8_t kLedgerVersion = 1;
+constexpr std::uint8_t kLedgerVersion = 2;
+/// Did not say which signals had negative weights.
+constexpr std::uint8_t kLedgerVersionOne = 1;
 /// Blocks are fetched this many events ahead, their directory entries twice as many: about what a
 /// core keeps in flight.
 constexpr std::size_t kAhead = 12;
@@ -48,8 +50,9 @@ Result<void> PairLedger::load(const schema::Schema& schema) {
         const std::uint8_t version = in.u8();
         pairs_resident_ = in.u64();
         pairs_cold_ = in.u64();
+        negative_signals_ = version == kLedgerVersionOne ? ~std::uint64_t{0} : in.u64();
         TIDAL_TRY(in.finish("root of a ledger"));
-        if (version != kLedgerVersion)
+        if (version != kLedgerVersion && version != kLedgerVersionOne)
             return Error(ErrorCode::kIncompatible, "a ledger of another version")
                 .with("version", version);
     }
@@ -73,6 +76,7 @@ void PairLedger::prepare_checkpoint() {
     root.u8(kLedgerVersion);
     root.u64(pairs_resident_);
     root.u64(pairs_cold_);
+    root.u64(negative_signals_);
     store_.put(prefix_ + "root", root.view());
 }
 
@@ -94,6 +98,9 @@ Result<void> PairLedger::apply(std::span<const LedgerEvent> events) {
     for (std::size_t i = 0; i < std::min(n, 2 * kAhead); ++i) prefetch_entry(events[i]);
     for (std::size_t i = 0; i < std::min(n, kAhead); ++i) prefetch_block(events[i]);
     for (std::size_t i = 0; i < n; ++i) {
+        // Taking a negative weight back is no new one.
+        if (events[i].weight < 0 && events[i].count > 0)
+            negative_signals_ |= std::uint64_t{1} << events[i].signal.value();
         if (i + 2 * kAhead < n) prefetch_entry(events[i + 2 * kAhead]);
         if (i + kAhead < n) prefetch_block(events[i + kAhead]);
         if (!apply_quickly(events[i])) TIDAL_TRY(apply_elsewhere(events[i]));

@@ -37,6 +37,9 @@ public:
     void prepare_checkpoint() override;
     Result<bool> evict(std::size_t steps_max) override;
     Result<std::uint64_t> content_hash(Slot slot) override;
+    bool had_negative_weight(SignalTypeId signal) const override {
+        return (negative_signals_ >> signal.value() & 1) != 0;
+    }
     Stats stats() const override;
 
 private:
@@ -124,6 +127,7 @@ private:
     std::uint64_t pairs_resident_ = 0;
     std::uint64_t pairs_cold_ = 0;
     Eviction eviction_;
+    std::uint64_t negative_signals_ = 0;  ///< Bit = signal: had_negative_weight.
     // Scratch, kept to avoid allocation.
     PairState scratch_;
     std::vector<std::uint64_t> encoded_;  ///< Of 8 bytes each, so that a block lies aligned.

@@ -1,0 +1,167 @@
+#include "query/internal/top_view.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "ranking/table_features.h"
+
+namespace tidal::query {
+namespace {
+
+/// Stale entries scored at once when a walk meets one.
+constexpr std::size_t kWalkBlock = 64;
+
+}  // namespace
+
+TopView::TopView(const Options& options, std::shared_ptr<const ranking::CompiledProfile> profile,
+                 std::vector<double> params, ranking::TimeShape shape,
+                 const entity::EntityTable& entities)
+    : options_(options),
+      profile_(std::move(profile)),
+      params_(std::move(params)),
+      shape_(std::move(shape)),
+      entities_(entities),
+      order_(profile_->profile.order.descending),
+      places_(Before{&entities}) {
+    assert(shape_.never_rises && !profile_->program.gate);
+}
+
+bool TopView::covers(UnixMillis now) const {
+    if (now >= latest_ms_) return true;
+    return now > latest_ms_ - kExpiredKeptMs &&
+           shape_.steady_since(now) == shape_.steady_since(latest_ms_);
+}
+
+bool TopView::is_past(std::uint32_t slot) const {
+    return entities_.expires_at_column()[slot] <= latest_ms_ - kExpiredKeptMs;
+}
+
+Result<void> TopView::scan(const ranking::ShardView& view, UnixMillis now, std::uint32_t slots) {
+    advance(now);
+    const std::uint32_t end =
+        std::min<std::uint64_t>(std::uint64_t{next_slot_} + slots, entities_.slot_count());
+    Slot block[ranking::kBlockSlots];
+    std::size_t filled = 0;
+    roaring_uint32_iterator_t at;
+    roaring_init_iterator(&entities_.live().roaring, &at);
+    roaring_move_uint32_iterator_equalorlarger(&at, next_slot_);
+    for (; at.has_value && at.current_value < end; roaring_advance_uint32_iterator(&at)) {
+        if (is_past(at.current_value)) continue;
+        block[filled++] = Slot(at.current_value);
+        if (filled < ranking::kBlockSlots) continue;
+        TIDAL_TRY(score(view, now, {block, filled}));
+        filled = 0;
+    }
+    if (filled > 0) TIDAL_TRY(score(view, now, {block, filled}));
+    next_slot_ = end;
+    scanned_ = end == entities_.slot_count();
+    return {};
+}
+
+Result<void> TopView::rescore(const ranking::ShardView& view, UnixMillis now,
+                              std::span<const std::uint32_t> slots) {
+    advance(now);
+    std::vector<std::uint32_t> wanted(slots.begin(), slots.end());
+    std::ranges::sort(wanted);
+    wanted.erase(std::ranges::unique(wanted).begin(), wanted.end());
+    Slot block[ranking::kBlockSlots];
+    std::size_t filled = 0;
+    for (const std::uint32_t slot : wanted) {
+        // What the scan has not reached yet, it will see as it then is.
+        if (!scanned_ && slot >= next_slot_) continue;
+        if (!entities_.live().contains(slot) || is_past(slot)) {
+            drop(slot);
+            continue;
+        }
+        block[filled++] = Slot(slot);
+        if (filled < ranking::kBlockSlots) continue;
+        TIDAL_TRY(score(view, now, {block, filled}));
+        filled = 0;
+    }
+    if (filled == 0) return {};
+    return score(view, now, {block, filled});
+}
+
+Result<void> TopView::score(const ranking::ShardView& view, UnixMillis now,
+                            std::span<const Slot> slots) {
+    ranking::TableFeatureSource source(view);
+    ranking::Evaluator evaluator(profile_->program, source, {.now_ms = now, .params = params_});
+    TIDAL_ASSIGN(const auto scores, evaluator.run(slots));
+    const UnixMillis since = shape_.steady_since(now);
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        put(slots[i].value(), order_.key(scores[i]), since);
+    }
+    return {};
+}
+
+void TopView::put(std::uint32_t slot, double key, UnixMillis since) {
+    const Place place{key, slot, since};
+    const bool inside = !edge_ || places_.key_comp()(place, *edge_);
+    const auto held = held_.find(slot);
+    if (held != held_.end()) {
+        const auto old = places_.find(Place{held->second, slot});
+        assert(old != places_.end());
+        if (inside && held->second == key) {
+            old->since = since;
+            return;
+        }
+        places_.erase(old);
+        if (!inside) {
+            held_.erase(held);
+            return;
+        }
+        held->second = key;
+        places_.insert(place);
+        return;
+    }
+    if (!inside) return;
+    held_.emplace(slot, key);
+    places_.insert(place);
+    if (held_.size() <= options_.capacity) return;
+    const auto last = std::prev(places_.end());
+    edge_ = *last;
+    held_.erase(last->slot);
+    places_.erase(last);
+}
+
+void TopView::drop(std::uint32_t slot) {
+    const auto held = held_.find(slot);
+    if (held == held_.end()) return;
+    places_.erase(Place{held->second, slot});
+    held_.erase(held);
+}
+
+Result<std::span<const ScoredSlot>> TopView::Walk::next(std::size_t wanted) {
+    block_.clear();
+    top_.advance(now_);
+    const UnixMillis since = top_.shape_.steady_since(now_);
+    const auto rest = [&] {
+        return last_ ? top_.places_.upper_bound(Place{last_->key, last_->slot.value()})
+                     : top_.places_.begin();
+    };
+    auto at = rest();
+    std::vector<std::uint32_t> past;
+    while (block_.size() < wanted && at != top_.places_.end()) {
+        if (at->since == since) {
+            last_ = ScoredSlot{at->key, Slot(at->slot)};
+            if (top_.is_past(at->slot)) {
+                past.push_back(at->slot);
+            } else {
+                block_.push_back(*last_);
+            }
+            ++at;
+            continue;
+        }
+        Slot stale[kWalkBlock];
+        std::size_t count = 0;
+        for (auto next = at; next != top_.places_.end() && count < kWalkBlock; ++next)
+            if (next->since != since) stale[count++] = Slot(next->slot);
+        TIDAL_TRY(top_.score(view_, now_, {stale, count}));
+        scored_ += count;
+        at = rest();
+    }
+    for (const std::uint32_t slot : past) top_.drop(slot);
+    return std::span<const ScoredSlot>(block_);
+}
+
+}  // namespace tidal::query

@@ -1,0 +1,140 @@
+#include "ranking/time_shape.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "ranking/internal/moving_value.h"
+#include "ranking/internal/value_graph.h"
+#include "signal/cell_start.h"
+
+namespace tidal::ranking {
+namespace {
+
+using schema::Window;
+
+/// One walk over a program.
+class TimeWalk {
+public:
+    TimeWalk(const Program& program, const schema::Schema& schema,
+             const HadNegativeWeight& had_negative)
+        : program_(program),
+          schema_(schema),
+          had_negative_(had_negative),
+          registers_(program.register_count) {}
+
+    TimeShape run(bool descending) {
+        for (const Instruction& in : program_.uniform) {
+            MovingValue& out = registers_[in.out];
+            out = MovingValue{};
+            if (in.op == Op::kConstant) out.low = out.high = program_.constants[in.index];
+        }
+        for (const Instruction& in : program_.code) step(in);
+        const MovingValue& score = registers_[program_.score];
+        const bool rises = descending ? score.may_rise : score.may_fall;
+        shape_.never_rises = unsupported_.empty() && !rises;
+        if (!shape_.never_rises)
+            shape_.reason =
+                unsupported_.empty() ? "time alone can move an entity up" : unsupported_;
+        if (!score.moves()) {
+            shape_.grains.clear();
+            shape_.steady = true;
+        }
+        return std::move(shape_);
+    }
+
+private:
+    void step(const Instruction& in) {
+        if (in.op == Op::kFeature) {
+            registers_[in.out] = feature(program_.features[in.index]);
+            return;
+        }
+        // Copies: a register may be given back to the instruction that reads it last.
+        const MovingValue a = registers_[in.a], b = registers_[in.b], c = registers_[in.c];
+        registers_[in.out] = move_through(in.op, a, b, c);
+    }
+
+    MovingValue feature(const Feature& feature) {
+        if (feature.of_cohort) {
+            unsupported_ = "the score depends on the request";
+            return {};
+        }
+        switch (feature.kind) {
+            case FeatureKind::kDecay:
+                return decay(feature.signal);
+            case FeatureKind::kCount:
+                return window(feature.window, 0);
+            case FeatureKind::kSum:
+                return window(feature.window, never_negative(feature.signal) ? 0 : -kMagnitudeMax);
+            case FeatureKind::kUnique: {
+                const auto& unique = schema_.signals[feature.signal.value()].unique;
+                if (unique) add_grain({unique->window, true});
+                return {.low = 0, .may_fall = true};
+            }
+            case FeatureKind::kAgeHours:
+                shape_.steady = false;
+                return {.low = 0, .may_rise = true};
+            case FeatureKind::kCreatedAt:
+            case FeatureKind::kField:
+                return {};
+            case FeatureKind::kRandom:
+                if (feature.seed_of_request) unsupported_ = "the score depends on the seed";
+                return {.low = 0, .high = 1};
+            default:
+                unsupported_ = "the score depends on the request";
+                return {};
+        }
+    }
+
+    /// Cells leave a window one by one; each takes a sum >= 0 with it unless weights were negative.
+    MovingValue window(Window window, double low) {
+        if (window == Window::kAll) return {.low = low};
+        add_grain({window, false});
+        return {.low = low, .may_rise = low < 0, .may_fall = true};
+    }
+
+    MovingValue decay(SignalTypeId signal) {
+        const double low = never_negative(signal) ? 0 : -kMagnitudeMax;
+        if (schema_.signals[signal.value()].decay == schema::DecayKind::kPermanent)
+            return {.low = low};
+        shape_.steady = false;
+        return {.low = low, .may_rise = low < 0, .may_fall = true};
+    }
+
+    /// Whether the weights of a signal are all >= 0.
+    bool never_negative(SignalTypeId signal) {
+        if (had_negative_(signal)) return false;
+        if (std::ranges::find(shape_.never_negative, signal) == shape_.never_negative.end())
+            shape_.never_negative.push_back(signal);
+        return true;
+    }
+
+    void add_grain(TimeGrain grain) {
+        if (std::ranges::find(shape_.grains, grain) == shape_.grains.end())
+            shape_.grains.push_back(grain);
+    }
+
+    const Program& program_;
+    const schema::Schema& schema_;
+    const HadNegativeWeight& had_negative_;
+    std::vector<MovingValue> registers_;
+    std::string unsupported_;
+    TimeShape shape_;
+};
+
+}  // namespace
+
+UnixMillis TimeShape::steady_since(UnixMillis now) const {
+    if (!steady) return now;
+    UnixMillis since = std::numeric_limits<UnixMillis>::min();
+    for (const TimeGrain& grain : grains)
+        since = std::max(since, grain.slices ? signal::slice_start(grain.window, now)
+                                             : signal::cell_start(grain.window, now));
+    return since;
+}
+
+TimeShape time_shape(const Program& program, const schema::Schema& schema, bool descending,
+                     const HadNegativeWeight& had_negative) {
+    return TimeWalk(program, schema, had_negative).run(descending);
+}
+
+}  // namespace tidal::ranking

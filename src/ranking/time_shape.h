@@ -1,0 +1,50 @@
+// ranking/time_shape.h: how the score of an entity that nothing happens to moves with time.
+//
+// Found by walking a program once with, per register, an interval that holds its value and the
+// directions in which time alone can move it. Every operator is treated by its monotony: addition
+// rises with both sides, a product of values >= 0 rises with both, a window without negative
+// weights only falls, an age only rises. What cannot be told is "may rise".
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/hlc.h"
+#include "ranking/program.h"
+#include "schema/schema.h"
+
+namespace tidal::ranking {
+
+/// When what a feature reads can change by time alone.
+struct TimeGrain {
+    schema::Window window = schema::Window::k1h;
+    bool slices = false;  ///< Of distinct users, instead of cells.
+    auto operator<=>(const TimeGrain&) const = default;
+};
+
+struct TimeShape {
+    /// Time alone never moves the entity towards the front of the order. Says nothing of a gate.
+    bool never_rises = false;
+    /// Also between two moments of the same steady_since(): false when an age or a decay is read
+    /// in a way that shows.
+    bool steady = true;
+    std::string reason;  ///< Why it may rise, for people; empty when never_rises.
+    /// With `steady`: cells whose borders move the score. None = it does not depend on time.
+    std::vector<TimeGrain> grains;
+    /// Signals of which `never_rises` believes that no weight was ever negative.
+    std::vector<SignalTypeId> never_negative;
+
+    /// Start of the time around `now` in which an untouched entity keeps its score to the last
+    /// bit: the same value for two moments means the same score. `now` itself when not steady.
+    UnixMillis steady_since(UnixMillis now) const;
+};
+
+using HadNegativeWeight = std::function<bool(SignalTypeId)>;
+
+/// @param descending    Whether greater scores come first.
+/// @param had_negative  LedgerTable::had_negative_weight over all regions.
+TimeShape time_shape(const Program& program, const schema::Schema& schema, bool descending,
+                     const HadNegativeWeight& had_negative);
+
+}  // namespace tidal::ranking
