@@ -1,5 +1,6 @@
-// What applications declare: profiles and experiments, kept by the metadata shard.
+// What applications declare: profiles, experiments and models, kept by the metadata shard.
 #include "api/database.h"
+#include "api/internal/models.h"
 #include "api/resolve.h"
 #include "ranking/source_text.h"
 
@@ -19,11 +20,12 @@ bool is_built_in(const ranking::ProfileRegistry& profiles, std::string_view name
 
 /// Served for some kind of entity, or why not for items.
 Result<std::vector<std::string>> check_profile(const ranking::Profile& profile,
-                                               const schema::Schema& schema) {
-    auto items = ranking::compile_profile(profile, schema, EntityKind::kItem);
+                                               const schema::Schema& schema,
+                                               const ranking::ModelSet& models) {
+    auto items = ranking::compile_profile(profile, schema, EntityKind::kItem, models);
     if (items.ok()) return (*items)->program.warnings;
     for (const EntityKind kind : {EntityKind::kUser, EntityKind::kCreator})
-        if (auto compiled = ranking::compile_profile(profile, schema, kind); compiled.ok())
+        if (auto compiled = ranking::compile_profile(profile, schema, kind, models); compiled.ok())
             return (*compiled)->program.warnings;
     return items.take_error();
 }
@@ -37,6 +39,11 @@ Result<void> check_name(const std::string& name) {
 
 }  // namespace
 
+std::vector<shard::CatalogEntry> Database::catalog_entries() {
+    return shards_[0]->with_state(
+        [](shard::ShardState& state) { return state.catalog().entries(); });
+}
+
 /// What doors validate against: the oldest schema any shard has applied, so that no shard ever
 /// meets a record of a schema it has not seen; and the metadata shard's catalogue.
 void Database::publish_catalog() {
@@ -46,13 +53,17 @@ void Database::publish_catalog() {
         auto schema = each->with_state([](shard::ShardState& state) { return state.schema(); });
         if (oldest == nullptr || schema->version < oldest->version) oldest = std::move(schema);
     }
-    const auto entries =
-        shards_[0]->with_state([](shard::ShardState& state) { return state.catalog().entries(); });
+    const auto entries = catalog_entries();
     std::vector<ranking::StoredProfile> stored;
+    auto models = std::make_shared<std::vector<StoredModel>>();
     auto experiments = std::make_shared<std::vector<ranking::Experiment>>();
     for (const shard::CatalogEntry& entry : entries) {
         if (entry.kind == record::CatalogKind::kProfile) {
             stored.push_back({entry.name, entry.version, entry.text});
+            continue;
+        }
+        if (entry.kind == record::CatalogKind::kModel) {
+            if (auto model = parse_model(entry, models_.get())) models->push_back(*model);
             continue;
         }
         auto experiment = ranking::parse_experiment(entry.text);
@@ -61,11 +72,13 @@ void Database::publish_catalog() {
             experiments->pop_back();
         experiments->push_back(std::move(*experiment));
     }
-    auto profiles = std::make_shared<const ranking::ProfileRegistry>(*oldest, stored);
+    auto profiles =
+        std::make_shared<const ranking::ProfileRegistry>(*oldest, stored, model_set(*models));
     const std::lock_guard lock(mutex_);
     schema_ = std::move(oldest);
     profiles_ = std::move(profiles);
     experiments_ = std::move(experiments);
+    models_ = std::move(models);
 }
 
 std::shared_ptr<const schema::Schema> Database::schema() const {
@@ -104,7 +117,7 @@ void Database::put_profile(std::string text, bool dry_run, CatalogDone done) {
     auto profile = ranking::parse_profile(text);
     if (!profile.ok()) return done(profile.take_error().with_field("text"));
     if (auto named = check_name(profile->name); !named) return done(named.take_error());
-    auto warnings = check_profile(*profile, *schema());
+    auto warnings = check_profile(*profile, *schema(), model_set(*models()));
     if (!warnings.ok()) return done(warnings.take_error().with_field("text"));
     if (is_built_in(*profiles(), profile->name))
         return done(Error(ErrorCode::kConflict, "`" + profile->name + "` is a built-in profile")
@@ -145,13 +158,13 @@ void Database::retire(record::CatalogKind kind, const std::string& name, Done do
                                     .with_reason("profile_in_use")
                                     .with_hint("retire the experiment first"));
     }
+    if (kind == record::CatalogKind::kModel)
+        if (auto kept = check_profiles_live_on(model_set(*models(), name), name); !kept.ok())
+            return done(kept.take_error());
     std::uint32_t newest = 0;
-    for (const shard::CatalogEntry& entry :
-         shards_[0]->with_state([](shard::ShardState& state) { return state.catalog().entries(); }))
+    for (const shard::CatalogEntry& entry : catalog_entries())
         if (entry.kind == kind && entry.name == name) newest = entry.version;
-    if (newest == 0)
-        return done(
-            not_found(kind == record::CatalogKind::kProfile ? "profile" : "experiment", name));
+    if (newest == 0) return done(not_found(shard::name_of(kind), name));
     put_catalog({kind, name, newest, std::nullopt}, {},
                 [done = std::move(done)](Result<CatalogReply> reply) mutable {
                     done(reply.ok() ? Result<void>() : reply.take_error());

@@ -89,8 +89,11 @@ public:
     void put_profile(std::string text, bool dry_run, CatalogDone done);
     /// An experiment between profiles that exist.
     void put_experiment(std::string text, bool dry_run, CatalogDone done);
-    /// Ends every version of a profile or experiment; their numbers are not used again. kConflict
-    /// for a built-in profile and for one that an experiment still uses.
+    /// A new version of a model (docs/reference/expressions.md#models), or nothing when the newest
+    /// has this text. kConflict when a profile that is available would not be with it.
+    void put_model(const std::string& name, std::string text, bool dry_run, CatalogDone done);
+    /// Ends every version of what has that name; their numbers are not used again. kConflict for a
+    /// built-in profile and for what an experiment or a profile still uses.
     void retire(record::CatalogKind kind, const std::string& name, Done done);
     void checkpoint(Done done);
 
@@ -110,6 +113,10 @@ public:
     std::shared_ptr<const ranking::ProfileRegistry> profiles() const;
     /// Newest version of each, by name.
     std::shared_ptr<const std::vector<ranking::Experiment>> experiments() const;
+    /// By name.
+    std::shared_ptr<const std::vector<StoredModel>> models() const;
+    /// As it was put. kNotFound.
+    Result<std::string> model_text(const std::string& name);
     /// Reads log and archive: blocks, so not from an executor. kUnsupported with --ephemeral.
     Result<ExportPage> export_signals(const ExportRequest& request);
 
@@ -140,6 +147,8 @@ private:
     Result<bool> begin_schema_change(const schema::Schema& wanted);
     void end_schema_change();
     void publish_catalog();
+    std::vector<shard::CatalogEntry> catalog_entries();
+    Result<void> check_profiles_live_on(const ranking::ModelSet& models, const std::string& name);
     void put_catalog(record::CatalogBody body, std::vector<std::string> warnings, CatalogDone done);
     Result<void> gather_sources(query::FeedPlan* plan);
     Result<std::string> profile_of(const FeedCall& call, std::string* experiment) const;
@@ -191,6 +200,7 @@ private:
     std::shared_ptr<const schema::Schema> schema_;
     std::shared_ptr<const ranking::ProfileRegistry> profiles_;
     std::shared_ptr<const std::vector<ranking::Experiment>> experiments_;
+    std::shared_ptr<const std::vector<StoredModel>> models_;
     bool schema_change_under_way_ = false;
     std::size_t widening_ = 0;  ///< Writes that wait for the schema to learn their fields.
     bool writing_held_ = false;

@@ -14,6 +14,7 @@
 #include "base/hlc.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "ranking/model.h"
 #include "record/record.h"
 #include "schema/schema.h"
 #include "shard/write_concern.h"
@@ -188,6 +189,14 @@ struct CatalogReply {
     std::uint32_t version = 0;
     bool created = false;  ///< False: this version with this text was there already.
     std::vector<std::string> warnings;
+};
+/// A model of the catalogue, its newest version.
+struct StoredModel {
+    std::string name;
+    std::uint32_t version = 0;
+    UnixMillis put_ms = 0;
+    std::uint64_t bytes = 0;  ///< Of its text.
+    std::shared_ptr<const ranking::Model> model;
 };
 /// Two pages for one request, and how far they agree.
 struct FeedComparison {

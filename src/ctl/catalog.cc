@@ -1,4 +1,4 @@
-// schema, profile and experiment: what a running server has declared.
+// schema, profile, experiment and model: what a running server has declared.
 #include <boost/json.hpp>
 #include <cstdio>
 
@@ -32,12 +32,13 @@ Result<void> print_text(const std::string& reply, const char* key, bool as_json)
     return {};
 }
 
-Result<void> put_text(const Options& options, const std::string& path) {
+Result<void> put_text(const Options& options, const std::string& path,
+                      Client::Method method = Client::Method::kPost) {
     TIDAL_ASSIGN(const std::string text, read_text(options.file));
     const std::string body =
         json::serialize(json::object{{"text", text}, {"dry_run", options.dry_run}});
     TIDAL_ASSIGN(const std::string reply,
-                 Client(options.url).send(Client::Method::kPost, path, "application/json", body));
+                 Client(options.url).send(method, path, "application/json", body));
     return print_reply(reply, options.json);
 }
 
@@ -105,6 +106,36 @@ Result<void> experiment_put(const Options& options) {
 
 Result<void> experiment_retire(const Options& options) {
     return retire(options, "/experiments");
+}
+
+Result<void> model_list(const Options& options) {
+    TIDAL_ASSIGN(const std::string reply, Client(options.url).get("/models"));
+    if (options.json) return print_reply(reply, true);
+    TIDAL_ASSIGN(const json::object object, parse_reply(reply));
+    for (const json::value& each : object.at("models").as_array()) {
+        const json::object& model = each.as_object();
+        std::string inputs;
+        for (const json::value& input : model.at("inputs").as_array())
+            inputs += " " + std::string(input.as_string());
+        std::printf("%-28s %4s trees of%s\n",
+                    (text_of(model, "name") + "@" + json::serialize(model.at("version"))).c_str(),
+                    json::serialize(model.at("trees")).c_str(), inputs.c_str());
+    }
+    return {};
+}
+
+Result<void> model_show(const Options& options) {
+    TIDAL_ASSIGN(const std::string reply,
+                 Client(options.url).get("/models/" + percent_encode(options.name)));
+    return print_text(reply, "text", options.json);
+}
+
+Result<void> model_put(const Options& options) {
+    return put_text(options, "/models/" + percent_encode(options.name), Client::Method::kPut);
+}
+
+Result<void> model_retire(const Options& options) {
+    return retire(options, "/models");
 }
 
 }  // namespace tidal::ctl

@@ -22,7 +22,7 @@ struct Options {
     std::string rejects;     ///< File for rejected lines.
     std::vector<std::string> paths;
 
-    // schema, profile, experiment
+    // schema, profile, experiment, model
     std::string name;  ///< "spicy" or, to show, "spicy@1".
     std::string file;  ///< "-" = standard input.
     bool dry_run = false;
@@ -59,6 +59,10 @@ Result<void> profile_retire(const Options& options);
 Result<void> experiment_list(const Options& options);
 Result<void> experiment_put(const Options& options);
 Result<void> experiment_retire(const Options& options);
+Result<void> model_list(const Options& options);
+Result<void> model_show(const Options& options);
+Result<void> model_put(const Options& options);
+Result<void> model_retire(const Options& options);
 /// Load and latencies; writes signals when asked to.
 Result<void> bench(const Options& options);
 

@@ -160,6 +160,15 @@ int run(int argc, char** argv) {
     checked(with_file(online(add_to(experiment_app, "put", "make a version", experiment_put))));
     with_name(online(add_to(experiment_app, "retire", "end one", experiment_retire)));
 
+    CLI::App* model_app = group("model", "trees that profiles of a running server call");
+    online(add_to(model_app, "list", "every model and what it reads", model_list));
+    with_name(online(add_to(model_app, "show", "the text of one", model_show)));
+    CLI::App* model_put_app =
+        online(add_to(model_app, "put", "LightGBM's text as the model of a name", model_put));
+    with_name(model_put_app);
+    checked(with_file(model_put_app));
+    with_name(online(add_to(model_app, "retire", "end one that no profile calls", model_retire)));
+
     try {
         app.parse(argc, argv);
     } catch (const CLI::Error& error) {

@@ -83,6 +83,8 @@ private:
     Response answer_query(const Request& request);
     Response answer_comparison(const Request& request);
     void add_catalog_writes(const std::string& path, record::CatalogKind kind);
+    void add_retirement(const std::string& path, record::CatalogKind kind);
+    void add_model_routes();
     std::string metrics_text();
     std::string health() const;
 

@@ -270,6 +270,28 @@ std::string experiments_json(const std::vector<ranking::Experiment>& experiments
     return json_text(json::object{{"experiments", std::move(out)}});
 }
 
+json::object model_object(const api::StoredModel& stored) {
+    const auto inputs = stored.model->inputs();
+    return {{"name", stored.name},
+            {"version", stored.version},
+            {"put_at", format_time(stored.put_ms)},
+            {"bytes", stored.bytes},
+            {"trees", stored.model->tree_count()},
+            {"inputs", json::array(inputs.begin(), inputs.end())}};
+}
+
+std::string models_json(const std::vector<api::StoredModel>& models) {
+    json::array out;
+    for (const api::StoredModel& each : models) out.push_back(model_object(each));
+    return json_text(json::object{{"models", std::move(out)}});
+}
+
+std::string model_json(const api::StoredModel& model, std::string_view text) {
+    json::object out = model_object(model);
+    out["text"] = text;
+    return json_text(out);
+}
+
 std::string catalog_json(const api::CatalogReply& reply) {
     json::object out{{"status", "ok"},
                      {"name", reply.name},

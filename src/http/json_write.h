@@ -16,6 +16,8 @@ std::string schema_json(const schema::Schema& schema);
 std::string profiles_json(const ranking::ProfileRegistry& profiles, EntityKind kind);
 std::string profile_json(const ranking::ProfileListing& profile);
 std::string experiments_json(const std::vector<ranking::Experiment>& experiments);
+std::string models_json(const std::vector<api::StoredModel>& models);
+std::string model_json(const api::StoredModel& model, std::string_view text);
 std::string catalog_json(const api::CatalogReply& reply);
 std::string comparison_json(const api::FeedComparison& comparison);
 std::string health_json(const api::Database::Stats& stats, std::string_view version, bool draining);

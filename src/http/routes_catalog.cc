@@ -1,4 +1,4 @@
-// What can be asked for: schema, profiles, experiments.
+// What can be asked for: schema, profiles, experiments, models.
 #include "http/call.h"
 #include "http/door.h"
 #include "http/json_read.h"
@@ -15,6 +15,12 @@ WholeHandler reading(std::function<Response(const Request&)> answer) {
             return responder.fail(known.error());
         responder.send(answer(request));
     };
+}
+
+Error unreadable_model(const std::string& name) {
+    return Error(ErrorCode::kUnsupported, "this version cannot read model `" + name + "`")
+        .with_field("name")
+        .with_hint("put it again, as text of LightGBM 3 or 4");
 }
 
 }  // namespace
@@ -36,6 +42,10 @@ void Door::add_catalog_writes(const std::string& path, record::CatalogKind kind)
         else
             database_.put_experiment(std::move(body->text), body->dry_run, std::move(answer));
     });
+    add_retirement(path, kind);
+}
+
+void Door::add_retirement(const std::string& path, record::CatalogKind kind) {
     whole_.add(
         Method::kDelete, path + "/{name}", [this, kind](Request request, Responder responder) {
             if (auto known = check_parameters(request, {}); !known.ok())
@@ -46,6 +56,38 @@ void Door::add_catalog_writes(const std::string& path, record::CatalogKind kind)
                                  responder.send(Response::json("{\"status\":\"ok\"}"));
                              });
         });
+}
+
+/// The text itself, or as JSON.
+void Door::add_model_routes() {
+    whole_.add(Method::kGet, "/models", reading([this](const Request&) {
+                   return Response::json(models_json(*database_.models()));
+               }));
+    whole_.add(Method::kGet, "/models/{name}", reading([this](const Request& request) {
+                   const std::string& name = request.parameters.text("name");
+                   auto text = database_.model_text(name);
+                   if (!text.ok()) return problem_response(text.error());
+                   for (const api::StoredModel& each : *database_.models())
+                       if (each.name == name) return Response::json(model_json(each, *text));
+                   return problem_response(unreadable_model(name));
+               }));
+    whole_.add(Method::kPut, "/models/{name}", [this](Request request, Responder responder) {
+        auto body = [&]() -> Result<CatalogText> {
+            TIDAL_TRY(check_parameters(request, {}));
+            if (request.content_type() == "application/octet-stream")
+                return CatalogText{.text = std::move(request.body)};
+            TIDAL_TRY(check_json(request));
+            return JsonReader().catalog_text(request.body);
+        }();
+        if (!body.ok()) return responder.fail(body.error());
+        database_.put_model(
+            request.parameters.text("name"), std::move(body->text), body->dry_run,
+            [responder = std::move(responder)](Result<api::CatalogReply> reply) mutable {
+                if (!reply.ok()) return responder.fail(reply.error());
+                responder.send(Response::json(catalog_json(*reply)));
+            });
+    });
+    add_retirement("/models", record::CatalogKind::kModel);
 }
 
 void Door::add_catalog_routes() {
@@ -80,6 +122,7 @@ void Door::add_catalog_routes() {
                    return Response::json(experiments_json(*database_.experiments()));
                }));
     add_catalog_writes("/experiments", record::CatalogKind::kExperiment);
+    add_model_routes();
 }
 
 }  // namespace tidal::http

@@ -115,8 +115,8 @@ Violation check(const CatalogBody& body) {
     return first({unless(!body.name.empty() && body.name.size() <= schema::kNameBytesMax, "name",
                          "has 1 to 63 bytes"),
                   unless(body.version > 0, "version", "counts from 1"),
-                  unless(!body.text || body.text->size() <= kCatalogTextBytesMax, "text",
-                         "has at most 1 MiB")});
+                  unless(!body.text || body.text->size() <= text_bytes_max(body.kind), "text",
+                         "has at most 1 MiB, of a model 4 MiB")});
 }
 
 Violation check(const Envelope& e) {

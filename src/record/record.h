@@ -24,6 +24,8 @@ inline constexpr std::size_t kTokenBytesMax = 255;
 inline constexpr std::size_t kContextBytesMax = 1024;
 inline constexpr std::size_t kCohortsMax = 8;
 inline constexpr std::size_t kCatalogTextBytesMax = 1 << 20;
+/// Of a model; half of what a batch of the log holds.
+inline constexpr std::size_t kModelTextBytesMax = 4 << 20;
 inline constexpr std::size_t kRelayRowsMax = 65'536;  ///< Of one RelayBody.
 
 /// Who, where, when and under which rules; the same for every kind of record.
@@ -145,14 +147,17 @@ struct ImportMarkBody {
 };
 
 /// What the catalogue holds beside the schema.
-enum class CatalogKind : std::uint8_t { kProfile, kExperiment };
-inline constexpr std::size_t kCatalogKindCount = 2;
+enum class CatalogKind : std::uint8_t { kProfile, kExperiment, kModel };
+inline constexpr std::size_t kCatalogKindCount = 3;
+constexpr std::size_t text_bytes_max(CatalogKind kind) {
+    return kind == CatalogKind::kModel ? kModelTextBytesMax : kCatalogTextBytesMax;
+}
 /// A version of a named text of the catalogue, or the end of it and all versions before it.
 struct CatalogBody {
     CatalogKind kind = CatalogKind::kProfile;
     std::string name;                 ///< 1 to schema::kNameBytesMax bytes.
     std::uint32_t version = 1;        ///< From 1.
-    std::optional<std::string> text;  ///< At most kCatalogTextBytesMax; nullopt = retired.
+    std::optional<std::string> text;  ///< At most text_bytes_max(kind); nullopt = retired.
     bool operator==(const CatalogBody&) const = default;
 };
 

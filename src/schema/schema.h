@@ -39,6 +39,8 @@ enum class Window : std::uint8_t { k1h, k24h, k7d, k30d, k365d, kAll };
 inline constexpr std::size_t kWindowCount = 6;
 
 inline constexpr std::size_t kNameBytesMax = 63;
+/// [a-z_][a-z0-9_]{0,62}, of fields, signals and whatever else is declared.
+Result<void> check_name(std::string_view name);
 inline constexpr std::size_t kFieldsMax = 256;     ///< Per kind.
 inline constexpr std::size_t kEmbeddingsMax = 16;  ///< Slots per kind.
 inline constexpr std::size_t kSignalsMax = 64;

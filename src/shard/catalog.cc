@@ -7,11 +7,27 @@ namespace {
 
 constexpr std::string_view kPrefix = "g/";
 
-std::string_view kind_name(record::CatalogKind kind) {
-    return kind == record::CatalogKind::kProfile ? "profile" : "experiment";
+/// The name, a byte no name holds, the version so that versions sort by number.
+std::string row_key(record::CatalogKind kind, const std::string& name, std::uint32_t number) {
+    std::string key =
+        std::string(kPrefix) + static_cast<char>('0' + static_cast<int>(kind)) + name + '\0';
+    for (int shift = 24; shift >= 0; shift -= 8) key += static_cast<char>(number >> shift);
+    return key;
 }
 
 }  // namespace
+
+std::string_view name_of(record::CatalogKind kind) {
+    switch (kind) {
+        case record::CatalogKind::kProfile:
+            return "profile";
+        case record::CatalogKind::kExperiment:
+            return "experiment";
+        case record::CatalogKind::kModel:
+            return "model";
+    }
+    return "";
+}
 
 Result<Catalog> Catalog::open(storage::ShardStore& store) {
     Catalog catalog(store);
@@ -41,12 +57,8 @@ std::uint32_t Catalog::newest(record::CatalogKind kind, const std::string& name)
     return found_kind == kind && found_name == name ? version : 0;
 }
 
-/// Key: the name, a byte no name holds, the version so that versions sort by number.
 void Catalog::write_row(const Key& key, const Version& version) {
     const auto& [kind, name, number] = key;
-    std::string row_key =
-        std::string(kPrefix) + static_cast<char>('0' + static_cast<int>(kind)) + name + '\0';
-    for (int shift = 24; shift >= 0; shift -= 8) row_key += static_cast<char>(number >> shift);
     Encoder out;
     out.u8(static_cast<std::uint8_t>(kind));
     out.bytes(name);
@@ -54,7 +66,7 @@ void Catalog::write_row(const Key& key, const Version& version) {
     out.u8(version.retired ? 1 : 0);
     out.u64(version.stamp.bits());
     out.bytes(version.text);
-    store_->put(row_key, out.view());
+    store_->put(row_key(kind, name, number), out.view());
 }
 
 Result<bool> Catalog::apply(const record::CatalogBody& body, HybridTime stamp) {
@@ -65,7 +77,7 @@ Result<bool> Catalog::put(const record::CatalogBody& body, HybridTime stamp) {
     const Key key(body.kind, body.name, body.version);
     if (const auto found = versions_.find(key); found != versions_.end()) {
         if (!found->second.retired && found->second.text == *body.text) return false;
-        return Error(ErrorCode::kConflict, std::string(kind_name(body.kind)) + " `" + body.name +
+        return Error(ErrorCode::kConflict, std::string(name_of(body.kind)) + " `" + body.name +
                                                "` has a version " + std::to_string(body.version) +
                                                " already, with another text")
             .with_field("version")
@@ -90,14 +102,24 @@ Result<bool> Catalog::put(const record::CatalogBody& body, HybridTime stamp) {
     version.text = *body.text;
     version.stamp = stamp;
     write_row(key, version);
+    if (body.kind == record::CatalogKind::kModel) forget_below(key);
     return true;
+}
+
+void Catalog::forget_below(const Key& key) {
+    const auto& [kind, name, number] = key;
+    for (auto at = versions_.lower_bound(Key(kind, name, 0)); at->first < key;) {
+        bytes_ -= name.size() + at->second.text.size();
+        store_->erase(row_key(kind, name, std::get<2>(at->first)));
+        at = versions_.erase(at);
+    }
 }
 
 Result<bool> Catalog::retire(const record::CatalogBody& body, HybridTime stamp) {
     const std::uint32_t last = newest(body.kind, body.name);
     if (last == 0)
-        return Error(ErrorCode::kNotFound, "no " + std::string(kind_name(body.kind)) + " `" +
-                                               body.name + "` was made here")
+        return Error(ErrorCode::kNotFound,
+                     "no " + std::string(name_of(body.kind)) + " `" + body.name + "` was made here")
             .with_field("name");
     bool changed = false;
     for (auto at = versions_.lower_bound(Key(body.kind, body.name, 0));

@@ -16,6 +16,9 @@ namespace tidal::shard {
 inline constexpr std::size_t kCatalogEntriesMax = 10'000;  ///< Retired ones included.
 inline constexpr std::uint64_t kCatalogBytesMax = 64ULL << 20;
 
+/// "profile", "experiment", "model".
+std::string_view name_of(record::CatalogKind kind);
+
 struct CatalogEntry {
     record::CatalogKind kind = record::CatalogKind::kProfile;
     std::string name;
@@ -25,7 +28,8 @@ struct CatalogEntry {
 };
 
 /// Kept in the metadata shard; rows `g/` of the store, and all of it in memory. A version is
-/// written once: it keeps its text for ever, or is retired, and its number is not used again.
+/// written once: it keeps its text for ever, or is retired, and its number is not used again. Of a
+/// model only the newest version is kept: its trees are large, and nothing names an older one.
 /// Threads: one at a time.
 class Catalog {
 public:
@@ -36,6 +40,8 @@ public:
     ///         kNotFound    nothing to retire; kTooLarge  the catalogue is full.
     Result<bool> apply(const record::CatalogBody& body, HybridTime stamp);
 
+    /// The newest version of a name, retired or not; 0 = never put.
+    std::uint32_t newest(record::CatalogKind kind, const std::string& name) const;
     /// Those not retired, by kind, name, version.
     std::vector<CatalogEntry> entries() const;
 
@@ -51,8 +57,7 @@ private:
     Result<bool> put(const record::CatalogBody& body, HybridTime stamp);
     Result<bool> retire(const record::CatalogBody& body, HybridTime stamp);
     void write_row(const Key& key, const Version& version);
-    /// The newest version of a name, retired or not; 0 = never put.
-    std::uint32_t newest(record::CatalogKind kind, const std::string& name) const;
+    void forget_below(const Key& key);
 
     storage::ShardStore* store_;
     std::map<Key, Version> versions_;

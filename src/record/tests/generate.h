@@ -103,9 +103,10 @@ inline Body any_body() {
         case 10:
             return ImportMarkBody{any_bytes(0, 20), any_u64()};
         default:
-            return CatalogBody{any_bool() ? CatalogKind::kProfile : CatalogKind::kExperiment,
-                               any_bytes(1, 63), *rc::gen::inRange<std::uint32_t>(1, UINT32_MAX),
-                               maybe([] { return any_bytes(0, 300); })};
+            return CatalogBody{
+                static_cast<CatalogKind>(*rc::gen::inRange<int>(0, kCatalogKindCount)),
+                any_bytes(1, 63), *rc::gen::inRange<std::uint32_t>(1, UINT32_MAX),
+                maybe([] { return any_bytes(0, 300); })};
     }
 }
 

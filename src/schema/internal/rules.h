@@ -5,8 +5,6 @@
 
 namespace tidal::schema {
 
-/// [a-z_][a-z0-9_]{0,62}
-Result<void> check_name(std::string_view name);
 Result<void> check_field(const FieldSpec& field);
 Result<void> check_embedding(const EmbeddingSpec& embedding);
 Result<void> check_signal(const SignalSpec& signal);

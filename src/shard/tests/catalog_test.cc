@@ -67,6 +67,29 @@ TEST(CatalogTest, SurvivesARestartWithTheSameHash) {
     EXPECT_EQ(shard.apply(profile("b", 1, "b")).refused->reason(), "version_exists");
 }
 
+TEST(CatalogTest, OfAModelOnlyTheNewestVersionIsKept) {
+    const auto model = [](std::uint32_t version, std::optional<std::string> text) {
+        return CatalogBody{CatalogKind::kModel, "m", version, std::move(text)};
+    };
+    OneShard shard;
+    shard.apply(profile("m", 1, "a profile of the same name"));
+    // More than the catalogue holds, were they all kept.
+    const std::string text(record::kModelTextBytesMax, 'x');
+    const auto versions = static_cast<std::uint32_t>(kCatalogBytesMax / text.size() + 2);
+    for (std::uint32_t version = 1; version <= versions; ++version)
+        ASSERT_TRUE(shard.apply(model(version, text)).created);
+    const std::string newest = "m@" + std::to_string(versions) + " " + text;
+    const std::vector<std::string> kept = {"m@1 a profile of the same name", newest};
+    EXPECT_EQ(names(shard.state()), kept);
+    shard.checkpoint();
+    shard.restart();
+    EXPECT_EQ(names(shard.state()), kept);
+    EXPECT_EQ(shard.apply(model(1, text)).refused->reason(), "version_not_newest");
+    EXPECT_TRUE(shard.apply(model(versions, std::nullopt)).ok());
+    EXPECT_EQ(shard.apply(model(versions, text)).refused->reason(), "version_exists");
+    EXPECT_TRUE(shard.apply(model(versions + 1, text)).created);
+}
+
 TEST(CatalogTest, IsBounded) {
     OneShard shard;
     const std::string text(record::kCatalogTextBytesMax - 1, 'x');
