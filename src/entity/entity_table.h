@@ -107,6 +107,13 @@ public:
     virtual const Roaring* keyword_bitmap(FieldId field, std::string_view value) const = 0;
     /// Every value of a keyword(s) or bool field with the slots that hold it, in no order.
     virtual void for_each_keyword(FieldId field, const KeywordVisitor& visit) const = 0;
+    /// How many values there are, and up to `most` of them, in calls between which the table may
+    /// change: the first with left = keyword_count(), each further one with what the one before
+    /// returned, until that is 0. A value that is there all the time is visited; one may be twice,
+    /// then the later visit has what it has by then.
+    virtual std::size_t keyword_count(FieldId field) const = 0;
+    virtual std::size_t visit_keywords(FieldId field, std::size_t left, std::size_t most,
+                                       const KeywordVisitor& visit) const = 0;
     /// Slots of the items of a creator; nullptr when none.
     virtual const Roaring* creator_bitmap(const EntityId& creator) const = 0;
     /// Slots that have the field.

@@ -103,14 +103,15 @@ void OrderedColumn::add_matches(const NumberView& numbers, std::uint32_t first, 
     bits.append_to(first, out);
 }
 
-Roaring OrderedColumn::range(const NumberView& numbers, double low, double high) const {
+Roaring OrderedColumn::range(const NumberView& numbers, double low, double high,
+                             std::uint32_t first, std::uint32_t last) const {
     static const Chunk kUnsorted;
     Roaring out;
-    if (!(low <= high)) return out;
-    for (std::uint32_t first = 0; first < numbers.size(); first += kChunkSlots) {
-        const std::size_t at = first / kChunkSlots;
-        add_matches(numbers, first, at < chunks_.size() ? chunks_[at] : kUnsorted, low, high, &out);
-    }
+    if (!(low <= high) || numbers.size() == 0) return out;
+    const std::size_t end = std::min(last, numbers.size() - 1) / kChunkSlots + std::size_t{1};
+    for (std::size_t at = first / kChunkSlots; at < end; ++at)
+        add_matches(numbers, static_cast<std::uint32_t>(at * kChunkSlots),
+                    at < chunks_.size() ? chunks_[at] : kUnsorted, low, high, &out);
     return out;
 }
 

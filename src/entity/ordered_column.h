@@ -59,8 +59,10 @@ public:
     void note(std::uint32_t slot);
     /// Sorts up to `chunks` chunks that are not. @return whether all are sorted.
     bool build(const NumberView& numbers, std::uint32_t chunks);
-    /// The slots with low <= number <= high, with those of chunks not sorted yet.
-    Roaring range(const NumberView& numbers, double low, double high) const;
+    /// The slots with low <= number <= high, with those of chunks not sorted yet; of the chunks
+    /// that lie in [first, last] at least in part.
+    Roaring range(const NumberView& numbers, double low, double high, std::uint32_t first = 0,
+                  std::uint32_t last = std::numeric_limits<std::uint32_t>::max()) const;
     /// About how many slots range() holds: exact but for stale slots where chunks are sorted,
     /// extrapolated from them, or from a sample of the column, where they are not.
     double estimate(const NumberView& numbers, double low, double high) const;

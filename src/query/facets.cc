@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "base/time_text.h"
@@ -128,37 +129,21 @@ private:
     const EntityKind kind_;
 };
 
-FacetCounts count_values(const BoundFacet& facet, const entity::EntityTable& entities,
-                         const Roaring& domain) {
-    FacetCounts out;
-    entities.for_each_keyword(facet.field, [&](std::string_view value, const Roaring& slots) {
-        if (const std::uint64_t count = slots.and_cardinality(domain); count > 0)
-            out.values.emplace(value, count);
-    });
-    const Roaring* present = entities.present_bitmap(facet.field);
-    out.missing =
-        domain.cardinality() - (present == nullptr ? 0 : present->and_cardinality(domain));
-    return out;
-}
-
-FacetCounts count_ranges(const BoundFacet& facet, const entity::EntityTable& entities,
-                         const Roaring& domain) {
-    FacetCounts out;
-    out.ranges.assign(facet.edges.size() + 1, 0);
+void count_ranges(const BoundFacet& facet, const entity::EntityTable& entities,
+                  const Roaring& domain, FacetCounts* out) {
     const entity::NumberView numbers = entities.numbers(facet.column);
     SlotBlocks blocks(domain);
     for (auto block = blocks.next(); !block.empty(); block = blocks.next()) {
         for (const std::uint32_t slot : block) {
             const double value = slot < numbers.size() ? numbers[slot] : std::nan("");
             if (value != value) {
-                ++out.missing;
+                ++out->missing;
                 continue;
             }
             const auto at = std::ranges::upper_bound(facet.edges, value) - facet.edges.begin();
-            ++out.ranges[static_cast<std::size_t>(at)];
+            ++out->ranges[static_cast<std::size_t>(at)];
         }
     }
-    return out;
 }
 
 Facet shown_values(const BoundFacet& facet, const FacetCounts& counts) {
@@ -186,19 +171,76 @@ Result<std::vector<BoundFacet>> bind_facets(std::span<const FacetRequest> facets
     return out;
 }
 
+FacetCounter::FacetCounter(std::span<const BoundFacet> facets, const entity::EntityTable& entities,
+                           UnixMillis now_ms)
+    : facets_(facets),
+      entities_(entities),
+      filters_(facets.size()),
+      domains_(facets.size()),
+      counts_(facets.size()) {
+    constexpr double kRangeCost = 4, kValueCost = 0.2;
+    for (std::size_t i = 0; i < facets.size(); ++i) {
+        if (facets[i].filter) {
+            filters_[i].emplace(*facets[i].filter, entities, now_ms);
+            cost_ += filters_[i]->cost();
+        }
+        cost_ += facets[i].ranges ? kRangeCost : kValueCost;
+        if (facets[i].ranges) counts_[i].ranges.assign(facets[i].edges.size() + 1, 0);
+    }
+}
+
+void FacetCounter::add(const Roaring& candidates, const Roaring& matched) {
+    for (std::size_t i = 0; i < facets_.size(); ++i) {
+        const Roaring rest = filters_[i] ? filters_[i]->run(candidates) : Roaring();
+        const Roaring& domain = !facets_[i].own_filter ? matched : filters_[i] ? rest : candidates;
+        if (facets_[i].ranges) {
+            count_ranges(facets_[i], entities_, domain, &counts_[i]);
+        } else {
+            domains_[i] |= domain;
+        }
+    }
+}
+
+bool FacetCounter::finish(StepBudget& budget) {
+    for (; facet_ < facets_.size(); ++facet_)
+        if (!facets_[facet_].ranges && !count_values(budget)) return false;
+    return true;
+}
+
+/// Of the facet at hand: by the values' bitmaps, some values at a time.
+bool FacetCounter::count_values(StepBudget& budget) {
+    constexpr std::size_t kValuesAtOnce = 64;
+    constexpr double kSparseCost = 100, kContainerCost = 300;
+    const FieldId field = facets_[facet_].field;
+    const Roaring& domain = domains_[facet_];
+    FacetCounts& counts = counts_[facet_];
+    const double containers = static_cast<double>(entities_.slot_count()) / 65'536;
+    if (!values_left_) values_left_ = entities_.keyword_count(field);
+    while (*values_left_ > 0) {
+        if (!budget.take(kValuesAtOnce * (kSparseCost + kContainerCost * containers))) return false;
+        values_left_ = entities_.visit_keywords(
+            field, *values_left_, kValuesAtOnce, [&](std::string_view value, const Roaring& slots) {
+                if (const std::uint64_t count = slots.and_cardinality(domain); count > 0)
+                    counts.values.insert_or_assign(std::string(value), count);
+            });
+    }
+    const Roaring* present = entities_.present_bitmap(field);
+    counts.missing =
+        domain.cardinality() - (present == nullptr ? 0 : present->and_cardinality(domain));
+    values_left_.reset();
+    return true;
+}
+
 std::vector<FacetCounts> count_facets(std::span<const BoundFacet> facets,
                                       const entity::EntityTable& entities,
                                       const Roaring& candidates, const Roaring& matched,
                                       UnixMillis now_ms) {
-    std::vector<FacetCounts> out;
-    for (const BoundFacet& facet : facets) {
-        const Roaring rest =
-            facet.filter ? evaluate(*facet.filter, entities, candidates, now_ms) : Roaring();
-        const Roaring& domain = !facet.own_filter ? matched : facet.filter ? rest : candidates;
-        out.push_back(facet.ranges ? count_ranges(facet, entities, domain)
-                                   : count_values(facet, entities, domain));
+    FacetCounter counter(facets, entities, now_ms);
+    counter.add(candidates, matched);
+    StepBudget whole(std::numeric_limits<std::uint64_t>::max());
+    while (!counter.finish(whole)) {
     }
-    return out;
+    return counter.take();
 }
 
 std::vector<Facet> merge_facets(std::span<const BoundFacet> facets,

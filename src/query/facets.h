@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "query/bound_filter.h"
+#include "query/step_budget.h"
 
 namespace tidal::query {
 
@@ -66,7 +67,36 @@ struct FacetCounts {
     std::uint64_t missing = 0;          ///< Entities without the field.
 };
 
-/// @param candidates  What the filter was asked about; @param matched  what it left of it.
+/// Counts part after part of a table, which may change in between. Threads: those of the table.
+/// Lifetime: borrows facets and table.
+class FacetCounter {
+public:
+    FacetCounter(std::span<const BoundFacet> facets, const entity::EntityTable& entities,
+                 UnixMillis now_ms);
+
+    /// @param candidates  What the filter was asked about; @param matched  what it left of it.
+    void add(const Roaring& candidates, const Roaring& matched);
+    /// About the nanoseconds that add() takes for one candidate.
+    double cost() const { return cost_; }
+    /// When all is added. False = the budget is spent, call again.
+    bool finish(StepBudget& budget);
+    std::vector<FacetCounts> take() { return std::move(counts_); }
+
+private:
+    bool count_values(StepBudget& budget);
+
+    const std::span<const BoundFacet> facets_;
+    const entity::EntityTable& entities_;
+    double cost_ = 0;
+    std::vector<std::optional<FilterEvaluator>> filters_;  ///< By facet.
+    std::vector<Roaring> domains_;                         ///< What facets by value count.
+    std::vector<FacetCounts> counts_;
+    // Where finish() goes on.
+    std::size_t facet_ = 0;
+    std::optional<std::size_t> values_left_;
+};
+
+/// The same in one go.
 std::vector<FacetCounts> count_facets(std::span<const BoundFacet> facets,
                                       const entity::EntityTable& entities,
                                       const Roaring& candidates, const Roaring& matched,

@@ -3,7 +3,8 @@
 //   plan_feed()      once: names, filter and cursor are checked against schema and profiles
 //   run_sources()    on each shard, where the profile has sources with an order: their first
 //   merge_sources()  once: the first over all shards, and their ranks
-//   run_feed()       on each shard, in its monitor: candidates -> filter -> score -> top k
+//   run_feed()       on each shard, in its monitor: candidates -> filter -> score -> top k;
+//                    either in steps between which the shard is free: feed_run.h
 //   merge_pages()    once: diversified; one page, the same however entities are spread over shards
 #pragma once
 
@@ -114,6 +115,7 @@ struct ShardPage {
     FeedCounts counts;
     std::vector<NodeTrace> filter_trace;  ///< With `explain`: by node of the filter.
     std::vector<FacetCounts> facets;      ///< By facet of the plan.
+    bool more = false;                    ///< Others may come after these, whatever their number.
 };
 
 /// One list per source of the profile, at most its limit long; empty of `scan`. Threads: inside the
@@ -121,7 +123,7 @@ struct ShardPage {
 Result<std::vector<SourceList>> run_sources(const ranking::ShardView& view, const FeedPlan& plan);
 void merge_sources(std::span<const std::vector<SourceList>> of_shards, FeedPlan* plan);
 
-/// Threads: inside the shard's monitor.
+/// In one go: SourcesRun and FeedRun give the shard back. Threads: inside the shard's monitor.
 /// @param views  Of the same entities; nullptr = none, every page is scanned. The reply is the
 /// same.
 /// @return kIo  a cold ledger or a row could not be read.

@@ -66,16 +66,17 @@ FeedPage merge_pages(const FeedPlan& plan, std::span<ShardPage> pages, const Cur
         return ItemOrder::before(order.key(a.item.score), a.item.id, order.key(b.item.score),
                                  b.item.id);
     });
-    const bool more = all.size() > plan.limit;
+    bool more = all.size() > plan.limit;
+    for (const ShardPage& page : pages) more = more || page.more;
     if (!plan.diversity.empty()) {
         all = diversified(plan, std::move(all), &out);
-    } else if (more) {
+    } else if (all.size() > plan.limit) {
         all.resize(plan.limit);
     }
     out.items = std::move(all);
     std::uint64_t rank = plan.shown;
     for (FeedItem& item : out.items) item.rank = ++rank;
-    if (more) out.next_cursor = cursors.encode(cursor_after(plan, out));
+    if (more && !out.items.empty()) out.next_cursor = cursors.encode(cursor_after(plan, out));
     return out;
 }
 

@@ -1,9 +1,10 @@
-#include "query/feed.h"
+#include "query/feed_run.h"
 
 #include <algorithm>
 #include <cassert>
 
 #include "query/internal/candidate_lists.h"
+#include "query/internal/candidate_scan.h"
 #include "query/internal/item_order.h"
 #include "query/internal/shown_before.h"
 #include "query/internal/top_items.h"
@@ -14,109 +15,205 @@
 namespace tidal::query {
 namespace {
 
-class FeedRun {
+/// Entries beyond those wanted: so many may be deleted, expire or change while a run is under way
+/// before its page is short of them.
+constexpr std::size_t kSpare = 32;
+// Nanoseconds.
+constexpr double kViewCost = 100'000;
+constexpr double kRowCost = 5'000;
+constexpr double kCheckCost = 100'000;  ///< Of the entries, whether they still match.
+
+}  // namespace
+
+class FeedRun::State {
 public:
-    FeedRun(const ranking::ShardView& view, const FeedPlan& plan)
-        : view_(view),
-          plan_(plan),
+    explicit State(const FeedPlan& plan)
+        : plan_(plan),
           order_(plan.descending()),
-          tables_(view),
-          features_(view, plan, tables_),
-          context_{.now_ms = plan.now_ms, .seed = plan.seed, .params = plan.params},
-          evaluator_(plan.profile->program, features_, context_),
-          shown_(plan, view.entities),
-          top_(plan.keep, view.entities) {}
+          scan_(plan),
+          context_{.now_ms = plan.now_ms, .seed = plan.seed, .params = plan.params} {}
 
-    Result<ShardPage> run(TopViews* views) {
-        const bool by_member = plan_.filter || !plan_.facets.empty();
-        if (views != nullptr && !by_member) {
-            TIDAL_ASSIGN(const bool read, read_view(*views, nullptr));
-            if (read) return std::move(page_);
+    Result<bool> step(const ranking::ShardView& view, StepBudget& budget, TopViews* views) {
+        assert(view.kind == plan_.kind);
+        view_.emplace(view);
+        if (!tables_) begin();
+        for (; stage_ != Stage::kDone; stage_ = Stage(std::uint8_t(stage_) + 1)) {
+            TIDAL_ASSIGN(const bool through, go_on(budget, views));
+            if (!through) return false;
         }
-        const Eligible eligible(view_, plan_);
-        const Roaring open = eligible.open();
-        const Roaring candidates = plan_.scans() ? open : features_.listed() & open;
-        page_.counts.candidates = candidates.cardinality();
-        const Roaring asked = eligible.without_excluded(candidates);
-        const Roaring matched =
-            eligible.accepted(asked, plan_.explain ? &page_.filter_trace : nullptr);
-        page_.counts.matched = matched.cardinality();
-        page_.facets = count_facets(plan_.facets, view_.entities, asked, matched, plan_.now_ms);
-        if (views != nullptr && by_member) {
-            TIDAL_ASSIGN(const bool read, read_view(*views, &matched));
-            if (read) return std::move(page_);
-        }
-        TIDAL_TRY(score(matched));
-        TIDAL_TRY(collect());
-        return std::move(page_);
-    }
-
-private:
-    /// The page without a scan, if the order is kept as a view.
-    Result<bool> read_view(TopViews& views, const Roaring* matched) {
-        TIDAL_ASSIGN(const auto front, page_from_view(view_, plan_, views, matched));
-        if (!front) return false;
-        if (matched == nullptr) page_.counts = front->counts;
-        page_.counts.scored = front->counts.scored;
-        for (const ScoredSlot& entry : front->items) top_.offer(entry.key, entry.slot);
-        TIDAL_TRY(collect());
         return true;
     }
 
-    Result<void> score(const Roaring& matched) {
-        SlotBlocks blocks(matched);
-        Slot slots[ranking::kBlockSlots];
-        for (auto block = blocks.next(); !block.empty(); block = blocks.next()) {
-            for (std::size_t i = 0; i < block.size(); ++i) slots[i] = Slot(block[i]);
-            const std::span<const Slot> whole(slots, block.size());
-            const std::size_t step = plan_.profile->program.block_slots;
-            for (std::size_t at = 0; at < whole.size(); at += step)
-                TIDAL_TRY(offer(whole.subspan(at, std::min(step, whole.size() - at))));
+    ShardPage take() { return std::move(page_); }
+
+private:
+    enum class Stage : std::uint8_t {
+        kView,
+        kPrepare,
+        kMatch,
+        kMatchView,
+        kScore,
+        kCollect,
+        kDone
+    };
+
+    /// False = the budget is spent before the end of the stage.
+    Result<bool> go_on(StepBudget& budget, TopViews* views) {
+        // Filters and facets need to know what matches one by one.
+        const bool by_member = plan_.filter || !plan_.facets.empty();
+        switch (stage_) {
+            case Stage::kView:
+                return by_member || read_view(budget, views, nullptr);
+            case Stage::kPrepare:
+                return ranked_ ||
+                       (features_->prepare(*view_, budget) && scan_.prepare(*view_, budget));
+            case Stage::kMatch:
+                return ranked_ || match(budget);
+            case Stage::kMatchView:
+                return !by_member || read_view(budget, views, &matched_);
+            case Stage::kScore:
+                return ranked_ ? Result<bool>(true) : score(budget);
+            case Stage::kCollect: {
+                TIDAL_ASSIGN(const bool collected, collect(budget));
+                return collected && drop_changed(budget);
+            }
+            case Stage::kDone:
+                break;
         }
-        return {};
+        return true;
     }
 
-    Result<void> offer(std::span<const Slot> slots) {
-        TIDAL_ASSIGN(const auto scores, evaluator_.run(slots));
-        page_.counts.scored += slots.size();
+    /// What borrows the view: one object, at one place, of which each step makes a new one.
+    void begin() {
+        tables_.emplace(*view_);
+        features_.emplace(plan_, *tables_);
+        evaluator_.emplace(plan_.profile->program, *features_, context_);
+        if (plan_.explain) explainer_.emplace(plan_.profile->explain, *features_, context_);
+        top_.emplace(plan_.keep + kSpare, view_->entities);
+        shown_.emplace(plan_, view_->entities);
+        facets_.emplace(plan_.facets, view_->entities, plan_.now_ms);
+    }
+
+    /// The first entries without a scan, if the order is kept as a view.
+    Result<bool> read_view(StepBudget& budget, TopViews* views, const Roaring* matched) {
+        if (views == nullptr) return true;
+        if (!budget.take(kViewCost)) return false;
+        TIDAL_ASSIGN(const auto front, page_from_view(*view_, plan_, *views, matched));
+        if (!front) return true;
+        ranked_ = true;
+        if (matched == nullptr) page_.counts = front->counts;
+        page_.counts.scored = front->counts.scored;
+        for (const ScoredSlot& entry : front->items) top_->offer(entry.key, entry.slot);
+        return true;
+    }
+
+    /// All windows: what the filter accepts, and facets.
+    bool match(StepBudget& budget) {
+        const Roaring* listed = plan_.scans() ? nullptr : &features_->listed();
+        for (;;) {
+            if (!plan_.facets.empty() && !facets_counted_) {
+                const auto asked = static_cast<double>(window_.asked.cardinality());
+                if (!budget.take(facets_->cost() * asked)) return false;
+                facets_->add(window_.asked, window_.matched);
+                facets_counted_ = true;
+            }
+            if (!scan_.next(*view_, listed, budget, &window_,
+                            plan_.explain ? &page_.filter_trace : nullptr))
+                break;
+            page_.counts.candidates += window_.candidates.cardinality();
+            page_.counts.matched += window_.matched.cardinality();
+            matched_ |= window_.matched;
+            facets_counted_ = false;
+        }
+        if (!scan_.at_end() || !facets_->finish(budget)) return false;
+        page_.facets = facets_->take();
+        blocks_.emplace(matched_);
+        return true;
+    }
+
+    Result<bool> score(StepBudget& budget) {
+        const double block_cost = static_cast<double>(plan_.profile->program.cost) *
+                                  static_cast<double>(plan_.profile->program.block_slots);
+        while (!blocks_->at_end()) {
+            if (!budget.take(block_cost)) return false;
+            TIDAL_TRY(score_block());
+        }
+        return true;
+    }
+
+    Result<void> score_block() {
+        slots_.clear();
+        for (const std::uint32_t slot : blocks_->next(plan_.profile->program.block_slots))
+            slots_.push_back(Slot(slot));
+        TIDAL_ASSIGN(const auto scores, evaluator_->run(slots_));
+        page_.counts.scored += slots_.size();
         const bool gated = plan_.profile->program.gate.has_value();
-        const auto gates = gated ? evaluator_.gates(slots.size()) : std::span<const double>();
-        for (std::size_t i = 0; i < slots.size(); ++i) {
+        const auto gates = gated ? evaluator_->gates(slots_.size()) : std::span<const double>();
+        for (std::size_t i = 0; i < slots_.size(); ++i) {
             if (gated && gates[i] == 0) {
                 --page_.counts.matched;
                 continue;
             }
             const double key = order_.key(scores[i]);
-            if (top_.admits(key) && !shown_.contains(key, slots[i])) top_.offer(key, slots[i]);
+            if (top_->admits(key) && !shown_->contains(key, slots_[i])) top_->offer(key, slots_[i]);
         }
         return {};
     }
 
-    Result<void> collect() {
-        std::optional<ranking::Evaluator> explainer;
-        if (plan_.explain) explainer.emplace(plan_.profile->explain, features_, context_);
-        for (const auto& entry : top_.take()) {
-            ScoredItem item{*entry.id, order_.key(entry.key), entry.slot, std::nullopt, {}};
-            TIDAL_ASSIGN(item.diverse, diverse_item(entry.slot));
-            if (explainer) {
-                TIDAL_ASSIGN(item.explanation, explainer->explain(entry.slot));
+    /// False = the budget is spent.
+    Result<bool> collect(StepBudget& budget) {
+        if (!collecting_) {
+            page_.more = top_->size() >= plan_.keep;
+            entries_ = top_->take();
+            collecting_ = true;
+        }
+        const double cost =
+            (plan_.diversity.empty() ? 0 : kRowCost) +
+            (explainer_ ? 4.0 * static_cast<double>(plan_.profile->program.cost) : 0) + 100;
+        for (; collected_ < entries_.size(); ++collected_) {
+            if (!budget.take(cost)) return false;
+            const auto& entry = entries_[collected_];
+            ScoredItem item{view_->entities.id_of(entry.slot),
+                            order_.key(entry.key),
+                            entry.slot,
+                            std::nullopt,
+                            {}};
+            TIDAL_ASSIGN(item.diverse, diverse_item(item.id));
+            if (explainer_) {
+                TIDAL_ASSIGN(item.explanation, explainer_->explain(entry.slot));
             }
             page_.items.push_back(std::move(item));
         }
-        return {};
+        return true;
+    }
+
+    /// Without what changed while the run was under way: the last thing it does.
+    bool drop_changed(StepBudget& budget) {
+        if (!budget.take(kCheckCost)) return false;
+        Roaring slots;
+        for (const auto& entry : entries_)
+            if (view_->entities.generation_of(entry.slot) == entry.generation)
+                slots.add(entry.slot.value());
+        const Roaring matching = scan_.still_matching(*view_, slots);
+        std::erase_if(page_.items, [&](const ScoredItem& item) {
+            return !matching.contains(item.slot.value());
+        });
+        if (page_.items.size() > plan_.keep)
+            page_.items.erase(page_.items.begin() + plan_.keep, page_.items.end());
+        return true;
     }
 
     /// What the plan's rules look at.
-    Result<DiverseItem> diverse_item(Slot slot) {
+    Result<DiverseItem> diverse_item(const EntityId& id) {
         DiverseItem out;
         if (plan_.diversity.empty()) return out;
-        TIDAL_ASSIGN(const auto entity, view_.entities.get(view_.entities.id_of(slot)));
+        TIDAL_ASSIGN(const auto entity, view_->entities.get(id));
         for (const ranking::DiversityRule& rule : plan_.diversity) {
             RuleValues values;
             if (rule.kind == ranking::DiversityKind::kMaxPerCreator) {
                 if (entity && entity->creator) values.push_back(entity->creator->to_string());
             } else if (entity) {
-                values = values_of(*entity, *view_.schema.find_field(plan_.kind, rule.name));
+                values = values_of(*entity, *view_->schema.find_field(plan_.kind, rule.name));
             }
             out.values.push_back(std::move(values));
         }
@@ -133,23 +230,46 @@ private:
         return {};
     }
 
-    const ranking::ShardView& view_;
     const FeedPlan& plan_;
     const ItemOrder order_;
-    ranking::TableFeatureSource tables_;
-    RankedFeatures features_;
+    CandidateScan scan_;
     const ranking::EvaluationContext context_;
-    ranking::Evaluator evaluator_;
-    const ShownBefore shown_;
-    TopItems top_;
+    Stage stage_ = Stage::kView;
+    std::optional<ranking::ShardView> view_;  ///< Of the step under way.
+    std::optional<ranking::TableFeatureSource> tables_;
+    std::optional<RankedFeatures> features_;
+    std::optional<ranking::Evaluator> evaluator_, explainer_;
+    std::optional<TopItems> top_;
+    std::optional<ShownBefore> shown_;
+    std::optional<FacetCounter> facets_;
+    CandidateScan::Window window_;
+    bool facets_counted_ = true;  ///< Of the window.
+    Roaring matched_;
+    std::optional<SlotBlocks> blocks_;  ///< Of matched_.
+    bool ranked_ = false;               ///< By a view.
+    std::vector<Slot> slots_;
+    std::vector<TopItems::Entry> entries_;
+    bool collecting_ = false;
+    std::size_t collected_ = 0;
     ShardPage page_;
 };
 
-}  // namespace
+FeedRun::FeedRun(const FeedPlan& plan) : state_(std::make_unique<State>(plan)) {}
+FeedRun::~FeedRun() = default;
+FeedRun::FeedRun(FeedRun&&) noexcept = default;
+Result<bool> FeedRun::step(const ranking::ShardView& view, StepBudget budget, TopViews* views) {
+    return state_->step(view, budget, views);
+}
+ShardPage FeedRun::take() {
+    return state_->take();
+}
 
 Result<ShardPage> run_feed(const ranking::ShardView& view, const FeedPlan& plan, TopViews* views) {
-    assert(view.kind == plan.kind);
-    return FeedRun(view, plan).run(views);
+    FeedRun run(plan);
+    for (;;) {
+        TIDAL_ASSIGN(const bool done, run.step(view, StepBudget(), views));
+        if (done) return run.take();
+    }
 }
 
 }  // namespace tidal::query

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numbers>
 
@@ -13,26 +14,25 @@ namespace {
 /// What a look at one slot costs, and what the sorted chunks cost, in nanoseconds: a range goes to
 /// the cheaper one (bench/query_filter_bench.cc).
 constexpr double kLookCost = 1.5, kMatchCost = 4, kChunkCost = 150;
+/// Most places fall to the comparison of latitudes.
+constexpr double kNearCost = 15;
 
 class Evaluation {
 public:
-    Evaluation(const BoundFilter& filter, const entity::EntityTable& entities, UnixMillis now_ms,
-               std::vector<NodeTrace>* trace)
-        : entities_(entities),
-          now_ms_(now_ms),
-          estimates_(estimate_nodes(filter, entities, now_ms)),
-          trace_(trace) {
-        if (trace_ != nullptr) trace_->assign(estimates_.size(), NodeTrace());
+    Evaluation(const entity::EntityTable& entities, UnixMillis now_ms,
+               const std::vector<NodeEstimate>& estimates, std::vector<NodeTrace>* trace)
+        : entities_(entities), now_ms_(now_ms), estimates_(estimates), trace_(trace) {
+        if (trace_ != nullptr) trace_->resize(estimates_.size());
     }
 
     Roaring run(const BoundFilter& filter, const Roaring& domain) const {
         Roaring out = answer(filter, domain);
         if (trace_ == nullptr) return out;
         const std::uint64_t examined = domain.cardinality();
-        (*trace_)[filter.index] = {
-            .estimated = estimates_[filter.index].share * static_cast<double>(examined),
-            .examined = examined,
-            .matched = out.cardinality()};
+        (*trace_)[filter.index] +=
+            {.estimated = estimates_[filter.index].share * static_cast<double>(examined),
+             .examined = examined,
+             .matched = out.cardinality()};
         return out;
     }
 
@@ -101,9 +101,9 @@ private:
     /// The sorted chunks, when that is cheaper than a look at each slot of the domain.
     const entity::OrderedColumn* sorted_column(const InRange& leaf, const Roaring& domain,
                                                const NodeEstimate& estimate) const {
-        if (leaf.outside || !estimate.indexed) return nullptr;
-        const double slots = entities_.slot_count();
-        const double chunks = slots / entity::OrderedColumn::kChunkSlots;
+        if (leaf.outside || !estimate.indexed || domain.isEmpty()) return nullptr;
+        const double slots = domain.maximum() - domain.minimum() + 1.0;
+        const double chunks = slots / entity::OrderedColumn::kChunkSlots + 1;
         const double by_chunks = estimate.share * slots * kMatchCost + chunks * kChunkCost;
         const double by_looking = static_cast<double>(domain.cardinality()) * kLookCost;
         return by_chunks < by_looking ? entities_.ordered_column(leaf.column) : nullptr;
@@ -111,7 +111,8 @@ private:
 
     Roaring match(const InRange& leaf, const Roaring& domain, const NodeEstimate& estimate) const {
         if (const auto* sorted = sorted_column(leaf, domain, estimate))
-            return domain & sorted->range(entities_.numbers(leaf.column), leaf.low, leaf.high);
+            return domain & sorted->range(entities_.numbers(leaf.column), leaf.low, leaf.high,
+                                          domain.minimum(), domain.maximum());
         return over(leaf.column, [&](auto number_of) {
             const double low = leaf.low, high = leaf.high;
             if (!leaf.outside)
@@ -197,11 +198,8 @@ private:
         return match(CreatorPresent{}, domain - estimate.holders, estimate);
     }
 
-    Roaring match(const EntityIs& leaf, const Roaring& domain, const NodeEstimate&) const {
-        Roaring named;
-        for (const EntityId& id : leaf.ids)
-            if (const auto slot = entities_.find(id)) named.add(slot->value());
-        return leaf.negated ? domain - named : domain & named;
+    Roaring match(const EntityIs& leaf, const Roaring& domain, const NodeEstimate& estimate) const {
+        return leaf.negated ? domain - estimate.holders : domain & estimate.holders;
     }
 
     Roaring match(const CreatedWithin& leaf, const Roaring& domain,
@@ -215,15 +213,53 @@ private:
 
     const entity::EntityTable& entities_;
     const UnixMillis now_ms_;
-    const std::vector<NodeEstimate> estimates_;
+    const std::vector<NodeEstimate>& estimates_;
     std::vector<NodeTrace>* const trace_;
 };
 
+/// Of one leaf; bitmaps are taken as free.
+struct LookCost {
+    double operator()(const InRange&) const { return kLookCost; }
+    double operator()(const CreatedWithin&) const { return kLookCost; }
+    double operator()(const TimePresent&) const { return kLookCost; }
+    double operator()(const CreatorPresent&) const { return kLookCost; }
+    double operator()(const InNumbers& leaf) const {
+        return kLookCost * static_cast<double>(std::bit_width(leaf.values.size()));
+    }
+    double operator()(const Near&) const { return kNearCost; }
+    template <typename Other>
+    double operator()(const Other&) const {
+        return 0;
+    }
+};
+
+double cost_of(const BoundFilter& filter) {
+    if (filter.kind == BoundFilter::Kind::kLeaf) return std::visit(LookCost(), filter.leaf);
+    double sum = 0;
+    for (const BoundFilter& child : filter.children) sum += cost_of(child);
+    return sum;
+}
+
 }  // namespace
+
+FilterEvaluator::FilterEvaluator(const BoundFilter& filter, const entity::EntityTable& entities,
+                                 UnixMillis now_ms)
+    : filter_(filter),
+      entities_(entities),
+      now_ms_(now_ms),
+      estimates_(estimate_nodes(filter, entities, now_ms)),
+      cost_(cost_of(filter)) {}
+FilterEvaluator::~FilterEvaluator() = default;
+FilterEvaluator::FilterEvaluator(FilterEvaluator&&) noexcept = default;
+
+Roaring FilterEvaluator::run(const Roaring& domain, std::vector<NodeTrace>* trace) const {
+    return Evaluation(entities_, now_ms_, estimates_, trace).run(filter_, domain);
+}
 
 Roaring evaluate(const BoundFilter& filter, const entity::EntityTable& entities,
                  const Roaring& domain, UnixMillis now_ms, std::vector<NodeTrace>* trace) {
-    return Evaluation(filter, entities, now_ms, trace).run(filter, domain);
+    if (trace != nullptr) trace->clear();
+    return FilterEvaluator(filter, entities, now_ms).run(domain, trace);
 }
 
 }  // namespace tidal::query

@@ -11,7 +11,7 @@ namespace {
 
 /// Below this a scan of the column costs less than keeping it sorted.
 constexpr std::uint32_t kSortedFrom = 2 * entity::OrderedColumn::kChunkSlots;
-constexpr std::uint32_t kChunksPerQuery = 2;  ///< Half a millisecond.
+constexpr std::uint32_t kChunksPerQuery = 1;  ///< A quarter of a millisecond.
 constexpr std::uint32_t kSamples = 256;
 
 class Estimation {
@@ -130,8 +130,10 @@ private:
         return leaf.negated ? live_ - holders : holders;
     }
 
-    double count(const EntityIs& leaf, NodeEstimate*) const {
-        const auto named = static_cast<double>(leaf.ids.size());
+    double count(const EntityIs& leaf, NodeEstimate* estimate) const {
+        for (const EntityId& id : leaf.ids)
+            if (const auto slot = entities_.find(id)) estimate->holders.add(slot->value());
+        const auto named = static_cast<double>(estimate->holders.cardinality());
         return leaf.negated ? live_ - named : named;
     }
 

@@ -15,10 +15,13 @@ class SlotBlocks {
 public:
     explicit SlotBlocks(const Roaring& slots) { roaring_init_iterator(&slots.roaring, &at_); }
 
-    /// The next members, rising; empty at the end. Valid until the next call.
-    std::span<const std::uint32_t> next() {
-        return {block_, roaring_read_uint32_iterator(&at_, block_, ranking::kBlockSlots)};
+    /// The next members, at most `most` (1..kBlockSlots), rising; empty at the end. Valid until the
+    /// next call.
+    std::span<const std::uint32_t> next(std::size_t most = ranking::kBlockSlots) {
+        return {block_,
+                roaring_read_uint32_iterator(&at_, block_, static_cast<std::uint32_t>(most))};
     }
+    bool at_end() const { return !at_.has_value; }
 
 private:
     roaring_uint32_iterator_t at_;

@@ -54,6 +54,15 @@ public:
     void visit_keywords(FieldId field, const Visitor& visit) const {
         if (field.value() < fields_.size()) fields_[field.value()].keywords.for_each(visit);
     }
+    std::size_t keyword_count(FieldId field) const {
+        return field.value() < fields_.size() ? fields_[field.value()].keywords.size() : 0;
+    }
+    template <typename Visitor>
+    std::size_t visit_some_keywords(FieldId field, std::size_t left, std::size_t most,
+                                    const Visitor& visit) const {
+        if (field.value() >= fields_.size()) return 0;
+        return fields_[field.value()].keywords.visit_some(left, most, visit);
+    }
     const Roaring* creator(const EntityId& creator) const { return creators_.find(creator); }
     const Roaring* present(FieldId field) const;
 

@@ -55,6 +55,13 @@ public:
     void for_each_keyword(FieldId field, const KeywordVisitor& visit) const override {
         columns_.visit_keywords(field, visit);
     }
+    std::size_t keyword_count(FieldId field) const override {
+        return columns_.keyword_count(field);
+    }
+    std::size_t visit_keywords(FieldId field, std::size_t left, std::size_t most,
+                               const KeywordVisitor& visit) const override {
+        return columns_.visit_some_keywords(field, left, most, visit);
+    }
     const Roaring* creator_bitmap(const EntityId& creator) const override {
         return columns_.creator(creator);
     }

@@ -78,38 +78,56 @@ public:
         if (at == pending_.end()) {
             at = pending_.try_emplace(Key(value)).first;
             // Made here, so that the address of the key is final.
-            at->second.key = &bitmaps_.try_emplace(Key(value)).first->first;
+            at->second.key = &insert(value)->first;
         }
         at->second.slots.push_back(slot);
         return at->second.key;
     }
     void finish_load(std::uint32_t slot_count) {
         for (auto& [value, pending] : pending_)  // order does not matter: sets
-            add_unordered(&pending.slots, slot_count, &bitmaps_.find(value)->second);
+            add_unordered(&pending.slots, slot_count, &bitmaps_.find(value)->second.slots);
         pending_ = {};
     }
     template <typename View>
     const Key* add(const View& value, std::uint32_t slot) {
         auto at = bitmaps_.find(value);
-        if (at == bitmaps_.end()) at = bitmaps_.try_emplace(Key(value)).first;
-        at->second.add(slot);
+        if (at == bitmaps_.end()) at = insert(value);
+        at->second.slots.add(slot);
         return &at->first;
     }
     template <typename View>
     void remove(const View& value, std::uint32_t slot) {
         const auto at = bitmaps_.find(value);
         if (at == bitmaps_.end()) return;
-        at->second.remove(slot);
-        if (at->second.isEmpty()) bitmaps_.erase(at);
+        at->second.slots.remove(slot);
+        if (!at->second.slots.isEmpty()) return;
+        values_[at->second.place] = values_.back();
+        values_[at->second.place]->second.place = at->second.place;
+        values_.pop_back();
+        bitmaps_.erase(at);
     }
     template <typename View>
     const Roaring* find(const View& value) const {
         const auto at = bitmaps_.find(value);
-        return at == bitmaps_.end() ? nullptr : &at->second;
+        return at == bitmaps_.end() ? nullptr : &at->second.slots;
     }
     template <typename Visitor>
     void for_each(const Visitor& visit) const {
-        for (const auto& [value, slots] : bitmaps_) visit(value, slots);
+        for (const auto* value : values_) visit(value->first, value->second.slots);
+    }
+    /// Visits up to `most` values below place `left`, from above; begins with left = size().
+    /// @return Where the next call goes on. Changes in between do no harm: a value that is there
+    /// all
+    ///         the time is visited, and if twice, then with what it has by then.
+    template <typename Visitor>
+    std::size_t visit_some(std::size_t left, std::size_t most, const Visitor& visit) const {
+        // A value that goes leaves its place to the last one, which has been visited already.
+        left = std::min(left, values_.size());
+        for (; left > 0 && most > 0; --most) {
+            --left;
+            visit(values_[left]->first, values_[left]->second.slots);
+        }
+        return left;
     }
     std::size_t size() const { return bitmaps_.size(); }
 
@@ -120,7 +138,22 @@ private:
     };
     using Hash = typename KeyTraits<Key>::Hash;
     using Equal = typename KeyTraits<Key>::Equal;
-    absl::node_hash_map<Key, Roaring, Hash, Equal> bitmaps_;
+    struct Holders {
+        Roaring slots;
+        std::size_t place = 0;  ///< In values_.
+    };
+    using Bitmaps = absl::node_hash_map<Key, Holders, Hash, Equal>;
+
+    template <typename View>
+    typename Bitmaps::iterator insert(const View& value) {
+        const auto at = bitmaps_.try_emplace(Key(value)).first;
+        at->second.place = values_.size();
+        values_.push_back(&*at);
+        return at;
+    }
+
+    Bitmaps bitmaps_;
+    std::vector<typename Bitmaps::value_type*> values_;
     absl::flat_hash_map<Key, Pending, Hash, Equal> pending_;
 };
 

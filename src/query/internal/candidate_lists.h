@@ -1,29 +1,13 @@
-// query/internal/candidate_lists.h: what one shard's candidates are drawn from.
+// query/internal/candidate_lists.h: what the lists of a profile's sources say of entities.
 #pragma once
 
 #include <vector>
 
 #include "query/feed.h"
+#include "query/step_budget.h"
 #include "ranking/feature.h"
 
 namespace tidal::query {
-
-/// What every source draws from: live entities that are published and not expired, that the request
-/// does not exclude and its filter accepts. A filter therefore never empties a list.
-class Eligible {
-public:
-    Eligible(const ranking::ShardView& view, const FeedPlan& plan);
-
-    /// Live, published and not expired.
-    Roaring open() const;
-    Roaring without_excluded(Roaring slots) const;
-    /// @param trace  Gets what each node of the filter did; may be nullptr.
-    Roaring accepted(const Roaring& slots, std::vector<NodeTrace>* trace = nullptr) const;
-
-private:
-    const ranking::ShardView& view_;
-    const FeedPlan& plan_;
-};
 
 /// The value a source is ordered by, greatest first; entities of 0 or less are not of a signal's
 /// list. Precondition: the source has an order that needs nothing of the request.
@@ -32,18 +16,25 @@ ranking::Feature order_of(const ranking::Source& source, const schema::Schema& s
 /// Adds what the lists of a union say of an entity (rank(source)) to the features of the tables.
 class RankedFeatures final : public ranking::FeatureSource {
 public:
-    RankedFeatures(const ranking::ShardView& view, const FeedPlan& plan,
-                   ranking::FeatureSource& tables);
+    RankedFeatures(const FeedPlan& plan, ranking::FeatureSource& tables);
+
+    /// Looks up what is listed. False = the budget is spent, call again. Before anything else.
+    bool prepare(const ranking::ShardView& view, StepBudget& budget);
 
     Result<void> fill(const ranking::Feature& feature, std::span<const Slot> slots,
                       const ranking::EvaluationContext& context, std::span<double> out) override;
     bool is_missing(const ranking::Feature& feature, Slot slot) const override;
     /// Slots that some list of the union has.
-    Roaring listed() const;
+    const Roaring& listed() const { return listed_; }
 
 private:
+    const FeedPlan& plan_;
     ranking::FeatureSource& tables_;
     std::vector<absl::flat_hash_map<std::uint32_t, std::uint32_t>> ranks_;  ///< By slot.
+    Roaring listed_;
+    // Where prepare() goes on.
+    std::size_t source_ = 0;
+    absl::flat_hash_map<EntityId, std::uint32_t>::const_iterator next_;
 };
 
 }  // namespace tidal::query

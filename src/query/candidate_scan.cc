@@ -1,0 +1,72 @@
+#include "query/internal/candidate_scan.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "query/internal/time_gates.h"
+#include "query/slot_blocks.h"
+
+namespace tidal::query {
+namespace {
+
+// Nanoseconds.
+constexpr double kLookUpCost = 150;   ///< Of an id.
+constexpr double kGateCost = 2;       ///< Of a slot's times.
+constexpr double kPlanCost = 20'000;  ///< Of the estimates a filter begins with.
+constexpr double kWindowCost = 100'000;
+// So that a window lies in one container of a bitmap, and is worth the few operations on it.
+constexpr std::uint64_t kWindowSlotsMin = 1024, kWindowSlotsMax = 65'536;
+
+}  // namespace
+
+CandidateScan::CandidateScan(const FeedPlan& plan)
+    : plan_(plan), next_excluded_(plan.exclude.begin()) {}
+
+bool CandidateScan::prepare(const ranking::ShardView& view, StepBudget& budget) {
+    if (window_slots_ != 0) return true;
+    for (; next_excluded_ != plan_.exclude.end(); ++next_excluded_) {
+        if (!budget.take(kLookUpCost)) return false;
+        // Its slot stays its own, so that one made again meanwhile is excluded as well.
+        if (const auto slot = view.entities.find_reserved(*next_excluded_))
+            excluded_.add(slot->value());
+    }
+    slot_cost_ = kGateCost;
+    if (plan_.filter) {
+        if (!budget.take(kPlanCost)) return false;
+        filter_.emplace(*plan_.filter, view.entities, plan_.now_ms);
+        slot_cost_ += filter_->cost();
+    }
+    window_slots_ = std::clamp(std::bit_floor(static_cast<std::uint64_t>(kWindowCost / slot_cost_)),
+                               kWindowSlotsMin, kWindowSlotsMax);
+    end_slot_ = view.entities.slot_count();
+    return true;
+}
+
+Roaring CandidateScan::open(const ranking::ShardView& view, const Roaring& live) const {
+    const TimeGates gates(view.entities, plan_.now_ms);
+    return select(live, [&](std::uint32_t slot) { return gates.open(slot); });
+}
+
+bool CandidateScan::next(const ranking::ShardView& view, const Roaring* listed, StepBudget& budget,
+                         Window* window, std::vector<NodeTrace>* trace) {
+    if (at_end()) return false;
+    const std::uint64_t end = std::min(next_slot_ + window_slots_, end_slot_);
+    Roaring range;
+    range.addRange(next_slot_, end);
+    if (listed != nullptr) range &= *listed;
+    if (!budget.take(slot_cost_ * static_cast<double>(range.cardinality()))) return false;
+    next_slot_ = end;
+    range &= view.entities.live();
+    window->candidates = open(view, range);
+    window->asked = window->candidates - excluded_;
+    window->matched = filter_ ? filter_->run(window->asked, trace) : window->asked;
+    return true;
+}
+
+Roaring CandidateScan::still_matching(const ranking::ShardView& view, const Roaring& slots) const {
+    const Roaring open_slots = open(view, slots & view.entities.live());
+    if (!plan_.filter) return open_slots;
+    return evaluate(*plan_.filter, view.entities, open_slots, plan_.now_ms);
+}
+
+}  // namespace tidal::query
