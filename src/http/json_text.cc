@@ -19,7 +19,11 @@ void append_number(double number, std::string* out) {
         return;
     }
     char buffer[32];
-    const auto end = std::to_chars(buffer, buffer + sizeof buffer, number).ptr;
+    // Shortest either way; sizes people read keep the form they know.
+    const double size = std::fabs(number);
+    const bool plain = size == 0 || (size >= 1e-5 && size < 1e15);
+    const auto form = plain ? std::chars_format::fixed : std::chars_format::scientific;
+    const auto end = std::to_chars(buffer, buffer + sizeof buffer, number, form).ptr;
     const std::string_view text(buffer, static_cast<std::size_t>(end - buffer));
     *out += text;
     // A float stays one for readers that tell 40 from 40.0.
