@@ -113,6 +113,7 @@ Result<FeedReply> Database::feed(const FeedCall& call) {
     describe(&merged, &reply);
     reply.constraints_satisfied = merged.constraints_satisfied;
     reply.next_cursor = std::move(merged.next_cursor).value_or("");
+    reply.items.reserve(merged.items.size());
     for (query::FeedItem& shown : merged.items) {
         FeedItem item;
         item.rank = shown.rank;

@@ -8,6 +8,7 @@ namespace {
 EntityReply reply_of(entity::EntityView view, const schema::KindSchema& kind) {
     EntityReply reply;
     reply.id = std::move(view.id);
+    reply.metadata.reserve(view.fields.size());
     for (auto& [field, value] : view.fields) {
         const schema::FieldSpec& spec = kind.fields[field.value()];
         if (spec.type == schema::FieldType::kJson) reply.json_fields.insert(spec.name);

@@ -149,14 +149,20 @@ std::string format_time(UnixMillis time) {
     const Date date = date_from_days(day);
     const auto ms_of_day = static_cast<int>(time - day_start(day));
     const int seconds = ms_of_day / 1000;
-    char buffer[48];
-    int size = std::snprintf(buffer, sizeof(buffer), "%04d-%02d-%02dT%02d:%02d:%02d",
-                             static_cast<int>(date.year), date.month, date.day, seconds / 3600,
-                             seconds / 60 % 60, seconds % 60);
-    std::string out(buffer, static_cast<std::size_t>(size));
+    std::string out = "0000-00-00T00:00:00";
+    const auto put = [&out](std::size_t at, std::size_t digits, int number) {
+        for (std::size_t i = digits; i-- > 0; number /= 10)
+            out[at + i] = static_cast<char>('0' + number % 10);
+    };
+    put(0, 4, static_cast<int>(date.year));
+    put(5, 2, date.month);
+    put(8, 2, date.day);
+    put(11, 2, seconds / 3600);
+    put(14, 2, seconds / 60 % 60);
+    put(17, 2, seconds % 60);
     if (ms_of_day % 1000 != 0) {
-        size = std::snprintf(buffer, sizeof(buffer), ".%03d", ms_of_day % 1000);
-        out.append(buffer, static_cast<std::size_t>(size));
+        out += ".000";
+        put(20, 3, ms_of_day % 1000);
     }
     return out + "Z";
 }

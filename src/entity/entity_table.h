@@ -119,6 +119,8 @@ public:
     /// Slots that have the field.
     virtual const Roaring* present_bitmap(FieldId field) const = 0;
 
+    /// Memory of the rows that get() keeps for the next one, at most 16 MiB.
+    virtual std::size_t row_cache_bytes() const = 0;
     /// Hash over one entity's row without its slot.
     virtual Result<std::uint64_t> content_hash(Slot slot) = 0;
     /// Existing, reserved and tombstoned ids, sorted: the order of the content hash.

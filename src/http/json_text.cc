@@ -13,23 +13,6 @@ namespace json = boost::json;
 
 void append(const json::value& value, std::string* out);
 
-void append_number(double number, std::string* out) {
-    if (!std::isfinite(number)) {
-        *out += "null";
-        return;
-    }
-    char buffer[32];
-    // Shortest either way; sizes people read keep the form they know.
-    const double size = std::fabs(number);
-    const bool plain = size == 0 || (size >= 1e-5 && size < 1e15);
-    const auto form = plain ? std::chars_format::fixed : std::chars_format::scientific;
-    const auto end = std::to_chars(buffer, buffer + sizeof buffer, number, form).ptr;
-    const std::string_view text(buffer, static_cast<std::size_t>(end - buffer));
-    *out += text;
-    // A float stays one for readers that tell 40 from 40.0.
-    if (text.find_first_of(".e") == std::string_view::npos) *out += ".0";
-}
-
 void append_object(const json::object& object, std::string* out) {
     *out += '{';
     bool first = true;
@@ -59,7 +42,7 @@ void append(const json::value& value, std::string* out) {
         case json::kind::array:
             return append_array(value.get_array(), out);
         case json::kind::double_:
-            return append_number(value.get_double(), out);
+            return append_json_number(value.get_double(), out);
         case json::kind::string: {
             const json::string& text = value.get_string();
             return append_json_string(std::string_view(text.data(), text.size()), out);
@@ -80,6 +63,23 @@ void append(const json::value& value, std::string* out) {
 }
 
 }  // namespace
+
+void append_json_number(double number, std::string* out) {
+    if (!std::isfinite(number)) {
+        *out += "null";
+        return;
+    }
+    char buffer[32];
+    // Shortest either way; sizes people read keep the form they know.
+    const double size = std::fabs(number);
+    const bool plain = size == 0 || (size >= 1e-5 && size < 1e15);
+    const auto form = plain ? std::chars_format::fixed : std::chars_format::scientific;
+    const auto end = std::to_chars(buffer, buffer + sizeof buffer, number, form).ptr;
+    const std::string_view text(buffer, static_cast<std::size_t>(end - buffer));
+    *out += text;
+    // A float stays one for readers that tell 40 from 40.0.
+    if (text.find_first_of(".e") == std::string_view::npos) *out += ".0";
+}
 
 std::string json_text(const json::value& value) {
     std::string out;

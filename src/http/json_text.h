@@ -2,11 +2,16 @@
 #pragma once
 
 #include <boost/json/fwd.hpp>
+#include <cstdint>
 #include <string>
 
 namespace tidal::http {
 
+/// JavaScript holds integers exactly up to here; larger ids go out as strings.
+inline constexpr std::uint64_t kExactIdMax = std::uint64_t{1} << 53;
+
 /// Shortest form that reads back the same: 12.5, 40.0, 1e-09. Not finite becomes null.
 std::string json_text(const boost::json::value& value);
+void append_json_number(double number, std::string* out);
 
 }  // namespace tidal::http

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/time_text.h"
+#include "http/feed_text.h"
 #include "http/json_text.h"
 #include "http/problem.h"
 
@@ -12,12 +13,9 @@ namespace {
 
 namespace json = boost::json;
 
-// JavaScript holds integers exactly up to here; larger ids go out as strings.
-constexpr std::uint64_t kExactMax = std::uint64_t{1} << 53;
-
 json::value id_value(const EntityId& id) {
     if (id.is_text()) return json::string(id.text());
-    if (id.number() > kExactMax) return json::string(std::to_string(id.number()));
+    if (id.number() > kExactIdMax) return json::string(std::to_string(id.number()));
     return id.number();
 }
 
@@ -163,25 +161,11 @@ std::string signals_json(const api::SignalReadings& readings) {
 
 namespace {
 
-json::object feed_object(const api::FeedReply& reply) {
-    json::array items;
-    for (const api::FeedItem& item : reply.items) {
-        json::object out{{"entity_id", id_value(item.entity.id)},
-                         {"rank", item.rank},
-                         {"score", item.score},
-                         {"metadata", metadata_object(item.entity)}};
-        add_times(item.entity, &out);
-        if (!item.explain.empty()) {
-            json::object explain;
-            for (const auto& [term, value] : item.explain) explain[term] = value;
-            out["explain"] = std::move(explain);
-        }
-        items.push_back(std::move(out));
-    }
+/// What a page says beside its items.
+json::object page_object(const api::FeedReply& reply) {
     json::array warnings;
     for (const std::string& warning : reply.warnings) warnings.emplace_back(warning);
-    json::object out{{"items", std::move(items)},
-                     {"next_cursor", reply.next_cursor.empty() ? json::value(nullptr)
+    json::object out{{"next_cursor", reply.next_cursor.empty() ? json::value(nullptr)
                                                                : json::value(reply.next_cursor)},
                      {"profile", reply.profile},
                      {"candidates", reply.candidates},
@@ -210,7 +194,14 @@ json::object profile_object(const ranking::ProfileListing& profile) {
 }  // namespace
 
 std::string feed_json(const api::FeedReply& reply) {
-    return json_text(feed_object(reply));
+    std::string out = R"({"items":[)";
+    for (std::size_t i = 0; i < reply.items.size(); ++i) {
+        if (i > 0) out += ',';
+        append_feed_item(reply.items[i], &out);
+    }
+    out += "],";
+    out += json_text(page_object(reply)).substr(1);
+    return out;
 }
 
 std::string comparison_json(const api::FeedComparison& comparison) {
@@ -219,10 +210,11 @@ std::string comparison_json(const api::FeedComparison& comparison) {
         moves.push_back(json::object{{"entity_id", id_value(move.id)},
                                      {"left_rank", move.left_rank},
                                      {"right_rank", move.right_rank}});
-    return json_text(json::object{{"left", feed_object(comparison.left)},
-                                  {"right", feed_object(comparison.right)},
-                                  {"common", comparison.common},
-                                  {"moves", std::move(moves)}});
+    std::string out = "{\"left\":" + feed_json(comparison.left) +
+                      ",\"right\":" + feed_json(comparison.right) + ",";
+    out += json_text(json::object{{"common", comparison.common}, {"moves", std::move(moves)}})
+               .substr(1);
+    return out;
 }
 
 std::string write_json(const api::WriteReply& reply) {

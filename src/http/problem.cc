@@ -11,6 +11,10 @@ namespace {
 constexpr std::array<std::string_view, 7> kMembers{"type", "title", "status", "detail",
                                                    "code", "field", "hint"};
 
+bool is_plain(char c) {
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 void append_escaped(std::string_view valid, std::string* out) {
     for (const char c : valid) {
         const auto byte = static_cast<unsigned char>(c);
@@ -65,6 +69,12 @@ std::string title_of(const ErrorInfo& info) {
 
 void append_json_string(std::string_view text, std::string* out) {
     *out += '"';
+    // Most texts need no second look.
+    if (std::ranges::all_of(text, is_plain)) {
+        *out += text;
+        *out += '"';
+        return;
+    }
     while (const auto bad = find_utf8_error(text)) {
         // Where a sequence is cut short, the error is at the byte after it: that one may be good.
         const std::size_t good = find_utf8_error(text.substr(0, *bad)).value_or(*bad);

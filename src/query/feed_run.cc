@@ -36,7 +36,8 @@ public:
     Result<bool> step(const ranking::ShardView& view, StepBudget& budget, TopViews* views) {
         assert(view.kind == plan_.kind);
         view_.emplace(view);
-        if (!tables_) begin();
+        ++steps_;
+        if (!top_) begin();
         for (; stage_ != Stage::kDone; stage_ = Stage(std::uint8_t(stage_) + 1)) {
             TIDAL_ASSIGN(const bool through, go_on(budget, views));
             if (!through) return false;
@@ -65,8 +66,7 @@ private:
             case Stage::kView:
                 return by_member || read_view(budget, views, nullptr);
             case Stage::kPrepare:
-                return ranked_ ||
-                       (features_->prepare(*view_, budget) && scan_.prepare(*view_, budget));
+                return ranked_ || prepare(budget);
             case Stage::kMatch:
                 return ranked_ || match(budget);
             case Stage::kMatchView:
@@ -85,13 +85,24 @@ private:
 
     /// What borrows the view: one object, at one place, of which each step makes a new one.
     void begin() {
+        if (plan_.explain) begin_scoring();
+        top_.emplace(plan_.keep + kSpare, view_->entities);
+        shown_.emplace(plan_, view_->entities);
+        facets_.emplace(plan_.facets, view_->entities, plan_.now_ms);
+    }
+
+    /// Not for a page from a view, whose entries are scored already.
+    void begin_scoring() {
+        if (tables_) return;
         tables_.emplace(*view_);
         features_.emplace(plan_, *tables_);
         evaluator_.emplace(plan_.profile->program, *features_, context_);
         if (plan_.explain) explainer_.emplace(plan_.profile->explain, *features_, context_);
-        top_.emplace(plan_.keep + kSpare, view_->entities);
-        shown_.emplace(plan_, view_->entities);
-        facets_.emplace(plan_.facets, view_->entities, plan_.now_ms);
+    }
+
+    bool prepare(StepBudget& budget) {
+        begin_scoring();
+        return features_->prepare(*view_, budget) && scan_.prepare(*view_, budget);
     }
 
     /// The first entries without a scan, if the order is kept as a view.
@@ -189,6 +200,10 @@ private:
 
     /// Without what changed while the run was under way: the last thing it does.
     bool drop_changed(StepBudget& budget) {
+        if (steps_ == 1) {
+            trim();
+            return true;
+        }
         if (!budget.take(kCheckCost)) return false;
         Roaring slots;
         for (const auto& entry : entries_)
@@ -198,9 +213,12 @@ private:
         std::erase_if(page_.items, [&](const ScoredItem& item) {
             return !matching.contains(item.slot.value());
         });
+        trim();
+        return true;
+    }
+    void trim() {
         if (page_.items.size() > plan_.keep)
             page_.items.erase(page_.items.begin() + plan_.keep, page_.items.end());
-        return true;
     }
 
     /// What the plan's rules look at.
@@ -235,6 +253,7 @@ private:
     CandidateScan scan_;
     const ranking::EvaluationContext context_;
     Stage stage_ = Stage::kView;
+    std::uint64_t steps_ = 0;  ///< With one, nothing changed while the run was under way.
     std::optional<ranking::ShardView> view_;  ///< Of the step under way.
     std::optional<ranking::TableFeatureSource> tables_;
     std::optional<RankedFeatures> features_;

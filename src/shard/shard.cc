@@ -368,6 +368,7 @@ Shard::Stats Shard::stats() {
     stats.users = state_->entities(EntityKind::kUser).live_count();
     stats.creators = state_->entities(EntityKind::kCreator).live_count();
     for (const EntityKind kind : {EntityKind::kItem, EntityKind::kUser, EntityKind::kCreator}) {
+        stats.row_cache_bytes += state_->entities(kind).row_cache_bytes();
         for (const auto& [origin, table] : state_->ledgers(kind)) {
             const auto ledger = table->stats();
             stats.ledger_pairs += ledger.pairs_resident;

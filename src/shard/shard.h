@@ -97,6 +97,7 @@ public:
         std::uint64_t ledger_pairs = 0, ledger_pairs_cold = 0, ledger_bytes = 0;
         std::uint64_t unique_bytes = 0;
         std::uint64_t uniques_refused = 0;  ///< Users not counted for want of memory, ever.
+        std::uint64_t row_cache_bytes = 0;  ///< Of all kinds of entities.
         std::uint64_t views = 0;            ///< Top views ready.
         std::uint64_t view_pages = 0;       ///< Pages read from them since the start...
         std::uint64_t view_misses = 0;      ///< ...and pages of their profiles that were scanned.

@@ -139,6 +139,7 @@ void StoredEntityTable::write_row(const EntityId& id, const Row& row) {
     scratch_.clear();
     encode_row(row, &scratch_);
     store_.put(row_key(id), scratch_.view());
+    row_cache_.erase(row.slot);
 }
 
 void StoredEntityTable::replace_row(const EntityId& id, const Row& after,

@@ -5,8 +5,12 @@
 #include "entity/internal/columns.h"
 #include "entity/internal/id_map.h"
 #include "entity/internal/row.h"
+#include "entity/internal/row_cache.h"
 
 namespace tidal::entity {
+
+/// Some 100,000 rows: the fronts of many orders.
+inline constexpr std::size_t kRowCacheBytes = 16 << 20;
 
 /// Invariants: every slot below slot_count() has a row; states_ and generations_ repeat that row;
 /// an error leaves rows and memory unchanged.
@@ -67,6 +71,7 @@ public:
     }
     const Roaring* present_bitmap(FieldId field) const override { return columns_.present(field); }
 
+    std::size_t row_cache_bytes() const override { return row_cache_.bytes(); }
     Result<std::uint64_t> content_hash(Slot slot) override;
     std::vector<EntityId> sorted_ids() const override;
 
@@ -101,6 +106,7 @@ private:
     std::vector<RowState> states_;         ///< By slot.
     std::vector<HybridTime> generations_;  ///< By slot; 0 = does not exist.
     Columns columns_;
+    RowCache row_cache_{kRowCacheBytes};  ///< Of get().
     std::uint64_t live_count_ = 0;
     Encoder scratch_;  ///< Kept for its memory, as is the row being loaded.
     Row loading_;

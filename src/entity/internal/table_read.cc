@@ -38,14 +38,21 @@ Result<std::optional<EntityView>> StoredEntityTable::get(const EntityId& id) {
     const auto slot = find(id);
     if (!slot) return std::optional<EntityView>();
     HeldRow held;
-    TIDAL_TRY(read_row(id, *slot, &held));
+    if (const std::string* kept = row_cache_.find(*slot)) {
+        TIDAL_TRY(decode_row(*kept, &held.row));
+    } else {
+        TIDAL_TRY(read_row(id, *slot, &held));
+        row_cache_.put(*slot, held.bytes);
+    }
+    const Row& row = held.row;
     EntityView view;
     view.id = id;
     view.slot = *slot;
-    view.generation = held.row.generation;
-    view.version = held.row.version;
-    view.created_at_ms = held.row.generation.wall_ms();
-    for (const Cell& cell : held.row.cells)
+    view.generation = row.generation;
+    view.version = row.version;
+    view.created_at_ms = row.generation.wall_ms();
+    view.fields.reserve(row.cells.size());
+    for (const Cell& cell : row.cells)
         if (cell.value) TIDAL_TRY(view_cell(cell, &view));
     return std::optional(std::move(view));
 }

@@ -1,0 +1,104 @@
+#include "http/feed_text.h"
+
+#include <boost/json.hpp>
+#include <charconv>
+#include <utility>
+
+#include "base/time_text.h"
+#include "http/json_text.h"
+#include "http/problem.h"
+
+namespace tidal::http {
+namespace {
+
+template <typename Integer>
+void append_integer(Integer number, std::string* out) {
+    char buffer[24];
+    out->append(buffer, std::to_chars(buffer, buffer + sizeof buffer, number).ptr);
+}
+
+void append_id(const EntityId& id, std::string* out) {
+    if (id.is_text()) return append_json_string(id.text(), out);
+    if (id.number() <= kExactIdMax) return append_integer(id.number(), out);
+    *out += '"';
+    append_integer(id.number(), out);
+    *out += '"';
+}
+
+struct AppendValue {
+    std::string* out;
+
+    void operator()(const std::string& text) const { append_json_string(text, out); }
+    void operator()(const std::vector<std::string>& texts) const {
+        *out += '[';
+        for (std::size_t i = 0; i < texts.size(); ++i) {
+            if (i > 0) *out += ',';
+            append_json_string(texts[i], out);
+        }
+        *out += ']';
+    }
+    void operator()(std::int64_t number) const { append_integer(number, out); }
+    void operator()(double number) const { append_json_number(number, out); }
+    void operator()(bool flag) const { *out += flag ? "true" : "false"; }
+    void operator()(const record::GeoPoint& point) const {
+        *out += "{\"lat\":";
+        append_json_number(point.latitude, out);
+        *out += ",\"lon\":";
+        append_json_number(point.longitude, out);
+        *out += '}';
+    }
+};
+
+void append_metadata(const api::EntityReply& entity, std::string* out) {
+    bool first = true;
+    for (const auto& [name, value] : entity.metadata) {
+        *out += std::exchange(first, false) ? '{' : ',';
+        append_json_string(name, out);
+        *out += ':';
+        // A json field's text was parsed on the way in.
+        if (entity.json_fields.contains(name)) {
+            *out += json_text(boost::json::parse(std::get<std::string>(value)));
+        } else {
+            std::visit(AppendValue{out}, value);
+        }
+    }
+    *out += first ? "{}" : "}";
+}
+
+void append_time(std::string_view name, const std::optional<UnixMillis>& time, std::string* out) {
+    if (!time) return;
+    *out += name;
+    *out += format_time(*time);
+    *out += '"';
+}
+
+}  // namespace
+
+void append_feed_item(const api::FeedItem& item, std::string* out) {
+    *out += "{\"entity_id\":";
+    append_id(item.entity.id, out);
+    *out += ",\"rank\":";
+    append_integer(item.rank, out);
+    *out += ",\"score\":";
+    append_json_number(item.score, out);
+    *out += ",\"metadata\":";
+    append_metadata(item.entity, out);
+    *out += ",\"creator_id\":";
+    if (item.entity.creator_id) {
+        append_id(*item.entity.creator_id, out);
+    } else {
+        *out += "null";
+    }
+    append_time(",\"created_at\":\"", item.entity.created_at_ms, out);
+    append_time(",\"publish_at\":\"", item.entity.publish_at_ms, out);
+    append_time(",\"expires_at\":\"", item.entity.expires_at_ms, out);
+    if (!item.explain.empty()) {
+        boost::json::object explain;
+        for (const auto& [term, value] : item.explain) explain[term] = value;
+        *out += ",\"explain\":";
+        *out += json_text(explain);
+    }
+    *out += '}';
+}
+
+}  // namespace tidal::http

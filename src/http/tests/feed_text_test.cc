@@ -1,0 +1,67 @@
+// The items of a page are written by hand: what a JSON library reads back is what was in them.
+#include "http/feed_text.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include "http/json_text.h"
+
+namespace tidal::http {
+namespace {
+
+namespace json = boost::json;
+
+std::string text_of(const api::FeedItem& item) {
+    std::string out = "x";
+    append_feed_item(item, &out);
+    EXPECT_EQ(out[0], 'x');
+    return out.substr(1);
+}
+
+TEST(FeedText, SaysWhatIsThereOnly) {
+    api::FeedItem item;
+    item.rank = 21;
+    item.score = 40;
+    item.entity.id = EntityId(7);
+    item.entity.created_at_ms = 1'700'000'000'123;
+    EXPECT_EQ(text_of(item),
+              R"({"entity_id":7,"rank":21,"score":40.0,"metadata":{},"creator_id":null,)"
+              R"("created_at":"2023-11-14T22:13:20.123Z"})");
+}
+
+TEST(FeedText, EveryTypeReadsBack) {
+    api::FeedItem item;
+    item.rank = 1;
+    item.score = 1e-9;
+    item.entity.id = EntityId(std::string("quote \" and \\ and \n and \xc3\xa4 and \xff"));
+    item.entity.creator_id = EntityId(kExactIdMax + 1);
+    item.entity.created_at_ms = 0;
+    item.entity.publish_at_ms = -1;
+    item.entity.expires_at_ms = std::numeric_limits<UnixMillis>::max();
+    item.entity.metadata = {{"title", std::string("a\tb\x01")},
+                            {"genres", std::vector<std::string>{"x", "y\"z"}},
+                            {"none", std::vector<std::string>{}},
+                            {"year", std::int64_t{-1994}},
+                            {"price", 12.5},
+                            {"live", true},
+                            {"place", record::GeoPoint{48.1, 11.5}},
+                            {"raw", std::string(R"({ "b": [1, 2.0, null] })")}};
+    item.entity.json_fields = {"raw"};
+    item.explain = {{"sum(view, 24h)", 3}};
+    const json::object read = json::parse(text_of(item)).as_object();
+    EXPECT_EQ(read.at("entity_id"),
+              json::value("quote \" and \\ and \n and \xc3\xa4 and \xef\xbf\xbd"));
+    EXPECT_EQ(read.at("creator_id"), json::value("9007199254740993"));
+    EXPECT_EQ(read.at("score"), json::value(1e-9));
+    EXPECT_EQ(read.at("created_at"), json::value("1970-01-01T00:00:00Z"));
+    EXPECT_EQ(read.at("publish_at"), json::value("1969-12-31T23:59:59.999Z"));
+    EXPECT_EQ(read.at("expires_at"), json::value("9223372036854775807"));
+    EXPECT_EQ(json_text(read.at("metadata")),
+              R"({"title":"a\tb\u0001","genres":["x","y\"z"],"none":[],"year":-1994,"price":12.5,)"
+              R"("live":true,"place":{"lat":48.1,"lon":11.5},"raw":{"b":[1,2.0,null]}})");
+    EXPECT_EQ(read.at("explain").at("sum(view, 24h)"), json::value(3.0));
+}
+
+}  // namespace
+}  // namespace tidal::http
