@@ -193,20 +193,4 @@ Result<std::string> Database::profile_of(const FeedCall& call, std::string* expe
         .with_hint(ranking::suggestion(call.experiment, "experiments", names));
 }
 
-Result<FeedComparison> Database::compare(const FeedCall& call, const std::string& other_profile) {
-    FeedComparison out;
-    TIDAL_ASSIGN(out.left, feed(call));
-    FeedCall other = call;
-    other.profile = other_profile;
-    TIDAL_ASSIGN(out.right, feed(other));
-    for (const FeedItem& left : out.left.items)
-        for (const FeedItem& right : out.right.items) {
-            if (left.entity.id != right.entity.id) continue;
-            ++out.common;
-            if (left.rank != right.rank)
-                out.moves.push_back({left.entity.id, left.rank, right.rank});
-        }
-    return out;
-}
-
 }  // namespace tidal::api

@@ -57,6 +57,8 @@ Database::~Database() {
     if (log_ != nullptr) log_->stop();
     if (background_ != nullptr) background_->stop();
     for (auto& executor : executors_) executor->stop();
+    for (auto& each : shards_) each->turns().stop();
+    if (gate_) gate_->stop();
 }
 
 Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options,
@@ -64,6 +66,7 @@ Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options,
     if (options.shards && (*options.shards == 0 || *options.shards > kShardsMax))
         return Error(ErrorCode::kInvalidArgument, "the number of shards must be 1 to 256")
             .with_field("shards");
+    TIDAL_TRY(check_limits(options.load));
     std::unique_ptr<Database> database(new Database(options, runtime));
     TIDAL_TRY(database->open_directory());
     TIDAL_TRY(database->open_shards());
@@ -99,6 +102,7 @@ Result<void> Database::open_shards() {
     background_ = runtime_.executors().create_executor("background");
     for (std::uint16_t i = 0; i < std::max<std::uint16_t>(options_.executors, 1); ++i)
         executors_.push_back(runtime_.executors().create_executor("shard-" + std::to_string(i)));
+    gate_.emplace(options_.load, *executors_.front(), runtime_.clock());
     for (std::uint16_t id = 0; id <= identity_.shards; ++id) {
         TIDAL_ASSIGN(auto store, storage::ShardStore::open(runtime_.disk(), *rows_, ShardId(id),
                                                            shard_directory(ShardId(id))));

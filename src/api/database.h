@@ -4,6 +4,7 @@
 
 #include <absl/functional/any_invocable.h>
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -13,23 +14,30 @@
 #include <vector>
 
 #include "api/identity.h"
+#include "api/query_gate.h"
 #include "api/token.h"
 #include "api/types.h"
 #include "query/shown_set.h"
 #include "ranking/experiment.h"
 #include "ranking/profile_registry.h"
 #include "runtime/runtime.h"
+#include "runtime/task.h"
 #include "shard/relay_pump.h"
 #include "shard/shard.h"
 #include "storage/shard_store.h"
 #include "wal/node_log.h"
 
 namespace tidal::query {
+class CursorCodec;
+class FeedRun;
+class SourcesRun;
 struct FeedPlan;
-}
+struct ShardPage;
+}  // namespace tidal::query
 
 namespace tidal::api {
 
+struct FeedPace;
 struct WriteGroup;
 
 struct DatabaseOptions {
@@ -44,6 +52,7 @@ struct DatabaseOptions {
     std::uint64_t ledger_bytes_max = 4ULL << 30;
     std::uint64_t idempotency_bytes_max = 256ULL << 20;
     std::uint64_t view_items_min = 4'096;  ///< Items of a shard from which on top views are kept.
+    LoadLimits load;
     wal::LogOptions log;
 };
 
@@ -103,12 +112,20 @@ public:
     // Reads: what is applied now.
     Result<EntityReply> get(const EntityRequest& request);
     Result<SignalReadings> signals(const EntityRequest& request);
+    /// On the caller's thread from beginning to end; writes go on in between.
     Result<FeedReply> feed(const FeedCall& call);
     /// A query as text: docs/reference/query.md. Errors of feed(), their places in the text;
     /// kUnsupported for SEARCH and SUGGEST.
     Result<FeedReply> query(std::string_view text);
+    // The same, for servers: a step on the caller's thread where no other query waits, the rest on
+    // the shards' executors, in turn with other queries; under load with less, or refused with
+    // kUnavailable, reason "overloaded" (query_gate.h).
+    using FeedDone = absl::AnyInvocable<void(Result<FeedReply>)>;
+    using ComparisonDone = absl::AnyInvocable<void(Result<FeedComparison>)>;
+    void feed(FeedCall call, FeedDone done);
+    void query(std::string text, FeedDone done);
     /// The same request under the call's profile and under another.
-    Result<FeedComparison> compare(const FeedCall& call, const std::string& other_profile);
+    void compare(FeedCall call, std::string other_profile, ComparisonDone done);
     std::shared_ptr<const schema::Schema> schema() const;
     std::shared_ptr<const ranking::ProfileRegistry> profiles() const;
     /// Newest version of each, by name.
@@ -126,6 +143,8 @@ public:
         std::uint64_t items = 0, users = 0, creators = 0;
         std::vector<shard::Shard::Stats> shards;  ///< Shard 0 (metadata) first.
         wal::LogStats log;
+        QueryGate::Stats queries;
+        std::uint64_t query_steps = 0;  ///< Of feeds, since the start.
         UnixMillis started_ms = 0, now_ms = 0;
     };
     Stats stats();
@@ -150,7 +169,16 @@ private:
     std::vector<shard::CatalogEntry> catalog_entries();
     Result<void> check_profiles_live_on(const ranking::ModelSet& models, const std::string& name);
     void put_catalog(record::CatalogBody body, std::vector<std::string> warnings, CatalogDone done);
-    Result<void> gather_sources(query::FeedPlan* plan);
+    runtime::Task<Result<FeedReply>> feed_task(FeedCall call, bool in_turns);
+    runtime::Task<Result<FeedComparison>> compare_task(FeedCall call, std::string other_profile);
+    Result<query::FeedPlan> plan_call(const FeedCall& call, FeedReply* reply);
+    Result<void> finish_feed(const query::FeedPlan& plan, std::vector<query::ShardPage> pages,
+                             FeedReply* reply);
+    query::CursorCodec cursors();
+    template <typename Run>
+    runtime::Task<Result<void>> run_steps(shard::Shard* shard, Run* run, FeedPace* pace);
+    Result<bool> step(shard::Shard& shard, query::FeedRun* run);
+    Result<bool> step(shard::Shard& shard, query::SourcesRun* run);
     Result<std::string> profile_of(const FeedCall& call, std::string* experiment) const;
     using Groups = std::map<ShardId, WriteGroup>;
     Groups group_by_shard(const std::vector<Write>& writes, const schema::Schema& schema,
@@ -192,6 +220,8 @@ private:
     std::vector<std::unique_ptr<shard::Shard>> shards_;  ///< By ShardId; 0 = metadata.
     std::vector<std::unique_ptr<shard::RelayPump>> pumps_;
     std::unique_ptr<wal::NodeLog> log_;
+    std::optional<QueryGate> gate_;
+    std::atomic<std::uint64_t> query_steps_ = 0;
     // Last: executors stop before anything they may still run on is destroyed.
     std::unique_ptr<runtime::Executor> background_;
     std::vector<std::unique_ptr<runtime::Executor>> executors_;

@@ -3,8 +3,7 @@
 
 #include "api/database.h"
 #include "api/resolve.h"
-#include "query/top_views.h"
-#include "ranking/shard_view.h"
+#include "query/degradation.h"
 
 namespace tidal::api {
 namespace {
@@ -32,25 +31,6 @@ Result<query::FeedRequest> to_request(const FeedCall& call, std::string profile,
     return request;
 }
 
-/// Calls `run` with what a query reads of a shard.
-template <typename Run>
-auto with_view(shard::Shard& shard, EntityKind kind, Run run) {
-    return shard.with_state([&](shard::ShardState& state) { return run(state.view(kind)); });
-}
-
-Result<query::ShardPage> run_on(shard::Shard& shard, const query::FeedPlan& plan) {
-    bool make_views = false;  // For requests to come.
-    auto page = shard.with_state([&](shard::ShardState& state) {
-        query::TopViews* const views =
-            plan.kind == EntityKind::kItem ? state.item_views() : nullptr;
-        auto out = query::run_feed(state.view(plan.kind), plan, views);
-        make_views = views != nullptr && views->has_work();
-        return out;
-    });
-    if (make_views) shard.make_views();
-    return page;
-}
-
 /// What a page says beside its items.
 void describe(query::FeedPage* page, FeedReply* reply) {
     for (query::FilterExplanation& node : page->filter)
@@ -69,20 +49,13 @@ void describe(query::FeedPage* page, FeedReply* reply) {
 
 }  // namespace
 
-/// The lists of the profile's sources over all shards.
-Result<void> Database::gather_sources(query::FeedPlan* plan) {
-    std::vector<std::vector<query::SourceList>> of_shards;
-    for (std::size_t id = 1; id < shards_.size(); ++id) {
-        TIDAL_ASSIGN(auto lists, with_view(*shards_[id], plan->kind, [&](const auto& view) {
-                         return query::run_sources(view, *plan);
-                     }));
-        of_shards.push_back(std::move(lists));
-    }
-    merge_sources(of_shards, plan);
-    return {};
+query::CursorCodec Database::cursors() {
+    return query::CursorCodec(identity_.secret, &shown_,
+                              runtime_.clock().monotonic_ns() / 1'000'000);
 }
 
-Result<FeedReply> Database::feed(const FeedCall& call) {
+/// Fills in what the reply says of its beginning.
+Result<query::FeedPlan> Database::plan_call(const FeedCall& call, FeedReply* reply) {
     const auto schema = this->schema();
     const auto profiles = this->profiles();
     // One moment for all shards, never before the newest commit stamp of any.
@@ -90,30 +63,26 @@ Result<FeedReply> Database::feed(const FeedCall& call) {
     for (std::size_t id = 1; id < shards_.size(); ++id)
         now_ms = shards_[id]->with_state(
             [&](shard::ShardState& state) { return state.read_time_ms(now_ms); });
-    FeedReply reply;
-    TIDAL_ASSIGN(std::string profile, profile_of(call, &reply.experiment));
+    TIDAL_ASSIGN(std::string profile, profile_of(call, &reply->experiment));
     TIDAL_ASSIGN(const query::FeedRequest request,
                  to_request(call, std::move(profile), *schema, now_ms));
-    const query::CursorCodec cursors(identity_.secret, &shown_,
-                                     runtime_.clock().monotonic_ns() / 1'000'000);
-    TIDAL_ASSIGN(query::FeedPlan plan, query::plan_feed(request, *schema, *profiles, cursors));
+    TIDAL_ASSIGN(query::FeedPlan plan, query::plan_feed(request, *schema, *profiles, cursors()));
+    reply->left_out = query::degrade(reply->degradation, &plan);
+    return plan;
+}
 
-    if (plan.has_lists()) TIDAL_TRY(gather_sources(&plan));
-    std::vector<query::ShardPage> pages;
-    for (std::size_t id = 1; id < shards_.size(); ++id) {
-        TIDAL_ASSIGN(auto page, run_on(*shards_[id], plan));
-        pages.push_back(std::move(page));
-    }
-    query::FeedPage merged = query::merge_pages(plan, pages, cursors);
-    reply.profile = plan.profile->profile.name_and_version();
-    reply.candidates = merged.counts.candidates;
-    reply.matched = merged.counts.matched;
-    reply.scored = merged.counts.scored;
-    reply.warnings = std::move(merged.warnings);
-    describe(&merged, &reply);
-    reply.constraints_satisfied = merged.constraints_satisfied;
-    reply.next_cursor = std::move(merged.next_cursor).value_or("");
-    reply.items.reserve(merged.items.size());
+Result<void> Database::finish_feed(const query::FeedPlan& plan, std::vector<query::ShardPage> pages,
+                                   FeedReply* reply) {
+    query::FeedPage merged = query::merge_pages(plan, pages, cursors());
+    reply->profile = plan.profile->profile.name_and_version();
+    reply->candidates = merged.counts.candidates;
+    reply->matched = merged.counts.matched;
+    reply->scored = merged.counts.scored;
+    reply->warnings = std::move(merged.warnings);
+    describe(&merged, reply);
+    reply->constraints_satisfied = merged.constraints_satisfied;
+    reply->next_cursor = std::move(merged.next_cursor).value_or("");
+    reply->items.reserve(merged.items.size());
     for (query::FeedItem& shown : merged.items) {
         FeedItem item;
         item.rank = shown.rank;
@@ -126,9 +95,9 @@ Result<FeedReply> Database::feed(const FeedCall& call) {
         // Deleted since it was ranked: it is not shown.
         if (!entity.ok() && entity.error().code() == ErrorCode::kNotFound) continue;
         TIDAL_ASSIGN(item.entity, std::move(entity));
-        reply.items.push_back(std::move(item));
+        reply->items.push_back(std::move(item));
     }
-    return reply;
+    return {};
 }
 
 }  // namespace tidal::api

@@ -35,4 +35,12 @@ Result<FeedReply> Database::query(std::string_view text) {
     return feed(call);
 }
 
+void Database::query(std::string text, FeedDone done) {
+    const auto query = query::parse_query(text);
+    if (!query.ok()) return done(Error(query.error()));
+    auto call = to_call(*query, text);
+    if (!call.ok()) return done(call.take_error());
+    feed(std::move(*call), std::move(done));
+}
+
 }  // namespace tidal::api

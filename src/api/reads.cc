@@ -107,6 +107,8 @@ Database::Stats Database::stats() {
         stats.creators += stats.shards.back().creators;
     }
     if (log_ != nullptr) stats.log = log_->stats();
+    stats.queries = gate_->stats();
+    stats.query_steps = query_steps_;
     return stats;
 }
 

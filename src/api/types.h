@@ -140,6 +140,8 @@ struct FeedCall {
     std::optional<std::uint64_t> seed;
     std::string region;  ///< Empty = here.
     bool explain = false;
+    /// 0 the most, 7 the least: under load the less urgent are refused first (query_gate.h).
+    std::uint8_t urgency = 3;
 };
 struct FeedItem {
     std::uint64_t rank = 0;  ///< From 1, counted on over pages.
@@ -181,6 +183,8 @@ struct FeedReply {
     std::vector<std::string> warnings;
     std::vector<FilterNodeReply> filter;  ///< With `explain` and a filter.
     std::vector<FacetReply> facets;       ///< In the order asked for.
+    std::uint8_t degradation = 0;         ///< 0 full, 1 or 2 under load.
+    std::vector<std::string> left_out;    ///< What the request asked for and did not get.
 };
 
 /// A version of a profile or an experiment that was put.

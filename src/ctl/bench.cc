@@ -28,7 +28,7 @@ constexpr double kPercents[] = {50, 90, 99, 99.9, 100};
 using Request = std::function<Result<void>(Client&, std::mt19937_64&)>;
 
 struct Tally {
-    std::vector<double> latencies_ms;
+    std::vector<double> latencies_ms;  ///< Of what was answered well.
     std::uint64_t failed = 0;
     std::string first_error;
 };
@@ -50,10 +50,12 @@ Tally run_connection(const Options& options, const Request& request, unsigned co
         }
         if (due >= end || Clock::now() >= end + std::chrono::seconds(10)) return tally;
         const auto done = request(client, random);
+        if (!done.ok()) {
+            if (tally.failed++ == 0) tally.first_error = done.error().to_string();
+            continue;
+        }
         tally.latencies_ms.push_back(
             std::chrono::duration<double, std::milli>(Clock::now() - due).count());
-        if (done.ok()) continue;
-        if (tally.failed++ == 0) tally.first_error = done.error().to_string();
     }
 }
 
@@ -78,6 +80,8 @@ Tally run_all(const Options& options, const Request& request, double* seconds) {
 }
 
 Result<void> report(const Options& options, const Tally& tally, double seconds) {
+    if (tally.latencies_ms.empty() && tally.failed > 0)
+        return Error(ErrorCode::kUnavailable, "every request failed; first: " + tally.first_error);
     if (tally.latencies_ms.empty())
         return Error(ErrorCode::kInvalidArgument, "no request was due within the time")
             .with_hint("a longer --seconds or a higher --rate");

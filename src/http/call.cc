@@ -3,6 +3,7 @@
 #include <charconv>
 #include <vector>
 
+#include "api/query_gate.h"
 #include "base/edit_distance.h"
 #include "http/content_coding.h"
 
@@ -104,6 +105,19 @@ Result<std::optional<HybridTime>> if_match(const Request& request) {
 
 bool must_exist(const Request& request) {
     return request.headers.find("If-Match") == "*";
+}
+
+std::uint8_t urgency_of(const Request& request) {
+    std::string_view rest = request.headers.find("Priority").value_or("");
+    while (!rest.empty()) {
+        std::string_view one = rest.substr(0, rest.find(','));
+        rest.remove_prefix(std::min(one.size() + 1, rest.size()));
+        while (one.starts_with(' ')) one.remove_prefix(1);
+        if (one.size() >= 3 && one.starts_with("u=") && one[2] >= '0' && one[2] <= '7' &&
+            (one.size() == 3 || one[3] == ';' || one[3] == ' '))
+            return static_cast<std::uint8_t>(one[2] - '0');
+    }
+    return api::kUrgencyDefault;
 }
 
 bool is_known_to_client(const Request& request, std::string_view etag) {

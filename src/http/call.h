@@ -27,6 +27,10 @@ Result<std::optional<HybridTime>> if_match(const Request& request);
 /// Whether If-Match is "*": the entity must exist.
 bool must_exist(const Request& request);
 
+/// The `u` of a Priority header (RFC 9218), 0 the most urgent to 7; 3 without one, or where it is
+/// malformed.
+std::uint8_t urgency_of(const Request& request);
+
 /// Whether If-None-Match names this ETag, packed or not, weak or not, or is "*".
 bool is_known_to_client(const Request& request, std::string_view etag);
 

@@ -94,13 +94,20 @@ std::vector<std::string> Door::route_names() const {
 
 void Door::when_visible(Request request, Responder responder,
                         absl::AnyInvocable<Response(const Request&)> answer) {
+    once_visible(std::move(request), std::move(responder),
+                 [answer = std::move(answer)](const Request& visible, Responder to) mutable {
+                     to.send(answer(visible));
+                 });
+}
+
+void Door::once_visible(Request request, Responder responder, LaterAnswer answer) {
     const std::string token = token_of(request);
-    if (token.empty()) return responder.send(answer(request));
+    if (token.empty()) return answer(request, std::move(responder));
     database_.when_visible(token, api::CallContext().timeout_ms,
                            [request = std::move(request), responder = std::move(responder),
                             answer = std::move(answer)](Result<void> visible) mutable {
                                if (!visible.ok()) return responder.fail(visible.error());
-                               responder.send(answer(request));
+                               answer(request, std::move(responder));
                            });
 }
 

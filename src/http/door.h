@@ -66,6 +66,9 @@ private:
     /// Runs `answer` when the request's token is visible, at once where it has none.
     void when_visible(Request request, Responder responder,
                       absl::AnyInvocable<Response(const Request&)> answer);
+    /// Likewise for what is answered later.
+    using LaterAnswer = absl::AnyInvocable<void(const Request&, Responder)>;
+    void once_visible(Request request, Responder responder, LaterAnswer answer);
     /// Reads the one write of a request that has no parameters but `w` and `wtimeout_ms`.
     using ReadWrite = std::function<Result<api::Write>(JsonReader&, const Request&)>;
     struct WriteRoute {
@@ -79,9 +82,9 @@ private:
     void write_all(std::vector<api::Write> writes, std::vector<Responder> responders);
     void answer_array(const Request& request, Responder responder);
     Result<void> check_region(const api::FeedCall& call) const;
-    Response answer_feed(const Result<api::FeedCall>& call);
-    Response answer_query(const Request& request);
-    Response answer_comparison(const Request& request);
+    void answer_feed(Result<api::FeedCall> call, const Request& request, Responder responder);
+    void answer_query(const Request& request, Responder responder);
+    void answer_comparison(const Request& request, Responder responder);
     void add_catalog_writes(const std::string& path, record::CatalogKind kind);
     void add_retirement(const std::string& path, record::CatalogKind kind);
     void add_model_routes();

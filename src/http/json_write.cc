@@ -173,8 +173,10 @@ json::object page_object(const api::FeedReply& reply) {
                      {"scored", reply.scored},
                      {"constraints_satisfied", reply.constraints_satisfied},
                      {"warnings", std::move(warnings)},
-                     {"degradation", 0},
+                     {"degradation", reply.degradation},
                      {"staleness_ms", 0}};
+    if (!reply.left_out.empty())
+        out["left_out"] = json::array(reply.left_out.begin(), reply.left_out.end());
     if (!reply.facets.empty()) out["facets"] = facets_object(reply.facets);
     if (!reply.filter.empty()) out["filter"] = filter_array(reply.filter);
     if (!reply.experiment.empty()) out["experiment"] = reply.experiment;

@@ -56,9 +56,36 @@ std::string Door::health() const {
     return health_json(database_.stats(), options_.version, shutting_down_);
 }
 
+namespace {
+
+void set_query_gauges(Metrics& metrics, const api::Database::Stats& stats) {
+    const auto set = [&](std::string_view name, std::string_view help, double value) {
+        metrics.gauge(name, help).set(value);
+    };
+    const auto count = [](std::uint64_t number) { return static_cast<double>(number); };
+    const api::QueryGate::Stats& queries = stats.queries;
+    set("tidal_query_degradation_level", "What queries get under load: 0 full to 3 refused.",
+        count(queries.level));
+    set("tidal_query_running", "Queries of more than one step under way.", count(queries.running));
+    set("tidal_query_waiting", "Queries that wait to go on.", count(queries.waiting));
+    set("tidal_query_waited_seconds", "Time queries have waited since the start.",
+        count(queries.waited_ns) / 1e9);
+    set("tidal_query_refused", "Queries refused under load since the start.",
+        count(queries.refused));
+    set("tidal_query_steps", "Steps of queries since the start.", count(stats.query_steps));
+    for (std::size_t level = 0; level < queries.admitted.size(); ++level)
+        metrics
+            .gauge("tidal_query_admitted", "Queries admitted since the start.",
+                   {{"level", std::to_string(level)}})
+            .set(count(queries.admitted[level]));
+}
+
+}  // namespace
+
 std::string Door::metrics_text() {
     const api::Database::Stats stats = database_.stats();
     for (const auto& shard : stats.shards) set_shard_gauges(metrics_, shard);
+    set_query_gauges(metrics_, stats);
     const auto set = [&](std::string_view name, std::string_view help, std::uint64_t value) {
         metrics_.gauge(name, help).set(static_cast<double>(value));
     };

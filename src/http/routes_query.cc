@@ -15,63 +15,82 @@ Result<void> Door::check_region(const api::FeedCall& call) const {
         .with_hint("this server has: " + options_.region_name);
 }
 
-Response Door::answer_feed(const Result<api::FeedCall>& call) {
-    if (!call.ok()) return problem_response(call.error());
-    if (auto here = check_region(*call); !here) return problem_response(here.error());
-    const auto reply = database_.feed(*call);
-    if (!reply.ok()) return problem_response(reply.error());
-    return Response::json(feed_json(*reply));
+namespace {
+
+api::Database::FeedDone send_feed(Responder responder) {
+    return [responder = std::move(responder)](Result<api::FeedReply> reply) mutable {
+        if (!reply.ok()) return responder.fail(reply.error());
+        responder.send(Response::json(feed_json(*reply)));
+    };
+}
+
+}  // namespace
+
+void Door::answer_feed(Result<api::FeedCall> call, const Request& request, Responder responder) {
+    if (!call.ok()) return responder.fail(call.error());
+    if (auto here = check_region(*call); !here) return responder.fail(here.error());
+    call->urgency = urgency_of(request);
+    database_.feed(std::move(*call), send_feed(std::move(responder)));
 }
 
 /// GET /feed/compare?profile=a&with=b and the parameters of /feed.
-Response Door::answer_comparison(const Request& request) {
+void Door::answer_comparison(const Request& request, Responder responder) {
     std::string other;
-    const auto call = feed_call(request, &other);
-    if (!call.ok()) return problem_response(call.error());
-    if (auto here = check_region(*call); !here) return problem_response(here.error());
+    auto call = feed_call(request, &other);
+    if (!call.ok()) return responder.fail(call.error());
+    if (auto here = check_region(*call); !here) return responder.fail(here.error());
     if (other.empty())
-        return problem_response(
+        return responder.fail(
             Error(ErrorCode::kInvalidArgument, "with= names the profile to compare with")
                 .with_field("with"));
-    const auto reply = database_.compare(*call, other);
-    if (!reply.ok()) return problem_response(reply.error());
-    return Response::json(comparison_json(*reply));
+    call->urgency = urgency_of(request);
+    database_.compare(
+        std::move(*call), std::move(other),
+        [responder = std::move(responder)](Result<api::FeedComparison> reply) mutable {
+            if (!reply.ok()) return responder.fail(reply.error());
+            responder.send(Response::json(comparison_json(*reply)));
+        });
 }
 
 /// {"query": "RETRIEVE items ..."}
-Response Door::answer_query(const Request& request) {
-    const auto text = [&]() -> Result<std::string> {
+void Door::answer_query(const Request& request, Responder responder) {
+    auto text = [&]() -> Result<std::string> {
         TIDAL_TRY(check_parameters(request, {"token"}));
         TIDAL_TRY(check_json(request));
         return JsonReader().query(request.body);
     }();
-    if (!text.ok()) return problem_response(text.error());
-    const auto reply = database_.query(*text);
-    if (!reply.ok()) return problem_response(reply.error());
-    return Response::json(feed_json(*reply));
+    if (!text.ok()) return responder.fail(text.error());
+    database_.query(std::move(*text), send_feed(std::move(responder)));
 }
 
 void Door::add_feed_routes() {
     whole_.add(Method::kPost, "/query", [this](Request request, Responder responder) {
-        when_visible(std::move(request), std::move(responder),
-                     [this](const Request& visible) { return answer_query(visible); });
+        once_visible(
+            std::move(request), std::move(responder),
+            [this](const Request& visible, Responder to) { answer_query(visible, std::move(to)); });
     });
     whole_.add(Method::kGet, "/feed/compare", [this](Request request, Responder responder) {
-        when_visible(std::move(request), std::move(responder),
-                     [this](const Request& visible) { return answer_comparison(visible); });
+        once_visible(std::move(request), std::move(responder),
+                     [this](const Request& visible, Responder to) {
+                         answer_comparison(visible, std::move(to));
+                     });
     });
     whole_.add(Method::kGet, "/feed", [this](Request request, Responder responder) {
-        when_visible(std::move(request), std::move(responder),
-                     [this](const Request& visible) { return answer_feed(feed_call(visible)); });
+        once_visible(std::move(request), std::move(responder),
+                     [this](const Request& visible, Responder to) {
+                         answer_feed(feed_call(visible), visible, std::move(to));
+                     });
     });
     whole_.add(Method::kPost, "/feed", [this](Request request, Responder responder) {
-        when_visible(std::move(request), std::move(responder), [this](const Request& visible) {
-            return answer_feed([&]() -> Result<api::FeedCall> {
-                TIDAL_TRY(check_parameters(visible, {"token"}));
-                TIDAL_TRY(check_json(visible));
-                return JsonReader().feed(visible.body);
-            }());
-        });
+        once_visible(std::move(request), std::move(responder),
+                     [this](const Request& visible, Responder to) {
+                         auto call = [&]() -> Result<api::FeedCall> {
+                             TIDAL_TRY(check_parameters(visible, {"token"}));
+                             TIDAL_TRY(check_json(visible));
+                             return JsonReader().feed(visible.body);
+                         }();
+                         answer_feed(std::move(call), visible, std::move(to));
+                     });
     });
 }
 

@@ -32,8 +32,8 @@ void merge_sources(std::span<const std::vector<SourceList>> of_shards, FeedPlan*
         std::ranges::sort(all, [](const SourceEntry& a, const SourceEntry& b) {
             return ItemOrder::before(a.key, a.id, b.key, b.id);
         });
-        if (all.size() > sources[source].limit_or_default())
-            all.resize(sources[source].limit_or_default());
+        if (all.size() > plan->limit_of(sources[source]))
+            all.resize(plan->limit_of(sources[source]));
         for (std::size_t i = 0; i < all.size(); ++i)
             plan->ranks[source].emplace(std::move(all[i].id), static_cast<std::uint32_t>(i + 1));
     }

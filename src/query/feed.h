@@ -64,6 +64,7 @@ struct FeedPlan {
     /// By source of the profile: rank from 1 in its list over all shards (merge_sources).
     std::vector<absl::flat_hash_map<EntityId, std::uint32_t>> ranks;
     bool explain = false;
+    std::uint32_t source_divisor = 1;  ///< Of the length of sources' lists (degradation.h).
     UnixMillis now_ms = 0;
     std::uint64_t seed = 0;
     std::optional<PagePosition> after;  ///< Where positions stay; else what was shown:
@@ -73,6 +74,10 @@ struct FeedPlan {
     std::vector<std::string> warnings;
 
     bool descending() const { return profile->profile.order.descending; }
+    /// How many entities of a source are candidates.
+    std::uint32_t limit_of(const ranking::Source& source) const {
+        return std::max(1U, source.limit_or_default() / source_divisor);
+    }
     /// Whether candidates are all eligible entities, or only what sources list.
     bool scans() const;
     /// Whether run_sources() has anything to do.

@@ -39,7 +39,7 @@ private:
     void begin(const ranking::ShardView& view) {
         for (const ranking::Source& source : sources())
             tops_.emplace_back(
-                source.kind == ranking::SourceKind::kScan ? 0 : source.limit_or_default(),
+                source.kind == ranking::SourceKind::kScan ? 0 : plan_.limit_of(source),
                 view.entities);
     }
 

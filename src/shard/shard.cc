@@ -22,6 +22,7 @@ Shard::Shard(const Options& options, runtime::Runtime& runtime, runtime::Executo
       runtime_(runtime),
       executor_(executor),
       background_(background),
+      turns_(executor, runtime.clock()),
       store_(std::move(store)) {}
 
 Shard::~Shard() = default;

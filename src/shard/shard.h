@@ -16,6 +16,8 @@
 
 #include "runtime/runtime.h"
 #include "shard/committer.h"
+#include "shard/monitor.h"
+#include "shard/query_turns.h"
 #include "shard/state.h"
 #include "shard/write_concern.h"
 
@@ -68,6 +70,15 @@ public:
         const std::lock_guard lock(mutex_);
         return read(*state_);
     }
+    /// Likewise one step of a query: writes and short reads go before the next.
+    template <typename Step>
+    auto step_with_state(Step step) {
+        Monitor::Steps steps(mutex_);
+        const std::lock_guard lock(steps);
+        return step(*state_);
+    }
+    /// Who takes the next step. Stop it after the shard's executor.
+    QueryTurns& turns() { return turns_; }
 
     /// Goes on making views that readers asked for (ShardState::item_views), in slices on the
     /// executor, until none is left.
@@ -193,7 +204,9 @@ private:
     std::unique_ptr<Committer> committer_;
     absl::AnyInvocable<void()> on_applied_;
 
-    std::mutex mutex_;  ///< The monitor. Guards everything below up to queue_mutex_.
+    QueryTurns turns_;
+
+    Monitor mutex_;  ///< The monitor. Guards everything below up to queue_mutex_.
     std::unique_ptr<storage::ShardStore> store_;
     std::unique_ptr<ShardState> state_;
     HybridClock clock_;

@@ -47,9 +47,10 @@ inline SignalWrite signal(std::uint64_t id, std::string name, std::string key = 
 /// cannot fail in a sound test report with gtest.
 class SimNode {
 public:
-    explicit SimNode(DatabaseOptions options = {}, std::uint64_t seed = 1)
+    explicit SimNode(DatabaseOptions options = {}, std::uint64_t seed = 1,
+                     std::uint64_t work_ns = 1'000)
         : options_(std::move(options)),
-          world_(runtime::SimWorldOptions{.seed = seed, .work_ns = 1'000}),
+          world_(runtime::SimWorldOptions{.seed = seed, .work_ns = work_ns}),
           disk_({.seed = seed, .sync_ns = 200'000}) {
         options_.log.file_bytes = 8 << 10;
     }

@@ -1,0 +1,140 @@
+// Feeds in steps: who takes the next one, and on which thread.
+#include "api/database.h"
+#include "query/feed_run.h"
+#include "query/top_views.h"
+
+namespace tidal::api {
+
+/// How one query goes on.
+struct FeedPace {
+    bool in_turns = false;
+    std::uint8_t urgency = kUrgencyDefault;
+    bool begun = false;    ///< The first step, which needs no pass, is done.
+    QueryGate::Pass pass;  ///< Once it needs more.
+    bool entered = false;
+};
+
+namespace {
+
+/// The clock ends a step whose estimates were wrong.
+query::StepBudget budget(runtime::Clock& clock) {
+    const std::uint64_t until_ns = clock.monotonic_ns() + query::StepBudget::kNanoseconds;
+    return query::StepBudget(query::StepBudget::kNanoseconds,
+                             [&clock, until_ns] { return clock.monotonic_ns() >= until_ns; });
+}
+
+template <typename T>
+runtime::Task<void> answer(runtime::Task<Result<T>> task,
+                           absl::AnyInvocable<void(Result<T>)> done) {
+    Result<T> result = co_await std::move(task);
+    done(std::move(result));
+}
+
+FeedComparison compared(FeedReply left, FeedReply right) {
+    FeedComparison out;
+    for (const FeedItem& item : left.items)
+        for (const FeedItem& other : right.items) {
+            if (item.entity.id != other.entity.id) continue;
+            ++out.common;
+            if (item.rank != other.rank)
+                out.moves.push_back({item.entity.id, item.rank, other.rank});
+        }
+    out.left = std::move(left);
+    out.right = std::move(right);
+    return out;
+}
+
+}  // namespace
+
+Result<bool> Database::step(shard::Shard& shard, query::FeedRun* run) {
+    bool make_views = false;  // For requests to come.
+    auto done = shard.step_with_state([&](shard::ShardState& state) {
+        query::TopViews* const views = state.item_views();
+        auto out = run->step(state.view(EntityKind::kItem), budget(runtime_.clock()), views);
+        make_views = views != nullptr && views->has_work();
+        return out;
+    });
+    if (make_views) shard.make_views();
+    return done;
+}
+
+Result<bool> Database::step(shard::Shard& shard, query::SourcesRun* run) {
+    return shard.step_with_state([&](shard::ShardState& state) {
+        return run->step(state.view(EntityKind::kItem), budget(runtime_.clock()));
+    });
+}
+
+template <typename Run>
+runtime::Task<Result<void>> Database::run_steps(shard::Shard* shard, Run* run, FeedPace* pace) {
+    for (;;) {
+        if (pace->in_turns && pace->begun && !pace->entered) {
+            auto entry = gate_->enter(pace->urgency);
+            TIDAL_CO_ASSIGN(pace->pass, co_await entry);
+            pace->entered = true;
+        }
+        if (pace->in_turns) {
+            auto turn = pace->begun ? shard->turns().next() : shard->turns().first();
+            TIDAL_CO_TRY(co_await turn);
+        }
+        ++query_steps_;
+        TIDAL_CO_ASSIGN(const bool done, step(*shard, run));
+        pace->begun = true;
+        if (done) co_return Result<void>();
+    }
+}
+
+runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turns) {
+    FeedPace pace{.in_turns = in_turns, .urgency = call.urgency, .pass = {}};
+    FeedReply reply;
+    if (in_turns) {
+        std::uint64_t delay_ns = 0;
+        for (std::size_t id = 1; id < shards_.size(); ++id)
+            delay_ns = std::max(delay_ns, shards_[id]->turns().delay_ns());
+        TIDAL_CO_ASSIGN(reply.degradation, gate_->admit(call.urgency, delay_ns));
+    }
+    TIDAL_CO_ASSIGN(query::FeedPlan plan, plan_call(call, &reply));
+    if (plan.has_lists()) {
+        std::vector<std::vector<query::SourceList>> of_shards;
+        for (std::size_t id = 1; id < shards_.size(); ++id) {
+            query::SourcesRun run(plan);
+            auto steps = run_steps(shards_[id].get(), &run, &pace);
+            TIDAL_CO_TRY(co_await std::move(steps));
+            of_shards.push_back(run.take());
+        }
+        merge_sources(of_shards, &plan);
+    }
+    std::vector<query::ShardPage> pages;
+    for (std::size_t id = 1; id < shards_.size(); ++id) {
+        query::FeedRun run(plan);
+        auto steps = run_steps(shards_[id].get(), &run, &pace);
+        TIDAL_CO_TRY(co_await std::move(steps));
+        pages.push_back(run.take());
+    }
+    TIDAL_CO_TRY(finish_feed(plan, std::move(pages), &reply));
+    co_return std::move(reply);
+}
+
+runtime::Task<Result<FeedComparison>> Database::compare_task(FeedCall call,
+                                                             std::string other_profile) {
+    auto left_task = feed_task(call, true);
+    TIDAL_CO_ASSIGN(FeedReply left, co_await std::move(left_task));
+    call.profile = std::move(other_profile);
+    auto right_task = feed_task(std::move(call), true);
+    TIDAL_CO_ASSIGN(FeedReply right, co_await std::move(right_task));
+    co_return compared(std::move(left), std::move(right));
+}
+
+Result<FeedReply> Database::feed(const FeedCall& call) {
+    return runtime::sync_wait(feed_task(call, false));
+}
+
+void Database::feed(FeedCall call, FeedDone done) {
+    runtime::spawn(answer<FeedReply>(feed_task(std::move(call), true), std::move(done)));
+}
+
+void Database::compare(FeedCall call, std::string other_profile, ComparisonDone done) {
+    runtime::spawn(answer<FeedComparison>(compare_task(std::move(call), std::move(other_profile)),
+                                          std::move(done)));
+}
+
+}  // namespace tidal::api

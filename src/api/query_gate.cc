@@ -1,0 +1,163 @@
+#include "api/query_gate.h"
+
+#include <algorithm>
+#include <string>
+
+namespace tidal::api {
+namespace {
+
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+
+Error stopped() {
+    return Error(ErrorCode::kUnavailable, "the node is shutting down").with_reason("shutting_down");
+}
+
+}  // namespace
+
+Result<void> check_limits(const LoadLimits& limits) {
+    const auto wrong = [](const char* field, std::string what) {
+        return Error(ErrorCode::kInvalidArgument, std::move(what)).with_field(field);
+    };
+    if (limits.level_1_ms == 0) return wrong("degrade_1_ms", "must be at least 1");
+    if (limits.level_2_ms < limits.level_1_ms)
+        return wrong("degrade_2_ms", "must not be less than degrade_1_ms");
+    if (limits.shed_ms < limits.level_2_ms)
+        return wrong("shed_ms", "must not be less than degrade_2_ms");
+    if (limits.running_max == 0) return wrong("queries_running", "must be at least 1");
+    if (limits.waiting_max == 0) return wrong("queries_waiting", "must be at least 1");
+    return {};
+}
+
+std::uint64_t QueryGate::begins_ns(std::uint8_t level) const {
+    const std::uint32_t ms = level == 1   ? limits_.level_1_ms
+                             : level == 2 ? limits_.level_2_ms
+                                          : limits_.shed_ms;
+    return ms * kNsPerMs;
+}
+
+std::uint64_t QueryGate::limit_ns(std::uint8_t urgency) const {
+    const std::uint64_t limit = begins_ns(kRefusing);
+    return urgency <= 1 ? 2 * limit : urgency >= 5 ? limit / 2 : limit;
+}
+
+/// Rises at once; falls when it has been calm for a while, so that it does not go up and down with
+/// every query.
+void QueryGate::observe(std::uint64_t delay_ns, std::uint64_t now_ns) {
+    std::uint8_t reached = 0;
+    while (reached < kRefusing && delay_ns >= begins_ns(reached + 1)) ++reached;
+    if (reached >= level_ || 2 * delay_ns >= begins_ns(level_)) {
+        level_ = std::max(level_, reached);
+        calm_since_ns_ = now_ns;
+        return;
+    }
+    while (level_ > reached && now_ns - calm_since_ns_ >= kCalmNs) {
+        --level_;
+        calm_since_ns_ += kCalmNs;
+    }
+}
+
+Error QueryGate::refuse(std::uint64_t delay_ns) {
+    ++stats_.refused;
+    return Error(ErrorCode::kUnavailable, "too many queries wait")
+        .with_reason("overloaded")
+        .with("waited_ms", delay_ns / kNsPerMs)
+        .with_hint("retry after a second, with fewer at a time");
+}
+
+Result<std::uint8_t> QueryGate::admit(std::uint8_t urgency, std::uint64_t delay_ns) {
+    const std::lock_guard lock(mutex_);
+    const std::uint64_t now_ns = clock_.monotonic_ns();
+    if (!waiting_.empty()) delay_ns = std::max(delay_ns, now_ns - waiting_.front().since_ns);
+    observe(delay_ns, now_ns);
+    if (delay_ns >= limit_ns(urgency) || waiting_.size() >= limits_.waiting_max)
+        return refuse(delay_ns);
+    const std::uint8_t level = std::min<std::uint8_t>(level_, kRefusing - 1);
+    ++stats_.admitted[level];
+    return level;
+}
+
+bool QueryGate::Entry::await_ready() {
+    const std::lock_guard lock(gate_.mutex_);
+    if (gate_.stopped_) {
+        outcome_ = stopped();
+        return true;
+    }
+    if (!gate_.waiting_.empty() || gate_.running_ >= gate_.limits_.running_max) return false;
+    ++gate_.running_;
+    gate_.observe(0, gate_.clock_.monotonic_ns());
+    return true;
+}
+
+bool QueryGate::Entry::await_suspend(std::coroutine_handle<> query) {
+    const std::lock_guard lock(gate_.mutex_);
+    if (gate_.stopped_) {
+        outcome_ = stopped();
+        return false;
+    }
+    if (gate_.waiting_.empty() && gate_.running_ < gate_.limits_.running_max) {
+        ++gate_.running_;  // Somebody has left since await_ready().
+        return false;
+    }
+    gate_.waiting_.push_back({query, &outcome_, urgency_, gate_.clock_.monotonic_ns()});
+    return true;
+}
+
+Result<QueryGate::Pass> QueryGate::Entry::await_resume() {
+    if (!outcome_.ok()) return outcome_.take_error();
+    return Pass(&gate_);
+}
+
+void QueryGate::leave() {
+    {
+        const std::lock_guard lock(mutex_);
+        --running_;
+        if (waiting_.empty() || stopped_) return;
+    }
+    executor_.post([this] { start_waiting(); });
+}
+
+void QueryGate::start_waiting() {
+    for (;;) {
+        Waiting first;
+        {
+            const std::lock_guard lock(mutex_);
+            if (waiting_.empty() || running_ >= limits_.running_max) return;
+            first = waiting_.front();
+            waiting_.pop_front();
+            const std::uint64_t now_ns = clock_.monotonic_ns();
+            const std::uint64_t delay_ns = now_ns - first.since_ns;
+            observe(delay_ns, now_ns);
+            stats_.waited_ns += delay_ns;
+            if (delay_ns >= limit_ns(first.urgency)) {
+                *first.outcome = refuse(delay_ns);
+            } else {
+                ++running_;
+            }
+        }
+        first.query.resume();
+    }
+}
+
+void QueryGate::stop() {
+    std::deque<Waiting> waiting;
+    {
+        const std::lock_guard lock(mutex_);
+        stopped_ = true;
+        waiting.swap(waiting_);
+    }
+    for (const Waiting& each : waiting) {
+        *each.outcome = stopped();
+        each.query.resume();
+    }
+}
+
+QueryGate::Stats QueryGate::stats() {
+    const std::lock_guard lock(mutex_);
+    Stats out = stats_;
+    out.level = level_;
+    out.running = running_;
+    out.waiting = waiting_.size();
+    return out;
+}
+
+}  // namespace tidal::api

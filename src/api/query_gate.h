@@ -1,0 +1,124 @@
+// api/query_gate.h: which queries run, which wait, which get less and which are refused.
+//
+// A query's first step is free: most need no other, and those never wait behind scans. One that
+// needs more enters here: so many run at a time, taking turns step by step, and the others wait in
+// their order. How long they wait is the measure of load (semantics.md, "Under load"):
+//
+//     0 full . 1 shorter lists of candidates . 2 also no facets and explanations . 3 refused
+#pragma once
+
+#include <array>
+#include <coroutine>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <utility>
+
+#include "base/result.h"
+#include "runtime/clock.h"
+#include "runtime/executor.h"
+
+namespace tidal::api {
+
+/// Milliseconds that queries wait: from which each level begins. 0 < level_1 <= level_2 <= shed.
+struct LoadLimits {
+    std::uint32_t level_1_ms = 20;
+    std::uint32_t level_2_ms = 50;
+    std::uint32_t shed_ms = 200;
+    std::uint32_t running_max = 4;  ///< Queries of more than one step at a time.
+    std::uint32_t waiting_max = 1024;
+};
+/// kInvalidArgument naming the limit.
+Result<void> check_limits(const LoadLimits& limits);
+
+/// How soon a query is wanted (RFC 9218): 0 the most, 7 the least. 5 and above are refused from
+/// half of shed_ms on, 0 and 1 only from twice as much.
+inline constexpr std::uint8_t kUrgencyDefault = 3, kUrgencyMax = 7;
+
+/// Threads: any. Lifetime: stop() after the executor has stopped and before destruction.
+class QueryGate {
+public:
+    static constexpr std::uint8_t kRefusing = 3;
+    /// A level falls by one when for so long nobody has waited half of what it begins at.
+    static constexpr std::uint64_t kCalmNs = 500'000'000;
+
+    QueryGate(const LoadLimits& limits, runtime::Executor& executor, runtime::Clock& clock)
+        : limits_(limits), executor_(executor), clock_(clock) {}
+
+    /// When a query comes. @param delay_ns  How long others wait for their next step.
+    /// @return Its level, 0 to 2; kOverloaded when it is refused.
+    Result<std::uint8_t> admit(std::uint8_t urgency, std::uint64_t delay_ns);
+
+    /// The right to run on; given back when destroyed.
+    class Pass {
+    public:
+        Pass() = default;
+        Pass(Pass&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
+        Pass& operator=(Pass&& other) noexcept {
+            std::swap(gate_, other.gate_);
+            return *this;
+        }
+        ~Pass() {
+            if (gate_ != nullptr) gate_->leave();
+        }
+
+    private:
+        friend class QueryGate;
+        explicit Pass(QueryGate* gate) : gate_(gate) {}
+        QueryGate* gate_ = nullptr;
+    };
+    class [[nodiscard]] Entry {
+    public:
+        bool await_ready();
+        bool await_suspend(std::coroutine_handle<> query);
+        /// kOverloaded after waiting too long; kUnavailable after stop().
+        Result<Pass> await_resume();
+
+    private:
+        friend class QueryGate;
+        Entry(QueryGate& gate, std::uint8_t urgency) : gate_(gate), urgency_(urgency) {}
+        QueryGate& gate_;
+        const std::uint8_t urgency_;
+        Result<void> outcome_;
+    };
+    /// co_await it after the first step.
+    Entry enter(std::uint8_t urgency) { return {*this, urgency}; }
+
+    void stop();
+
+    struct Stats {
+        std::uint64_t level = 0, running = 0, waiting = 0;
+        std::array<std::uint64_t, kRefusing> admitted{};  ///< By level, since the start.
+        std::uint64_t refused = 0;
+        std::uint64_t waited_ns = 0;  ///< By all that entered, since the start.
+    };
+    Stats stats();
+
+private:
+    struct Waiting {
+        std::coroutine_handle<> query;
+        Result<void>* outcome;
+        std::uint8_t urgency;
+        std::uint64_t since_ns;
+    };
+
+    std::uint64_t begins_ns(std::uint8_t level) const;
+    std::uint64_t limit_ns(std::uint8_t urgency) const;
+    void observe(std::uint64_t delay_ns, std::uint64_t now_ns);
+    Error refuse(std::uint64_t delay_ns);
+    void leave();
+    void start_waiting();
+
+    const LoadLimits limits_;
+    runtime::Executor& executor_;
+    runtime::Clock& clock_;
+    std::mutex mutex_;
+    std::deque<Waiting> waiting_;
+    std::uint32_t running_ = 0;
+    std::uint8_t level_ = 0;
+    std::uint64_t calm_since_ns_ = 0;
+    bool stopped_ = false;
+    Stats stats_;
+};
+
+}  // namespace tidal::api

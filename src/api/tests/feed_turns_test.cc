@@ -1,0 +1,160 @@
+// Feeds beside writes and beside each other, in a simulated world where every piece of work on an
+// executor takes a quarter of a millisecond.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+
+#include "api/tests/sim_node.h"
+
+namespace tidal::api {
+namespace {
+
+/// As many items that a scan takes dozens of steps.
+constexpr std::uint64_t kItems = 12'000;
+
+class FeedTurns : public testing::Test {
+protected:
+    void open(LoadLimits load = {}, std::uint16_t shards = 1) {
+        DatabaseOptions options;
+        options.ephemeral = true;
+        options.load = load;
+        options.shards = shards;
+        node_.emplace(std::move(options), 1, 250'000);
+        ASSERT_OK(node_->open());
+        for (std::uint64_t id = 0; id < kItems; id += 1000) {
+            std::vector<Write> writes;
+            for (std::uint64_t i = 0; i < 1000; ++i) writes.push_back(item(id + i));
+            for (const auto& reply : node_->write(std::move(writes))) ASSERT_TRUE(reply.ok());
+        }
+    }
+
+    using Answer = std::shared_ptr<std::optional<Result<FeedReply>>>;
+    /// `random` reads every item and has no view.
+    Answer ask(const std::string& profile = "shuffle", std::uint8_t urgency = kUrgencyDefault) {
+        auto answer = std::make_shared<std::optional<Result<FeedReply>>>();
+        FeedCall call;
+        call.profile = profile;
+        call.seed = 3;
+        call.explain = true;
+        call.urgency = urgency;
+        (*node_)->feed(call,
+                       [answer](Result<FeedReply> reply) { answer->emplace(std::move(reply)); });
+        return answer;
+    }
+    template <typename Done>
+    void run_until(Done done) {
+        EXPECT_TRUE(node_->world().run_until(done, 60 * kSecondNs));
+    }
+    std::uint64_t steps() { return (*node_)->stats().query_steps; }
+
+    std::optional<SimNode> node_;
+};
+
+TEST_F(FeedTurns, AWriteWaitsForAStepNotForTheScan) {
+    open();
+    const Answer feed = ask();
+    EXPECT_FALSE(*feed) << "more than the first step";
+    for (int i = 0; i < 5; ++i) {
+        const std::uint64_t before = steps();
+        EXPECT_TRUE(node_->write_one(signal(5, "view")).ok());
+        EXPECT_LE(steps(), before + 2);
+        ASSERT_FALSE(*feed);
+    }
+    run_until([&] { return feed->has_value(); });
+    ASSERT_TRUE((**feed).ok()) << (**feed).error().to_string();
+    EXPECT_EQ((**feed)->scored, kItems);
+    EXPECT_EQ((**feed)->items.size(), 20u);
+    EXPECT_GT(steps(), 10u);
+}
+
+TEST_F(FeedTurns, TheSamePageAsInOneGo) {
+    for (const std::uint16_t shards : {1, 3}) {
+        open({}, shards);
+        for (const char* profile : {"shuffle", "trending", "controversial"}) {
+            const Answer feed = ask(profile);
+            run_until([&] { return feed->has_value(); });
+            FeedCall call;
+            call.profile = profile;
+            call.seed = 3;
+            const auto whole = (*node_)->feed(call);
+            ASSERT_TRUE(whole.ok() && (**feed).ok());
+            ASSERT_EQ(whole->items.size(), (**feed)->items.size());
+            for (std::size_t i = 0; i < whole->items.size(); ++i)
+                EXPECT_EQ(whole->items[i].entity.id, (**feed)->items[i].entity.id) << profile;
+        }
+    }
+}
+
+TEST_F(FeedTurns, FeedsTakeTurnsAndShortOnesDoNotWaitBehindScans) {
+    open({.level_1_ms = 10'000, .level_2_ms = 10'000, .shed_ms = 10'000, .running_max = 2});
+    const Answer a = ask(), b = ask(), c = ask();
+    std::uint64_t a_ended = 0, b_ended = 0;
+    const std::uint64_t begun = steps();
+    run_until([&] {
+        if (a->has_value() && a_ended == 0) a_ended = steps();
+        if (b->has_value() && b_ended == 0) b_ended = steps();
+        return b->has_value();
+    });
+    EXPECT_LE(b_ended - a_ended, 4u) << "they end together";
+    EXPECT_GT(b_ended - begun, 2 * (b_ended - a_ended));
+    EXPECT_FALSE(*c) << "it has waited for one of two to end";
+    const Answer d = ask();
+    FeedCall one;
+    run_until([&] { return c->has_value() && d->has_value(); });
+    EXPECT_TRUE((**c).ok() && (**d).ok());
+}
+
+TEST_F(FeedTurns, UnderLoadLessIsGivenAndSaid) {
+    open({.level_1_ms = 1, .level_2_ms = 1, .shed_ms = 100'000, .running_max = 1});
+    const Answer a = ask(), b = ask();
+    run_until([&] { return a->has_value(); });
+    EXPECT_EQ((**a)->degradation, 0);
+    EXPECT_TRUE((**a)->left_out.empty());
+    EXPECT_FALSE((**a)->items[0].explain.empty());
+    const Answer c = ask();
+    run_until([&] { return c->has_value(); });
+    EXPECT_EQ((**c)->degradation, 2);
+    EXPECT_EQ((**c)->left_out, std::vector<std::string>{"explain"});
+    EXPECT_EQ((**c)->warnings.back(), "under load: nothing is explained");
+    EXPECT_TRUE((**c)->items[0].explain.empty());
+    run_until([&] { return b->has_value(); });
+}
+
+TEST_F(FeedTurns, WhoWouldWaitTooLongIsRefused) {
+    open({.level_1_ms = 1, .level_2_ms = 2, .shed_ms = 4, .running_max = 1});
+    std::vector<Answer> asked;
+    for (int i = 0; i < 60; ++i) {
+        asked.push_back(ask("shuffle", i % 2 == 0 ? 0 : 7));
+        node_->world().advance(1'000'000);
+    }
+    run_until([&] {
+        return std::ranges::all_of(asked, [](const Answer& each) { return each->has_value(); });
+    });
+    std::size_t served[2] = {}, refused = 0;
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        if ((**asked[i]).ok()) {
+            ++served[i % 2];
+            continue;
+        }
+        ++refused;
+        EXPECT_EQ((**asked[i]).error().code(), ErrorCode::kUnavailable);
+        EXPECT_EQ((**asked[i]).error().reason(), "overloaded");
+    }
+    EXPECT_GT(served[0], served[1]) << "the urgent ones are kept";
+    EXPECT_GT(refused, 10u);
+    EXPECT_EQ((*node_)->stats().queries.refused, refused);
+    EXPECT_EQ((*node_)->stats().queries.running, 0u);
+}
+
+TEST_F(FeedTurns, ANodeThatGoesAwayAnswersWhatIsUnderWay) {
+    open();
+    const Answer a = ask(), b = ask();
+    EXPECT_FALSE(*a);
+    node_.reset();
+    ASSERT_TRUE(*a && *b);
+    EXPECT_EQ((**a).error().code(), ErrorCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace tidal::api

@@ -1,0 +1,140 @@
+// Levels, refusals and waiting, by a clock that the test moves.
+#include "api/query_gate.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "runtime/sim_runtime.h"
+#include "runtime/task.h"
+
+namespace tidal::api {
+namespace {
+
+constexpr std::uint64_t kMs = 1'000'000;
+
+class Gate : public testing::Test {
+protected:
+    void pass_time(std::uint64_t ms) { world_.advance(ms * kMs); }
+    struct Query {
+        std::optional<Result<void>> entered;
+        QueryGate::Pass pass;
+        void leave() { pass = QueryGate::Pass(); }
+    };
+    runtime::Task<void> run(Query* query, std::uint8_t urgency) {
+        auto entry = gate_.enter(urgency);
+        auto pass = co_await entry;
+        query->entered.emplace(pass.ok() ? Result<void>() : Result<void>(pass.error()));
+        if (pass.ok()) query->pass = std::move(*pass);
+    }
+    Query& enter(std::uint8_t urgency = kUrgencyDefault) {
+        queries_.push_back(std::make_unique<Query>());
+        runtime::spawn(run(queries_.back().get(), urgency));
+        return *queries_.back();
+    }
+    std::uint64_t admitted(std::uint64_t delay_ms, std::uint8_t urgency = kUrgencyDefault) {
+        const auto level = gate_.admit(urgency, delay_ms * kMs);
+        if (level.ok()) return *level;
+        EXPECT_EQ(level.error().code(), ErrorCode::kUnavailable);
+        EXPECT_EQ(level.error().reason(), "overloaded");
+        return QueryGate::kRefusing;
+    }
+
+    runtime::SimWorld world_{runtime::SimWorldOptions{.seed = 1, .work_ns = 1'000}};
+    runtime::SimDisk disk_;
+    std::unique_ptr<runtime::SimRuntime> node_ = world_.create_node("node", disk_);
+    std::unique_ptr<runtime::Executor> executor_ = node_->executors().create_executor("shard");
+    LoadLimits limits_{
+        .level_1_ms = 20, .level_2_ms = 50, .shed_ms = 200, .running_max = 2, .waiting_max = 3};
+    QueryGate gate_{limits_, *executor_, node_->clock()};
+    std::vector<std::unique_ptr<Query>> queries_;
+};
+
+TEST_F(Gate, LevelsRiseAtOnceAndFallOneByOneWhenItIsCalm) {
+    EXPECT_EQ(admitted(19), 0u);
+    EXPECT_EQ(admitted(20), 1u);
+    EXPECT_EQ(admitted(60), 2u);
+    pass_time(400);
+    EXPECT_EQ(admitted(0), 2u) << "not calm for long enough";
+    pass_time(200);
+    EXPECT_EQ(admitted(30), 2u) << "half of what level 2 begins at: not calm";
+    pass_time(400);
+    EXPECT_EQ(admitted(10), 2u);
+    pass_time(200);
+    EXPECT_EQ(admitted(10), 1u);
+    pass_time(300);
+    EXPECT_EQ(admitted(5), 1u);
+    pass_time(200);
+    EXPECT_EQ(admitted(5), 0u);
+    EXPECT_EQ(gate_.stats().admitted, (std::array<std::uint64_t, 3>{2, 3, 4}));
+    admitted(300);
+    pass_time(5'000);
+    EXPECT_EQ(admitted(0), 0u) << "nobody came for long";
+}
+
+TEST_F(Gate, TheLessUrgentAreRefusedFirst) {
+    EXPECT_EQ(admitted(99, 7), 2u);
+    EXPECT_EQ(admitted(100, 5), QueryGate::kRefusing);
+    EXPECT_EQ(admitted(199, 4), 2u);
+    EXPECT_EQ(admitted(200, 2), QueryGate::kRefusing);
+    EXPECT_EQ(admitted(399, 1), 2u);
+    EXPECT_EQ(admitted(400, 0), QueryGate::kRefusing);
+    EXPECT_EQ(gate_.stats().refused, 3u);
+    EXPECT_EQ(gate_.stats().level, QueryGate::kRefusing);
+}
+
+TEST_F(Gate, SoManyRunAndTheOthersWaitInTheirOrder) {
+    Query &a = enter(), &b = enter(), &c = enter(), &d = enter();
+    EXPECT_TRUE(a.entered && b.entered && !c.entered && !d.entered);
+    pass_time(30);
+    EXPECT_EQ(admitted(0), 1u) << "one has waited for 30 ms";
+    b.leave();
+    pass_time(1);
+    EXPECT_TRUE(c.entered && c.entered->ok() && !d.entered);
+    a.leave();
+    pass_time(1);
+    EXPECT_TRUE(d.entered && d.entered->ok());
+    EXPECT_EQ(gate_.stats().running, 2u);
+    EXPECT_EQ(gate_.stats().waiting, 0u);
+}
+
+TEST_F(Gate, WhoWaitedTooLongIsRefusedAndTheNextEnters) {
+    Query &a = enter(), &b = enter();
+    Query& late = enter();
+    pass_time(150);
+    Query& urgent = enter(0);
+    pass_time(150);
+    EXPECT_EQ(admitted(0), QueryGate::kRefusing);
+    a.leave();
+    pass_time(1);
+    ASSERT_TRUE(late.entered && urgent.entered);
+    EXPECT_EQ(late.entered->error().code(), ErrorCode::kUnavailable);
+    EXPECT_TRUE(urgent.entered->ok());
+    b.leave();
+}
+
+TEST_F(Gate, TheQueueIsBoundedAndStopEndsIt) {
+    Query &a = enter(), &b = enter();
+    for (int i = 0; i < 3; ++i) enter();
+    EXPECT_EQ(admitted(0), QueryGate::kRefusing);
+    executor_->stop();
+    gate_.stop();
+    for (const auto& query : queries_) ASSERT_TRUE(query->entered);
+    EXPECT_EQ(queries_.back()->entered->error().code(), ErrorCode::kUnavailable);
+    EXPECT_TRUE(enter().entered);
+    a.leave();
+    b.leave();
+}
+
+TEST(LoadLimits, AreChecked) {
+    EXPECT_TRUE(check_limits({}).ok());
+    EXPECT_EQ(check_limits({.level_1_ms = 0}).error().field(), "degrade_1_ms");
+    EXPECT_EQ(check_limits({.level_1_ms = 60, .level_2_ms = 50}).error().field(), "degrade_2_ms");
+    EXPECT_EQ(check_limits({.shed_ms = 49}).error().field(), "shed_ms");
+    EXPECT_EQ(check_limits({.running_max = 0}).error().field(), "queries_running");
+}
+
+}  // namespace
+}  // namespace tidal::api

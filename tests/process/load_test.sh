@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2154  # bin, root, work, port and reply come from lib.sh
+# Under load: long feeds beside writes, less than asked for and said so, refusals.
+# shellcheck source=tests/process/lib.sh
+. "$(dirname "$0")/lib.sh" "$1"
+
+"$bin/tidal-server" standalone --ephemeral --degrade-1-ms 30 --degrade-2-ms 20 --listen 127.0.0.1:0 >"$work/refused" 2>&1 &&
+    fail "limits that do not rise are refused"
+grep -q 'degrade_2_ms' "$work/refused" || fail "the error names the limit: $(cat "$work/refused")"
+
+start_server standalone --ephemeral --degrade-1-ms 1 --degrade-2-ms 1 --shed-ms 2 --queries-running 1 || finish
+for ((from = 0; from < 30000; from += 10000)); do
+    seq "$from" $((from + 9999)) | sed 's/.*/{"entity_id":&,"metadata":{"category":"c"}}/' >"$work/items"
+    curl -s -X POST -H 'Content-Type: application/x-ndjson' --data-binary "@$work/items" \
+        "http://127.0.0.1:$port/items" | tail -n 1 | grep -q '"accepted":10000' || fail "items are accepted"
+done
+call GET "/feed?profile=shuffle&explain=true&facets=category"
+expect 200 '"scored":30000' '"degradation":0' '"explain":{' '"facets":{'
+
+# Scans from eight connections until some were refused and some got less.
+metric() {
+    call GET /metrics
+    sed -n "s/^$1 //p" <<<"$reply"
+}
+deadline=$((SECONDS + 120))
+until [ $SECONDS -gt $deadline ]; do
+    pids=()
+    for _ in 1 2 3 4 5 6 7 8; do
+        curl -s -i -o "$work/load.$_.$RANDOM" "http://127.0.0.1:$port/feed?profile=shuffle&explain=true&facets=category" &
+        pids+=($!)
+    done
+    wait "${pids[@]}"
+    [ "$(metric tidal_query_refused)" != 0 ] && [ "$(metric 'tidal_query_admitted{level="2"}')" != 0 ] && break
+done
+[ "$(metric tidal_query_refused)" != 0 ] || fail "nothing was refused"
+refusal=$(grep -l '503' "$work"/load.* | head -n 1)
+grep -qi '^Retry-After: 1' "$refusal" || fail "a refusal says when to retry: $(cat "$refusal")"
+grep -q '"code":"overloaded"' "$refusal" || fail "a refusal says why: $(cat "$refusal")"
+less=$(grep -l '"degradation":2' "$work"/load.* | head -n 1)
+[ -n "$less" ] || fail "nobody was given less"
+grep -q '"left_out":\["facets","explain"\]' "$less" || fail "what was left out is said: $(tail -c 300 "$less")"
+grep -q 'under load: facets were not counted' "$less" || fail "and warned of"
+
+# Urgent ones are refused last, and it passes.
+call GET "/feed?profile=shuffle" "" "Priority: u=0"
+[ "$status" = 200 ] || fail "an urgent feed is served: $status $reply"
+stop_server TERM || fail "a clean stop"
+finish
