@@ -1,12 +1,40 @@
 // A ranked page: plan once, run on each shard, merge, read the fields of what is shown.
 #include "query/feed.h"
 
+#include <algorithm>
+
 #include "api/database.h"
 #include "api/resolve.h"
+#include "base/edit_distance.h"
 #include "query/degradation.h"
 
 namespace tidal::api {
 namespace {
+
+Result<std::vector<EntityId>> resolve_all(const schema::Schema& schema,
+                                          const std::vector<IdInput>& ids, std::string_view field) {
+    std::vector<EntityId> out;
+    for (const IdInput& id : ids) {
+        TIDAL_ASSIGN(EntityId one, resolve_id(schema, EntityKind::kItem, id, field));
+        out.push_back(std::move(one));
+    }
+    return out;
+}
+
+/// The fields that items of the reply show.
+Result<std::optional<std::set<std::string>>> check_fields(const FeedCall& call,
+                                                          const schema::Schema& schema) {
+    if (!call.fields) return std::optional<std::set<std::string>>();
+    std::vector<std::string_view> known{"creator_id", "created_at", "publish_at", "expires_at"};
+    for (const auto& field : schema.kind(EntityKind::kItem).fields) known.push_back(field.name);
+    for (const std::string& name : *call.fields)
+        if (std::ranges::find(known, name) == known.end())
+            return Error(ErrorCode::kUnknownName, "unknown field `" + name + "`")
+                .with_field("fields")
+                .with_hint(name_hint(name, known))
+                .with_reason("unknown_field");
+    return std::optional(std::set<std::string>(call.fields->begin(), call.fields->end()));
+}
 
 Result<query::FeedRequest> to_request(const FeedCall& call, std::string profile,
                                       const schema::Schema& schema, UnixMillis now_ms) {
@@ -21,10 +49,12 @@ Result<query::FeedRequest> to_request(const FeedCall& call, std::string profile,
     request.seed = call.seed;
     request.explain = call.explain;
     request.now_ms = now_ms;
-    for (const IdInput& id : call.exclude) {
-        TIDAL_ASSIGN(EntityId excluded, resolve_id(schema, EntityKind::kItem, id, "exclude"));
-        request.exclude.push_back(std::move(excluded));
-    }
+    TIDAL_ASSIGN(request.exclude, resolve_all(schema, call.exclude, "exclude"));
+    TIDAL_ASSIGN(request.pin, resolve_all(schema, call.pin, "pin"));
+    TIDAL_ASSIGN(request.bury, resolve_all(schema, call.bury, "bury"));
+    request.sort = call.sort;
+    request.diversity = call.diversity;
+    request.group_by = call.group_by;
     // The user shapes nothing in these profiles; a malformed id is refused all the same.
     request.has_user = call.user_id.has_value();
     if (call.user_id) TIDAL_TRY(resolve_id(schema, EntityKind::kUser, *call.user_id, "user_id"));
@@ -63,6 +93,7 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, FeedReply* rep
     for (std::size_t id = 1; id < shards_.size(); ++id)
         now_ms = shards_[id]->with_state(
             [&](shard::ShardState& state) { return state.read_time_ms(now_ms); });
+    TIDAL_ASSIGN(reply->fields, check_fields(call, *schema));
     TIDAL_ASSIGN(std::string profile, profile_of(call, &reply->experiment));
     TIDAL_ASSIGN(const query::FeedRequest request,
                  to_request(call, std::move(profile), *schema, now_ms));
@@ -87,6 +118,8 @@ Result<void> Database::finish_feed(const query::FeedPlan& plan, std::vector<quer
         FeedItem item;
         item.rank = shown.rank;
         item.score = shown.item.score;
+        item.pinned = shown.item.is_pinned();
+        item.group = std::move(shown.item.group);
         if (shown.item.explanation)
             for (const auto& term : shown.item.explanation->terms)
                 item.explain.emplace_back(term.text, term.value);

@@ -21,6 +21,12 @@ Result<FeedCall> to_call(const query::Query& query, std::string_view text) {
     if (!query.facets.empty()) call.facets = query::part_in_place(text, query.facets_at);
     if (query.limit) call.limit = *query.limit;
     for (const query::Literal& id : query.exclude) call.exclude.emplace_back(id.text);
+    if (query.sort) call.sort = query::part_in_place(text, query.sort_at);
+    if (query.group) call.group_by = query::part_in_place(text, query.group_at);
+    if (query.diversity) call.diversity = query::part_in_place(text, query.diversity_at);
+    for (const query::Literal& id : query.pin) call.pin.emplace_back(id.text);
+    for (const query::Literal& id : query.bury) call.bury.emplace_back(id.text);
+    call.fields = query.fields;
     call.seed = query.seed;
     call.cursor = query.after;
     call.explain = query.explain;

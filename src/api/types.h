@@ -137,6 +137,11 @@ struct FeedCall {
     std::uint32_t limit = 20;  ///< 1..1000.
     std::string cursor;
     std::vector<IdInput> exclude;
+    std::string sort;       ///< "year DESC"; empty = the profile's order.
+    std::string diversity;  ///< "max_per_creator 2"; empty = the profile's rules.
+    std::string group_by;   ///< "category TOP 2"; empty = no groups.
+    std::vector<IdInput> pin, bury;
+    std::optional<std::vector<std::string>> fields;  ///< What items show; nullopt = all.
     std::optional<std::uint64_t> seed;
     std::string region;  ///< Empty = here.
     bool explain = false;
@@ -148,6 +153,8 @@ struct FeedItem {
     double score = 0;
     EntityReply entity;
     std::vector<std::pair<std::string, double>> explain;
+    std::optional<std::string> group;  ///< Its value of the field of `group_by`.
+    bool pinned = false;
 };
 /// One condition of the filter, or an AND or OR of those after it that are deeper.
 struct FilterNodeReply {
@@ -181,10 +188,11 @@ struct FeedReply {
     std::uint64_t candidates = 0, matched = 0, scored = 0;
     bool constraints_satisfied = true;  ///< No rule of diversity was given up.
     std::vector<std::string> warnings;
-    std::vector<FilterNodeReply> filter;  ///< With `explain` and a filter.
-    std::vector<FacetReply> facets;       ///< In the order asked for.
-    std::uint8_t degradation = 0;         ///< 0 full, 1 or 2 under load.
-    std::vector<std::string> left_out;    ///< What the request asked for and did not get.
+    std::vector<FilterNodeReply> filter;          ///< With `explain` and a filter.
+    std::vector<FacetReply> facets;               ///< In the order asked for.
+    std::uint8_t degradation = 0;                 ///< 0 full, 1 or 2 under load.
+    std::vector<std::string> left_out;            ///< What the request asked for and did not get.
+    std::optional<std::set<std::string>> fields;  ///< What items show; nullopt = all.
 };
 
 /// A version of a profile or an experiment that was put.

@@ -35,13 +35,19 @@ Result<shard::WriteConcern> write_concern(const std::string& level) {
         .with_hint("memory, local, majority, all or 1: this node has one replica");
 }
 
-std::vector<api::IdInput> split_ids(const std::string& text) {
-    std::vector<api::IdInput> out;
+std::vector<std::string> split(const std::string& text) {
+    std::vector<std::string> out;
     for (std::size_t at = 0; at <= text.size();) {
         const std::size_t comma = std::min(text.find(',', at), text.size());
-        if (comma > at) out.emplace_back(text.substr(at, comma - at));
+        if (comma > at) out.push_back(text.substr(at, comma - at));
         at = comma + 1;
     }
+    return out;
+}
+
+std::vector<api::IdInput> split_ids(const std::string& text) {
+    std::vector<api::IdInput> out;
+    for (std::string& id : split(text)) out.emplace_back(std::move(id));
     return out;
 }
 
@@ -145,9 +151,10 @@ Result<void> check_json(const Request& request) {
 
 Result<api::FeedCall> feed_call(const Request& request, std::string* compare_with) {
     api::FeedCall call;
-    constexpr std::string_view known[] = {"user_id", "profile", "filter",  "facets",
-                                          "limit",   "cursor",  "exclude", "seed",
-                                          "region",  "explain", "token",   "experiment"};
+    constexpr std::string_view known[] = {"user_id",  "profile",    "filter",   "facets", "limit",
+                                          "cursor",   "exclude",    "seed",     "region", "explain",
+                                          "token",    "experiment", "sort",     "pin",    "bury",
+                                          "group_by", "fields",     "diversity"};
     for (const auto& [name, value] : request.query.all()) {
         if (name == "user_id") {
             call.user_id = api::IdInput(value);
@@ -167,6 +174,18 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
             call.region = value;
         } else if (name == "exclude") {
             call.exclude = split_ids(value);
+        } else if (name == "sort") {
+            call.sort = value;
+        } else if (name == "diversity") {
+            call.diversity = value;
+        } else if (name == "group_by") {
+            call.group_by = value;
+        } else if (name == "pin") {
+            call.pin = split_ids(value);
+        } else if (name == "bury") {
+            call.bury = split_ids(value);
+        } else if (name == "fields") {
+            call.fields = split(value);
         } else if (name == "limit") {
             TIDAL_ASSIGN(call.limit,
                          parse<std::uint32_t>(name, value, "an integer from 1 to 1000"));

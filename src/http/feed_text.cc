@@ -49,9 +49,16 @@ struct AppendValue {
     }
 };
 
-void append_metadata(const api::EntityReply& entity, std::string* out) {
+/// nullptr names all.
+bool names(const std::set<std::string>* fields, const std::string& name) {
+    return fields == nullptr || fields->contains(name);
+}
+
+void append_metadata(const api::EntityReply& entity, const std::set<std::string>* fields,
+                     std::string* out) {
     bool first = true;
     for (const auto& [name, value] : entity.metadata) {
+        if (!names(fields, name)) continue;
         *out += std::exchange(first, false) ? '{' : ',';
         append_json_string(name, out);
         *out += ':';
@@ -72,9 +79,25 @@ void append_time(std::string_view name, const std::optional<UnixMillis>& time, s
     *out += '"';
 }
 
+void append_fixed(const api::EntityReply& entity, const std::set<std::string>* fields,
+                  std::string* out) {
+    if (names(fields, "creator_id")) {
+        *out += ",\"creator_id\":";
+        if (entity.creator_id) {
+            append_id(*entity.creator_id, out);
+        } else {
+            *out += "null";
+        }
+    }
+    if (names(fields, "created_at")) append_time(",\"created_at\":\"", entity.created_at_ms, out);
+    if (names(fields, "publish_at")) append_time(",\"publish_at\":\"", entity.publish_at_ms, out);
+    if (names(fields, "expires_at")) append_time(",\"expires_at\":\"", entity.expires_at_ms, out);
+}
+
 }  // namespace
 
-void append_feed_item(const api::FeedItem& item, std::string* out) {
+void append_feed_item(const api::FeedItem& item, std::string* out,
+                      const std::set<std::string>* fields) {
     *out += "{\"entity_id\":";
     append_id(item.entity.id, out);
     *out += ",\"rank\":";
@@ -82,16 +105,13 @@ void append_feed_item(const api::FeedItem& item, std::string* out) {
     *out += ",\"score\":";
     append_json_number(item.score, out);
     *out += ",\"metadata\":";
-    append_metadata(item.entity, out);
-    *out += ",\"creator_id\":";
-    if (item.entity.creator_id) {
-        append_id(*item.entity.creator_id, out);
-    } else {
-        *out += "null";
+    append_metadata(item.entity, fields, out);
+    append_fixed(item.entity, fields, out);
+    if (item.pinned) *out += ",\"pinned\":true";
+    if (item.group) {
+        *out += ",\"group\":";
+        append_json_string(*item.group, out);
     }
-    append_time(",\"created_at\":\"", item.entity.created_at_ms, out);
-    append_time(",\"publish_at\":\"", item.entity.publish_at_ms, out);
-    append_time(",\"expires_at\":\"", item.entity.expires_at_ms, out);
     if (!item.explain.empty()) {
         boost::json::object explain;
         for (const auto& [term, value] : item.explain) explain[term] = value;

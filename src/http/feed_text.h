@@ -2,6 +2,7 @@
 // what a short answer costs.
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "api/types.h"
@@ -9,6 +10,8 @@
 namespace tidal::http {
 
 /// {"entity_id":1,"rank":1,"score":2.5,"metadata":{...},"creator_id":...,...}
-void append_feed_item(const api::FeedItem& item, std::string* out);
+/// @param fields  What of `metadata` and of the fixed fields to show; nullptr = all.
+void append_feed_item(const api::FeedItem& item, std::string* out,
+                      const std::set<std::string>* fields = nullptr);
 
 }  // namespace tidal::http

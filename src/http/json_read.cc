@@ -306,9 +306,10 @@ Result<api::Write> read_signal(const element& json) {
 }
 
 Result<api::FeedCall> read_feed(const element& json) {
-    constexpr std::array<std::string_view, 12> keys = {
-        "user_id", "profile", "params", "filter", "facets",  "limit",
-        "cursor",  "exclude", "seed",   "region", "explain", "experiment"};
+    constexpr std::array<std::string_view, 18> keys = {
+        "user_id", "profile", "params", "filter",    "facets",   "limit",
+        "cursor",  "exclude", "seed",   "region",    "explain",  "experiment",
+        "sort",    "pin",     "bury",   "diversity", "group_by", "fields"};
     api::FeedCall call;
     TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
         if (key == "user_id") {
@@ -325,6 +326,21 @@ Result<api::FeedCall> read_feed(const element& json) {
             TIDAL_ASSIGN(call.cursor, text(value, key));
         } else if (key == "region") {
             TIDAL_ASSIGN(call.region, text(value, key));
+        } else if (key == "sort") {
+            TIDAL_ASSIGN(call.sort, text(value, key));
+        } else if (key == "diversity") {
+            TIDAL_ASSIGN(call.diversity, text(value, key));
+        } else if (key == "group_by") {
+            TIDAL_ASSIGN(call.group_by, text(value, key));
+        } else if (key == "fields") {
+            simdjson::dom::array array;
+            if (value.get(array) != simdjson::SUCCESS)
+                return wrong_type(key, "an array of names of fields");
+            call.fields.emplace();
+            for (const element each : array) {
+                TIDAL_ASSIGN(std::string name, text(each, key));
+                call.fields->push_back(std::move(name));
+            }
         } else if (key == "explain") {
             if (value.get(call.explain) != simdjson::SUCCESS)
                 return wrong_type(key, "true or false");
@@ -346,11 +362,12 @@ Result<api::FeedCall> read_feed(const element& json) {
                              number(param, "params." + std::string(name)));
             }
         } else {
+            auto& ids = key == "pin" ? call.pin : key == "bury" ? call.bury : call.exclude;
             simdjson::dom::array array;
             if (value.get(array) != simdjson::SUCCESS) return wrong_type(key, "an array of ids");
             for (const element each : array) {
                 TIDAL_ASSIGN(api::IdInput one, id(each, key));
-                call.exclude.push_back(std::move(one));
+                ids.push_back(std::move(one));
             }
         }
         return {};

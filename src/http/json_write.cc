@@ -199,7 +199,7 @@ std::string feed_json(const api::FeedReply& reply) {
     std::string out = R"({"items":[)";
     for (std::size_t i = 0; i < reply.items.size(); ++i) {
         if (i > 0) out += ',';
-        append_feed_item(reply.items[i], &out);
+        append_feed_item(reply.items[i], &out, reply.fields ? &*reply.fields : nullptr);
     }
     out += "],";
     out += json_text(page_object(reply)).substr(1);

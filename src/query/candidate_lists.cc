@@ -56,6 +56,9 @@ bool RankedFeatures::prepare(const ranking::ShardView& view, StepBudget& budget)
         }
         if (++source_ < plan_.ranks.size()) next_ = plan_.ranks[source_].begin();
     }
+    for (const auto& [id, key] : plan_.pins.keys())  // Few.
+        if (const auto slot = view.entities.find(id); slot && Pins::is_pinned(key))
+            listed_.add(slot->value());
     return true;
 }
 

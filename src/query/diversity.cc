@@ -74,7 +74,8 @@ public:
         for (std::size_t i = 0; i < items.size(); ++i) waiting_[i] = i;
     }
 
-    DiversePage run() {
+    DiversePage run(std::size_t pinned) {
+        while (page_.chosen.size() < std::min(pinned, page_size_)) take(waiting_.begin());
         while (page_.chosen.size() < page_size_) {
             if (const auto at = next_fitting(); at != waiting_.end()) {
                 take(at);
@@ -147,8 +148,8 @@ private:
 }  // namespace
 
 DiversePage diversify(std::span<const DiversityRule> rules, std::span<const DiverseItem> items,
-                      std::size_t limit) {
-    return Pass(rules, items, std::min(limit, items.size())).run();
+                      std::size_t limit, std::size_t pinned) {
+    return Pass(rules, items, std::min(limit, items.size())).run(pinned);
 }
 
 }  // namespace tidal::query

@@ -31,7 +31,9 @@ struct DiversePage {
 /// @param items  Best first.
 /// @param limit  Length of the page; it is shorter only when there are fewer items. Shares are of
 ///               the page's length: `max_share(f, 60%)` of 10 allows 6 of a value, and always 1.
+/// @param pinned Items at the front that are taken whatever the rules say; they count.
 DiversePage diversify(std::span<const ranking::DiversityRule> rules,
-                      std::span<const DiverseItem> items, std::size_t limit);
+                      std::span<const DiverseItem> items, std::size_t limit,
+                      std::size_t pinned = 0);
 
 }  // namespace tidal::query

@@ -23,6 +23,9 @@
 #include "query/cursor.h"
 #include "query/diversity.h"
 #include "query/facets.h"
+#include "query/groups.h"
+#include "query/pins.h"
+#include "query/sort.h"
 #include "ranking/evaluator.h"
 #include "ranking/profile_registry.h"
 #include "ranking/shard_view.h"
@@ -44,6 +47,10 @@ struct FeedRequest {
     std::uint32_t limit = kLimitDefault;   ///< 1..kLimitMax.
     std::string cursor;                    ///< Of the page before; empty = the first page.
     std::vector<EntityId> exclude;         ///< At most kExcludedMax.
+    std::string sort;                      ///< In the place of the profile's order; empty = that.
+    std::string diversity;                 ///< In the place of the profile's; empty = that.
+    std::string group_by;                  ///< "category TOP 2"; empty = no groups.
+    std::vector<EntityId> pin, bury;       ///< First and last; at most kPinnedMax each.
     std::optional<std::uint64_t> seed;     ///< Of random(seed); now_ms when not given.
     bool explain = false;
     bool has_user = false;  ///< The request says for which user it is.
@@ -61,6 +68,10 @@ struct FeedPlan {
     std::uint32_t limit = kLimitDefault;
     std::uint32_t keep = kLimitDefault + 1;  ///< Best items each shard returns: one tells of more.
     std::vector<ranking::DiversityRule> diversity;
+    std::optional<entity::NumberSource> sorted_by;  ///< Entities without it come last.
+    std::optional<BoundGroup> group;
+    Pins pins;
+    bool reordered = false;  ///< The order is not the profile's alone.
     /// By source of the profile: rank from 1 in its list over all shards (merge_sources).
     std::vector<absl::flat_hash_map<EntityId, std::uint32_t>> ranks;
     bool explain = false;
@@ -84,7 +95,9 @@ struct FeedPlan {
     bool has_lists() const;
     /// Whether a page ends at a position, behind which the next begins: in the order of a stored
     /// value. Elsewhere scores move, and diversity passes entities over.
-    bool positions_stay() const { return profile->profile.order.by_field && diversity.empty(); }
+    bool positions_stay() const {
+        return profile->profile.order.by_field && diversity.empty() && pins.empty() && !group;
+    }
 };
 
 /// One source's list: the first of its order.
@@ -103,9 +116,12 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
 struct ScoredItem {
     EntityId id;
     double score = 0;
-    Slot slot;  ///< In its shard, for reading its fields within the same query.
+    double key = 0;  ///< Its place, the greatest first: of its score, or as Pins say.
+    Slot slot;       ///< In its shard, for reading its fields within the same query.
     std::optional<ranking::Explanation> explanation;
-    DiverseItem diverse;  ///< By rule of the plan.
+    DiverseItem diverse;               ///< By rule of the plan.
+    std::optional<std::string> group;  ///< Its value, where it has one.
+    bool is_pinned() const { return Pins::is_pinned(key); }
 };
 
 struct FeedCounts {
@@ -120,6 +136,7 @@ struct ShardPage {
     FeedCounts counts;
     std::vector<NodeTrace> filter_trace;  ///< With `explain`: by node of the filter.
     std::vector<FacetCounts> facets;      ///< By facet of the plan.
+    GroupCounts shown_groups;             ///< Of what the pages before show.
     bool more = false;                    ///< Others may come after these, whatever their number.
 };
 

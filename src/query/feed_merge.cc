@@ -8,17 +8,40 @@ namespace tidal::query {
 
 namespace {
 
+/// Rules never move a pinned item, nor bring a buried one before another.
 std::vector<FeedItem> diversified(const FeedPlan& plan, std::vector<FeedItem> all, FeedPage* page) {
     std::vector<DiverseItem> values;
-    for (FeedItem& item : all) values.push_back(std::move(item.item.diverse));
-    const DiversePage chosen = diversify(plan.diversity, values, plan.limit);
+    std::size_t pinned = 0;
+    for (FeedItem& item : all) {
+        if (Pins::is_buried(item.item.key)) break;
+        values.push_back(std::move(item.item.diverse));
+        if (item.item.is_pinned()) ++pinned;
+    }
+    const DiversePage chosen = diversify(plan.diversity, values, plan.limit, pinned);
     for (const std::size_t rule : chosen.given_up)
         page->warnings.push_back("diversity: `" + print_diversity_rule(plan.diversity[rule]) +
                                  "` was given up to fill the page");
     page->constraints_satisfied = chosen.given_up.empty();
     std::vector<FeedItem> out;
     for (const std::size_t at : chosen.chosen) out.push_back(std::move(all[at]));
+    for (std::size_t at = values.size(); at < all.size() && out.size() < plan.limit; ++at)
+        out.push_back(std::move(all[at]));
     return out;
+}
+
+/// Leaves of each group what still has a place. @param all  In the order of the page.
+void limit_groups(const FeedPlan& plan, std::span<const ShardPage> pages,
+                  std::vector<FeedItem>* all) {
+    GroupCounts counts;
+    for (const ShardPage& page : pages)
+        for (const auto& [name, count] : page.shown_groups) counts[name] += count;
+    std::erase_if(*all, [&](const FeedItem& item) {
+        if (!item.item.group) return false;
+        std::uint32_t& count = counts[*item.item.group];
+        if (count >= plan.group->top && !item.item.is_pinned()) return true;
+        ++count;
+        return false;
+    });
 }
 
 Cursor cursor_after(const FeedPlan& plan, const FeedPage& page) {
@@ -30,7 +53,7 @@ Cursor cursor_after(const FeedPlan& plan, const FeedPage& page) {
                   .shown_hashes = {}};
     if (plan.positions_stay()) {
         const ScoredItem& last = page.items.back().item;
-        cursor.after = PagePosition{last.score, last.id};
+        cursor.after = PagePosition{ItemOrder(plan.descending()).key(last.key), last.id};
         return cursor;
     }
     absl::flat_hash_set<ShortHash> shown = plan.shown_hashes;
@@ -44,7 +67,6 @@ Cursor cursor_after(const FeedPlan& plan, const FeedPage& page) {
 }  // namespace
 
 FeedPage merge_pages(const FeedPlan& plan, std::span<ShardPage> pages, const CursorCodec& cursors) {
-    const ItemOrder order(plan.descending());
     FeedPage out;
     out.warnings = plan.warnings;
     if (plan.explain && plan.filter) out.filter = describe_nodes(*plan.filter);
@@ -63,9 +85,9 @@ FeedPage merge_pages(const FeedPlan& plan, std::span<ShardPage> pages, const Cur
     }
     // The ids of different shards differ, so no two items are equal and any sort gives one result.
     std::ranges::sort(all, [&](const FeedItem& a, const FeedItem& b) {
-        return ItemOrder::before(order.key(a.item.score), a.item.id, order.key(b.item.score),
-                                 b.item.id);
+        return ItemOrder::before(a.item.key, a.item.id, b.item.key, b.item.id);
     });
+    if (plan.group) limit_groups(plan, pages, &all);
     bool more = all.size() > plan.limit;
     for (const ShardPage& page : pages) more = more || page.more;
     if (!plan.diversity.empty()) {

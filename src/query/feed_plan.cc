@@ -71,21 +71,76 @@ Result<void> plan_facets(const FeedRequest& request, const FilterNode* filter,
     return {};
 }
 
+/// What the request says in the place of its profile.
+Result<void> plan_stages(const FeedRequest& request, const schema::Schema& schema, FeedPlan* plan) {
+    plan->diversity = plan->profile->profile.diversity;
+    if (!request.diversity.empty()) {
+        auto rules = parse_diversity_text(request.diversity);
+        if (!rules) return rules.take_error().with_field("diversity");
+        auto checked = ranking::check_diversity(*rules, request.diversity, schema, request.kind);
+        if (!checked) return checked.take_error().with_field("diversity");
+        plan->diversity = std::move(*rules);
+    }
+    if (!request.sort.empty()) {
+        auto sort = parse_sort(request.sort);
+        if (!sort) return sort.take_error().with_field("sort");
+        auto sorted = ranking::sorted_by(*plan->profile, sort->by, sort->descending, request.sort,
+                                         schema, request.kind);
+        if (!sorted) return sorted.take_error().with_field("sort");
+        plan->profile = *std::move(sorted);
+        const schema::FieldSpec* const field = schema.find_field(request.kind, sort->by.name);
+        if (plan->profile->profile.order.by_field && field != nullptr)
+            plan->sorted_by = {.kind = entity::NumberSource::Kind::kField, .field = field->id};
+    }
+    if (!request.group_by.empty()) {
+        auto group = parse_group(request.group_by);
+        if (!group) return group.take_error().with_field("group_by");
+        auto bound = bind_group(*group, request.group_by, schema, request.kind);
+        if (!bound) return bound.take_error().with_field("group_by");
+        plan->group = *std::move(bound);
+    }
+    TIDAL_ASSIGN(plan->pins, Pins::make(request.pin, request.bury));
+    plan->reordered = !request.sort.empty() || plan->group || !plan->pins.empty();
+    return {};
+}
+
+/// How many of a shard's best a page needs. Of groups at most as many are left out as are on this
+/// page and those before: full groups hold no more.
+std::uint32_t items_to_keep(const FeedPlan& plan) {
+    std::uint64_t keep = plan.limit + 1;
+    if (!plan.diversity.empty())
+        keep = std::max<std::uint64_t>(kDiverseKeepMin, std::uint64_t{5} * plan.limit);
+    if (plan.group) keep += plan.limit + 1 + plan.shown;
+    return static_cast<std::uint32_t>(keep + plan.pins.pinned());
+}
+
+/// What of the request, besides the profile, makes its pages: printed, as the parsers read it.
+std::string canonical_stages(const FeedRequest& request) {
+    std::string out;
+    if (!request.sort.empty()) out += " sort " + print_sort(*parse_sort(request.sort));
+    if (!request.diversity.empty())
+        out += " diversity " + print_diversity(*parse_diversity_text(request.diversity));
+    if (!request.group_by.empty()) out += " group " + print_group(*parse_group(request.group_by));
+    for (const EntityId& id : request.pin) out += " pin " + id.to_string();
+    for (const EntityId& id : request.bury) out += " bury " + id.to_string();
+    return out;
+}
+
 /// The same moment, seed and position for every page of a sequence.
 Result<void> resume(const FeedRequest& request, const CursorCodec& cursors,
-                    std::string_view canonical_filter, FeedPlan* plan) {
+                    std::string_view canonical, FeedPlan* plan) {
     if (request.cursor.empty()) {
-        plan->query = query_fingerprint(*plan, canonical_filter);
+        plan->query = query_fingerprint(*plan, canonical);
         return {};
     }
     TIDAL_ASSIGN(Cursor cursor, cursors.decode(request.cursor));
     plan->now_ms = cursor.now_ms;
     plan->seed = request.seed.value_or(cursor.seed);
-    plan->query = query_fingerprint(*plan, canonical_filter);
+    plan->query = query_fingerprint(*plan, canonical);
     if (plan->query != cursor.query)
         return Error(ErrorCode::kInvalidArgument, "the cursor belongs to another query")
             .with_field("cursor")
-            .with_hint("keep kind, profile, filter, params and seed as they were on its page")
+            .with_hint("keep all but limit, exclude and explain as it was on its page")
             .with_reason("invalid_cursor");
     plan->shown = cursor.shown;
     plan->after = std::move(cursor.after);
@@ -111,11 +166,11 @@ bool FeedPlan::has_lists() const {
     });
 }
 
-Hash128 query_fingerprint(const FeedPlan& plan, std::string_view canonical_filter) {
+Hash128 query_fingerprint(const FeedPlan& plan, std::string_view canonical) {
     Encoder out;
     out.u8(static_cast<std::uint8_t>(plan.kind));
     out.bytes(plan.profile->profile.name_and_version());
-    out.bytes(canonical_filter);
+    out.bytes(canonical);
     out.varint(plan.params.size());
     for (const double value : plan.params) out.f64(value);
     out.u64(plan.seed);
@@ -128,15 +183,13 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
     FeedPlan plan;
     plan.kind = request.kind;
     plan.limit = request.limit;
-    plan.keep = request.limit + 1;
     plan.explain = request.explain;
     plan.now_ms = request.now_ms;
     plan.seed = request.seed.value_or(static_cast<std::uint64_t>(request.now_ms));
     plan.exclude.insert(request.exclude.begin(), request.exclude.end());
     TIDAL_ASSIGN(plan.profile, profiles.find(request.profile, request.kind));
+    TIDAL_TRY(plan_stages(request, schema, &plan));
     plan.warnings = plan.profile->program.warnings;
-    plan.diversity = plan.profile->profile.diversity;
-    if (!plan.diversity.empty()) plan.keep = std::max(kDiverseKeepMin, 5 * plan.limit);
     TIDAL_ASSIGN(plan.params, bind_params(request, *plan.profile));
     std::string canonical_filter;
     if (!request.filter.empty()) {
@@ -149,7 +202,8 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
     } else {
         TIDAL_TRY(plan_facets(request, nullptr, schema, &plan));
     }
-    TIDAL_TRY(resume(request, cursors, canonical_filter, &plan));
+    TIDAL_TRY(resume(request, cursors, canonical_filter + canonical_stages(request), &plan));
+    plan.keep = items_to_keep(plan);
     return plan;
 }
 

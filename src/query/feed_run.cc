@@ -88,6 +88,8 @@ private:
         if (plan_.explain) begin_scoring();
         top_.emplace(plan_.keep + kSpare, view_->entities);
         shown_.emplace(plan_, view_->entities);
+        placement_.emplace(plan_.pins, plan_.sorted_by ? &*plan_.sorted_by : nullptr,
+                           view_->entities);
         facets_.emplace(plan_.facets, view_->entities, plan_.now_ms);
     }
 
@@ -98,6 +100,7 @@ private:
         features_.emplace(plan_, *tables_);
         evaluator_.emplace(plan_.profile->program, *features_, context_);
         if (plan_.explain) explainer_.emplace(plan_.profile->explain, *features_, context_);
+        if (plan_.group) groups_.emplace(*plan_.group, view_->entities);
     }
 
     bool prepare(StepBudget& budget) {
@@ -149,6 +152,10 @@ private:
             if (!budget.take(block_cost)) return false;
             TIDAL_TRY(score_block());
         }
+        if (groups_) {
+            groups_->drain([&](double key, Slot slot) { top_->offer(key, slot); });
+            page_.shown_groups = groups_->shown();
+        }
         return true;
     }
 
@@ -158,6 +165,7 @@ private:
             slots_.push_back(Slot(slot));
         TIDAL_ASSIGN(const auto scores, evaluator_->run(slots_));
         page_.counts.scored += slots_.size();
+        placement_->begin();
         const bool gated = plan_.profile->program.gate.has_value();
         const auto gates = gated ? evaluator_->gates(slots_.size()) : std::span<const double>();
         for (std::size_t i = 0; i < slots_.size(); ++i) {
@@ -165,10 +173,18 @@ private:
                 --page_.counts.matched;
                 continue;
             }
-            const double key = order_.key(scores[i]);
-            if (top_->admits(key) && !shown_->contains(key, slots_[i])) top_->offer(key, slots_[i]);
+            place(placement_->key(order_.key(scores[i]), slots_[i]), slots_[i]);
         }
         return {};
+    }
+
+    void place(double key, Slot slot) {
+        if (groups_) {
+            if (shown_->contains(key, slot)) return groups_->count_shown(slot);
+            if (Pins::is_pinned(key) || !groups_->offer(key, slot)) top_->offer(key, slot);
+        } else if (top_->admits(key) && !shown_->contains(key, slot)) {
+            top_->offer(key, slot);
+        }
     }
 
     /// False = the budget is spent.
@@ -184,11 +200,14 @@ private:
         for (; collected_ < entries_.size(); ++collected_) {
             if (!budget.take(cost)) return false;
             const auto& entry = entries_[collected_];
-            ScoredItem item{view_->entities.id_of(entry.slot),
-                            order_.key(entry.key),
-                            entry.slot,
-                            std::nullopt,
-                            {}};
+            ScoredItem item{.id = view_->entities.id_of(entry.slot),
+                            .score = order_.key(placement_->key_of_score(entry.key, entry.slot)),
+                            .key = entry.key,
+                            .slot = entry.slot,
+                            .explanation = std::nullopt,
+                            .diverse = {},
+                            .group = {}};
+            if (groups_) item.group = groups_->name_of(entry.slot);
             TIDAL_ASSIGN(item.diverse, diverse_item(item.id));
             if (explainer_) {
                 TIDAL_ASSIGN(item.explanation, explainer_->explain(entry.slot));
@@ -260,6 +279,8 @@ private:
     std::optional<ranking::Evaluator> evaluator_, explainer_;
     std::optional<TopItems> top_;
     std::optional<ShownBefore> shown_;
+    std::optional<Placement> placement_;
+    std::optional<ShardGroups> groups_;
     std::optional<FacetCounter> facets_;
     CandidateScan::Window window_;
     bool facets_counted_ = true;  ///< Of the window.

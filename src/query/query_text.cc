@@ -1,5 +1,6 @@
 #include "query/query_text.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -19,6 +20,8 @@ using ranking::TokenStream;
 ///            | SUGGEST STRING [LIMIT n]
 ///   clauses := { USING NAME [@ n] | WITH NAME = number { , NAME = number } | FOR USER id
 ///              | WHERE filter | EXCLUDE id { , id } | FACETS facets | SEED n | LIMIT n
+///              | ORDER BY sort | GROUP BY group | DIVERSIFY diversity | PIN id { , id }
+///              | BURY id { , id } | FIELDS (NONE | NAME { , NAME })
 ///              | AFTER STRING | EXPLAIN }
 class QueryParser {
 public:
@@ -35,7 +38,7 @@ private:
         std::string_view word;
         Result<void> (QueryParser::*read)();
     };
-    static constexpr std::size_t kClauses = 10;
+    static constexpr std::size_t kClauses = 16;
 
     static const std::array<Clause, kClauses>& clauses() {
         static constexpr std::array<Clause, kClauses> kAll{{
@@ -45,6 +48,12 @@ private:
             {"WHERE", &QueryParser::read_filter},
             {"EXCLUDE", &QueryParser::read_exclude},
             {"FACETS", &QueryParser::read_facets},
+            {"ORDER", &QueryParser::read_sort},
+            {"GROUP", &QueryParser::read_group},
+            {"DIVERSIFY", &QueryParser::read_diversity},
+            {"PIN", &QueryParser::read_pin},
+            {"BURY", &QueryParser::read_bury},
+            {"FIELDS", &QueryParser::read_fields},
             {"SEED", &QueryParser::read_seed},
             {"LIMIT", &QueryParser::read_limit},
             {"AFTER", &QueryParser::read_cursor},
@@ -164,15 +173,60 @@ private:
         return {};
     }
 
-    Result<void> read_exclude() {
+    Result<void> read_ids(std::size_t most, std::vector<Literal>* out) {
         do {
-            if (query_.exclude.size() == kExcludedMax)
-                return tokens_
-                    .error(ErrorCode::kTooLarge, tokens_.peek().offset, "too many ids to exclude")
-                    .with_hint("at most " + std::to_string(kExcludedMax));
+            if (out->size() == most)
+                return tokens_.error(ErrorCode::kTooLarge, tokens_.peek().offset, "too many ids")
+                    .with_hint("at most " + std::to_string(most));
             TIDAL_ASSIGN(Literal id,
                          take_id("the id of an item: digits, or text in single quotes"));
-            query_.exclude.push_back(std::move(id));
+            out->push_back(std::move(id));
+        } while (tokens_.accept_symbol(","));
+        return {};
+    }
+
+    Result<void> read_exclude() { return read_ids(kExcludedMax, &query_.exclude); }
+    Result<void> read_pin() { return read_ids(kPinnedMax, &query_.pin); }
+    Result<void> read_bury() { return read_ids(kPinnedMax, &query_.bury); }
+
+    Result<void> by() {
+        if (accept_keyword(&tokens_, "by")) return {};
+        return tokens_.expected("BY");
+    }
+
+    Result<void> read_sort() {
+        TIDAL_TRY(by());
+        query_.sort_at.begin = tokens_.peek().offset;
+        TIDAL_ASSIGN(query_.sort, parse_sort_part(&tokens_));
+        query_.sort_at.end = tokens_.peek().offset;
+        return {};
+    }
+
+    Result<void> read_group() {
+        TIDAL_TRY(by());
+        query_.group_at.begin = tokens_.peek().offset;
+        TIDAL_ASSIGN(query_.group, parse_group_part(&tokens_));
+        query_.group_at.end = tokens_.peek().offset;
+        return {};
+    }
+
+    Result<void> read_diversity() {
+        query_.diversity_at.begin = tokens_.peek().offset;
+        TIDAL_ASSIGN(query_.diversity, parse_rules_part(&tokens_));
+        query_.diversity_at.end = tokens_.peek().offset;
+        return {};
+    }
+
+    Result<void> read_fields() {
+        query_.fields.emplace();
+        if (accept_keyword(&tokens_, "none")) return {};
+        do {
+            const std::uint32_t offset = tokens_.peek().offset;
+            TIDAL_ASSIGN(std::string name, take_name(&tokens_, "the name of a field, or NONE"));
+            if (std::ranges::find(*query_.fields, name) != query_.fields->end())
+                return tokens_.error(ErrorCode::kInvalidArgument, offset,
+                                     "the field `" + name + "` is given twice");
+            query_.fields->push_back(std::move(name));
         } while (tokens_.accept_symbol(","));
         return {};
     }
@@ -244,6 +298,21 @@ std::string print_params(const Query& query) {
     return out;
 }
 
+std::string print_ids(std::string_view clause, const std::vector<Literal>& ids) {
+    std::string out;
+    for (const Literal& id : ids)
+        out += (out.empty() ? std::string(clause) : ", ") + print_literal(id);
+    return out;
+}
+
+std::string print_fields(const std::vector<std::string>& fields) {
+    if (fields.empty()) return " FIELDS NONE";
+    std::string out;
+    for (const std::string& name : fields)
+        out += (out.empty() ? " FIELDS " : ", ") + print_query_name(name);
+    return out;
+}
+
 }  // namespace
 
 Result<Query> parse_query(std::string_view text) {
@@ -266,9 +335,13 @@ std::string print_query(const Query& query) {
     out += print_params(query);
     if (query.user) out += " FOR USER " + print_literal(*query.user);
     if (query.filter) out += " WHERE " + print_filter(*query.filter);
-    for (std::size_t i = 0; i < query.exclude.size(); ++i)
-        out += (i == 0 ? " EXCLUDE " : ", ") + print_literal(query.exclude[i]);
+    out += print_ids(" EXCLUDE ", query.exclude);
+    if (query.sort) out += " ORDER BY " + print_sort(*query.sort);
+    if (query.group) out += " GROUP BY " + print_group(*query.group);
+    if (query.diversity) out += " DIVERSIFY " + print_diversity(*query.diversity);
+    out += print_ids(" PIN ", query.pin) + print_ids(" BURY ", query.bury);
     if (!query.facets.empty()) out += " FACETS " + print_facets(query.facets);
+    if (query.fields) out += print_fields(*query.fields);
     if (query.seed) out += " SEED " + std::to_string(*query.seed);
     if (query.limit) out += " LIMIT " + std::to_string(*query.limit);
     if (!query.after.empty()) out += " AFTER " + ranking::quote(query.after, '\'');

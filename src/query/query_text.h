@@ -24,21 +24,28 @@ struct Query {
     std::optional<FilterNode> filter;
     std::vector<Literal> exclude;  ///< As `user`; at most kExcludedMax.
     std::vector<FacetRequest> facets;
+    std::optional<SortRequest> sort;
+    std::optional<std::vector<ranking::DiversityRule>> diversity;  ///< Empty = NONE.
+    std::optional<GroupRequest> group;
+    std::vector<Literal> pin, bury;                  ///< As `exclude`; at most kPinnedMax.
+    std::optional<std::vector<std::string>> fields;  ///< Of the reply's items; each once.
     std::optional<std::uint64_t> seed;
     std::optional<std::uint32_t> limit;  ///< 1..kLimitMax.
     std::string after;                   ///< A cursor; empty = the first page.
     bool explain = false;
 
-    /// Where filter and facets stand in the source, for messages about them; not compared.
+    /// Where these parts stand in the source, for messages about them; not compared.
     struct Place {
         std::uint32_t begin = 0, end = 0;
     };
-    Place filter_at, facets_at;
+    Place filter_at, facets_at, sort_at, diversity_at, group_at;
 
     bool operator==(const Query& other) const {
         return verb == other.verb && text == other.text && profile == other.profile &&
                params == other.params && user == other.user && filter == other.filter &&
-               exclude == other.exclude && facets == other.facets && seed == other.seed &&
+               exclude == other.exclude && facets == other.facets && sort == other.sort &&
+               diversity == other.diversity && group == other.group && pin == other.pin &&
+               bury == other.bury && fields == other.fields && seed == other.seed &&
                limit == other.limit && after == other.after && explain == other.explain;
     }
 };

@@ -72,6 +72,7 @@ private:
 
 Result<std::optional<ViewPage>> page_from_view(const ranking::ShardView& view, const FeedPlan& plan,
                                                TopViews& views, const Roaring* matched) {
+    if (plan.reordered) return std::optional<ViewPage>();
     if (matched != nullptr && matched->cardinality() < views.options().matched_min)
         return std::optional<ViewPage>();
     TIDAL_ASSIGN(TopView * top, views.find(view, plan.profile, plan.params, plan.now_ms));

@@ -66,6 +66,43 @@ expect 200 '{"from":"2000","count":1}],"missing":1'
 call GET "/feed?profile=old&facets=yaer"
 expect 400 'did you mean `year`?' '"field":"facets"'
 
+# Order, places, groups, fields.
+query "RETRIEVE items USING old ORDER BY year DESC"
+expect_ids "3 2 1 4 "
+query "RETRIEVE items USING old ORDER BY year LIMIT 3"
+expect_ids "1 2 3 "
+cursor=$(sed -n 's/.*"next_cursor":"\([^"]*\)".*/\1/p' <<<"$reply")
+query "RETRIEVE items USING old ORDER BY year LIMIT 3 AFTER '$cursor'"
+expect_ids "4 "
+query "RETRIEVE items USING old ORDER BY year DESC LIMIT 3 AFTER '$cursor'"
+expect 400 '"code":"invalid_cursor"' 'belongs to another query'
+query "RETRIEVE items USING old ORDER BY sum(view, all) * 2 - year / 10000 DESC LIMIT 1 FIELDS title"
+expect 200 '"metadata":{"title":"Reef"}'
+[[ $reply != *created_at* ]] || fail "FIELDS title shows more: $reply"
+query "RETRIEVE items USING old PIN 3, 2 BURY 1 WHERE category != 'pop'"
+expect 200 '"pinned":true'
+expect_ids "3 2 4 1 "
+query "RETRIEVE items USING old GROUP BY category LIMIT 1"
+expect 200 '"group":"jazz"'
+cursor=$(sed -n 's/.*"next_cursor":"\([^"]*\)".*/\1/p' <<<"$reply")
+query "RETRIEVE items USING old GROUP BY category LIMIT 1 AFTER '$cursor'"
+expect 200 '"group":"rock"' '"rank":2'
+query "RETRIEVE items USING old DIVERSIFY max_share(category, 50%) LIMIT 2"
+expect_ids "1 3 "
+call GET "/feed?profile=old&sort=year%20desc&pin=4&bury=3&fields=year&limit=3"
+expect 200 '"entity_id":4' '"metadata":{"year":1999}'
+expect_ids "4 2 1 "
+call POST /feed '{"profile":"old","sort":"year desc","group_by":"category top 1","diversity":"none","pin":[1],"bury":["3"],"fields":["category"]}'
+expect_ids "1 4 "
+call GET "/feed?profile=old&sort=yaer"
+expect 400 'did you mean `year`?' '"field":"sort"'
+call GET "/feed?profile=old&fields=yaer"
+expect 400 'did you mean `year`?' '"field":"fields"'
+call GET "/feed?profile=old&group_by=title"
+expect 400 '"field":"group_by"'
+query "RETRIEVE items USING old ORDER year"
+expect 400 'expected BY'
+
 # Explain shows what each condition was expected to match and did.
 query "RETRIEVE items USING old WHERE category = 'jazz' AND year > 1990 EXPLAIN"
 expect 200 '"filter":[{"text":"AND","depth":0' '"text":"category = '"'jazz'"'","depth":1,"estimated":2' '"matched":1'

@@ -24,7 +24,7 @@ public:
     Result<void> fill(const ranking::Feature& feature, std::span<const Slot> slots,
                       const ranking::EvaluationContext& context, std::span<double> out) override;
     bool is_missing(const ranking::Feature& feature, Slot slot) const override;
-    /// Slots that some list of the union has.
+    /// Slots that some list of the union has, and the pinned ones.
     const Roaring& listed() const { return listed_; }
 
 private:

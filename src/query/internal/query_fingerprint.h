@@ -8,8 +8,8 @@
 
 namespace tidal::query {
 
-/// Over kind, profile with version, canonical filter, parameters and seed. Not limit, explain and
-/// exclude: they may differ from page to page.
-Hash128 query_fingerprint(const FeedPlan& plan, std::string_view canonical_filter);
+/// Over kind, profile with version, canonical filter and stages, parameters and seed. Not limit,
+/// explain and exclude: they may differ from page to page.
+Hash128 query_fingerprint(const FeedPlan& plan, std::string_view canonical);
 
 }  // namespace tidal::query

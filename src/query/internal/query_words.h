@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "query/facets.h"
+#include "query/groups.h"
 #include "query/internal/filter_words.h"
+#include "query/sort.h"
 
 namespace tidal::query {
 
@@ -23,6 +25,12 @@ std::string print_query_name(std::string_view name);
 Result<std::string> take_name(ranking::TokenStream* tokens, std::string_view what);
 /// Digits only, 0..most.
 Result<std::uint64_t> take_whole_number(ranking::TokenStream* tokens, std::uint64_t most);
+
+/// As parse_sort, parse_diversity_text and parse_group, up to the first token that is no part of
+/// it.
+Result<SortRequest> parse_sort_part(ranking::TokenStream* tokens);
+Result<std::vector<ranking::DiversityRule>> parse_rules_part(ranking::TokenStream* tokens);
+Result<GroupRequest> parse_group_part(ranking::TokenStream* tokens);
 
 /// As parse_facets, up to the first token that is no part of a facet.
 Result<std::vector<FacetRequest>> parse_facets_part(ranking::TokenStream* tokens);

@@ -5,6 +5,7 @@
 
 #include "query/tests/random_filter.h"
 #include "ranking/source_text.h"
+#include "ranking/tests/random_expression.h"
 #include "ranking/tests/transcript.h"
 #include "ranking/token_stream.h"
 
@@ -48,6 +49,28 @@ Query random_query() {
     if (die(2) == 0) out.seed = static_cast<std::uint64_t>(die(9)) << 60;
     if (die(2) == 0) out.after = "a'b";
     out.explain = die(2) == 0;
+    if (die(2) == 0) {
+        out.sort.emplace();
+        out.sort->by = ranking::RandomExpression::make(3);
+        out.sort->descending = die(2) == 0;
+    }
+    if (die(2) == 0)
+        out.group = GroupRequest{.field = random_name(),
+                                 .top = 1 + static_cast<std::uint32_t>(die(kGroupTopMax))};
+    if (die(2) == 0) {
+        out.diversity.emplace();
+        for (std::size_t i = die(3); i > 0; --i)
+            out.diversity->push_back({.kind = ranking::DiversityKind::kMinDistinct,
+                                      .name = "f" + std::to_string(i),
+                                      .count = 1 + static_cast<std::uint32_t>(die(1000))});
+    }
+    for (std::size_t i = die(3); i > 0; --i) out.pin.push_back(random_id());
+    for (std::size_t i = die(3); i > 0; --i) out.bury.push_back(random_id());
+    if (die(2) == 0) {
+        out.fields.emplace();
+        for (std::size_t i = die(3); i > 0; --i)
+            out.fields->push_back(random_name() + std::to_string(i));
+    }
     for (std::size_t i = die(3); i > 0; --i) {
         FacetRequest facet{.field = random_name() + std::to_string(i)};
         for (std::size_t edges = die(3); edges > 0; --edges) facet.edges.push_back(random_id());

@@ -1,0 +1,88 @@
+// query/groups.h: at most so many entities of each value of a field, over all pages of a sequence.
+//
+//   parse_group() -> bind_group(), once; ShardGroups, in each shard; GroupLimit, once.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "entity/entity_table.h"
+#include "schema/schema.h"
+
+namespace tidal::query {
+
+inline constexpr std::uint32_t kGroupTopMax = 100;
+
+struct GroupRequest {
+    std::string field;
+    std::uint32_t top = 1;     ///< Entities of a value; 1..kGroupTopMax.
+    std::uint32_t offset = 0;  ///< In the source; not compared.
+    bool operator==(const GroupRequest& other) const {
+        return field == other.field && top == other.top;
+    }
+};
+
+///   group := FIELD [TOP n]
+/// @return kInvalidArgument with line, column and offset.
+Result<GroupRequest> parse_group(std::string_view text);
+std::string print_group(const GroupRequest& group);
+
+struct BoundGroup {
+    enum class Kind : std::uint8_t { kKeyword, kNumber, kCreator };
+    Kind kind = Kind::kKeyword;
+    FieldId field;                ///< Of kKeyword, which bool is too.
+    entity::NumberSource column;  ///< Of kNumber.
+    std::uint32_t top = 1;
+};
+/// @param source  The text the request's offset counts in.
+/// @return kUnknownName, kInvalidArgument with line, column and offset.
+Result<BoundGroup> bind_group(const GroupRequest& request, std::string_view source,
+                              const schema::Schema& schema, EntityKind kind);
+
+/// By the text of a value.
+using GroupCounts = std::map<std::string, std::uint32_t>;
+
+/// The groups of one shard. Lifetime: borrows group and table, for one query.
+class ShardGroups {
+public:
+    ShardGroups(const BoundGroup& group, const entity::EntityTable& entities);
+
+    /// Makes room for an entity that may be on the page, at the cost of the last of its group.
+    /// False, and nothing is done, for one without a value: it is in no group, and nothing holds it
+    /// back.
+    bool offer(double key, Slot slot);
+    /// An entity that a page before shows: it takes a place of its group.
+    void count_shown(Slot slot);
+    /// nullopt = it has no value.
+    std::optional<std::string> name_of(Slot slot);
+
+    /// Calls `take(key, slot)` with what is left in each group.
+    template <typename Take>
+    void drain(Take take) {
+        for (auto& group : groups_)
+            for (const auto& [key, slot] : group.best) take(key, slot);
+    }
+    GroupCounts shown() const;
+
+private:
+    struct Group {
+        std::string name;
+        std::uint32_t shown = 0;
+        std::vector<std::pair<double, Slot>> best;  ///< Best first.
+    };
+    Group* group_of(Slot slot);
+
+    const BoundGroup& group_;
+    const entity::EntityTable& entities_;
+    std::vector<std::uint32_t> by_slot_;  ///< Of kKeyword: 1 + index in groups_, 0 = none.
+    absl::flat_hash_map<double, std::uint32_t> by_number_;
+    absl::flat_hash_map<EntityId, std::uint32_t> by_creator_;
+    std::vector<Group> groups_;
+};
+
+}  // namespace tidal::query

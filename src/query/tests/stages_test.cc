@@ -1,0 +1,337 @@
+// What a request says in the place of its profile: sort, pins, groups, diversity.
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <set>
+
+#include "query/feed.h"
+#include "query/tests/random_filter.h"
+#include "ranking/tests/sample_schema.h"
+
+namespace tidal::query {
+namespace {
+
+using ranking::SampleItem;
+using ranking::SampleShard;
+
+class Stages {
+public:
+    Stages() : schema_(ranking::sample_schema()), registry_(*schema_, own_profiles()) {}
+
+    void spread(std::size_t shard_count) {
+        shards_.clear();
+        for (std::size_t i = 0; i < shard_count; ++i)
+            shards_.push_back(std::make_unique<SampleShard>(schema_, 1));
+        for (std::uint64_t n = 0; n < 120; ++n) {
+            SampleItem item{.id = EntityId(n)};
+            item.created_at = kFilterNow - static_cast<std::int64_t>(n * 37 % 50) * kHourMs;
+            if (n % 4 != 0) item.fields.emplace("year", static_cast<std::int64_t>(n * 7 % 9) - 4);
+            if (n % 3 == 0) item.fields.emplace("category", std::string("music"));
+            if (n % 5 == 1) item.fields.emplace("category", std::string("film"));
+            if (n % 4 != 1) item.creator = EntityId(n % 11);
+            if (n % 40 == 7) item.publish_at = kFilterNow + 1000 * kHourMs;
+            SampleShard& shard = *shards_[n * 7 % shard_count];
+            shard.put(item);
+            for (std::uint64_t e = n * 13 % 5; e > 0; --e)
+                shard.signal(item.id, "view", 1, kFilterNow);
+        }
+    }
+
+    Result<FeedPage> ask(const FeedRequest& request) {
+        TIDAL_ASSIGN(FeedPlan plan, plan_feed(request, *schema_, registry_, codec_));
+        if (plan.has_lists()) {
+            std::vector<std::vector<SourceList>> lists;
+            for (const auto& shard : shards_) {
+                TIDAL_ASSIGN(auto of_shard, run_sources(shard->view(), plan));
+                lists.push_back(std::move(of_shard));
+            }
+            merge_sources(lists, &plan);
+        }
+        std::vector<ShardPage> pages;
+        for (const auto& shard : shards_) {
+            const auto view = shard->view();
+            TIDAL_ASSIGN(ShardPage page, run_feed(view, plan));
+            pages.push_back(std::move(page));
+        }
+        return merge_pages(plan, pages, codec_);
+    }
+
+    static FeedRequest request(const std::string& profile, std::uint32_t limit = 20) {
+        FeedRequest out;
+        out.profile = profile;
+        out.limit = limit;
+        out.now_ms = kFilterNow;
+        return out;
+    }
+
+    /// The items of all pages. @param between  Called after each.
+    template <typename Between>
+    std::vector<ScoredItem> all_pages(FeedRequest request, Between between) {
+        std::vector<ScoredItem> out;
+        for (;;) {
+            auto page = ask(request);
+            EXPECT_TRUE(page.ok()) << page.error().to_string();
+            if (!page.ok()) return out;
+            for (auto& item : page->items) {
+                EXPECT_EQ(item.rank, out.size() + 1);
+                out.push_back(std::move(item.item));
+            }
+            if (!page->next_cursor) return out;
+            if (page->items.size() != request.limit)
+                ADD_FAILURE() << "a page of " << page->items.size() << " with another behind it";
+            request.cursor = *page->next_cursor;
+            between();
+        }
+    }
+    std::vector<ScoredItem> all_pages(const FeedRequest& request) {
+        return all_pages(request, [] {});
+    }
+
+    std::string first(FeedRequest request) {
+        const auto page = ask(request);
+        if (!page.ok()) return std::string(page.error().reason()) + " " + page.error().to_string();
+        std::string out;
+        for (const auto& item : page->items) out += item.item.id.to_string() + " ";
+        return out;
+    }
+
+    std::optional<std::string> value_of(const EntityId& id, const GroupRequest& group) {
+        for (const auto& shard : shards_) {
+            const auto entity = shard->entities().get(id);
+            if (!entity.ok() || !*entity) continue;
+            if (group.field == "creator_id")
+                return (*entity)->creator ? std::optional((*entity)->creator->to_string())
+                                          : std::nullopt;
+            const auto field = schema_->find_field(EntityKind::kItem, group.field)->id;
+            for (const auto& [number, value] : (*entity)->fields) {
+                if (number != field) continue;
+                if (const auto* text = std::get_if<std::string>(&value)) return *text;
+                return std::to_string(std::get<std::int64_t>(value));
+            }
+        }
+        return std::nullopt;
+    }
+
+    std::vector<std::unique_ptr<SampleShard>> shards_;
+
+private:
+    static const std::vector<ranking::StoredProfile>& own_profiles() {
+        static const std::vector<ranking::StoredProfile> kProfiles = {
+            {"listed", 1,
+             "profile listed version 1 { candidates window_top(view, 24h) limit 25; score -year; "
+             "}"},
+            {"gated", 1,
+             "profile gated version 1 { let fresh = 1 / (1 + age_hours); require year > -1; "
+             "score fresh; diversity max_per_creator 1; }"}};
+        return kProfiles;
+    }
+
+    std::shared_ptr<const schema::Schema> schema_;
+    ranking::ProfileRegistry registry_;
+    const CursorCodec codec_{std::string(32, 'k')};
+};
+
+std::vector<EntityId> ids_of(const std::vector<ScoredItem>& items) {
+    std::vector<EntityId> out;
+    for (const ScoredItem& item : items) out.push_back(item.id);
+    return out;
+}
+
+FeedRequest random_request() {
+    static const std::vector<std::string> kProfiles{"new", "most_viewed", "listed", "gated"};
+    static const std::vector<std::string> kSorts{
+        "", "", "year", "year desc", "sum(view, all) * 2 - year DESC", "created_at asc"};
+    static const std::vector<std::string> kGroups{
+        "", "", "category", "creator_id top 2", "year TOP 3", "category TOP 7"};
+    static const std::vector<std::string> kRules{
+        "", "none", "max_per_creator 2", "max_share(category, 30%), min_distinct(category) 2"};
+    FeedRequest out = Stages::request(kProfiles[die(4)], 1 + static_cast<std::uint32_t>(die(30)));
+    out.sort = kSorts[die(kSorts.size())];
+    out.group_by = kGroups[die(kGroups.size())];
+    out.diversity = kRules[die(kRules.size())];
+    if (die(3) == 0) out.filter = "year != 2 OR category = 'music'";
+    std::set<std::uint64_t> used;
+    for (std::size_t i = die(5); i > 0; --i) {
+        const std::uint64_t id = die(130);
+        if (used.insert(id).second) (die(2) == 0 ? out.pin : out.bury).emplace_back(id);
+    }
+    return out;
+}
+
+/// The pages of a request make up what the order without pins and groups becomes with them.
+RC_GTEST_PROP(StagesProperty, PagesAreTheReorderedWhole, ()) {
+    Stages stages;
+    stages.spread(1 + die(3));
+    for (int round = 0; round < 4; ++round) {
+        FeedRequest request = random_request();
+        if (request.diversity.empty()) request.diversity = "none";
+        const bool diverse = request.diversity != "none";
+        FeedRequest plain = request;
+        plain.pin.clear(), plain.bury.clear();
+        plain.group_by.clear();
+        plain.diversity = "none";
+        std::vector<EntityId> whole = ids_of(stages.all_pages(plain));
+        // A pinned item needs no source to list it.
+        FeedRequest any = request;
+        any.profile = request.profile == "listed" ? "new" : request.profile;
+        any.sort = "", any.pin.clear(), any.bury.clear(), any.group_by = "", any.limit = 1000;
+        const auto open = ids_of(stages.all_pages(any));
+        std::vector<EntityId> expected;
+        for (const EntityId& id : request.pin)
+            if (std::ranges::find(open, id) != open.end()) expected.push_back(id);
+        const std::size_t pinned = expected.size();
+        for (const EntityId& id : whole)
+            if (std::ranges::find(request.pin, id) == request.pin.end() &&
+                std::ranges::find(request.bury, id) == request.bury.end())
+                expected.push_back(id);
+        const std::size_t not_buried = expected.size();
+        for (const EntityId& id : request.bury)
+            if (std::ranges::find(whole, id) != whole.end()) expected.push_back(id);
+        if (!request.group_by.empty()) {
+            const auto group = parse_group(request.group_by);
+            std::map<std::string, std::uint32_t> counts;
+            std::vector<EntityId> kept;
+            for (std::size_t i = 0; i < expected.size(); ++i) {
+                const auto value = stages.value_of(expected[i], *group);
+                if (value && counts[*value] >= group->top && i >= pinned) continue;
+                if (value) ++counts[*value];
+                kept.push_back(expected[i]);
+            }
+            expected = kept;
+        }
+        auto got = ids_of(stages.all_pages(request));
+        RC_LOG() << request.profile << " sort " << request.sort << " group " << request.group_by
+                 << " diversity " << request.diversity << " limit " << request.limit << "\n";
+        RC_ASSERT(got.size() == expected.size());
+        for (std::size_t i = 0; i < pinned; ++i) RC_ASSERT(got[i] == expected[i]);
+        if (diverse && !request.group_by.empty()) continue;  // Which of a group depends on rules.
+        if (diverse) {
+            if (not_buried < expected.size()) {
+                RC_ASSERT(got.back() == expected.back());
+            }
+            std::ranges::sort(got), std::ranges::sort(expected);
+        }
+        RC_ASSERT(got == expected);
+    }
+}
+
+/// Scores move after each page: nothing comes twice, groups keep their limit, pins their place.
+RC_GTEST_PROP(StagesProperty, NothingRepeatsWhileScoresMove, ()) {
+    Stages stages;
+    stages.spread(1 + die(3));
+    for (int round = 0; round < 4; ++round) {
+        FeedRequest request = random_request();
+        if (request.sort.starts_with("year") || request.sort.starts_with("created"))
+            request.sort = "velocity(view, 24h) - age_hours";
+        const auto items = stages.all_pages(request, [&] {
+            for (int i = 0; i < 30; ++i) {
+                const EntityId id(die(120));
+                for (auto& shard : stages.shards_)
+                    if (shard->entities().find(id)) shard->signal(id, "view", 1, kFilterNow);
+            }
+        });
+        auto ids = ids_of(items);
+        std::ranges::sort(ids);
+        RC_ASSERT(std::ranges::adjacent_find(ids) == ids.end());
+        for (std::size_t i = 1; i < items.size(); ++i)
+            RC_ASSERT(!items[i].is_pinned() || items[i - 1].is_pinned());
+        if (request.group_by.empty()) continue;
+        const auto group = parse_group(request.group_by);
+        std::map<std::string, std::uint32_t> counts;
+        for (const ScoredItem& item : items) {
+            const auto value = stages.value_of(item.id, *group);
+            RC_ASSERT(value == item.group);
+            if (value && !item.is_pinned()) RC_ASSERT(++counts[*value] <= group->top);
+        }
+    }
+}
+
+TEST(StagesTest, ItemsWithoutTheFieldComeLastInBothDirections) {
+    Stages stages;
+    stages.spread(3);
+    for (const char* sort : {"year", "year DESC"}) {
+        FeedRequest request = Stages::request("new", 7);
+        request.sort = sort;
+        const auto items = stages.all_pages(request);
+        ASSERT_EQ(items.size(), 117u);
+        bool missing = false;
+        for (std::size_t i = 0; i < items.size(); ++i) {
+            const bool lacks = items[i].id.number() % 4 == 0;
+            EXPECT_TRUE(lacks || !missing) << sort << " " << i;
+            missing = lacks;
+            if (lacks) EXPECT_EQ(items[i].score, 0);
+            if (i > 0 && !lacks) {
+                const double before = items[i - 1].score;
+                EXPECT_TRUE(sort == std::string("year") ? before <= items[i].score
+                                                        : before >= items[i].score);
+            }
+        }
+        EXPECT_TRUE(missing);
+    }
+}
+
+TEST(StagesTest, ACursorBelongsToItsStages) {
+    Stages stages;
+    stages.spread(2);
+    FeedRequest request = Stages::request("new", 5);
+    request.sort = "year";
+    request.cursor = *stages.ask(request)->next_cursor;
+    request.sort = "year   ASC";  // The same.
+    EXPECT_TRUE(stages.ask(request).ok());
+    const auto refused = [&](auto change) {
+        FeedRequest other = request;
+        change(other);
+        EXPECT_TRUE(stages.first(other).starts_with("invalid_cursor")) << stages.first(other);
+    };
+    refused([](auto& r) { r.sort = ""; });
+    refused([](auto& r) { r.sort = "year DESC"; });
+    refused([](auto& r) { r.group_by = "category"; });
+    refused([](auto& r) { r.diversity = "none"; });
+    refused([](auto& r) { r.pin = {EntityId(1)}; });
+    refused([](auto& r) { r.bury = {EntityId(1)}; });
+}
+
+TEST(StagesTest, WhatIsWrongIsNamed) {
+    Stages stages;
+    stages.spread(1);
+    const auto answer = [&](auto change) {
+        FeedRequest r = Stages::request("gated", 3);
+        change(r);
+        return stages.first(r);
+    };
+    EXPECT_EQ(answer([](auto& r) { r.sort = "yeer DESC"; }).substr(0, 13), "unknown_name ");
+    EXPECT_NE(answer([](auto& r) { r.sort = "yeer DESC"; }).find("(field sort), line=1, column=1"),
+              std::string::npos);
+    EXPECT_EQ(answer([](auto& r) { r.sort = "year DOWN"; }).substr(0, 12), "syntax_error");
+    EXPECT_NE(answer([](auto& r) { r.sort = "title"; }).find("field sort"), std::string::npos);
+    EXPECT_EQ(answer([](auto& r) { r.group_by = "genres"; }).substr(0, 16), "invalid_argument");
+    EXPECT_EQ(answer([](auto& r) { r.group_by = "categry"; }).substr(0, 13), "unknown_field");
+    EXPECT_EQ(answer([](auto& r) { r.group_by = "year TOP 0"; }).substr(0, 16), "invalid_argument");
+    EXPECT_EQ(answer([](auto& r) { r.diversity = "max_share(title, 60%)"; }).substr(0, 16),
+              "invalid_argument");
+    EXPECT_EQ(answer([](auto& r) { r.diversity = "mmr(0.5, cover)"; }).substr(0, 11),
+              "unsupported");
+    EXPECT_EQ(answer([](auto& r) {
+                  r.pin = {EntityId(1), EntityId(1)};
+              }).substr(0, 16),
+              "invalid_argument");
+    EXPECT_EQ(answer([](auto& r) {
+                  r.pin = {EntityId(1)};
+                  r.bury = {EntityId(1)};
+              }).substr(0, 16),
+              "invalid_argument");
+    EXPECT_EQ(answer([](auto& r) { r.bury.assign(kPinnedMax + 1, EntityId(1)); }).substr(0, 9),
+              "too_large");
+    // A definition of the profile may be sorted by; its gates stay, an unpublished pin does not.
+    EXPECT_EQ(answer([](auto& r) {
+                  r.sort = "fresh DESC";
+                  r.pin = {EntityId(7), EntityId(999), EntityId(29)};
+                  r.exclude = {EntityId(1)};
+              }).substr(0, 3),
+              "29 ");
+}
+
+}  // namespace
+}  // namespace tidal::query
