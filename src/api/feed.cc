@@ -120,6 +120,8 @@ Result<void> Database::finish_feed(const query::FeedPlan& plan, std::vector<quer
         item.score = shown.item.score;
         item.pinned = shown.item.is_pinned();
         item.group = std::move(shown.item.group);
+        if (const auto& why = shown.item.explored)
+            item.explored = FeedItem::Explored{why->impressions, why->positives, why->draw};
         if (shown.item.explanation)
             for (const auto& term : shown.item.explanation->terms)
                 item.explain.emplace_back(term.text, term.value);

@@ -155,6 +155,12 @@ struct FeedItem {
     std::vector<std::pair<std::string, double>> explain;
     std::optional<std::string> group;  ///< Its value of the field of `group_by`.
     bool pinned = false;
+    /// It is there because few have seen it: out of so many impressions so many positive signals.
+    struct Explored {
+        double impressions = 0, positives = 0;
+        double draw = 0;  ///< The rate drawn for it.
+    };
+    std::optional<Explored> explored;
 };
 /// One condition of the filter, or an AND or OR of those after it that are deeper.
 struct FilterNodeReply {

@@ -108,6 +108,15 @@ void append_feed_item(const api::FeedItem& item, std::string* out,
     append_metadata(item.entity, fields, out);
     append_fixed(item.entity, fields, out);
     if (item.pinned) *out += ",\"pinned\":true";
+    if (item.explored) {
+        *out += ",\"explored\":{\"impressions\":";
+        append_json_number(item.explored->impressions, out);
+        *out += ",\"positives\":";
+        append_json_number(item.explored->positives, out);
+        *out += ",\"draw\":";
+        append_json_number(item.explored->draw, out);
+        *out += '}';
+    }
     if (item.group) {
         *out += ",\"group\":";
         append_json_string(*item.group, out);

@@ -22,6 +22,7 @@
 #include "query/bound_filter.h"
 #include "query/cursor.h"
 #include "query/diversity.h"
+#include "query/exploration.h"
 #include "query/facets.h"
 #include "query/groups.h"
 #include "query/pins.h"
@@ -71,7 +72,8 @@ struct FeedPlan {
     std::optional<entity::NumberSource> sorted_by;  ///< Entities without it come last.
     std::optional<BoundGroup> group;
     Pins pins;
-    bool reordered = false;  ///< The order is not the profile's alone.
+    double explore_percent = 0;  ///< Of the places, those for items that few have seen.
+    bool reordered = false;      ///< The order is not the profile's alone.
     /// By source of the profile: rank from 1 in its list over all shards (merge_sources).
     std::vector<absl::flat_hash_map<EntityId, std::uint32_t>> ranks;
     bool explain = false;
@@ -96,7 +98,8 @@ struct FeedPlan {
     /// Whether a page ends at a position, behind which the next begins: in the order of a stored
     /// value. Elsewhere scores move, and diversity passes entities over.
     bool positions_stay() const {
-        return profile->profile.order.by_field && diversity.empty() && pins.empty() && !group;
+        return profile->profile.order.by_field && diversity.empty() && pins.empty() && !group &&
+               explore_percent == 0;
     }
 };
 
@@ -121,6 +124,7 @@ struct ScoredItem {
     std::optional<ranking::Explanation> explanation;
     DiverseItem diverse;               ///< By rule of the plan.
     std::optional<std::string> group;  ///< Its value, where it has one.
+    std::optional<Exploration> explored;
     bool is_pinned() const { return Pins::is_pinned(key); }
 };
 
@@ -136,8 +140,9 @@ struct ShardPage {
     FeedCounts counts;
     std::vector<NodeTrace> filter_trace;  ///< With `explain`: by node of the filter.
     std::vector<FacetCounts> facets;      ///< By facet of the plan.
-    GroupCounts shown_groups;             ///< Of what the pages before show.
-    bool more = false;                    ///< Others may come after these, whatever their number.
+    std::vector<ScoredItem> pool;  ///< Of exploration; each `explored`, and it may be in `items`.
+    GroupCounts shown_groups;      ///< Of what the pages before show.
+    bool more = false;             ///< Others may come after these, whatever their number.
 };
 
 /// One list per source of the profile, at most its limit long; empty of `scan`. Threads: inside the

@@ -29,6 +29,45 @@ std::vector<FeedItem> diversified(const FeedPlan& plan, std::vector<FeedItem> al
     return out;
 }
 
+/// Gives the places of exploration to the greatest draws of the pool; what is on the page by its
+/// score needs none. @param all  In the order of the page, which stays as long or grows.
+void explore(const FeedPlan& plan, std::span<ShardPage> pages, std::vector<FeedItem>* all) {
+    std::vector<FeedItem> pool;
+    for (std::size_t shard = 0; shard < pages.size(); ++shard)
+        for (ScoredItem& item : pages[shard].pool)
+            pool.push_back({.item = std::move(item), .rank = 0, .shard = shard});
+    std::ranges::sort(pool, [](const FeedItem& a, const FeedItem& b) {
+        return ItemOrder::before(a.item.explored->chance, a.item.id, b.item.explored->chance,
+                                 b.item.id);
+    });
+    if (pool.size() > kExplorationPool) pool.erase(pool.begin() + kExplorationPool, pool.end());
+    absl::flat_hash_set<EntityId> known;
+    for (std::size_t i = 0; i < all->size() && i < plan.limit; ++i) known.insert((*all)[i].item.id);
+    std::erase_if(pool, [&](const FeedItem& item) { return known.contains(item.item.id); });
+    std::ranges::sort(pool, [](const FeedItem& a, const FeedItem& b) {
+        return ItemOrder::before(a.item.explored->draw, a.item.id, b.item.explored->draw,
+                                 b.item.id);
+    });
+    std::vector<FeedItem> out;
+    absl::flat_hash_set<EntityId> chosen;
+    auto next = pool.begin();
+    const auto place_explored = [&] {
+        if (next == pool.end() || out.size() >= plan.limit ||
+            !is_exploration_place(plan.shown + out.size() + 1, plan.explore_percent))
+            return false;
+        chosen.insert(next->item.id);
+        out.push_back(std::move(*next++));
+        return true;
+    };
+    for (FeedItem& item : *all) {
+        if (!item.item.is_pinned())
+            while (place_explored()) {
+            }
+        if (!chosen.contains(item.item.id)) out.push_back(std::move(item));
+    }
+    *all = std::move(out);
+}
+
 /// Leaves of each group what still has a place. @param all  In the order of the page.
 void limit_groups(const FeedPlan& plan, std::span<const ShardPage> pages,
                   std::vector<FeedItem>* all) {
@@ -87,6 +126,7 @@ FeedPage merge_pages(const FeedPlan& plan, std::span<ShardPage> pages, const Cur
     std::ranges::sort(all, [&](const FeedItem& a, const FeedItem& b) {
         return ItemOrder::before(a.item.key, a.item.id, b.item.key, b.item.id);
     });
+    if (plan.explore_percent != 0) explore(plan, pages, &all);
     if (plan.group) limit_groups(plan, pages, &all);
     bool more = all.size() > plan.limit;
     for (const ShardPage& page : pages) more = more || page.more;

@@ -100,7 +100,9 @@ Result<void> plan_stages(const FeedRequest& request, const schema::Schema& schem
         plan->group = *std::move(bound);
     }
     TIDAL_ASSIGN(plan->pins, Pins::make(request.pin, request.bury));
-    plan->reordered = !request.sort.empty() || plan->group || !plan->pins.empty();
+    plan->explore_percent = plan->profile->profile.explore_percent;
+    plan->reordered =
+        !request.sort.empty() || plan->group || !plan->pins.empty() || plan->explore_percent != 0;
     return {};
 }
 

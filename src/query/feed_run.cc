@@ -101,6 +101,8 @@ private:
         evaluator_.emplace(plan_.profile->program, *features_, context_);
         if (plan_.explain) explainer_.emplace(plan_.profile->explain, *features_, context_);
         if (plan_.group) groups_.emplace(*plan_.group, view_->entities);
+        if (plan_.explore_percent != 0)
+            exploration_.emplace(view_->schema, view_->entities, plan_.seed);
     }
 
     bool prepare(StepBudget& budget) {
@@ -166,6 +168,7 @@ private:
         TIDAL_ASSIGN(const auto scores, evaluator_->run(slots_));
         page_.counts.scored += slots_.size();
         placement_->begin();
+        unseen_.clear();
         const bool gated = plan_.profile->program.gate.has_value();
         const auto gates = gated ? evaluator_->gates(slots_.size()) : std::span<const double>();
         for (std::size_t i = 0; i < slots_.size(); ++i) {
@@ -175,10 +178,13 @@ private:
             }
             place(placement_->key(order_.key(scores[i]), slots_[i]), slots_[i]);
         }
+        if (exploration_) return exploration_->offer(unseen_, *features_, context_);
         return {};
     }
 
     void place(double key, Slot slot) {
+        if (exploration_ && placement_->is_free(slot) && !shown_->contains(key, slot))
+            unseen_.push_back(slot);
         if (groups_) {
             if (shown_->contains(key, slot)) return groups_->count_shown(slot);
             if (Pins::is_pinned(key) || !groups_->offer(key, slot)) top_->offer(key, slot);
@@ -206,13 +212,46 @@ private:
                             .slot = entry.slot,
                             .explanation = std::nullopt,
                             .diverse = {},
-                            .group = {}};
+                            .group = {},
+                            .explored = {}};
             if (groups_) item.group = groups_->name_of(entry.slot);
             TIDAL_ASSIGN(item.diverse, diverse_item(item.id));
             if (explainer_) {
                 TIDAL_ASSIGN(item.explanation, explainer_->explain(entry.slot));
             }
             page_.items.push_back(std::move(item));
+        }
+        return !exploration_ || collect_pool(budget);
+    }
+
+    /// What exploration may choose from: few, so in one piece but for the rows that rules read.
+    Result<bool> collect_pool(StepBudget& budget) {
+        constexpr double kDrawCost = 2'000;
+        if (!drawn_) {
+            if (!budget.take(kDrawCost * kExplorationPool)) return false;
+            TIDAL_ASSIGN(pool_, exploration_->take(*features_, context_));
+            drawn_ = true;
+        }
+        const double cost = (plan_.diversity.empty() ? 0 : kRowCost) +
+                            5.0 * static_cast<double>(plan_.profile->program.cost) + 100;
+        for (; page_.pool.size() < pool_.size();) {
+            if (!budget.take(cost)) return false;
+            const auto& [entry, drawn] = pool_[page_.pool.size()];
+            TIDAL_ASSIGN(const auto score, evaluator_->run({&entry.slot, 1}));
+            ScoredItem item{.id = view_->entities.id_of(entry.slot),
+                            .score = score[0],
+                            .key = order_.key(score[0]),
+                            .slot = entry.slot,
+                            .explanation = std::nullopt,
+                            .diverse = {},
+                            .group = {},
+                            .explored = drawn};
+            if (groups_) item.group = groups_->name_of(entry.slot);
+            TIDAL_ASSIGN(item.diverse, diverse_item(item.id));
+            if (explainer_) {
+                TIDAL_ASSIGN(item.explanation, explainer_->explain(entry.slot));
+            }
+            page_.pool.push_back(std::move(item));
         }
         return true;
     }
@@ -228,10 +267,15 @@ private:
         for (const auto& entry : entries_)
             if (view_->entities.generation_of(entry.slot) == entry.generation)
                 slots.add(entry.slot.value());
+        for (const auto& [entry, drawn] : pool_)
+            if (view_->entities.generation_of(entry.slot) == entry.generation)
+                slots.add(entry.slot.value());
         const Roaring matching = scan_.still_matching(*view_, slots);
-        std::erase_if(page_.items, [&](const ScoredItem& item) {
+        const auto refused = [&](const ScoredItem& item) {
             return !matching.contains(item.slot.value());
-        });
+        };
+        std::erase_if(page_.items, refused);
+        std::erase_if(page_.pool, refused);
         trim();
         return true;
     }
@@ -281,6 +325,10 @@ private:
     std::optional<ShownBefore> shown_;
     std::optional<Placement> placement_;
     std::optional<ShardGroups> groups_;
+    std::optional<ShardExploration> exploration_;
+    std::vector<Slot> unseen_;  ///< Of a block: what exploration may choose.
+    std::vector<std::pair<TopItems::Entry, Exploration>> pool_;
+    bool drawn_ = false;
     std::optional<FacetCounter> facets_;
     CandidateScan::Window window_;
     bool facets_counted_ = true;  ///< Of the window.

@@ -53,6 +53,8 @@ public:
         if (sorted_by_ != nullptr) numbers_ = entities_.numbers(*sorted_by_);
     }
 
+    /// Neither pinned nor buried.
+    bool is_free(Slot slot) const { return !keys_.contains(slot.value()); }
     /// @param key  Of its score.
     double key(double key, Slot slot) {
         if (keys_.empty() && sorted_by_ == nullptr) return key;

@@ -39,7 +39,6 @@ std::optional<std::string> unsupported(const Profile& profile, const Program& pr
         if (rule.kind == DiversityKind::kMmr)
             return "`" + print_diversity_rule(rule) +
                    "` needs vectors, which rankings do not read yet";
-    if (profile.explore_percent != 0) return "`explore` is not executed yet";
     return std::nullopt;
 }
 

@@ -14,6 +14,7 @@ items:
 signals:
   view: {polarity: neutral, half_life: 1d}
   like: {polarity: positive, half_life: 7d, sets: [liked]}
+  impression: {half_life: 7d}
 YAML
 start_server standalone --data-dir "$work/data" --schema "$work/schema.yaml" || finish
 item() { call POST /items "$1" && expect 200 "\"created\":true"; }
@@ -102,6 +103,18 @@ call GET "/feed?profile=old&group_by=title"
 expect 400 '"field":"group_by"'
 query "RETRIEVE items USING old ORDER year"
 expect 400 'expected BY'
+
+# Exploration: half of the places are for those that few have seen; item 2 is the best by score.
+call POST /profiles '{"text":"profile curious version 1 { score sum(view, all) + 1 / (1 + age_hours); explore 50%; }"}'
+expect 200 curious
+call GET "/feed?profile=curious&seed=3&limit=2"
+expect 200 '"explored":{"impressions":0.0,"positives":0.0,"draw":0.'
+[[ $(ids) = "2 "* ]] || fail "the best by score comes first: $reply"
+page=$(ids)
+call GET "/feed?profile=curious&seed=3&limit=2"
+expect_ids "$page"
+call GET "/feed?profile=curious&seed=3&limit=4"
+[ "$(ids | tr ' ' '\n' | sort | tr '\n' ' ')" = " 1 2 3 4 " ] || fail "not each once: $(ids)"
 
 # Explain shows what each condition was expected to match and did.
 query "RETRIEVE items USING old WHERE category = 'jazz' AND year > 1990 EXPLAIN"

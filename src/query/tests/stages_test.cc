@@ -18,7 +18,10 @@ using ranking::SampleShard;
 
 class Stages {
 public:
-    Stages() : schema_(ranking::sample_schema()), registry_(*schema_, own_profiles()) {}
+    Stages()
+        : schema_(ranking::sample_schema(std::string(ranking::kSampleSchema) +
+                                         "  impression: {half_life: 7d}\n")),
+          registry_(*schema_, own_profiles()) {}
 
     void spread(std::size_t shard_count) {
         shards_.clear();
@@ -124,7 +127,8 @@ private:
              "}"},
             {"gated", 1,
              "profile gated version 1 { let fresh = 1 / (1 + age_hours); require year > -1; "
-             "score fresh; diversity max_per_creator 1; }"}};
+             "score fresh; diversity max_per_creator 1; }"},
+            {"exploring", 1, "profile exploring version 1 { score sum(view, all); explore 30%; }"}};
         return kProfiles;
     }
 
@@ -223,6 +227,7 @@ RC_GTEST_PROP(StagesProperty, NothingRepeatsWhileScoresMove, ()) {
     stages.spread(1 + die(3));
     for (int round = 0; round < 4; ++round) {
         FeedRequest request = random_request();
+        if (die(3) == 0) request.profile = "exploring";
         if (request.sort.starts_with("year") || request.sort.starts_with("created"))
             request.sort = "velocity(view, 24h) - age_hours";
         const auto items = stages.all_pages(request, [&] {
@@ -270,6 +275,50 @@ TEST(StagesTest, ItemsWithoutTheFieldComeLastInBothDirections) {
         }
         EXPECT_TRUE(missing);
     }
+}
+
+TEST(StagesTest, ExplorationFillsItsPlacesAndShortensNothing) {
+    std::vector<std::string> pages;
+    for (const std::size_t shards : {1u, 4u}) {
+        Stages stages;
+        stages.spread(shards);
+        for (auto& shard : stages.shards_)
+            for (std::uint64_t id = 0; id < 120; ++id) {
+                if (!shard->entities().find(EntityId(id))) continue;
+                // Those of 60 and above are known.
+                for (int i = id < 60 ? 3 : 200; i > 0; --i)
+                    shard->signal(EntityId(id), "impression", 1, kFilterNow);
+                if (id < 60 && id % 2 == 0) shard->signal(EntityId(id), "like", 1, kFilterNow);
+            }
+        FeedRequest request = Stages::request("exploring", 20);
+        request.seed = 5;
+        request.pin = {EntityId(100)};
+        const auto page = stages.ask(request);
+        ASSERT_TRUE(page.ok()) << page.error().to_string();
+        ASSERT_EQ(page->items.size(), 20u);
+        std::vector<std::uint64_t> ranks;
+        for (const FeedItem& item : page->items) {
+            if (!item.item.explored) continue;
+            ranks.push_back(item.rank);
+            EXPECT_LT(item.item.id.number(), 60u);
+            EXPECT_EQ(item.item.explored->impressions, 3);
+            EXPECT_EQ(item.item.explored->positives, item.item.id.number() % 2 == 0 ? 1 : 0);
+        }
+        EXPECT_EQ(ranks, (std::vector<std::uint64_t>{4, 7, 10, 14, 17, 20}));
+        EXPECT_EQ(page->items[0].item.id, EntityId(100));
+        pages.push_back(stages.first(request));
+        EXPECT_EQ(pages.back(), stages.first(request));
+        request.seed = 6;
+        EXPECT_NE(pages.back(), stages.first(request));
+        request.filter = "year = 2";  // Everything comes, explored or not, once.
+        request.limit = 3;
+        FeedRequest plain = request;
+        plain.profile = "new";
+        auto ids = ids_of(stages.all_pages(request)), all = ids_of(stages.all_pages(plain));
+        std::ranges::sort(ids), std::ranges::sort(all);
+        EXPECT_EQ(ids, all);
+    }
+    EXPECT_EQ(pages[0], pages[1]);
 }
 
 TEST(StagesTest, ACursorBelongsToItsStages) {

@@ -13,7 +13,7 @@ namespace {
 /// Written beside the fields in every request and reply, so a field cannot be called so.
 constexpr std::array<std::string_view, 5> kReservedFields{"entity_id", "creator_id", "created_at",
                                                           "publish_at", "expires_at"};
-/// Built in, with a meaning of its own.
+/// Has a meaning of its own: that an item was shown.
 constexpr std::array<std::string_view, 1> kReservedSignals{"impression"};
 /// Snowball's, as libstemmer of Debian 12 names them, and "none" for no stemming.
 constexpr std::array<std::string_view, 30> kLanguages{
@@ -146,8 +146,9 @@ Result<void> check_embedding(const EmbeddingSpec& embedding) {
 
 Result<void> check_signal(const SignalSpec& signal) {
     TIDAL_TRY(check_name(signal.name));
-    if (contains(kReservedSignals, signal.name))
-        return invalid("\"" + signal.name + "\" is built in and cannot be declared");
+    if (contains(kReservedSignals, signal.name) && signal.polarity != Polarity::kNeutral)
+        return invalid("\"" + signal.name +
+                       "\" is neither praise nor blame: its polarity is neutral");
     if (signal.target != EntityKind::kItem)
         return invalid("signals are about items; creators and users get theirs through the item")
             .with("target", name_of(signal.target));
