@@ -85,9 +85,9 @@ private:
 
     /// What borrows the view: one object, at one place, of which each step makes a new one.
     void begin() {
+        shown_.emplace(plan_, view_->entities);
         if (plan_.explain) begin_scoring();
         top_.emplace(plan_.keep + kSpare, view_->entities);
-        shown_.emplace(plan_, view_->entities);
         placement_.emplace(plan_.pins, plan_.sorted_by ? &*plan_.sorted_by : nullptr,
                            view_->entities);
         facets_.emplace(plan_.facets, view_->entities, plan_.now_ms);
@@ -100,9 +100,17 @@ private:
         features_.emplace(plan_, *tables_);
         evaluator_.emplace(plan_.profile->program, *features_, context_);
         if (plan_.explain) explainer_.emplace(plan_.profile->explain, *features_, context_);
-        if (plan_.group) groups_.emplace(*plan_.group, view_->entities);
+        if (plan_.group) begin_groups();
         if (plan_.explore_percent != 0)
             exploration_.emplace(view_->schema, view_->entities, plan_.seed);
+    }
+
+    /// What a page before shows may have left the lists of the sources since, and is not met again.
+    void begin_groups() {
+        groups_.emplace(*plan_.group, view_->entities);
+        if (plan_.scans() || plan_.shown_hashes.empty()) return;
+        for (const std::uint32_t slot : view_->entities.live())
+            if (shown_->contains(0, Slot(slot))) groups_->count_shown(Slot(slot));
     }
 
     bool prepare(StepBudget& budget) {
@@ -186,7 +194,10 @@ private:
         if (exploration_ && placement_->is_free(slot) && !shown_->contains(key, slot))
             unseen_.push_back(slot);
         if (groups_) {
-            if (shown_->contains(key, slot)) return groups_->count_shown(slot);
+            if (shown_->contains(key, slot)) {
+                if (plan_.scans()) groups_->count_shown(slot);
+                return;
+            }
             if (Pins::is_pinned(key) || !groups_->offer(key, slot)) top_->offer(key, slot);
         } else if (top_->admits(key) && !shown_->contains(key, slot)) {
             top_->offer(key, slot);
