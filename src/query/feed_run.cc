@@ -64,13 +64,13 @@ private:
         const bool by_member = plan_.filter || !plan_.facets.empty();
         switch (stage_) {
             case Stage::kView:
-                return by_member || read_view(budget, views, nullptr);
+                return by_member ? Result<bool>(true) : read_view(budget, views, nullptr);
             case Stage::kPrepare:
                 return ranked_ || prepare(budget);
             case Stage::kMatch:
                 return ranked_ || match(budget);
             case Stage::kMatchView:
-                return !by_member || read_view(budget, views, &matched_);
+                return by_member ? read_view(budget, views, &matched_) : Result<bool>(true);
             case Stage::kScore:
                 return ranked_ ? Result<bool>(true) : score(budget);
             case Stage::kCollect: {
@@ -232,7 +232,7 @@ private:
             }
             page_.items.push_back(std::move(item));
         }
-        return !exploration_ || collect_pool(budget);
+        return exploration_ ? collect_pool(budget) : Result<bool>(true);
     }
 
     /// What exploration may choose from: few, so in one piece but for the rows that rules read.

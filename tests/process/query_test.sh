@@ -98,7 +98,7 @@ expect_ids "1 4 "
 call GET "/feed?profile=old&sort=yaer"
 expect 400 'did you mean `year`?' '"field":"sort"'
 call GET "/feed?profile=old&fields=yaer"
-expect 400 'did you mean `year`?' '"field":"fields"'
+expect 400 "did you mean 'year'?" '"field":"fields"'
 call GET "/feed?profile=old&group_by=title"
 expect 400 '"field":"group_by"'
 query "RETRIEVE items USING old ORDER year"
@@ -114,7 +114,7 @@ page=$(ids)
 call GET "/feed?profile=curious&seed=3&limit=2"
 expect_ids "$page"
 call GET "/feed?profile=curious&seed=3&limit=4"
-[ "$(ids | tr ' ' '\n' | sort | tr '\n' ' ')" = " 1 2 3 4 " ] || fail "not each once: $(ids)"
+[ "$(ids | tr ' ' '\n' | sort | tr '\n' ' ')" = "1 2 3 4 " ] || fail "not each once: $(ids)"
 
 # Explain shows what each condition was expected to match and did.
 query "RETRIEVE items USING old WHERE category = 'jazz' AND year > 1990 EXPLAIN"

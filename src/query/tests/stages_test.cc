@@ -6,7 +6,7 @@
 #include <random>
 #include <set>
 
-#include "query/feed.h"
+#include "query/feed_run.h"
 #include "query/tests/random_filter.h"
 #include "ranking/tests/sample_schema.h"
 
@@ -15,6 +15,9 @@ namespace {
 
 using ranking::SampleItem;
 using ranking::SampleShard;
+
+/// So short that every stage takes several steps.
+constexpr std::uint64_t kStepNs = 50'000;
 
 class Stages {
 public:
@@ -55,8 +58,11 @@ public:
         std::vector<ShardPage> pages;
         for (const auto& shard : shards_) {
             const auto view = shard->view();
-            TIDAL_ASSIGN(ShardPage page, run_feed(view, plan));
-            pages.push_back(std::move(page));
+            FeedRun run(plan);
+            for (bool done = false; !done;) {
+                TIDAL_ASSIGN(done, run.step(view, StepBudget(kStepNs)));
+            }
+            pages.push_back(run.take());
         }
         return merge_pages(plan, pages, codec_);
     }
