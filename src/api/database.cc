@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cassert>
 
+#include "api/backup.h"
 #include "api/transport.h"
 
 namespace tidal::api {
@@ -276,6 +277,13 @@ void Database::checkpoint(Done done) {
         shards_.size(),
         [this](std::size_t at, Done next) { shards_[at]->checkpoint(std::move(next)); },
         std::move(done));
+}
+
+void Database::hold_checkpoints(absl::AnyInvocable<void(const HeldFiles&)> work) {
+    assert(durable());
+    background_->post([this, work = std::move(work)]() mutable {
+        work(HeldFiles{runtime_.disk(), *rows_, *log_, options_.log});
+    });
 }
 
 void Database::stop(absl::AnyInvocable<void()> done) {

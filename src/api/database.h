@@ -39,6 +39,7 @@ namespace tidal::api {
 
 struct FeedPace;
 struct WriteGroup;
+struct HeldFiles;
 
 struct DatabaseOptions {
     bool ephemeral = false;  ///< Nothing on disk; everything is lost at the end.
@@ -105,6 +106,11 @@ public:
     /// built-in profile and for what an experiment or a profile still uses.
     void retire(record::CatalogKind kind, const std::string& name, Done done);
     void checkpoint(Done done);
+    /// Whether anything is on disk.
+    bool durable() const { return !options_.ephemeral; }
+    /// Runs `work` on the executor of checkpoints: until it returns none becomes durable, so that
+    /// rows, page files and the log behind them stay. Writes and reads go on. Only where durable().
+    void hold_checkpoints(absl::AnyInvocable<void(const HeldFiles&)> work);
 
     /// Calls back when everything the token names is applied, or with kTimeout.
     void when_visible(std::string_view token, std::uint64_t timeout_ms, Done done);

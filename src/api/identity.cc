@@ -22,7 +22,7 @@ std::string print(const std::vector<std::pair<std::string, std::string>>& proper
     return text + "checksum " + std::to_string(crc32c(text)) + "\n";
 }
 
-Result<Properties> read(runtime::Disk& disk, std::string_view path) {
+Result<Properties> read(runtime::Disk& disk, const std::string& path) {
     TIDAL_ASSIGN(const std::string text, runtime::read_file(disk, path));
     const std::size_t last = text.rfind("checksum ");
     if (last == std::string::npos || (last > 0 && text[last - 1] != '\n'))
@@ -113,8 +113,12 @@ Result<Identity> read_identity(runtime::Disk& disk) {
             .with("missing", has_cluster ? kNodeFile : kClusterFile)
             .with_hint("name an empty directory, or restore the identity file");
 
-    TIDAL_ASSIGN(const Properties cluster, read(disk, kClusterFile));
-    TIDAL_ASSIGN(const Properties node, read(disk, kNodeFile));
+    return read_identity(disk, "");
+}
+
+Result<Identity> read_identity(runtime::Disk& disk, const std::string& prefix) {
+    TIDAL_ASSIGN(const Properties cluster, read(disk, prefix + std::string(kClusterFile)));
+    TIDAL_ASSIGN(const Properties node, read(disk, prefix + std::string(kNodeFile)));
     Identity identity;
     TIDAL_TRY(check_version(cluster, "format_directory", identity.formats.directory));
     TIDAL_TRY(check_version(cluster, "format_log", identity.formats.log));
@@ -138,24 +142,32 @@ Result<Identity> read_identity(runtime::Disk& disk) {
 Result<Identity> create_identity(runtime::Runtime& runtime, std::uint16_t shards) {
     Identity identity;
     identity.cluster_id = random_hex(runtime.random(), 2);
-    identity.instance_id = random_hex(runtime.random(), 2);
+    identity.instance_id = new_instance_id(runtime.random());
     identity.secret = random_hex(runtime.random(), 4);
     identity.shards = shards;
+    TIDAL_TRY(write_identity(runtime.disk(), identity));
+    return identity;
+}
+
+std::string new_instance_id(runtime::Random& random) {
+    return random_hex(random, 2);
+}
+
+Result<void> write_identity(runtime::Disk& disk, const Identity& identity) {
     TIDAL_TRY(
-        runtime::write_file(runtime.disk(), kClusterFile,
+        runtime::write_file(disk, kClusterFile,
                             print({{"cluster_id", identity.cluster_id},
                                    {"secret", identity.secret},
-                                   {"shards", std::to_string(shards)},
+                                   {"shards", std::to_string(identity.shards)},
                                    {"format_directory", std::to_string(identity.formats.directory)},
                                    {"format_log", std::to_string(identity.formats.log)},
                                    {"format_pages", std::to_string(identity.formats.pages)},
                                    {"format_rows", std::to_string(identity.formats.rows)}})));
-    TIDAL_TRY(runtime::write_file(runtime.disk(), kNodeFile,
-                                  print({{"cluster_id", identity.cluster_id},
-                                         {"instance_id", identity.instance_id},
-                                         {"node", std::to_string(identity.node)},
-                                         {"region", std::to_string(identity.region.value())}})));
-    return identity;
+    return runtime::write_file(disk, kNodeFile,
+                               print({{"cluster_id", identity.cluster_id},
+                                      {"instance_id", identity.instance_id},
+                                      {"node", std::to_string(identity.node)},
+                                      {"region", std::to_string(identity.region.value())}}));
 }
 
 }  // namespace tidal::api

@@ -32,7 +32,12 @@ struct Identity {
 /// Reads both files. kNotFound when there are none and the directory is empty; kIncompatible saying
 /// what differs for another format or a directory that is not tidalDB's; kCorruption for damage.
 Result<Identity> read_identity(runtime::Disk& disk);
+/// The same of a folder that is known to hold one; `prefix` is empty or ends with a slash.
+Result<Identity> read_identity(runtime::Disk& disk, const std::string& prefix);
 /// Makes a new identity and writes it. The directory must be empty.
 Result<Identity> create_identity(runtime::Runtime& runtime, std::uint16_t shards);
+/// Both files, NODE last: with it the directory is a database.
+Result<void> write_identity(runtime::Disk& disk, const Identity& identity);
+std::string new_instance_id(runtime::Random& random);
 
 }  // namespace tidal::api

@@ -63,7 +63,7 @@ Result<std::string> Client::send(Method method, const std::string& path,
         : method == Method::kPut ? client.Put(path.c_str(), body, content_type.c_str())
                                  : client.Delete(path.c_str());
     if (!reply) return state_->unreachable(reply.error());
-    if (reply->status != 200) return problem(reply->status, reply->body);
+    if (reply->status != 200 && reply->status != 202) return problem(reply->status, reply->body);
     return reply->body;
 }
 

@@ -22,6 +22,7 @@ public:
     /// code as the reason.
     Result<std::string> get(const std::string& path);
     enum class Method { kPost, kPut, kDelete };
+    /// The body of a 200 or 202.
     Result<std::string> send(Method method, const std::string& path,
                              const std::string& content_type = "", const std::string& body = "");
     /// Hands the body on as it arrives.

@@ -38,6 +38,8 @@ struct Options {
         std::string profile = "trending", signal = "view";
     } bench;
 
+    std::string backup;  ///< verify, restore: the folder of a backup.
+
     // query
     std::string query;
 
@@ -57,6 +59,9 @@ Result<void> profile_show(const Options& options);
 Result<void> profile_put(const Options& options);
 Result<void> profile_retire(const Options& options);
 Result<void> experiment_list(const Options& options);
+Result<void> backup_create(const Options& options);
+Result<void> backup_list(const Options& options);
+Result<void> backup_delete(const Options& options);
 Result<void> experiment_put(const Options& options);
 Result<void> experiment_retire(const Options& options);
 Result<void> model_list(const Options& options);
@@ -70,6 +75,8 @@ Result<void> bench(const Options& options);
 Result<void> paths(const Options& options);
 Result<void> diagnostics(const Options& options);
 /// An error when anything is damaged, after listing all of it.
+Result<void> verify(const Options& options);   ///< A backup, anywhere.
+Result<void> restore(const Options& options);  ///< Makes `data_dir`.
 Result<void> fsck(const Options& options);
 
 }  // namespace tidal::ctl

@@ -84,6 +84,22 @@ int run(int argc, char** argv) {
                 diagnostics));
     offline(add("fsck", "check every byte of a stopped data directory", fsck));
 
+    CLI::App* backup_app = group("backup", "backups that a running server makes");
+    CLI::App* backup_create_app =
+        online(add_to(backup_app, "create", "make one and wait until it is whole", backup_create));
+    online(add_to(backup_app, "list", "all of them", backup_list));
+    CLI::App* backup_delete_app = online(add_to(backup_app, "delete", "remove one", backup_delete));
+    for (CLI::App* sub : {backup_create_app, backup_delete_app})
+        sub->add_option("name", options.name, "letters, digits, - and _")->required();
+    const auto with_backup = [&](CLI::App* sub) {
+        sub->add_option("backup", options.backup, "its folder")->required();
+        return sub;
+    };
+    with_backup(add("verify", "check every byte of a backup", verify));
+    with_backup(add("restore", "a new data directory from a backup", restore))
+        ->add_option("data_dir", options.data_dir, "made here; must be empty or absent")
+        ->required();
+
     CLI::App* import_app = online(
         add("import", "files to a running server; a second run goes on where it stopped", import));
     import_app->add_option("paths", options.paths, "files, or the folder of the mapping's files")

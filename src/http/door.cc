@@ -51,6 +51,7 @@ Door::Door(api::Database& database, runtime::Runtime& runtime, Metrics& metrics,
     add_bulk_routes();
     add_export_routes();
     add_import_routes();
+    add_backup_routes();
 }
 
 Door::~Door() = default;
@@ -58,6 +59,7 @@ Door::~Door() = default;
 void Door::stop() {
     exports_->stop();
     imports_->stop();
+    if (options_.backups) options_.backups->stop();
 }
 
 Admission Door::admit(Request& request) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "api/backups.h"
 #include "api/database.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -25,8 +26,9 @@ struct DoorOptions {
     std::string version;
     std::string region_name = "local";  ///< The one `region=` that this server has.
     std::shared_ptr<runtime::DataClock>
-        data_clock;       ///< Null = the database keeps the world's time.
-    SpoolLimits imports;  ///< Files of imports kept aside.
+        data_clock;                         ///< Null = the database keeps the world's time.
+    SpoolLimits imports;                    ///< Files of imports kept aside.
+    std::shared_ptr<api::Backups> backups;  ///< Null = there is no directory for them.
 };
 
 /// Bodies of type application/x-ndjson are streamed and answered line by line where a route takes
@@ -61,6 +63,10 @@ private:
     void add_bulk_routes();
     void add_export_routes();
     void add_import_routes();
+    void add_backup_routes();
+    /// Runs `answer` on the door's thread for files.
+    void answer_backup(Request request, Responder responder,
+                       std::function<Result<Response>(api::Backups&, const Request&)> answer);
     std::shared_ptr<BodySink> begin_import(const Request& request, Responder responder);
 
     /// Runs `answer` when the request's token is visible, at once where it has none.

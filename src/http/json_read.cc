@@ -494,6 +494,18 @@ Result<std::string> JsonReader::query(std::string_view json) {
     return query;
 }
 
+Result<std::string> JsonReader::name(std::string_view json) {
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    std::string name;
+    TIDAL_TRY(members(root, std::array<std::string_view, 1>{"name"},
+                      [&](std::string_view key, const element& value) -> Result<void> {
+                          TIDAL_ASSIGN(name, text(value, key));
+                          return {};
+                      }));
+    if (name.empty()) return missing("name");
+    return name;
+}
+
 Result<CatalogText> JsonReader::catalog_text(std::string_view json) {
     TIDAL_ASSIGN(const element root, parser_->parse(json));
     CatalogText out;

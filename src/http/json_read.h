@@ -45,6 +45,8 @@ public:
     /// The text of {"query": "..."}.
     Result<std::string> query(std::string_view json);
     Result<CatalogText> catalog_text(std::string_view json);
+    /// The name of {"name": "..."}.
+    Result<std::string> name(std::string_view json);
 
 private:
     struct Parser;

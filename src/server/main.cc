@@ -70,6 +70,12 @@ Result<std::shared_ptr<runtime::DataClock>> make_data_clock(const Settings& sett
     return std::make_shared<runtime::DataClock>(world.clock(), start_ms);
 }
 
+/// Null where there are no backups.
+Result<std::unique_ptr<runtime::Runtime>> make_backup_world(const Settings& settings) {
+    if (settings.backup_dir.empty()) return std::unique_ptr<runtime::Runtime>();
+    return runtime::make_real_runtime({settings.backup_dir, {}});
+}
+
 Result<void> serve(const Settings& settings, const Logger& logger, const sigset_t& signals) {
     TIDAL_ASSIGN(const auto world,
                  runtime::make_real_runtime(
@@ -79,6 +85,7 @@ Result<void> serve(const Settings& settings, const Logger& logger, const sigset_
     std::optional<runtime::DataRuntime> data_runtime;
     if (data_clock) data_runtime.emplace(*world, *data_clock);
     runtime::Runtime& runtime = data_runtime ? *data_runtime : *world;
+    TIDAL_ASSIGN(const auto backup_world, make_backup_world(settings));
     TIDAL_ASSIGN(auto database, open_database(settings, runtime));
     const auto stats = database->stats();
     // A directory that was replayed into goes on at the time it had.
@@ -99,6 +106,11 @@ Result<void> serve(const Settings& settings, const Logger& logger, const sigset_
         http::DoorOptions door_options{kVersion};
         door_options.imports.bytes_max = settings.import_spool_mib << 20;
         door_options.data_clock = data_clock;
+        if (backup_world) {
+            door_options.backups =
+                std::make_shared<api::Backups>(*database, runtime, backup_world->disk());
+            TIDAL_TRY(door_options.backups->open());
+        }
         http::Door door(*database, runtime, metrics, logger, door_options);
         http::ServerOptions options;
         options.listen = settings.listen;

@@ -64,6 +64,8 @@ std::vector<Option> options(Settings* s) {
               "at most this long between checkpoints"),
         value("ledger_memory_mib", &s->ledger_memory_mib,
               "above it the coldest ledgers move to disk"),
+        value("backup_dir", &s->backup_dir,
+              "where POST /backups makes backups; without it, nowhere"),
         value("import_spool_mib", &s->import_spool_mib,
               "at most this much of an import's files is kept aside"),
         value("degrade_1_ms", &s->degrade_1_ms, "queries wait so long: they get less"),

@@ -23,6 +23,7 @@ struct Settings {
     std::uint64_t checkpoint_interval_ms = 30'000;
     std::uint64_t ledger_memory_mib = 4096;
     std::string data_clock;  ///< Where the data's clock starts; empty = the world's time.
+    std::string backup_dir;  ///< Where backups go; empty = there are none.
     std::uint64_t import_spool_mib = 16 * 1024;
     std::uint32_t degrade_1_ms = 20;  ///< Queries wait so long: they get less...
     std::uint32_t degrade_2_ms = 50;  ///< ...and less still...
