@@ -48,9 +48,11 @@ inline SignalWrite signal(std::uint64_t id, std::string name, std::string key = 
 class SimNode {
 public:
     explicit SimNode(DatabaseOptions options = {}, std::uint64_t seed = 1,
-                     std::uint64_t work_ns = 1'000)
+                     std::uint64_t work_ns = 1'000,
+                     UnixMillis wall_start_ms = runtime::SimWorldOptions().wall_start_ms)
         : options_(std::move(options)),
-          world_(runtime::SimWorldOptions{.seed = seed, .work_ns = work_ns}),
+          world_(runtime::SimWorldOptions{
+              .seed = seed, .wall_start_ms = wall_start_ms, .work_ns = work_ns}),
           disk_({.seed = seed, .sync_ns = 200'000}) {
         options_.log.file_bytes = 8 << 10;
     }

@@ -1,0 +1,288 @@
+// Real streams in time order through the database: at every mark the pages of the profiles, their
+// scores and counts equal a slow brute force over the events, on one shard and several, with cold
+// ledgers, and after a restart in the middle. Data sets lie in the directory TIDAL_TEST_DATA;
+// without it these tests are skipped.
+#include <map>
+#include <unordered_map>
+
+#include "brute_feed.h"
+#include "signal/tests/real_data.h"
+#include "sim_node.h"
+
+namespace tidal::api {
+namespace {
+
+using signal::csv_row;
+using signal::read_zst;
+using signal::string_after;
+
+constexpr UnixMillis kHourMs = 3'600'000;
+constexpr UnixMillis kDayMs = 24 * kHourMs;
+
+/// The node's clock is the data's: what is read at a mark is read at the mark's time.
+class Replay {
+public:
+    Replay(DatabaseOptions options, UnixMillis from_ms)
+        : node_(std::move(options), 1, from_ms - kHourMs) {
+        node_.options().log.file_bytes = 1 << 20;
+    }
+
+    void open() {
+        ASSERT_OK(node_.open());
+        ASSERT_OK(node_.wait([&](Database::Done done) {
+            node_->put_profile(kReplayedProfile, false,
+                               [done = std::move(done)](Result<CatalogReply> reply) mutable {
+                                   if (reply.ok()) return done({});
+                                   done(reply.take_error());
+                               });
+        }));
+    }
+
+    /// The events until `mark_ms`, in order of time, a few hundred at a time.
+    void go_on(const std::vector<BruteEvent>& events, UnixMillis mark_ms) {
+        while (next_ < events.size() && events[next_].at_ms < mark_ms) {
+            std::vector<Write> writes;
+            for (; writes.size() < 500 && next_ < events.size() && events[next_].at_ms < mark_ms;
+                 ++next_) {
+                const BruteEvent& event = events[next_];
+                if (event.item == items_.size()) {
+                    items_.push_back({id_of(event.item), event.at_ms, {}});
+                    EntityWrite made;
+                    made.id = items_.back().id;
+                    made.created_at_ms = event.at_ms;
+                    writes.emplace_back(std::move(made));
+                }
+                ASSERT_LT(event.item, items_.size());
+                items_[event.item].events.push_back(event);
+                SignalWrite write;
+                write.id = items_[event.item].id;
+                write.signal = kBruteNames[event.signal];
+                write.weight = event.weight;
+                write.at_ms = event.at_ms;
+                write.user_id = IdInput(event.user);
+                writes.emplace_back(std::move(write));
+            }
+            set_clock(events[next_ - 1].at_ms);
+            for (const auto& reply : node_.write(std::move(writes)))
+                ASSERT_TRUE(reply.ok()) << reply.error().to_string();
+        }
+        set_clock(mark_ms);
+        ++marks_;
+    }
+
+    void restart_from_checkpoint() {
+        ASSERT_OK(node_.crash_and_open({.keep = runtime::CrashSpec::Keep::kNothing}));
+    }
+    void checkpoint() { ASSERT_OK(node_.checkpoint()); }
+
+    void expect_pages(UnixMillis mark_ms) {
+        set_clock(mark_ms);
+        const UnixMillis now_ms = node_.runtime().clock().wall_ms();
+        std::vector<BruteReading> readings;
+        readings.reserve(items_.size());
+        for (const BruteItem& item : items_) readings.emplace_back(item, now_ms);
+        for (const BruteProfile& profile : brute_profiles()) {
+            const auto order = brute_order(profile, items_, readings);
+            FeedCall call;
+            call.profile = profile.name;
+            call.limit = 60;
+            for (std::size_t from = 0; from < 120 && from < order.size(); from += call.limit) {
+                ASSERT_EQ(node_.runtime().clock().wall_ms(), now_ms);
+                const auto page = node_->feed(call);
+                ASSERT_TRUE(page.ok()) << page.error().to_string();
+                EXPECT_EQ(page->candidates, items_.size());
+                if (from == 0) EXPECT_EQ(page->matched, order.size()) << profile.name;
+                expect_page(*page, order, from, call.limit);
+                if (testing::Test::HasFatalFailure()) return;
+                if (page->next_cursor.empty()) break;
+                call.cursor = page->next_cursor;
+            }
+        }
+    }
+
+    /// Plays all with a restart in the middle of the marks.
+    void play(const std::vector<BruteEvent>& events, const std::vector<UnixMillis>& marks) {
+        open();
+        for (std::size_t i = 0; i < marks.size() && !testing::Test::HasFatalFailure(); ++i) {
+            SCOPED_TRACE("mark " + std::to_string(i) + " of " + std::to_string(marks.size()));
+            go_on(events, marks[i]);
+            expect_pages(marks[i]);
+            // The log behind the checkpoint is replayed over it.
+            if (i + 3 == marks.size() / 2) checkpoint();
+            if (i + 1 != marks.size() / 2) continue;
+            restart_from_checkpoint();
+            expect_pages(marks[i]);
+        }
+        EXPECT_EQ(next_, events.size());
+    }
+    std::size_t items() const { return items_.size(); }
+
+private:
+    /// Not in the order of time, so that order by id is no order by age.
+    static std::uint64_t id_of(std::uint64_t index) { return 1 + index * 7'919 % 1'000'003; }
+
+    void set_clock(UnixMillis to_ms) {
+        node_.runtime().jump_wall(to_ms - node_.runtime().clock().wall_ms());
+    }
+    /// Sums that are rounded differently may differ in the last digits, and so may their order.
+    static void expect_page(const FeedReply& page, const std::vector<BruteScore>& order,
+                            std::size_t from, std::size_t limit) {
+        ASSERT_EQ(page.items.size(), std::min(limit, order.size() - from)) << page.profile;
+        std::unordered_map<std::string, double> wanted;
+        for (const BruteScore& score : order) wanted.emplace(std::to_string(score.id), score.score);
+        for (std::size_t i = 0; i < page.items.size(); ++i) {
+            const FeedItem& shown = page.items[i];
+            const BruteScore& expected = order[from + i];
+            const std::string id = shown.entity.id.to_string();
+            const double rounding = 1e-9 * std::max(1e-3, std::abs(expected.score));
+            ASSERT_EQ(shown.rank, from + i + 1);
+            ASSERT_NEAR(shown.score, expected.score, rounding) << page.profile << " " << id;
+            ASSERT_NEAR(shown.score, wanted.at(id), rounding) << page.profile << " " << id;
+            if (wanted.at(id) == expected.score) {
+                ASSERT_EQ(id, std::to_string(expected.id)) << page.profile << " at " << i;
+            }
+        }
+    }
+
+    SimNode node_;
+    std::vector<BruteItem> items_;
+    std::size_t next_ = 0;
+    std::size_t marks_ = 0;
+};
+
+DatabaseOptions options(std::uint16_t shards, std::uint64_t ledger_bytes_max) {
+    DatabaseOptions out;
+    out.shards = shards;
+    out.checkpoint_events = 20'000;
+    out.ledger_bytes_max = ledger_bytes_max;
+    return out;
+}
+
+/// Numbers things in the order they are met.
+template <typename Key>
+class Numbering {
+public:
+    std::uint64_t of(const Key& key) {
+        return numbers_.emplace(key, numbers_.size()).first->second;
+    }
+
+private:
+    std::map<Key, std::uint64_t> numbers_;
+};
+
+/// In order of time, then as read; items are numbered as they are met then.
+template <typename Key>
+std::vector<BruteEvent> in_order(std::vector<std::pair<Key, BruteEvent>> events) {
+    std::ranges::stable_sort(
+        events, [](const auto& a, const auto& b) { return a.second.at_ms < b.second.at_ms; });
+    Numbering<Key> items;
+    std::vector<BruteEvent> out;
+    for (auto& [key, event] : events) {
+        event.item = items.of(key);
+        out.push_back(event);
+    }
+    return out;
+}
+std::vector<UnixMillis> marks_of(const std::vector<BruteEvent>& events, UnixMillis step_ms) {
+    std::vector<UnixMillis> out;
+    UnixMillis at = events.front().at_ms;
+    while (at <= events.back().at_ms) out.push_back(at += step_ms);
+    return out;
+}
+
+TEST(ReplayedFeeds, WikitickerByHours) {
+    const auto text = read_zst("wikiticker-2015-09-12/wikiticker-2015-09-12-sampled.json.zst");
+    if (!text) GTEST_SKIP() << "TIDAL_TEST_DATA has no wikiticker-2015-09-12";
+    std::vector<std::pair<std::string, BruteEvent>> events;
+    Numbering<std::string> users;
+    for (std::size_t start = 0; start < text->size();) {
+        const std::size_t end = std::min(text->find('\n', start), text->size());
+        const std::string_view line(text->data() + start, end - start);
+        start = end + 1;
+        std::string page(string_after(line, "\"channel\":\""));
+        page += string_after(line, "\"page\":\"");
+        BruteEvent event;
+        event.at_ms = signal::parse_time(string_after(line, "\"time\":\""));
+        event.user = 1 + users.of(std::string(string_after(line, "\"user\":\"")));
+        events.emplace_back(page, event);
+        if (line.find("\"isMinor\":true") != line.npos) event.signal = kComment;
+        if (line.find("\"isNew\":true") != line.npos) event.signal = kShare;
+        if (line.find("\"delta\":-") != line.npos) event.signal = kDislike;
+        if (event.signal != kView) events.emplace_back(page, event);
+    }
+    const auto ordered = in_order(std::move(events));
+    ASSERT_EQ(std::ranges::count(ordered, kView, &BruteEvent::signal), 39'244);
+    Replay replay(options(1, 4ULL << 30), ordered.front().at_ms);
+    replay.play(ordered, marks_of(ordered, 2 * kHourMs + 7 * 60'000));
+    EXPECT_EQ(replay.items(), 35'278u);
+}
+
+TEST(ReplayedFeeds, YoutubeTrendingByDays) {
+    const auto text = read_zst("youtube-trending-us-2017/USvideos.csv.zst");
+    if (!text) GTEST_SKIP() << "TIDAL_TEST_DATA has no youtube-trending-us-2017";
+    std::vector<std::pair<std::string, BruteEvent>> events;
+    std::map<std::pair<std::string, int>, std::int64_t> before;
+    std::map<std::pair<std::int64_t, std::string>, std::vector<std::string>> sightings;
+    std::size_t at = 0;
+    csv_row(*text, &at);
+    while (at < text->size()) {
+        auto row = csv_row(*text, &at);
+        const std::int64_t day = row.size() == 11 ? signal::trending_day(row[10]) : -1;
+        if (day >= 0 && row[0] != "#NAME?") sightings.emplace(std::pair(day, row[0]), row);
+    }
+    for (const auto& [sighting, row] : sightings) {
+        constexpr BruteSignal kColumns[] = {kView, kLike, kDislike, kComment};
+        for (int i = 0; i < 4; ++i) {
+            const std::int64_t total = std::stoll(row[std::size_t(5 + i)]);
+            std::int64_t& last = before[{row[0], i}];
+            if (total <= last) continue;
+            BruteEvent event;
+            event.signal = kColumns[i];
+            event.weight = static_cast<double>(total - last) / 1024;
+            event.at_ms = sighting.first * kDayMs + 12 * kHourMs + i * 60'000;
+            event.user = static_cast<std::uint64_t>(sighting.first);
+            events.emplace_back(row[0], event);
+            last = total;
+        }
+    }
+    const auto ordered = in_order(std::move(events));
+    Replay replay(options(3, 4ULL << 30), ordered.front().at_ms);
+    replay.play(ordered, marks_of(ordered, kDayMs));
+    EXPECT_GT(replay.items(), 2'000u);
+}
+
+TEST(ReplayedFeeds, MovieLensByMonthsAndYears) {
+    const auto ratings = read_zst("movielens-latest-small/ratings.csv.zst");
+    const auto tags = read_zst("movielens-latest-small/tags.csv.zst");
+    if (!ratings || !tags) GTEST_SKIP() << "TIDAL_TEST_DATA has no movielens-latest-small";
+    std::vector<std::pair<std::uint64_t, BruteEvent>> events;
+    for (std::size_t at = 0; at < ratings->size();) {
+        const auto row = csv_row(*ratings, &at);
+        if (row[0] == "userId") continue;
+        BruteEvent event;
+        event.user = std::stoull(row[0]);
+        event.at_ms = std::stoll(row[3]) * 1000;
+        const double stars = std::stod(row[2]);
+        events.emplace_back(std::stoull(row[1]), event);
+        event.signal = stars >= 4 ? kLike : stars <= 2 ? kDislike : kView;
+        event.weight = stars >= 4 ? stars - 3 : 3 - stars;
+        if (event.signal != kView) events.emplace_back(std::stoull(row[1]), event);
+    }
+    for (std::size_t at = 0; at < tags->size();) {
+        const auto row = csv_row(*tags, &at);
+        if (row[0] == "userId") continue;
+        BruteEvent event;
+        event.signal = kComment;
+        event.user = std::stoull(row[0]);
+        event.at_ms = std::stoll(row[3]) * 1000;
+        events.emplace_back(std::stoull(row[1]), event);
+    }
+    const auto ordered = in_order(std::move(events));
+    ASSERT_GT(ordered.size(), 160'000u);
+    Replay replay(options(2, 2 << 20), ordered.front().at_ms);
+    replay.play(ordered, marks_of(ordered, 365 * kDayMs + 9 * kHourMs));
+    EXPECT_GE(replay.items(), 9'724u);
+}
+
+}  // namespace
+}  // namespace tidal::api
