@@ -71,6 +71,8 @@ expect 200 '"percent":' '"rows_per_s":' '"seconds_left":'
 [[ $reply == *'"state":"running"'* ]] || fail "killed after its end: $reply"
 stop_server KILL
 start_server standalone --data-dir "$work/data" --checkpoint-interval-ms 500 || finish
+call GET /import/b
+expect 404 'since the server started'
 [ -z "$(ls "$work/data/import")" ] || fail "files of a dead import are left: $(ls "$work/data/import")"
 post "id=b&time_shift=end:now" application/x-tar "$work/archive.tar"
 expect 200 '"state":"finished"' '"rejected":0' '"percent":100.0'

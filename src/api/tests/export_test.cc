@@ -148,6 +148,50 @@ TEST_F(Export, RefusesWhatIsNoPosition) {
     }
 }
 
+/// Positions taken while the log still held what is read later from the archive.
+TEST(ExportAcrossSegments, EveryPositionGoesOnWhereItStopped) {
+    SimNode node({.shards = 2, .executors = 2});
+    ASSERT_OK(node.open());
+    for (std::uint64_t id = 1; id <= 4; ++id) node.put(item(id));
+    std::vector<std::pair<std::string, std::size_t>> places;  ///< And how many come before.
+    std::multiset<double> expected;
+    double weight = 0;
+    for (int round = 0; round < 6; ++round) {
+        for (int bulk = 0; bulk < 12; ++bulk) {
+            std::vector<Write> writes;
+            for (int i = 0; i < 20; ++i) {
+                SignalWrite write = signal(1 + static_cast<std::uint64_t>(i) % 4, "view");
+                write.weight = weight += 1.0 / 1024;
+                write.context = std::string(40, 'c');
+                expected.insert(write.weight);
+                writes.emplace_back(std::move(write));
+            }
+            for (const auto& reply : node.write(std::move(writes))) ASSERT_OK(reply);
+        }
+        const auto now = read_all(node, 1000);
+        ASSERT_EQ(now.size(), expected.size());
+        places.emplace_back(now.back().position, now.size());
+        places.emplace_back(now[now.size() - 70].position, now.size() - 69);
+        ASSERT_OK(node.checkpoint());
+        node.world().advance(30 * kSecondNs);  // Files behind the checkpoint become segments.
+        if (round % 2 == 1) ASSERT_OK(node.crash_and_open());
+    }
+    const auto log = node->stats().log;
+    EXPECT_GE(log.archive_segments, 3u);
+    EXPECT_LE(log.files, 6u) << "the log before the checkpoints is gone";
+
+    const auto all = read_all(node, 1000);
+    std::multiset<double> weights;
+    for (const auto& one : all) weights.insert(one.weight);
+    EXPECT_EQ(weights, expected);
+    for (const auto& [position, before] : places) {
+        const auto rest = lines(read_all(node, 33, position));
+        const auto whole = lines(all);
+        EXPECT_EQ(rest,
+                  std::vector(whole.begin() + static_cast<std::ptrdiff_t>(before), whole.end()));
+    }
+}
+
 TEST(ExportOnce, TwoLinesOfOneKeyAreOneSignal) {
     SimNode node;
     ASSERT_OK(node.open());
