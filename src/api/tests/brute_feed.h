@@ -158,14 +158,16 @@ struct BruteScore {
     std::uint64_t id = 0;
     double score = 0;
 };
-/// The whole order: best first, equal scores by id.
+/// All that are shown, the first `sorted` of them in order: best first, equal scores by id.
 inline std::vector<BruteScore> brute_order(const BruteProfile& profile,
                                            const std::vector<BruteItem>& items,
-                                           const std::vector<BruteReading>& readings) {
+                                           const std::vector<BruteReading>& readings,
+                                           std::size_t sorted) {
     std::vector<BruteScore> out;
     for (std::size_t i = 0; i < items.size(); ++i)
         if (profile.shows(readings[i])) out.push_back({items[i].id, profile.score(readings[i])});
-    std::ranges::sort(out, [](const BruteScore& a, const BruteScore& b) {
+    const auto middle = out.begin() + static_cast<std::ptrdiff_t>(std::min(sorted, out.size()));
+    std::ranges::partial_sort(out, middle, [](const BruteScore& a, const BruteScore& b) {
         return a.score != b.score ? a.score > b.score : a.id < b.id;
     });
     return out;
