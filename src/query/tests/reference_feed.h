@@ -141,6 +141,7 @@ private:
                 return 1 / (60 + static_cast<double>(ranks_[i].at(item.id)));
         return 0;
     }
+    static double tame(double x) { return std::isnan(x) ? 0 : std::clamp(x, -1e300, 1e300); }
     bool passes_gates(const ranking::SampleItem& item) const {
         return std::ranges::all_of(profile_.gates,
                                    [&](const auto& gate) { return value(gate, item) != 0; });
@@ -149,8 +150,9 @@ private:
         double out = value(profile_.score, item);
         for (const auto& penalty : profile_.penalties) {
             if (value(penalty.when, item) == 0) continue;
-            out = out > 0 ? out * penalty.factor : out / penalty.factor;
-            out = std::clamp(out, -1e300, 1e300);
+            // What it was and what the penalty adds: so an explanation is a sum.
+            const double changed = out < 0 ? out / penalty.factor : out * penalty.factor;
+            out = tame(out + tame(tame(changed) - out));
         }
         return out;
     }
