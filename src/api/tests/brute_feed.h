@@ -149,7 +149,7 @@ inline const std::vector<BruteProfile>& brute_profiles() {
 inline constexpr const char* kReplayedProfile = R"(profile replayed version 1 {
     require count(view, all) >= 2;
     let slow = velocity(view, 7d);
-    score 2 * log1p(decay(view)) + 10 * rate(like, view, 365d) + min(velocity(view, 24h) / slow, 5)
+    score 2 * log1p(decay(view)) + 10 * rate(like, per view, 365d) + min(velocity(view, 24h) / slow, 5)
         + if(age_hours < 48, 0.25, 0) - 0.5 * sqrt(negative(30d));
     penalty 0.5 when negative(all) > positive(all);
 })";

@@ -150,7 +150,7 @@ TEST_F(Export, RefusesWhatIsNoPosition) {
 
 /// Positions taken while the log still held what is read later from the archive.
 TEST(ExportAcrossSegments, EveryPositionGoesOnWhereItStopped) {
-    SimNode node({.shards = 2, .executors = 2});
+    SimNode node({.shards = 1});
     ASSERT_OK(node.open());
     for (std::uint64_t id = 1; id <= 4; ++id) node.put(item(id));
     std::vector<std::pair<std::string, std::size_t>> places;  ///< And how many come before.
