@@ -23,7 +23,7 @@ constexpr UnixMillis kDayMs = 24 * kHourMs;
 class Replay {
 public:
     Replay(DatabaseOptions options, UnixMillis from_ms)
-        : node_(std::move(options), 1, from_ms - kHourMs) {
+        : node_(std::move(options), 1, 1'000, from_ms - kHourMs) {
         node_.options().log.file_bytes = 1 << 20;
     }
 
