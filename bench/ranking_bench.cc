@@ -94,7 +94,7 @@ double run(const Program& program, Best* best) {
         const std::size_t n = std::min(slots.size(), kItems - at);
         for (std::size_t i = 0; i < n; ++i) slots[i] = Slot(static_cast<std::uint32_t>(at + i));
         const auto scores = evaluator.run({slots.data(), n});
-        for (const double score : *scores) best->offer(score);
+        for (const std::uint32_t i : evaluator.at_least(1, best->bar())) best->offer((*scores)[i]);
     }
     return best->bar();
 }

@@ -175,19 +175,31 @@ private:
             slots_.push_back(Slot(slot));
         TIDAL_ASSIGN(const auto scores, evaluator_->run(slots_));
         page_.counts.scored += slots_.size();
-        placement_->begin();
-        unseen_.clear();
-        const bool gated = plan_.profile->program.gate.has_value();
-        const auto gates = gated ? evaluator_->gates(slots_.size()) : std::span<const double>();
-        for (std::size_t i = 0; i < slots_.size(); ++i) {
-            if (gated && gates[i] == 0) {
-                --page_.counts.matched;
-                continue;
-            }
-            place(placement_->key(order_.key(scores[i]), slots_[i]), slots_[i]);
+        std::span<const double> gates;
+        if (plan_.profile->program.gate) {
+            gates = evaluator_->gates(slots_.size());
+            page_.counts.matched -= static_cast<std::uint64_t>(std::ranges::count(gates, 0.0));
         }
+        placement_->begin();
+        if (!groups_ && !exploration_ && placement_->changes_nothing()) {
+            offer_best(scores, gates);
+            return {};
+        }
+        unseen_.clear();
+        for (std::size_t i = 0; i < slots_.size(); ++i)
+            if (gates.empty() || gates[i] != 0)
+                place(placement_->key(order_.key(scores[i]), slots_[i]), slots_[i]);
         if (exploration_) return exploration_->offer(unseen_, *features_, context_);
         return {};
+    }
+
+    /// Most of a scan ends here: the bar rises while it goes on, so each is asked again.
+    void offer_best(std::span<const double> scores, std::span<const double> gates) {
+        for (const std::uint32_t i : evaluator_->at_least(order_.key(1), top_->least())) {
+            if (!gates.empty() && gates[i] == 0) continue;
+            const double key = order_.key(scores[i]);
+            if (top_->admits(key) && !shown_->contains(key, slots_[i])) top_->offer(key, slots_[i]);
+        }
     }
 
     void place(double key, Slot slot) {

@@ -53,11 +53,13 @@ public:
         if (sorted_by_ != nullptr) numbers_ = entities_.numbers(*sorted_by_);
     }
 
+    /// Every key stays what its score made it.
+    bool changes_nothing() const { return keys_.empty() && sorted_by_ == nullptr; }
     /// Neither pinned nor buried.
     bool is_free(Slot slot) const { return !keys_.contains(slot.value()); }
     /// @param key  Of its score.
     double key(double key, Slot slot) {
-        if (keys_.empty() && sorted_by_ == nullptr) return key;
+        if (changes_nothing()) return key;
         return placed(key, slot);
     }
     /// The key of the score of what was given `key`.

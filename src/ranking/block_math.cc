@@ -6,6 +6,7 @@
 #include <hwy/highway.h>
 
 #include <cassert>
+#include <type_traits>
 
 #include "ranking/internal/block_math.h"
 #include "ranking/internal/score_math.h"
@@ -99,36 +100,62 @@ struct Wilson {
 };
 
 template <typename F>
-void map1(F f, const double* HWY_RESTRICT a, double* HWY_RESTRICT out, std::size_t n) {
+void map1(F f, Operand a, double* HWY_RESTRICT out, std::size_t n) {
     const D d;
     for (std::size_t i = 0; i < n; i += hn::Lanes(d))
-        hn::StoreU(f(hn::LoadU(d, a + i)), d, out + i);
+        hn::StoreU(f(hn::LoadU(d, a.values + i)), d, out + i);
+}
+
+/// An operand in a loop: a constant that stays in a vector, or numbers.
+template <bool kUniform>
+struct Reader {
+    explicit Reader(Operand operand) : values(operand.values), first(set(*operand.values)) {}
+    V at(std::size_t i) const { return kUniform ? first : hn::LoadU(D(), values + i); }
+    const double* values;
+    V first;
+};
+
+template <bool kUniformA, bool kUniformB, typename F>
+void map2_of(F f, Operand a, Operand b, double* HWY_RESTRICT out, std::size_t n) {
+    const D d;
+    const Reader<kUniformA> left(a);
+    const Reader<kUniformB> right(b);
+    for (std::size_t i = 0; i < n; i += hn::Lanes(d))
+        hn::StoreU(f(left.at(i), right.at(i)), d, out + i);
 }
 
 template <typename F>
-void map2(F f, const double* a, const double* b, double* HWY_RESTRICT out, std::size_t n) {
-    const D d;
-    for (std::size_t i = 0; i < n; i += hn::Lanes(d))
-        hn::StoreU(f(hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, out + i);
+void map2(F f, Operand a, Operand b, double* out, std::size_t n) {
+    if (b.uniform) return map2_of<false, true>(f, a, b, out, n);
+    if (a.uniform) return map2_of<true, false>(f, a, b, out, n);
+    map2_of<false, false>(f, a, b, out, n);
 }
 
 /// Functions of the C library, one number at a time.
 template <double (*F)(double)>
-void call1(const double* a, double* out, std::size_t n) {
-    for (std::size_t i = 0; i < n; ++i) out[i] = F(a[i]);
+void call1(Operand a, double* out, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) out[i] = F(a.values[i]);
 }
 
-void select(const double* a, const double* b, const double* c, double* HWY_RESTRICT out,
-            std::size_t n) {
+template <bool kUniformB, bool kUniformC>
+void select_of(Operand a, Operand b, Operand c, double* HWY_RESTRICT out, std::size_t n) {
     const D d;
+    const Reader<kUniformB> yes(b);
+    const Reader<kUniformC> no(c);
     for (std::size_t i = 0; i < n; i += hn::Lanes(d)) {
-        const auto no = hn::Eq(hn::LoadU(d, a + i), set(0));
-        hn::StoreU(hn::IfThenElse(no, hn::LoadU(d, c + i), hn::LoadU(d, b + i)), d, out + i);
+        const auto is_zero = hn::Eq(hn::LoadU(d, a.values + i), set(0));
+        hn::StoreU(hn::IfThenElse(is_zero, no.at(i), yes.at(i)), d, out + i);
     }
 }
 
-void compute_here(Op op, const double* a, const double* b, const double* c, double* out,
-                  std::size_t n) {
+void select(Operand a, Operand b, Operand c, double* out, std::size_t n) {
+    if (b.uniform && c.uniform) return select_of<true, true>(a, b, c, out, n);
+    if (b.uniform) return select_of<true, false>(a, b, c, out, n);
+    if (c.uniform) return select_of<false, true>(a, b, c, out, n);
+    select_of<false, false>(a, b, c, out, n);
+}
+
+void compute_here(Op op, Operand a, Operand b, Operand c, double* out, std::size_t n) {
     switch (op) {
         case Op::kNegate:
             return map1(Negate(), a, out, n);
@@ -157,7 +184,8 @@ void compute_here(Op op, const double* a, const double* b, const double* c, doub
         case Op::kDivide:
             return map2(Divide(), a, b, out, n);
         case Op::kPower:
-            for (std::size_t i = 0; i < n; ++i) out[i] = score_math::power(a[i], b[i]);
+            for (std::size_t i = 0; i < n; ++i)
+                out[i] = score_math::power(a.values[i], b.values[i]);
             return;
         case Op::kLess:
             return map2(Less(), a, b, out, n);
@@ -195,6 +223,40 @@ void copy_here(const double* values, std::size_t n, double missing, double* out)
     for (; i < n; ++i) out[i] = score_math::saturate(values[i] == values[i] ? values[i] : missing);
 }
 
+bool consecutive_here(const std::uint32_t* slots, std::size_t n) {
+    const hn::ScalableTag<std::uint32_t> d;
+    const std::size_t lanes = hn::Lanes(d);
+    auto expected = hn::Iota(d, slots[0]);
+    const auto step = hn::Set(d, static_cast<std::uint32_t>(lanes));
+    auto differences = hn::Zero(d);
+    std::size_t i = 0;
+    for (; i + lanes <= n; i += lanes) {
+        differences = hn::Or(differences, hn::Xor(hn::LoadU(d, slots + i), expected));
+        expected = hn::Add(expected, step);
+    }
+    bool same = hn::AllTrue(d, hn::Eq(differences, hn::Zero(d)));
+    for (; i < n; ++i) same = same && slots[i] == slots[0] + i;
+    return same;
+}
+
+/// Few are found: most of a scan is one comparison a vector.
+std::size_t find_here(const double* values, std::size_t n, double sign, double least,
+                      std::uint32_t* out) {
+    const D d;
+    const std::size_t lanes = hn::Lanes(d);
+    const V factor = set(sign), bar = set(least);
+    std::size_t count = 0, i = 0;
+    for (; i + lanes <= n; i += lanes) {
+        const auto found = hn::Ge(hn::Mul(hn::LoadU(d, values + i), factor), bar);
+        if (hn::AllFalse(d, found)) continue;
+        for (std::size_t k = i; k < i + lanes; ++k)
+            if (sign * values[k] >= least) out[count++] = static_cast<std::uint32_t>(k);
+    }
+    for (; i < n; ++i)
+        if (sign * values[i] >= least) out[count++] = static_cast<std::uint32_t>(i);
+    return count;
+}
+
 }  // namespace
 
 }  // namespace tidal::ranking::block_math::HWY_NAMESPACE
@@ -205,14 +267,29 @@ namespace tidal::ranking::block_math {
 
 HWY_EXPORT(compute_here);
 HWY_EXPORT(copy_here);
+HWY_EXPORT(consecutive_here);
+HWY_EXPORT(find_here);
 
-void compute(Op op, const double* a, const double* b, const double* c, double* out, std::size_t n) {
-    assert(out != a);
+void compute(Op op, Operand a, Operand b, Operand c, double* out, std::size_t n) {
+    assert(out != a.values);
     HWY_DYNAMIC_DISPATCH(compute_here)(op, a, b, c, out, n);
 }
 
 void copy_numbers(std::span<const double> values, double missing, double* out) {
     HWY_DYNAMIC_DISPATCH(copy_here)(values.data(), values.size(), missing, out);
+}
+
+bool are_consecutive(std::span<const Slot> slots) {
+    static_assert(sizeof(Slot) == sizeof(std::uint32_t) && std::is_standard_layout_v<Slot>);
+    const auto distance = slots.back().value() - slots.front().value();
+    if (distance + 1 != slots.size()) return false;
+    return HWY_DYNAMIC_DISPATCH(consecutive_here)(
+        reinterpret_cast<const std::uint32_t*>(slots.data()), slots.size());
+}
+
+std::size_t find_at_least(std::span<const double> values, double sign, double least,
+                          std::uint32_t* out) {
+    return HWY_DYNAMIC_DISPATCH(find_here)(values.data(), values.size(), sign, least, out);
 }
 
 }  // namespace tidal::ranking::block_math

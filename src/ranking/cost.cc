@@ -1,6 +1,7 @@
 #include "ranking/internal/cost.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace tidal::ranking {
 
@@ -54,6 +55,14 @@ std::uint32_t cost_of(const Program& program, const Instruction& in) {
     return cost_of(in.op);
 }
 
+/// So that what a block writes is still in the first cache when it is read: half of a small one.
+std::size_t slots_in_cache(const Program& program) {
+    constexpr std::size_t kBytes = 16 * 1024, kSlotsMin = 128;
+    const std::size_t registers = program.register_count - program.uniform.size();
+    const std::size_t fit = kBytes / sizeof(double) / std::max<std::size_t>(registers, 1);
+    return std::clamp(std::bit_floor(fit), kSlotsMin, kBlockSlots);
+}
+
 }  // namespace
 
 Result<void> meter(Program* program) {
@@ -67,7 +76,8 @@ Result<void> meter(Program* program) {
                        "in a tree 3")
             .with_reason("expression_too_costly");
     program->cost = static_cast<std::uint32_t>(cost);
-    program->block_slots = std::min<std::size_t>(kBlockSlots, kBlockNanoseconds / cost);
+    program->block_slots =
+        std::min<std::size_t>(slots_in_cache(*program), kBlockNanoseconds / cost);
     return {};
 }
 

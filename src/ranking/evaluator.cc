@@ -7,16 +7,6 @@
 #include "ranking/internal/score_math.h"
 
 namespace tidal::ranking {
-namespace {
-
-bool are_neighbours(std::span<const Slot> slots) {
-    std::uint32_t expected = slots[0].value(), differences = 0;
-    for (const Slot slot : slots) differences |= slot.value() ^ expected++;
-    return differences == 0;
-}
-
-}  // namespace
-
 static_assert(kRegisterStride >= kBlockSlots + block_math::kPadding);
 
 Evaluator::Evaluator(const Program& program, FeatureSource& source,
@@ -24,20 +14,25 @@ Evaluator::Evaluator(const Program& program, FeatureSource& source,
     : program_(program),
       source_(source),
       context_(context),
-      registers_(
-          std::make_unique<double[]>(std::size_t{program.register_count} * kRegisterStride)) {
+      registers_(std::make_unique<double[]>(std::size_t{program.register_count} * kRegisterStride)),
+      is_uniform_(program.register_count) {
     assert(context.params.size() == program.params.size());
     for (const Instruction& in : program_.uniform) {
         const double value = in.op == Op::kConstant
                                  ? program_.constants[in.index]
                                  : score_math::sanitize(context_.params[in.index]);
         std::fill_n(reg(in.out), kRegisterStride, value);
+        is_uniform_[in.out] = true;
     }
 }
 
 Result<std::span<const double>> Evaluator::run(std::span<const Slot> slots) {
     assert(!slots.empty() && slots.size() <= kBlockSlots);
-    context_.neighbours = are_neighbours(slots);
+    context_.neighbours = block_math::are_consecutive(slots);
+    ran_ = slots.size();
+    const auto operand = [&](std::uint16_t index) {
+        return block_math::Operand{reg(index), is_uniform_[index] != 0};
+    };
     for (const Instruction& in : program_.code) {
         if (in.op == Op::kFeature) {
             TIDAL_TRY(source_.fill(program_.features[in.index], slots, context_,
@@ -49,10 +44,17 @@ Result<std::span<const double>> Evaluator::run(std::span<const Slot> slots) {
             call.model->score(columns_, slots.size(), reg(in.out));
         } else {
             // A register is given back only after the instruction that reads it last has its own.
-            block_math::compute(in.op, reg(in.a), reg(in.b), reg(in.c), reg(in.out), slots.size());
+            block_math::compute(in.op, operand(in.a), operand(in.b), operand(in.c), reg(in.out),
+                                slots.size());
         }
     }
     return std::span<const double>(reg(program_.score), slots.size());
+}
+
+std::span<const std::uint32_t> Evaluator::at_least(double sign, double least) {
+    found_.resize(kBlockSlots);
+    return {found_.data(),
+            block_math::find_at_least({reg(program_.score), ran_}, sign, least, found_.data())};
 }
 
 Result<Explanation> Evaluator::explain(Slot slot) {

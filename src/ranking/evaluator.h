@@ -40,6 +40,9 @@ public:
     Result<std::span<const double>> run(std::span<const Slot> slots);
     /// Of the last run: 0 for a slot that a `require` leaves out. Precondition: program.gate.
     std::span<const double> gates(std::size_t slots) const { return {reg(*program_.gate), slots}; }
+    /// Of the last run: where sign * score >= least, as rising indexes into its slots. Valid until
+    /// the next call.
+    std::span<const std::uint32_t> at_least(double sign, double least);
     /// Of a program compiled with `explain`.
     Result<Explanation> explain(Slot slot);
 
@@ -52,7 +55,10 @@ private:
     FeatureSource& source_;
     EvaluationContext context_;
     std::unique_ptr<double[]> registers_;
+    std::vector<char> is_uniform_;        ///< By register: constants and params.
     std::vector<const double*> columns_;  ///< Of a model.
+    std::vector<std::uint32_t> found_;
+    std::size_t ran_ = 0;  ///< Slots of the last run.
 };
 
 }  // namespace tidal::ranking

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "entity/entity_table.h"
@@ -26,6 +27,10 @@ public:
 
     /// False when `offer` would do nothing; true may still mean nothing, where scores tie.
     bool admits(double key) const { return !full() || key >= heap_.front().key; }
+    /// The key below which nothing is admitted.
+    double least() const {
+        return full() ? heap_.front().key : -std::numeric_limits<double>::infinity();
+    }
     std::size_t size() const { return heap_.size(); }
     /// Holds all it keeps: more may have been offered.
     bool full() const { return heap_.size() == keep_; }

@@ -6,8 +6,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
+#include "base/ids.h"
 #include "ranking/program.h"
 
 namespace tidal::ranking::block_math {
@@ -15,13 +17,28 @@ namespace tidal::ranking::block_math {
 /// Doubles that a block may be read and written past its end, up to the next whole vector.
 inline constexpr std::size_t kPadding = 8;
 
+/// What an operator reads, n + kPadding doubles.
+struct Operand {
+    const double* values = nullptr;
+    bool uniform = false;  ///< All are the first: it is held in a vector instead of read again.
+};
+
 /// out[i] = op(a[i], b[i], c[i]) for i < n. Operands the operator does not read may be anything.
-/// @param out  None of those that are read.
-/// @pre   All have n + kPadding doubles; op computes (no constant, param, feature or model).
-void compute(Op op, const double* a, const double* b, const double* c, double* out, std::size_t n);
+/// @param out  None of those that are read; n + kPadding doubles.
+/// @pre   op computes (no constant, param, feature or model).
+void compute(Op op, Operand a, Operand b, Operand c, double* out, std::size_t n);
 
 /// out[i] = values[i], or `missing` where that is NaN, saturated.
 /// @param out  May have no padding.
 void copy_numbers(std::span<const double> values, double missing, double* out);
+
+/// Whether each is the one before plus 1.
+bool are_consecutive(std::span<const Slot> slots);
+
+/// Where sign * values[i] >= least, as rising indexes.
+/// @param out  Room for all of them.
+/// @return How many.
+std::size_t find_at_least(std::span<const double> values, double sign, double least,
+                          std::uint32_t* out);
 
 }  // namespace tidal::ranking::block_math

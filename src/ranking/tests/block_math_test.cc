@@ -101,7 +101,8 @@ TEST_P(BlockMath, IsBitForBitTheScalarArithmetic) {
         const auto a = numbers(1), b = numbers(2), c = numbers(3);
         for (const std::size_t n : {std::size_t{1}, std::size_t{5}, std::size_t{8}, a.size() - 8}) {
             std::vector<double> out(n + block_math::kPadding, -77);
-            block_math::compute(static_cast<Op>(op), a.data(), b.data(), c.data(), out.data(), n);
+            block_math::compute(static_cast<Op>(op), {a.data()}, {b.data()}, {c.data()}, out.data(),
+                                n);
             for (std::size_t i = 0; i < n; ++i) {
                 const double want = scalar(static_cast<Op>(op), a[i], b[i], c[i]);
                 ASSERT_EQ(std::bit_cast<std::uint64_t>(out[i]), std::bit_cast<std::uint64_t>(want))
@@ -110,6 +111,62 @@ TEST_P(BlockMath, IsBitForBitTheScalarArithmetic) {
             }
         }
     }
+}
+
+TEST_P(BlockMath, HoldsUniformOperands) {
+    const auto numbers_a = numbers(1), numbers_b = numbers(2), numbers_c = numbers(3);
+    const std::size_t n = numbers_a.size() - block_math::kPadding;
+    for (int op = static_cast<int>(Op::kNegate); op <= static_cast<int>(Op::kIf); ++op) {
+        for (unsigned uniform = 1; uniform < 8; ++uniform) {
+            const auto one_of = [&](const std::vector<double>& from, unsigned bit) {
+                return (uniform & bit) != 0 ? std::vector<double>(from.size(), from[op + bit])
+                                            : from;
+            };
+            const auto a = one_of(numbers_a, 1), b = one_of(numbers_b, 2), c = one_of(numbers_c, 4);
+            std::vector<double> out(a.size());
+            block_math::compute(static_cast<Op>(op), {a.data(), (uniform & 1) != 0},
+                                {b.data(), (uniform & 2) != 0}, {c.data(), (uniform & 4) != 0},
+                                out.data(), n);
+            for (std::size_t i = 0; i < n; ++i)
+                ASSERT_EQ(
+                    std::bit_cast<std::uint64_t>(out[i]),
+                    std::bit_cast<std::uint64_t>(scalar(static_cast<Op>(op), a[i], b[i], c[i])))
+                    << "op " << op << " uniform " << uniform << " of " << a[i] << ", " << b[i]
+                    << ", " << c[i];
+        }
+    }
+}
+
+TEST_P(BlockMath, KnowsNeighbours) {
+    for (std::uint32_t n = 1; n < 70; ++n) {
+        std::vector<Slot> slots;
+        for (std::uint32_t i = 0; i < n; ++i) slots.push_back(Slot(7 + i));
+        EXPECT_TRUE(block_math::are_consecutive(slots));
+        if (n < 3) continue;
+        for (std::uint32_t i = 1; i + 1 < n; ++i) {  // The first and the last are as they would be.
+            auto other = slots;
+            other[i] = slots[0];
+            EXPECT_FALSE(block_math::are_consecutive(other)) << n << " slots, at " << i;
+        }
+        slots.back() = Slot(7 + n);
+        EXPECT_FALSE(block_math::are_consecutive(slots)) << n;
+    }
+}
+
+TEST_P(BlockMath, FindsWhatReachesABound) {
+    const auto values = numbers(5);
+    const double endless = std::numeric_limits<double>::infinity();
+    for (const double sign : {1.0, -1.0})
+        for (const double least : {0.0, 1.0, -7.5, 1e300, -1e300, -endless})
+            for (const std::size_t n :
+                 {std::size_t{0}, std::size_t{3}, std::size_t{64}, values.size()}) {
+                std::vector<std::uint32_t> want, found(n);
+                for (std::uint32_t i = 0; i < n; ++i)
+                    if (sign * values[i] >= least) want.push_back(i);
+                found.resize(
+                    block_math::find_at_least({values.data(), n}, sign, least, found.data()));
+                EXPECT_EQ(found, want) << n << " values, " << sign << " * value >= " << least;
+            }
 }
 
 TEST_P(BlockMath, CopiesNumbersWithDefaults) {
