@@ -9,32 +9,40 @@
 namespace tidal::api {
 namespace {
 
-constexpr std::uint8_t kPositionVersion = 1;
+constexpr std::uint8_t kPositionVersion = 2;
 
-/// The next record to look at: shards one after the other, each in index order.
+/// The next record of every shard, and the shard to read first. A page goes round the shards once,
+/// so its end goes on with whatever is written later to any of them.
 struct Position {
-    ShardId shard{1};
-    LogIndex index{1};
+    explicit Position(std::size_t shards) : next(shards, LogIndex(1)) {}
+
+    LogIndex& next_of(ShardId shard) { return next[shard.value() - 1u]; }
+    void to_next_shard() { at = at.value() == next.size() ? ShardId(1) : at.next(); }
+
+    ShardId at{1};
+    std::vector<LogIndex> next;  ///< By shard, from 1.
 };
 
 std::string encode_position(const Position& position) {
     Encoder out;
     out.u8(kPositionVersion);
-    out.varint(position.shard.value());
-    out.varint(position.index.value());
+    out.varint(position.at.value());
+    out.varint(position.next.size());
+    for (const LogIndex index : position.next) out.varint(index.value());
     return base64url_encode(out.view());
 }
 
 Result<Position> decode_position(const std::string& text, std::size_t shards) {
-    if (text.empty()) return Position();
+    Position position(shards);
+    if (text.empty()) return position;
     const auto bytes = base64url_decode(text);
     Decoder in(bytes ? std::string_view(*bytes) : std::string_view());
-    Position position;
     const bool version = in.u8() == kPositionVersion;
-    const std::uint64_t shard = in.varint();
-    position.shard = ShardId(static_cast<std::uint16_t>(shard));
-    position.index = LogIndex(in.varint());
-    if (version && shard > 0 && shard <= shards && in.finish("position")) return position;
+    const std::uint64_t at = in.varint();
+    const bool fits = version && at > 0 && at <= shards && in.varint() == shards;
+    position.at = ShardId(static_cast<std::uint16_t>(at));
+    for (std::size_t i = 0; fits && i < shards; ++i) position.next[i] = LogIndex(in.varint());
+    if (fits && in.finish("position")) return position;
     return Error(ErrorCode::kInvalidArgument, "not a position of an export")
         .with_field("position")
         .with_hint("send the `position` of an earlier page unchanged");
@@ -78,11 +86,12 @@ Result<Filter> make_filter(const ExportRequest& request, const schema::Schema& s
     return filter;
 }
 
+/// @param behind  The position behind this record.
 void take(const record::Record& record, const Filter& filter, const schema::Schema& schema,
-          ExportPage* page) {
+          const Position& behind, ExportPage* page) {
     ExportedSignal out;
     out.at_ms = record.envelope.event_time_ms;
-    out.position = encode_position({record.envelope.shard, record.envelope.index.next()});
+    out.position = encode_position(behind);
     out.session_id = record.envelope.session;
     if (const auto* signal = std::get_if<record::SignalBody>(&record.body)) {
         if (!filter.wants(record.envelope, *signal) ||
@@ -114,37 +123,32 @@ Result<ExportPage> Database::export_signals(const ExportRequest& request) {
     TIDAL_ASSIGN(Position position, decode_position(request.position, shards_.size() - 1));
     const std::size_t limit = std::max<std::uint32_t>(request.limit, 1);
     ExportPage page;
-    while (position.shard.value() < shards_.size()) {
+    bool full = false;
+    for (std::size_t round = 1; round < shards_.size() && !full; ++round) {
+        LogIndex& next = position.next_of(position.at);
         // Records past this point may still be refused (a full disk): only applied ones are
         // exported.
-        const LogIndex applied = shard(position.shard).with_state([](shard::ShardState& state) {
-            return state.applied();
-        });
-        bool full = false;
+        const LogIndex applied =
+            shard(position.at).with_state([](shard::ShardState& state) { return state.applied(); });
         const auto read = log_->read(
-            position.shard, position.index,
+            position.at, next,
             [&](const wal::BatchHeader& header, std::string_view payload) -> Result<void> {
                 // A batch behind a gap was refused to its client; one before the position is done.
-                if (header.last_index() < position.index || header.last_index() > applied)
-                    return {};
+                if (header.last_index() < next || header.last_index() > applied) return {};
                 return shard::visit_records(
                     header, payload, [&](const record::Record& record) -> Result<void> {
-                        if (record.envelope.index < position.index) return {};
+                        if (record.envelope.index < next) return {};
                         full = page.signals.size() >= limit;
                         if (full) return Error(ErrorCode::kGone, "page full");  // ends the read
-                        take(record, filter, *schema, &page);
-                        position.index = record.envelope.index.next();
+                        next = record.envelope.index.next();
+                        take(record, filter, *schema, position, &page);
                         return {};
                     });
             });
         if (!read.ok() && !full) return Error(read.error());
-        if (full) break;
-        if (position.shard.value() + 1u == shards_.size()) {
-            page.end = true;
-            break;
-        }
-        position = {position.shard.next(), LogIndex(1)};
+        if (!full) position.to_next_shard();
     }
+    page.end = !full;
     page.position = encode_position(position);
     return page;
 }

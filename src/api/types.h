@@ -247,7 +247,7 @@ struct ExportedSignal {
 };
 struct ExportPage {
     std::vector<ExportedSignal> signals;
-    std::string position;  ///< Where the next page begins; equal to the request's at the end.
+    std::string position;  ///< Where the next page begins; at the end, with what is written later.
     bool end = false;
 };
 

@@ -107,6 +107,27 @@ TEST_F(Export, IsTheSameAfterCheckpointsAndRestarts) {
     EXPECT_EQ(read_all(node, 10).size(), before.size() + 1);
 }
 
+TEST_F(Export, ItsEndGoesOnWithWhatIsWrittenLater) {
+    std::string position = read_all(node, 1000).back().position;
+    for (int round = 0; round < 3; ++round) {
+        std::vector<std::string> written;
+        for (std::uint64_t id = 1; id <= 6; ++id) {  // on both shards
+            node.put(
+                signal(id, "hide", "round " + std::to_string(round) + " of " + std::to_string(id)));
+            written.push_back(std::to_string(id));
+        }
+        node.rest();
+        std::vector<std::string> found;
+        for (const ExportedSignal& one : read_all(node, 4, position)) {
+            EXPECT_EQ(one.signal, "hide");
+            found.push_back(one.id.to_string());
+            position = one.position;
+        }
+        std::sort(found.begin(), found.end());
+        EXPECT_EQ(found, written) << "round " << round;
+    }
+}
+
 TEST_F(Export, FiltersBySignalUserAndTime) {
     ExportRequest request;
     request.signals = {"like"};
@@ -138,7 +159,7 @@ TEST_F(Export, FiltersBySignalUserAndTime) {
 TEST_F(Export, RefusesWhatIsNoPosition) {
     const std::string last = read_all(node, 1000).back().position;
     for (const std::string& position : {std::string("?"), std::string("AAAA"), last + "AAAA",
-                                        std::string("AQkB")}) {  // version 1, shard 9
+                                        std::string("AgkCAQE")}) {  // version 2, shard 9
         ExportRequest request;
         request.position = position;
         const auto page = node->export_signals(request);
