@@ -73,7 +73,7 @@ std::optional<std::uint64_t> OpenSet::count_at(UnixMillis now_ms) {
          at != moments_.end() && at->first <= latest_ms_; ++at)
         moved.push_back(at->second);
     std::ranges::sort(moved);
-    moved.erase(std::ranges::unique(moved).begin(), moved.end());
+    moved.erase(std::unique(moved.begin(), moved.end()), moved.end());
     for (const std::uint32_t slot : moved) {
         count += is_open(slot, now_ms) ? 1 : 0;
         count -= open_.contains(slot) ? 1 : 0;

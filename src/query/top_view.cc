@@ -63,7 +63,7 @@ Result<void> TopView::rescore(const ranking::ShardView& view, UnixMillis now,
     advance(now);
     std::vector<std::uint32_t> wanted(slots.begin(), slots.end());
     std::ranges::sort(wanted);
-    wanted.erase(std::ranges::unique(wanted).begin(), wanted.end());
+    wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
     Slot block[ranking::kBlockSlots];
     std::size_t filled = 0;
     for (const std::uint32_t slot : wanted) {

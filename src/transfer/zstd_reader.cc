@@ -14,7 +14,7 @@ constexpr std::string_view kMagic = "\x28\xB5\x2F\xFD";
 
 struct ZstdReader::State {
     struct Free {
-        void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
+        void operator()(ZSTD_DCtx* freed) const { ZSTD_freeDCtx(freed); }
     };
     std::unique_ptr<ZSTD_DCtx, Free> context{ZSTD_createDCtx()};
     std::string output = std::string(ZSTD_DStreamOutSize(), '\0');

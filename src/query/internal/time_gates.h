@@ -14,7 +14,7 @@ public:
           expires_at_(entities.expires_at_column()),
           now_ms_(now_ms) {}
     bool open(std::uint32_t slot) const {
-        return static_cast<bool>((publish_at_[slot] <= now_ms_) & (now_ms_ < expires_at_[slot]));
+        return (int{publish_at_[slot] <= now_ms_} & int{now_ms_ < expires_at_[slot]}) != 0;
     }
 
 private:
