@@ -35,9 +35,14 @@ std::uint64_t QueryGate::begins_ns(std::uint8_t level) const {
     return ms * kNsPerMs;
 }
 
-std::uint64_t QueryGate::limit_ns(std::uint8_t urgency) const {
-    const std::uint64_t limit = begins_ns(kRefusing);
-    return urgency <= 1 ? 2 * limit : urgency >= 5 ? limit / 2 : limit;
+bool QueryGate::queue_stands(std::uint64_t now_ns) const {
+    return !waiting_.empty() && now_ns - waited_since_ns_ >= begins_ns(kRefusing);
+}
+
+std::uint64_t QueryGate::limit_ns(std::uint8_t urgency, std::uint64_t now_ns) const {
+    if (urgency <= 1) return 2 * begins_ns(kRefusing);
+    const std::uint64_t limit = begins_ns(queue_stands(now_ns) ? 1 : kRefusing);
+    return urgency >= 5 ? limit / 2 : limit;
 }
 
 /// Rises at once; falls when it has been calm for a while, so that it does not go up and down with
@@ -45,6 +50,7 @@ std::uint64_t QueryGate::limit_ns(std::uint8_t urgency) const {
 void QueryGate::observe(std::uint64_t delay_ns, std::uint64_t now_ns) {
     std::uint8_t reached = 0;
     while (reached < kRefusing && delay_ns >= begins_ns(reached + 1)) ++reached;
+    if (queue_stands(now_ns)) reached = kRefusing;
     if (reached >= level_ || 2 * delay_ns >= begins_ns(level_)) {
         level_ = std::max(level_, reached);
         calm_since_ns_ = now_ns;
@@ -69,7 +75,7 @@ Result<std::uint8_t> QueryGate::admit(std::uint8_t urgency, std::uint64_t delay_
     const std::uint64_t now_ns = clock_.monotonic_ns();
     if (!waiting_.empty()) delay_ns = std::max(delay_ns, now_ns - waiting_.front().since_ns);
     observe(delay_ns, now_ns);
-    if (delay_ns >= limit_ns(urgency) || waiting_.size() >= limits_.waiting_max)
+    if (delay_ns >= limit_ns(urgency, now_ns) || waiting_.size() >= limits_.waiting_max)
         return refuse(delay_ns);
     const std::uint8_t level = std::min<std::uint8_t>(level_, kRefusing - 1);
     ++stats_.admitted[level];
@@ -98,7 +104,9 @@ bool QueryGate::Entry::await_suspend(std::coroutine_handle<> query) {
         ++gate_.running_;  // Somebody has left since await_ready().
         return false;
     }
-    gate_.waiting_.push_back({query, &outcome_, urgency_, gate_.clock_.monotonic_ns()});
+    const std::uint64_t now_ns = gate_.clock_.monotonic_ns();
+    if (gate_.waiting_.empty()) gate_.waited_since_ns_ = now_ns;
+    gate_.waiting_.push_back({query, &outcome_, urgency_, now_ns});
     return true;
 }
 
@@ -123,12 +131,13 @@ void QueryGate::start_waiting() {
             const std::lock_guard lock(mutex_);
             if (waiting_.empty() || running_ >= limits_.running_max) return;
             first = waiting_.front();
-            waiting_.pop_front();
             const std::uint64_t now_ns = clock_.monotonic_ns();
             const std::uint64_t delay_ns = now_ns - first.since_ns;
             observe(delay_ns, now_ns);
             stats_.waited_ns += delay_ns;
-            if (delay_ns >= limit_ns(first.urgency)) {
+            const bool late = delay_ns >= limit_ns(first.urgency, now_ns);
+            waiting_.pop_front();
+            if (late) {
                 *first.outcome = refuse(delay_ns);
             } else {
                 ++running_;

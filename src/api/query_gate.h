@@ -5,6 +5,10 @@
 // their order. How long they wait is the measure of load (semantics.md, "Under load"):
 //
 //     0 full . 1 shorter lists of candidates . 2 also no facets and explanations . 3 refused
+//
+// A burst may wait for shed_ms. A queue that has not been empty for so long is no burst: waiting
+// there makes nothing faster, so who then waits for level_1_ms is refused, unless it is urgent
+// (controlled delay as in Maurer, "Fail at Scale", ACM Queue 13(8), 2015).
 #pragma once
 
 #include <array>
@@ -31,8 +35,8 @@ struct LoadLimits {
 /// kInvalidArgument naming the limit.
 Result<void> check_limits(const LoadLimits& limits);
 
-/// How soon a query is wanted (RFC 9218): 0 the most, 7 the least. 5 and above are refused from
-/// half of shed_ms on, 0 and 1 only from twice as much.
+/// How soon a query is wanted (RFC 9218): 0 the most, 7 the least. 5 and above are refused after
+/// half of the wait that refuses others, 0 and 1 only after twice shed_ms.
 inline constexpr std::uint8_t kUrgencyDefault = 3, kUrgencyMax = 7;
 
 /// Threads: any. Lifetime: stop() after the executor has stopped and before destruction.
@@ -103,7 +107,8 @@ private:
     };
 
     std::uint64_t begins_ns(std::uint8_t level) const;
-    std::uint64_t limit_ns(std::uint8_t urgency) const;
+    bool queue_stands(std::uint64_t now_ns) const;
+    std::uint64_t limit_ns(std::uint8_t urgency, std::uint64_t now_ns) const;
     void observe(std::uint64_t delay_ns, std::uint64_t now_ns);
     Error refuse(std::uint64_t delay_ns);
     void leave();
@@ -114,6 +119,7 @@ private:
     runtime::Clock& clock_;
     std::mutex mutex_;
     std::deque<Waiting> waiting_;
+    std::uint64_t waited_since_ns_ = 0;  ///< Since when somebody has waited; unless nobody does.
     std::uint32_t running_ = 0;
     std::uint8_t level_ = 0;
     std::uint64_t calm_since_ns_ = 0;

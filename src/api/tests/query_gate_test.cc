@@ -115,6 +115,28 @@ TEST_F(Gate, WhoWaitedTooLongIsRefusedAndTheNextEnters) {
     b.leave();
 }
 
+TEST_F(Gate, AQueueThatStandsIsNoBurst) {
+    Query& a = enter();
+    enter();
+    Query& first = enter();
+    pass_time(190);
+    EXPECT_EQ(admitted(0), 2u) << "a burst: nobody is refused yet";
+    Query& second = enter();
+    Query& urgent = enter(1);
+    pass_time(30);
+    EXPECT_EQ(admitted(0), QueryGate::kRefusing) << "somebody has waited for 220 ms";
+    a.leave();
+    pass_time(1);
+    EXPECT_TRUE(first.entered && !first.entered->ok()) << "waited for more than shed_ms";
+    EXPECT_TRUE(second.entered && !second.entered->ok()) << "31 ms are enough in such a queue";
+    EXPECT_TRUE(urgent.entered && urgent.entered->ok());
+    Query& third = enter();
+    pass_time(150);
+    urgent.leave();
+    pass_time(1);
+    EXPECT_TRUE(third.entered && third.entered->ok()) << "the queue was empty: a burst again";
+}
+
 TEST_F(Gate, TheQueueIsBoundedAndStopEndsIt) {
     Query &a = enter(), &b = enter();
     for (int i = 0; i < 3; ++i) enter();

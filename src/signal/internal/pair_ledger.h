@@ -74,6 +74,9 @@ private:
     Result<BlockView> read_row(Place place);
     /// The pair as a block, wherever it lies; valid until the next call. nullopt = no events.
     Result<std::optional<BlockView>> view(Place place, BlockHandle entry);
+    /// `visit(i, block)` for every slots[i] that has a pair, cold ones too.
+    template <typename Visit>
+    Result<void> for_each_pair(SignalTypeId signal, std::span<const Slot> slots, Visit visit);
 
     /// Where an eviction stands between two slices. Pairs come, go and age meanwhile: what it knows
     /// is about what it saw, and what it does to a pair is right at any time.

@@ -75,21 +75,39 @@ Result<LedgerReading> PairLedger::read(Slot slot, SignalTypeId signal, UnixMilli
     return reading;
 }
 
+template <typename Visit>
+Result<void> PairLedger::for_each_pair(SignalTypeId signal, std::span<const Slot> slots,
+                                       Visit visit) {
+    if (signal.value() >= signals_.size()) return {};
+    const SlotDirectory& directory = signal_of(signal).directory;
+    if (directory.slot_end() == 0) return {};
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        if (i % kReadGroup == 0)
+            prefetch(directory, slots.subspan(i, std::min(kReadGroup, slots.size() - i)));
+        const BlockHandle entry = directory.get(slots[i]);
+        if (entry == 0) continue;
+        // Most pairs: without a Result, whose way through memory costs more than the reading.
+        if (entry != kColdPair && is_pair_block(entry)) {
+            visit(i, BlockView(heap_.read(entry)));
+            continue;
+        }
+        TIDAL_ASSIGN(const auto block, view({slots[i], signal}, entry));
+        visit(i, *block);
+    }
+    return {};
+}
+
 Result<void> PairLedger::read_decayed(SignalTypeId signal, std::span<const Slot> slots,
                                       UnixMillis now, std::span<double> out) {
     assert(out.size() == slots.size());
     std::fill(out.begin(), out.end(), 0.0);
     if (signal.value() >= signals_.size()) return {};
-    const Signal& kept = signal_of(signal);
+    const DecayRule& rule = signal_of(signal).rule;
     now = clamp_time(now);
-    const DecayReader reader(kept.rule, now);
-    for (std::size_t i = 0; i < slots.size(); ++i) {
-        if (i % kReadGroup == 0)
-            prefetch(kept.directory, slots.subspan(i, std::min(kReadGroup, slots.size() - i)));
-        TIDAL_ASSIGN(const auto block, view({slots[i], signal}, kept.directory.get(slots[i])));
-        if (block) out[i] = block->decayed(kept.rule, reader, now);
-    }
-    return {};
+    const DecayReader reader(rule, now);
+    return for_each_pair(signal, slots, [&](std::size_t i, const BlockView& block) {
+        out[i] = block.decayed(rule, reader, now);
+    });
 }
 
 Result<void> PairLedger::read_window(SignalTypeId signal, schema::Window window,
@@ -97,24 +115,16 @@ Result<void> PairLedger::read_window(SignalTypeId signal, schema::Window window,
                                      std::span<WindowValue> out) {
     assert(out.size() == slots.size());
     std::fill(out.begin(), out.end(), WindowValue{});
-    if (signal.value() >= signals_.size()) return {};
-    const Signal& kept = signal_of(signal);
+    if (window == schema::Window::kAll)
+        return for_each_pair(
+            signal, slots, [&](std::size_t i, const BlockView& block) { out[i] = block.total(); });
     const auto index = static_cast<std::size_t>(window);
     now = clamp_time(now);
-    for (std::size_t i = 0; i < slots.size(); ++i) {
-        if (i % kReadGroup == 0)
-            prefetch(kept.directory, slots.subspan(i, std::min(kReadGroup, slots.size() - i)));
-        TIDAL_ASSIGN(const auto block, view({slots[i], signal}, kept.directory.get(slots[i])));
-        if (!block) continue;
-        if (window == schema::Window::kAll) {
-            out[i] = block->total();
-            continue;
-        }
+    return for_each_pair(signal, slots, [&](std::size_t i, const BlockView& block) {
         WindowValue sums[schema::kWindowCount];
-        block->add_windows(now, 1U << index, sums);
+        block.add_windows(now, 1U << index, sums);
         out[i] = sums[index];
-    }
-    return {};
+    });
 }
 
 namespace {
