@@ -28,7 +28,7 @@ namespace tidal::api {
 struct LoadLimits {
     std::uint32_t level_1_ms = 20;
     std::uint32_t level_2_ms = 50;
-    std::uint32_t shed_ms = 200;
+    std::uint32_t shed_ms = 100;
     std::uint32_t running_max = 4;  ///< Queries of more than one step at a time.
     std::uint32_t waiting_max = 1024;
 };

@@ -27,7 +27,7 @@ struct Settings {
     std::uint64_t import_spool_mib = 16 * 1024;
     std::uint32_t degrade_1_ms = 20;  ///< Queries wait so long: they get less...
     std::uint32_t degrade_2_ms = 50;  ///< ...and less still...
-    std::uint32_t shed_ms = 200;      ///< ...and are refused.
+    std::uint32_t shed_ms = 100;      ///< ...and are refused.
     std::uint32_t queries_running = 4;
     std::string log_level = "info";
     bool print_config = false;
