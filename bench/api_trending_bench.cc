@@ -107,10 +107,11 @@ public:
             if (!reply.ok()) must(Result<void>(reply.error()));
     }
 
-    double feed_us(const std::string& profile, std::uint32_t limit) {
+    double feed_us(const std::string& profile, std::uint32_t limit, bool ids_only = false) {
         FeedCall call;
         call.profile = profile;
         call.limit = limit;
+        if (ids_only) call.fields.emplace();
         const auto begin = Clock::now();
         const auto reply = must(database_->feed(call));
         const double us = us_since(begin);
@@ -131,7 +132,7 @@ public:
     }
     std::uint64_t pages() { return database_->stats().shards[1].view_pages; }
 
-    void feeds_under_signals(double signals_a_second, double seconds) {
+    void feeds_under_signals(double signals_a_second, double seconds, bool ids_only) {
         for (const std::uint32_t limit : {20u, 50u}) {
             std::atomic<bool> stop{false};
             std::atomic<std::uint64_t> sent{0};
@@ -148,15 +149,17 @@ public:
             });
             std::vector<double> times;
             const auto begin = Clock::now();
-            while (us_since(begin) < seconds * 1e6) times.push_back(feed_us("trending", limit));
+            while (us_since(begin) < seconds * 1e6)
+                times.push_back(feed_us("trending", limit, ids_only));
             const double took = us_since(begin);
             stop = true;
             writer.join();
             std::ranges::sort(times);
             std::printf(
-                "%9llu items  top %2u  p50 %7.1f us  p99 %7.1f us  (%zu feeds, %.0f signals/s)\n",
-                static_cast<unsigned long long>(items_), limit, times[times.size() / 2],
-                times[times.size() * 99 / 100], times.size(),
+                "%9llu items  top %2u  %-9s  p50 %7.1f us  p99 %7.1f us  (%zu feeds, %.0f "
+                "signals/s)\n",
+                static_cast<unsigned long long>(items_), limit, ids_only ? "ids" : "all fields",
+                times[times.size() / 2], times[times.size() * 99 / 100], times.size(),
                 static_cast<double>(sent) / took * 1e6);
         }
     }
@@ -190,7 +193,7 @@ int main(int argc, char** argv) {
     bench.writes("no view");
     bench.make_view("trending");
     bench.writes("1 view");
-    bench.feeds_under_signals(rate, seconds);
+    for (const bool ids_only : {false, true}) bench.feeds_under_signals(rate, seconds, ids_only);
     for (const char* profile : {"top_hour", "hot", "most_viewed", "new"}) bench.make_view(profile);
     bench.writes("5 views");
     return 0;

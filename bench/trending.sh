@@ -78,7 +78,10 @@ for items in "$@"; do
         curl -s localhost:9632/metrics | grep -q '^tidal_shard_view_pages{shard="1"} [1-9]'; do pause 0.2; done
     write_tidal &
     writer=$!
-    for limit in 20 50; do "$bin/round_trips" http 9632 "/feed?profile=trending&limit=$limit"; done
+    # With every field, and with ids and scores alone as Redis gives them.
+    for fields in "" "&fields="; do
+        for limit in 20 50; do "$bin/round_trips" http 9632 "/feed?profile=trending&limit=$limit$fields"; done
+    done
     stop_writer
     stop_tidal
     rm -rf "$work/data"

@@ -31,6 +31,7 @@ namespace tidal::query {
 class CursorCodec;
 class FeedRun;
 class SourcesRun;
+struct FeedItem;
 struct FeedPlan;
 struct ShardPage;
 }  // namespace tidal::query
@@ -212,6 +213,10 @@ private:
     ShardId shard_of(VShard vshard) const;
     shard::Shard& shard(ShardId id) { return *shards_[id.value()]; }
     Result<EntityReply> entity_in(shard::ShardState& state, EntityKind kind, const EntityId& id);
+    Result<std::optional<EntityReply>> row_of(shard::ShardState& state, const query::FeedPlan& plan,
+                                              const EntityId& id, bool id_alone);
+    Result<std::vector<std::optional<EntityReply>>> rows_of(
+        const query::FeedPlan& plan, const std::vector<query::FeedItem>& page, bool ids_alone);
     std::vector<shard::StreamPosition> rows_under_way(const shard::StreamPosition& all);
     void wait_for(const Token& token, std::uint64_t timeout_ms, Done done);
 

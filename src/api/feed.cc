@@ -102,6 +102,45 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, FeedReply* rep
     return plan;
 }
 
+/// What an item of a page shows; nullopt = deleted since it was ranked.
+Result<std::optional<EntityReply>> Database::row_of(shard::ShardState& state,
+                                                    const query::FeedPlan& plan, const EntityId& id,
+                                                    bool id_alone) {
+    std::optional<EntityReply> row;
+    if (id_alone) {
+        if (state.entities(plan.kind).find(id)) row.emplace().id = id;
+        return row;
+    }
+    auto entity = entity_in(state, plan.kind, id);
+    if (!entity.ok() && entity.error().code() == ErrorCode::kNotFound) return row;
+    TIDAL_ASSIGN(row, std::move(entity));
+    return row;
+}
+
+/// A few at a time inside a shard's monitor, so that writes come in between.
+Result<std::vector<std::optional<EntityReply>>> Database::rows_of(
+    const query::FeedPlan& plan, const std::vector<query::FeedItem>& page, bool ids_alone) {
+    constexpr std::size_t kRowsAtOnce = 32;
+    std::vector<std::optional<EntityReply>> rows(page.size());
+    std::vector<std::size_t> here;
+    for (std::size_t shard = 1; shard < shards_.size(); ++shard) {
+        here.clear();
+        for (std::size_t i = 0; i < page.size(); ++i)
+            if (page[i].shard + 1 == shard) here.push_back(i);
+        for (std::size_t begin = 0; begin < here.size(); begin += kRowsAtOnce) {
+            const std::size_t end = std::min(begin + kRowsAtOnce, here.size());
+            TIDAL_TRY(shards_[shard]->with_state([&](shard::ShardState& state) -> Result<void> {
+                for (std::size_t n = begin; n < end; ++n) {
+                    const std::size_t i = here[n];
+                    TIDAL_ASSIGN(rows[i], row_of(state, plan, page[i].item.id, ids_alone));
+                }
+                return {};
+            }));
+        }
+    }
+    return rows;
+}
+
 Result<void> Database::finish_feed(const query::FeedPlan& plan, std::vector<query::ShardPage> pages,
                                    FeedReply* reply) {
     query::FeedPage merged = query::merge_pages(plan, pages, cursors());
@@ -114,8 +153,12 @@ Result<void> Database::finish_feed(const query::FeedPlan& plan, std::vector<quer
     reply->constraints_satisfied = merged.constraints_satisfied;
     reply->next_cursor = std::move(merged.next_cursor).value_or("");
     reply->items.reserve(merged.items.size());
-    for (query::FeedItem& shown : merged.items) {
-        FeedItem item;
+    TIDAL_ASSIGN(auto rows, rows_of(plan, merged.items, reply->fields && reply->fields->empty()));
+    for (std::size_t i = 0; i < merged.items.size(); ++i) {
+        if (!rows[i]) continue;
+        query::FeedItem& shown = merged.items[i];
+        FeedItem& item = reply->items.emplace_back();
+        item.entity = std::move(*rows[i]);
         item.rank = shown.rank;
         item.score = shown.item.score;
         item.pinned = shown.item.is_pinned();
@@ -125,12 +168,6 @@ Result<void> Database::finish_feed(const query::FeedPlan& plan, std::vector<quer
         if (shown.item.explanation)
             for (const auto& term : shown.item.explanation->terms)
                 item.explain.emplace_back(term.text, term.value);
-        auto entity = shards_[shown.shard + 1]->with_state(
-            [&](shard::ShardState& state) { return entity_in(state, plan.kind, shown.item.id); });
-        // Deleted since it was ranked: it is not shown.
-        if (!entity.ok() && entity.error().code() == ErrorCode::kNotFound) continue;
-        TIDAL_ASSIGN(item.entity, std::move(entity));
-        reply->items.push_back(std::move(item));
     }
     return {};
 }

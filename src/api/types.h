@@ -198,7 +198,8 @@ struct FeedReply {
     std::vector<FacetReply> facets;               ///< In the order asked for.
     std::uint8_t degradation = 0;                 ///< 0 full, 1 or 2 under load.
     std::vector<std::string> left_out;            ///< What the request asked for and did not get.
-    std::optional<std::set<std::string>> fields;  ///< What items show; nullopt = all.
+    /// What items show; nullopt = all. Empty: the id alone, the rest of `entity` is not read.
+    std::optional<std::set<std::string>> fields;
 };
 
 /// A version of a profile or an experiment that was put.
