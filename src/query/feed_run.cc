@@ -6,6 +6,7 @@
 #include "query/internal/candidate_lists.h"
 #include "query/internal/candidate_scan.h"
 #include "query/internal/item_order.h"
+#include "query/internal/run_facets.h"
 #include "query/internal/shown_before.h"
 #include "query/internal/top_items.h"
 #include "query/internal/view_page.h"
@@ -54,6 +55,7 @@ private:
         kMatch,
         kMatchView,
         kScore,
+        kFacets,
         kCollect,
         kDone
     };
@@ -73,6 +75,8 @@ private:
                 return by_member ? read_view(budget, views, &matched_) : Result<bool>(true);
             case Stage::kScore:
                 return ranked_ ? Result<bool>(true) : score(budget);
+            case Stage::kFacets:
+                return count_facets(budget);
             case Stage::kCollect: {
                 TIDAL_ASSIGN(const bool collected, collect(budget));
                 return collected && drop_changed(budget);
@@ -90,7 +94,7 @@ private:
         top_.emplace(plan_.keep + kSpare, view_->entities);
         placement_.emplace(plan_.pins, plan_.sorted_by ? &*plan_.sorted_by : nullptr,
                            view_->entities);
-        facets_.emplace(plan_.facets, view_->entities, plan_.now_ms);
+        facets_.emplace(plan_, view_->entities);
     }
 
     /// Not for a page from a view, whose entries are scored already.
@@ -135,12 +139,9 @@ private:
     bool match(StepBudget& budget) {
         const Roaring* listed = plan_.scans() ? nullptr : &features_->listed();
         for (;;) {
-            if (!plan_.facets.empty() && !facets_counted_) {
-                const auto asked = static_cast<double>(window_.asked.cardinality());
-                if (!budget.take(facets_->cost() * asked)) return false;
-                facets_->add(window_.asked, window_.matched);
-                facets_counted_ = true;
-            }
+            if (!facets_counted_ && !facets_->add(window_.asked, window_.matched, budget))
+                return false;
+            facets_counted_ = true;
             if (!scan_.next(*view_, listed, budget, &window_,
                             plan_.explain ? &page_.filter_trace : nullptr))
                 break;
@@ -149,9 +150,14 @@ private:
             matched_ |= window_.matched;
             facets_counted_ = false;
         }
-        if (!scan_.at_end() || !facets_->finish(budget)) return false;
+        if (!scan_.at_end()) return false;
+        blocks_.emplace(facets_->scored(matched_));
+        return true;
+    }
+
+    bool count_facets(StepBudget& budget) {
+        if (!facets_->finish(matched_, budget)) return false;
         page_.facets = facets_->take();
-        blocks_.emplace(matched_);
         return true;
     }
 
@@ -162,6 +168,7 @@ private:
             if (!budget.take(block_cost)) return false;
             TIDAL_TRY(score_block());
         }
+        if (plan_.profile->program.gate) page_.counts.matched = passed_;
         if (groups_) {
             groups_->drain([&](double key, Slot slot) { top_->offer(key, slot); });
             page_.shown_groups = groups_->shown();
@@ -177,8 +184,8 @@ private:
         page_.counts.scored += slots_.size();
         std::span<const double> gates;
         if (plan_.profile->program.gate) {
-            gates = evaluator_->gates(slots_.size());
-            page_.counts.matched -= static_cast<std::uint64_t>(std::ranges::count(gates, 0.0));
+            gates = facets_->see_gates(slots_, evaluator_->gates(slots_.size()), matched_);
+            passed_ += slots_.size() - static_cast<std::size_t>(std::ranges::count(gates, 0.0));
         }
         placement_->begin();
         if (!groups_ && !exploration_ && placement_->changes_nothing()) {
@@ -352,11 +359,12 @@ private:
     std::vector<Slot> unseen_;  ///< Of a block: what exploration may choose.
     std::vector<std::pair<TopItems::Entry, Exploration>> pool_;
     bool drawn_ = false;
-    std::optional<FacetCounter> facets_;
+    std::optional<RunFacets> facets_;
     CandidateScan::Window window_;
     bool facets_counted_ = true;  ///< Of the window.
     Roaring matched_;
-    std::optional<SlotBlocks> blocks_;  ///< Of matched_.
+    std::optional<SlotBlocks> blocks_;  ///< Of what is scored.
+    std::uint64_t passed_ = 0;          ///< Of matched_, the requirements.
     bool ranked_ = false;               ///< By a view.
     std::vector<Slot> slots_;
     std::vector<TopItems::Entry> entries_;

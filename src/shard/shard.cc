@@ -102,46 +102,6 @@ Result<void> Shard::admit_import(const record::Record& position, std::uint64_t m
         .with_hint("let it end, then retry: it goes on where that one stopped");
 }
 
-std::optional<Outcome> Shard::answer_early(const record::Record& record,
-                                           const std::vector<record::Record>& ahead,
-                                           Result<void>* failed) {
-    const record::Envelope& envelope = record.envelope;
-    if (!envelope.idempotency_key.empty()) {
-        const std::string key = IdempotencyTable::row_key(envelope.tenant, envelope.principal,
-                                                          envelope.idempotency_key);
-        auto seen = state_->find_answer(key, record.body);
-        if (!seen.ok()) {
-            *failed = seen.take_error();
-            return std::nullopt;
-        }
-        if (*seen) return std::move(**seen);
-        if (keys_in_flight_.contains(key))
-            return Outcome::refuse(
-                Error(ErrorCode::kConflict, "a write with this idempotency key is under way")
-                    .with_reason("key_in_flight")
-                    .with_field("Idempotency-Key")
-                    .with_hint("retry: it will get the first answer"));
-    }
-    const auto* signal = std::get_if<record::SignalBody>(&record.body);
-    if (signal == nullptr ||
-        state_->schema()->signals[signal->signal.value()].target != EntityKind::kItem)
-        return std::nullopt;
-    if (item_known(signal->item, ahead)) return std::nullopt;
-    return Outcome::refuse(unknown_entity(EntityKind::kItem, signal->item));
-}
-
-bool Shard::item_known(const EntityId& item, const std::vector<record::Record>& records) const {
-    if (state_->entities(EntityKind::kItem).find(item)) return true;
-    const auto makes = [&](const record::Record& record) {
-        const auto* upsert = std::get_if<record::UpsertBody>(&record.body);
-        return upsert != nullptr && upsert->kind == EntityKind::kItem && upsert->id == item;
-    };
-    return std::any_of(records.begin(), records.end(), makes) ||
-           std::any_of(in_flight_.begin(), in_flight_.end(), [&](const InFlight& batch) {
-               return std::any_of(batch.records.begin(), batch.records.end(), makes);
-           });
-}
-
 void Shard::stamp(record::Record* record, LogIndex index) {
     record::Envelope& envelope = record->envelope;
     envelope.origin = options_.region;
@@ -200,6 +160,12 @@ void Shard::propose(std::vector<record::Record> records, WriteConcern concern,
         done(admitted.take_error());
         return;
     }
+    if (records.empty() && awaits_any(batch.early)) {
+        // What it waits for is applied with the newest batch at the latest.
+        in_flight_.back().followers.push_back(
+            {std::move(batch.early), deadline_ns(timeout_ms), std::move(done)});
+        return;
+    }
     if (records.empty()) {
         lock.unlock();
         done(merge_early({}, std::move(batch.early)));
@@ -210,7 +176,8 @@ void Shard::propose(std::vector<record::Record> records, WriteConcern concern,
     batch.bytes = pending.payload.size();
     batch.deadline_ns = deadline_ns(timeout_ms);
     batch.records = std::move(records);
-    const bool answer_now = concern == WriteConcern::kMemory && committer_->durable();
+    const bool answer_now =
+        concern == WriteConcern::kMemory && committer_->durable() && !awaits_any(batch.early);
     std::vector<Outcome> promised;
     if (answer_now) {
         promised = merge_early(promise(batch.records), std::move(batch.early));
@@ -233,58 +200,10 @@ void Shard::propose(std::vector<record::Record> records, WriteConcern concern,
     if (answer_now) done(std::move(promised));
 }
 
-/// Takes out the records whose answer is known without the log, and claims the keys of the others.
-Result<void> Shard::take_early_answers(std::vector<record::Record>* records, InFlight* batch) {
-    std::vector<record::Record> rest;
-    rest.reserve(records->size());
-    KeysOfCall keys;
-    Result<void> failed;
-    for (std::size_t line = 0; line < records->size(); ++line) {
-        record::Record& record = (*records)[line];
-        auto early = answer_early(record, rest, &failed);
-        if (!failed.ok()) return failed;
-        const record::Envelope& envelope = record.envelope;
-        if (early) {
-            batch->early.push_back({line, std::move(*early), std::nullopt});
-            continue;
-        }
-        if (!envelope.idempotency_key.empty()) {
-            auto repeat =
-                repeat_within(record,
-                              IdempotencyTable::row_key(envelope.tenant, envelope.principal,
-                                                        envelope.idempotency_key),
-                              rest, &keys);
-            if (repeat) {
-                repeat->line = line;
-                batch->early.push_back(std::move(*repeat));
-                continue;
-            }
-        }
-        rest.push_back(std::move(record));
-    }
-    for (auto& [key, first] : keys) {  // order does not matter: a set
-        keys_in_flight_.insert(key);
-        batch->keys.push_back(key);
-    }
-    *records = std::move(rest);
-    return {};
-}
-
-/// A key that an earlier line of the same call has is answered as if that line had been a call of
-/// its own. nullopt = the first, from now on among `keys`.
-std::optional<Shard::Early> Shard::repeat_within(const record::Record& record, std::string key,
-                                                 const std::vector<record::Record>& ahead,
-                                                 KeysOfCall* keys) {
-    const auto [first, fresh] = keys->try_emplace(std::move(key), ahead.size());
-    if (fresh) return std::nullopt;
-    if (record::body_hash(ahead[first->second].body) == record::body_hash(record.body))
-        return Early{0, {}, first->second};
-    return Early{0, Outcome::refuse(key_of_another_body()), std::nullopt};
-}
-
 void Shard::forget_in_flight(const InFlight& batch) {
     proposed_bytes_ -= batch.bytes;
     for (const std::string& key : batch.keys) keys_in_flight_.erase(key);
+    forget_items(batch);
 }
 
 std::vector<Outcome> Shard::promise(const std::vector<record::Record>& records) const {
@@ -298,24 +217,6 @@ std::vector<Outcome> Shard::promise(const std::vector<record::Record>& records) 
                 StreamPosition::all_of(options_.state.shard, options_.state.incarnation));
     }
     return outcomes;
-}
-
-std::vector<Outcome> Shard::merge_early(std::vector<Outcome> rest, std::vector<Early> early) {
-    if (early.empty()) return rest;
-    for (Early& each : early) {
-        if (!each.repeats) continue;
-        each.outcome = rest[*each.repeats];
-        each.outcome.repeated = each.outcome.ok();
-    }
-    std::vector<Outcome> all;
-    all.reserve(rest.size() + early.size());
-    auto next = rest.begin();
-    for (Early& each : early) {
-        while (all.size() < each.line) all.push_back(std::move(*next++));
-        all.push_back(std::move(each.outcome));
-    }
-    std::move(next, rest.end(), std::back_inserter(all));
-    return all;
 }
 
 std::uint64_t Shard::deadline_ns(std::uint64_t timeout_ms) const {

@@ -122,11 +122,23 @@ public:
     bool durable() const { return committer_->durable(); }
 
 private:
+    /// A use of a key whose first use is in flight.
+    struct Awaited {
+        std::string key;  ///< Row of the key.
+        record::Body body;
+    };
     /// A line answered without the log.
     struct Early {
         std::size_t line = 0;  ///< Among all lines of the call; they rise.
         Outcome outcome;
         std::optional<std::size_t> repeats;  ///< The logged record whose outcome is its own, too.
+        std::optional<Awaited> awaits;       ///< `outcome` follows from the state, later.
+    };
+    /// A call of which nothing is logged and something waits for what is in flight.
+    struct Follower {
+        std::vector<Early> early;
+        std::uint64_t deadline_ns = 0;  ///< Monotonic.
+        Done done;
     };
     struct InFlight {
         LogIndex first;
@@ -135,6 +147,8 @@ private:
         std::vector<record::Record> records;
         std::vector<Early> early;
         std::vector<std::string> keys;  ///< Rows of its idempotency keys.
+        std::vector<EntityId> makes;    ///< Items it upserts.
+        std::vector<Follower> followers;
         Done done;
     };
     struct Committed {
@@ -164,19 +178,21 @@ private:
     Result<void> admit_import(const record::Record& position, std::uint64_t mark);
     /// What is known without the log: a repeat of an idempotency key, a signal for no item. Such
     /// records are not logged, so that the log holds what happened once.
-    std::optional<Outcome> answer_early(const record::Record& record,
-                                        const std::vector<record::Record>& ahead,
-                                        Result<void>* failed);
+    Result<std::optional<Early>> answer_early(const record::Record& record);
+    void make_item(const record::Record& record, InFlight* batch);
     Result<void> take_early_answers(std::vector<record::Record>* records, InFlight* batch);
     using KeysOfCall = absl::flat_hash_map<std::string, std::size_t>;  ///< To their first record.
     static std::optional<Early> repeat_within(const record::Record& record, std::string key,
                                               const std::vector<record::Record>& ahead,
                                               KeysOfCall* keys);
     void forget_in_flight(const InFlight& batch);
+    void forget_items(const InFlight& batch);
+    void answer_awaited(std::vector<Early>* early);
+    static bool awaits_any(const std::vector<Early>& early);
     std::vector<Outcome> promise(const std::vector<record::Record>& records) const;
     static std::vector<Outcome> merge_early(std::vector<Outcome> rest, std::vector<Early> early);
-    /// Exists, or is made by a write ahead in the log or in `records`.
-    bool item_known(const EntityId& item, const std::vector<record::Record>& records) const;
+    /// Exists, or is made by a write ahead in the log or in the call at hand.
+    bool item_known(const EntityId& item) const;
     wal::PendingBatch stamp_and_encode(std::vector<record::Record>* records);
     void stamp(record::Record* record, LogIndex index);
     void on_committed(LogIndex first, Result<void> result);
@@ -216,6 +232,8 @@ private:
     std::vector<Outcome> replayed_outcomes_;
     std::deque<InFlight> in_flight_;
     absl::flat_hash_set<std::string> keys_in_flight_;
+    absl::flat_hash_map<EntityId, std::size_t>
+        items_in_flight_;  ///< Upserts on their way, above 0.
     std::uint64_t proposed_bytes_ = 0;
     bool refusing_ = false;  ///< The disk was full: until the batches in flight have come back.
     LogIndex refused_from_;

@@ -24,9 +24,13 @@ void Shard::schedule_timer() {
 std::vector<Shard::Done> Shard::take_overdue() {
     std::vector<Done> overdue;
     const std::uint64_t now = runtime_.clock().monotonic_ns();
-    for (InFlight& batch : in_flight_)
+    for (InFlight& batch : in_flight_) {
         if (batch.done && batch.deadline_ns <= now)
             overdue.push_back(std::exchange(batch.done, Done()));
+        for (Follower& follower : batch.followers)
+            if (follower.done && follower.deadline_ns <= now)
+                overdue.push_back(std::exchange(follower.done, Done()));
+    }
     return overdue;
 }
 

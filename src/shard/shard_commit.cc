@@ -57,6 +57,8 @@ void Shard::apply_committed(std::deque<Committed> committed, std::vector<Finishe
                               ? Error(ErrorCode::kDiskFull,
                                       "no space left for the log: an earlier write was refused")
                               : Error(each.result.error());
+            for (Follower& follower : batch.followers)
+                finished->push_back({std::move(follower.done), Error(error)});
             finished->push_back({std::move(batch.done), std::move(error)});
             continue;
         }
@@ -65,8 +67,14 @@ void Shard::apply_committed(std::deque<Committed> committed, std::vector<Finishe
             runtime_.fatal(applied.error());
             return;
         }
+        answer_awaited(&batch.early);
         finished->push_back(
             {std::move(batch.done), merge_early(std::move(outcomes), std::move(batch.early))});
+        for (Follower& follower : batch.followers) {
+            answer_awaited(&follower.early);
+            finished->push_back(
+                {std::move(follower.done), merge_early({}, std::move(follower.early))});
+        }
     }
     if (refusing_ && in_flight_.empty()) {
         refusing_ = false;

@@ -98,6 +98,20 @@ protected:
         return out;
     }
 
+    /// A field as text; empty = the item has none.
+    std::string value_of(const EntityId& id, const std::string& field) {
+        for (const auto& shard : shards_) {
+            const auto entity = shard->entities().get(id);
+            if (!entity.ok() || !*entity) continue;
+            for (const auto& [at, value] : (*entity)->fields) {
+                if (at != schema_->find_field(EntityKind::kItem, field)->id) continue;
+                if (const auto* text = std::get_if<std::string>(&value)) return *text;
+                return std::to_string(std::get<std::int64_t>(value));
+            }
+        }
+        return "";
+    }
+
     /// Ids, scores and cursor in one text: what must not depend on the shards.
     static std::string text_of(const Result<FeedPage>& page) {
         if (!page.ok()) return page.error().to_string();
@@ -236,6 +250,44 @@ TEST_F(Feeds, AFilterNeverEmptiesAList) {
     ASSERT_TRUE(page.ok());
     EXPECT_GT(page->items.size(), 5u) << "the list is drawn from what the filter accepts";
     for (const auto& item : page->items) EXPECT_EQ(item.item.score, -7);
+}
+
+TEST_F(Feeds, FacetsCountWhatAllPagesShow) {
+    spread(3);
+    FeedRequest r = request("gated", 1000);
+    r.facets = "category, year ranges (6)";
+    for (const char* filter :
+         {"", "year < 8", "category = 'music'", "category = 'film' OR year = 7"}) {
+        r.filter = filter;
+        const auto page = ask(r);
+        ASSERT_TRUE(page.ok()) << page.error().to_string();
+        ASSERT_EQ(page->facets.size(), 2u);
+        // What a facet counts is what pages show without the conditions on its own field.
+        for (const Facet& facet : page->facets) {
+            FeedRequest rest = request("gated", 1000);
+            const std::string own = facet.name == "year" ? "year < 8" : "category = 'music'";
+            if (r.filter != own) rest.filter = r.filter;
+            std::map<std::string, std::uint64_t> expected;
+            std::uint64_t missing = 0;
+            for (const auto& shown : all_pages(rest)) {
+                const std::string value = value_of(shown.id, facet.name);
+                if (value.empty()) {
+                    ++missing;
+                } else if (facet.name == "year") {
+                    ++expected[std::stoi(value) < 6 ? "..6" : "6.."];
+                } else {
+                    ++expected[value];
+                }
+            }
+            std::map<std::string, std::uint64_t> counted;
+            for (const auto& [value, count] : facet.values) counted[value] = count;
+            for (const auto& [from, to, count] : facet.ranges)
+                if (count > 0) counted[from + ".." + to] = count;
+            EXPECT_EQ(counted, expected) << facet.name << " where " << filter;
+            EXPECT_EQ(facet.missing, missing) << facet.name << " where " << filter;
+            EXPECT_FALSE(expected.empty());
+        }
+    }
 }
 
 TEST_F(Feeds, ARequirementLeavesOutAndAPenaltyLowers) {
