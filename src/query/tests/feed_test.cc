@@ -340,7 +340,7 @@ TEST_F(Feeds, NothingRepeatsWhileScoresMove) {
             const auto page = ask(r);
             ASSERT_TRUE(page.ok());
             for (const auto& item : page->items)
-                EXPECT_TRUE(shown.insert(item.item.id).second) << profile;
+                ASSERT_TRUE(shown.insert(item.item.id).second) << profile;
             if (!page->next_cursor) break;
             r.cursor = *page->next_cursor;
             for (int i = 0; i < 40; ++i) {

@@ -16,9 +16,12 @@ using ranking::SourceKind;
 
 /// What both sides compute to the last bit. Decayed sums are rounded differently; `random` is
 /// nothing to compute a second time.
-ranking::Expr random_exact(int depth) {
+ranking::Expr random_exact(int depth, const std::vector<ranking::Source>& sources) {
+    std::vector<std::string> ranked;
+    for (const auto& source : sources)
+        if (source.kind != SourceKind::kScan) ranked.push_back(print_source(source));
     for (;;) {
-        ranking::Expr out = ranking::RandomExpression::make(depth);
+        ranking::Expr out = ranking::RandomExpression::make(depth, ranked);
         const std::string text = ranking::print_expression(out);
         if (text.find("decay(") == text.npos && text.find("random(") == text.npos) return out;
     }
@@ -37,11 +40,13 @@ std::vector<ranking::Source> random_sources() {
             source.name = *rc::gen::element<std::string>("view", "like", "share");
         if (source.kind == SourceKind::kWindowTop)
             source.window = static_cast<schema::Window>(die(6));
+        source.weight = *rc::gen::element(1.0, 1.0, 0.3, 7.0);
         if (source.kind != SourceKind::kScan) source.limit = 1 + static_cast<std::uint32_t>(die(9));
         if (std::ranges::none_of(out, [&](const auto& s) { return s.same_list(source); }))
             out.push_back(source);
     }
     if (out.empty()) out.emplace_back();
+    if (out.size() == 1) out[0].weight = 1;  // The language has weights in unions.
     return out;
 }
 
@@ -51,13 +56,14 @@ Profile random_profile(std::size_t number) {
     out.sources = random_sources();
     out.params = {{"x", 2.5}, {"y", -3}};
     for (std::size_t i = die(3); i > 0; --i)
-        out.gates.push_back(die(2) == 0 ? random_exact(2) : parsed("year > -1 - count(view, all)"));
-    out.score = die(3) == 0 ? parsed("sum(view, 24h) - price") : random_exact(3);
-    if (std::ranges::any_of(out.sources,
-                            [](const auto& s) { return s.kind == SourceKind::kRecent; }))
-        if (die(2) == 0) out.score = parsed("count(view, all) + rank(recent)");
+        out.gates.push_back(die(2) == 0 ? random_exact(2, out.sources)
+                                        : parsed("year > -1 - count(view, all)"));
+    out.score = die(3) == 0 ? parsed("sum(view, 24h) - price") : random_exact(3, out.sources);
+    const bool ranked =
+        std::ranges::any_of(out.sources, [](const auto& s) { return s.kind != SourceKind::kScan; });
+    if (ranked && die(2) == 0) out.score = parsed("count(view, all) / 1000 + fused");
     for (std::size_t i = die(3); i > 0; --i)
-        out.penalties.push_back({*rc::gen::element(1e-6, 0.5, 1.0), random_exact(1)});
+        out.penalties.push_back({*rc::gen::element(1e-6, 0.5, 1.0), random_exact(1, out.sources)});
     out.order.descending = die(3) != 0;
     const ranking::DiversityRule rules[] = {
         {.count = 1 + static_cast<std::uint32_t>(die(3))},

@@ -29,6 +29,7 @@ struct ReferenceWorld {
         const std::string what = text.substr(0, open);
         if (what == "param") return text == "param(x)" ? 2.5 : -3;
         const std::string signal = text.substr(open + 1, comma - open - 1);
+        if (what == "distance_km") return distance_km(item, text);
         if (what == "unique") return homes.at(item.id)->users(item.id, signal);
         const std::string name = text.substr(comma + 2, text.size() - comma - 3);
         const auto value =
@@ -38,6 +39,26 @@ struct ReferenceWorld {
     }
 
 private:
+    /// Haversine; distance_test.cc checks it by another formula.
+    static double distance_km(const ranking::SampleItem& item, const std::string& text) {
+        const auto place = item.fields.find("place");
+        if (place == item.fields.end()) return 0;
+        const auto comma = text.find(", "), second = text.find(", ", comma + 2);
+        const auto degrees = [](const std::string& from) {
+            return from.starts_with("param(x)")   ? 2.5
+                   : from.starts_with("param(y)") ? -3.0
+                                                  : std::stod(from);
+        };
+        constexpr double kRadians = 3.14159265358979323846 / 180;
+        const double latitude = degrees(text.substr(comma + 2)),
+                     longitude = degrees(text.substr(second + 2));
+        const auto& at = std::get<record::GeoPoint>(place->second);
+        const double north = std::sin((at.latitude - latitude) * kRadians / 2),
+                     east = std::sin((at.longitude - longitude) * kRadians / 2);
+        const double h = north * north + std::cos(latitude * kRadians) *
+                                             std::cos(at.latitude * kRadians) * (east * east);
+        return 2 * 6371.0088 * std::asin(std::sqrt(std::clamp(h, 0.0, 1.0)));
+    }
     static double field(const ranking::SampleItem& item, const std::string& name) {
         const auto found = item.fields.find(name);
         if (found == item.fields.end()) return name == "quality" ? 0.5 : 0;
@@ -131,15 +152,25 @@ private:
 
     double value(const ranking::Expr& expr, const ranking::SampleItem& item) const {
         return ranking::ReferenceEvaluator(schema_, [&](const std::string& text) {
-            if (text == "rank(recent)") return rank(SourceKind::kRecent, item);
-            return world_.leaf(item, text);
+            if (text == "fused") return fused(item);
+            if (!text.starts_with("rank(")) return world_.leaf(item, text);
+            for (std::size_t i = 0; i < profile_.sources.size(); ++i)
+                if (text == "rank(" + ranking::print_source(profile_.sources[i]) + ")")
+                    return rank(i, item);
+            ADD_FAILURE() << text;
+            return 0.0;
         })(expr);
     }
-    double rank(SourceKind kind, const ranking::SampleItem& item) const {
+    double rank(std::size_t source, const ranking::SampleItem& item) const {
+        const auto found = ranks_[source].find(item.id);
+        return found == ranks_[source].end() ? 0 : 1 / (60 + static_cast<double>(found->second));
+    }
+    double fused(const ranking::SampleItem& item) const {
+        double out = 0;
         for (std::size_t i = 0; i < profile_.sources.size(); ++i)
-            if (profile_.sources[i].kind == kind && ranks_[i].contains(item.id))
-                return 1 / (60 + static_cast<double>(ranks_[i].at(item.id)));
-        return 0;
+            if (profile_.sources[i].kind != SourceKind::kScan)
+                out += profile_.sources[i].weight * rank(i, item);
+        return out;
     }
     static double tame(double x) { return std::isnan(x) ? 0 : std::clamp(x, -1e300, 1e300); }
     bool passes_gates(const ranking::SampleItem& item) const {

@@ -18,6 +18,7 @@ using ranking::SampleShard;
 
 /// So short that every stage takes several steps.
 constexpr std::uint64_t kStepNs = 50'000;
+constexpr std::uint64_t kItems = 120;
 
 class Stages {
 public:
@@ -30,7 +31,7 @@ public:
         shards_.clear();
         for (std::size_t i = 0; i < shard_count; ++i)
             shards_.push_back(std::make_unique<SampleShard>(schema_, 1));
-        for (std::uint64_t n = 0; n < 120; ++n) {
+        for (std::uint64_t n = 0; n < kItems; ++n) {
             SampleItem item{.id = EntityId(n)};
             item.created_at = kFilterNow - static_cast<std::int64_t>(n * 37 % 50) * kHourMs;
             if (n % 4 != 0) item.fields.emplace("year", static_cast<std::int64_t>(n * 7 % 9) - 4);
@@ -90,6 +91,10 @@ public:
             if (!page->next_cursor) return out;
             if (page->items.size() != request.limit)
                 ADD_FAILURE() << "a page of " << page->items.size() << " with another behind it";
+            if (out.size() > kItems) {
+                ADD_FAILURE() << "more than all: the pages do not end";
+                return out;
+            }
             request.cursor = *page->next_cursor;
             between();
         }

@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <functional>
-#include <numbers>
 #include <random>
 
 #include "ranking/evaluator.h"
@@ -218,34 +217,6 @@ TEST(BuiltInProfiles, FeaturesReadTheTables) {
         EXPECT_EQ(rolled[i], random_of(items[i].id, 5));
         EXPECT_TRUE(rolled[i] >= 0 && rolled[i] < 1);
     }
-}
-
-// Figures of geographiclib's geodesics; a sphere is within 0.6 % of them.
-TEST(BuiltInProfiles, DistancesAreThoseOfTheGlobe) {
-    const record::GeoPoint paris{48.8566, 2.3522}, london{51.5074, -0.1278},
-        sydney{-33.8688, 151.2093};
-    EXPECT_NEAR(distance_km(paris, london), 343.9, 2);
-    EXPECT_NEAR(distance_km(paris, sydney), 16960, 100);
-    EXPECT_EQ(distance_km(paris, paris), 0);
-    EXPECT_NEAR(distance_km({0, 179.5}, {0, -179.5}), 111.2, 0.1);
-    EXPECT_NEAR(distance_km({90, 0}, {-90, 77}), std::numbers::pi * kEarthRadiusKm, 1e-6);
-
-    const auto schema = sample_schema();
-    SampleShard shard(schema);
-    shard.put({.id = EntityId(1), .fields = {{"place", london}}});
-    shard.put({.id = EntityId(2)});
-    const ShardView view = shard.view();
-    TableFeatureSource source(view);
-    const auto expr = parse_expression("distance_km(place, 48.8566, param(lon))");
-    const auto program = compile({.score = *expr, .definitions = {}, .source = "", .explain = true},
-                                 *schema, EntityKind::kItem);
-    ASSERT_TRUE(program.ok()) << program.error().to_string();
-    const double longitude = 2.3522;
-    Evaluator evaluator(*program, source, {.params = {&longitude, 1}});
-    EXPECT_EQ(evaluator.explain(Slot(0))->terms[0].value, distance_km(paris, london));
-    const auto nowhere = evaluator.explain(Slot(1));
-    EXPECT_EQ(nowhere->terms[0].value, 0);
-    EXPECT_TRUE(nowhere->terms[0].missing);
 }
 
 TEST(ProfileRegistry, SaysWhatASchemaCannotServe) {

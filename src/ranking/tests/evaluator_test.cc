@@ -15,7 +15,25 @@
 namespace tidal::ranking {
 namespace {
 
-std::string leaf_text(const schema::Schema& schema, const Feature& feature) {
+/// What the random expressions may rank by.
+const std::vector<Source>& ranked_sources() {
+    static const auto profile = parse_profile(
+        "profile p version 1 { candidates union(scan, window_top(view, 24h) weight 0.3, recent, "
+        "window_top(view, 7d), ordered(like) weight 1000); score 1; }");
+    EXPECT_TRUE(profile.ok()) << profile.error().to_string();
+    return profile->sources;
+}
+Expr random_expression(int depth) {
+    return RandomExpression::make(
+        depth, {"window_top(view, 24h)", "recent", "window_top(view, 7d)", "ordered"});
+}
+
+std::string degrees_text(const Coordinate& at, std::span<const double> params) {
+    return print_number(at.param ? params[*at.param] : at.number);
+}
+
+std::string leaf_text(const schema::Schema& schema, const Feature& feature,
+                      std::span<const double> params) {
     const std::string signal = feature.signal.value() < schema.signals.size()
                                    ? schema.signals[feature.signal.value()].name
                                    : "";
@@ -39,7 +57,11 @@ std::string leaf_text(const schema::Schema& schema, const Feature& feature) {
             return "random(seed)";
         case FeatureKind::kDistance:
             return "distance_km(" +
-                   schema.kind(EntityKind::kItem).fields[feature.field.value()].name + ")";
+                   schema.kind(EntityKind::kItem).fields[feature.field.value()].name + ", " +
+                   degrees_text(feature.latitude, params) + ", " +
+                   degrees_text(feature.longitude, params) + ")";
+        case FeatureKind::kSourceRank:
+            return "rank(" + print_source(ranked_sources()[feature.source]) + ")";
         default:
             break;
     }
@@ -58,11 +80,11 @@ double invented(const std::string& leaf, std::uint32_t slot) {
 class InventedSource final : public FeatureSource {
 public:
     explicit InventedSource(const schema::Schema& schema) : schema_(schema) {}
-    Result<void> fill(const Feature& feature, std::span<const Slot> slots, const EvaluationContext&,
-                      std::span<double> out) override {
-        ++fills[leaf_text(schema_, feature)];
-        for (std::size_t i = 0; i < slots.size(); ++i)
-            out[i] = invented(leaf_text(schema_, feature), slots[i].value());
+    Result<void> fill(const Feature& feature, std::span<const Slot> slots,
+                      const EvaluationContext& context, std::span<double> out) override {
+        const std::string leaf = leaf_text(schema_, feature, context.params);
+        ++fills[leaf];
+        for (std::size_t i = 0; i < slots.size(); ++i) out[i] = invented(leaf, slots[i].value());
         return {};
     }
     bool is_missing(const Feature& feature, Slot slot) const override {
@@ -82,11 +104,32 @@ std::vector<double> param_values(const Program& program) {
     return out;
 }
 
+/// As the source writes it, with what a parameter says in its place.
+double invented_leaf(std::string leaf, std::uint32_t slot) {
+    for (const auto& [param, value] :
+         std::map<std::string, double>{{"param(x)", kParamX}, {"param(y)", kParamY}}) {
+        if (leaf == param) return value;
+        for (auto at = leaf.find(param); at != leaf.npos; at = leaf.find(param))
+            leaf.replace(at, param.size(), print_number(value));
+    }
+    if (leaf == "rank(ordered)") leaf = "rank(ordered(like))";
+    return invented(leaf, slot);
+}
+double invented_fused(std::uint32_t slot) {
+    const auto tame = [](double x) { return std::clamp(x, -1e300, 1e300); };
+    double out = 0;
+    for (const auto& [source, weight] :
+         std::vector<std::pair<std::string, double>>{{"window_top(view, 24h)", 0.3},
+                                                     {"recent", 1},
+                                                     {"window_top(view, 7d)", 1},
+                                                     {"ordered(like)", 1000}})
+        out = tame(out + tame(weight * invented("rank(" + source + ")", slot)));
+    return out;
+}
+
 double reference(const schema::Schema& schema, const Expr& expr, std::uint32_t slot) {
     return ReferenceEvaluator(schema, [&](const std::string& leaf) {
-        if (leaf == "param(x)") return kParamX;
-        if (leaf == "param(y)") return kParamY;
-        return invented(leaf, slot);
+        return leaf == "fused" ? invented_fused(slot) : invented_leaf(leaf, slot);
     })(expr);
 }
 
@@ -103,9 +146,10 @@ Program compiled(const schema::Schema& schema, const std::string& text, bool exp
 RC_GTEST_PROP(Evaluator, EqualsTheReferenceOnRandomExpressions, ()) {
     static const auto schema = sample_schema();
     for (int i = 0; i < 100; ++i) {
-        const Expr expr = RandomExpression::make(*rc::gen::inRange(0, 5));
+        const Expr expr = random_expression(*rc::gen::inRange(0, 5));
         const auto program =
-            compile({.score = expr, .definitions = {}, .source = ""}, *schema, EntityKind::kItem);
+            compile({.score = expr, .definitions = {}, .source = "", .sources = ranked_sources()},
+                    *schema, EntityKind::kItem);
         RC_ASSERT(program.ok());
         InventedSource source(*schema);
         const auto params = param_values(*program);
@@ -129,16 +173,17 @@ RC_GTEST_PROP(Evaluator, EqualsTheReferenceOnRandomExpressions, ()) {
 RC_GTEST_PROP(Evaluator, ExplainedTermsAddUpToTheScoreExactly, ()) {
     static const auto schema = sample_schema();
     for (int i = 0; i < 10; ++i) {
-        Expr expr = RandomExpression::make(3);
+        Expr expr = random_expression(3);
         const auto terms = *rc::gen::inRange(0, 6);
         for (int t = 0; t < terms; ++t) {
             Expr sum;
             sum.kind = ExprKind::kBinary;
             sum.op = *rc::gen::element(BinaryOp::kAdd, BinaryOp::kSubtract);
-            sum.args = {std::move(expr), RandomExpression::make(2)};
+            sum.args = {std::move(expr), random_expression(2)};
             expr = std::move(sum);
         }
-        CompileInput input{.score = expr, .definitions = {}, .source = ""};
+        CompileInput input{
+            .score = expr, .definitions = {}, .source = "", .sources = ranked_sources()};
         const auto plain = compile(input, *schema, EntityKind::kItem);
         input.explain = true;
         const auto explaining = compile(input, *schema, EntityKind::kItem);

@@ -14,23 +14,27 @@ namespace tidal::ranking {
 
 class RandomExpression {
 public:
-    static Expr make(int depth) {
-        if (depth == 0 || *rc::gen::inRange(0, 8) == 0) return leaf();
+    /// @param sources  With ranks, as `rank()` names them; none = no ranks in the expression.
+    static Expr make(int depth, const std::vector<std::string>& sources = {}) {
+        if (depth == 0 || *rc::gen::inRange(0, 8) == 0) {
+            if (!sources.empty() && *rc::gen::inRange(0, 4) == 0) return rank(sources);
+            return leaf();
+        }
         switch (*rc::gen::inRange(0, 3)) {
             case 0: {
                 Expr out = node(ExprKind::kNegate);
-                out.args.push_back(make(depth - 1));
+                out.args.push_back(make(depth - 1, sources));
                 return out;
             }
             case 1: {
                 Expr out = node(ExprKind::kBinary);
                 out.op = static_cast<BinaryOp>(*rc::gen::inRange(0, 11));
-                out.args.push_back(make(depth - 1));
-                out.args.push_back(make(depth - 1));
+                out.args.push_back(make(depth - 1, sources));
+                out.args.push_back(make(depth - 1, sources));
                 return out;
             }
             default:
-                return pure(depth);
+                return pure(depth, sources);
         }
     }
 
@@ -67,15 +71,37 @@ private:
         return out;
     }
 
-    static Expr pure(int depth) {
+    static Expr pure(int depth, const std::vector<std::string>& sources) {
         const std::vector<std::pair<std::string, int>> functions{
             {"if", 3},    {"min", 2},   {"max", 3},     {"clamp", 3}, {"log", 1},
             {"log10", 1}, {"log1p", 1}, {"exp", 1},     {"sqrt", 1},  {"pow", 2},
             {"abs", 1},   {"sign", 1},  {"sigmoid", 1}, {"wilson", 2}};
         const auto& [f, count] = functions[*rc::gen::inRange<std::size_t>(0, functions.size())];
         Expr out = node(ExprKind::kCall, f);
-        for (int i = 0; i < count; ++i) out.args.push_back(make(depth - 1));
+        for (int i = 0; i < count; ++i) out.args.push_back(make(depth - 1, sources));
         return out;
+    }
+
+    /// `fused` or the rank in one of them.
+    static Expr rank(const std::vector<std::string>& sources) {
+        const auto which = *rc::gen::inRange<std::size_t>(0, sources.size() + 1);
+        if (which == sources.size()) return node(ExprKind::kName, "fused");
+        return *parse_expression("rank(" + sources[which] + ")");
+    }
+
+    /// Never a number that a parameter of the tests has.
+    static Expr degrees(int most) {
+        if (*rc::gen::inRange(0, 4) == 0) {
+            Expr out = node(ExprKind::kCall, "param");
+            out.args = {name({"x", "y"})};
+            return out;
+        }
+        Expr out = node(ExprKind::kNumber);
+        out.number = (2 * *rc::gen::inRange(0, 8 * most) + 1) / 16.0;
+        if (*rc::gen::inRange(0, 2) == 0) return out;
+        Expr minus = node(ExprKind::kNegate);
+        minus.args.push_back(std::move(out));
+        return minus;
     }
 
     static Expr leaf() {
@@ -85,7 +111,7 @@ private:
                          "created_s", "created_at"});
         const std::string f =
             one_of({"decay", "count", "sum", "velocity", "rate", "positive", "negative",
-                    "engagement", "field", "param", "random", "unique"});
+                    "engagement", "field", "param", "random", "unique", "distance_km"});
         Expr out = node(ExprKind::kCall, f);
         if (f == "positive" || f == "negative") {
             out.args = {window(true)};
@@ -93,6 +119,8 @@ private:
             out.args = {name({"year", "price", "featured"})};
         } else if (f == "param") {
             out.args = {name({"x", "y"})};
+        } else if (f == "distance_km") {
+            out.args = {node(ExprKind::kName, "place"), degrees(90), degrees(180)};
         } else if (f == "random") {
             out.args = {name({"seed"})};
         } else if (f == "unique") {
