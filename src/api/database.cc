@@ -165,9 +165,15 @@ void Database::start(Done done) {
     run_in_turn(
         shards_.size(), [this](std::size_t at, Done next) { configure_shard(at, std::move(next)); },
         [this, finish, shared_done](Result<void> configured) {
-            if (!configured.ok() || !options_.schema)
-                return finish(std::move(*shared_done), std::move(configured));
+            if (!configured.ok()) return finish(std::move(*shared_done), std::move(configured));
             publish_catalog();
+            if (!options_.schema) {
+                // A directory made by an earlier version lacks `impression`. A disk that is full now
+                // is no reason not to serve.
+                return add_to_schema(*schema(), [finish, shared_done](Result<void>) {
+                    finish(std::move(*shared_done), {});
+                });
+            }
             put_schema(*options_.schema, [finish, shared_done](Result<void> result) {
                 finish(std::move(*shared_done), std::move(result));
             });
@@ -196,7 +202,7 @@ void Database::configure_shard(std::size_t at, Done done) {
         auto parsed = schema::parse_schema(options_.schema ? std::string_view(*options_.schema)
                                                            : schema::default_schema_yaml());
         if (!parsed.ok()) return done(parsed.take_error());
-        encoded = schema::encode_schema(*parsed);
+        encoded = schema::encode_schema(schema::with_impression(*parsed));
         newest = parsed->version;
     }
     std::vector<record::Record> records;
@@ -229,13 +235,19 @@ void Database::raise_schema(std::size_t at, std::string encoded, Done done) {
 void Database::put_schema(std::string_view yaml, Done done) {
     auto wanted = schema::parse_schema(yaml);
     if (!wanted.ok()) return done(wanted.take_error());
-    if (auto known = begin_schema_change(*wanted); !known || *known)
-        return done(known ? Result<void>() : known.take_error());
+    add_to_schema(std::move(*wanted), std::move(done));
+}
+
+void Database::add_to_schema(schema::Schema wanted, Done done) {
     // A change that a full disk stopped half-way is in the metadata shard and not yet public:
     // another one in its place would be two schemas of one version.
-    const auto newest =
-        shards_[0]->with_state([](shard::ShardState& state) { return state.schema(); });
-    auto added = schema::check_addition(*newest, *wanted);
+    const auto newest_schema = [this] {
+        return shards_[0]->with_state([](shard::ShardState& state) { return state.schema(); });
+    };
+    wanted = schema::with_impression(std::move(wanted), newest_schema().get());
+    if (auto known = begin_schema_change(wanted); !known || *known)
+        return done(known ? Result<void>() : known.take_error());
+    auto added = schema::check_addition(*newest_schema(), wanted);
     if (!added.ok()) {
         end_schema_change();
         return done(added.take_error());

@@ -130,7 +130,8 @@ public:
     using FeedDone = absl::AnyInvocable<void(Result<FeedReply>)>;
     using ComparisonDone = absl::AnyInvocable<void(Result<FeedComparison>)>;
     void feed(FeedCall call, FeedDone done);
-    void query(std::string text, FeedDone done);
+    /// @param request  What the text does not say: `impressions_key`, `request_id`, `urgency`.
+    void query(std::string text, FeedCall request, FeedDone done);
     /// The same request under the call's profile and under another.
     void compare(FeedCall call, std::string other_profile, ComparisonDone done);
     std::shared_ptr<const schema::Schema> schema() const;
@@ -169,6 +170,7 @@ private:
     Result<void> open_log();
     void start_shards();
     void configure_shard(std::size_t at, Done done);
+    void add_to_schema(schema::Schema wanted, Done done);
     void raise_schema(std::size_t at, std::string encoded, Done done);
     Result<bool> begin_schema_change(const schema::Schema& wanted);
     void end_schema_change();
@@ -181,6 +183,7 @@ private:
     Result<query::FeedPlan> plan_call(const FeedCall& call, FeedReply* reply);
     Result<void> finish_feed(const query::FeedPlan& plan, std::vector<query::ShardPage> pages,
                              FeedReply* reply);
+    runtime::Task<void> log_impressions(const FeedCall* call, FeedReply* reply);
     query::CursorCodec cursors();
     template <typename Run>
     runtime::Task<Result<void>> run_steps(shard::Shard* shard, Run* run, FeedPace* pace);

@@ -111,6 +111,10 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
         pages.push_back(run.take());
     }
     TIDAL_CO_TRY(finish_feed(plan, std::move(pages), &reply));
+    if (call.log_impressions) {
+        auto logged = log_impressions(&call, &reply);
+        co_await std::move(logged);
+    }
     co_return std::move(reply);
 }
 

@@ -7,13 +7,12 @@
 namespace tidal::api {
 namespace {
 
-Result<FeedCall> to_call(const query::Query& query, std::string_view text) {
+Result<FeedCall> to_call(const query::Query& query, std::string_view text, FeedCall call) {
     if (query.verb != query::Query::Verb::kRetrieve)
         return ranking::error_at(ErrorCode::kUnsupported, text, 0, "no text index yet")
             .with_field("query")
             .with_hint("RETRIEVE items is answered")
             .with_reason("no_text_index");
-    FeedCall call;
     if (!query.profile.empty()) call.profile = query.profile;
     call.params = query.params;
     if (query.user) call.user_id = IdInput(query.user->text);
@@ -30,6 +29,7 @@ Result<FeedCall> to_call(const query::Query& query, std::string_view text) {
     call.seed = query.seed;
     call.cursor = query.after;
     call.explain = query.explain;
+    call.log_impressions = query.log_impressions;
     return call;
 }
 
@@ -37,14 +37,14 @@ Result<FeedCall> to_call(const query::Query& query, std::string_view text) {
 
 Result<FeedReply> Database::query(std::string_view text) {
     TIDAL_ASSIGN(const query::Query query, query::parse_query(text));
-    TIDAL_ASSIGN(const FeedCall call, to_call(query, text));
+    TIDAL_ASSIGN(const FeedCall call, to_call(query, text, {}));
     return feed(call);
 }
 
-void Database::query(std::string text, FeedDone done) {
+void Database::query(std::string text, FeedCall request, FeedDone done) {
     const auto query = query::parse_query(text);
     if (!query.ok()) return done(Error(query.error()));
-    auto call = to_call(*query, text);
+    auto call = to_call(*query, text, std::move(request));
     if (!call.ok()) return done(call.take_error());
     feed(std::move(*call), std::move(done));
 }

@@ -145,6 +145,12 @@ struct FeedCall {
     std::optional<std::uint64_t> seed;
     std::string region;  ///< Empty = here.
     bool explain = false;
+    /// Counts an `impression` of every item of the page, before the reply.
+    bool log_impressions = false;
+    /// Under one key an item is counted once in 24 hours, however often the page is asked for;
+    /// empty = every time.
+    std::string impressions_key;
+    std::string request_id;  ///< Goes into the context of the impressions.
     /// 0 the most, 7 the least: under load the less urgent are refused first (query_gate.h).
     std::uint8_t urgency = 3;
 };
@@ -194,6 +200,14 @@ struct FeedReply {
     std::uint64_t candidates = 0, matched = 0, scored = 0;
     bool constraints_satisfied = true;  ///< No rule of diversity was given up.
     std::vector<std::string> warnings;
+    /// With `log_impressions`. What failed is in `warnings`.
+    struct Impressions {
+        std::uint64_t written = 0;
+        std::uint64_t repeated = 0;  ///< Counted before under the same key.
+        std::uint64_t failed = 0;
+        std::string token;  ///< Of what was written: for a read that must see it.
+    };
+    std::optional<Impressions> impressions;
     std::vector<FilterNodeReply> filter;          ///< With `explain` and a filter.
     std::vector<FacetReply> facets;               ///< In the order asked for.
     std::uint8_t degradation = 0;                 ///< 0 full, 1 or 2 under load.

@@ -49,6 +49,10 @@ Client::Client(const std::string& url)
     : state_(std::make_unique<State>(url.starts_with("http") ? url : "http://" + url)) {}
 Client::~Client() = default;
 
+void Client::set_header(const std::string& name, const std::string& value) {
+    state_->client.set_default_headers({{name, value}});
+}
+
 Result<std::string> Client::get(const std::string& path) {
     const auto reply = state_->client.Get(path.c_str());
     if (!reply) return state_->unreachable(reply.error());

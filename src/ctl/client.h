@@ -18,6 +18,8 @@ public:
     explicit Client(const std::string& url);
     ~Client();
 
+    /// Sent with every request from now on, in the place of others.
+    void set_header(const std::string& name, const std::string& value);
     /// The body of a 200. kUnavailable when nobody answers; else the server's problem, with its
     /// code as the reason.
     Result<std::string> get(const std::string& path);

@@ -42,6 +42,7 @@ struct Options {
 
     // query
     std::string query;
+    std::string idempotency_key;  ///< Of its impressions.
 
     // export
     std::string from, until, signals, user_id, position, format = "jsonl";

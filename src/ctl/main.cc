@@ -79,6 +79,8 @@ int run(int argc, char** argv) {
     online(add("status", "what a running server says of itself", status));
     CLI::App* query_app = online(add("query", "a ranked page for RETRIEVE items ...", query));
     query_app->add_option("query", options.query, "its text; - is standard input")->required();
+    query_app->add_option("--idempotency-key", options.idempotency_key,
+                          "of LOG IMPRESSIONS: each item counts once under one key");
     offline(add("paths", "what lies where in a data directory", paths));
     offline(add("diagnostics", "identity, log and checkpoints of a stopped data directory",
                 diagnostics));

@@ -92,10 +92,12 @@ Result<void> query(const Options& options) {
     if (text == "-") {
         TIDAL_ASSIGN(text, read_text("-"));
     }
+    Client client(options.url);
+    if (!options.idempotency_key.empty())
+        client.set_header("Idempotency-Key", options.idempotency_key);
     TIDAL_ASSIGN(const std::string reply,
-                 Client(options.url)
-                     .send(Client::Method::kPost, "/query", "application/json",
-                           json::serialize(json::object{{"query", text}})));
+                 client.send(Client::Method::kPost, "/query", "application/json",
+                             json::serialize(json::object{{"query", text}})));
     if (options.json) return print_reply(reply, true);
     json::error_code failed;
     const json::value value = json::parse(reply, failed);
@@ -107,6 +109,8 @@ Result<void> query(const Options& options) {
     if (const auto* filter = page.if_contains("filter")) print_filter(filter->as_array());
     std::printf("\n%s of %s matched\n", shown(page.at("matched")).c_str(),
                 shown(page.at("candidates")).c_str());
+    if (const auto* impressions = page.if_contains("impressions"))
+        std::printf("%s impressions written\n", shown(impressions->at("written")).c_str());
     if (const json::value& cursor = page.at("next_cursor"); cursor.is_string())
         std::printf("next: AFTER '%s'\n", shown(cursor).c_str());
     return {};

@@ -23,6 +23,11 @@ Result<Number> parse(std::string_view name, const std::string& text, std::string
         .with_hint(right);
 }
 
+Result<bool> parse_flag(const std::string& name, const std::string& text) {
+    if (text == "true" || text == "false") return text == "true";
+    return Error(ErrorCode::kInvalidArgument, name + " is true or false").with_field(name);
+}
+
 /// On one node a majority and all are the node itself.
 Result<shard::WriteConcern> write_concern(const std::string& level) {
     if (level == "memory") return shard::WriteConcern::kMemory;
@@ -154,7 +159,7 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
     constexpr std::string_view known[] = {"user_id",  "profile",    "filter",   "facets", "limit",
                                           "cursor",   "exclude",    "seed",     "region", "explain",
                                           "token",    "experiment", "sort",     "pin",    "bury",
-                                          "group_by", "fields",     "diversity"};
+                                          "group_by", "fields",     "diversity", "log_impressions"};
     for (const auto& [name, value] : request.query.all()) {
         if (name == "user_id") {
             call.user_id = api::IdInput(value);
@@ -192,10 +197,9 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
         } else if (name == "seed") {
             TIDAL_ASSIGN(call.seed, parse<std::uint64_t>(name, value, "an unsigned integer"));
         } else if (name == "explain") {
-            if (value != "true" && value != "false")
-                return Error(ErrorCode::kInvalidArgument, "explain is true or false")
-                    .with_field(name);
-            call.explain = value == "true";
+            TIDAL_ASSIGN(call.explain, parse_flag(name, value));
+        } else if (name == "log_impressions") {
+            TIDAL_ASSIGN(call.log_impressions, parse_flag(name, value));
         } else if (name.starts_with(kParamPrefix)) {
             TIDAL_ASSIGN(call.params[name.substr(kParamPrefix.size())],
                          parse<double>(name, value, "a number"));

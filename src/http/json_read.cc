@@ -306,10 +306,10 @@ Result<api::Write> read_signal(const element& json) {
 }
 
 Result<api::FeedCall> read_feed(const element& json) {
-    constexpr std::array<std::string_view, 18> keys = {
+    constexpr std::array<std::string_view, 19> keys = {
         "user_id", "profile", "params", "filter",    "facets",   "limit",
         "cursor",  "exclude", "seed",   "region",    "explain",  "experiment",
-        "sort",    "pin",     "bury",   "diversity", "group_by", "fields"};
+        "sort",    "pin",     "bury",   "diversity", "group_by", "fields", "log_impressions"};
     api::FeedCall call;
     TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
         if (key == "user_id") {
@@ -341,9 +341,9 @@ Result<api::FeedCall> read_feed(const element& json) {
                 TIDAL_ASSIGN(std::string name, text(each, key));
                 call.fields->push_back(std::move(name));
             }
-        } else if (key == "explain") {
-            if (value.get(call.explain) != simdjson::SUCCESS)
-                return wrong_type(key, "true or false");
+        } else if (key == "explain" || key == "log_impressions") {
+            bool& flag = key == "explain" ? call.explain : call.log_impressions;
+            if (value.get(flag) != simdjson::SUCCESS) return wrong_type(key, "true or false");
         } else if (key == "limit") {
             std::uint64_t limit = 0;
             if (value.get(limit) != simdjson::SUCCESS || limit > UINT32_MAX)

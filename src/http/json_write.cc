@@ -161,6 +161,14 @@ std::string signals_json(const api::SignalReadings& readings) {
 
 namespace {
 
+json::object impressions_object(const api::FeedReply::Impressions& impressions) {
+    json::object out{{"written", impressions.written},
+                     {"repeated", impressions.repeated},
+                     {"failed", impressions.failed}};
+    if (!impressions.token.empty()) out["token"] = impressions.token;
+    return out;
+}
+
 /// What a page says beside its items.
 json::object page_object(const api::FeedReply& reply) {
     json::array warnings;
@@ -178,6 +186,8 @@ json::object page_object(const api::FeedReply& reply) {
     if (!reply.left_out.empty())
         out["left_out"] = json::array(reply.left_out.begin(), reply.left_out.end());
     if (!reply.facets.empty()) out["facets"] = facets_object(reply.facets);
+    if (reply.impressions)
+        out["impressions"] = impressions_object(*reply.impressions);
     if (!reply.filter.empty()) out["filter"] = filter_array(reply.filter);
     if (!reply.experiment.empty()) out["experiment"] = reply.experiment;
     return out;

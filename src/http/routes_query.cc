@@ -24,12 +24,32 @@ api::Database::FeedDone send_feed(Responder responder) {
     };
 }
 
+/// A GET is what an image of a foreign page can send, without an Origin that would tell.
+Result<void> check_impressions(const api::FeedCall& call, const Request& request) {
+    if (!call.log_impressions || request.method != Method::kGet) return {};
+    const std::string_view site = request.headers.find("Sec-Fetch-Site").value_or("none");
+    if (site == "none" || site == "same-origin") return {};
+    return Error(ErrorCode::kForbidden, "the request comes from a page of another site")
+        .with_field("Sec-Fetch-Site")
+        .with_reason("foreign_origin")
+        .with_hint("POST /feed from a program, or from a page of this server");
+}
+
+/// What the text of a query, a body or parameters do not say.
+void add_headers(const Request& request, api::FeedCall* call) {
+    call->urgency = urgency_of(request);
+    call->impressions_key = request.headers.find("Idempotency-Key").value_or("");
+    call->request_id = request.request_id;
+}
+
 }  // namespace
 
 void Door::answer_feed(Result<api::FeedCall> call, const Request& request, Responder responder) {
     if (!call.ok()) return responder.fail(call.error());
     if (auto here = check_region(*call); !here) return responder.fail(here.error());
-    call->urgency = urgency_of(request);
+    if (auto writes = check_impressions(*call, request); !writes)
+        return responder.fail(writes.error());
+    add_headers(request, &*call);
     database_.feed(std::move(*call), send_feed(std::move(responder)));
 }
 
@@ -43,7 +63,11 @@ void Door::answer_comparison(const Request& request, Responder responder) {
         return responder.fail(
             Error(ErrorCode::kInvalidArgument, "with= names the profile to compare with")
                 .with_field("with"));
-    call->urgency = urgency_of(request);
+    if (call->log_impressions)
+        return responder.fail(
+            Error(ErrorCode::kInvalidArgument, "a comparison is shown to nobody: it counts none")
+                .with_field("log_impressions"));
+    add_headers(request, &*call);
     database_.compare(
         std::move(*call), std::move(other),
         [responder = std::move(responder)](Result<api::FeedComparison> reply) mutable {
@@ -60,7 +84,9 @@ void Door::answer_query(const Request& request, Responder responder) {
         return JsonReader().query(request.body);
     }();
     if (!text.ok()) return responder.fail(text.error());
-    database_.query(std::move(*text), send_feed(std::move(responder)));
+    api::FeedCall call;
+    add_headers(request, &call);
+    database_.query(std::move(*text), std::move(call), send_feed(std::move(responder)));
 }
 
 void Door::add_feed_routes() {

@@ -85,7 +85,7 @@ ShardExploration::ShardExploration(const schema::Schema& schema,
     for (const schema::SignalSpec& signal : schema.signals) {
         const Feature count{
             .kind = FeatureKind::kCount, .signal = signal.id, .window = schema::Window::kAll};
-        if (signal.name == "impression") impressions_ = count;
+        if (signal.name == schema::kImpression) impressions_ = count;
         if (signal.polarity == schema::Polarity::kPositive) positives_.push_back(count);
     }
     assert(impressions_.kind == FeatureKind::kCount && "check_profile() wants the signal");

@@ -22,7 +22,7 @@ using ranking::TokenStream;
 ///              | WHERE filter | EXCLUDE id { , id } | FACETS facets | SEED n | LIMIT n
 ///              | ORDER BY sort | GROUP BY group | DIVERSIFY diversity | PIN id { , id }
 ///              | BURY id { , id } | FIELDS (NONE | NAME { , NAME })
-///              | AFTER STRING | EXPLAIN }
+///              | AFTER STRING | EXPLAIN | LOG IMPRESSIONS }
 class QueryParser {
 public:
     explicit QueryParser(std::string_view text) : tokens_(text) {}
@@ -38,7 +38,7 @@ private:
         std::string_view word;
         Result<void> (QueryParser::*read)();
     };
-    static constexpr std::size_t kClauses = 16;
+    static constexpr std::size_t kClauses = 17;
 
     static const std::array<Clause, kClauses>& clauses() {
         static constexpr std::array<Clause, kClauses> kAll{{
@@ -58,6 +58,7 @@ private:
             {"LIMIT", &QueryParser::read_limit},
             {"AFTER", &QueryParser::read_cursor},
             {"EXPLAIN", &QueryParser::read_explain},
+            {"LOG", &QueryParser::read_log},
         }};
         return kAll;
     }
@@ -266,6 +267,12 @@ private:
         return {};
     }
 
+    Result<void> read_log() {
+        if (!accept_keyword(&tokens_, "impressions")) return tokens_.expected("IMPRESSIONS");
+        query_.log_impressions = true;
+        return {};
+    }
+
     TokenStream tokens_;
     Query query_;
     std::array<bool, kClauses> seen_{};
@@ -346,6 +353,7 @@ std::string print_query(const Query& query) {
     if (query.limit) out += " LIMIT " + std::to_string(*query.limit);
     if (!query.after.empty()) out += " AFTER " + ranking::quote(query.after, '\'');
     if (query.explain) out += " EXPLAIN";
+    if (query.log_impressions) out += " LOG IMPRESSIONS";
     return out;
 }
 

@@ -33,6 +33,7 @@ struct Query {
     std::optional<std::uint32_t> limit;  ///< 1..kLimitMax.
     std::string after;                   ///< A cursor; empty = the first page.
     bool explain = false;
+    bool log_impressions = false;
 
     /// Where these parts stand in the source, for messages about them; not compared.
     struct Place {
@@ -46,7 +47,8 @@ struct Query {
                exclude == other.exclude && facets == other.facets && sort == other.sort &&
                diversity == other.diversity && group == other.group && pin == other.pin &&
                bury == other.bury && fields == other.fields && seed == other.seed &&
-               limit == other.limit && after == other.after && explain == other.explain;
+               limit == other.limit && after == other.after && explain == other.explain &&
+               log_impressions == other.log_impressions;
     }
 };
 

@@ -7,10 +7,10 @@
 namespace tidal::query {
 namespace {
 
-constexpr std::array<std::string_view, 27> kQueryWords{
+constexpr std::array<std::string_view, 28> kQueryWords{
     "retrieve", "search", "suggest", "items",  "using", "with",  "for",       "user",    "where",
     "exclude",  "seed",   "facets",  "ranges", "top",   "limit", "after",     "explain", "group",
-    "order",    "by",     "asc",     "desc",   "pin",   "bury",  "diversify", "none",    "fields"};
+    "order",    "by",     "asc",     "desc",   "pin",   "bury",  "diversify", "none",    "fields", "log"};
 
 }  // namespace
 

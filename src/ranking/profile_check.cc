@@ -18,10 +18,10 @@ public:
         if (profile_.explore_percent != 0 && kind_ != EntityKind::kItem)
             return Error(ErrorCode::kInvalidArgument, "`explore` is for items")
                 .with_hint("impressions are counted of items");
-        if (profile_.explore_percent != 0 && schema_.find_signal("impression") == nullptr)
+        if (profile_.explore_percent != 0 && schema_.find_signal(schema::kImpression) == nullptr)
             return Error(ErrorCode::kUnknownName,
                          "`explore` counts the signal `impression`, which the schema lacks")
-                .with_hint("declare it: impression: {polarity: neutral, half_life: 7d}")
+                .with_hint("it is there by itself, but for schemas with 64 signals of their own")
                 .with_reason("unknown_signal");
         return {};
     }

@@ -1,5 +1,7 @@
 #include "schema/schema.h"
 
+#include <algorithm>
+
 #include "schema/internal/names.h"
 
 namespace tidal::schema {
@@ -46,6 +48,26 @@ const EmbeddingSpec* Schema::find_embedding(EntityKind k, std::string_view name)
 }
 const SignalSpec* Schema::find_signal(std::string_view name) const {
     return find(signals, name);
+}
+
+Schema with_impression(Schema wanted, const Schema* current) {
+    if (wanted.find_signal(kImpression) != nullptr) return wanted;
+    SignalSpec spec;
+    const SignalSpec* const kept = current ? current->find_signal(kImpression) : nullptr;
+    if (kept != nullptr) {
+        spec = *kept;
+    } else {
+        // Names in `current` that `wanted` lacks are an error that has nothing to do with this one.
+        if (std::max(wanted.signals.size(), current ? current->signals.size() : 0) >= kSignalsMax)
+            return wanted;
+        spec.name = kImpression;
+        spec.half_life_ms = 7LL * 24 * 3600 * 1000;
+        for (std::size_t w = 0; w < kWindowCount; ++w)
+            spec.windows.push_back(static_cast<Window>(w));
+    }
+    spec.id = SignalTypeId(static_cast<std::uint16_t>(wanted.signals.size()));
+    wanted.signals.push_back(std::move(spec));
+    return wanted;
 }
 
 }  // namespace tidal::schema

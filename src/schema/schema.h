@@ -114,6 +114,11 @@ struct Schema {
 /// Reads the YAML form (docs/reference/schema.md). kInvalidArgument with line and column, the key
 /// at fault and the nearest known key.
 Result<Schema> parse_schema(std::string_view yaml);
+/// Every database counts what it has shown: a neutral signal, half-life 7 days, all windows.
+inline constexpr std::string_view kImpression = "impression";
+/// `wanted` with the signal `impression`, where it declares none: as `current` has it, else the
+/// built-in one. Unchanged where all kSignalsMax are taken.
+Schema with_impression(Schema wanted, const Schema* current = nullptr);
 /// Names, ranges, limits, dense ids, no duplicates: what parse_schema enforces, for a schema built
 /// by hand. kInvalidArgument; `field()` is the path of the declaration ("signals.view").
 Result<void> validate(const Schema& schema);

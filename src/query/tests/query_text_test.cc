@@ -49,6 +49,7 @@ Query random_query() {
     if (die(2) == 0) out.seed = static_cast<std::uint64_t>(die(9)) << 60;
     if (die(2) == 0) out.after = "a'b";
     out.explain = die(2) == 0;
+    out.log_impressions = die(2) == 0;
     if (die(2) == 0) {
         out.sort.emplace();
         out.sort->by = ranking::RandomExpression::make(3);

@@ -13,8 +13,6 @@ namespace {
 /// Written beside the fields in every request and reply, so a field cannot be called so.
 constexpr std::array<std::string_view, 5> kReservedFields{"entity_id", "creator_id", "created_at",
                                                           "publish_at", "expires_at"};
-/// Has a meaning of its own: that an item was shown.
-constexpr std::array<std::string_view, 1> kReservedSignals{"impression"};
 /// Snowball's, as libstemmer of Debian 12 names them, and "none" for no stemming.
 constexpr std::array<std::string_view, 30> kLanguages{
     "none",    "arabic",    "armenian",   "basque",     "catalan",  "danish",
@@ -146,7 +144,7 @@ Result<void> check_embedding(const EmbeddingSpec& embedding) {
 
 Result<void> check_signal(const SignalSpec& signal) {
     TIDAL_TRY(check_name(signal.name));
-    if (contains(kReservedSignals, signal.name) && signal.polarity != Polarity::kNeutral)
+    if (signal.name == kImpression && signal.polarity != Polarity::kNeutral)
         return invalid("\"" + signal.name +
                        "\" is neither praise nor blame: its polarity is neutral");
     if (signal.target != EntityKind::kItem)

@@ -60,5 +60,48 @@ TEST(DefaultSchema, HasTheSignalsOfTheSemantics) {
     EXPECT_EQ(schema->find_signal("like")->sets_state, std::vector<std::string>{"liked"});
 }
 
+TEST(WithImpression, AddsWhatIsNotDeclared) {
+    const auto schema = parse_schema("signals: {view: {half_life: 1d}}");
+    ASSERT_TRUE(schema);
+    const Schema added = with_impression(*schema);
+    EXPECT_TRUE(validate(added).ok());
+    ASSERT_EQ(added.signals.size(), 2u);
+    EXPECT_EQ(added.signals[1].name, kImpression);
+    EXPECT_EQ(added.signals[1].polarity, Polarity::kNeutral);
+    EXPECT_EQ(with_impression(added), added);
+    // A directory of a version without it gains it; a file that does not name it keeps it.
+    const auto raised = check_addition(*schema, with_impression(*schema, &*schema));
+    ASSERT_TRUE(raised) << raised.error().to_string();
+    EXPECT_EQ(raised->version, schema->version.next());
+    EXPECT_EQ(check_addition(*raised, with_impression(*schema, &*raised)).value(), *raised);
+}
+
+TEST(WithImpression, KeepsOnesOwn) {
+    const auto own = parse_schema("signals: {impression: {half_life: 30d}, view: {half_life: 1d}}");
+    const auto file = parse_schema("signals: {view: {half_life: 1d}, like: {half_life: 1d}}");
+    ASSERT_TRUE(own && file);
+    EXPECT_EQ(with_impression(*own), *own);
+    const auto added = check_addition(*own, with_impression(*file, &*own));
+    ASSERT_TRUE(added) << added.error().to_string();
+    ASSERT_EQ(added->signals.size(), 3u);
+    EXPECT_EQ(added->signals[0].half_life_ms, 30LL * 24 * 3600 * 1000);
+    EXPECT_EQ(added->signals[2].name, "like");
+}
+
+TEST(WithImpression, LeavesAFullSchemaAlone) {
+    Schema full;
+    for (std::size_t i = 0; i < kSignalsMax; ++i) {
+        SignalSpec& signal = full.signals.emplace_back();
+        signal.id = SignalTypeId(static_cast<std::uint16_t>(i));
+        signal.name = "s" + std::to_string(i);
+        signal.half_life_ms = 1000;
+        signal.windows = {Window::kAll};
+    }
+    EXPECT_EQ(with_impression(full), full);
+    Schema fewer = full;
+    fewer.signals.resize(3);
+    EXPECT_EQ(with_impression(fewer, &full), fewer);
+}
+
 }  // namespace
 }  // namespace tidal::schema

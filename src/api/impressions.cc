@@ -1,0 +1,121 @@
+// Impressions of a page: written after it is ranked, before it is answered.
+#include <algorithm>
+#include <cassert>
+#include <map>
+
+#include "api/database.h"
+#include "api/token.h"
+#include "base/codec.h"
+#include "base/hash.h"
+
+namespace tidal::api {
+namespace {
+
+/// A reply waits no longer for the log: what is late may still be written.
+constexpr std::uint64_t kImpressionsWaitMs = 2'000;
+
+void append_quoted(std::string_view text, std::string* out) {
+    *out += '"';
+    for (const char c : text) {
+        if (c == '"' || c == '\\') *out += '\\';
+        if (static_cast<unsigned char>(c) >= 0x20) *out += c;
+    }
+    *out += '"';
+}
+
+/// {"position":3,"profile":"trending@1","request_id":"..."}
+std::string context_of(const FeedItem& item, const FeedCall& call, const FeedReply& reply) {
+    std::string out = "{\"position\":" + std::to_string(item.rank) + ",\"profile\":";
+    append_quoted(reply.profile, &out);
+    if (!reply.experiment.empty()) {
+        out += ",\"experiment\":";
+        append_quoted(reply.experiment, &out);
+    }
+    if (!call.request_id.empty()) {
+        out += ",\"request_id\":";
+        append_quoted(call.request_id, &out);
+    }
+    return out + "}";
+}
+
+/// Of the request and the item, not of the place: a page that has moved meanwhile counts again
+/// only what is new on it. A hash, because a key and an id may be as long as keys may be.
+std::string key_of(const std::string& key, const EntityId& id) {
+    if (key.empty()) return {};
+    Encoder out;
+    out.bytes(key);
+    out.u8(id.is_text() ? 1 : 0);
+    out.bytes(id.to_string());
+    return "impression:" + hash128(out.view()).to_hex();
+}
+
+IdInput as_input(const EntityId& id) {
+    if (id.is_text()) return IdInput(std::string(id.text()));
+    return IdInput(id.number());
+}
+
+/// @param answer  Of one impression.
+void count(const Result<WriteReply>& answer, FeedReply::Impressions* out, const Error** problem) {
+    if (answer.ok()) {
+        ++(answer->repeated ? out->repeated : out->written);
+    } else if (answer.error().code() == ErrorCode::kIdempotencyMismatch) {
+        ++out->repeated;  // It stood elsewhere on the page that counted it.
+    } else {
+        ++out->failed;
+        if (*problem == nullptr) *problem = &answer.error();
+    }
+}
+
+/// One token for all: their positions, and of each shard whatever rows it has under way.
+std::string merged_token(const WriteReplies& answers) {
+    std::map<ShardId, LogIndex> applied;
+    std::map<ShardId, Incarnation> sources;
+    for (const Result<WriteReply>& answer : answers) {
+        if (!answer.ok()) continue;
+        const auto token = decode_token(answer->token);
+        assert(token.ok() && "a token of our own");
+        for (const auto& [shard, index] : token->applied)
+            applied[shard] = std::max(applied[shard], index);
+        for (const shard::StreamPosition& stream : token->streams)
+            sources.insert_or_assign(stream.source, stream.source_incarnation);
+    }
+    Token out;
+    out.applied.assign(applied.begin(), applied.end());
+    for (const auto& [source, incarnation] : sources)
+        out.streams.push_back(shard::StreamPosition::all_of(source, incarnation));
+    return applied.empty() ? "" : encode_token(out);
+}
+
+}  // namespace
+
+runtime::Task<void> Database::log_impressions(const FeedCall* call, FeedReply* reply) {
+    auto& out = reply->impressions.emplace();
+    std::vector<Write> writes;
+    for (const FeedItem& item : reply->items) {
+        SignalWrite write;
+        write.id = as_input(item.entity.id);
+        write.signal = schema::kImpression;
+        write.user_id = call->user_id;
+        write.context = context_of(item, *call, *reply);
+        write.idempotency_key = key_of(call->impressions_key, item.entity.id);
+        writes.emplace_back(std::move(write));
+    }
+    if (writes.empty()) co_return;
+    CallContext context;
+    context.timeout_ms = kImpressionsWaitMs;
+    runtime::Completion<WriteReplies> done;
+    out.failed = writes.size();  // Until they are answered.
+    write(std::move(writes), context, done.completer());
+    const Result<WriteReplies> answers = co_await done;
+    const Error* problem = answers.ok() ? nullptr : &answers.error();
+    if (answers.ok()) {
+        out.failed = 0;
+        for (const Result<WriteReply>& answer : *answers) count(answer, &out, &problem);
+        out.token = merged_token(*answers);
+    }
+    if (problem != nullptr)
+        reply->warnings.push_back(std::to_string(out.failed) +
+                                  " impressions were not written: " + problem->message());
+}
+
+}  // namespace tidal::api
