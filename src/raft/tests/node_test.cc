@@ -1,0 +1,115 @@
+// What the front door refuses. Behaviour over time is in testdata/ and simulation_test.cc.
+#include "raft/node.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+namespace tidal::raft {
+namespace {
+
+struct NoStore final : LogStore {
+    Result<std::vector<Entry>> read(LogIndex, LogIndex, std::size_t) override {
+        return Error(ErrorCode::kUnavailable, "nothing here");
+    }
+};
+
+const Configuration kThree{.voters = {PeerId(1), PeerId(2), PeerId(3)}};
+
+std::unique_ptr<Node> follower(NoStore& store) {
+    return std::move(*Node::create({.self = PeerId(1)},
+                                   DurableState::base(LogIndex(0), Term(0), kThree), store));
+}
+
+TEST(RaftNode, OptionsOutOfRangeAreNamed) {
+    NoStore store;
+    const std::vector<std::pair<std::string, std::function<void(Options&)>>> wrong = {
+        {"self", [](Options& o) { o.self = kNobody; }},
+        {"heartbeat_ticks", [](Options& o) { o.heartbeat_ticks = 0; }},
+        {"election_ticks_min", [](Options& o) { o.election_ticks_min = 1; }},
+        {"election_ticks_max", [](Options& o) { o.election_ticks_max = 10; }},
+        {"inflight_messages_max", [](Options& o) { o.inflight_messages_max = 0; }},
+        {"chunk_bytes_max", [](Options& o) { o.chunk_bytes_max = 0; }},
+    };
+    for (const auto& [name, spoil] : wrong) {
+        Options options{.self = PeerId(1)};
+        spoil(options);
+        const auto node =
+            Node::create(options, DurableState::base(LogIndex(0), Term(0), kThree), store);
+        ASSERT_FALSE(node.ok()) << name;
+        EXPECT_EQ(node.error().field(), name);
+    }
+}
+
+TEST(RaftNode, ALogAheadOfItsTermIsRefused) {
+    NoStore store;
+    auto state = DurableState::base(LogIndex(5), Term(3), kThree);
+    state.hard.term = Term(2);
+    EXPECT_EQ(Node::create({.self = PeerId(1)}, state, store).error().field(), "hard.term");
+}
+
+TEST(RaftNode, MessagesNoCorrectPeerSendsChangeNothing) {
+    NoStore store;
+    auto node = follower(store);
+    const PeerId me(1), peer(2);
+    const Entry gap{Term(1), LogIndex(3), EntryKind::kRecord, nullptr};
+    const Entry later{Term(2), LogIndex(1), EntryKind::kRecord, nullptr};
+    const Entry garbled{Term(1), LogIndex(1), EntryKind::kConfiguration, make_payload("?")};
+    const auto append = [&](const Entry& entry) {
+        return Message{peer, me, Term(1), Append{.entries = {entry}}};
+    };
+    const std::vector<Message> wrong = {
+        {peer, PeerId(3), Term(1), Heartbeat{}},
+        {kNobody, me, Term(1), Heartbeat{}},
+        {me, me, Term(1), Heartbeat{}},
+        {peer, me, Term(0), Heartbeat{}},
+        append(gap),
+        append(later),
+        append(garbled),
+        {peer, me, Term(1), SnapshotChunk{.meta = {.id = 1, .bytes = 4}, .size = 2}},
+        {peer, me, Term(1), VoteRequest{.campaign_term = Term(9)}},
+    };
+    for (const Message& message : wrong) {
+        const auto stepped = node->step(message);
+        ASSERT_FALSE(stepped.ok()) << message_name(message);
+        EXPECT_EQ(stepped.error().code(), ErrorCode::kCorruption);
+        EXPECT_EQ(node->status().term, Term(0));
+        EXPECT_TRUE(node->take_ready().empty());
+    }
+}
+
+TEST(RaftNode, WhatWaitsForASlowDiskIsBounded) {
+    NoStore store;
+    auto node = follower(store);
+    for (std::uint64_t round = 1; round <= 1000; ++round)
+        ASSERT_TRUE(node->step({PeerId(2), PeerId(1), Term(1), Heartbeat{.round = round}}).ok());
+    const Ready ready = node->take_ready();
+    ASSERT_TRUE(ready.hard_state.has_value());
+    EXPECT_TRUE(ready.messages.empty());  // the term is not durable
+    node->persisted(ready.number);
+    const Ready after = node->take_ready();
+    ASSERT_EQ(after.messages.size(), 1u);
+    EXPECT_EQ(std::get<HeartbeatReply>(after.messages[0].body).round, 1000u);
+}
+
+TEST(RaftNode, ProposalsAreChecked) {
+    NoStore store;
+    auto node = follower(store);
+    EXPECT_EQ(node->propose({}).error().code(), ErrorCode::kInvalidArgument);
+    EXPECT_EQ(node->propose({make_payload(std::string((8 << 20) + 1, 'x'))}).error().code(),
+              ErrorCode::kTooLarge);
+    EXPECT_EQ(node->propose({make_payload("x")}).error().reason(), "not_leader");
+    EXPECT_EQ(node->read(1).error().reason(), "no_leader");
+}
+
+TEST(RaftNode, SnapshotsOnOfferAreChecked) {
+    NoStore store;
+    auto node = follower(store);
+    EXPECT_EQ(node->offer_snapshot({.id = 1}).error().field(), "bytes");
+    EXPECT_EQ(node->offer_snapshot({.id = 0, .bytes = 1}).error().field(), "id");
+    EXPECT_EQ(node->offer_snapshot({.id = 1, .index = LogIndex(1), .bytes = 1}).error().field(),
+              "index");
+}
+
+}  // namespace
+}  // namespace tidal::raft
