@@ -23,7 +23,7 @@ Core::Core(const Options& options, DurableState state, LogStore& store)
         incoming_ = Incoming{.meta = *state.partial,
                              .received = state.partial_bytes,
                              .durable = state.partial_bytes};
-        incoming_->installing = incoming_->durable == incoming_->meta.bytes;
+        if (incoming_->durable == incoming_->meta.bytes) snapshot_complete();
     }
     reset_election_timer();
 }
@@ -129,8 +129,9 @@ Result<void> Core::check(const Message& message) const {
     if (message.to != options_.self) return bad("a message for another replica");
     if (message.from == options_.self) return bad("another replica has this one's id");
     if (!well_formed(message)) return bad("a message no correct peer sends");
-    if (message.term != term_) return {};
-    if (role_ == Role::kLeader && from_leader(message)) return bad("two leaders of one term");
+    if (message.term < term_) return {};
+    if (message.term == term_ && role_ == Role::kLeader && from_leader(message))
+        return bad("two leaders of one term");
     if (const auto* append = std::get_if<Append>(&message.body))
         if (contradicts(*append)) return bad("entries that contradict committed ones");
     return {};

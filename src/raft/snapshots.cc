@@ -135,8 +135,24 @@ void Core::persisted_chunks(std::uint64_t number) {
         chunk_writes_.pop_front();
     }
     if (!news) return;
-    if (incoming_->durable == incoming_->meta.bytes) incoming_->installing = true;
+    if (incoming_->durable == incoming_->meta.bytes) {
+        snapshot_complete();
+        if (!incoming_) return;
+    }
     if (role_ == Role::kFollower && leader_ != kNobody) reply_snapshot(false);
+}
+
+/// Every byte is durable. While they were being written the same entries may have come from another
+/// leader, and more behind them, acknowledged: those must not make room for the snapshot.
+void Core::snapshot_complete() {
+    if (!log_.matches(incoming_->meta.index, incoming_->meta.term)) {
+        incoming_->installing = true;
+        return;
+    }
+    // A snapshot holds what is committed, and logs that match there match before.
+    commit_ = std::max(commit_, incoming_->meta.index);
+    verified_ = std::max(verified_, commit_);
+    incoming_.reset();
 }
 
 void Core::snapshot_installed() {

@@ -121,6 +121,7 @@ private:
     bool accept_chunk(SnapshotChunk chunk);
     void reply_snapshot(bool resend);
     void persisted_chunks(std::uint64_t number);
+    void snapshot_complete();
 
     const Options options_;
     Log log_;

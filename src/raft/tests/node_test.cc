@@ -92,6 +92,67 @@ TEST(RaftNode, WhatWaitsForASlowDiskIsBounded) {
     EXPECT_EQ(std::get<HeartbeatReply>(after.messages[0].body).round, 1000u);
 }
 
+SnapshotChunk whole_snapshot(LogIndex index, Term term) {
+    const SnapshotMeta meta{
+        .id = 7, .index = index, .term = term, .bytes = 4, .configuration = kThree};
+    return {.meta = meta, .size = 4, .data = make_payload("abcd")};
+}
+
+Append four_entries() {
+    Append append;
+    for (std::uint64_t i = 1; i <= 4; ++i)
+        append.entries.push_back({Term(i < 4 ? 1 : 2), LogIndex(i), EntryKind::kRecord, nullptr});
+    return append;
+}
+
+// The disk is slow: while the last chunk of a snapshot is being written, the next leader sends the
+// same entries, and more. Putting the snapshot in place would drop what was acknowledged.
+TEST(RaftNode, ASnapshotWhoseEntriesHaveComeIsNotInstalled) {
+    NoStore store;
+    auto node = follower(store);
+    ASSERT_TRUE(
+        node->step({PeerId(2), PeerId(1), Term(1), whole_snapshot(LogIndex(3), Term(1))}).ok());
+    const Ready chunks = node->take_ready();
+    ASSERT_EQ(chunks.chunks.size(), 1u);
+    ASSERT_TRUE(node->step({PeerId(3), PeerId(1), Term(2), four_entries()}).ok());
+    const Ready entries = node->take_ready();
+    ASSERT_EQ(entries.entries.size(), 4u);
+    node->persisted(chunks.number);
+    EXPECT_FALSE(node->take_ready().install.has_value());
+    node->persisted(entries.number);
+    const Ready after = node->take_ready();
+    EXPECT_FALSE(after.install.has_value());
+    ASSERT_EQ(after.messages.size(), 1u);
+    EXPECT_EQ(std::get<AppendReply>(after.messages[0].body).match, LogIndex(4));
+    EXPECT_EQ(node->status().commit, LogIndex(3));  // a snapshot holds what is committed
+}
+
+// The same, and a crash between the two.
+TEST(RaftNode, AStartForgetsASnapshotWhoseEntriesAreInTheLog) {
+    NoStore store;
+    auto state = DurableState::base(LogIndex(0), Term(0), kThree);
+    for (const Entry& entry : four_entries().entries) ASSERT_TRUE(state.add(entry).ok());
+    state.hard.term = Term(2);
+    state.partial = whole_snapshot(LogIndex(3), Term(1)).meta;
+    state.partial_bytes = 4;
+    auto node = std::move(*Node::create({.self = PeerId(1)}, state, store));
+    EXPECT_FALSE(node->take_ready().install.has_value());
+    EXPECT_EQ(node->status().last, LogIndex(4));
+}
+
+TEST(RaftNode, ANewerTermDoesNotReplaceWhatIsCommitted) {
+    NoStore store;
+    auto node = follower(store);
+    Append append = four_entries();
+    append.commit = LogIndex(4);
+    ASSERT_TRUE(node->step({PeerId(3), PeerId(1), Term(2), append}).ok());
+    for (Entry& entry : append.entries) entry.term = Term(3);
+    const auto stepped = node->step({PeerId(2), PeerId(1), Term(3), append});
+    ASSERT_FALSE(stepped.ok());
+    EXPECT_EQ(stepped.error().code(), ErrorCode::kCorruption);
+    EXPECT_EQ(node->status().term, Term(2));
+}
+
 TEST(RaftNode, ProposalsAreChecked) {
     NoStore store;
     auto node = follower(store);
