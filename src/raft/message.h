@@ -30,11 +30,13 @@ struct VoteRequest {
     Term campaign_term;     ///< Message::term + 1 when `pre`, else Message::term.
     LogIndex last_index;
     Term last_term;
+    bool operator==(const VoteRequest&) const = default;
 };
 struct VoteReply {
     bool pre = false;
     bool granted = false;
     Term campaign_term;  ///< Of the request.
+    bool operator==(const VoteReply&) const = default;
 };
 
 /// 3.5. Entries behind (prev_index, prev_term).
@@ -53,17 +55,20 @@ struct AppendReply {
     /// term there (3.5, last paragraph; one round trip per term, not per entry).
     LogIndex hint_index;
     Term hint_term;
+    bool operator==(const AppendReply&) const = default;
 };
 
 /// Of no size, so that a transport can carry those of all groups between two nodes in one frame.
 struct Heartbeat {
     std::uint64_t round = 0;  ///< Rises by one with each broadcast of a leadership.
     LogIndex commit;          ///< Never beyond what the receiver has acknowledged.
+    bool operator==(const Heartbeat&) const = default;
 };
 struct HeartbeatReply {
     std::uint64_t round = 0;
     LogIndex match;     ///< As in AppendReply.
     LogIndex received;  ///< As in AppendReply.
+    bool operator==(const HeartbeatReply&) const = default;
 };
 
 /// 6.4, from a follower: which index do I have to have applied to read now? Number n asks for all
@@ -72,15 +77,19 @@ struct HeartbeatReply {
 struct ReadRequest {
     std::uint64_t run = 0;
     std::uint64_t number = 0;
+    bool operator==(const ReadRequest&) const = default;
 };
 struct ReadReply {
     std::uint64_t run = 0;
     std::uint64_t number = 0;
     LogIndex index;
+    bool operator==(const ReadReply&) const = default;
 };
 
 /// 3.10: campaign now.
-struct TimeoutNow {};
+struct TimeoutNow {
+    bool operator==(const TimeoutNow&) const = default;
+};
 
 /// Bytes offset .. offset + size of a snapshot. The core leaves `data` null: whoever sends the
 /// message reads the bytes, so that no snapshot passes through the core.
@@ -95,6 +104,7 @@ struct SnapshotReply {
     std::uint64_t durable = 0;   ///< Bytes 0 .. durable are kept.
     std::uint64_t received = 0;  ///< The next chunk begins here.
     bool resend = false;         ///< A chunk is missing: go on from `received`.
+    bool operator==(const SnapshotReply&) const = default;
 };
 
 using Body = std::variant<VoteRequest, VoteReply, Append, AppendReply, Heartbeat, HeartbeatReply,
