@@ -64,7 +64,8 @@ Error wrong(ErrorCode code, std::string_view field, std::uint64_t found, std::st
 Result<void> check_meaning(std::string_view bytes, const BatchHeader& header) {
     constexpr auto kLater = ErrorCode::kIncompatible;
     constexpr auto kDamaged = ErrorCode::kCorruption;
-    if (header.flags != 0) return wrong(kLater, "flags", header.flags, "no flag is defined");
+    if ((header.flags & ~kBatchFlags) != 0 || (header.version == 1 && header.flags != 0))
+        return wrong(kLater, "flags", header.flags, "bit 0 alone is defined");
     if (header.codec > BatchCodec::kZstd)
         return wrong(kLater, "codec", static_cast<std::uint64_t>(header.codec), "0 or 1");
     for (std::size_t i = kSpareAt; i < kBatchHeaderBytes; ++i)
@@ -84,7 +85,7 @@ Result<void> check_meaning(std::string_view bytes, const BatchHeader& header) {
 }  // namespace
 
 void encode_header(const BatchHeader& header, std::uint32_t payload_crc, char* out) {
-    assert(header.version == kBatchVersion && header.flags == 0);
+    assert(header.version == kBatchVersion && (header.flags & ~kBatchFlags) == 0);
     assert(header.count > 0 && header.first_index.value() > 0);
     assert(header.payload_bytes <= kBatchPayloadBytesMax);
     store(out, kMagicAt, kBatchMagic);

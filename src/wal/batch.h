@@ -18,6 +18,13 @@ inline constexpr std::uint8_t kBatchVersion = 2;
 inline constexpr std::uint64_t kLogFileBytes = 16ULL << 20;
 inline constexpr std::size_t kBatchPayloadBytesMax = 8ULL << 20;  ///< Stored and unpacked.
 
+/// The node's own history: what all its groups must not forget. Never archived, and no shard.
+inline constexpr ShardId kNodeShard{65535};
+
+/// Flag: `count` entries of consensus itself, none of them a record of the shard.
+inline constexpr std::uint16_t kBatchControl = 1;
+inline constexpr std::uint16_t kBatchFlags = kBatchControl;  ///< All that are defined.
+
 enum class BatchCodec : std::uint8_t { kPlain = 0, kZstd = 1 };
 
 /// What a batch of consecutive records of one shard says about itself. `count` records begin at
@@ -27,7 +34,7 @@ enum class BatchCodec : std::uint8_t { kPlain = 0, kZstd = 1 };
 /// supersedes everything seen from that index on.
 struct BatchHeader {
     std::uint8_t version = kBatchVersion;
-    std::uint16_t flags = 0;  ///< None defined.
+    std::uint16_t flags = 0;  ///< kBatchControl.
     RegionId region;          ///< 0 in a version 1 header.
     ShardId shard;            ///< 0 in a version 1 header.
     Incarnation incarnation;
@@ -40,6 +47,7 @@ struct BatchHeader {
         0;  ///< Bytes from the last position known synced to this batch.
     BatchCodec codec = BatchCodec::kPlain;
 
+    bool control() const { return (flags & kBatchControl) != 0; }
     LogIndex last_index() const { return LogIndex(first_index.value() + count - 1); }
     bool operator==(const BatchHeader&) const = default;
 };

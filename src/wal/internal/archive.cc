@@ -29,7 +29,8 @@ std::vector<ScannedBatch> live_batches(const std::vector<ScannedBatch>& all,
 Result<std::map<ShardKey, std::vector<ScannedBatch>>> batches_by_shard(std::string_view image) {
     std::map<ShardKey, std::vector<ScannedBatch>> batches;
     BatchScanner scanner(image, kFileHeaderBytes);
-    while (const auto batch = scanner.next()) batches[key_of(batch->header)].push_back(*batch);
+    while (const auto batch = scanner.next())
+        if (batch->header.shard != kNodeShard) batches[key_of(batch->header)].push_back(*batch);
     if (!scanner.damage()) return batches;
     return Error(scanner.damage()->error).with("offset", scanner.damage()->offset);
 }

@@ -86,7 +86,7 @@ TEST(Batch, NamesTheFieldOfALaterFormat) {
         std::string replacement;
         std::string message;
     } cases[] = {
-        {4, "\x03", "batch header: wrong version"}, {6, "\x01", "batch header: wrong flags"},
+        {4, "\x03", "batch header: wrong version"}, {6, "\x02", "batch header: wrong flags"},
         {7, "\x80", "batch header: wrong flags"},   {52, "\x02", "batch header: wrong codec"},
         {61, "\x01", "batch header: wrong spare"},  {62, "\x01", "batch header: wrong spare"},
         {63, "\x80", "batch header: wrong spare"},
