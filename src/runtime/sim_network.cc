@@ -34,9 +34,17 @@ public:
         if (at != network_.places_.end() && at->second == place_) network_.places_.erase(at);
     }
     const std::string& address() const override { return place_->address; }
-    Result<void> send(std::string_view to, std::string bytes) override {
-        return network_.send(*place_, to, std::move(bytes));
+    using Endpoint::send;
+    Result<void> send(std::string_view to, std::string bytes, OnSent on_sent) override {
+        TIDAL_TRY(network_.send(*place_, to, std::move(bytes)));
+        if (on_sent)
+            place_->executor->post([place = place_, on_sent = std::move(on_sent)]() mutable {
+                if (place->open) on_sent(true);
+            });
+        return {};
     }
+    void disconnect(std::string_view) override {}
+    EndpointStats stats() override { return {}; }
 
 private:
     SimNetwork& network_;
@@ -133,7 +141,7 @@ void SimNetwork::arrive(Message message) {
     ++stats_.delivered;
     auto place = found->second;
     place->executor->post([place, message = std::move(message)]() mutable {
-        if (place->open) place->on_message(message.from, std::move(message.bytes));
+        if (place->open) place->on_message({message.from, {}}, std::move(message.bytes));
     });
 }
 

@@ -53,9 +53,9 @@ struct Received {
         return messages.size();
     }
     OnMessage handler() {
-        return [this](std::string_view from, std::string bytes) {
+        return [this](const Sender& from, std::string bytes) {
             const std::lock_guard lock(mutex);
-            messages.emplace_back(from, std::move(bytes));
+            messages.emplace_back(from.address, std::move(bytes));
         };
     }
 };
