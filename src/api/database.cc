@@ -168,8 +168,8 @@ void Database::start(Done done) {
             if (!configured.ok()) return finish(std::move(*shared_done), std::move(configured));
             publish_catalog();
             if (!options_.schema) {
-                // A directory made by an earlier version lacks `impression`. A disk that is full now
-                // is no reason not to serve.
+                // A directory made by an earlier version lacks `impression`. A disk that is full
+                // now is no reason not to serve.
                 return add_to_schema(*schema(), [finish, shared_done](Result<void>) {
                     finish(std::move(*shared_done), {});
                 });

@@ -208,10 +208,10 @@ struct FeedReply {
         std::string token;  ///< Of what was written: for a read that must see it.
     };
     std::optional<Impressions> impressions;
-    std::vector<FilterNodeReply> filter;          ///< With `explain` and a filter.
-    std::vector<FacetReply> facets;               ///< In the order asked for.
-    std::uint8_t degradation = 0;                 ///< 0 full, 1 or 2 under load.
-    std::vector<std::string> left_out;            ///< What the request asked for and did not get.
+    std::vector<FilterNodeReply> filter;  ///< With `explain` and a filter.
+    std::vector<FacetReply> facets;       ///< In the order asked for.
+    std::uint8_t degradation = 0;         ///< 0 full, 1 or 2 under load.
+    std::vector<std::string> left_out;    ///< What the request asked for and did not get.
     /// What items show; nullopt = all. Empty: the id alone, the rest of `entity` is not read.
     std::optional<std::set<std::string>> fields;
 };

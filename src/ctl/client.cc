@@ -34,7 +34,8 @@ struct Client::State {
     explicit State(const std::string& text) : url(text), client(text) {
         client.set_read_timeout(kReadTimeoutS);
         client.set_keep_alive(true);
-        client.set_tcp_nodelay(true);  // head and body are two writes: the second must not wait for an ACK
+        client.set_tcp_nodelay(
+            true);  // head and body are two writes: the second must not wait for an ACK
     }
     Error unreachable(httplib::Error error) const {
         return Error(ErrorCode::kUnavailable,

@@ -156,10 +156,10 @@ Result<void> check_json(const Request& request) {
 
 Result<api::FeedCall> feed_call(const Request& request, std::string* compare_with) {
     api::FeedCall call;
-    constexpr std::string_view known[] = {"user_id",  "profile",    "filter",   "facets", "limit",
-                                          "cursor",   "exclude",    "seed",     "region", "explain",
-                                          "token",    "experiment", "sort",     "pin",    "bury",
-                                          "group_by", "fields",     "diversity", "log_impressions"};
+    constexpr std::string_view known[] = {
+        "user_id", "profile",  "filter",  "facets",    "limit",          "cursor", "exclude",
+        "seed",    "region",   "explain", "token",     "experiment",     "sort",   "pin",
+        "bury",    "group_by", "fields",  "diversity", "log_impressions"};
     for (const auto& [name, value] : request.query.all()) {
         if (name == "user_id") {
             call.user_id = api::IdInput(value);

@@ -307,9 +307,9 @@ Result<api::Write> read_signal(const element& json) {
 
 Result<api::FeedCall> read_feed(const element& json) {
     constexpr std::array<std::string_view, 19> keys = {
-        "user_id", "profile", "params", "filter",    "facets",   "limit",
-        "cursor",  "exclude", "seed",   "region",    "explain",  "experiment",
-        "sort",    "pin",     "bury",   "diversity", "group_by", "fields", "log_impressions"};
+        "user_id", "profile",   "params",   "filter",  "facets",         "limit", "cursor",
+        "exclude", "seed",      "region",   "explain", "experiment",     "sort",  "pin",
+        "bury",    "diversity", "group_by", "fields",  "log_impressions"};
     api::FeedCall call;
     TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
         if (key == "user_id") {

@@ -186,8 +186,7 @@ json::object page_object(const api::FeedReply& reply) {
     if (!reply.left_out.empty())
         out["left_out"] = json::array(reply.left_out.begin(), reply.left_out.end());
     if (!reply.facets.empty()) out["facets"] = facets_object(reply.facets);
-    if (reply.impressions)
-        out["impressions"] = impressions_object(*reply.impressions);
+    if (reply.impressions) out["impressions"] = impressions_object(*reply.impressions);
     if (!reply.filter.empty()) out["filter"] = filter_array(reply.filter);
     if (!reply.experiment.empty()) out["experiment"] = reply.experiment;
     return out;

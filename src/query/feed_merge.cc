@@ -112,7 +112,10 @@ FeedPage merge_pages(const FeedPlan& plan, std::span<ShardPage> pages, const Cur
     std::vector<std::vector<FacetCounts>> counts;
     for (ShardPage& page : pages) counts.push_back(std::move(page.facets));
     out.facets = merge_facets(plan.facets, counts);
+    std::size_t items = 0;
+    for (const ShardPage& page : pages) items += page.items.size();
     std::vector<FeedItem> all;
+    all.reserve(items);
     for (std::size_t shard = 0; shard < pages.size(); ++shard) {
         out.counts.candidates += pages[shard].counts.candidates;
         out.counts.matched += pages[shard].counts.matched;
@@ -123,9 +126,10 @@ FeedPage merge_pages(const FeedPlan& plan, std::span<ShardPage> pages, const Cur
             all.push_back({.item = std::move(item), .rank = 0, .shard = shard});
     }
     // The ids of different shards differ, so no two items are equal and any sort gives one result.
-    std::ranges::sort(all, [&](const FeedItem& a, const FeedItem& b) {
-        return ItemOrder::before(a.item.key, a.item.id, b.item.key, b.item.id);
-    });
+    if (pages.size() > 1)
+        std::ranges::sort(all, [&](const FeedItem& a, const FeedItem& b) {
+            return ItemOrder::before(a.item.key, a.item.id, b.item.key, b.item.id);
+        });
     if (plan.explore_percent != 0) explore(plan, pages, &all);
     if (plan.group) limit_groups(plan, pages, &all);
     bool more = all.size() > plan.limit;

@@ -228,6 +228,7 @@ private:
         if (!collecting_) {
             page_.more = top_->size() >= plan_.keep;
             entries_ = top_->take();
+            page_.items.reserve(entries_.size());
             collecting_ = true;
         }
         const double cost =

@@ -8,9 +8,10 @@ namespace tidal::query {
 namespace {
 
 constexpr std::array<std::string_view, 28> kQueryWords{
-    "retrieve", "search", "suggest", "items",  "using", "with",  "for",       "user",    "where",
-    "exclude",  "seed",   "facets",  "ranges", "top",   "limit", "after",     "explain", "group",
-    "order",    "by",     "asc",     "desc",   "pin",   "bury",  "diversify", "none",    "fields", "log"};
+    "retrieve", "search", "suggest", "items",     "using",  "with",   "for",
+    "user",     "where",  "exclude", "seed",      "facets", "ranges", "top",
+    "limit",    "after",  "explain", "group",     "order",  "by",     "asc",
+    "desc",     "pin",    "bury",    "diversify", "none",   "fields", "log"};
 
 }  // namespace
 
