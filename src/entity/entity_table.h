@@ -87,7 +87,8 @@ public:
     virtual std::uint32_t slot_count() const = 0;
     virtual std::uint64_t live_count() const = 0;
     virtual const Roaring& live() const = 0;
-    /// int, timestamp, duration (exact to 2^53), float, bool as f64; NaN where absent.
+    /// int, timestamp, duration (exact to 2^53), float, bool as f64; NaN where absent. For texts
+    /// see build_texts().
     virtual std::span<const double> number_column(FieldId field) const = 0;
     /// Values of a geo field; the latitude is NaN where absent.
     virtual std::span<const record::GeoPoint> geo_column(FieldId field) const = 0;
@@ -97,6 +98,13 @@ public:
     virtual std::span<const UnixMillis> expires_at_column() const = 0;  ///< INT64_MAX where absent.
     /// Any of the columns of numbers; empty for a field of another type.
     virtual NumberView numbers(const NumberSource& source) const = 0;
+    /// Reads up to `rows` more texts of a text or keyword field, so that its column of numbers
+    /// (text_prefix() of each) and text_of() are whole; from the first call on writes keep them so.
+    /// True when all are read.
+    /// @return kIo, kCorruption  of a row.
+    virtual Result<bool> build_texts(FieldId field, std::uint32_t rows) = 0;
+    /// Of a field that was built: the text as it is ordered (text_column.h); empty where absent.
+    virtual std::string_view text_of(FieldId field, Slot slot) const = 0;
     /// The accelerator over numbers(source): made when first asked for, told of every write from
     /// then on. nullptr for a field of another type, or one no entity has room for yet.
     virtual OrderedColumn* ordered_column(const NumberSource& source) const = 0;

@@ -23,7 +23,7 @@ Error bad_cursor(std::string_view why) {
 }
 
 /// How a cursor says where its page ended.
-enum class Form : std::uint8_t { kAfter, kHashes, kHandle };
+enum class Form : std::uint8_t { kAfter, kHashes, kHandle, kAfterText };
 
 void encode_id(const EntityId& id, Encoder* out) {
     out->u8(id.is_text() ? 1 : 0);
@@ -71,7 +71,7 @@ void encode_head(const Cursor& cursor, Form form, Encoder* out) {
 
 Form decode_head(Decoder* in, Cursor* out) {
     const std::uint8_t form = in->u8();
-    if (form > static_cast<std::uint8_t>(Form::kHandle)) in->fail();
+    if (form > static_cast<std::uint8_t>(Form::kAfterText)) in->fail();
     out->query.high = in->u64();
     out->query.low = in->u64();
     out->now_ms = in->i64();
@@ -104,9 +104,10 @@ std::string CursorCodec::encode(const Cursor& cursor) const {
     assert(cursor.shown_hashes.size() <= kShownMax);
     Encoder out;
     if (cursor.after) {
-        encode_head(cursor, Form::kAfter, &out);
+        encode_head(cursor, cursor.after->text.empty() ? Form::kAfter : Form::kAfterText, &out);
         out.f64(cursor.after->score);
         encode_id(cursor.after->id, &out);
+        if (!cursor.after->text.empty()) out.bytes(cursor.after->text);
     } else if (store_ == nullptr || cursor.shown_hashes.size() <= kShownInToken) {
         encode_head(cursor, Form::kHashes, &out);
         encode_hashes(cursor.shown_hashes, &out);
@@ -150,11 +151,14 @@ Result<Cursor> CursorCodec::decode(std::string_view token) const {
     Decoder in(body.substr(1));
     Cursor out;
     std::optional<std::uint64_t> handle;
-    switch (decode_head(&in, &out)) {
+    const Form form = decode_head(&in, &out);
+    switch (form) {
         case Form::kAfter:
+        case Form::kAfterText:
             out.after.emplace();
             out.after->score = in.f64();
             out.after->id = decode_id(&in);
+            if (form == Form::kAfterText) out.after->text = std::string(in.bytes());
             break;
         case Form::kHashes:
             decode_hashes(&in, &out.shown_hashes);

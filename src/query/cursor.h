@@ -22,6 +22,7 @@ inline constexpr std::size_t kCursorMacBytes = 16;
 struct PagePosition {
     double score = 0;
     EntityId id;
+    std::string text;  ///< In orders of texts.
     bool operator==(const PagePosition&) const = default;
 };
 

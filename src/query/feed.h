@@ -70,6 +70,7 @@ struct FeedPlan {
     std::uint32_t keep = kLimitDefault + 1;  ///< Best items each shard returns: one tells of more.
     std::vector<ranking::DiversityRule> diversity;
     std::optional<entity::NumberSource> sorted_by;  ///< Entities without it come last.
+    std::optional<FieldId> text_field;              ///< The same, where it is a text.
     std::optional<BoundGroup> group;
     Pins pins;
     double explore_percent = 0;  ///< Of the places, those for items that few have seen.
@@ -119,8 +120,9 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
 struct ScoredItem {
     EntityId id;
     double score = 0;
-    double key = 0;  ///< Its place, the greatest first: of its score, or as Pins say.
-    Slot slot;       ///< In its shard, for reading its fields within the same query.
+    double key = 0;    ///< Its place, the greatest first: of its score, or as Pins say.
+    std::string text;  ///< In orders of texts: what it is ordered by (entity/text_column.h).
+    Slot slot;         ///< In its shard, for reading its fields within the same query.
     std::optional<ranking::Explanation> explanation;
     DiverseItem diverse;               ///< By rule of the plan.
     std::optional<std::string> group;  ///< Its value, where it has one.

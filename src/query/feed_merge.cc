@@ -92,7 +92,7 @@ Cursor cursor_after(const FeedPlan& plan, const FeedPage& page) {
                   .shown_hashes = {}};
     if (plan.positions_stay()) {
         const ScoredItem& last = page.items.back().item;
-        cursor.after = PagePosition{ItemOrder(plan.descending()).key(last.key), last.id};
+        cursor.after = PagePosition{ItemOrder(plan.descending()).key(last.key), last.id, last.text};
         return cursor;
     }
     absl::flat_hash_set<ShortHash> shown = plan.shown_hashes;
@@ -125,10 +125,12 @@ FeedPage merge_pages(const FeedPlan& plan, std::span<ShardPage> pages, const Cur
         for (ScoredItem& item : pages[shard].items)
             all.push_back({.item = std::move(item), .rank = 0, .shard = shard});
     }
+    const ItemOrder order(plan.descending());
     // The ids of different shards differ, so no two items are equal and any sort gives one result.
     if (pages.size() > 1)
         std::ranges::sort(all, [&](const FeedItem& a, const FeedItem& b) {
-            return ItemOrder::before(a.item.key, a.item.id, b.item.key, b.item.id);
+            return order.before({a.item.key, a.item.text, a.item.id},
+                                {b.item.key, b.item.text, b.item.id});
         });
     if (plan.explore_percent != 0) explore(plan, pages, &all);
     if (plan.group) limit_groups(plan, pages, &all);

@@ -71,6 +71,22 @@ Result<void> plan_facets(const FeedRequest& request, const FilterNode* filter,
     return {};
 }
 
+/// Where a stored value orders the page: which column tells who has none. A profile's own order by
+/// a number takes the default there.
+void plan_field_order(const FeedRequest& request, const schema::Schema& schema, FeedPlan* plan) {
+    const ranking::Profile& profile = plan->profile->profile;
+    if (!profile.order.by_field) return;
+    const schema::FieldSpec* const field = schema.find_field(request.kind, profile.score.name);
+    if (field == nullptr) return;
+    const bool text =
+        std::ranges::any_of(plan->profile->program.features, [](const ranking::Feature& feature) {
+            return feature.kind == ranking::FeatureKind::kText;
+        });
+    if (text) plan->text_field = field->id;
+    if (text || !request.sort.empty())
+        plan->sorted_by = {.kind = entity::NumberSource::Kind::kField, .field = field->id};
+}
+
 /// What the request says in the place of its profile.
 Result<void> plan_stages(const FeedRequest& request, const schema::Schema& schema, FeedPlan* plan) {
     plan->diversity = plan->profile->profile.diversity;
@@ -88,10 +104,8 @@ Result<void> plan_stages(const FeedRequest& request, const schema::Schema& schem
                                          schema, request.kind);
         if (!sorted) return sorted.take_error().with_field("sort");
         plan->profile = *std::move(sorted);
-        const schema::FieldSpec* const field = schema.find_field(request.kind, sort->by.name);
-        if (plan->profile->profile.order.by_field && field != nullptr)
-            plan->sorted_by = {.kind = entity::NumberSource::Kind::kField, .field = field->id};
     }
+    plan_field_order(request, schema, plan);
     if (!request.group_by.empty()) {
         auto group = parse_group(request.group_by);
         if (!group) return group.take_error().with_field("group_by");
@@ -101,8 +115,8 @@ Result<void> plan_stages(const FeedRequest& request, const schema::Schema& schem
     }
     TIDAL_ASSIGN(plan->pins, Pins::make(request.pin, request.bury));
     plan->explore_percent = plan->profile->profile.explore_percent;
-    plan->reordered =
-        !request.sort.empty() || plan->group || !plan->pins.empty() || plan->explore_percent != 0;
+    plan->reordered = !request.sort.empty() || plan->text_field || plan->group ||
+                      !plan->pins.empty() || plan->explore_percent != 0;
     return {};
 }
 

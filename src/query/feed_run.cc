@@ -22,7 +22,8 @@ constexpr std::size_t kSpare = 32;
 // Nanoseconds.
 constexpr double kViewCost = 100'000;
 constexpr double kRowCost = 5'000;
-constexpr double kCheckCost = 100'000;  ///< Of the entries, whether they still match.
+constexpr std::uint32_t kTextRows = 10;  ///< Read at once.
+constexpr double kCheckCost = 100'000;   ///< Of the entries, whether they still match.
 
 }  // namespace
 
@@ -68,7 +69,7 @@ private:
             case Stage::kView:
                 return by_member ? Result<bool>(true) : read_view(budget, views, nullptr);
             case Stage::kPrepare:
-                return ranked_ || prepare(budget);
+                return ranked_ ? Result<bool>(true) : prepare(budget);
             case Stage::kMatch:
                 return ranked_ || match(budget);
             case Stage::kMatchView:
@@ -91,7 +92,8 @@ private:
     void begin() {
         shown_.emplace(plan_, view_->entities);
         if (plan_.explain) begin_scoring();
-        top_.emplace(plan_.keep + kSpare, view_->entities);
+        const ShardOrder order(plan_.descending(), plan_.text_field, view_->entities);
+        top_.emplace(plan_.keep + kSpare, order);
         placement_.emplace(plan_.pins, plan_.sorted_by ? &*plan_.sorted_by : nullptr,
                            view_->entities);
         facets_.emplace(plan_, view_->entities);
@@ -111,13 +113,18 @@ private:
 
     /// What a page before shows may have left the lists of the sources since, and is not met again.
     void begin_groups() {
-        groups_.emplace(*plan_.group, view_->entities);
+        groups_.emplace(*plan_.group,
+                        ShardOrder(plan_.descending(), plan_.text_field, view_->entities));
         if (plan_.scans() || plan_.shown_hashes.empty()) return;
         for (const std::uint32_t slot : view_->entities.live())
             if (shown_->contains(0, Slot(slot))) groups_->count_shown(Slot(slot));
     }
 
-    bool prepare(StepBudget& budget) {
+    Result<bool> prepare(StepBudget& budget) {
+        while (plan_.text_field && !texts_built_) {
+            if (!budget.take(kTextRows * kRowCost)) return false;
+            TIDAL_ASSIGN(texts_built_, view_->entities.build_texts(*plan_.text_field, kTextRows));
+        }
         begin_scoring();
         return features_->prepare(*view_, budget) && scan_.prepare(*view_, budget);
     }
@@ -240,6 +247,7 @@ private:
             ScoredItem item{.id = view_->entities.id_of(entry.slot),
                             .score = order_.key(placement_->key_of_score(entry.key, entry.slot)),
                             .key = entry.key,
+                            .text = entry.text,
                             .slot = entry.slot,
                             .explanation = std::nullopt,
                             .diverse = {},
@@ -272,6 +280,7 @@ private:
             ScoredItem item{.id = view_->entities.id_of(entry.slot),
                             .score = score[0],
                             .key = order_.key(score[0]),
+                            .text = {},
                             .slot = entry.slot,
                             .explanation = std::nullopt,
                             .diverse = {},
@@ -367,6 +376,7 @@ private:
     std::optional<SlotBlocks> blocks_;  ///< Of what is scored.
     std::uint64_t passed_ = 0;          ///< Of matched_, the requirements.
     bool ranked_ = false;               ///< By a view.
+    bool texts_built_ = false;
     std::vector<Slot> slots_;
     std::vector<TopItems::Entry> entries_;
     bool collecting_ = false;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "query/internal/item_order.h"
 #include "query/internal/query_words.h"
 #include "ranking/source_text.h"
 
@@ -73,11 +72,11 @@ Result<BoundGroup> bind_group(const GroupRequest& request, std::string_view sour
         .with_hint("keyword, bool and number fields, and creator_id");
 }
 
-ShardGroups::ShardGroups(const BoundGroup& group, const entity::EntityTable& entities)
-    : group_(group), entities_(entities) {
+ShardGroups::ShardGroups(const BoundGroup& group, const ShardOrder& order)
+    : group_(group), order_(order), entities_(order.entities()) {
     if (group.kind != BoundGroup::Kind::kKeyword) return;
-    by_slot_.assign(entities.slot_count(), 0);
-    entities.for_each_keyword(group.field, [&](std::string_view value, const Roaring& slots) {
+    by_slot_.assign(entities_.slot_count(), 0);
+    entities_.for_each_keyword(group.field, [&](std::string_view value, const Roaring& slots) {
         groups_.push_back({.name = std::string(value), .shown = 0, .best = {}});
         for (const std::uint32_t slot : slots)
             if (slot < by_slot_.size()) by_slot_[slot] = static_cast<std::uint32_t>(groups_.size());
@@ -117,8 +116,7 @@ bool ShardGroups::offer(double key, Slot slot) {
     if (group == nullptr) return false;
     auto& best = group->best;
     const auto before = [&](const std::pair<double, Slot>& a, const std::pair<double, Slot>& b) {
-        return ItemOrder::before(a.first, entities_.id_of(a.second), b.first,
-                                 entities_.id_of(b.second));
+        return order_.before(order_.place(a.first, a.second), order_.place(b.first, b.second));
     };
     const std::pair<double, Slot> entry{key, slot};
     if (best.size() == group_.top && !before(entry, best.back())) return true;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "entity/entity_table.h"
+#include "query/internal/item_order.h"
 #include "schema/schema.h"
 
 namespace tidal::query {
@@ -50,7 +51,7 @@ using GroupCounts = std::map<std::string, std::uint32_t>;
 /// The groups of one shard. Lifetime: borrows group and table, for one query.
 class ShardGroups {
 public:
-    ShardGroups(const BoundGroup& group, const entity::EntityTable& entities);
+    ShardGroups(const BoundGroup& group, const ShardOrder& order);
 
     /// Makes room for an entity that may be on the page, at the cost of the last of its group.
     /// False, and nothing is done, for one without a value: it is in no group, and nothing holds it
@@ -78,6 +79,7 @@ private:
     Group* group_of(Slot slot);
 
     const BoundGroup& group_;
+    const ShardOrder order_;
     const entity::EntityTable& entities_;
     std::vector<std::uint32_t> by_slot_;  ///< Of kKeyword: 1 + index in groups_, 0 = none.
     absl::flat_hash_map<double, std::uint32_t> by_number_;

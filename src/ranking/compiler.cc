@@ -16,6 +16,10 @@ bool is_score_number(schema::FieldType type) {
            type == FieldType::kTimestamp || type == FieldType::kDuration;
 }
 
+bool is_order_text(schema::FieldType type) {
+    return type == schema::FieldType::kText || type == schema::FieldType::kKeyword;
+}
+
 Result<Program> Compiler::run() {
     for (const Definition& definition : input_.definitions) {
         TIDAL_ASSIGN(const Value value, lower(definition.value));
@@ -23,8 +27,7 @@ Result<Program> Compiler::run() {
         assert(fresh && "the parser refuses repeated names");
         static_cast<void>(fresh);
     }
-    TIDAL_ASSIGN(Value score, lower(input_.score));
-    TIDAL_TRY(keep_terms(input_.score));
+    TIDAL_ASSIGN(Value score, lower_order(input_.score));
     for (const Penalty& penalty : input_.penalties) {
         TIDAL_ASSIGN(score, lower_penalty(penalty, score));
     }
@@ -38,6 +41,22 @@ Result<Program> Compiler::run() {
     out.needs = std::move(needs_);
     TIDAL_TRY(meter(&out));
     return out;
+}
+
+/// The score, or the field an order goes by: a text has no number but in its place.
+Result<Value> Compiler::lower_order(const Expr& score) {
+    const auto* const field = input_.by_field && score.kind == ExprKind::kName
+                                  ? schema_.find_field(kind_, score.name)
+                                  : nullptr;
+    if (field == nullptr || !is_order_text(field->type) || definitions_.contains(score.name)) {
+        TIDAL_ASSIGN(const Value value, lower(score));
+        TIDAL_TRY(keep_terms(score));
+        return value;
+    }
+    const Value value = graph_.feature({.kind = FeatureKind::kText, .field = field->id});
+    keep_feature(score, value);
+    terms_.push_back({print_expression(score), value});
+    return value;
 }
 
 /// The score is defined as a sum, of what it was and of what the penalty adds: the explanation can

@@ -34,6 +34,7 @@ std::uint32_t cost_of(const Feature& feature) {
         case FeatureKind::kAgeHours:
         case FeatureKind::kCreatedAt:
         case FeatureKind::kField:
+        case FeatureKind::kText:
             return 2;
         case FeatureKind::kRandom:
             return 10;

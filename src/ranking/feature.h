@@ -23,6 +23,7 @@ enum class FeatureKind : std::uint8_t {
     kAgeHours,   ///< max(0, now - created_at), in hours.
     kCreatedAt,  ///< Unix milliseconds.
     kField,      ///< `field`; `missing` where the entity lacks it.
+    kText,       ///< entity::text_prefix() of the text or keyword `field`; 0 where it is missing.
     kRandom,     ///< Uniform in [0, 1) by (entity id, seed): the same on every shard.
     kDistance,   ///< Kilometres from the geo field `field` to a place; 0 without the field.
     // What the request brings, see Need.

@@ -39,7 +39,8 @@ Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
                        .gates = out->profile.gates,
                        .penalties = out->profile.penalties,
                        .models = &models,
-                       .sources = out->profile.sources};
+                       .sources = out->profile.sources,
+                       .by_field = out->profile.order.by_field};
     auto program = compile(input, schema, kind);
     if (!program) return named(program.take_error());
     out->program = std::move(program).value();

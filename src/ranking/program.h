@@ -119,6 +119,7 @@ struct CompileInput {
     std::span<const Penalty> penalties = {};  ///< Applied to `score` in this order.
     const ModelSet* models = nullptr;         ///< What model(name) may name; nullptr = none.
     std::span<const Source> sources = {};     ///< What rank(source) may name.
+    bool by_field = false;  ///< `score` names a field to order by, which may be a text.
     /// Also keep the terms of the outermost sum and what each penalty adds (added in order, they
     /// give the score exactly) and the value of every feature.
     bool explain = false;

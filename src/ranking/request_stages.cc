@@ -57,7 +57,8 @@ Result<std::shared_ptr<const CompiledProfile>> sorted_by(const CompiledProfile& 
                        .gates = base.profile.gates,
                        .penalties = {},
                        .models = nullptr,
-                       .sources = base.profile.sources};
+                       .sources = base.profile.sources,
+                       .by_field = out->profile.order.by_field};
     TIDAL_ASSIGN(out->program, compile(input, schema, kind));
     input.explain = true;
     TIDAL_ASSIGN(out->explain, compile(input, schema, kind));

@@ -66,6 +66,7 @@ Result<void> TableFeatureSource::fill(const Feature& feature, std::span<const Sl
         case FeatureKind::kUnique:
             return fill_unique(feature, slots, context.now_ms, out);
         case FeatureKind::kField:
+        case FeatureKind::kText:
             fill_field(feature, slots, context.neighbours, out);
             return {};
         case FeatureKind::kAgeHours:
@@ -162,7 +163,7 @@ void TableFeatureSource::fill_distance(const Feature& feature, std::span<const S
 bool TableFeatureSource::is_missing(const Feature& feature, Slot slot) const {
     if (feature.kind == FeatureKind::kDistance)
         return std::isnan(view_.entities.geo_column(feature.field)[slot.value()].latitude);
-    if (feature.kind != FeatureKind::kField) return false;
+    if (feature.kind != FeatureKind::kField && feature.kind != FeatureKind::kText) return false;
     const double value = cell(view_.entities.number_column(feature.field), slot);
     return value != value;
 }

@@ -104,6 +104,35 @@ expect 400 '"field":"group_by"'
 query "RETRIEVE items USING old ORDER year"
 expect 400 'expected BY'
 
+# By a text: without case, what has none comes last, in both directions and over pages.
+item '{"entity_id":5,"metadata":{"title":"tides","category":"rock"}}'
+item '{"entity_id":6,"metadata":{"category":"rock"}}'
+item '{"entity_id":7,"metadata":{"title":"Émile","category":"rock"}}'
+query "RETRIEVE items USING alphabetical_asc"
+expect_ids "3 4 2 1 5 7 6 "
+call GET "/feed?profile=alphabetical_desc&limit=4"
+expect_ids "7 1 5 2 "
+cursor=$(sed -n 's/.*"next_cursor":"\([^"]*\)".*/\1/p' <<<"$reply")
+item '{"entity_id":8,"metadata":{"title":"aardvark"}}'
+item '{"entity_id":9,"metadata":{"title":"Zebra"}}'
+call GET "/feed?profile=alphabetical_desc&limit=4&cursor=$cursor"
+expect_ids "4 3 8 6 "
+query "RETRIEVE items USING new WHERE category = 'rock' ORDER BY title DESC PIN 4 BURY 7 LIMIT 4 EXPLAIN"
+expect 200 '"explain":{"title":'
+expect_ids "4 5 3 6 "
+query "RETRIEVE items USING new ORDER BY category, 1"
+expect 400
+query "RETRIEVE items USING new WHERE year IS NOT NULL ORDER BY category DESC"
+expect_ids "3 1 2 "
+query "RETRIEVE items USING new ORDER BY length(title)"
+expect 400 'unknown function'
+query "RETRIEVE items USING new ORDER BY title + 1"
+expect 400 'is not a number but text'
+for id in 5 6 7 8 9; do
+    call DELETE "/items/$id"
+    expect 200
+done
+
 # Exploration: half of the places are for those that few have seen; item 2 is the best by score.
 call POST /profiles '{"text":"profile curious version 1 { score sum(view, all) + 1 / (1 + age_hours); explore 50%; }"}'
 expect 200 curious

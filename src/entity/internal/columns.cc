@@ -95,6 +95,7 @@ void Columns::resize(std::uint32_t slot_count) {
     for (FieldColumn& column : fields_) {
         if (is_number(column.type)) column.numbers.resize(slot_count, kAbsent);
         if (column.type == schema::FieldType::kGeo) column.places.resize(slot_count, kNowhere);
+        if (column.texts != nullptr) column.texts->resize(slot_count);
     }
 }
 
@@ -141,6 +142,7 @@ void Columns::put(CellKey key, std::uint32_t slot, std::string_view encoded) {
     if (is_number(column.type)) column.numbers[slot] = number_of(encoded);
     if (column.type == schema::FieldType::kGeo) column.places[slot] = place_of(encoded);
     if (is_keyword(column.type)) change_keywords<kLoading>(column, slot, encoded, true);
+    if (column.texts != nullptr) column.texts->put(slot, std::get<std::string>(value_of(encoded)));
 }
 
 void Columns::take(CellKey key, std::uint32_t slot, std::string_view encoded) {
@@ -166,6 +168,7 @@ void Columns::take(CellKey key, std::uint32_t slot, std::string_view encoded) {
     if (is_number(column.type)) column.numbers[slot] = kAbsent;
     if (column.type == schema::FieldType::kGeo) column.places[slot] = kNowhere;
     if (is_keyword(column.type)) change_keywords<false>(column, slot, encoded, false);
+    if (column.texts != nullptr) column.texts->remove(slot);
 }
 
 void Columns::set_default_created_at(const Row& row) {
@@ -221,6 +224,7 @@ void Columns::note_ordered(CellKey key, std::uint32_t slot) {
 
 std::span<const double> Columns::numbers(FieldId field) const {
     if (field.value() >= fields_.size()) return {};
+    if (const TextColumn* const texts = built_texts(field)) return texts->prefixes();
     return fields_[field.value()].numbers;
 }
 
@@ -248,11 +252,27 @@ OrderedColumn* Columns::ordered(const NumberSource& source) const {
     if (source.kind != NumberSource::Kind::kField) {
         at = &ordered_times_[static_cast<std::size_t>(source.kind) - 1];
     } else {
-        if (numbers(source.field).empty()) return nullptr;
+        if (numbers(source.field).empty() || built_texts(source.field)) return nullptr;
         at = &fields_[source.field.value()].ordered;
     }
     if (*at == nullptr) *at = std::make_unique<OrderedColumn>();
     return at->get();
+}
+
+TextColumn* Columns::texts(FieldId field) {
+    if (field.value() >= fields_.size()) return nullptr;
+    FieldColumn& column = fields_[field.value()];
+    if (column.type != schema::FieldType::kText && column.type != schema::FieldType::kKeyword)
+        return nullptr;
+    if (column.texts == nullptr) {
+        column.texts = std::make_unique<TextColumn>();
+        column.texts->resize(slot_count());
+    }
+    return column.texts.get();
+}
+
+const TextColumn* Columns::built_texts(FieldId field) const {
+    return field.value() < fields_.size() ? fields_[field.value()].texts.get() : nullptr;
 }
 
 const Roaring* Columns::keyword(FieldId field, std::string_view value) const {

@@ -13,6 +13,7 @@
 #include "entity/internal/row.h"
 #include "entity/internal/value_bitmaps.h"
 #include "entity/ordered_column.h"
+#include "entity/text_column.h"
 #include "record/value.h"
 #include "schema/schema.h"
 
@@ -40,6 +41,11 @@ public:
     NumberView view(const NumberSource& source) const;
     /// Made when first asked for, kept current from then on; nullptr for a field of no numbers.
     OrderedColumn* ordered(const NumberSource& source) const;
+    /// Made when first asked for, told of every write from then on; nullptr for a field of another
+    /// type than text and keyword.
+    TextColumn* texts(FieldId field);
+    /// nullptr until it was asked for.
+    const TextColumn* built_texts(FieldId field) const;
     std::span<const UnixMillis> created_at() const { return created_at_; }
     std::span<const UnixMillis> publish_at() const { return publish_at_; }
     std::span<const UnixMillis> expires_at() const { return expires_at_; }
@@ -72,6 +78,7 @@ private:
         std::vector<double> numbers;           ///< Of number types only.
         std::vector<record::GeoPoint> places;  ///< Of geo fields only.
         std::unique_ptr<OrderedColumn> ordered;
+        std::unique_ptr<TextColumn> texts;
         ValueBitmaps<std::string> keywords;
         SlotSet present;
     };

@@ -46,6 +46,11 @@ public:
         return columns_.numbers(field);
     }
     NumberView numbers(const NumberSource& source) const override { return columns_.view(source); }
+    Result<bool> build_texts(FieldId field, std::uint32_t rows) override;
+    std::string_view text_of(FieldId field, Slot slot) const override {
+        const TextColumn* const texts = columns_.built_texts(field);
+        return texts == nullptr ? std::string_view() : texts->text(slot.value());
+    }
     OrderedColumn* ordered_column(const NumberSource& source) const override {
         return columns_.ordered(source);
     }

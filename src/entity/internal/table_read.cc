@@ -57,6 +57,32 @@ Result<std::optional<EntityView>> StoredEntityTable::get(const EntityId& id) {
     return std::optional(std::move(view));
 }
 
+/// Rows that get() would keep are not kept: each is read once.
+Result<bool> StoredEntityTable::build_texts(FieldId field, std::uint32_t rows) {
+    TextColumn* const texts = columns_.texts(field);
+    assert(texts != nullptr && "not a field of texts");
+    if (texts->whole) return true;
+    const Roaring& present = *columns_.present(field);
+    auto at = present.begin();
+    at.equalorlarger(texts->built);
+    for (; at != present.end(); ++at) {
+        if (rows-- == 0) return false;
+        const Slot slot(*at);
+        HeldRow held;
+        TIDAL_TRY(read_row(ids_.id_of(slot), slot, &held));
+        const Cell* const cell = held.row.find(cell_of(field));
+        assert(cell != nullptr && cell->value && "the bitmap says it is there");
+        Decoder in(*cell->value);
+        const record::Value value = record::decode_value(&in);
+        const auto* const text = std::get_if<std::string>(&value);
+        if (text == nullptr) return Error(ErrorCode::kCorruption, "a text field holds no text");
+        texts->put(slot.value(), *text);
+        texts->built = slot.value() + 1;
+    }
+    texts->whole = true;
+    return true;
+}
+
 Result<void> StoredEntityTable::set_embedding(const record::EmbeddingBody& body, HybridTime stamp) {
     assert(body.kind == kind_);
     const auto& specs = kind_schema().embeddings;

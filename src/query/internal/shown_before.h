@@ -10,7 +10,10 @@ namespace tidal::query {
 class ShownBefore {
 public:
     ShownBefore(const FeedPlan& plan, const entity::EntityTable& entities)
-        : plan_(plan), entities_(entities), order_(plan.descending()) {}
+        : plan_(plan),
+          entities_(entities),
+          order_(plan.descending()),
+          places_(plan.descending(), plan.text_field, entities) {}
 
     /// @param key  ItemOrder::key of its score.
     bool contains(double key, Slot slot) const {
@@ -21,13 +24,15 @@ public:
 
 private:
     bool is_after(double key, Slot slot) const {
-        return ItemOrder::before(order_.key(plan_.after->score), plan_.after->id, key,
-                                 entities_.id_of(slot));
+        const PagePosition& after = *plan_.after;
+        return places_.before({order_.key(after.score), after.text, after.id},
+                              places_.place(key, slot));
     }
 
     const FeedPlan& plan_;
     const entity::EntityTable& entities_;
     const ItemOrder order_;
+    const ShardOrder places_;
 };
 
 }  // namespace tidal::query

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "entity/entity_table.h"
@@ -12,18 +14,22 @@ namespace tidal::query {
 
 /// Most of a scan fails the first comparison of `offer`; ids are looked up only where scores tie.
 /// Lifetime: borrows the table; the slots of entities stay theirs whatever changes it meanwhile.
+/// What an entry is ordered by is what it was when it was offered.
 class TopItems {
 public:
     struct Entry {
         double key = 0;
         Slot slot;
         HybridTime generation;  ///< Of the entity when it was offered.
+        std::string text;       ///< Of ShardOrder.
     };
 
-    TopItems(std::size_t keep, const entity::EntityTable& entities)
-        : keep_(keep), entities_(entities) {
+    TopItems(std::size_t keep, const ShardOrder& order)
+        : keep_(keep), order_(order), entities_(order.entities()) {
         heap_.reserve(keep);
     }
+    TopItems(std::size_t keep, const entity::EntityTable& entities)
+        : TopItems(keep, ShardOrder(true, std::nullopt, entities)) {}
 
     /// False when `offer` would do nothing; true may still mean nothing, where scores tie.
     bool admits(double key) const { return !full() || key >= heap_.front().key; }
@@ -37,23 +43,22 @@ public:
 
     void offer(double key, Slot slot) {
         if (!admits(key)) return;
-        const auto before = order();
-        const Entry entry{key, slot, entities_.generation_of(slot)};
-        if (entry.generation == HybridTime()) return;  // Deleted since it was found to match.
-        if (!full()) {
-            heap_.push_back(entry);
-            std::ranges::push_heap(heap_, before);
-        } else if (before(entry, heap_.front())) {
-            std::ranges::pop_heap(heap_, before);
-            heap_.back() = entry;
-            std::ranges::push_heap(heap_, before);
+        const HybridTime generation = entities_.generation_of(slot);
+        if (generation == HybridTime()) return;  // Deleted since it was found to match.
+        const Place place = order_.place(key, slot);
+        if (full()) {
+            if (!order_.before(place, place_of(heap_.front()))) return;
+            std::ranges::pop_heap(heap_, before());
+            heap_.pop_back();
         }
+        heap_.push_back({key, slot, generation, std::string(place.text)});
+        std::ranges::push_heap(heap_, before());
     }
 
     /// Best first, without entities that have been deleted since they were offered; leaves it
     /// empty.
     std::vector<Entry> take() {
-        std::ranges::sort_heap(heap_, order());
+        std::ranges::sort_heap(heap_, before());
         std::erase_if(heap_, [&](const Entry& entry) {
             return !entities_.live().contains(entry.slot.value()) ||
                    entities_.generation_of(entry.slot) != entry.generation;
@@ -62,16 +67,20 @@ public:
     }
 
 private:
+    Place place_of(const Entry& entry) const {
+        return {entry.key, entry.text, entities_.id_of(entry.slot)};
+    }
     /// As a heap order this keeps the last of the page on top.
     struct Before {
-        const entity::EntityTable& entities;
+        const TopItems& items;
         bool operator()(const Entry& a, const Entry& b) const {
-            return a.key != b.key ? a.key > b.key : entities.id_of(a.slot) < entities.id_of(b.slot);
+            return items.order_.before(items.place_of(a), items.place_of(b));
         }
     };
-    Before order() const { return {entities_}; }
+    Before before() const { return {*this}; }
 
     const std::size_t keep_;
+    const ShardOrder order_;
     const entity::EntityTable& entities_;
     std::vector<Entry> heap_;
 };

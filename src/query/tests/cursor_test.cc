@@ -65,6 +65,7 @@ RC_GTEST_PROP(CursorCodec, DecodesWhatItEncoded,
         cursor.after->score = *rc::gen::element(0.0, 1e300, -1e300, 1.0 / 3, 5e-324);
         const auto text = *rc::gen::container<std::string>(rc::gen::arbitrary<char>());
         cursor.after->id = number % 2 == 0 ? EntityId(number) : EntityId(text.substr(0, 255));
+        if (number % 5 < 2) cursor.after->text = text.substr(0, 256);
     }
     const auto decoded = codec().decode(codec().encode(cursor));
     RC_ASSERT(decoded.ok());

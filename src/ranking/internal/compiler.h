@@ -36,6 +36,7 @@ private:
     Result<Value> lower_rate(const Expr& expr);
     Result<Value> lower_random(const Expr& expr);
     Result<Value> lower_field(const Expr& name);
+    Result<Value> lower_order(const Expr& score);
     Result<void> keep_terms(const Expr& score);
     Result<Value> lower_penalty(const Penalty& penalty, Value score);
     Result<std::optional<Value>> lower_gates();
@@ -83,6 +84,8 @@ private:
     bool in_cohort_ = false;
 };
 
+/// text, keyword.
+bool is_order_text(schema::FieldType type);
 /// int, float, bool, timestamp, duration.
 bool is_score_number(schema::FieldType type);
 

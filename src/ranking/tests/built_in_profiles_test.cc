@@ -278,8 +278,6 @@ TEST(ProfileRegistry, TheDefaultSchemaServesEveryBuiltInProfileWhoseInputsItHas)
         EXPECT_TRUE(listing.warnings.empty()) << listing.name;
     }
     EXPECT_EQ(unavailable,
-              "alphabetical_asc: field `title` is not a number but text\n"
-              "alphabetical_desc: field `title` is not a number but text\n"
               "date_saved: unknown field `date_saved`\n"
               "following: `follows` needs a user (`user_id`), which rankings do not read yet\n"
               "live_viewers: unknown field `live_viewers`\n"

@@ -1,0 +1,299 @@
+// What the server answers is what /openapi.json says: no key more, none of the required less.
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+
+#include "http/door.h"
+#include "http/openapi.h"
+#include "raw_client.h"
+#include "runtime/real_runtime.h"
+#include "runtime/task.h"
+
+namespace tidal::http {
+namespace {
+
+namespace json = boost::json;
+
+/// The part of JSON Schema that the description uses; stricter in one thing: a key that neither
+/// `properties` nor `additionalProperties` names is wrong.
+class Description {
+public:
+    Description() : whole_(json::parse(std::string(openapi_json()))) {}
+
+    /// What is wrong with a reply, one line each; empty = nothing.
+    std::string check(const std::string& method, const std::string& route, int status,
+                      const json::value& reply) {
+        problems_.clear();
+        const json::object& answers =
+            whole_.at("paths").at(route).at(method).at("responses").as_object();
+        const auto* answer = answers.if_contains(std::to_string(status));
+        if (answer == nullptr) answer = answers.if_contains("default");
+        if (answer == nullptr) return "no answer with this status is described\n";
+        for (const auto& [type, content] : answer->at("content").as_object())
+            if (type == "application/json" || type == "application/problem+json")
+                check(content.at("schema"), reply, "");
+        return problems_;
+    }
+
+private:
+    void wrong(const std::string& path, const std::string& what) {
+        problems_ += (path.empty() ? "(reply)" : path) + ": " + what + "\n";
+    }
+
+    const json::value& resolved(const json::value& schema) const {
+        const auto* reference = schema.as_object().if_contains("$ref");
+        if (reference == nullptr) return schema;
+        const std::string name(reference->as_string());
+        return whole_.at("components").at("schemas").at(name.substr(name.rfind('/') + 1));
+    }
+
+    static bool has_type(std::string_view type, const json::value& value) {
+        if (type == "object") return value.is_object();
+        if (type == "array") return value.is_array();
+        if (type == "string") return value.is_string();
+        if (type == "boolean") return value.is_bool();
+        if (type == "null") return value.is_null();
+        if (type == "integer") return value.is_int64() || value.is_uint64();
+        return type == "number" && value.is_number();
+    }
+
+    static bool has_type(const json::value& types, const json::value& value) {
+        if (types.is_string()) return has_type(types.as_string(), value);
+        for (const json::value& type : types.as_array())
+            if (has_type(type.as_string(), value)) return true;
+        return false;
+    }
+
+    bool fits_one(const json::array& schemas, const json::value& value, const std::string& path) {
+        const std::string kept = problems_;
+        for (const json::value& each : schemas) {
+            problems_.clear();
+            check(each, value, path);
+            const bool fits = problems_.empty();
+            problems_ = kept;
+            if (fits) return true;
+        }
+        return false;
+    }
+
+    void check(const json::value& schema_or_reference, const json::value& value,
+               const std::string& path) {
+        const json::object& schema = resolved(schema_or_reference).as_object();
+        if (const auto* one_of = schema.if_contains("oneOf")) {
+            if (!fits_one(one_of->as_array(), value, path)) wrong(path, "fits none of oneOf");
+            return;
+        }
+        if (const auto* type = schema.if_contains("type"); type && !has_type(*type, value))
+            return wrong(path, "is not " + json::serialize(*type) + ": " + json::serialize(value));
+        if (const auto* values = schema.if_contains("enum")) {
+            const json::array& allowed = values->as_array();
+            if (std::find(allowed.begin(), allowed.end(), value) == allowed.end())
+                wrong(path, "is none of " + json::serialize(*values));
+        }
+        if (value.is_array() && schema.contains("items"))
+            for (const json::value& each : value.as_array())
+                check(schema.at("items"), each, path + "[]");
+        if (value.is_object()) check_members(schema, value.as_object(), path);
+    }
+
+    void check_members(const json::object& schema, const json::object& value,
+                       const std::string& path) {
+        if (const auto* required = schema.if_contains("required"))
+            for (const json::value& name : required->as_array())
+                if (!value.contains(name.as_string()))
+                    wrong(path, "lacks " + json::serialize(name));
+        const auto* properties = schema.if_contains("properties");
+        const auto* others = schema.if_contains("additionalProperties");
+        for (const auto& [name, member] : value) {
+            const std::string at = path + "." + std::string(name);
+            const auto* known =
+                properties == nullptr ? nullptr : properties->as_object().if_contains(name);
+            if (known != nullptr) {
+                check(*known, member, at);
+            } else if (others == nullptr || (others->is_bool() && !others->as_bool())) {
+                wrong(at, "is not described");
+            } else if (others->is_object()) {
+                check(*others, member, at);
+            }
+        }
+    }
+
+    const json::value whole_;
+    std::string problems_;
+};
+
+template <typename Start>
+runtime::Task<Result<void>> finished(Start start) {
+    runtime::Completion<void> done;
+    start(done.completer());
+    Result<void> result = co_await done;
+    co_return result;
+}
+
+class OpenApiReplies : public ::testing::Test {
+protected:
+    OpenApiReplies() {
+        const auto base = std::filesystem::temp_directory_path() /
+                          ("tidal_openapi_" + std::to_string(::getpid()));
+        directory_ = base.string();
+        runtime_ = std::move(*runtime::make_real_runtime({directory_ + "/data", {}}));
+        backup_runtime_ = std::move(*runtime::make_real_runtime({directory_ + "/backups", {}}));
+        auto database = api::Database::open({}, *runtime_);
+        EXPECT_TRUE(database.ok()) << database.error().to_string();
+        database_ = std::move(*database);
+        EXPECT_TRUE(runtime::sync_wait(finished([&](auto done) {
+                        database_->start(std::move(done));
+                    })).ok());
+        DoorOptions options{"0"};
+        options.backups =
+            std::make_shared<api::Backups>(*database_, *runtime_, backup_runtime_->disk());
+        EXPECT_TRUE(options.backups->open().ok());
+        door_.emplace(*database_, *runtime_, metrics_, Logger(), options);
+        ServerOptions server;
+        server.listen = "127.0.0.1:0";
+        auto started = Server::start(server, *runtime_, *door_, Logger(), &metrics_);
+        EXPECT_TRUE(started.ok());
+        server_ = std::move(*started);
+    }
+    ~OpenApiReplies() override {
+        server_->stop(0);
+        door_->stop();
+        EXPECT_TRUE(runtime::sync_wait(finished([&](auto done) {
+                        database_->stop([done = std::move(done)]() mutable { done({}); });
+                    })).ok());
+        door_.reset();
+        database_.reset();
+        std::filesystem::remove_all(directory_);
+    }
+
+    /// The reply, held against the description of `route`.
+    json::value ask(const std::string& method, const std::string& route, const std::string& target,
+                    const std::string& body = "", const std::string& headers = "") {
+        std::string bytes = method + " " + target + " HTTP/1.1\r\nHost: localhost\r\n" + headers;
+        if (!body.empty())
+            bytes += "Content-Type: application/json\r\nContent-Length: " +
+                     std::to_string(body.size()) + "\r\n";
+        const RawReply reply = RawClient(server_->port()).ask(bytes + "\r\n" + body);
+        json::error_code failed;
+        const json::value value = json::parse(reply.body, failed);
+        EXPECT_FALSE(failed) << method << " " << target << " " << reply.status << ": " << reply.body;
+        std::string lower = method;
+        for (char& c : lower) c = static_cast<char>(std::tolower(c));
+        EXPECT_EQ(description_.check(lower, route, reply.status, value), "")
+            << method << " " << target << " " << reply.status << ": " << reply.body;
+        last_ = reply.status;
+        return value;
+    }
+    void write(const std::string& route, const std::string& body) {
+        ask("POST", route, route, body);
+        EXPECT_EQ(last_, 200) << body;
+    }
+
+    std::string directory_;
+    std::unique_ptr<runtime::Runtime> runtime_, backup_runtime_;
+    std::unique_ptr<api::Database> database_;
+    Metrics metrics_;
+    std::optional<Door> door_;
+    std::unique_ptr<Server> server_;
+    Description description_;
+    int last_ = 0;
+};
+
+TEST_F(OpenApiReplies, FeedsQueriesAndComparisons) {
+    write("/items", R"({"entity_id":1,"creator_id":7,"publish_at":1,"expires_at":9999999999999,)"
+                    R"("metadata":{"title":"B","category":"jazz","genres":["a","b"],"year":1990}})");
+    write("/items", R"({"entity_id":"18446744073709551615","metadata":{"title":"a"}})");
+    write("/items", R"({"entity_id":3,"metadata":{"category":"rock","year":2001}})");
+    write("/signals", R"({"entity_id":1,"signal":"view","user_id":5,"idempotency_key":"k"})");
+    write("/signals", R"({"undo":"k","entity_id":1})");
+    ask("GET", "/items/{id}", "/items/1");
+    ask("GET", "/items/{id}/signals", "/items/1/signals");
+    ask("GET", "/items/{id}", "/items/99");
+    EXPECT_EQ(last_, 404);
+    write("/profiles", R"({"text":"profile mine version 1 { score sum(view, all) - age_hours; )"
+                       R"(diversity max_per_creator 1; explore 50%; }"})");
+    write("/experiments", R"({"text":"experiment e version 1 { arm mine@1; arm new@1; }"})");
+    const auto all = ask("POST", "/feed", "/feed",
+                         R"({"profile":"mine","limit":2,"facets":"category, year ranges (1995)",)"
+                         R"("filter":"year > 1 OR title IS NOT NULL","explain":true,"seed":3,)"
+                         R"("pin":[3],"group_by":"category","log_impressions":true})",
+                         "Idempotency-Key: p1\r\n");
+    EXPECT_EQ(last_, 200) << all;
+    for (const char* key : {"facets", "filter", "impressions"})
+        EXPECT_TRUE(all.as_object().contains(key)) << key;
+    const auto explored = ask("GET", "/feed", "/feed?profile=mine&limit=2");
+    EXPECT_NE(json::serialize(explored).find("\"explored\""), std::string::npos);
+    ask("GET", "/feed", "/feed?experiment=e&user_id=5");
+    ask("GET", "/feed", "/feed?profile=alphabetical_asc&limit=1");
+    EXPECT_EQ(last_, 200);
+    ask("GET", "/feed", "/feed?profile=nobody");
+    EXPECT_EQ(last_, 400);
+    ask("POST", "/query", "/query",
+        R"({"query":"RETRIEVE items USING new FACETS category EXPLAIN LOG IMPRESSIONS"})");
+    EXPECT_EQ(last_, 200);
+    ask("POST", "/query", "/query", R"({"query":"RETRIEVE itmes"})");
+    EXPECT_EQ(last_, 400);
+    const auto compared = ask("GET", "/feed/compare", "/feed/compare?profile=new&with=old");
+    EXPECT_FALSE(compared.at("moves").as_array().empty());
+}
+
+constexpr std::string_view kModel =
+    "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nfeature_names=year\n"
+    "feature_infos=none\n\nTree=0\nnum_leaves=2\nnum_cat=0\nsplit_feature=0\nthreshold=1\n"
+    "decision_type=2\nleft_child=-1\nright_child=-2\nleaf_value=1 10\nis_linear=0\nshrinkage=1\n"
+    "\n\nend of trees\n";
+
+TEST_F(OpenApiReplies, TheCatalogue) {
+    ask("GET", "/schema", "/schema");
+    ask("GET", "/profiles", "/profiles");
+    ask("GET", "/profiles/{name}", "/profiles/following");
+    write("/profiles", R"({"text":"profile p version 1 { score unique(like, 24h); }"})");
+    write("/experiments", R"({"text":"experiment e version 1 { arm p@1; arm new@1; }"})");
+    ask("GET", "/experiments", "/experiments");
+    ask("DELETE", "/experiments/{name}", "/experiments/e");
+    ask("DELETE", "/profiles/{name}", "/profiles/p");
+    EXPECT_EQ(last_, 200);
+    ask("PUT", "/models/{name}", "/models/m", json::serialize(json::object{{"text", kModel}}));
+    EXPECT_EQ(last_, 200);
+    EXPECT_EQ(ask("GET", "/models", "/models").at("models").as_array().size(), 1u);
+    ask("GET", "/models/{name}", "/models/m");
+    ask("DELETE", "/models/{name}", "/models/m");
+    EXPECT_EQ(last_, 200);
+    for (const char* route : {"/health", "/health/live", "/health/ready", "/healthz"})
+        ask("GET", route, route);
+}
+
+TEST_F(OpenApiReplies, Backups) {
+    write("/items", R"({"entity_id":1})");
+    ask("POST", "/backups", "/backups", R"({"name":"one"})");
+    EXPECT_EQ(last_, 202);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (ask("GET", "/backups/{name}", "/backups/one").at("state") == "running") {
+        ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+        std::this_thread::yield();
+    }
+    EXPECT_EQ(ask("GET", "/backups", "/backups").at("backups").at(0).at("state"), "done");
+    ask("DELETE", "/backups/{name}", "/backups/one");
+    EXPECT_EQ(last_, 200);
+    ask("GET", "/backups/{name}", "/backups/one");
+    EXPECT_EQ(last_, 404);
+}
+
+/// The test of the test: it can fail.
+TEST(OpenApiDescription, FindsWhatIsNotDescribed) {
+    Description description;
+    const auto check = [&](const char* reply) {
+        return description.check("get", "/feed/compare", 200, json::parse(reply));
+    };
+    EXPECT_NE(check(R"({"left":1})").find(".left: is not \"object\""), std::string::npos);
+    EXPECT_NE(check(R"({"common":1,"commun":2})").find(".commun: is not described"),
+              std::string::npos);
+    EXPECT_NE(check(R"({"common":1})").find("lacks \"moves\""), std::string::npos);
+}
+
+}  // namespace
+}  // namespace tidal::http
