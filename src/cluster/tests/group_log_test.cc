@@ -2,6 +2,8 @@
 // as they were after some write that is not older than the last one reported durable.
 #include "cluster/group_log.h"
 
+#include <fstream>
+
 #include "group_log_fixture.h"
 
 namespace tidal::cluster {
@@ -332,6 +334,78 @@ TEST(GroupLog, ALogThatDoesNotFitItsCheckpointIsRefused) {
     EXPECT_EQ(start(base(4, 2), {record(1, 4), record(2, 5)}),
               "checkpoint and log are of different histories");
     EXPECT_EQ(start(base(4, 2), {record(3, 5), record(2, 6)}), "a term falls within a group's log");
+}
+
+/// Of a file of testdata, written once: every later version reads it.
+std::string golden(const std::string& name) {
+    std::ifstream in(TIDAL_TESTDATA_DIR "/" + name);
+    std::string bytes;
+    for (std::string word; in >> word;)
+        bytes.push_back(static_cast<char>(std::stoi(word, nullptr, 16)));
+    return bytes;
+}
+
+TEST(GroupLog, GoldenBytes) {
+    const GroupStates states = {{kFirst, {Term(3), PeerId(2)}},
+                                {{ShardId(2), Incarnation(7)}, {Term(300), raft::kNobody}}};
+    EXPECT_EQ(encode_states(states), golden("group_states_v1.hex"));
+    EXPECT_EQ(*decode_states(golden("group_states_v1.hex")), states);
+    const std::vector<raft::Entry> control = {
+        {Term(4), LogIndex(9), raft::EntryKind::kEmpty, nullptr},
+        {Term(4), LogIndex(10), raft::EntryKind::kConfiguration,
+         raft::make_payload(raft::encode_configuration(kThree))}};
+    HybridTime stamp;
+    const auto batches = batches_of(kFirst, kFirstRegion, control, {}, &stamp, 1000);
+    ASSERT_EQ(batches.size(), 1u);
+    EXPECT_EQ(batches[0].payload, golden("group_control_v1.hex"));
+    EXPECT_TRUE(batches[0].header.control());
+    const auto read = group_batch_of(batches[0].header, golden("group_control_v1.hex"));
+    ASSERT_TRUE(read.ok());
+    ASSERT_EQ(read->entries.size(), 2u);
+    EXPECT_EQ(read->entries[0].kind, raft::EntryKind::kEmpty);
+    EXPECT_EQ(read->entries[1].index, LogIndex(10));
+    EXPECT_EQ(*raft::decode_configuration(read->entries[1].bytes()), kThree);
+    const auto base = batch_of_base(kFirst, kFirstRegion, LogIndex(5), Term(4), stamp);
+    EXPECT_EQ(base.payload, golden("group_base_v1.hex"));
+    EXPECT_TRUE(group_batch_of(base.header, golden("group_base_v1.hex"))->base);
+    // The header's flag goes through the log's own format.
+    std::string bytes;
+    wal::encode_batch(base.header, base.payload, &bytes);
+    EXPECT_TRUE(wal::decode_header(bytes)->control());
+}
+
+TEST(GroupLog, TheArchiveKeepsNothingOfABatchThatWasSupersededInPart) {
+    runtime::SimWorld world(1);
+    runtime::SimDisk disk;
+    LogLife life(world, disk);
+    std::uint64_t number = 0;
+    const auto write = [&](std::uint64_t term, std::uint64_t first, std::uint64_t last,
+                           std::size_t bytes) {
+        std::vector<raft::Entry> entries;
+        for (std::uint64_t i = first; i <= last; ++i) entries.push_back(record(term, i, bytes));
+        life.groups->write(
+            kFirst, {.number = ++number, .hard = {}, .entries = std::move(entries), .base = {}});
+        life.run();
+    };
+    write(1, 1, 1, 3000);
+    write(1, 2, 6, 2);    // one batch; then no room is left in the first file
+    write(2, 4, 5, 900);  // the second
+    write(2, 6, 7, 900);
+    ASSERT_EQ(life.log().stats().durable.file, 2u);
+    life.groups->checkpointed(kFirst, LogIndex(7));
+    life.run();
+    ASSERT_EQ(life.log().stats().archive_segments, 1u);
+    std::map<std::uint64_t, std::uint64_t> terms;
+    ASSERT_TRUE(life.log().read(
+        kFirst.shard, LogIndex(1), [&](const wal::BatchHeader& header, std::string_view payload) {
+            terms.erase(terms.lower_bound(header.first_index.value()), terms.end());
+            for (std::uint32_t i = 0; i < header.count; ++i)
+                terms[header.first_index.value() + i] = header.term.value();
+            auto batch = group_batch_of(header, payload);
+            return batch.ok() ? Result<void>() : batch.take_error();
+        }));
+    EXPECT_EQ(terms, (std::map<std::uint64_t, std::uint64_t>{
+                         {1, 1}, {2, 1}, {3, 1}, {4, 2}, {5, 2}, {6, 2}, {7, 2}}));
 }
 
 TEST(GroupLog, StrangeGroupsAndEarlierIncarnations) {

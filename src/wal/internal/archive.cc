@@ -1,8 +1,10 @@
 #include "wal/internal/archive.h"
 
 #include <algorithm>
+#include <deque>
 #include <tuple>
 
+#include "base/codec.h"
 #include "wal/internal/batch_scanner.h"
 #include "wal/internal/log_format.h"
 
@@ -11,20 +13,45 @@ namespace {
 
 constexpr std::string_view kTemporarySuffix = ".tmp";
 
-/// The batches of one shard history in one file that nothing later supersedes.
-std::vector<ScannedBatch> live_batches(const std::vector<ScannedBatch>& all,
-                                       std::optional<LogIndex> superseded_from) {
-    std::vector<ScannedBatch> live;
-    const auto drop_from = [&](LogIndex index) {
-        while (!live.empty() && live.back().header.first_index >= index) live.pop_back();
-    };
-    for (const auto& batch : all) {
-        drop_from(batch.header.first_index);
-        live.push_back(batch);
+/// The batches of one shard history in one file, up to what later ones supersede.
+class LiveBatches {
+public:
+    Result<void> add(const ScannedBatch& batch) {
+        TIDAL_TRY(drop_from(batch.header.first_index));
+        batches_.push_back(batch);
+        return {};
     }
-    if (superseded_from) drop_from(*superseded_from);
-    return live;
-}
+    /// A batch that is superseded in part keeps its first records: readers take what the archive
+    /// has for what the log said there.
+    Result<void> drop_from(LogIndex index) {
+        while (!batches_.empty() && batches_.back().header.first_index >= index)
+            batches_.pop_back();
+        if (batches_.empty() || batches_.back().header.last_index() < index) return {};
+        return shorten(batches_.back(), index.value() - batches_.back().header.first_index.value());
+    }
+    const std::vector<ScannedBatch>& all() const { return batches_; }
+
+private:
+    Result<void> shorten(ScannedBatch& batch, std::uint64_t count) {
+        std::string scratch;
+        TIDAL_ASSIGN(const auto records,
+                     unpack_payload(batch.header.codec, batch.payload, &scratch));
+        Decoder in(records);
+        for (std::uint64_t i = 0; i < count; ++i) in.bytes();
+        if (in.failed()) return Error(ErrorCode::kCorruption, "a batch has too few records");
+        batch.header.count = static_cast<std::uint32_t>(count);
+        batch.header.codec = BatchCodec::kPlain;
+        batch.header.payload_bytes = static_cast<std::uint32_t>(in.offset());
+        std::string& bytes = made_.emplace_back();
+        encode_batch(batch.header, records.substr(0, in.offset()), &bytes);
+        batch.bytes = bytes;
+        batch.payload = batch.bytes.substr(kBatchHeaderBytes);
+        return {};
+    }
+
+    std::vector<ScannedBatch> batches_;
+    std::deque<std::string> made_;  ///< Of shortened ones; the addresses hold.
+};
 
 Result<std::map<ShardKey, std::vector<ScannedBatch>>> batches_by_shard(std::string_view image) {
     std::map<ShardKey, std::vector<ScannedBatch>> batches;
@@ -69,12 +96,13 @@ Result<void> Archive::open() {
 Result<void> Archive::seal(std::string_view image, const SupersededFrom& superseded) {
     TIDAL_ASSIGN(const auto batches, batches_by_shard(image));
     for (const auto& [key, all] : batches) {
-        const auto from = superseded.find(key);
-        const auto live = live_batches(
-            all, from == superseded.end() ? std::nullopt : std::optional(from->second));
-        if (live.empty()) continue;
+        LiveBatches live;
+        for (const auto& batch : all) TIDAL_TRY(live.add(batch));
+        if (const auto from = superseded.find(key); from != superseded.end())
+            TIDAL_TRY(live.drop_from(from->second));
+        if (live.all().empty()) continue;
         SegmentBuilder builder(key);
-        for (const auto& batch : live) builder.add(batch.header, batch.bytes);
+        for (const auto& batch : live.all()) builder.add(batch.header, batch.bytes);
         TIDAL_TRY(write_segment(builder));
     }
     return {};
