@@ -3,12 +3,13 @@
 #include <algorithm>
 
 #include "base/codec.h"
+#include "cluster/internal/hex.h"
 
 namespace tidal::cluster {
 namespace {
 
 constexpr std::uint8_t kLayout = 1;
-constexpr std::size_t kIdDigits = 32;
+constexpr std::size_t kIdBytes = 16;
 enum class Kind : std::uint8_t {
     kHello = 1,
     kWelcome,
@@ -28,30 +29,15 @@ void begin(Kind kind, Encoder* out) {
     out->u16(0);
 }
 
-int digit_of(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return -1;
-}
-
 /// 32 hex digits as 16 bytes.
 void put_id(std::string_view digits, Encoder* out) {
-    for (std::size_t i = 0; i < kIdDigits; i += 2) {
-        const bool there = i + 1 < digits.size();
-        out->u8(static_cast<std::uint8_t>(there ? digit_of(digits[i]) * 16 + digit_of(digits[i + 1])
-                                                : 0));
-    }
+    std::string bytes = internal::from_hex(digits);
+    bytes.resize(kIdBytes);
+    out->raw(bytes);
 }
 
 std::string get_id(Decoder* in) {
-    constexpr char kDigits[] = "0123456789abcdef";
-    std::string out;
-    for (const char c : in->raw(kIdDigits / 2)) {
-        const auto byte = static_cast<std::uint8_t>(c);
-        out.push_back(kDigits[byte >> 4]);
-        out.push_back(kDigits[byte & 15]);
-    }
-    return out;
+    return internal::to_hex(in->raw(kIdBytes));
 }
 
 std::string get_text(Decoder* in, std::size_t size_max) {

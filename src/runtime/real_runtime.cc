@@ -1,16 +1,15 @@
 #include "runtime/real_runtime.h"
 
-#include <sys/random.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 
 #include "runtime/internal/asio_network.h"
 #include "runtime/internal/posix_disk.h"
-#include "runtime/internal/posix_error.h"
 #include "runtime/internal/thread_executor.h"
+#include "runtime/secret.h"
 #include "runtime/seeded_random.h"
 #include "runtime/sim_disk.h"
 
@@ -29,11 +28,8 @@ public:
 
 Result<std::uint64_t> system_seed() {
     std::uint64_t seed = 0;
-    ssize_t got = 0;
-    do {
-        got = ::getrandom(&seed, sizeof(seed), 0);
-    } while (got < 0 && errno == EINTR);
-    if (got != sizeof(seed)) return internal::posix_error(errno, "getrandom", "");
+    TIDAL_ASSIGN(const std::string bytes, secret_bytes(sizeof(seed)));
+    std::memcpy(&seed, bytes.data(), sizeof(seed));
     return seed;
 }
 
