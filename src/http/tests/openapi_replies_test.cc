@@ -51,7 +51,7 @@ private:
         return whole_.at("components").at("schemas").at(name.substr(name.rfind('/') + 1));
     }
 
-    static bool has_type(std::string_view type, const json::value& value) {
+    static bool is_a(std::string_view type, const json::value& value) {
         if (type == "object") return value.is_object();
         if (type == "array") return value.is_array();
         if (type == "string") return value.is_string();
@@ -62,9 +62,9 @@ private:
     }
 
     static bool has_type(const json::value& types, const json::value& value) {
-        if (types.is_string()) return has_type(types.as_string(), value);
+        if (types.is_string()) return is_a(types.as_string(), value);
         for (const json::value& type : types.as_array())
-            if (has_type(type.as_string(), value)) return true;
+            if (is_a(type.as_string(), value)) return true;
         return false;
     }
 
@@ -175,12 +175,14 @@ protected:
                     const std::string& body = "", const std::string& headers = "") {
         std::string bytes = method + " " + target + " HTTP/1.1\r\nHost: localhost\r\n" + headers;
         if (!body.empty())
-            bytes += "Content-Type: application/json\r\nContent-Length: " +
-                     std::to_string(body.size()) + "\r\n";
+            bytes +=
+                "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+                "\r\n";
         const RawReply reply = RawClient(server_->port()).ask(bytes + "\r\n" + body);
         json::error_code failed;
         const json::value value = json::parse(reply.body, failed);
-        EXPECT_FALSE(failed) << method << " " << target << " " << reply.status << ": " << reply.body;
+        EXPECT_FALSE(failed) << method << " " << target << " " << reply.status << ": "
+                             << reply.body;
         std::string lower = method;
         for (char& c : lower) c = static_cast<char>(std::tolower(c));
         EXPECT_EQ(description_.check(lower, route, reply.status, value), "")
@@ -204,8 +206,9 @@ protected:
 };
 
 TEST_F(OpenApiReplies, FeedsQueriesAndComparisons) {
-    write("/items", R"({"entity_id":1,"creator_id":7,"publish_at":1,"expires_at":9999999999999,)"
-                    R"("metadata":{"title":"B","category":"jazz","genres":["a","b"],"year":1990}})");
+    write("/items",
+          R"({"entity_id":1,"creator_id":7,"publish_at":1,"expires_at":9999999999999,)"
+          R"("metadata":{"title":"B","category":"jazz","genres":["a","b"],"year":1990}})");
     write("/items", R"({"entity_id":"18446744073709551615","metadata":{"title":"a"}})");
     write("/items", R"({"entity_id":3,"metadata":{"category":"rock","year":2001}})");
     write("/signals", R"({"entity_id":1,"signal":"view","user_id":5,"idempotency_key":"k"})");
@@ -218,7 +221,7 @@ TEST_F(OpenApiReplies, FeedsQueriesAndComparisons) {
                        R"(diversity max_per_creator 1; explore 50%; }"})");
     write("/experiments", R"({"text":"experiment e version 1 { arm mine@1; arm new@1; }"})");
     const auto all = ask("POST", "/feed", "/feed",
-                         R"({"profile":"mine","limit":2,"facets":"category, year ranges (1995)",)"
+                         R"-({"profile":"mine","limit":2,"facets":"category, year ranges (1995)",)-"
                          R"("filter":"year > 1 OR title IS NOT NULL","explain":true,"seed":3,)"
                          R"("pin":[3],"group_by":"category","log_impressions":true})",
                          "Idempotency-Key: p1\r\n");
