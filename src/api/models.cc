@@ -62,11 +62,6 @@ void Database::put_model(const std::string& name, std::string text, bool dry_run
                          CatalogDone done) {
     if (auto named = schema::check_name(name); !named)
         return done(named.take_error().with_field("name"));
-    if (text.size() > record::kModelTextBytesMax)
-        return done(Error(ErrorCode::kTooLarge, "a model has at most 4 MiB")
-                        .with("bytes", text.size())
-                        .with("bytes_max", record::kModelTextBytesMax)
-                        .with_hint("train fewer or smaller trees"));
     auto model = ranking::Model::parse(text);
     if (!model.ok()) return done(model.take_error());
     ranking::ModelSet wanted = model_set(*models());

@@ -7,8 +7,8 @@
 namespace tidal::ranking {
 namespace {
 
-/// What LightGBM takes for zero: include/LightGBM/meta.h, kZeroThreshold.
-constexpr double kZero = 1e-35;
+/// What LightGBM takes for zero: include/LightGBM/meta.h, kZeroThreshold, of type float.
+constexpr double kZero = 1e-35F;
 
 }  // namespace
 

@@ -13,7 +13,7 @@
 
 namespace tidal::ranking {
 
-inline constexpr std::size_t kModelBytesMax = 16 * 1024 * 1024;
+// Of a text: record::kModelTextBytesMax.
 inline constexpr std::size_t kModelTreesMax = 4096;
 inline constexpr std::size_t kModelLeavesMax = 1 << 20;  ///< Of all trees together.
 inline constexpr std::size_t kModelInputsMax = 256;

@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <utility>
 
 #include "ranking/model.h"
 #include "ranking/source_text.h"
+#include "record/record.h"
 
 namespace tidal::ranking {
 namespace {
@@ -244,6 +246,9 @@ private:
         if (count == nullptr || count->value == "0") return {};
         TIDAL_ASSIGN(boundaries_, numbers<std::int64_t>("cat_boundaries"));
         TIDAL_ASSIGN(words_, numbers<std::int64_t>("cat_threshold"));
+        for (const std::int64_t word : words_)
+            if (word < 0 || word > std::int64_t{std::numeric_limits<std::uint32_t>::max()})
+                return fail(find("cat_threshold")->offset, "`cat_threshold` has words of 32 bits");
         return {};
     }
 
@@ -275,10 +280,14 @@ private:
 };
 
 Result<Model> Model::parse(std::string_view text) {
-    if (text.size() > kModelBytesMax)
-        return Error(ErrorCode::kTooLarge, "the model is too long")
+    constexpr std::size_t kMost = record::kModelTextBytesMax;
+    static_assert(kMost % (1 << 20) == 0);
+    if (text.size() > kMost)
+        return Error(ErrorCode::kTooLarge,
+                     "a model has at most " + std::to_string(kMost >> 20) + " MiB")
             .with("bytes", text.size())
-            .with_hint("at most 16 MiB")
+            .with("bytes_max", kMost)
+            .with_hint("train fewer or smaller trees")
             .with_reason("model_too_large");
     return ModelParser(text).run();
 }

@@ -11,6 +11,7 @@
 #include "ranking/profile_registry.h"
 #include "ranking/tests/sample_schema.h"
 #include "ranking/tests/transcript.h"
+#include "record/record.h"
 
 namespace tidal::ranking {
 namespace {
@@ -201,7 +202,7 @@ TEST(Model, ErrorsSayWhere) {
         EXPECT_NE(in_tree(split + "split_feature=1\n" + children).find("makes no tree"),
                   std::string::npos)
             << children;
-    EXPECT_EQ(Model::parse(std::string(kModelBytesMax + 1, ' ')).error().reason(),
+    EXPECT_EQ(Model::parse(std::string(record::kModelTextBytesMax + 1, ' ')).error().reason(),
               "model_too_large");
 }
 
