@@ -119,12 +119,12 @@ public:
     // Reads: what is applied now.
     Result<EntityReply> get(const EntityRequest& request);
     Result<SignalReadings> signals(const EntityRequest& request);
-    /// On the caller's thread from beginning to end; writes go on in between.
+    /// On the caller's thread, past all other queries; doors use the one below.
     Result<FeedReply> feed(const FeedCall& call);
     /// A query as text: docs/reference/query.md. Errors of feed(), their places in the text;
     /// kUnsupported for SEARCH and SUGGEST.
     Result<FeedReply> query(std::string_view text);
-    // The same, for servers: a step on the caller's thread where no other query waits, the rest on
+    // The same, for doors: a step on the caller's thread where no other query waits, the rest on
     // the shards' executors, in turn with other queries; under load with less, or refused with
     // kUnavailable, reason "overloaded" (query_gate.h).
     using FeedDone = absl::AnyInvocable<void(Result<FeedReply>)>;

@@ -73,11 +73,12 @@ Result<api::SignalReadings> Library::signals(const api::EntityRequest& request) 
     return open_->database->signals(request);
 }
 Result<api::FeedReply> Library::feed(const api::FeedCall& call) {
-    return open_->database->feed(call);
+    return wait<api::FeedReply>([&](auto done) { open_->database->feed(call, std::move(done)); });
 }
 
 Result<api::FeedReply> Library::query(std::string_view text) {
-    return open_->database->query(text);
+    return wait<api::FeedReply>(
+        [&](auto done) { open_->database->query(std::string(text), std::move(done)); });
 }
 
 Result<void> Library::wait_for(std::string_view token, std::uint64_t timeout_ms) {

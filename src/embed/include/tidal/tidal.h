@@ -44,6 +44,8 @@ public:
 
     Result<api::EntityReply> get(const api::EntityRequest& request);
     Result<api::SignalReadings> signals(const api::EntityRequest& request);
+    /// Takes turns with the feeds of other threads; where too many ask, replies carry less
+    /// (`degradation`) or are refused with kUnavailable, reason "overloaded".
     Result<api::FeedReply> feed(const api::FeedCall& call);
     /// A query as text, such as "RETRIEVE items USING trending LIMIT 5": docs/reference/query.md.
     Result<api::FeedReply> query(std::string_view text);
