@@ -78,7 +78,7 @@ Result<api::FeedReply> Library::feed(const api::FeedCall& call) {
 
 Result<api::FeedReply> Library::query(std::string_view text) {
     return wait<api::FeedReply>(
-        [&](auto done) { open_->database->query(std::string(text), std::move(done)); });
+        [&](auto done) { open_->database->query(std::string(text), {}, std::move(done)); });
 }
 
 Result<void> Library::wait_for(std::string_view token, std::uint64_t timeout_ms) {
