@@ -1,5 +1,5 @@
-// base/internal/case_fold_table.h: simple case folding of Unicode 14.0.0 (CaseFolding.txt, status C and
-// S; where a folding has several characters, the lower case), beyond ASCII, as runs.
+// base/internal/case_fold_table.h: simple case folding of Unicode 14.0.0 (CaseFolding.txt, status C
+// and S; where a folding has several characters, the lower case), beyond ASCII, as runs.
 #pragma once
 
 #include <cstdint>
