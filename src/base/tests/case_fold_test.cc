@@ -31,7 +31,8 @@ TEST(CaseFold, IsIdempotentAndKeepsWhatItDoesNotKnow) {
                     static_cast<char>(0x80 | (c & 0x3F))};
         } else {
             text = {static_cast<char>(0xF0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3F)),
-                    static_cast<char>(0x80 | (c >> 6 & 0x3F)), static_cast<char>(0x80 | (c & 0x3F))};
+                    static_cast<char>(0x80 | (c >> 6 & 0x3F)),
+                    static_cast<char>(0x80 | (c & 0x3F))};
         }
         const std::string once = fold(text);
         ASSERT_EQ(fold(once), once) << c;
