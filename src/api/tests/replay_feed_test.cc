@@ -74,6 +74,22 @@ public:
     }
     void checkpoint() { ASSERT_OK(node_.checkpoint()); }
 
+    /// Asks for every profile once and waits for the views that are then made.
+    void make_views() {
+        for (const BruteProfile& profile : brute_profiles()) {
+            FeedCall call;
+            call.profile = profile.name;
+            call.limit = 1;
+            ASSERT_TRUE(node_->feed(call).ok());
+        }
+        node_.world().advance(kSecondNs);
+    }
+    std::uint64_t pages_from_views() {
+        std::uint64_t out = 0;
+        for (const auto& shard : node_->stats().shards) out += shard.view_pages;
+        return out;
+    }
+
     /// Every profile's first page, or its first two.
     void expect_pages(UnixMillis mark_ms, std::size_t pages) {
         // Later than any stamp, which a read may not be before.
@@ -112,6 +128,7 @@ public:
             SCOPED_TRACE("mark " + std::to_string(i) + " of " + std::to_string(marks.size()));
             go_on(events, marks[i]);
             expect_pages(marks[i], i % 4 == 0 ? 2 : 1);
+            if (i % 8 == 1) expect_pages_of_views(events, marks[i]);
             // The log behind the checkpoint is replayed over it.
             if (i + 3 == marks.size() / 2) checkpoint();
             if (i + 1 != marks.size() / 2) continue;
@@ -119,6 +136,18 @@ public:
             expect_pages(marks[i], 2);
         }
         EXPECT_EQ(next_, events.size());
+        EXPECT_GT(from_views_, 0u);
+    }
+    /// Of views made at the mark, after the events of some minutes more; the views are not idle for
+    /// so long that they go.
+    void expect_pages_of_views(const std::vector<BruteEvent>& events, UnixMillis mark_ms) {
+        make_views();
+        const std::uint64_t before = pages_from_views();
+        for (const int minutes : {3, 9}) {
+            go_on(events, mark_ms + minutes * 60'000);
+            expect_pages(mark_ms + minutes * 60'000, 2);
+        }
+        from_views_ += pages_from_views() - before;
     }
     std::size_t items() const { return items_.size(); }
 
@@ -155,12 +184,14 @@ private:
     std::unordered_map<std::uint64_t, std::size_t> index_of_;  ///< Of items_, by id.
     std::size_t next_ = 0;                                     ///< Of the events.
     UnixMillis latest_ms_ = 0;                                 ///< That the clock ever showed.
+    std::uint64_t from_views_ = 0;                             ///< Pages, of those expected.
 };
 
 DatabaseOptions options(std::uint16_t shards, std::uint64_t ledger_bytes_max) {
     DatabaseOptions out;
     out.shards = shards;
     out.checkpoint_events = 20'000;
+    out.view_items_min = 1;
     out.ledger_bytes_max = ledger_bytes_max;
     return out;
 }

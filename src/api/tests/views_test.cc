@@ -1,5 +1,8 @@
-// Feeds from top views through the database: the same pages as a database that keeps none, while
-// writes of every kind arrive, on one shard and several, and after a restart.
+// Feeds from top views through the database: the same pages as a database that keeps none, at the
+// same moments, while writes of every kind arrive, on one shard and several, and after power cuts.
+// With TIDAL_TEST_FULL set many more histories: docs/development.md.
+#include <bit>
+#include <cstdlib>
 #include <random>
 
 #include "sim_node.h"
@@ -38,23 +41,54 @@ protected:
     }
     std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
 
+    /// Of both clocks.
+    UnixMillis now_ms() {
+        align();
+        return viewed_.runtime().clock().wall_ms();
+    }
+    UnixMillis around_now(std::uint64_t before_ms, std::uint64_t after_ms) {
+        return now_ms() - static_cast<UnixMillis>(before_ms) +
+               static_cast<UnixMillis>(below(before_ms + after_ms));
+    }
+
     void write_something() {
         const std::uint64_t id = 1 + below(60);
-        if (below(5) == 0) {
-            EntityWrite write = item(id, 1 + below(4));
-            write.created_at_ms = static_cast<UnixMillis>(1'690'000'000'000 + below(1'000'000'000));
-            write.metadata = {{"title", std::string("t")}};
-            write.metadata.emplace_back("year", static_cast<std::int64_t>(1990 + below(9)));
-            return write_both(write);
-        }
+        if (below(5) == 0) return write_item(id);
         if (below(12) == 0) {
             EntityDelete write;
             write.id = id;
             return write_both(write);
         }
+        if (below(8) == 0 && !keys_.empty()) {
+            SignalUndo write;
+            std::tie(write.id, write.key) = keys_[below(keys_.size())];
+            return write_both(write);
+        }
         const char* const names[] = {"view", "view", "like", "share", "dislike"};
         SignalWrite write = signal(id, names[below(5)]);
         write.user_id = IdInput(below(9));
+        if (below(3) == 0) write.weight = static_cast<double>(below(9)) / 4;
+        if (below(100) == 0) write.weight = -1;
+        if (below(4) == 0) write.at_ms = around_now(2 * kHourMs, 1);
+        if (below(6) == 0) write.at_ms = around_now(1, 59'000);
+        if (below(9) == 0) write.at_ms = around_now(40 * 24 * kHourMs, 1);
+        if (below(4) == 0) {
+            write.idempotency_key = "key " + std::to_string(keys_.size());
+            keys_.emplace_back(IdInput(id), write.idempotency_key);
+        }
+        write_both(write);
+    }
+    void write_item(std::uint64_t id) {
+        EntityWrite write = item(id, 1 + below(4));
+        write.created_at_ms = static_cast<UnixMillis>(1'690'000'000'000 + below(1'000'000'000));
+        if (below(3) == 0) write.created_at_ms = around_now(3 * kHourMs, 1);
+        write.metadata = {{"title", std::string("t")}};
+        write.metadata.emplace_back("year", static_cast<std::int64_t>(1990 + below(9)));
+        // Edges that the steps of time pass one by one, or many at once.
+        if (below(3) == 0) write.publish_at_ms = around_now(60'000, 200'000);
+        if (below(3) == 0) write.expires_at_ms = around_now(60'000, 5 * kHourMs);
+        if (below(5) == 0) write.publish_at_ms.emplace(std::nullopt);
+        if (below(5) == 0) write.expires_at_ms.emplace(std::nullopt);
         write_both(write);
     }
 
@@ -67,7 +101,8 @@ protected:
             for (const auto& range : facet.ranges) out += " #" + std::to_string(range.count);
         if (!reply->constraints_satisfied) out += " relaxed";
         for (const FeedItem& shown : reply->items)
-            out += " " + shown.entity.id.to_string() + "=" + std::to_string(shown.score);
+            out += " " + shown.entity.id.to_string() + "=" + std::to_string(shown.score) + ":" +
+                   std::to_string(std::bit_cast<std::uint64_t>(shown.score));
         return out;
     }
     static std::string next_cursor(SimNode& node, const FeedCall& call) {
@@ -75,8 +110,8 @@ protected:
         return reply.ok() ? reply->next_cursor : "";
     }
     void compare() {
-        for (const char* profile :
-             {"trending", "new", "hot", "top_hour", "most_viewed", "rising"}) {
+        for (const char* profile : {"trending", "new", "old", "hot", "top_hour", "top_day",
+                                    "most_viewed", "most_liked", "rising", "hidden_gems"}) {
             FeedCall call;
             call.profile = profile;
             call.limit = 7;
@@ -97,25 +132,45 @@ protected:
         return out;
     }
 
-    std::mt19937_64 random_{7};
+    void start() {
+        both([](SimNode& node) { ASSERT_OK(node.open()); });
+    }
+    /// Rounds of writes, time and comparisons, with a power cut in the middle.
+    void run(std::uint64_t seed) {
+        random_.seed(seed);
+        for (int round = 0; round < 40; ++round) {
+            for (int i = 0; i < 8; ++i) write_something();
+            both([](SimNode& node) { node.rest(); });
+            constexpr std::uint64_t kSteps[] = {40'000, 1, 7'000, 3 * kHourMs, 61'000};
+            align(kSteps[below(5)] * 1'000'000);
+            compare();
+            if (HasFatalFailure()) return;
+            if (round != 25) continue;
+            EXPECT_GT(pages_from_views(viewed_), 20u);
+            both([](SimNode& node) { ASSERT_OK(node.crash_and_open({})); });
+        }
+        EXPECT_GT(pages_from_views(viewed_), 20u) << "since the restart";
+        EXPECT_EQ(pages_from_views(scanned_), 0u);
+    }
+
+    std::mt19937_64 random_;
+    std::vector<std::pair<IdInput, std::string>> keys_;
     SimNode viewed_, scanned_;
 };
 
 TEST_P(Views, ShowWhatAScanShows) {
-    both([](SimNode& node) { ASSERT_OK(node.open()); });
-    for (int round = 0; round < 40; ++round) {
-        for (int i = 0; i < 8; ++i) write_something();
-        both([](SimNode& node) { node.rest(); });
-        align((round % 4 == 0 ? 3 * kHourMs : 40'000) * 1'000'000);
-        compare();
-        if (HasFatalFailure()) return;
-        if (round == 25) {
-            EXPECT_GT(pages_from_views(viewed_), 50u);
-            both([](SimNode& node) { ASSERT_OK(node.crash_and_open({})); });
-        }
+    start();
+    run(7);
+}
+
+/// Histories one after the other in one database: minutes long.
+TEST_P(Views, ShowItThroughManyHistories) {
+    if (std::getenv("TIDAL_TEST_FULL") == nullptr) GTEST_SKIP() << "TIDAL_TEST_FULL is not set";
+    start();
+    for (std::uint64_t seed = 1; seed <= 50 && !HasFailure(); ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        run(seed);
     }
-    EXPECT_GT(pages_from_views(viewed_), 20u) << "since the restart";
-    EXPECT_EQ(pages_from_views(scanned_), 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shards, Views, testing::Values(1, 3));
