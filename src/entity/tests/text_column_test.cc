@@ -14,8 +14,9 @@ namespace tidal::entity {
 namespace {
 
 TEST(TextColumn, PrefixesCompareAsTexts) {
-    const std::string texts[] = {"", std::string(1, '\0'), "a", "ab", "abcdef", "abcdefg", "abcdf",
-                                 "b", "é", "日本", "\xF4\x8F\xBF\xBF"};
+    const std::string texts[] = {
+        "",     std::string(1, '\0'), "a", "ab", "abcdef", "abcdefg", "abcdf", "b", "é",
+        "日本", "\xF4\x8F\xBF\xBF"};
     for (std::size_t i = 1; i < std::size(texts); ++i)
         EXPECT_LE(text_prefix(texts[i - 1]), text_prefix(texts[i])) << i;
     EXPECT_EQ(text_prefix("abcdef"), text_prefix("abcdefg"));
