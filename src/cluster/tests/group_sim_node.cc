@@ -208,8 +208,8 @@ Result<void> SimLife::start() {
     net_ = runtime_->executors().create_executor("net");
     TIDAL_ASSIGN(endpoint_, runtime_->network().listen(
                                 {.address = address_of(options.self), .advertised = {}}, *net_,
-                                [this](std::string_view from, std::string bytes) {
-                                    host_->receive(node_at(from), std::move(bytes));
+                                [this](const runtime::Sender& from, std::string bytes) {
+                                    host_->receive(node_at(from.address), std::move(bytes));
                                 }));
     host_->start();
     return {};
