@@ -13,6 +13,11 @@
 #include <string>
 #include <vector>
 
+#include "api/api_keys.h"
+#include "api/cluster.h"
+#include "api/cluster_options.h"
+#include "api/cluster_status.h"
+#include "api/consistency.h"
 #include "api/identity.h"
 #include "api/query_gate.h"
 #include "api/token.h"
@@ -56,6 +61,9 @@ struct DatabaseOptions {
     std::uint64_t view_items_min = 4'096;  ///< Items of a shard from which on top views are kept.
     LoadLimits load;
     wal::LogOptions log;
+    /// A member of a cluster, in a directory that init_cluster() or write_joined() made
+    /// (cluster_directory.h); `ephemeral`, `shards` are not for it. nullopt = standalone.
+    std::optional<ClusterOptions> cluster;
 };
 
 /// Rows of an import carry their place in the source, so that resuming applies each exactly once.
@@ -115,6 +123,32 @@ public:
 
     /// Calls back when everything the token names is applied, or with kTimeout.
     void when_visible(std::string_view token, std::uint64_t timeout_ms, Done done);
+    using FenceDone = absl::AnyInvocable<void(Result<FenceReply>)>;
+    /// Before every read of a door: calls back once reads here are as new as `fence` says. On a
+    /// server that is no cluster at once, but for a token.
+    /// @return as when_visible(); kUnavailable, reason "no_leader" (nobody can say how new is new)
+    ///         or "catching_up" (this node has not all shards yet), after `timeout_ms`.
+    void fence(const ReadFence& fence, const FenceScope& scope, std::uint64_t timeout_ms,
+               FenceDone done);
+
+    /// False while a member of a cluster has not yet schema and configuration of every shard: reads
+    /// are then kUnavailable, reason "catching_up".
+    bool ready() const;
+    /// Null on a standalone server.
+    Cluster* cluster();
+    /// Live; a standalone server answers, too.
+    ClusterStatus cluster_status();
+    /// Who takes writes of an entity, for redirects. Standalone: this node. nullopt while unknown.
+    Result<std::optional<Leader>> leader_of(const EntityRequest& request);
+
+    /// kConflict when the name is taken.
+    void create_api_key(const std::string& name, KeyRole role,
+                        absl::AnyInvocable<void(Result<NewApiKey>)> done);
+    /// kNotFound.
+    void revoke_api_key(const std::string& name, Done done);
+    std::vector<ApiKeyInfo> api_keys() const;
+    /// Whose key this is; kUnauthenticated. Takes the same time wherever it differs.
+    Result<ApiKeyInfo> check_api_key(std::string_view key) const;
 
     // Reads: what is applied now.
     Result<EntityReply> get(const EntityRequest& request);

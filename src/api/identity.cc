@@ -102,6 +102,10 @@ Result<bool> is_empty(runtime::Disk& disk) {
 
 }  // namespace
 
+std::string_view node_mode_name(NodeMode mode) {
+    return mode == NodeMode::kCluster ? "cluster" : "standalone";
+}
+
 Result<Identity> read_identity(runtime::Disk& disk) {
     TIDAL_ASSIGN(const bool has_cluster, disk.exists(kClusterFile));
     TIDAL_ASSIGN(const bool has_node, disk.exists(kNodeFile));

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/ids.h"
 #include "base/result.h"
@@ -19,7 +20,13 @@ struct FormatVersions {
     bool operator==(const FormatVersions&) const = default;
 };
 
+/// A directory's for life. Directories from before clusters are standalone.
+enum class NodeMode : std::uint8_t { kStandalone, kCluster };
+/// "standalone", "cluster".
+std::string_view node_mode_name(NodeMode mode);
+
 struct Identity {
+    NodeMode mode = NodeMode::kStandalone;
     std::string cluster_id;   ///< 32 hex digits, random.
     std::string instance_id;  ///< 32 hex digits, random: a node that lost its disk is a new node.
     std::string secret;       ///< 64 hex digits: signs cursors. Shared by the nodes of a cluster.

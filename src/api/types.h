@@ -40,8 +40,11 @@ struct CallContext {
     /// Of a bulk: the number of the first write among its lines, from 1. nullopt = no bulk.
     std::optional<std::uint64_t> first_line;
     std::optional<shard::WriteConcern>
-        write_concern;  ///< Default: local, or memory with --ephemeral.
+        write_concern;  ///< Default: majority in a cluster, local, or memory with --ephemeral.
     std::uint64_t timeout_ms = 10'000;
+    /// Another node's door sent this here and takes no redirect: a node that does not lead answers
+    /// kUnavailable, reason "not_leader", instead of sending it on.
+    bool forwarded = false;
 };
 
 /// Outer nullopt = leave, inner nullopt = remove.
@@ -91,7 +94,8 @@ using Write =
 struct WriteReply {
     std::string token;  ///< Give it to a read that must see this write.
     shard::WriteConcern durable = shard::WriteConcern::kLocal;
-    bool may_be_lost = false;  ///< Answered before the commit.
+    bool may_be_lost = false;    ///< Answered before the commit.
+    std::uint32_t replicas = 1;  ///< That have it durably, as known when answered; 0 = in memory.
     bool created = false;
     bool repeated = false;  ///< The idempotency key was seen before: the first answer.
     HybridTime version;     ///< ETag of an entity after the write.
