@@ -164,6 +164,7 @@ Result<std::uint64_t> RocksRows::write_table(Source& sorted, const std::string& 
         const auto added = value ? table.Put(slice(key), slice(*value)) : table.Delete(slice(key));
         if (!added.ok()) return internal::rocksdb_error(added, "writing " + path);
     }
+    TIDAL_TRY(sorted.finish());
     if (count == 0) return count;
     if (auto finished = table.Finish(); !finished.ok())
         return internal::rocksdb_error(finished, "syncing " + path);

@@ -23,12 +23,15 @@ public:
         std::optional<std::string> value;  ///< nullopt = erase.
     };
     /// Changes in strictly rising key order, drawn one at a time so that a large batch is never in
-    /// memory twice.
+    /// memory twice. May read the engine (which shows nothing of the batch), but not commit.
     class Source {
     public:
         virtual ~Source() = default;
         /// False at the end. The views are good until the next call.
         virtual bool next(std::string_view& key, std::optional<std::string_view>& value) = 0;
+        /// Asked once next() was false. An error gives the batch up: commit() returns it, and
+        /// nothing has changed.
+        virtual Result<void> finish() { return {}; }
     };
     using Visitor = absl::AnyInvocable<bool(std::string_view key, std::string_view value)>;
 

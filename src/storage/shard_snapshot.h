@@ -15,7 +15,7 @@ namespace tidal::storage {
 struct ShardSnapshotInfo {
     LogIndex index;              ///< Of the checkpoint: the last record whose effect is in it.
     std::uint64_t bytes = 0;     ///< Of the file.
-    std::uint64_t checksum = 0;  ///< XXH3-64 of what the file says: equal for equal bytes only.
+    std::uint64_t checksum = 0;  ///< Of all bytes before the end: names these very bytes.
     std::uint64_t rows = 0;
     std::uint64_t pages = 0;
     bool operator==(const ShardSnapshotInfo&) const = default;

@@ -122,8 +122,7 @@ std::shared_ptr<Map> SimpleRows::changeable_map() {
 }
 
 Result<void> SimpleRows::commit(Source& sorted) {
-    const std::lock_guard lock(mutex_);
-    TIDAL_TRY(settle_locked());
+    TIDAL_TRY(settle());
     internal::SimpleFrame frame;
     std::vector<Change> changes;
     std::string_view key;
@@ -133,7 +132,11 @@ Result<void> SimpleRows::commit(Source& sorted) {
         changes.push_back(
             {std::string(key), value ? std::optional<std::string>(*value) : std::nullopt});
     }
+    TIDAL_TRY(sorted.finish());
     if (changes.empty()) return {};
+    // Not before: the source may read rows.
+    const std::lock_guard lock(mutex_);
+    TIDAL_TRY(settle_locked());
     if (head_.number == 0) TIDAL_TRY(rewrite());
     TIDAL_TRY(append(frame.finish()));
 

@@ -3,27 +3,17 @@
 
 #include "storage/internal/checkpoint_writer.h"
 #include "storage/internal/directory_load.h"
+#include "storage/internal/durable_folder.h"
 
 namespace tidal::storage::internal {
 namespace {
 
 constexpr std::size_t kReadPagesMax = 256;
 
-/// Makes a folder whose name, and those above it, survive a crash.
-Result<void> make_folder(runtime::Disk& disk, std::string_view path) {
-    TIDAL_TRY(disk.create_directories(path));
-    for (std::size_t slash = path.size(); slash != std::string_view::npos && slash > 0;) {
-        slash = path.rfind('/', slash - 1);
-        TIDAL_TRY(
-            disk.sync_directory(slash == std::string_view::npos ? "" : path.substr(0, slash)));
-    }
-    return {};
-}
-
 }  // namespace
 
 Result<LogIndex> CheckpointWriter::load(Arena& arena) {
-    TIDAL_TRY(make_folder(disk_, directory_path_));
+    TIDAL_TRY(make_durable_folder(disk_, directory_path_));
     TIDAL_ASSIGN(const auto head, load_head(rows_, shard_));
     TIDAL_TRY(load_directory(rows_, shard_, directory_));
     if (!head && directory_.page_count() > 0)

@@ -93,31 +93,45 @@ std::uint32_t page_crc(const std::byte* bytes) {
     return crc32c(view(bytes, kPageBytes));
 }
 
+Result<PageFileWriter> PageFileWriter::create(runtime::Disk& disk, const std::string& path,
+                                              std::uint32_t count) {
+    PageFileWriter writer;
+    writer.count_ = count;
+    writer.offset_ = page_offset(count, 0);
+    TIDAL_ASSIGN(writer.file_, disk.open(path, runtime::OpenMode::kCreate));
+    return writer;
+}
+
+Result<void> PageFileWriter::add(const PageToWrite& page) {
+    table_.u32(page.page.value());
+    table_.u32(page.crc);
+    if (buffer_.capacity() < kWriteBytes) buffer_.reserve(kWriteBytes);
+    buffer_ += view(page.bytes, kPageBytes);
+    if (buffer_.size() < kWriteBytes) return {};
+    TIDAL_TRY(file_->write_at(offset_, buffer_));
+    offset_ += buffer_.size();
+    buffer_.clear();
+    return {};
+}
+
+Result<void> PageFileWriter::finish(PageFileHead head) {
+    assert(table_.size() == std::size_t{count_} * kSlotEntryBytes);
+    if (!buffer_.empty()) TIDAL_TRY(file_->write_at(offset_, buffer_));
+    head.count = count_;
+    head.table_crc = crc32c(table_.view());
+    std::string front = encode_page_file_head(head);
+    front += table_.view();
+    front.resize(page_offset(count_, 0), '\0');
+    TIDAL_TRY(file_->write_at(0, front));
+    return file_->sync();
+}
+
 Result<void> write_page_file(runtime::Disk& disk, const std::string& path, PageFileHead head,
                              std::span<const PageToWrite> pages) {
-    head.count = static_cast<std::uint32_t>(pages.size());
-    Encoder table;
-    for (const PageToWrite& page : pages) {
-        table.u32(page.page.value());
-        table.u32(page.crc);
-    }
-    head.table_crc = crc32c(table.view());
-
-    TIDAL_ASSIGN(const auto file, disk.open(path, runtime::OpenMode::kCreate));
-    std::string buffer = encode_page_file_head(head);
-    buffer += table.view();
-    buffer.resize(page_offset(head.count, 0), '\0');
-    buffer.reserve(std::max(buffer.size(), kWriteBytes) + kPageBytes);
-    std::uint64_t offset = 0;
-    for (const PageToWrite& page : pages) {
-        buffer += view(page.bytes, kPageBytes);
-        if (buffer.size() < kWriteBytes) continue;
-        TIDAL_TRY(file->write_at(offset, buffer));
-        offset += buffer.size();
-        buffer.clear();
-    }
-    if (!buffer.empty()) TIDAL_TRY(file->write_at(offset, buffer));
-    return file->sync();
+    TIDAL_ASSIGN(auto writer,
+                 PageFileWriter::create(disk, path, static_cast<std::uint32_t>(pages.size())));
+    for (const PageToWrite& page : pages) TIDAL_TRY(writer.add(page));
+    return writer.finish(head);
 }
 
 Result<PageFileReader> PageFileReader::open(runtime::Disk& disk, const std::string& path,

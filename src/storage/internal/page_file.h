@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/codec.h"
 #include "runtime/disk.h"
 #include "storage/internal/page_directory.h"
 
@@ -50,6 +51,27 @@ std::string page_file_name(FileNumber number);
 std::optional<FileNumber> parse_page_file_name(std::string_view name);
 
 std::uint32_t page_crc(const std::byte* bytes);
+
+/// Makes one page file, slot by slot; the head comes last. After an error it may exist in part.
+class PageFileWriter {
+public:
+    /// @param  count  Slots it will have.
+    static Result<PageFileWriter> create(runtime::Disk& disk, const std::string& path,
+                                         std::uint32_t count);
+    /// The next slot; the bytes are copied.
+    Result<void> add(const PageToWrite& page);
+    /// Writes head and table and syncs the file, not its folder.
+    Result<void> finish(PageFileHead head);
+
+private:
+    PageFileWriter() = default;
+
+    std::unique_ptr<runtime::File> file_;
+    std::uint32_t count_ = 0;
+    std::uint64_t offset_ = 0;  ///< Where buffer_ goes.
+    std::string buffer_;        ///< Pages not yet written.
+    Encoder table_;
+};
 
 /// Makes the file with these pages in slot order and syncs it, not its folder. After an error the
 /// file may exist in part.

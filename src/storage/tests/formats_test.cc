@@ -7,6 +7,7 @@
 #include "storage/internal/page_directory.h"
 #include "storage/internal/page_file.h"
 #include "storage/internal/simple_log.h"
+#include "storage/internal/snapshot_file.h"
 #include "storage/tests/store_fixture.h"
 
 namespace tidal::storage::internal {
@@ -63,6 +64,20 @@ std::string golden_page_file() {
     return bytes.substr(0, 80);
 }
 
+/// A snapshot with these pages, of one repeated byte each, and two rows.
+std::string golden_snapshot(std::uint32_t pages) {
+    runtime::SimDisk disk;
+    auto out = must(SnapshotFileWriter::create(disk, "file", {ShardId(2), LogIndex(77), pages}));
+    const std::vector<std::byte> ones(kPageBytes, std::byte{1});
+    for (std::uint32_t page = 0; page < pages; ++page)
+        must(out.add_page(PageId(3 + page), page_crc(ones.data()), ones.data()));
+    must(out.add_row("key", "value"));
+    must(out.add_row("other", ""));
+    const auto info = must(out.finish());
+    EXPECT_EQ(must(check_shard_snapshot(disk, "file", ShardId(2))), info);
+    return must(runtime::read_file(disk, "file"));
+}
+
 std::map<std::string, std::string> encoded() {
     SimpleFrame frame;
     frame.add("key", "value");
@@ -73,6 +88,9 @@ std::map<std::string, std::string> encoded() {
         {"directory_chunk_1", golden_directory().encode_chunk(1)},
         {"page_file", golden_page_file()},
         {"simple_current", encode_simple_head({3, 0x0a0b0c})},
+        {"snapshot_rows", golden_snapshot(0)},
+        {"snapshot_pages_front", golden_snapshot(2).substr(0, 100)},
+        {"snapshot_pages_back", golden_snapshot(2).substr(64 + 12 + 2 * (8 + kPageBytes))},
         {"simple_log", simple_log_magic() + frame.finish()},
     };
 }

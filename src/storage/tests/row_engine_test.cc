@@ -74,6 +74,45 @@ protected:
     }
 };
 
+/// Copies what it reads from the engine while the commit draws, and may give up at the end.
+class ReadingSource final : public RowEngine::Source {
+public:
+    ReadingSource(RowEngine& engine, bool gives_up) : engine_(engine), gives_up_(gives_up) {}
+    bool next(std::string_view& key, std::optional<std::string_view>& value) override {
+        if (drawn_++ == 3) return false;
+        key_ = "copy" + std::to_string(drawn_);
+        value_ = must(engine_.get("row")).value_or("none");
+        EXPECT_EQ(must(engine_.get("copy1")), std::nullopt) << "the batch shows before its time";
+        key = key_;
+        value = value_;
+        return true;
+    }
+    Result<void> finish() override {
+        if (gives_up_) return Error(ErrorCode::kCorruption, "given up");
+        return {};
+    }
+
+private:
+    RowEngine& engine_;
+    const bool gives_up_;
+    int drawn_ = 0;
+    std::string key_, value_;
+};
+
+TEST_P(RowEngineContract, ASourceMayReadAndMayGiveUp) {
+    must(engine_->commit({{"row", "value"}}));
+    ReadingSource gives_up(*engine_, true);
+    EXPECT_EQ(engine_->commit(gives_up).error().code(), ErrorCode::kCorruption);
+    EXPECT_EQ(read_all(*engine_), (Rows{{"row", "value"}}));
+    reopen();
+    EXPECT_EQ(read_all(*engine_), (Rows{{"row", "value"}}));
+    ReadingSource goes_on(*engine_, false);
+    must(engine_->commit(goes_on));
+    reopen();
+    EXPECT_EQ(read_all(*engine_),
+              (Rows{{"copy1", "value"}, {"copy2", "value"}, {"copy3", "value"}, {"row", "value"}}));
+}
+
 TEST_P(RowEngineContract, AbsentRowsAreNoError) {
     EXPECT_EQ(must(engine_->get("nothing")), std::nullopt);
     EXPECT_TRUE(read_all(*engine_).empty());
