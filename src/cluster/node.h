@@ -45,7 +45,7 @@ public:
 
 private:
     class GroupTraffics;
-    runtime::Runtime& runtime_;
+
     std::unique_ptr<runtime::Executor> executor_;
     std::unique_ptr<PeerTransport> peers_;
     std::unique_ptr<Rpc> rpc_;
