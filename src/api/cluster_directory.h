@@ -19,7 +19,6 @@ namespace tidal::api {
 
 struct InitOptions {
     std::uint16_t shards = 8;  ///< Data shards, 1 to 256; fixed for the cluster's life.
-    bool without_tls = false;  ///< Only for simulated networks: no keys are made.
 };
 
 /// Makes the directory of node 1 of a new cluster. The directory must be empty.
@@ -27,7 +26,7 @@ struct InitOptions {
 Result<Identity> init_cluster(runtime::Runtime& runtime, const InitOptions& options);
 
 /// Makes the directory of a node that was let in. Must be empty.
-/// @param key  Private half of the request's public key, PEM; empty without TLS.
+/// @param key  Private half of the request's public key, PEM.
 Result<Identity> write_joined(runtime::Runtime& runtime, const cluster::JoinAccepted& accepted,
                               const std::string& key);
 

@@ -19,8 +19,6 @@ struct ClusterOptions {
     std::uint64_t reconcile_ms = 500;
     /// How often a node that serves reads of bounded staleness asks how far it is.
     std::uint64_t freshness_ms = 40;
-    /// No TLS between nodes and no files in tls/: only for simulated networks, which have none.
-    bool without_tls = false;
     Logger logger;
 };
 

@@ -11,6 +11,9 @@ namespace {
 constexpr std::string_view kClusterFile = "CLUSTER";
 constexpr std::string_view kNodeFile = "NODE";
 constexpr std::string_view kLockFile = "LOCK";
+// Of an init or join that was interrupted (cluster_directory.h).
+constexpr std::string_view kTlsDirectory = "tls";
+constexpr std::string_view kPeersFile = "PEERS";
 constexpr std::string_view kTemporarySuffix = ".tmp";
 
 // "key value" lines, the last one "checksum <crc32c of all before, decimal>".
@@ -69,6 +72,17 @@ Result<std::string> text(const Properties& properties, std::string_view key) {
     return found->second;
 }
 
+/// Directories from before clusters say nothing.
+Result<NodeMode> mode_of(const Properties& cluster) {
+    const auto found = cluster.find("mode");
+    if (found == cluster.end() || found->second == node_mode_name(NodeMode::kStandalone))
+        return NodeMode::kStandalone;
+    if (found->second == node_mode_name(NodeMode::kCluster)) return NodeMode::kCluster;
+    return Error(ErrorCode::kIncompatible, "the data directory is of an unknown mode")
+        .with("mode", found->second)
+        .with_hint("use the program version that wrote it");
+}
+
 Result<void> check_version(const Properties& properties, std::string_view key,
                            std::uint32_t wanted) {
     TIDAL_ASSIGN(const auto version, number<std::uint32_t>(properties, key));
@@ -95,7 +109,9 @@ Result<bool> is_empty(runtime::Disk& disk) {
     for (std::string_view name : names) {
         // write_file leaves this when the process dies before its rename.
         if (name.ends_with(kTemporarySuffix)) name.remove_suffix(kTemporarySuffix.size());
-        if (name != kLockFile && name != kClusterFile && name != kNodeFile) return false;
+        if (name != kLockFile && name != kClusterFile && name != kNodeFile &&
+            name != kTlsDirectory && name != kPeersFile)
+            return false;
     }
     return true;
 }
@@ -124,6 +140,8 @@ Result<Identity> read_identity(runtime::Disk& disk, const std::string& prefix) {
     TIDAL_ASSIGN(const Properties cluster, read(disk, prefix + std::string(kClusterFile)));
     TIDAL_ASSIGN(const Properties node, read(disk, prefix + std::string(kNodeFile)));
     Identity identity;
+    TIDAL_ASSIGN(identity.mode, mode_of(cluster));
+    if (identity.mode == NodeMode::kCluster) identity.formats.directory = kClusterDirectoryFormat;
     TIDAL_TRY(check_version(cluster, "format_directory", identity.formats.directory));
     TIDAL_TRY(check_version(cluster, "format_log", identity.formats.log));
     TIDAL_TRY(check_version(cluster, "format_pages", identity.formats.pages));
@@ -143,11 +161,38 @@ Result<Identity> read_identity(runtime::Disk& disk, const std::string& prefix) {
     return identity;
 }
 
-Result<Identity> create_identity(runtime::Runtime& runtime, std::uint16_t shards) {
+Result<Identity> expect_mode(Identity identity, NodeMode mode) {
+    if (identity.mode == mode) return identity;
+    if (identity.mode == NodeMode::kCluster)
+        return Error(ErrorCode::kIncompatible, "the data directory is a cluster's")
+            .with("cluster_id", identity.cluster_id)
+            .with("node", identity.node)
+            .with_reason("directory_of_cluster")
+            .with_hint("run it with `tidal-server start`");
+    return Error(ErrorCode::kIncompatible, "the data directory is a standalone server's")
+        .with_reason("directory_of_standalone")
+        .with_hint(
+            "run it with `tidal-server standalone`; `tidal-server init` or `join` with another "
+            "--data-dir makes a member of a cluster");
+}
+
+Result<bool> holds_database(runtime::Disk& disk) {
+    TIDAL_ASSIGN(const bool has_node, disk.exists(kNodeFile));
+    if (has_node) return true;
+    TIDAL_ASSIGN(const bool empty, is_empty(disk));
+    return !empty;
+}
+
+Identity draw_identity(runtime::Random& random) {
     Identity identity;
-    identity.cluster_id = random_hex(runtime.random(), 2);
-    identity.instance_id = new_instance_id(runtime.random());
-    identity.secret = random_hex(runtime.random(), 4);
+    identity.cluster_id = random_hex(random, 2);
+    identity.instance_id = new_instance_id(random);
+    identity.secret = random_hex(random, 4);
+    return identity;
+}
+
+Result<Identity> create_identity(runtime::Runtime& runtime, std::uint16_t shards) {
+    Identity identity = draw_identity(runtime.random());
     identity.shards = shards;
     TIDAL_TRY(write_identity(runtime.disk(), identity));
     return identity;
@@ -158,15 +203,17 @@ std::string new_instance_id(runtime::Random& random) {
 }
 
 Result<void> write_identity(runtime::Disk& disk, const Identity& identity) {
-    TIDAL_TRY(
-        runtime::write_file(disk, kClusterFile,
-                            print({{"cluster_id", identity.cluster_id},
+    std::vector<std::pair<std::string, std::string>> cluster;
+    if (identity.mode == NodeMode::kCluster)
+        cluster.emplace_back("mode", node_mode_name(identity.mode));
+    cluster.insert(cluster.end(), {{"cluster_id", identity.cluster_id},
                                    {"secret", identity.secret},
                                    {"shards", std::to_string(identity.shards)},
                                    {"format_directory", std::to_string(identity.formats.directory)},
                                    {"format_log", std::to_string(identity.formats.log)},
                                    {"format_pages", std::to_string(identity.formats.pages)},
-                                   {"format_rows", std::to_string(identity.formats.rows)}})));
+                                   {"format_rows", std::to_string(identity.formats.rows)}});
+    TIDAL_TRY(runtime::write_file(disk, kClusterFile, print(cluster)));
     return runtime::write_file(disk, kNodeFile,
                                print({{"cluster_id", identity.cluster_id},
                                       {"instance_id", identity.instance_id},

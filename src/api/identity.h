@@ -12,6 +12,7 @@
 namespace tidal::api {
 
 /// Versions of everything below data/; a directory of another one is refused.
+inline constexpr std::uint32_t kClusterDirectoryFormat = 2;  ///< `directory` of a cluster's.
 struct FormatVersions {
     std::uint32_t directory = 1;
     std::uint32_t log = 2;
@@ -41,10 +42,17 @@ struct Identity {
 Result<Identity> read_identity(runtime::Disk& disk);
 /// The same of a folder that is known to hold one; `prefix` is empty or ends with a slash.
 Result<Identity> read_identity(runtime::Disk& disk, const std::string& prefix);
+/// Ids and secret of a new cluster, nothing written.
+Identity draw_identity(runtime::Random& random);
 /// Makes a new identity and writes it. The directory must be empty.
 Result<Identity> create_identity(runtime::Runtime& runtime, std::uint16_t shards);
 /// Both files, NODE last: with it the directory is a database.
 Result<void> write_identity(runtime::Disk& disk, const Identity& identity);
 std::string new_instance_id(runtime::Random& random);
+/// The identity, or kIncompatible with what to run instead (reason "directory_of_cluster",
+/// "directory_of_standalone").
+Result<Identity> expect_mode(Identity identity, NodeMode mode);
+/// False of an empty directory, and of one whose making was interrupted.
+Result<bool> holds_database(runtime::Disk& disk);
 
 }  // namespace tidal::api

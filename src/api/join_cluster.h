@@ -18,7 +18,6 @@ struct JoinOptions {
     std::string peer_advertise;          ///< Where the new node will be reached by others...
     std::string http_address;            ///< ...and by clients.
     std::uint64_t timeout_ms = 60'000;
-    bool without_tls = false;  ///< Only for simulated networks.
     Logger logger;
 };
 
