@@ -66,6 +66,7 @@ void Database::publish_catalog() {
             if (auto model = parse_model(entry, models_.get())) models->push_back(*model);
             continue;
         }
+        if (entry.kind != record::CatalogKind::kExperiment) continue;  // the cluster's own
         auto experiment = ranking::parse_experiment(entry.text);
         if (!experiment.ok()) continue;  // of a version of the program that knew more words
         if (!experiments->empty() && experiments->back().name == experiment->name)

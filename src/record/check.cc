@@ -116,7 +116,7 @@ Violation check(const CatalogBody& body) {
                          "has 1 to 63 bytes"),
                   unless(body.version > 0, "version", "counts from 1"),
                   unless(!body.text || body.text->size() <= text_bytes_max(body.kind), "text",
-                         "has at most 1 MiB, of a model 4 MiB")});
+                         "has at most 1 MiB, of a model 4 MiB, of the cluster 4 KiB")});
 }
 
 Violation check(const Envelope& e) {

@@ -26,6 +26,7 @@ inline constexpr std::size_t kCohortsMax = 8;
 inline constexpr std::size_t kCatalogTextBytesMax = 1 << 20;
 /// Of a model; half of what a batch of the log holds.
 inline constexpr std::size_t kModelTextBytesMax = 4 << 20;
+inline constexpr std::size_t kClusterTextBytesMax = 4 << 10;
 inline constexpr std::size_t kRelayRowsMax = 65'536;  ///< Of one RelayBody.
 
 /// Who, where, when and under which rules; the same for every kind of record.
@@ -146,10 +147,22 @@ struct ImportMarkBody {
     bool operator==(const ImportMarkBody&) const = default;
 };
 
-/// What the catalogue holds beside the schema.
-enum class CatalogKind : std::uint8_t { kProfile, kExperiment, kModel };
-inline constexpr std::size_t kCatalogKindCount = 3;
+/// What the catalogue holds beside the schema: what applications declare, and what a cluster knows
+/// of itself (cluster/membership.h).
+enum class CatalogKind : std::uint8_t {
+    kProfile,
+    kExperiment,
+    kModel,
+    kMember,
+    kJoinToken,
+    kApiKey,
+};
+inline constexpr std::size_t kCatalogKindCount = 6;
+constexpr bool is_of_cluster(CatalogKind kind) {
+    return kind >= CatalogKind::kMember;
+}
 constexpr std::size_t text_bytes_max(CatalogKind kind) {
+    if (is_of_cluster(kind)) return kClusterTextBytesMax;
     return kind == CatalogKind::kModel ? kModelTextBytesMax : kCatalogTextBytesMax;
 }
 /// A version of a named text of the catalogue, or the end of it and all versions before it.

@@ -15,6 +15,10 @@ std::string row_key(record::CatalogKind kind, const std::string& name, std::uint
     return key;
 }
 
+constexpr bool only_newest_kept(record::CatalogKind kind) {
+    return kind == record::CatalogKind::kModel || record::is_of_cluster(kind);
+}
+
 }  // namespace
 
 std::string_view name_of(record::CatalogKind kind) {
@@ -25,6 +29,12 @@ std::string_view name_of(record::CatalogKind kind) {
             return "experiment";
         case record::CatalogKind::kModel:
             return "model";
+        case record::CatalogKind::kMember:
+            return "member";
+        case record::CatalogKind::kJoinToken:
+            return "join token";
+        case record::CatalogKind::kApiKey:
+            return "API key";
     }
     return "";
 }
@@ -42,7 +52,9 @@ Result<Catalog> Catalog::open(storage::ShardStore& store) {
         version.stamp = HybridTime::from_bits(in.u64());
         version.text = in.bytes();
         read = in.finish("catalogue row");
-        catalog.bytes_ += name.size() + version.text.size();
+        Use& use = catalog.use_of(kind);
+        ++use.entries;
+        use.bytes += name.size() + version.text.size();
         catalog.versions_.emplace(Key(kind, std::move(name), number), std::move(version));
         return read.ok();
     }));
@@ -90,26 +102,45 @@ Result<bool> Catalog::put(const record::CatalogBody& body, HybridTime stamp) {
                                                std::to_string(last))
             .with_field("version")
             .with_reason("version_not_newest");
-    const std::uint64_t bytes = body.name.size() + body.text->size();
-    if (versions_.size() >= kCatalogEntriesMax || bytes_ + bytes > kCatalogBytesMax)
-        return Error(ErrorCode::kTooLarge, "the catalogue is full")
-            .with("entries", versions_.size())
-            .with("entries_max", kCatalogEntriesMax)
-            .with("bytes", bytes_)
-            .with("bytes_max", kCatalogBytesMax);
-    bytes_ += bytes;
+    TIDAL_TRY(check_room(body));
+    Use& use = use_of(body.kind);
+    ++use.entries;
+    use.bytes += body.name.size() + body.text->size();
     Version& version = versions_[key];
     version.text = *body.text;
     version.stamp = stamp;
     write_row(key, version);
-    if (body.kind == record::CatalogKind::kModel) forget_below(key);
+    if (only_newest_kept(body.kind)) forget_below(key);
     return true;
+}
+
+Result<void> Catalog::check_room(const record::CatalogBody& body) const {
+    const bool of_cluster = record::is_of_cluster(body.kind);
+    Use after = use_[of_cluster];
+    ++after.entries;
+    after.bytes += body.name.size() + body.text->size();
+    // A node that changes its address takes no room. (Of models this was not so from the start, and
+    // a log has to give the same answers for ever.)
+    const auto old = versions_.lower_bound(Key(body.kind, body.name, 0));
+    if (of_cluster && old != versions_.end() && std::get<0>(old->first) == body.kind &&
+        std::get<1>(old->first) == body.name) {
+        --after.entries;
+        after.bytes -= body.name.size() + old->second.text.size();
+    }
+    if (after.entries <= kCatalogEntriesMax && after.bytes <= kCatalogBytesMax) return {};
+    return Error(ErrorCode::kTooLarge, "the catalogue is full")
+        .with("entries", use_[of_cluster].entries)
+        .with("entries_max", kCatalogEntriesMax)
+        .with("bytes", use_[of_cluster].bytes)
+        .with("bytes_max", kCatalogBytesMax);
 }
 
 void Catalog::forget_below(const Key& key) {
     const auto& [kind, name, number] = key;
     for (auto at = versions_.lower_bound(Key(kind, name, 0)); at->first < key;) {
-        bytes_ -= name.size() + at->second.text.size();
+        Use& use = use_of(kind);
+        --use.entries;
+        use.bytes -= name.size() + at->second.text.size();
         store_->erase(row_key(kind, name, std::get<2>(at->first)));
         at = versions_.erase(at);
     }
@@ -125,7 +156,7 @@ Result<bool> Catalog::retire(const record::CatalogBody& body, HybridTime stamp) 
     for (auto at = versions_.lower_bound(Key(body.kind, body.name, 0));
          at != versions_.end() && at->first <= Key(body.kind, body.name, body.version); ++at) {
         if (at->second.retired) continue;
-        bytes_ -= at->second.text.size();
+        use_of(body.kind).bytes -= at->second.text.size();
         at->second = {.retired = true, .text = "", .stamp = stamp};
         write_row(at->first, at->second);
         changed = true;
@@ -139,6 +170,25 @@ std::vector<CatalogEntry> Catalog::entries() const {
         if (!version.retired)
             out.push_back({std::get<0>(key), std::get<1>(key), std::get<2>(key), version.text,
                            version.stamp});
+    return out;
+}
+
+std::vector<CatalogEntry> Catalog::entries(record::CatalogKind kind) const {
+    std::vector<CatalogEntry> out;
+    for (auto at = versions_.lower_bound(Key(kind, "", 0));
+         at != versions_.end() && std::get<0>(at->first) == kind; ++at)
+        if (!at->second.retired)
+            out.push_back({kind, std::get<1>(at->first), std::get<2>(at->first), at->second.text,
+                           at->second.stamp});
+    return out;
+}
+
+std::vector<std::string> Catalog::names(record::CatalogKind kind) const {
+    std::vector<std::string> out;
+    for (auto at = versions_.lower_bound(Key(kind, "", 0));
+         at != versions_.end() && std::get<0>(at->first) == kind; ++at)
+        if (out.empty() || out.back() != std::get<1>(at->first))
+            out.push_back(std::get<1>(at->first));
     return out;
 }
 

@@ -13,10 +13,11 @@
 
 namespace tidal::shard {
 
+/// Of what applications declare, and again of what the cluster knows of itself.
 inline constexpr std::size_t kCatalogEntriesMax = 10'000;  ///< Retired ones included.
 inline constexpr std::uint64_t kCatalogBytesMax = 64ULL << 20;
 
-/// "profile", "experiment", "model".
+/// "profile", "experiment", "model", "member", "join token", "API key".
 std::string_view name_of(record::CatalogKind kind);
 
 struct CatalogEntry {
@@ -30,6 +31,8 @@ struct CatalogEntry {
 /// Kept in the metadata shard; rows `g/` of the store, and all of it in memory. A version is
 /// written once: it keeps its text for ever, or is retired, and its number is not used again. Of a
 /// model only the newest version is kept: its trees are large, and nothing names an older one.
+/// Likewise of what is the cluster's: there a version is the next state of the same thing, and who
+/// writes newest + 1 after reading newest loses to whoever did so first (kConflict): read again.
 /// Threads: one at a time.
 class Catalog {
 public:
@@ -44,6 +47,10 @@ public:
     std::uint32_t newest(record::CatalogKind kind, const std::string& name) const;
     /// Those not retired, by kind, name, version.
     std::vector<CatalogEntry> entries() const;
+    /// The same of one kind.
+    std::vector<CatalogEntry> entries(record::CatalogKind kind) const;
+    /// Every name of a kind, of retired ones too.
+    std::vector<std::string> names(record::CatalogKind kind) const;
 
 private:
     using Key = std::tuple<record::CatalogKind, std::string, std::uint32_t>;
@@ -58,10 +65,16 @@ private:
     Result<bool> retire(const record::CatalogBody& body, HybridTime stamp);
     void write_row(const Key& key, const Version& version);
     void forget_below(const Key& key);
+    Result<void> check_room(const record::CatalogBody& body) const;
 
     storage::ShardStore* store_;
     std::map<Key, Version> versions_;
-    std::uint64_t bytes_ = 0;  ///< Of names and texts.
+    struct Use {
+        std::size_t entries = 0;
+        std::uint64_t bytes = 0;  ///< Of names and texts.
+    };
+    Use& use_of(record::CatalogKind kind) { return use_[record::is_of_cluster(kind)]; }
+    Use use_[2];  ///< Of applications, of the cluster.
 };
 
 }  // namespace tidal::shard

@@ -83,6 +83,11 @@ std::map<std::string, Record> golden_records() {
         {"import_mark", {plain_envelope(), ImportMarkBody{"movielens", 100'836}}},
         {"catalog",
          {plain_envelope(), CatalogBody{CatalogKind::kExperiment, "spring", 300, "arm"}}},
+        {"catalog_member", {plain_envelope(), CatalogBody{CatalogKind::kMember, "7", 2, "state"}}},
+        {"catalog_join_token",
+         {plain_envelope(), CatalogBody{CatalogKind::kJoinToken, "00ff", 1, std::nullopt}}},
+        {"catalog_api_key",
+         {plain_envelope(), CatalogBody{CatalogKind::kApiKey, "reports", 1, "role"}}},
     };
 }
 

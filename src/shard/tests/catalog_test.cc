@@ -90,6 +90,56 @@ TEST(CatalogTest, OfAModelOnlyTheNewestVersionIsKept) {
     EXPECT_TRUE(shard.apply(model(versions + 1, text)).created);
 }
 
+TEST(CatalogTest, OfWhatIsTheClustersOnlyTheNewestStateIsKept) {
+    constexpr CatalogKind kKinds[] = {CatalogKind::kMember, CatalogKind::kJoinToken,
+                                      CatalogKind::kApiKey};
+    OneShard shard;
+    shard.apply(profile("7", 1, "a profile of the same name"));
+    for (const CatalogKind kind : kKinds) {
+        EXPECT_TRUE(shard.apply(CatalogBody{kind, "7", 1, "first"}).created);
+        EXPECT_TRUE(shard.apply(CatalogBody{kind, "7", 2, "second"}).created);
+        // Who read the first state and writes the next one finds that it is there.
+        EXPECT_EQ(shard.apply(CatalogBody{kind, "7", 2, "late"}).refused->reason(),
+                  "version_exists");
+        EXPECT_TRUE(shard.apply(CatalogBody{kind, "7", 2, "second"}).repeated);
+        EXPECT_EQ(shard.apply(CatalogBody{kind, "7", 1, "first"}).refused->reason(),
+                  "version_not_newest");
+        EXPECT_TRUE(shard.apply(CatalogBody{kind, "70", 1, "another"}).created);
+        EXPECT_TRUE(shard.apply(CatalogBody{kind, "70", 1, std::nullopt}).ok());
+    }
+    const std::uint64_t hash = must(shard.state().content_hash());
+    for (int round = 0; round < 2; ++round) {
+        const Catalog& catalog = shard.state().catalog();
+        EXPECT_EQ(names(shard.state()),
+                  (std::vector<std::string>{"7@1 a profile of the same name", "7@2 second",
+                                            "7@2 second", "7@2 second"}));
+        for (const CatalogKind kind : kKinds) {
+            ASSERT_EQ(catalog.entries(kind).size(), 1u) << name_of(kind);
+            EXPECT_EQ(catalog.entries(kind)[0].text, "second");
+            EXPECT_EQ(catalog.names(kind), (std::vector<std::string>{"7", "70"}));
+            EXPECT_EQ(catalog.newest(kind, "70"), 1u) << "an ended one is remembered";
+        }
+        EXPECT_EQ(must(shard.state().content_hash()), hash);
+        shard.checkpoint();
+        shard.restart();
+    }
+}
+
+TEST(CatalogTest, AFullCatalogueOfProfilesLeavesRoomForTheCluster) {
+    OneShard shard;
+    for (std::uint32_t i = 0; i < kCatalogEntriesMax; ++i)
+        ASSERT_TRUE(shard.apply(profile("a", i + 1, "")).created);
+    EXPECT_EQ(shard.apply(profile("b", 1, "")).refused->code(), ErrorCode::kTooLarge);
+    const auto member = [](std::uint32_t number, std::uint32_t version) {
+        return CatalogBody{CatalogKind::kMember, std::to_string(number), version, "text"};
+    };
+    for (std::uint32_t i = 0; i < kCatalogEntriesMax; ++i)
+        ASSERT_TRUE(shard.apply(member(i, 1)).created);
+    EXPECT_EQ(shard.apply(member(kCatalogEntriesMax, 1)).refused->code(), ErrorCode::kTooLarge);
+    EXPECT_TRUE(shard.apply(member(5, 2)).created) << "the next state of one takes no room";
+    EXPECT_TRUE(shard.apply(member(6, 1)).repeated);
+}
+
 TEST(CatalogTest, IsBounded) {
     OneShard shard;
     const std::string text(record::kCatalogTextBytesMax - 1, 'x');
