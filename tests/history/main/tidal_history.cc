@@ -6,6 +6,7 @@
 
 #include "tests/history/check.h"
 #include "tests/history/history_file.h"
+#include "tests/history/main/proxy_command.h"
 #include "tests/history/main/workload.h"
 
 namespace tidal::history {
@@ -75,6 +76,12 @@ int run(int argc, char** argv) {
     WorkloadOptions workload;
     CLI::App* run_command = app.add_subcommand("run", "random operations on running nodes");
     add_workload_options(run_command, &workload);
+
+    ProxyCommandOptions proxy;
+    CLI::App* proxy_command = app.add_subcommand("proxy", "the network between nodes, to be cut");
+    proxy_command->add_option("--node", proxy.nodes, "LISTEN:TARGET:PIDFILE, for each node")
+        ->required();
+    proxy_command->add_option("--control-port", proxy.control_port, "0 takes a free one");
 
     CLI11_PARSE(app, argc, argv);
     if (check_command->parsed()) return check_file(file, check);
