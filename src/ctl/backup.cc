@@ -72,7 +72,7 @@ void print_manifest_line(const char* what, const api::BackupManifest& manifest, 
 }  // namespace
 
 Result<void> backup_create(const Options& options) {
-    Client client(options.url);
+    Client client(options.url, options.key);
     const std::string body = json::serialize(json::object{{"name", options.name}});
     TIDAL_TRY(client.send(Client::Method::kPost, "/backups", "application/json", body));
     TIDAL_ASSIGN(const auto clock, runtime::make_real_runtime({}));
@@ -90,13 +90,14 @@ Result<void> backup_create(const Options& options) {
 }
 
 Result<void> backup_list(const Options& options) {
-    TIDAL_ASSIGN(const std::string reply, Client(options.url).get("/backups"));
+    TIDAL_ASSIGN(const std::string reply, Client(options.url, options.key).get("/backups"));
     return print_reply(reply, options.json);
 }
 
 Result<void> backup_delete(const Options& options) {
-    TIDAL_ASSIGN(const std::string reply,
-                 Client(options.url).send(Client::Method::kDelete, backup_path(options)));
+    TIDAL_ASSIGN(
+        const std::string reply,
+        Client(options.url, options.key).send(Client::Method::kDelete, backup_path(options)));
     return print_reply(reply, options.json);
 }
 

@@ -37,7 +37,7 @@ struct Tally {
 Tally run_connection(const Options& options, const Request& request, unsigned connection,
                      Clock::time_point start) {
     Tally tally;
-    Client client(options.url);
+    Client client(options.url, options.key);
     std::mt19937_64 random(options.bench.seed + connection);
     const auto end = start + std::chrono::duration_cast<Clock::duration>(
                                  std::chrono::duration<double>(options.bench.seconds));
@@ -117,7 +117,8 @@ Request feed_request(const Options& options) {
 
 /// Items that exist, from the server's own feed: the newest thousand.
 Result<std::vector<std::string>> some_items(const Options& options) {
-    TIDAL_ASSIGN(const std::string reply, Client(options.url).get("/feed?profile=new&limit=1000"));
+    TIDAL_ASSIGN(const std::string reply,
+                 Client(options.url, options.key).get("/feed?profile=new&limit=1000"));
     std::vector<std::string> ids;
     const json::value page = json::parse(reply);
     for (const json::value& item : page.at("items").as_array())

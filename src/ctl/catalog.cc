@@ -5,19 +5,12 @@
 #include "ctl/client.h"
 #include "ctl/commands.h"
 #include "ctl/output.h"
+#include "ctl/table.h"
 
 namespace tidal::ctl {
 namespace {
 
 namespace json = boost::json;
-
-Result<json::object> parse_reply(const std::string& reply) {
-    json::error_code failed;
-    json::value value = json::parse(reply, failed);
-    if (failed || !value.is_object())
-        return Error(ErrorCode::kInternal, "the server's answer is not a JSON object");
-    return std::move(value.as_object());
-}
 
 std::string text_of(const json::object& object, const char* key) {
     const auto* value = object.if_contains(key);
@@ -38,13 +31,13 @@ Result<void> put_text(const Options& options, const std::string& path,
     const std::string body =
         json::serialize(json::object{{"text", text}, {"dry_run", options.dry_run}});
     TIDAL_ASSIGN(const std::string reply,
-                 Client(options.url).send(method, path, "application/json", body));
+                 Client(options.url, options.key).send(method, path, "application/json", body));
     return print_reply(reply, options.json);
 }
 
 Result<void> retire(const Options& options, const std::string& path) {
     TIDAL_ASSIGN(const std::string reply,
-                 Client(options.url)
+                 Client(options.url, options.key)
                      .send(Client::Method::kDelete, path + "/" + percent_encode(options.name)));
     return print_reply(reply, options.json);
 }
@@ -52,20 +45,20 @@ Result<void> retire(const Options& options, const std::string& path) {
 }  // namespace
 
 Result<void> schema_show(const Options& options) {
-    TIDAL_ASSIGN(const std::string reply, Client(options.url).get("/schema"));
+    TIDAL_ASSIGN(const std::string reply, Client(options.url, options.key).get("/schema"));
     return print_text(reply, "schema", options.json);
 }
 
 Result<void> schema_add(const Options& options) {
     TIDAL_ASSIGN(const std::string yaml, read_text(options.file));
-    TIDAL_ASSIGN(
-        const std::string reply,
-        Client(options.url).send(Client::Method::kPut, "/schema", "application/yaml", yaml));
+    TIDAL_ASSIGN(const std::string reply,
+                 Client(options.url, options.key)
+                     .send(Client::Method::kPut, "/schema", "application/yaml", yaml));
     return print_text(reply, "schema", options.json);
 }
 
 Result<void> profile_list(const Options& options) {
-    TIDAL_ASSIGN(const std::string reply, Client(options.url).get("/profiles"));
+    TIDAL_ASSIGN(const std::string reply, Client(options.url, options.key).get("/profiles"));
     if (options.json) return print_reply(reply, true);
     TIDAL_ASSIGN(const json::object object, parse_reply(reply));
     for (const json::value& each : object.at("profiles").as_array()) {
@@ -83,7 +76,7 @@ Result<void> profile_list(const Options& options) {
 
 Result<void> profile_show(const Options& options) {
     TIDAL_ASSIGN(const std::string reply,
-                 Client(options.url).get("/profiles/" + percent_encode(options.name)));
+                 Client(options.url, options.key).get("/profiles/" + percent_encode(options.name)));
     return print_text(reply, "text", options.json);
 }
 
@@ -96,7 +89,7 @@ Result<void> profile_retire(const Options& options) {
 }
 
 Result<void> experiment_list(const Options& options) {
-    TIDAL_ASSIGN(const std::string reply, Client(options.url).get("/experiments"));
+    TIDAL_ASSIGN(const std::string reply, Client(options.url, options.key).get("/experiments"));
     return print_reply(reply, options.json);
 }
 
@@ -109,7 +102,7 @@ Result<void> experiment_retire(const Options& options) {
 }
 
 Result<void> model_list(const Options& options) {
-    TIDAL_ASSIGN(const std::string reply, Client(options.url).get("/models"));
+    TIDAL_ASSIGN(const std::string reply, Client(options.url, options.key).get("/models"));
     if (options.json) return print_reply(reply, true);
     TIDAL_ASSIGN(const json::object object, parse_reply(reply));
     for (const json::value& each : object.at("models").as_array()) {
@@ -126,7 +119,7 @@ Result<void> model_list(const Options& options) {
 
 Result<void> model_show(const Options& options) {
     TIDAL_ASSIGN(const std::string reply,
-                 Client(options.url).get("/models/" + percent_encode(options.name)));
+                 Client(options.url, options.key).get("/models/" + percent_encode(options.name)));
     return print_text(reply, "text", options.json);
 }
 

@@ -44,14 +44,18 @@ struct Client::State {
     }
     std::string url;
     httplib::Client client;
+    httplib::Headers headers;
 };
 
-Client::Client(const std::string& url)
-    : state_(std::make_unique<State>(url.starts_with("http") ? url : "http://" + url)) {}
+Client::Client(const std::string& url, const std::string& key)
+    : state_(std::make_unique<State>(url.starts_with("http") ? url : "http://" + url)) {
+    if (!key.empty()) set_header("Authorization", "Bearer " + key);
+}
 Client::~Client() = default;
 
 void Client::set_header(const std::string& name, const std::string& value) {
-    state_->client.set_default_headers({{name, value}});
+    state_->headers.emplace(name, value);
+    state_->client.set_default_headers(state_->headers);
 }
 
 Result<std::string> Client::get(const std::string& path) {

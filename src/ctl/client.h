@@ -15,10 +15,11 @@ namespace tidal::ctl {
 class Client {
 public:
     /// "http://127.0.0.1:9500" or "127.0.0.1:9500".
-    explicit Client(const std::string& url);
+    /// @param key  An API key; empty = none.
+    Client(const std::string& url, const std::string& key);
     ~Client();
 
-    /// Sent with every request from now on, in the place of others.
+    /// Sent with every request from now on.
     void set_header(const std::string& name, const std::string& value);
     /// The body of a 200. kUnavailable when nobody answers; else the server's problem, with its
     /// code as the reason.

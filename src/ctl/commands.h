@@ -11,6 +11,7 @@ namespace tidal::ctl {
 
 struct Options {
     std::string url = "http://127.0.0.1:9500";
+    std::string key;  ///< API key, sent with every request; empty = none.
     std::string data_dir = "./data";
     bool json = false;
 
@@ -21,6 +22,12 @@ struct Options {
     std::string replay;      ///< Days of the data in a second; "" = none.
     std::string rejects;     ///< File for rejected lines.
     std::vector<std::string> paths;
+
+    // node, shard, key
+    std::string number;          ///< Of a node or a shard.
+    std::string to;              ///< Transfer: the node that shall lead; empty = any.
+    std::string expires = "1h";  ///< Of a join token.
+    std::string role = "reader";
 
     // schema, profile, experiment, model
     std::string name;  ///< "spicy" or, to show, "spicy@1".
@@ -69,6 +76,14 @@ Result<void> model_list(const Options& options);
 Result<void> model_show(const Options& options);
 Result<void> model_put(const Options& options);
 Result<void> model_retire(const Options& options);
+Result<void> node_list(const Options& options);
+Result<void> node_token(const Options& options);
+Result<void> node_remove(const Options& options);
+Result<void> shard_list(const Options& options);
+Result<void> shard_transfer(const Options& options);
+Result<void> key_create(const Options& options);
+Result<void> key_list(const Options& options);
+Result<void> key_revoke(const Options& options);
 /// Load and latencies; writes signals when asked to.
 Result<void> bench(const Options& options);
 

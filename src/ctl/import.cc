@@ -102,7 +102,8 @@ runtime::Task<Result<void>> pause(runtime::Executor* timer) {
 
 class Import {
 public:
-    explicit Import(const Options& options) : options_(options), client_(options.url) {}
+    explicit Import(const Options& options)
+        : options_(options), client_(options.url, options.key) {}
 
     Result<void> run() {
         TIDAL_TRY(options_.mapping.empty() ? find_plain() : find_mapped());

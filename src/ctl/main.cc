@@ -43,11 +43,13 @@ int run(int argc, char** argv) {
     // environment over what the one that is was given.
     if (const char* url = std::getenv("TIDAL_URL")) options.url = url;
     if (const char* directory = std::getenv("TIDAL_DATA_DIR")) options.data_dir = directory;
+    if (const char* key = std::getenv("TIDAL_KEY")) options.key = key;
     CLI::App app("tidalctl: looks after a tidalDB", "tidalctl");
     app.set_version_flag("--version", TIDAL_VERSION);
     app.require_subcommand(1);
     // Taken before the command as well as after it.
     app.add_option("--url", options.url, "the server; else TIDAL_URL");
+    app.add_option("--key", options.key, "an API key; better: TIDAL_KEY");
     app.add_option("--data-dir", options.data_dir, "a data directory; else TIDAL_DATA_DIR");
     app.add_flag("--json", options.json, "one JSON value instead of text");
     Result<void> (*command)(const Options&) = nullptr;
@@ -69,6 +71,7 @@ int run(int argc, char** argv) {
     };
     const auto online = [&](CLI::App* sub) {
         sub->add_option("--url", options.url, "the server; else TIDAL_URL")->capture_default_str();
+        sub->add_option("--key", options.key, "an API key; better: TIDAL_KEY");
         return sub;
     };
     const auto offline = [&](CLI::App* sub) {
@@ -186,6 +189,32 @@ int run(int argc, char** argv) {
     with_name(model_put_app);
     checked(with_file(model_put_app));
     with_name(online(add_to(model_app, "retire", "end one that no profile calls", model_retire)));
+
+    const auto with_number = [&](CLI::App* sub, const char* name) {
+        sub->add_option(name, options.number, "its number")->required();
+        return sub;
+    };
+    CLI::App* node_app = group("node", "the nodes of a cluster");
+    online(add_to(node_app, "list", "all of them, and whether they are up", node_list));
+    online(add_to(node_app, "token", "a token that lets one more node join", node_token))
+        ->add_option("--expires", options.expires, "90s, 30m, 1h, 7d")
+        ->capture_default_str();
+    with_number(online(add_to(node_app, "remove", "end one that does not come back", node_remove)),
+                "node");
+    CLI::App* shard_app = group("shard", "the shards of a cluster");
+    online(add_to(shard_app, "list", "who leads, and how far each is", shard_list));
+    with_number(online(add_to(shard_app, "transfer", "let another node lead", shard_transfer)),
+                "shard")
+        ->add_option("--to", options.to, "this node; default: the one that has the most of it");
+    CLI::App* key_app = group("key", "API keys; with the first one every request needs one");
+    CLI::App* key_create_app =
+        online(add_to(key_app, "create", "make one; it is shown this once", key_create));
+    key_create_app->add_option("--role", options.role, "reader, writer or admin")
+        ->check(CLI::IsMember({"reader", "writer", "admin"}))
+        ->capture_default_str();
+    online(add_to(key_app, "list", "names and roles", key_list));
+    for (CLI::App* sub : {key_create_app, online(add_to(key_app, "revoke", "end one", key_revoke))})
+        sub->add_option("name", options.name, "its name")->required();
 
     try {
         app.parse(argc, argv);

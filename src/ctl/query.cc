@@ -1,22 +1,16 @@
 // query: a page as a table.
-#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
 
 #include "ctl/client.h"
 #include "ctl/commands.h"
 #include "ctl/output.h"
+#include "ctl/table.h"
 
 namespace tidal::ctl {
 namespace {
 
 namespace json = boost::json;
-
-using Row = std::vector<std::string>;
-
-std::string shown(const json::value& value) {
-    return value.is_string() ? std::string(value.get_string()) : json::serialize(value);
-}
 
 /// For reading; --json has every digit.
 std::string rounded(const json::value& value) {
@@ -24,21 +18,6 @@ std::string rounded(const json::value& value) {
     char text[32];
     std::snprintf(text, sizeof text, "%.6g", value.to_number<double>());
     return text;
-}
-
-/// Columns as wide as their widest cell.
-void print_table(const std::vector<Row>& rows) {
-    std::vector<std::size_t> widths(rows[0].size(), 0);
-    for (const Row& row : rows)
-        for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-    for (const Row& row : rows) {
-        std::string line;
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            line += row[i];
-            if (i + 1 < row.size()) line.append(widths[i] - row[i].size() + 2, ' ');
-        }
-        std::printf("%s\n", line.c_str());
-    }
 }
 
 void print_items(const json::array& items) {
@@ -92,18 +71,14 @@ Result<void> query(const Options& options) {
     if (text == "-") {
         TIDAL_ASSIGN(text, read_text("-"));
     }
-    Client client(options.url);
+    Client client(options.url, options.key);
     if (!options.idempotency_key.empty())
         client.set_header("Idempotency-Key", options.idempotency_key);
     TIDAL_ASSIGN(const std::string reply,
                  client.send(Client::Method::kPost, "/query", "application/json",
                              json::serialize(json::object{{"query", text}})));
     if (options.json) return print_reply(reply, true);
-    json::error_code failed;
-    const json::value value = json::parse(reply, failed);
-    if (failed || !value.is_object())
-        return Error(ErrorCode::kInternal, "the server's answer is not a JSON object");
-    const json::object& page = value.get_object();
+    TIDAL_ASSIGN(const json::object page, parse_reply(reply));
     print_items(page.at("items").as_array());
     if (const auto* facets = page.if_contains("facets")) print_facets(facets->as_object());
     if (const auto* filter = page.if_contains("filter")) print_filter(filter->as_array());

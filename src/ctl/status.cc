@@ -7,7 +7,7 @@
 
 namespace tidal::ctl {
 Result<void> status(const Options& options) {
-    TIDAL_ASSIGN(const std::string body, Client(options.url).get("/health"));
+    TIDAL_ASSIGN(const std::string body, Client(options.url, options.key).get("/health"));
     return print_reply(body, options.json);
 }
 
@@ -21,7 +21,7 @@ Result<void> export_signals(const Options& options) {
         {"position", &options.position}};
     for (const auto& [name, value] : parameters)
         if (!value->empty()) path += std::string("&") + name + "=" + percent_encode(*value);
-    return Client(options.url).get_stream(path, [](std::string_view bytes) {
+    return Client(options.url, options.key).get_stream(path, [](std::string_view bytes) {
         return std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size();
     });
 }
