@@ -141,4 +141,11 @@ Result<Record> decode_record(std::string_view bytes, RegionId batch_region) {
     return result;
 }
 
+HybridTime stamp_of(std::string_view bytes) {
+    Decoder in(bytes);
+    in.varint();  // presence
+    const std::uint64_t bits = in.u64();
+    return HybridTime::from_bits(in.failed() ? 0 : bits);
+}
+
 }  // namespace tidal::record

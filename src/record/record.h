@@ -196,6 +196,8 @@ Result<Record> decode_record(std::string_view bytes, RegionId batch_region);
 /// The same into a record that is used again for each: about twice as fast for signals. After an
 /// error its content is unspecified.
 Result<void> decode_record(std::string_view bytes, RegionId batch_region, Record* into);
+/// The commit stamp alone, of an encoded record; 0 for bytes that are none.
+HybridTime stamp_of(std::string_view bytes);
 /// 64-bit hash of the body alone: tells a repeat from another request with the same key.
 std::uint64_t body_hash(const Body& body);
 

@@ -5,20 +5,25 @@
 
 namespace tidal::shard {
 
-/// One per shard. The local committer is the node's log: committed = durable here. A replicated
-/// shard has consensus in its place; the shard does not know which.
-class Committer {
+/// What keeps a shard's records until a checkpoint does.
+class LogKeeper {
 public:
-    virtual ~Committer() = default;
-    /// Queues a batch; its `on_durable` runs once, in order of the calls, after it is committed, or
-    /// with an error that says it never will be. kOverloaded: nothing was queued.
-    virtual Result<void> commit(wal::PendingBatch batch) = 0;
+    virtual ~LogKeeper() = default;
     /// Records up to `index` are in a durable checkpoint.
     virtual void checkpointed(LogIndex index) = 0;
     /// Of the log, which stay until this shard's next checkpoint.
     virtual std::uint64_t bytes_pinned() const = 0;
     /// True when a committed record survives the process.
     virtual bool durable() const = 0;
+};
+
+/// One per shard of a standalone node: committed = durable here. A replicated shard has a
+/// Replicator in its place (replicator.h).
+class Committer : public LogKeeper {
+public:
+    /// Queues a batch; its `on_durable` runs once, in order of the calls, after it is committed, or
+    /// with an error that says it never will be. kOverloaded: nothing was queued.
+    virtual Result<void> commit(wal::PendingBatch batch) = 0;
 };
 
 /// Committed once the node's own log has synced it.

@@ -18,8 +18,9 @@ Result<std::optional<Shard::Early>> Shard::answer_early(const record::Record& re
         if (keys_in_flight_.contains(key))
             return std::optional(Early{0, {}, {}, Awaited{std::move(key), record.body}});
     }
+    // A leader that does not know yet that another one leads may lack an item; the log does not.
     const auto* signal = std::get_if<record::SignalBody>(&record.body);
-    if (signal == nullptr ||
+    if (signal == nullptr || replicator_ != nullptr ||
         state_->schema()->signals[signal->signal.value()].target != EntityKind::kItem ||
         item_known(signal->item))
         return std::optional<Early>();

@@ -40,6 +40,12 @@ struct Outcome {
     std::vector<StreamPosition> relayed;
     std::uint64_t mark = 0;  ///< Relay: the stream's mark afterwards.
 
+    // Of the answer, not of the state.
+    /// Answered before it was applied: may be lost, or be refused after all.
+    bool promised = false;
+    /// Voters of a replicated shard that have it durably, at least; 0 = alone, or not known.
+    std::uint32_t replicas = 0;
+
     bool ok() const { return refused == nullptr; }
     static Outcome refuse(Error error) {
         Outcome outcome;

@@ -31,7 +31,7 @@ void RelayPump::poke() {
     std::map<ShardId, std::vector<record::RelayBody>> deliveries;
     {
         const std::lock_guard lock(mutex_);
-        if (stopped_) return;
+        if (stopped_ || !source_.can_propose()) return;
         deliveries = gather();
         for (const auto& [target, bodies] : deliveries) under_way_.insert(target);
     }
@@ -67,7 +67,7 @@ void RelayPump::acknowledge(ShardId target, const std::vector<VShard>& vshards,
     for (std::size_t i = 0; i < vshards.size(); ++i)
         records[i].body = record::RelayAckBody{target, vshards[i], marks[i]};
     // The target stays busy until the acknowledgement is applied, else its rows would go again.
-    source_.propose(std::move(records), WriteConcern::kLocal, kAckTimeoutMs,
+    source_.propose(std::move(records), WriteConcern::kMajority, kAckTimeoutMs,
                     [this, target](Result<std::vector<Outcome>> done) {
                         const std::uint64_t delay_ns = done.ok() ? 0 : kRetryNs;
                         executor_.post_after(delay_ns, [this, target] {

@@ -33,7 +33,9 @@ public:
               runtime::Executor& executor)
         : source_(source), incarnation_(incarnation), transport_(transport), executor_(executor) {}
 
-    /// Sends what waits, where nothing is under way. Call after records were applied.
+    /// Sends what waits, where nothing is under way; only where the source may propose, since it
+    /// has to log the acknowledgement. Call after records were applied, and after a change of
+    /// roles.
     void poke();
     /// No delivery begins afterwards.
     void stop();

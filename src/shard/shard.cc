@@ -35,6 +35,7 @@ Result<std::unique_ptr<Shard>> Shard::open(const Options& options, runtime::Runt
         new Shard(options, runtime, executor, background, std::move(store)));
     TIDAL_ASSIGN(shard->state_, ShardState::open(options.state, *shard->store_));
     shard->checkpoint_index_ = shard->state_->applied();
+    shard->durable_place_ = shard->state_->place();
     shard->clock_.observe(shard->state_->last_stamp());
     return shard;
 }
@@ -58,11 +59,17 @@ void Shard::start(std::unique_ptr<Committer> committer) {
     const std::lock_guard lock(mutex_);
     if (auto settled = state_->settle(); !settled) runtime_.fatal(settled.error());
     committer_ = std::move(committer);
+    keeper_ = committer_.get();
     replayed_ = {};
     replayed_outcomes_ = {};
+    begin();
+    can_propose_ = true;
+}
+
+void Shard::begin() {
     last_index_ = state_->applied();
     // The log may have been cut off between a checkpoint and the sealing of what it covers.
-    if (checkpoint_index_.value() > 0) committer_->checkpointed(checkpoint_index_);
+    if (checkpoint_index_.value() > 0) keeper_->checkpointed(checkpoint_index_);
     checkpoint_ns_ = runtime_.clock().monotonic_ns();
     ticked_ms_ = state_->last_stamp().wall_ms();
     schedule_timer();
@@ -147,11 +154,26 @@ wal::PendingBatch Shard::stamp_and_encode(std::vector<record::Record>* records) 
     return batch;
 }
 
+/// What one node cannot give is refused.
+Result<void> Shard::admit_concern(const WriteConcern& concern) const {
+    const auto refuse = [](std::string_view why, std::string_view hint) {
+        return Error(ErrorCode::kInvalidArgument, std::string(why)).with_field("w").with_hint(hint);
+    };
+    if (replicator_ != nullptr && concern.level == WriteConcern::kMemory)
+        return refuse("a replicated write is never kept in memory alone", "local or more");
+    const std::size_t voters = replicator_ != nullptr ? durable_.voters.size() : 1;
+    if (concern.level == WriteConcern::kReplicas && concern.replicas > voters)
+        return refuse("more replicas than the shard has", "at most " + std::to_string(voters));
+    return {};
+}
+
 void Shard::propose(std::vector<record::Record> records, WriteConcern concern,
                     std::uint64_t timeout_ms, Done done, std::optional<std::uint64_t> import_mark) {
     assert(!records.empty());
+    if (replicator_ != nullptr && !can_propose()) return done(not_leading());
     std::unique_lock lock(mutex_);
     Result<void> admitted = admit(records);
+    if (admitted.ok()) admitted = admit_concern(concern);
     if (admitted.ok() && import_mark) admitted = admit_import(records.back(), *import_mark);
     InFlight batch;
     if (admitted.ok()) admitted = take_early_answers(&records, &batch);
@@ -167,37 +189,43 @@ void Shard::propose(std::vector<record::Record> records, WriteConcern concern,
         return;
     }
     if (records.empty()) {
+        auto outcomes = merge_early({}, std::move(batch.early));
+        for (Outcome& each : outcomes) each.replicas = durable_.count(state_->applied());
         lock.unlock();
-        done(merge_early({}, std::move(batch.early)));
+        done(std::move(outcomes));
         return;
     }
-    wal::PendingBatch pending = stamp_and_encode(&records);
-    batch.first = pending.header.first_index;
-    batch.bytes = pending.payload.size();
+    batch.concern = concern;
     batch.deadline_ns = deadline_ns(timeout_ms);
     batch.records = std::move(records);
-    const bool answer_now =
-        concern == WriteConcern::kMemory && committer_->durable() && !awaits_any(batch.early);
-    std::vector<Outcome> promised;
-    if (answer_now) {
-        promised = merge_early(promise(batch.records), std::move(batch.early));
-    } else {
-        batch.done = std::move(done);
+    batch.done = std::move(done);
+    auto now =
+        replicator_ != nullptr ? replicate(std::move(batch)) : commit_locally(std::move(batch));
+    lock.unlock();
+    if (now) now->done(std::move(now->result));
+}
+
+/// @return the answer, when it is known at once.
+std::optional<Shard::Finished> Shard::commit_locally(InFlight batch) {
+    wal::PendingBatch pending = stamp_and_encode(&batch.records);
+    const LogIndex first = pending.header.first_index;
+    batch.first = first;
+    batch.bytes = pending.payload.size();
+    std::optional<Finished> now;
+    if (batch.concern == WriteConcern::kMemory && committer_->durable() &&
+        !awaits_any(batch.early)) {
+        auto promised = merge_early(promise(batch.records), std::move(batch.early));
+        now.emplace(std::exchange(batch.done, Done()), std::move(promised));
     }
     proposed_bytes_ += batch.bytes;
-    const LogIndex first = batch.first;
     in_flight_.push_back(std::move(batch));
-    if (auto queued = committer_->commit(std::move(pending)); !queued.ok()) {
-        InFlight refused = std::move(in_flight_.back());
-        in_flight_.pop_back();
-        forget_in_flight(refused);
-        last_index_ = LogIndex(first.value() - 1);
-        lock.unlock();
-        (answer_now ? done : refused.done)(queued.take_error());
-        return;
-    }
-    lock.unlock();
-    if (answer_now) done(std::move(promised));
+    auto queued = committer_->commit(std::move(pending));
+    if (queued.ok()) return now;
+    InFlight refused = std::move(in_flight_.back());
+    in_flight_.pop_back();
+    forget_in_flight(refused);
+    last_index_ = LogIndex(first.value() - 1);
+    return Finished{now ? std::move(now->done) : std::move(refused.done), queued.take_error()};
 }
 
 void Shard::forget_in_flight(const InFlight& batch) {
@@ -211,6 +239,7 @@ std::vector<Outcome> Shard::promise(const std::vector<record::Record>& records) 
     for (std::size_t i = 0; i < records.size(); ++i) {
         outcomes[i].index = records[i].envelope.index;
         outcomes[i].version = records[i].envelope.stamp;
+        outcomes[i].promised = true;
         if (std::holds_alternative<record::SignalBody>(records[i].body) ||
             std::holds_alternative<record::UndoBody>(records[i].body))
             outcomes[i].relayed.push_back(
@@ -246,8 +275,24 @@ void Shard::when_marked(const Marks::Stream& stream, std::uint64_t sequence,
     waiter({});
 }
 
-Shard::Stats Shard::stats() {
+GroupPlace Shard::place() {
     const std::lock_guard lock(mutex_);
+    return state_->place();
+}
+
+Shard::Stats Shard::stats() {
+    if (replacing_.load()) {
+        const std::lock_guard lock(queue_mutex_);
+        return last_stats_;
+    }
+    const std::lock_guard lock(mutex_);
+    Stats stats = stats_now();
+    const std::lock_guard queue_lock(queue_mutex_);
+    last_stats_ = stats;
+    return stats;
+}
+
+Shard::Stats Shard::stats_now() {
     Stats stats;
     stats.shard = options_.state.shard;
     stats.applied = state_->applied();
@@ -257,7 +302,7 @@ Shard::Stats Shard::stats() {
     stats.checkpoints = checkpoints_;
     stats.checkpoint_error = checkpoint_error_;
     stats.proposed_bytes = proposed_bytes_;
-    stats.log_bytes_pinned = committer_->bytes_pinned();
+    stats.log_bytes_pinned = keeper_->bytes_pinned();
     stats.outbox_rows = state_->outbox().rows();
     stats.idempotency_keys = state_->idempotency().count();
     if (!state_->configured()) return stats;

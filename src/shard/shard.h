@@ -6,18 +6,22 @@
 #include <absl/container/flat_hash_set.h>
 #include <absl/functional/any_invocable.h>
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "runtime/runtime.h"
 #include "shard/committer.h"
+#include "shard/group_events.h"
 #include "shard/monitor.h"
 #include "shard/query_turns.h"
+#include "shard/replicator.h"
 #include "shard/state.h"
 #include "shard/write_concern.h"
 
@@ -42,7 +46,8 @@ public:
     using Done = absl::AnyInvocable<void(Result<std::vector<Outcome>>)>;
     using Waiter = absl::AnyInvocable<void(Result<void>)>;
 
-    /// Opens the state at its newest checkpoint. Feed the log through `replay`, then `start`.
+    /// Opens the state at its newest checkpoint. Feed the log through `replay`, then `start`; or,
+    /// without a replay, `start_replicated`: then the group delivers what is committed.
     static Result<std::unique_ptr<Shard>> open(const Options& options, runtime::Runtime& runtime,
                                                runtime::Executor& executor,
                                                runtime::Executor& background,
@@ -53,11 +58,17 @@ public:
     /// refused before a gap (see `commit_failed`), change nothing.
     Result<void> replay(const wal::BatchHeader& header, std::string_view payload);
     void start(std::unique_ptr<Committer> committer);
+    /// `replicator` must outlive the shard's executor.
+    void start_replicated(Replicator& replicator);
 
     /// Stamps the records in order (origin, index, stamp, versions, generation), commits them as
     /// one batch and applies them. `done` gets one outcome per record, or one error for all:
     /// kOverloaded and kDiskFull changed nothing; after kTimeout (checked each second) they may
     /// still be applied.
+    /// Replicated: kUnavailable "not_leader" (context leader=NUMBER when known), "no_leader" and
+    /// "transfer_under_way", kOverloaded and kTooLarge changed nothing and never will, so that the
+    /// batch may go elsewhere; single records may be refused that way when only the first few got
+    /// through. kInvalidArgument of field "w": memory, or more replicas than there are voters.
     /// `import_mark`: the records are rows of an import and, last, its new position. kConflict
     /// unless it stands at `import_mark` and nothing of it is in flight, whose fate is open.
     void propose(std::vector<record::Record> records, WriteConcern concern,
@@ -77,6 +88,23 @@ public:
         const std::lock_guard lock(steps);
         return step(*state_);
     }
+    /// A step of a query that began in `generation`: kUnavailable "state_replaced" once another
+    /// state, from a snapshot, has taken that one's place, whose slots would mean nothing there.
+    /// @param step  Returns a Result.
+    template <typename Step>
+    auto step_with_state(std::uint64_t generation, Step step)
+        -> decltype(step(std::declval<ShardState&>())) {
+        TIDAL_TRY(still(generation));
+        Monitor::Steps steps(mutex_);
+        const std::lock_guard lock(steps);
+        TIDAL_TRY(still(generation));
+        return step(*state_);
+    }
+    /// Rises whenever a snapshot takes the state's place.
+    std::uint64_t generation() const { return generation_.load(); }
+    /// kUnavailable "state_replaced" while that goes on. Ask before a read: with_state() would wait
+    /// for it, which may take a while.
+    Result<void> readable() const { return still(generation()); }
     /// Who takes the next step. Stop it after the shard's executor.
     QueryTurns& turns() { return turns_; }
 
@@ -91,14 +119,52 @@ public:
     void when_marked(const Marks::Stream& stream, std::uint64_t sequence, std::uint64_t timeout_ms,
                      Waiter waiter);
 
-    /// Called on the executor after records were applied. Set before `start`.
+    /// Called on the executor after records were applied, after this replica became able to
+    /// propose, and after a snapshot became the state. Set before `start`.
     void set_on_applied(absl::AnyInvocable<void()> hook) { on_applied_ = std::move(hook); }
 
     /// Starts a checkpoint unless one is under way. `done` when it is durable, or why not.
     void checkpoint(Waiter done);
+    /// Runs `work` on the executor of checkpoints, with the place of the newest durable one: until
+    /// it returns none becomes durable.
+    void hold_checkpoints(absl::AnyInvocable<void(const GroupPlace&)> work);
 
-    /// Refuses new proposals, waits for those in flight, writes a last checkpoint, calls back.
+    /// Refuses new proposals, waits for those in flight (replicated: two seconds at most, then they
+    /// are answered kTimeout), writes a last checkpoint, calls back.
     void stop(absl::AnyInvocable<void()> done);
+
+    // --- of a replicated shard; shard_replicated.cc, shard_replace.cc
+
+    // What its group says, from one thread: queued only, and worked off on the executor in this
+    // order. The replicator is told what is applied.
+    void committed(ReplicatedRun run);
+    void lead(Term term);
+    void follow(Term term, std::uint64_t leader);  ///< 0 = unknown.
+    void durable_at(LogIndex own, std::span<const LogIndex> voters);
+
+    /// Whether this replica may propose: it leads, and all that earlier leaders wrote is applied. A
+    /// standalone shard may always. Any thread, without the monitor.
+    bool can_propose() const { return can_propose_.load(); }
+    bool replicated() const { return replicator_ != nullptr; }
+    struct Role {
+        Term term;
+        std::uint64_t leader = 0;  ///< 0 = unknown, or this replica...
+        bool leads = false;        ///< ...which it then says.
+    };
+    /// As the group said last. Any thread, without the monitor.
+    Role role();
+    /// Where the state stands. Where the group's log begins, when asked before start_replicated().
+    GroupPlace place();
+
+    struct Replacement {
+        /// Makes another checkpoint of the shard the newest, durably. kDiskFull: nothing changed.
+        absl::AnyInvocable<Result<void>()> install;
+        absl::AnyInvocable<Result<std::unique_ptr<storage::ShardStore>>()> open;
+    };
+    /// Closes store and state, installs, opens both anew. Runs on the executor of checkpoints, once
+    /// none is under way; waits and proposals in flight go on. After kDiskFull nothing can be read
+    /// until a later attempt succeeds; any other error is fatal, before `done`.
+    void replace_state(Replacement replacement, Waiter done);
 
     struct Stats {
         ShardId shard;
@@ -119,7 +185,7 @@ public:
     };
     Stats stats();
     ShardId id() const { return options_.state.shard; }
-    bool durable() const { return committer_->durable(); }
+    bool durable() const { return keeper_->durable(); }
 
 private:
     /// A use of a key whose first use is in flight.
@@ -141,7 +207,11 @@ private:
         Done done;
     };
     struct InFlight {
-        LogIndex first;
+        LogIndex first;     ///< Replicated: 0 until it is known.
+        Ticket ticket = 0;  ///< Of a replicated shard.
+        Term term;          ///< Likewise: stamped for.
+        WriteConcern concern;
+        std::vector<Outcome> outcomes;  ///< Replicated: of those applied so far.
         std::uint64_t bytes = 0;
         std::uint64_t deadline_ns = 0;  ///< Monotonic.
         std::vector<record::Record> records;
@@ -149,6 +219,14 @@ private:
         std::vector<std::string> keys;  ///< Rows of its idempotency keys.
         std::vector<EntityId> makes;    ///< Items it upserts.
         std::vector<Follower> followers;
+        Done done;
+    };
+    /// Applied, and not yet on as many voters as its client asked for.
+    struct Spreading {
+        LogIndex last;
+        WriteConcern concern;
+        std::uint64_t deadline_ns = 0;  ///< Monotonic.
+        std::vector<Outcome> outcomes;
         Done done;
     };
     struct Committed {
@@ -174,6 +252,8 @@ private:
     Shard(const Options& options, runtime::Runtime& runtime, runtime::Executor& executor,
           runtime::Executor& background, std::unique_ptr<storage::ShardStore> store);
 
+    void begin();
+    Stats stats_now();
     Result<void> admit(const std::vector<record::Record>& records);
     Result<void> admit_import(const record::Record& position, std::uint64_t mark);
     /// What is known without the log: a repeat of an idempotency key, a signal for no item. Such
@@ -193,16 +273,48 @@ private:
     static std::vector<Outcome> merge_early(std::vector<Outcome> rest, std::vector<Early> early);
     /// Exists, or is made by a write ahead in the log or in the call at hand.
     bool item_known(const EntityId& item) const;
+    Result<void> admit_concern(const WriteConcern& concern) const;
+    std::optional<Finished> commit_locally(InFlight batch);
+    std::optional<Finished> replicate(InFlight batch);
+    Error not_leading();
+    Result<void> still(std::uint64_t generation) const;
+    bool may_checkpoint() const;
     wal::PendingBatch stamp_and_encode(std::vector<record::Record>* records);
     void stamp(record::Record* record, LogIndex index);
     void on_committed(LogIndex first, Result<void> result);
     void drain();
     void apply_committed(std::deque<Committed> committed, std::vector<Finished>* finished);
+    void finish(InFlight batch, Result<std::vector<Outcome>> result,
+                std::vector<Finished>* finished);
     void collect_waiters(std::vector<Waiter>* ready);
+
+    // Replicated.
+    void queue(GroupEvent event);
+    void drain_group();
+    void post_drain_group();
+    void handle(ReplicatedRun& run, std::vector<Finished>* finished);
+    void handle(Appended& appended, std::vector<Finished>* finished);
+    void handle(Decided& decided, std::vector<Finished>* finished);
+    void handle(Leads& leads, std::vector<Finished>* finished);
+    void handle(Follows& follows, std::vector<Finished>* finished);
+    Result<void> apply_run(const ReplicatedRun& run);
+    void hand_out(const ReplicatedRun& run);
+    std::optional<InFlight> take_in_flight(Ticket ticket);
+    void answer_committed(InFlight batch, std::uint32_t replicas, std::vector<Finished>* finished);
+    void answer_durable(std::vector<Finished>* finished);
+    std::uint32_t wanted_replicas(const WriteConcern& concern) const;
+    Error spread_too_little(const Spreading& spreading) const;
+    void give_up_spreading(std::vector<Finished>* finished);
+    void give_up_in_flight();
+    void begin_replacement();
+    void replace();
+    Result<void> reopen();
+    void end_replacement(Result<void> result);
+
     void schedule_timer();
     void on_timer();
     bool checkpoint_due(std::uint64_t since_ms) const;
-    std::vector<Done> take_overdue();
+    std::vector<Finished> take_overdue();
     std::vector<Waiter> take_overdue_waiters();
     std::uint64_t deadline_ns(std::uint64_t timeout_ms) const;
     void begin_checkpoint_locked(Waiter done);
@@ -213,12 +325,26 @@ private:
     void evict_slice();
     void advance_stop();
 
+    /// How often a slice of work looks whether the monitor can be entered again.
+    static constexpr std::uint64_t kReplacingNs = 50'000'000;
+
     const Options options_;
     runtime::Runtime& runtime_;
     runtime::Executor& executor_;
     runtime::Executor& background_;
     std::unique_ptr<Committer> committer_;
+    Replicator* replicator_ = nullptr;  ///< In the committer's place.
+    LogKeeper* keeper_ = nullptr;       ///< Whichever it is.
     absl::AnyInvocable<void()> on_applied_;
+    std::atomic<bool> can_propose_ = false;
+    std::atomic<std::uint64_t> generation_ = 1;
+    /// The background executor is in the monitor, and may be for long: whoever can looks here
+    /// before. Changed on the executor.
+    std::atomic<bool> replacing_ = false;
+    /// From then until it succeeded: what is here is given up.
+    std::atomic<bool> stale_ = false;
+    bool timer_skipped_ = false;  ///< Meanwhile. The executor's.
+    GroupPlace durable_place_;    ///< Of the newest checkpoint. The background executor's.
 
     QueryTurns turns_;
 
@@ -235,6 +361,16 @@ private:
     absl::flat_hash_map<EntityId, std::size_t>
         items_in_flight_;  ///< Upserts on their way, above 0.
     std::uint64_t proposed_bytes_ = 0;
+    // Replicated.
+    Ticket last_ticket_ = 0;
+    bool leads_ = false;
+    Term lead_term_;  ///< Of the newest leadership of this replica.
+    DurableAt durable_;
+    std::deque<Spreading> spreading_;
+    std::optional<Replacement> replacement_;  ///< Waits for a checkpoint to end, or under way.
+    Waiter replaced_;
+    GroupPlace frozen_place_;  ///< Of the checkpoint under way.
+
     bool refusing_ = false;  ///< The disk was full: until the batches in flight have come back.
     LogIndex refused_from_;
     std::vector<AppliedWait> applied_waits_;
@@ -249,11 +385,16 @@ private:
     std::vector<Waiter> checkpoint_waiters_;
     bool stopping_ = false, final_checkpoint_ = false;
     absl::AnyInvocable<void()> stopped_;
-    runtime::Executor::TimerId timer_ = 0;
+    runtime::Executor::TimerId timer_ = 0, stop_timer_ = 0;
     UnixMillis ticked_ms_ = 0;
 
     std::mutex queue_mutex_;  ///< Taken inside or without mutex_, never around it.
     std::deque<Committed> committed_;
+    std::deque<GroupEvent> events_;
+    std::optional<DurableAt> newest_durable_;  ///< Not yet looked at.
+    bool durable_awaited_ = false;             ///< Somebody's answer depends on it.
+    Role role_;
+    Stats last_stats_;
     bool drain_posted_ = false;
 };
 

@@ -13,6 +13,7 @@ constexpr std::size_t kSliceSteps = 2048;        // about as long
 constexpr std::uint64_t kPinnedRetryMs = 5'000;  // a full disk is not asked more often
 constexpr UnixMillis kTickMs = 60'000;
 constexpr std::uint64_t kTimeoutMs = 60'000;
+constexpr std::uint64_t kStopGraceNs = 2'000'000'000;
 
 }  // namespace
 
@@ -21,16 +22,25 @@ void Shard::schedule_timer() {
 }
 
 /// The answers of writes that did not commit in time; the writes themselves go on.
-std::vector<Shard::Done> Shard::take_overdue() {
-    std::vector<Done> overdue;
+std::vector<Shard::Finished> Shard::take_overdue() {
+    std::vector<Finished> overdue;
     const std::uint64_t now = runtime_.clock().monotonic_ns();
+    const auto take = [&](Done& done, std::uint64_t deadline_ns) {
+        if (!done || deadline_ns > now) return;
+        overdue.push_back(
+            {std::exchange(done, Done()),
+             Error(ErrorCode::kTimeout, "not committed in time; the write may survive")
+                 .with_hint("retry with the same idempotency key")});
+    };
     for (InFlight& batch : in_flight_) {
-        if (batch.done && batch.deadline_ns <= now)
-            overdue.push_back(std::exchange(batch.done, Done()));
-        for (Follower& follower : batch.followers)
-            if (follower.done && follower.deadline_ns <= now)
-                overdue.push_back(std::exchange(follower.done, Done()));
+        take(batch.done, batch.deadline_ns);
+        for (Follower& follower : batch.followers) take(follower.done, follower.deadline_ns);
     }
+    std::erase_if(spreading_, [&](Spreading& spreading) {
+        if (spreading.deadline_ns > now) return false;
+        overdue.push_back({std::move(spreading.done), spread_too_little(spreading)});
+        return true;
+    });
     return overdue;
 }
 
@@ -53,51 +63,61 @@ std::vector<Shard::Waiter> Shard::take_overdue_waiters() {
 bool Shard::checkpoint_due(std::uint64_t since_ms) const {
     if (state_->applied() <= checkpoint_index_) return false;
     if (since_ms >= options_.checkpoint_interval_ms) return true;
-    return since_ms >= kPinnedRetryMs && committer_->bytes_pinned() > options_.log_bytes_max;
+    return since_ms >= kPinnedRetryMs && keeper_->bytes_pinned() > options_.log_bytes_max;
 }
 
 void Shard::on_timer() {
     bool tick = false;
-    std::vector<Done> overdue;
+    std::vector<Finished> overdue;
     std::vector<Waiter> overdue_waiters;
+    timer_skipped_ = replacing_.load();
+    if (timer_skipped_) return;
     {
         const std::lock_guard lock(mutex_);
         if (stopping_) return;
         const std::uint64_t since_ms =
             (runtime_.clock().monotonic_ns() - checkpoint_ns_) / 1'000'000;
-        if (!checkpointing_ && committer_->durable() && checkpoint_due(since_ms))
-            begin_checkpoint_locked({});
+        if (may_checkpoint() && checkpoint_due(since_ms)) begin_checkpoint_locked({});
         const UnixMillis now = runtime_.clock().wall_ms();
         const auto oldest = state_->idempotency().oldest_ms();
-        tick = oldest && now - *oldest > IdempotencyTable::kKeepMs + kTickMs &&
+        tick = can_propose() && oldest && now - *oldest > IdempotencyTable::kKeepMs + kTickMs &&
                now - ticked_ms_ >= kTickMs;
         if (tick) ticked_ms_ = now;
         overdue = take_overdue();
         overdue_waiters = take_overdue_waiters();
         schedule_timer();
     }
-    for (Done& done : overdue)
-        done(Error(ErrorCode::kTimeout, "not committed in time; the write may survive")
-                 .with_hint("retry with the same idempotency key"));
+    for (Finished& each : overdue) each.done(std::move(each.result));
     for (Waiter& waiter : overdue_waiters)
         waiter(Error(ErrorCode::kTimeout, "not applied in time"));
     if (tick) {
         std::vector<record::Record> records(1);
         records[0].body = record::TickBody{};
-        propose(std::move(records), WriteConcern::kLocal, kTimeoutMs,
+        propose(std::move(records), WriteConcern::kMajority, kTimeoutMs,
                 [](Result<std::vector<Outcome>>) {});
     }
 }
 
+bool Shard::may_checkpoint() const {
+    return !checkpointing_ && !replacement_ && !stale_.load() && keeper_->durable();
+}
+
 void Shard::checkpoint(Waiter done) {
+    if (!keeper_->durable())
+        return done(Error(ErrorCode::kUnsupported, "an ephemeral database has no checkpoints"));
+    if (auto readable = this->readable(); !readable.ok()) return done(std::move(readable));
     {
         const std::lock_guard lock(mutex_);
-        if (committer_->durable()) {
+        if (checkpointing_ || may_checkpoint()) {
             begin_checkpoint_locked(std::move(done));
             return;
         }
     }
-    done(Error(ErrorCode::kUnsupported, "an ephemeral database has no checkpoints"));
+    done(still(0));
+}
+
+void Shard::hold_checkpoints(absl::AnyInvocable<void(const GroupPlace&)> work) {
+    background_.post([this, work = std::move(work)]() mutable { work(durable_place_); });
 }
 
 void Shard::begin_checkpoint_locked(Waiter done) {
@@ -105,6 +125,7 @@ void Shard::begin_checkpoint_locked(Waiter done) {
     if (std::exchange(checkpointing_, true)) return;
     checkpoint_ns_ = runtime_.clock().monotonic_ns();
     state_->prepare_checkpoint();
+    frozen_place_ = state_->place();
     store_->begin_checkpoint(state_->applied());
     executor_.post([this] { copy_out_slice(); });
 }
@@ -125,6 +146,7 @@ void Shard::copy_out_slice() {
 
 void Shard::write_checkpoint() {
     auto written = store_->write_checkpoint();
+    if (written.ok()) durable_place_ = frozen_place_;
     executor_.post(
         [this, written = std::move(written)]() mutable { finish_checkpoint(std::move(written)); });
 }
@@ -141,7 +163,7 @@ void Shard::finish_checkpoint(Result<void> written) {
             ++checkpoints_;
             checkpoint_error_.clear();
             checkpoint_index_ = store_->checkpoint_index();
-            committer_->checkpointed(checkpoint_index_);
+            keeper_->checkpointed(checkpoint_index_);
             if (!std::exchange(evicting_, true)) executor_.post([this] { evict_slice(); });
         } else {
             // A full disk passes; the log still holds everything. Anything else could hide damage.
@@ -157,11 +179,16 @@ void Shard::finish_checkpoint(Result<void> written) {
             waiter({});
         }
     }
+    begin_replacement();
     advance_stop();
 }
 
 /// As with pages: one slice per turn.
 void Shard::evict_slice() {
+    if (replacing_.load()) {
+        executor_.post_after(kReplacingNs, [this] { evict_slice(); });
+        return;
+    }
     {
         const std::lock_guard lock(mutex_);
         auto done = state_->evict_cold(kSliceSteps);
@@ -178,6 +205,8 @@ void Shard::stop(absl::AnyInvocable<void()> done) {
         stopping_ = true;
         stopped_ = std::move(done);
         executor_.cancel(timer_);
+        if (replicator_ != nullptr)
+            stop_timer_ = executor_.post_after(kStopGraceNs, [this] { give_up_in_flight(); });
     }
     executor_.post([this] { advance_stop(); });
 }
@@ -188,12 +217,15 @@ void Shard::advance_stop() {
     std::vector<Waiter> waiters;
     {
         const std::lock_guard lock(mutex_);
-        if (!stopping_ || !stopped_ || !in_flight_.empty() || checkpointing_) return;
+        if (!stopping_ || !stopped_ || !in_flight_.empty() || !spreading_.empty() ||
+            checkpointing_ || replacement_)
+            return;
         const bool changed = state_->applied() > checkpoint_index_;
-        if (changed && committer_->durable() && !std::exchange(final_checkpoint_, true)) {
+        if (changed && may_checkpoint() && !std::exchange(final_checkpoint_, true)) {
             begin_checkpoint_locked({});
             return;
         }
+        if (stop_timer_ != 0) executor_.cancel(stop_timer_);
         stopped.swap(stopped_);
         for (AppliedWait& wait : applied_waits_) waiters.push_back(std::move(wait.waiter));
         for (MarkWait& wait : mark_waits_) waiters.push_back(std::move(wait.waiter));

@@ -29,8 +29,7 @@ void Shard::drain() {
         apply_committed(std::move(committed), &finished);
         collect_waiters(&ready);
         const std::uint64_t behind = state_->applied().value() - checkpoint_index_.value();
-        if (behind >= options_.checkpoint_events && !checkpointing_ && committer_->durable())
-            begin_checkpoint_locked({});
+        if (behind >= options_.checkpoint_events && may_checkpoint()) begin_checkpoint_locked({});
     }
     for (Finished& each : finished)
         if (each.done) each.done(std::move(each.result));
@@ -57,9 +56,7 @@ void Shard::apply_committed(std::deque<Committed> committed, std::vector<Finishe
                               ? Error(ErrorCode::kDiskFull,
                                       "no space left for the log: an earlier write was refused")
                               : Error(each.result.error());
-            for (Follower& follower : batch.followers)
-                finished->push_back({std::move(follower.done), Error(error)});
-            finished->push_back({std::move(batch.done), std::move(error)});
+            finish(std::move(batch), std::move(error), finished);
             continue;
         }
         std::vector<Outcome> outcomes;
@@ -67,20 +64,33 @@ void Shard::apply_committed(std::deque<Committed> committed, std::vector<Finishe
             runtime_.fatal(applied.error());
             return;
         }
-        answer_awaited(&batch.early);
-        finished->push_back(
-            {std::move(batch.done), merge_early(std::move(outcomes), std::move(batch.early))});
-        for (Follower& follower : batch.followers) {
-            answer_awaited(&follower.early);
-            finished->push_back(
-                {std::move(follower.done), merge_early({}, std::move(follower.early))});
-        }
+        finish(std::move(batch), std::move(outcomes), finished);
     }
     if (refusing_ && in_flight_.empty()) {
         refusing_ = false;
         last_index_ = LogIndex(refused_from_.value() - 1);
     }
     if (auto settled = state_->settle(); !settled) runtime_.fatal(settled.error());
+}
+
+/// The answers of a batch, its own first, and of those who wait for it.
+void Shard::finish(InFlight batch, Result<std::vector<Outcome>> result,
+                   std::vector<Finished>* finished) {
+    std::optional<Error> error;
+    if (!result.ok()) error = result.error();
+    if (!error) {
+        answer_awaited(&batch.early);
+        result = merge_early(std::move(*result), std::move(batch.early));
+    }
+    finished->push_back({std::move(batch.done), std::move(result)});
+    for (Follower& follower : batch.followers) {
+        if (error) {
+            finished->push_back({std::move(follower.done), Error(*error)});
+            continue;
+        }
+        answer_awaited(&follower.early);
+        finished->push_back({std::move(follower.done), merge_early({}, std::move(follower.early))});
+    }
 }
 
 void Shard::collect_waiters(std::vector<Waiter>* ready) {
@@ -106,13 +116,18 @@ void Shard::make_views() {
 
 void Shard::make_views_slice() {
     constexpr std::uint32_t kSliceSlots = 1024;  // About 200 us inside the monitor.
+    if (replacing_.load()) {
+        executor_.post_after(kReplacingNs, [this] { make_views_slice(); });
+        return;
+    }
     {
         const std::lock_guard lock(mutex_);
         if (auto made = state_->step_views(kSliceSlots); !made) {
             runtime_.fatal(made.error());
             return;
         }
-        making_views_ = !stopping_ && state_->item_views()->has_work();
+        const query::TopViews* const views = state_->item_views();
+        making_views_ = !stopping_ && views != nullptr && views->has_work();
         if (!making_views_) return;
     }
     executor_.post([this] { make_views_slice(); });

@@ -13,6 +13,7 @@ constexpr std::string_view kConfigKey = "c/config";
 constexpr std::string_view kProgressKey = "c/progress";
 constexpr std::string_view kSchemaKey = "s/schema";
 constexpr std::string_view kImportPrefix = "i/";
+constexpr std::string_view kGroupKey = "r/group";
 
 /// Entities are fetched this many records ahead, the places of their ids twice as many: a fetch
 /// from memory takes about as long as that many signals.
@@ -71,8 +72,23 @@ Result<void> ShardState::load() {
         }
         TIDAL_TRY(in.finish("shard progress"));
     }
+    TIDAL_TRY(load_place());
     if (schema_ != nullptr) open_views();
     return {};
+}
+
+Result<void> ShardState::load_place() {
+    TIDAL_ASSIGN(auto row, store_.get(kGroupKey));
+    if (!row) return {};
+    Decoder in(*row);
+    const LogIndex index(in.varint());
+    term_ = Term(in.varint());
+    members_ = in.bytes();
+    TIDAL_TRY(in.finish("place of a group"));
+    if (index == applied_) return {};
+    return Error(ErrorCode::kCorruption, "the checkpoint's place in its group is another one's")
+        .with("index", index.value())
+        .with("checkpoint", applied_.value());
 }
 
 Result<void> ShardState::open_tables() {
@@ -118,6 +134,13 @@ Result<signal::LedgerTable*> ShardState::ledger(EntityKind kind, RegionId origin
         TIDAL_ASSIGN(table, signal::LedgerTable::open(options, store_, *schema_));
     }
     return table.get();
+}
+
+void ShardState::apply_control(LogIndex index, Term term, std::string_view members) {
+    assert(index == applied_.next() && term >= term_);
+    applied_ = index;
+    term_ = term;
+    if (!members.empty()) members_ = members;
 }
 
 Result<void> ShardState::apply(std::span<const record::Record> records,
@@ -287,6 +310,13 @@ void ShardState::prepare_checkpoint() {
         if (uniques_[static_cast<std::size_t>(kind)] != nullptr) uniques(kind).prepare_checkpoint();
     }
     store_.put(kProgressKey, out.view());
+    if (term_.value() > 0) {
+        out.clear();
+        out.varint(applied_.value());
+        out.varint(term_.value());
+        out.bytes(members_);
+        store_.put(kGroupKey, out.view());
+    }
     outbox_->prepare_checkpoint();
     marks_->prepare_checkpoint();
 }

@@ -15,6 +15,7 @@
 #include "shard/catalog.h"
 #include "shard/idempotency.h"
 #include "shard/outcome.h"
+#include "shard/replicator.h"
 #include "shard/streams.h"
 #include "signal/ledger_table.h"
 #include "signal/unique_table.h"
@@ -61,6 +62,12 @@ public:
     Result<void> apply(std::span<const record::Record> records, std::vector<Outcome>* outcomes);
     /// Counts the gathered ledger events, together, so that the table can prefetch.
     Result<void> settle();
+
+    /// Replicated: an entry of consensus itself. @param members  Empty = unchanged.
+    void apply_control(LogIndex index, Term term, std::string_view members);
+    /// Replicated: the records that follow are of this term.
+    void enter_term(Term term) { term_ = term; }
+    GroupPlace place() const { return {applied_, term_, members_}; }
 
     LogIndex applied() const { return applied_; }
     HybridTime last_stamp() const { return last_stamp_; }
@@ -114,6 +121,7 @@ public:
 private:
     explicit ShardState(const Options& options, storage::ShardStore& store);
     Result<void> load();
+    Result<void> load_place();
     Result<void> open_tables();
     void open_views();
     /// The ledgers of one origin, made when the first event from there arrives.
@@ -163,6 +171,8 @@ private:
     storage::ShardStore& store_;
     LogIndex applied_;
     HybridTime last_stamp_;
+    Term term_;            ///< Of the newest entry; 0 = not replicated.
+    std::string members_;  ///< GroupPlace's.
     record::ShardConfigBody config_;
     std::shared_ptr<const schema::Schema> schema_;
     std::unique_ptr<entity::EntityTable> entities_[kEntityKindCount];
