@@ -42,13 +42,25 @@ ImportPart decode_import(Decoder* in) {
     return import;
 }
 
+shard::WriteConcern decode_concern(Decoder* in) {
+    const std::uint8_t level = in->u8();
+    const std::uint64_t replicas = in->varint();
+    const bool counts = level == shard::WriteConcern::kReplicas;
+    if (level > shard::WriteConcern::kReplicas || replicas > 65'535 || counts != (replicas >= 2))
+        in->fail();
+    shard::WriteConcern concern(static_cast<shard::WriteConcern::Level>(level));
+    concern.replicas = static_cast<std::uint32_t>(replicas);
+    return concern;
+}
+
 }  // namespace
 
 std::string encode_proposal(const Proposal& proposal) {
     Encoder out;
     out.u8(kVersion);
     out.u16(proposal.shard.value());
-    out.u8(static_cast<std::uint8_t>(proposal.concern));
+    out.u8(proposal.concern.level);
+    out.varint(proposal.concern.replicas);
     out.u8(proposal.import ? 1 : 0);
     if (proposal.import) encode_import(*proposal.import, &out);
     out.varint(proposal.records.size());
@@ -66,7 +78,7 @@ Result<Proposal> decode_proposal(std::string_view bytes) {
     TIDAL_TRY(check_version(&in, "a forwarded write"));
     Proposal proposal;
     proposal.shard = ShardId(in.u16());
-    proposal.concern = static_cast<shard::WriteConcern>(in.u8());
+    proposal.concern = decode_concern(&in);
     const std::uint8_t has_import = in.u8();
     if (has_import > 1) in.fail();
     if (has_import == 1) proposal.import = decode_import(&in);

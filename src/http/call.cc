@@ -30,10 +30,10 @@ Result<bool> parse_flag(const std::string& name, const std::string& text) {
 
 /// On one node a majority and all are the node itself.
 Result<shard::WriteConcern> write_concern(const std::string& level) {
-    if (level == "memory") return shard::WriteConcern::kMemory;
+    if (level == "memory") return shard::WriteConcern(shard::WriteConcern::kMemory);
     if (level == "local" || level == "1" || level == "majority" || level == "quorum" ||
         level == "all")
-        return shard::WriteConcern::kLocal;
+        return shard::WriteConcern(shard::WriteConcern::kLocal);
     return Error(ErrorCode::kInvalidArgument, "no such write concern here: '" + level + "'")
         .with_reason("write_concern")
         .with_field("w")
