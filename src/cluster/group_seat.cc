@@ -32,11 +32,9 @@ void GroupHost::Seat::read(absl::AnyInvocable<void(Result<LogIndex>)> done) {
 bool GroupHost::Seat::drive() {
     raft::Ready ready = node->take_ready();
     tell_role();
+    tell_durable();  // before what is committed by it
     if (std::exchange(ready.snapshot_wanted, false)) want_snapshot();
-    if (ready.empty()) {
-        tell_durable();
-        return false;
-    }
+    if (ready.empty()) return false;
     if (ready.number != 0) store(ready);
     for (raft::Message& message : ready.messages) {
         if (std::holds_alternative<raft::SnapshotChunk>(message.body))
@@ -50,7 +48,6 @@ bool GroupHost::Seat::drive() {
         installing = std::move(ready.install);
         stage();
     }
-    tell_durable();
     return true;
 }
 

@@ -36,7 +36,7 @@ public:
     /// It does not. `leader` is raft::kNobody while unknown.
     virtual void following(Term term, raft::PeerId leader) = 0;
     /// While leading: durable up to `own` here; the i-th of `voters`, descending, is durable on
-    /// i + 1 voters, this one among them.
+    /// i + 1 voters, this one among them. Told before what it commits.
     virtual void durable(LogIndex own, std::span<const LogIndex> voters) = 0;
     /// A peer needs more than the log still has: make one and GroupHost::offer_snapshot() it. Asked
     /// again after election_ms_max, while a peer still needs one and none fits.

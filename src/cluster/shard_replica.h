@@ -49,7 +49,8 @@ public:
     /// Where the group's log begins: the shard's newest checkpoint, or an empty log of `initial`.
     /// kCorruption  the checkpoint's members cannot be read.
     Result<raft::DurableState> base() const;
-    /// After GroupHost::open_group. Removes snapshots that an earlier life offered.
+    /// After GroupHost::open_group and before GroupHost::start. Removes snapshots that an earlier
+    /// life offered.
     Result<void> start(GroupHost& host, wal::NodeLog& log);
 
     shard::Shard& shard() { return shard_; }
@@ -84,12 +85,20 @@ private:
         LogIndex index;
     };
 
-    void make_snapshot(const shard::GroupPlace& place);
-    void offer(const raft::SnapshotMeta& meta, const std::string& path);
-    void withdraw(std::size_t keep);
+    Result<raft::Configuration> members_at(const shard::GroupPlace& place) const;
     LogIndex compact_to(LogIndex checkpoint) const;
     std::uint32_t quorum() const;
-    std::string path_of(LogIndex index, std::uint64_t id) const;
+    std::string prefix() const;
+
+    // shard_snapshots.cc
+    void make_snapshot(const shard::GroupPlace& place);
+    Result<void> write_and_offer(const shard::GroupPlace& place);
+    void offered(const raft::SnapshotMeta& meta, const std::string& path, Result<void> result);
+    void made(const Result<void>& result);
+    void withdraw_old(LogIndex log_begin);
+    void withdraw_all_but(std::size_t kept);
+    Result<void> check_installed(const raft::SnapshotMeta& meta);
+    void remove_file(const std::string& path);
 
     shard::Shard& shard_;
     const Options options_;

@@ -62,14 +62,14 @@ void Shard::start(std::unique_ptr<Committer> committer) {
     keeper_ = committer_.get();
     replayed_ = {};
     replayed_outcomes_ = {};
+    // The log may have been cut off between a checkpoint and the sealing of what it covers.
+    if (checkpoint_index_.value() > 0) keeper_->checkpointed(checkpoint_index_);
     begin();
     can_propose_ = true;
 }
 
 void Shard::begin() {
     last_index_ = state_->applied();
-    // The log may have been cut off between a checkpoint and the sealing of what it covers.
-    if (checkpoint_index_.value() > 0) keeper_->checkpointed(checkpoint_index_);
     checkpoint_ns_ = runtime_.clock().monotonic_ns();
     ticked_ms_ = state_->last_stamp().wall_ms();
     schedule_timer();

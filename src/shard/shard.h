@@ -59,7 +59,8 @@ public:
     Result<void> replay(const wal::BatchHeader& header, std::string_view payload);
     void start(std::unique_ptr<Committer> committer);
     /// `replicator` must outlive the shard's executor.
-    void start_replicated(Replicator& replicator);
+    /// @param  members  GroupPlace's, of a group that never ran: its first ones; empty = unknown.
+    void start_replicated(Replicator& replicator, std::string_view members);
 
     /// Stamps the records in order (origin, index, stamp, versions, generation), commits them as
     /// one batch and applies them. `done` gets one outcome per record, or one error for all:

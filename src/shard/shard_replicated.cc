@@ -16,8 +16,9 @@ Error given_up() {
 
 }  // namespace
 
-void Shard::start_replicated(Replicator& replicator) {
+void Shard::start_replicated(Replicator& replicator, std::string_view members) {
     const std::lock_guard lock(mutex_);
+    if (state_->place().members.empty()) state_->set_members(members);
     replicator_ = &replicator;
     keeper_ = &replicator;
     begin();

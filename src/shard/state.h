@@ -67,6 +67,7 @@ public:
     void apply_control(LogIndex index, Term term, std::string_view members);
     /// Replicated: the records that follow are of this term.
     void enter_term(Term term) { term_ = term; }
+    void set_members(std::string_view members) { members_ = members; }
     GroupPlace place() const { return {applied_, term_, members_}; }
 
     LogIndex applied() const { return applied_; }
