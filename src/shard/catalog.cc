@@ -1,5 +1,7 @@
 #include "shard/catalog.h"
 
+#include <algorithm>
+
 #include "base/codec.h"
 
 namespace tidal::shard {
@@ -51,6 +53,7 @@ Result<Catalog> Catalog::open(storage::ShardStore& store) {
         version.retired = in.u8() != 0;
         version.stamp = HybridTime::from_bits(in.u64());
         version.text = in.bytes();
+        catalog.newest_stamp_ = std::max(catalog.newest_stamp_, version.stamp);
         read = in.finish("catalogue row");
         Use& use = catalog.use_of(kind);
         ++use.entries;
@@ -109,6 +112,7 @@ Result<bool> Catalog::put(const record::CatalogBody& body, HybridTime stamp) {
     Version& version = versions_[key];
     version.text = *body.text;
     version.stamp = stamp;
+    newest_stamp_ = stamp;
     write_row(key, version);
     if (only_newest_kept(body.kind)) forget_below(key);
     return true;
@@ -158,6 +162,7 @@ Result<bool> Catalog::retire(const record::CatalogBody& body, HybridTime stamp) 
         if (at->second.retired) continue;
         use_of(body.kind).bytes -= at->second.text.size();
         at->second = {.retired = true, .text = "", .stamp = stamp};
+        newest_stamp_ = stamp;
         write_row(at->first, at->second);
         changed = true;
     }

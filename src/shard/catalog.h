@@ -45,6 +45,8 @@ public:
 
     /// The newest version of a name, retired or not; 0 = never put.
     std::uint32_t newest(record::CatalogKind kind, const std::string& name) const;
+    /// When something was last put or retired; 0 = never.
+    HybridTime newest_stamp() const { return newest_stamp_; }
     /// Those not retired, by kind, name, version.
     std::vector<CatalogEntry> entries() const;
     /// The same of one kind.
@@ -69,6 +71,7 @@ private:
 
     storage::ShardStore* store_;
     std::map<Key, Version> versions_;
+    HybridTime newest_stamp_;
     struct Use {
         std::size_t entries = 0;
         std::uint64_t bytes = 0;  ///< Of names and texts.
