@@ -298,8 +298,8 @@ void Rpc::Impl::take_request(NodeId from, const RpcMessage& message) {
         Once(Once&&) noexcept = default;
         ~Once() {
             if (call)
-                call->answer(Error(ErrorCode::kUnavailable, "dropped without an answer")
-                                 .with_reason("not_done"));
+                call->answer(Error(ErrorCode::kTimeout, "dropped without an answer; it may be done")
+                                 .with_reason("dropped"));
         }
         void operator()(Result<std::string> result) {
             std::exchange(call, nullptr)->answer(std::move(result));

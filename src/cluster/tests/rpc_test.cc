@@ -107,7 +107,7 @@ TEST_F(RpcTest, AnswersAndErrorsArriveAsTheyWereGiven) {
                                                .with("version", 17)
                                                .to_string());
     EXPECT_EQ(call(RpcMethod(99), "").error().reason(), "unknown_method");
-    EXPECT_EQ(call(kDrop, "").error().reason(), "not_done");
+    EXPECT_EQ(call(kDrop, "").error().reason(), "dropped");
     EXPECT_EQ(a_->rpc->stats().answered, 4u);
     EXPECT_EQ(a_->rpc->stats().waiting, 0u);
 }
