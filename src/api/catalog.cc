@@ -1,5 +1,7 @@
 // What applications declare: profiles, experiments and models, kept by the metadata shard.
 #include "api/database.h"
+#include "api/forward.h"
+#include "api/internal/cluster_node.h"
 #include "api/internal/models.h"
 #include "api/resolve.h"
 #include "ranking/source_text.h"
@@ -44,16 +46,58 @@ std::vector<shard::CatalogEntry> Database::catalog_entries() {
         [](shard::ShardState& state) { return state.catalog().entries(); });
 }
 
+/// The oldest schema any shard has applied; null while one has none.
+std::shared_ptr<const schema::Schema> Database::oldest_schema() {
+    std::shared_ptr<const schema::Schema> oldest;
+    for (auto& each : shards_) {
+        if (!each->readable().ok()) return nullptr;
+        auto schema = each->with_state(
+            [](shard::ShardState& state) { return state.configured() ? state.schema() : nullptr; });
+        if (schema == nullptr) return nullptr;
+        if (oldest == nullptr || schema->version < oldest->version) oldest = std::move(schema);
+    }
+    return oldest;
+}
+
+/// What doors see before a member of a cluster knows better; check_readable() keeps reads away.
+Result<void> Database::publish_nothing() {
+    TIDAL_ASSIGN(auto parsed, schema::parse_schema(schema::default_schema_yaml()));
+    auto empty = std::make_shared<const schema::Schema>(schema::with_impression(std::move(parsed)));
+    const std::lock_guard lock(mutex_);
+    profiles_ = std::make_shared<const ranking::ProfileRegistry>(
+        *empty, std::vector<ranking::StoredProfile>(), ranking::ModelSet());
+    schema_ = std::move(empty);
+    experiments_ = std::make_shared<const std::vector<ranking::Experiment>>();
+    models_ = std::make_shared<const std::vector<StoredModel>>();
+    return {};
+}
+
+bool Database::publish_if_changed() {
+    const auto now = shards_[0]->with_state([](shard::ShardState& state) {
+        return Published{state.schema() ? state.schema()->version : SchemaVersion(0),
+                         state.catalog().newest_stamp()};
+    });
+    {
+        const std::lock_guard lock(mutex_);
+        if (now == published_) return false;
+    }
+    publish_catalog();
+    return true;
+}
+
 /// What doors validate against: the oldest schema any shard has applied, so that no shard ever
 /// meets a record of a schema it has not seen; and the metadata shard's catalogue.
 void Database::publish_catalog() {
     const std::lock_guard one_at_a_time(publishing_);
-    std::shared_ptr<const schema::Schema> oldest;
-    for (auto& each : shards_) {
-        auto schema = each->with_state([](shard::ShardState& state) { return state.schema(); });
-        if (oldest == nullptr || schema->version < oldest->version) oldest = std::move(schema);
-    }
-    const auto entries = catalog_entries();
+    std::shared_ptr<const schema::Schema> oldest = oldest_schema();
+    if (oldest == nullptr) return;  // a member of a cluster that still catches up
+    Published published;
+    const auto entries = shards_[0]->with_state([&](shard::ShardState& state) {
+        published = {state.schema()->version, state.catalog().newest_stamp()};
+        return state.catalog().entries();
+    });
+    publish_api_keys(entries);
+    if (cluster_ != nullptr) cluster_->take_members(entries);
     std::vector<ranking::StoredProfile> stored;
     auto models = std::make_shared<std::vector<StoredModel>>();
     auto experiments = std::make_shared<std::vector<ranking::Experiment>>();
@@ -80,6 +124,9 @@ void Database::publish_catalog() {
     profiles_ = std::move(profiles);
     experiments_ = std::move(experiments);
     models_ = std::move(models);
+    // A data shard that lacks the newest schema publishes again when it has it.
+    published_ = published;
+    ready_ = true;
 }
 
 std::shared_ptr<const schema::Schema> Database::schema() const {
@@ -100,21 +147,35 @@ std::shared_ptr<const std::vector<ranking::Experiment>> Database::experiments() 
 void Database::put_catalog(record::CatalogBody body, std::vector<std::string> warnings,
                            CatalogDone done) {
     CatalogReply reply{body.name, body.version, false, std::move(warnings)};
-    std::vector<record::Record> records(1);
-    records[0].body = std::move(body);
-    shards_[0]->propose(std::move(records), concern_of({}), CallContext().timeout_ms,
-                        [this, reply = std::move(reply), done = std::move(done)](
-                            Result<std::vector<shard::Outcome>> outcomes) mutable {
-                            if (!outcomes.ok()) return done(outcomes.take_error());
-                            const shard::Outcome& outcome = outcomes->front();
-                            if (!outcome.ok()) return done(Error(*outcome.refused));
-                            publish_catalog();
-                            reply.created = outcome.created;
-                            done(std::move(reply));
-                        });
+    Proposal proposal;
+    proposal.concern = concern_of({});
+    proposal.records.emplace_back().body = std::move(body);
+    route(std::move(proposal), CallContext().timeout_ms,
+          [this, reply = std::move(reply),
+           done = std::move(done)](Result<std::vector<shard::Outcome>> outcomes) mutable {
+              if (!outcomes.ok()) return done(outcomes.take_error());
+              const shard::Outcome& outcome = outcomes->front();
+              if (!outcome.ok()) return done(Error(*outcome.refused));
+              reply.created = outcome.created;
+              shards_[0]->when_applied(outcome.index, CallContext().timeout_ms,
+                                       [this, reply = std::move(reply),
+                                        done = std::move(done)](Result<void> applied) mutable {
+                                           if (!applied.ok()) return done(applied.take_error());
+                                           publish_catalog();
+                                           done(std::move(reply));
+                                       });
+          });
 }
 
 void Database::put_profile(std::string text, bool dry_run, CatalogDone done) {
+    with_newest_catalog([this, text = std::move(text), dry_run,
+                         done = std::move(done)](Result<void> fenced) mutable {
+        if (!fenced.ok()) return done(fenced.take_error());
+        put_profile_now(std::move(text), dry_run, std::move(done));
+    });
+}
+
+void Database::put_profile_now(std::string text, bool dry_run, CatalogDone done) {
     auto profile = ranking::parse_profile(text);
     if (!profile.ok()) return done(profile.take_error().with_field("text"));
     if (auto named = check_name(profile->name); !named) return done(named.take_error());
@@ -132,6 +193,14 @@ void Database::put_profile(std::string text, bool dry_run, CatalogDone done) {
 }
 
 void Database::put_experiment(std::string text, bool dry_run, CatalogDone done) {
+    with_newest_catalog([this, text = std::move(text), dry_run,
+                         done = std::move(done)](Result<void> fenced) mutable {
+        if (!fenced.ok()) return done(fenced.take_error());
+        put_experiment_now(std::move(text), dry_run, std::move(done));
+    });
+}
+
+void Database::put_experiment_now(std::string text, bool dry_run, CatalogDone done) {
     auto experiment = ranking::parse_experiment(text);
     if (!experiment.ok()) return done(experiment.take_error().with_field("text"));
     if (auto named = check_name(experiment->name); !named) return done(named.take_error());
@@ -145,6 +214,13 @@ void Database::put_experiment(std::string text, bool dry_run, CatalogDone done) 
 }
 
 void Database::retire(record::CatalogKind kind, const std::string& name, Done done) {
+    with_newest_catalog([this, kind, name, done = std::move(done)](Result<void> fenced) mutable {
+        if (!fenced.ok()) return done(std::move(fenced));
+        retire_now(kind, name, std::move(done));
+    });
+}
+
+void Database::retire_now(record::CatalogKind kind, const std::string& name, Done done) {
     if (kind == record::CatalogKind::kProfile) {
         if (is_built_in(*profiles(), name))
             return done(Error(ErrorCode::kConflict, "`" + name + "` is a built-in profile")

@@ -19,6 +19,8 @@ struct ClusterOptions {
     std::uint64_t reconcile_ms = 500;
     /// How often a node that serves reads of bounded staleness asks how far it is.
     std::uint64_t freshness_ms = 40;
+    /// Certificates are not looked at: only for simulated networks, which show none.
+    bool without_tls = false;
     Logger logger;
 };
 

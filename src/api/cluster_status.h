@@ -21,7 +21,7 @@ struct ReplicaStatus {
     bool up = false;     ///< This node hears of it (itself: always).
     LogIndex durable;    ///< Known durable there.
     std::uint64_t lag_entries = 0;
-    /// Age of the oldest entry that it is not known to have; 0 = it has all. A little more than the
+    /// Age of the oldest entry that it is not known to have; 0 = it has all. A little less than the
     /// truth, by at most the interval of sampling (200 ms).
     double lag_seconds = 0;
     bool snapshot = false;             ///< Receives one...
@@ -55,7 +55,7 @@ struct NodeStatus {
     bool self = false;
     std::string peer_address, http_address;
     std::string instance_id;
-    /// "joining" (learner of some group), "member", "leaving", "left".
+    /// "joining", "active", "leaving", "left".
     std::string state;
     bool up = false;             ///< As seen from here.
     double round_trip_ms = 0;    ///< Of the newest ping; 0 = none yet, or itself.

@@ -5,6 +5,8 @@
 #include <cassert>
 
 #include "api/backup.h"
+#include "api/forward.h"
+#include "api/internal/cluster_node.h"
 #include "api/transport.h"
 
 namespace tidal::api {
@@ -13,13 +15,8 @@ namespace {
 constexpr std::string_view kLockFile = "LOCK";
 constexpr std::string_view kStoreDirectory = "store";
 constexpr std::uint64_t kStartTimeoutMs = 60'000;
+constexpr std::uint64_t kSchemaTimeoutMs = 30'000;
 constexpr std::uint16_t kShardsMax = 256;
-
-std::string shard_directory(ShardId shard) {
-    std::string digits = std::to_string(shard.value());
-    return std::string(kStoreDirectory) + "/s" +
-           std::string(4 - std::min<std::size_t>(4, digits.size()), '0') + digits;
-}
 
 /// Runs `step(i, next)` for i = 0 .. count-1, one after the other, until one fails.
 void run_in_turn(std::size_t count, std::function<void(std::size_t, Database::Done)> step,
@@ -50,11 +47,18 @@ std::vector<record::Record> one_record(record::Body body) {
 
 }  // namespace
 
+std::string Database::shard_directory(ShardId shard) {
+    std::string digits = std::to_string(shard.value());
+    return std::string(kStoreDirectory) + "/s" +
+           std::string(4 - std::min<std::size_t>(4, digits.size()), '0') + digits;
+}
+
 Database::Database(const DatabaseOptions& options, runtime::Runtime& runtime)
     : options_(options), runtime_(runtime), transport_(std::make_unique<Transport>(*this)) {}
 
 Database::~Database() {
     for (auto& pump : pumps_) pump->stop();
+    if (cluster_ != nullptr) cluster_->stop();
     if (log_ != nullptr) log_->stop();
     if (background_ != nullptr) background_->stop();
     for (auto& executor : executors_) executor->stop();
@@ -68,11 +72,15 @@ Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options,
         return Error(ErrorCode::kInvalidArgument, "the number of shards must be 1 to 256")
             .with_field("shards");
     TIDAL_TRY(check_limits(options.load));
+    if (options.cluster && options.ephemeral)
+        return Error(ErrorCode::kInvalidArgument, "a member of a cluster keeps its data on disk")
+            .with_field("ephemeral");
     std::unique_ptr<Database> database(new Database(options, runtime));
     TIDAL_TRY(database->open_directory());
     TIDAL_TRY(database->open_shards());
     TIDAL_TRY(database->open_log());
     database->start_shards();
+    if (database->cluster_ != nullptr) TIDAL_TRY(database->cluster_->open_groups());
     return database;
 }
 
@@ -80,9 +88,17 @@ Result<void> Database::open_directory() {
     started_ms_ = runtime_.clock().wall_ms();
     TIDAL_ASSIGN(lock_, runtime_.disk().lock(kLockFile));
     auto identity = read_identity(runtime_.disk());
-    if (!identity && identity.error().code() == ErrorCode::kNotFound)
+    if (!identity && identity.error().code() == ErrorCode::kNotFound) {
+        if (options_.cluster)
+            return std::move(identity.take_error())
+                .with_reason("no_cluster_directory")
+                .with_hint("`tidal-server init` begins a cluster, `tidal-server join` enters one");
         identity = create_identity(runtime_, options_.shards.value_or(1));
+    }
     TIDAL_ASSIGN(identity_, std::move(identity));
+    TIDAL_ASSIGN(identity_,
+                 expect_mode(std::move(identity_),
+                             options_.cluster ? NodeMode::kCluster : NodeMode::kStandalone));
     if (options_.shards && *options_.shards != identity_.shards)
         return Error(ErrorCode::kIncompatible, "the data directory has another number of shards")
             .with("directory_has", identity_.shards)
@@ -126,6 +142,17 @@ Result<void> Database::open_shards() {
 
 Result<void> Database::open_log() {
     if (options_.ephemeral) return {};
+    if (options_.cluster) {
+        TIDAL_TRY(publish_nothing());
+        cluster_ = std::make_unique<ClusterNode>(*this);
+        TIDAL_TRY(cluster_->open_replicas());
+        TIDAL_ASSIGN(log_, wal::NodeLog::open(
+                               runtime_, options_.log,
+                               [this](const wal::BatchHeader& header, std::string_view payload) {
+                                   return cluster_->visit(header, payload);
+                               }));
+        return {};
+    }
     TIDAL_ASSIGN(
         log_, wal::NodeLog::open(
                   runtime_, options_.log,
@@ -144,7 +171,11 @@ void Database::start_shards() {
         runtime::Executor& executor = *executors_[each->id().value() % executors_.size()];
         pumps_.push_back(
             std::make_unique<shard::RelayPump>(*each, Incarnation(1), *transport_, executor));
-        each->set_on_applied([pump = pumps_.back().get()] { pump->poke(); });
+        each->set_on_applied([this, pump = pumps_.back().get(), id = each->id()] {
+            pump->poke();
+            if (cluster_ != nullptr) cluster_->on_applied(id);
+        });
+        if (cluster_ != nullptr) continue;  // by its replica: ClusterNode::open_groups
         if (options_.ephemeral) {
             each->start(std::make_unique<shard::MemoryCommitter>());
         } else {
@@ -154,6 +185,17 @@ void Database::start_shards() {
 }
 
 void Database::start(Done done) {
+    if (cluster_ != nullptr) return start_member(std::move(done));
+    start_alone(std::move(done));
+}
+
+/// Does not wait for the others: what is asked before this node is ready() waits or is refused.
+void Database::start_member(Done done) {
+    if (auto started = cluster_->start(); !started.ok()) return done(std::move(started));
+    done({});
+}
+
+void Database::start_alone(Done done) {
     const auto finish = [this](Done finished, Result<void> result) {
         if (result.ok()) {
             publish_catalog();
@@ -180,8 +222,10 @@ void Database::start(Done done) {
         });
 }
 
-/// The metadata shard's schema is the truth: a data shard that a crash left behind catches up here.
-void Database::configure_shard(std::size_t at, Done done) {
+/// The metadata shard's schema is the truth: a data shard that a crash left behind, or that a
+/// leader elsewhere did not get to, catches up by these. Empty where nothing is missing, or where
+/// the metadata shard is not that far itself.
+std::vector<record::Record> Database::missing_configuration(std::size_t at, Result<void>* problem) {
     struct Found {
         bool configured;
         SchemaVersion version;
@@ -194,14 +238,18 @@ void Database::configure_shard(std::size_t at, Done done) {
     std::string encoded;
     SchemaVersion newest{0};
     if (at > 0) {
-        shards_[0]->with_state([&](shard::ShardState& meta) {
-            encoded = schema::encode_schema(*meta.schema());
-            newest = meta.schema()->version;
-        });
+        const auto schema =
+            shards_[0]->with_state([](shard::ShardState& meta) { return meta.schema(); });
+        if (schema == nullptr) return {};
+        encoded = schema::encode_schema(*schema);
+        newest = schema->version;
     } else if (here.version.value() == 0) {
         auto parsed = schema::parse_schema(options_.schema ? std::string_view(*options_.schema)
                                                            : schema::default_schema_yaml());
-        if (!parsed.ok()) return done(parsed.take_error());
+        if (!parsed.ok()) {
+            *problem = parsed.take_error();
+            return {};
+        }
         encoded = schema::encode_schema(schema::with_impression(*parsed));
         newest = parsed->version;
     }
@@ -221,7 +269,13 @@ void Database::configure_shard(std::size_t at, Done done) {
     }
     if (here.version < newest)
         records.push_back(one_record(record::SchemaBody{std::move(encoded)})[0]);
-    if (records.empty()) return done({});
+    return records;
+}
+
+void Database::configure_shard(std::size_t at, Done done) {
+    Result<void> problem;
+    auto records = missing_configuration(at, &problem);
+    if (records.empty()) return done(std::move(problem));
     shards_[at]->propose(std::move(records), shard::WriteConcern::kLocal, kStartTimeoutMs,
                          as_outcomes(std::move(done)));
 }
@@ -235,6 +289,10 @@ void Database::raise_schema(std::size_t at, std::string encoded, Done done) {
 void Database::put_schema(std::string_view yaml, Done done) {
     auto wanted = schema::parse_schema(yaml);
     if (!wanted.ok()) return done(wanted.take_error());
+    if (cluster_ != nullptr)
+        return put_schema_in_cluster(std::move(*wanted),
+                                     runtime_.clock().monotonic_ns() + kSchemaTimeoutMs * 1'000'000,
+                                     std::move(done));
     add_to_schema(std::move(*wanted), std::move(done));
 }
 

@@ -43,9 +43,11 @@ struct ShardPage;
 
 namespace tidal::api {
 
+class ClusterNode;
 struct FeedPace;
-struct WriteGroup;
 struct HeldFiles;
+struct Proposal;
+struct WriteGroup;
 
 struct DatabaseOptions {
     bool ephemeral = false;  ///< Nothing on disk; everything is lost at the end.
@@ -99,7 +101,11 @@ public:
                       const CallContext& context, WritesDone done);
     /// A number kept under a name beside an import's marks: its time shift, that it is complete.
     void put_import_note(const std::string& name, std::uint64_t value, Done done);
+    /// As this node has it.
     Result<std::uint64_t> import_note(const std::string& name);
+    /// As of every note that was acknowledged before, on whatever node.
+    void newest_import_note(const std::string& name,
+                            absl::AnyInvocable<void(Result<std::uint64_t>)> done);
     /// Adds to the schema and logs the addition. kIncompatible names what is not an addition.
     void put_schema(std::string_view yaml, Done done);
     using CatalogDone = absl::AnyInvocable<void(Result<CatalogReply>)>;
@@ -194,21 +200,45 @@ public:
     Result<std::vector<std::uint64_t>> content_hashes();
 
 private:
+    friend class ClusterNode;
+    friend class Fences;
+    friend class Reconciler;
+    friend class Router;
     class Transport;
     struct Join;
     struct Pinned;
 
     Database(const DatabaseOptions& options, runtime::Runtime& runtime);
+    static std::string shard_directory(ShardId shard);
     Result<void> open_directory();
     Result<void> open_shards();
     Result<void> open_log();
     void start_shards();
+    void start_alone(Done done);
+    void start_member(Done done);
     void configure_shard(std::size_t at, Done done);
+    std::vector<record::Record> missing_configuration(std::size_t at, Result<void>* problem);
+    void put_schema_in_cluster(schema::Schema wanted, std::uint64_t deadline_ns, Done done);
+    void wait_for_schema(SchemaVersion version, std::uint64_t deadline_ns, Done done);
+    void with_newest_catalog(Done done);
+    void put_profile_now(std::string text, bool dry_run, CatalogDone done);
+    void put_experiment_now(std::string text, bool dry_run, CatalogDone done);
+    void put_model_now(const std::string& name, std::string text, bool dry_run, CatalogDone done);
+    void retire_now(record::CatalogKind kind, const std::string& name, Done done);
+    std::shared_ptr<const schema::Schema> oldest_schema();
+    void publish_api_keys(const std::vector<shard::CatalogEntry>& entries);
     void add_to_schema(schema::Schema wanted, Done done);
     void raise_schema(std::size_t at, std::string encoded, Done done);
     Result<bool> begin_schema_change(const schema::Schema& wanted);
     void end_schema_change();
+    Result<void> publish_nothing();
     void publish_catalog();
+    /// When something of it changed since the last time; what followers and leaders do alike.
+    /// @return whether it did.
+    bool publish_if_changed();
+    /// kUnavailable "catching_up" or "state_replaced".
+    Result<void> check_readable(ShardId id);
+    Result<void> check_readable();
     std::vector<shard::CatalogEntry> catalog_entries();
     Result<void> check_profiles_live_on(const ranking::ModelSet& models, const std::string& name);
     void put_catalog(record::CatalogBody body, std::vector<std::string> warnings, CatalogDone done);
@@ -221,14 +251,20 @@ private:
     query::CursorCodec cursors();
     template <typename Run>
     runtime::Task<Result<void>> run_steps(shard::Shard* shard, Run* run, FeedPace* pace);
-    Result<bool> step(shard::Shard& shard, query::FeedRun* run);
-    Result<bool> step(shard::Shard& shard, query::SourcesRun* run);
+    Result<bool> step(shard::Shard& shard, std::uint64_t generation, query::FeedRun* run);
+    Result<bool> step(shard::Shard& shard, std::uint64_t generation, query::SourcesRun* run);
     Result<std::string> profile_of(const FeedCall& call, std::string* experiment) const;
     using Groups = std::map<ShardId, WriteGroup>;
     Groups group_by_shard(const std::vector<Write>& writes, const schema::Schema& schema,
                           const CallContext& context, Join& join);
-    void skip_imported(const ImportChunk& chunk, const schema::Schema& schema, std::size_t lines,
-                       Groups* groups, Join& join);
+    static void name_import(const ImportChunk& chunk, const schema::Schema& schema,
+                            std::size_t lines, Groups* groups);
+    /// One outcome per record, or an error for all, from wherever the shard's leader is.
+    /// @param only_here  kUnavailable "not_leader" where that is another node.
+    void route(Proposal proposal, std::uint64_t timeout_ms, shard::Shard::Done done,
+               bool only_here = false);
+    void propose_here(Proposal proposal, std::uint64_t timeout_ms, shard::Shard::Done done);
+    void propose_import(Proposal proposal, std::uint64_t timeout_ms, shard::Shard::Done done);
     void propose_groups(Groups groups, const CallContext& context, std::shared_ptr<Join> join);
     void write_lines(std::vector<Write> writes, const ImportChunk* chunk,
                      const CallContext& context, WritesDone done);
@@ -248,6 +284,7 @@ private:
     void write_held();
     shard::WriteConcern concern_of(const CallContext& context) const;
     ShardId shard_of(VShard vshard) const;
+    Result<ShardId> shard_of(const EntityRequest& request) const;
     shard::Shard& shard(ShardId id) { return *shards_[id.value()]; }
     Result<EntityReply> entity_in(shard::ShardState& state, EntityKind kind, const EntityId& id);
     Result<std::optional<EntityReply>> row_of(shard::ShardState& state, const query::FeedPlan& plan,
@@ -270,6 +307,8 @@ private:
     std::unique_ptr<wal::NodeLog> log_;
     std::optional<QueryGate> gate_;
     std::atomic<std::uint64_t> query_steps_ = 0;
+    std::unique_ptr<ClusterNode> cluster_;  ///< Null = standalone.
+    std::atomic<bool> ready_ = false;
     // Last: executors stop before anything they may still run on is destroyed.
     std::unique_ptr<runtime::Executor> background_;
     std::vector<std::unique_ptr<runtime::Executor>> executors_;
@@ -279,6 +318,15 @@ private:
     std::shared_ptr<const ranking::ProfileRegistry> profiles_;
     std::shared_ptr<const std::vector<ranking::Experiment>> experiments_;
     std::shared_ptr<const std::vector<StoredModel>> models_;
+    /// Of the metadata shard, as of the newest publication.
+    struct Published {
+        SchemaVersion schema;
+        HybridTime catalog;
+        bool operator==(const Published&) const = default;
+    };
+    Published published_;
+    std::shared_ptr<const std::vector<ApiKeyInfo>> api_keys_;
+    std::shared_ptr<const std::vector<std::string>> api_key_hashes_;  ///< Of those, in order.
     bool schema_change_under_way_ = false;
     std::size_t widening_ = 0;  ///< Writes that wait for the schema to learn their fields.
     bool writing_held_ = false;

@@ -86,6 +86,7 @@ query::CursorCodec Database::cursors() {
 
 /// Fills in what the reply says of its beginning.
 Result<query::FeedPlan> Database::plan_call(const FeedCall& call, FeedReply* reply) {
+    TIDAL_TRY(check_readable());
     const auto schema = this->schema();
     const auto profiles = this->profiles();
     // One moment for all shards, never before the newest commit stamp of any.

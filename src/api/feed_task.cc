@@ -46,9 +46,9 @@ FeedComparison compared(FeedReply left, FeedReply right) {
 
 }  // namespace
 
-Result<bool> Database::step(shard::Shard& shard, query::FeedRun* run) {
+Result<bool> Database::step(shard::Shard& shard, std::uint64_t generation, query::FeedRun* run) {
     bool make_views = false;  // For requests to come.
-    auto done = shard.step_with_state([&](shard::ShardState& state) {
+    auto done = shard.step_with_state(generation, [&](shard::ShardState& state) {
         query::TopViews* const views = state.item_views();
         auto out = run->step(state.view(EntityKind::kItem), budget(runtime_.clock()), views);
         make_views = views != nullptr && views->has_work();
@@ -58,14 +58,15 @@ Result<bool> Database::step(shard::Shard& shard, query::FeedRun* run) {
     return done;
 }
 
-Result<bool> Database::step(shard::Shard& shard, query::SourcesRun* run) {
-    return shard.step_with_state([&](shard::ShardState& state) {
+Result<bool> Database::step(shard::Shard& shard, std::uint64_t generation, query::SourcesRun* run) {
+    return shard.step_with_state(generation, [&](shard::ShardState& state) {
         return run->step(state.view(EntityKind::kItem), budget(runtime_.clock()));
     });
 }
 
 template <typename Run>
 runtime::Task<Result<void>> Database::run_steps(shard::Shard* shard, Run* run, FeedPace* pace) {
+    const std::uint64_t generation = shard->generation();
     for (;;) {
         if (pace->in_turns && pace->begun && !pace->entered) {
             auto entry = gate_->enter(pace->urgency);
@@ -77,7 +78,7 @@ runtime::Task<Result<void>> Database::run_steps(shard::Shard* shard, Run* run, F
             TIDAL_CO_TRY(co_await turn);
         }
         ++query_steps_;
-        TIDAL_CO_ASSIGN(const bool done, step(*shard, run));
+        TIDAL_CO_ASSIGN(const bool done, step(*shard, generation, run));
         pace->begun = true;
         if (done) co_return Result<void>();
     }

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint8_t kVersion = 1;
 // Of an outcome.
-enum Flag : std::uint8_t { kRefused = 1, kRepeated = 2, kFlagsEnd = 4 };
+enum Flag : std::uint8_t { kRefused = 1, kRepeated = 2, kPromised = 4, kFlagsEnd = 8 };
 
 Result<void> check_version(Decoder* in, std::string_view what) {
     const std::uint8_t version = in->u8();
@@ -102,12 +102,14 @@ std::string encode_outcomes(const std::vector<shard::Outcome>& outcomes) {
     out.varint(outcomes.size());
     for (const shard::Outcome& outcome : outcomes) {
         out.u8(static_cast<std::uint8_t>((outcome.ok() ? 0 : kRefused) |
-                                         (outcome.repeated ? kRepeated : 0)));
+                                         (outcome.repeated ? kRepeated : 0) |
+                                         (outcome.promised ? kPromised : 0)));
         if (!outcome.ok()) {
             cluster::encode_error(*outcome.refused, &out);
             continue;
         }
         out.varint(outcome.mark);
+        out.varint(outcome.replicas);
         shard::encode_outcome(outcome, &out);
     }
     return out.take();
@@ -126,10 +128,13 @@ Result<std::vector<shard::Outcome>> decode_outcomes(std::string_view bytes) {
             outcome = shard::Outcome::refuse(cluster::decode_error(&in));
         } else {
             const std::uint64_t mark = in.varint();
+            const std::uint64_t replicas = in.varint();
             outcome = shard::decode_outcome(&in);
             outcome.mark = mark;
+            outcome.replicas = static_cast<std::uint32_t>(replicas);
         }
         outcome.repeated = (flags & kRepeated) != 0;
+        outcome.promised = (flags & kPromised) != 0;
         outcomes.push_back(std::move(outcome));
     }
     TIDAL_TRY(in.finish("outcomes of a forwarded write"));

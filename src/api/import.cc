@@ -82,7 +82,11 @@ public:
           observer_(std::move(observer)) {}
 
     runtime::Task<Result<ImportProgress>> run() {
-        TIDAL_CO_ASSIGN(const std::uint64_t done, database_.import_note(spec_.id + "/done"));
+        runtime::Completion<std::uint64_t> noted;
+        database_.newest_import_note(spec_.id + "/done", noted.completer());
+        Result<std::uint64_t> note = co_await noted;
+        TIDAL_CO_TRY(co_await hop());
+        TIDAL_CO_ASSIGN(const std::uint64_t done, std::move(note));
         if (done != 0) {
             progress_.complete_before = true;
             co_return progress_;
@@ -328,7 +332,10 @@ constexpr std::int64_t kShiftBias = std::int64_t{1} << 62;
 runtime::Task<Result<std::int64_t>> settle_shift(Database& database, runtime::Clock& clock,
                                                  std::string import_id, UnixMillis newest_ms) {
     const std::string name = import_id + "/shift";
-    TIDAL_CO_ASSIGN(const std::uint64_t kept, database.import_note(name));
+    runtime::Completion<std::uint64_t> found;
+    database.newest_import_note(name, found.completer());
+    Result<std::uint64_t> note = co_await found;
+    TIDAL_CO_ASSIGN(const std::uint64_t kept, std::move(note));
     if (kept != 0) co_return static_cast<std::int64_t>(kept) - kShiftBias;
     const std::int64_t shift_ms = clock.wall_ms() - newest_ms;
     runtime::Completion<void> noted;

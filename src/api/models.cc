@@ -60,6 +60,15 @@ Result<void> Database::check_profiles_live_on(const ranking::ModelSet& models,
 
 void Database::put_model(const std::string& name, std::string text, bool dry_run,
                          CatalogDone done) {
+    with_newest_catalog([this, name, text = std::move(text), dry_run,
+                         done = std::move(done)](Result<void> fenced) mutable {
+        if (!fenced.ok()) return done(fenced.take_error());
+        put_model_now(name, std::move(text), dry_run, std::move(done));
+    });
+}
+
+void Database::put_model_now(const std::string& name, std::string text, bool dry_run,
+                             CatalogDone done) {
     if (auto named = schema::check_name(name); !named)
         return done(named.take_error().with_field("name"));
     auto model = ranking::Model::parse(text);

@@ -51,6 +51,7 @@ Result<EntityReply> Database::get(const EntityRequest& request) {
     const auto schema = this->schema();
     TIDAL_ASSIGN(const EntityId id, resolve_id(*schema, request.kind, request.id, "entity_id"));
     const VShard vshard = record::vshard_of(kDefaultTenant, request.kind, id);
+    TIDAL_TRY(check_readable(shard_of(vshard)));
     return shard(shard_of(vshard)).with_state([&](shard::ShardState& state) {
         return entity_in(state, request.kind, id);
     });
@@ -60,6 +61,7 @@ Result<SignalReadings> Database::signals(const EntityRequest& request) {
     const auto schema = this->schema();
     TIDAL_ASSIGN(const EntityId id, resolve_id(*schema, request.kind, request.id, "entity_id"));
     const VShard vshard = record::vshard_of(kDefaultTenant, request.kind, id);
+    TIDAL_TRY(check_readable(shard_of(vshard)));
     return shard(shard_of(vshard))
         .with_state([&](shard::ShardState& state) -> Result<SignalReadings> {
             SignalReadings readings;
@@ -113,6 +115,7 @@ Database::Stats Database::stats() {
 }
 
 Result<std::vector<std::uint64_t>> Database::content_hashes() {
+    TIDAL_TRY(check_readable());
     std::vector<std::uint64_t> hashes;
     for (std::size_t id = 1; id < shards_.size(); ++id) {
         TIDAL_ASSIGN(

@@ -1,11 +1,12 @@
-// api/transport.h: the relay between shards of one process.
+// api/transport.h: the relay between shards.
 #pragma once
 
 #include "api/database.h"
 
 namespace tidal::api {
 
-/// A delivery is a proposal to the target shard. Its answer carries the mark of each stream.
+/// A delivery is a proposal to the target shard, wherever its leader is. Its answer carries the
+/// mark of each stream.
 class Database::Transport final : public shard::RelayTransport {
 public:
     explicit Transport(Database& database) : database_(database) {}

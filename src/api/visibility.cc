@@ -4,6 +4,8 @@
 #include <memory>
 
 #include "api/database.h"
+#include "api/internal/cluster_node.h"
+#include "api/resolve.h"
 #include "api/token.h"
 
 namespace tidal::api {
@@ -86,6 +88,47 @@ void Database::wait_for(const Token& token, std::uint64_t timeout_ms, Done done)
                          .with_field("token")
                          .with_hint("read without it, or retry"));
     });
+}
+
+bool Database::ready() const {
+    return cluster_ == nullptr || ready_;
+}
+
+Cluster* Database::cluster() {
+    return cluster_.get();
+}
+
+void Database::fence(const ReadFence& fence, const FenceScope& scope, std::uint64_t timeout_ms,
+                     FenceDone done) {
+    if (cluster_ == nullptr) {
+        if (fence.token.empty()) return done(FenceReply{0});
+        return when_visible(fence.token, timeout_ms,
+                            [done = std::move(done)](Result<void> visible) mutable {
+                                if (!visible.ok()) return done(visible.take_error());
+                                done(FenceReply{0});
+                            });
+    }
+    std::vector<ShardId> shards;
+    if (scope.entity) {
+        const auto shard = shard_of(*scope.entity);
+        if (!shard.ok()) return done(Error(shard.error()));
+        shards = {*shard};
+    } else {
+        for (const auto& each : shards_) shards.push_back(each->id());
+    }
+    cluster_->fences().pass(fence, std::move(shards), timeout_ms, std::move(done));
+}
+
+Result<ShardId> Database::shard_of(const EntityRequest& request) const {
+    TIDAL_ASSIGN(const EntityId id, resolve_id(*schema(), request.kind, request.id, "entity_id"));
+    return shard_of(record::vshard_of(kDefaultTenant, request.kind, id));
+}
+
+Result<std::optional<Leader>> Database::leader_of(const EntityRequest& request) {
+    if (cluster_ == nullptr)
+        return std::optional(Leader{cluster::NodeId(identity_.node), "", true});
+    TIDAL_ASSIGN(const ShardId shard, shard_of(request));
+    return cluster_->leader_of(shard);
 }
 
 }  // namespace tidal::api

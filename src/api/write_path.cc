@@ -4,6 +4,7 @@
 
 #include "api/database.h"
 #include "api/dynamic_fields.h"
+#include "api/internal/cluster_node.h"
 #include "api/resolve.h"
 #include "api/token.h"
 
@@ -11,9 +12,8 @@ namespace tidal::api {
 
 /// The writes of one call that go to one shard, with the line each came from.
 struct WriteGroup {
-    std::vector<record::Record> records;
+    Proposal proposal;
     std::vector<std::size_t> lines;
-    std::optional<std::uint64_t> import_mark;  ///< Where the shard stood with this import.
 };
 
 namespace {
@@ -33,14 +33,25 @@ Result<void> check_key(const std::string& key) {
         .with_field("Idempotency-Key");
 }
 
-WriteReply write_reply(const shard::Outcome& outcome, ShardId shard, shard::WriteConcern durable,
-                       bool may_be_lost) {
+/// What of the concern was reached: on one node a majority and all are the node itself.
+shard::WriteConcern level_reached(const shard::Outcome& outcome, const shard::WriteConcern& asked,
+                                  bool clustered) {
+    if (asked == shard::WriteConcern::kMemory) return asked;
+    if (!clustered || outcome.promised) return shard::WriteConcern::kLocal;
+    return asked == shard::WriteConcern::kLocal ? shard::WriteConcern::kMajority : asked;
+}
+
+WriteReply write_reply(const shard::Outcome& outcome, ShardId shard,
+                       const shard::WriteConcern& asked, bool clustered, bool ephemeral) {
     WriteReply reply;
-    reply.token = encode_token({{{shard, outcome.index}}, outcome.relayed});
-    reply.durable = durable;
-    reply.may_be_lost = may_be_lost;
-    reply.created = outcome.created;
     reply.repeated = outcome.repeated;
+    if (outcome.index.value() == 0) return reply;  // a row that an import wrote before
+    reply.token = encode_token({{{shard, outcome.index}}, outcome.relayed});
+    reply.durable = level_reached(outcome, asked, clustered);
+    const bool in_memory = asked == shard::WriteConcern::kMemory;
+    reply.may_be_lost = (in_memory && !ephemeral) || outcome.promised;
+    reply.replicas = in_memory ? 0 : std::max<std::uint32_t>(outcome.replicas, 1);
+    reply.created = outcome.created;
     reply.version = outcome.version;
     return reply;
 }
@@ -74,8 +85,9 @@ struct Database::Join {
 };
 
 shard::WriteConcern Database::concern_of(const CallContext& context) const {
-    return context.write_concern.value_or(options_.ephemeral ? shard::WriteConcern::kMemory
-                                                             : shard::WriteConcern::kLocal);
+    if (context.write_concern) return *context.write_concern;
+    if (cluster_ != nullptr) return shard::WriteConcern::kMajority;
+    return options_.ephemeral ? shard::WriteConcern::kMemory : shard::WriteConcern::kLocal;
 }
 
 void Database::write(std::vector<Write> writes, const CallContext& context, WritesDone done) {
@@ -120,7 +132,7 @@ void Database::write_joined(std::vector<Write> writes, const ImportChunk* chunk,
         return widen_then_write(*wider, std::move(writes), chunk, context, std::move(join));
     }
     Groups groups = group_by_shard(writes, *schema, context, *join);
-    if (chunk != nullptr) skip_imported(*chunk, *schema, writes.size(), &groups, *join);
+    if (chunk != nullptr) name_import(*chunk, *schema, writes.size(), &groups);
     propose_groups(std::move(groups), context, std::move(join));
 }
 
@@ -198,85 +210,130 @@ Database::Groups Database::group_by_shard(const std::vector<Write>& writes,
         envelope.event_time_ms = resolved->at_ms.value_or(0);
         record.body = std::move(resolved->body);
         WriteGroup& group = groups[shard_of(resolved->vshard)];
-        group.records.push_back(std::move(record));
+        group.proposal.records.push_back(std::move(record));
         group.lines.push_back(line);
     }
     return groups;
 }
 
-/// Rows a shard has already are answered without being written; its mark follows the rest, in the
-/// same batch of the log.
-void Database::skip_imported(const ImportChunk& chunk, const schema::Schema& schema,
-                             std::size_t lines, Groups* groups, Join& join) {
+/// What of the rows a shard has already, its leader says (propose_here).
+void Database::name_import(const ImportChunk& chunk, const schema::Schema& schema,
+                           std::size_t lines, Groups* groups) {
     for (auto& [id, group] : *groups) {
-        auto mark = shard(id).with_state(
-            [&](shard::ShardState& state) { return state.import_position(chunk.import_id); });
-        WriteGroup fresh;
-        for (std::size_t i = 0; i < group.lines.size(); ++i) {
-            const std::size_t line = group.lines[i];
-            if (!mark.ok()) {
-                join.fail(line, Error(mark.error()));
-            } else if (chunk.first_position + line <= *mark) {
-                WriteReply repeated;
-                repeated.repeated = true;
-                join.replies[line].emplace(std::move(repeated));
-            } else {
-                fresh.records.push_back(std::move(group.records[i]));
-                fresh.lines.push_back(line);
-            }
-        }
-        if (!fresh.records.empty()) {
-            record::Record position;
-            position.envelope.schema_version = schema.version;
-            position.body =
-                record::ImportMarkBody{chunk.import_id, chunk.first_position + lines - 1};
-            fresh.records.push_back(std::move(position));
-            fresh.import_mark = *mark;
-        }
-        group = std::move(fresh);
+        ImportPart& part = group.proposal.import.emplace();
+        part.import_id = chunk.import_id;
+        part.schema_version = schema.version;
+        part.mark = chunk.first_position + lines - 1;
+        for (const std::size_t line : group.lines)
+            part.positions.push_back(chunk.first_position + line);
     }
-    std::erase_if(*groups, [](const auto& group) { return group.second.records.empty(); });
 }
 
 void Database::propose_groups(Groups groups, const CallContext& context,
                               std::shared_ptr<Join> join) {
     const shard::WriteConcern concern = concern_of(context);
-    const bool may_be_lost = concern == shard::WriteConcern::kMemory && !options_.ephemeral;
     join->left += groups.size();
     for (auto& [id, group] : groups) {
-        shard(id).propose(
-            std::move(group.records), concern, context.timeout_ms,
-            [join, id = id, concern, may_be_lost,
-             lines = std::move(group.lines)](Result<std::vector<shard::Outcome>> outcomes) {
-                for (std::size_t i = 0; i < lines.size(); ++i) {
-                    if (!outcomes.ok()) {
-                        join->fail(lines[i], Error(outcomes.error()));
-                    } else if (const auto& refused = (*outcomes)[i].refused) {
-                        join->fail(lines[i], Error(*refused));
-                    } else {
-                        join->replies[lines[i]].emplace(
-                            write_reply((*outcomes)[i], id, concern, may_be_lost));
-                    }
+        group.proposal.shard = id;
+        group.proposal.concern = concern;
+        auto answered = [this, join, id = id, concern, lines = std::move(group.lines)](
+                            Result<std::vector<shard::Outcome>> outcomes) {
+            for (std::size_t i = 0; i < lines.size(); ++i) {
+                if (!outcomes.ok()) {
+                    join->fail(lines[i], Error(outcomes.error()));
+                } else if (const auto& refused = (*outcomes)[i].refused) {
+                    join->fail(lines[i], Error(*refused));
+                } else {
+                    join->replies[lines[i]].emplace(write_reply(
+                        (*outcomes)[i], id, concern, cluster_ != nullptr, options_.ephemeral));
                 }
-                join->arrive();
-            },
-            group.import_mark);
+            }
+            join->arrive();
+        };
+        route(std::move(group.proposal), context.timeout_ms, std::move(answered),
+              context.forwarded);
     }
     join->arrive();
 }
 
+void Database::route(Proposal proposal, std::uint64_t timeout_ms, shard::Shard::Done done,
+                     bool only_here) {
+    if (cluster_ == nullptr || only_here)
+        return propose_here(std::move(proposal), timeout_ms, std::move(done));
+    cluster_->router().route(std::move(proposal), timeout_ms, std::move(done));
+}
+
+void Database::propose_here(Proposal proposal, std::uint64_t timeout_ms, shard::Shard::Done done) {
+    shard::Shard& to = shard(proposal.shard);
+    if (cluster_ != nullptr)
+        if (auto ready = cluster_->router().may_propose_here(proposal); !ready.ok())
+            return done(ready.take_error());
+    if (proposal.import) return propose_import(std::move(proposal), timeout_ms, std::move(done));
+    to.propose(std::move(proposal.records), proposal.concern, timeout_ms, std::move(done));
+}
+
+/// Rows the shard has already are answered without being written; its mark follows the rest, in
+/// the same batch of the log.
+void Database::propose_import(Proposal proposal, std::uint64_t timeout_ms,
+                              shard::Shard::Done done) {
+    shard::Shard& to = shard(proposal.shard);
+    const ImportPart& import = *proposal.import;
+    const auto mark = to.with_state(
+        [&](shard::ShardState& state) { return state.import_position(import.import_id); });
+    if (!mark.ok()) return done(Error(mark.error()));
+    std::vector<shard::Outcome> outcomes(proposal.records.size());
+    std::vector<record::Record> fresh;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < proposal.records.size(); ++i) {
+        if (import.positions[i] <= *mark) {
+            outcomes[i].repeated = true;
+            continue;
+        }
+        fresh.push_back(std::move(proposal.records[i]));
+        places.push_back(i);
+    }
+    if (fresh.empty()) return done(std::move(outcomes));
+    record::Record position;
+    position.envelope.schema_version = import.schema_version;
+    position.body = record::ImportMarkBody{import.import_id, import.mark};
+    fresh.push_back(std::move(position));
+    to.propose(
+        std::move(fresh), proposal.concern, timeout_ms,
+        [done = std::move(done), outcomes = std::move(outcomes),
+         places = std::move(places)](Result<std::vector<shard::Outcome>> written) mutable {
+            if (!written.ok()) return done(written.take_error());
+            for (std::size_t i = 0; i < places.size(); ++i)
+                outcomes[places[i]] = std::move((*written)[i]);
+            done(std::move(outcomes));
+        },
+        *mark);
+}
+
 void Database::put_import_note(const std::string& name, std::uint64_t value, Done done) {
-    std::vector<record::Record> records(1);
-    records[0].body = record::ImportMarkBody{name, value};
-    shard(ShardId(1))
-        .propose(std::move(records), concern_of({}), CallContext().timeout_ms,
-                 [done = std::move(done)](Result<std::vector<shard::Outcome>> outcomes) mutable {
-                     if (!outcomes.ok()) return done(outcomes.take_error());
-                     done({});
-                 });
+    Proposal proposal;
+    proposal.shard = ShardId(1);
+    proposal.concern = concern_of({});
+    proposal.records.emplace_back().body = record::ImportMarkBody{name, value};
+    route(std::move(proposal), CallContext().timeout_ms,
+          [done = std::move(done)](Result<std::vector<shard::Outcome>> outcomes) mutable {
+              if (!outcomes.ok()) return done(outcomes.take_error());
+              done({});
+          });
+}
+
+void Database::newest_import_note(const std::string& name,
+                                  absl::AnyInvocable<void(Result<std::uint64_t>)> done) {
+    if (cluster_ == nullptr) return done(import_note(name));
+    cluster_->fences().pass(
+        {}, {ShardId(1)}, CallContext().timeout_ms,
+        [this, name, done = std::move(done)](Result<FenceReply> passed) mutable {
+            if (!passed.ok()) return done(passed.take_error());
+            done(import_note(name));
+        });
 }
 
 Result<std::uint64_t> Database::import_note(const std::string& name) {
+    TIDAL_TRY(check_readable(ShardId(1)));
     return shard(ShardId(1)).with_state([&](shard::ShardState& state) {
         return state.import_position(name);
     });

@@ -1,0 +1,136 @@
+// api/internal/cluster_node.h: what a member of a cluster is beside its shards: its groups, its
+// peers, and who does what of the cluster's business.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <vector>
+
+#include "api/cluster.h"
+#include "api/cluster_directory.h"
+#include "api/database.h"
+#include "api/internal/fences.h"
+#include "api/internal/lag_clock.h"
+#include "api/internal/reconciler.h"
+#include "api/internal/router.h"
+#include "cluster/member_texts.h"
+#include "cluster/node.h"
+#include "cluster/shard_replica.h"
+
+namespace tidal::api {
+
+/// Threads: as Cluster. Lifetime: within its Database's.
+class ClusterNode final : public Cluster {
+public:
+    explicit ClusterNode(Database& database);
+    ~ClusterNode() override;
+
+    /// Before the log is opened: one replica per shard.
+    Result<void> open_replicas();
+    Result<void> visit(const wal::BatchHeader& header, std::string_view payload) {
+        return recovery_.visit(header, payload);
+    }
+    /// After the log was opened, and before the shards take proposals.
+    Result<void> open_groups();
+    /// Peers, elections and reconciling begin.
+    Result<void> start();
+    /// Nothing arrives and nobody is called afterwards.
+    void stop();
+
+    Router& router() { return *router_; }
+    Fences& fences() { return *fences_; }
+    cluster::NodeId self() const { return self_; }
+    cluster::Node& node() { return *node_; }
+    cluster::ShardReplica& replica(ShardId shard) { return *replicas_[shard.value()]; }
+    /// What this node knows from its replica of the metadata shard.
+    std::shared_ptr<const std::vector<cluster::Member>> members() const;
+    /// Where peers reach this node.
+    std::string peer_address() const;
+    bool draining() const { return draining_; }
+
+    /// On the shard's executor, after something was applied.
+    void on_applied(ShardId shard);
+    /// The metadata shard's catalogue changed, or is new here.
+    void take_members(const std::vector<shard::CatalogEntry>& entries);
+
+    // For the reconciler.
+    std::optional<raft::Members> wanted_members(const raft::Status& status) const;
+    bool may_lead(cluster::NodeId node) const;
+    void report(std::string_view what, const Error& error) const;
+
+    void fill(ClusterStatus* status);
+
+    void create_join_token(std::uint64_t ttl_ms,
+                           absl::AnyInvocable<void(Result<NewJoinToken>)> done) override;
+    void answer_join(std::string request,
+                     absl::AnyInvocable<void(std::string answer)> done) override;
+    void remove_node(cluster::NodeId node, Done done) override;
+    void leave(Done done) override;
+    void transfer(ShardId shard, cluster::NodeId to, Done done) override;
+    void drain(Done done) override;
+    void undrain() override;
+    std::optional<Leader> leader_of(ShardId shard) override;
+
+private:
+    struct Admission;
+
+    std::shared_ptr<runtime::TlsOptions> tls() const;
+    void serve_calls();
+    void tick();
+    void announce();
+    void settle_leaving();
+    void forget_peer(cluster::NodeId node);
+    void remove_here(cluster::NodeId node, Done done);
+    std::optional<cluster::Member> find_member(cluster::NodeId node) const;
+    bool in_any_group(cluster::NodeId node) const;
+    void put_member(const cluster::Member& member, Done done);
+
+    void retire_expired_tokens();
+    void answer_join_here(std::string request, absl::AnyInvocable<void(std::string)> done);
+    Result<void> check_token(Admission* admission);
+    void admit(std::shared_ptr<Admission> admission);
+    void give_up(cluster::Member member);
+    void accept(Admission& admission);
+
+    void fill_shard(const std::vector<cluster::PeerStats>& peers, ShardStatus* shard);
+    void fill_nodes(const std::vector<cluster::PeerStats>& peers,
+                    const std::map<cluster::NodeId, std::uint64_t>& leads, ClusterStatus* status);
+    static NodeStatus describe(const cluster::Member& member);
+    std::string http_of(cluster::NodeId node) const;
+    void wait_until(std::function<bool()> holds, std::uint64_t deadline_ns, Error late, Done done);
+    std::uint64_t deadline_in(std::uint64_t ms) const;
+    Result<void> check_removable(cluster::NodeId node);
+    bool leads_any();
+
+    struct Seen {
+        std::atomic<std::uint32_t> schema = 0;
+        std::atomic<bool> leads = false;
+    };
+
+    Database& database_;
+    runtime::Runtime& runtime_;
+    const ClusterOptions& options_;
+    const cluster::NodeId self_;
+    ClusterFiles files_;
+    std::vector<cluster::JoinPeer> joined_peers_;
+    std::vector<std::unique_ptr<cluster::ShardReplica>> replicas_;
+    cluster::GroupRecovery recovery_;
+    std::unique_ptr<cluster::Node> node_;
+    std::shared_ptr<Router> router_;
+    std::shared_ptr<Fences> fences_;
+    std::shared_ptr<Reconciler> reconciler_;
+    LagClock lag_clock_;
+    std::vector<Seen> seen_;  ///< By shard.
+    std::atomic<bool> draining_ = false, stopped_ = false, announcing_ = false, settling_ = false;
+
+    mutable std::mutex mutex_;  // Guards what follows.
+    std::shared_ptr<const std::vector<cluster::Member>> members_;
+    std::map<cluster::NodeId, std::uint32_t> member_versions_;
+    std::set<cluster::NodeId> leaving_peers_;
+};
+
+}  // namespace tidal::api

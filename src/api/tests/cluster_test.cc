@@ -1,0 +1,282 @@
+// A cluster of whole databases: any node takes any write and any read; nodes die, come back and
+// join.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "api/tests/sim_cluster.h"
+
+namespace tidal::api {
+namespace {
+
+constexpr const char* kProfile = R"(profile applauded version 1 {
+    about 'Most applauded.';
+    candidates scan;
+    score sum(applaud, all);
+    order score desc;
+})";
+
+std::int64_t count_on(SimCluster& cluster, std::uint32_t node, EntityKind kind, std::uint64_t id,
+                      const std::string& name) {
+    const auto readings = cluster.node(node)->signals({kind, id});
+    if (!readings.ok()) return -1;
+    for (const auto& one : readings->signals)
+        if (one.name == name)
+            return one.reading.windows[static_cast<std::size_t>(schema::Window::kAll)].count;
+    return -1;
+}
+
+class ClusterTest : public ::testing::TestWithParam<std::uint64_t> {
+protected:
+    ClusterTest() : cluster_(GetParam()) { RecordProperty("seed", std::to_string(GetParam())); }
+    SimCluster cluster_;
+};
+
+TEST_P(ClusterTest, AnyNodeTakesAnyWriteAndAnyRead) {
+    cluster_.begin(3);
+    for (std::uint64_t id = 1; id <= 12; ++id) {
+        const auto by = static_cast<std::uint32_t>(1 + id % 3);
+        const WriteReply reply = cluster_.put(by, item(id, 7));
+        EXPECT_EQ(reply.durable, shard::WriteConcern::kMajority);
+        EXPECT_GE(reply.replicas, 2u);
+        EXPECT_FALSE(reply.may_be_lost);
+        const auto reader = static_cast<std::uint32_t>(1 + (id + 1) % 3);
+        ASSERT_OK(cluster_.fence(reader, {}, FenceScope{EntityRequest{EntityKind::kItem, id}}));
+        const auto found = cluster_.node(reader)->get({EntityKind::kItem, id});
+        ASSERT_TRUE(found.ok()) << found.error().to_string();
+    }
+    // By token: the item's count, and the creator's on another shard.
+    for (std::uint32_t by = 1; by <= 3; ++by) {
+        const WriteReply liked = cluster_.put(by, signal(by, "like"));
+        const std::uint32_t reader = by % 3 + 1;
+        ReadFence fence{{Consistency::Kind::kEventual, 0}, liked.token};
+        ASSERT_OK(cluster_.fence(reader, fence));
+        EXPECT_EQ(count_on(cluster_, reader, EntityKind::kItem, by, "like"), 1);
+        EXPECT_EQ(count_on(cluster_, reader, EntityKind::kCreator, 7, "like"),
+                  static_cast<std::int64_t>(by));
+    }
+    const auto calls = cluster_.node(1)->cluster_status().calls;
+    EXPECT_GT(calls.local + calls.forwarded, 0u);
+    cluster_.expect_equal();
+}
+
+TEST_P(ClusterTest, RefusalsOfAnotherNodeReadLikeOnesOfThisOne) {
+    cluster_.begin(3);
+    cluster_.put(1, item(1));
+    EntityWrite stale = item(1);
+    stale.if_match = HybridTime::from_bits(17);
+    EntityWrite absent = item(99);
+    absent.must_exist = true;
+    std::vector<Write> writes{stale, absent, signal(4711, "like"), signal(1, "like", "key"),
+                              signal(1, "like", "key")};
+    std::set<std::string> seen;
+    for (std::uint32_t by = 1; by <= 3; ++by) {
+        const WriteReplies replies = cluster_.write(by, writes);
+        std::string text;
+        for (const auto& reply : replies)
+            text += reply.ok() ? "ok " + std::string(reply->repeated ? "repeated" : "") + "\n"
+                               : std::string(error_info(reply.error().code()).name) + " " +
+                                     std::string(reply.error().reason()) + " " +
+                                     reply.error().to_string() + "\n";
+        if (by > 1) seen.insert(text);
+    }
+    EXPECT_EQ(seen.size(), 1u) << *seen.begin() << "---\n" << *seen.rbegin();
+    cluster_.expect_equal();
+}
+
+TEST_P(ClusterTest, ALeaderDiesAndNothingAcknowledgedIsLost) {
+    cluster_.begin(3);
+    std::set<std::uint64_t> acknowledged;
+    std::uint64_t next = 1;
+    const auto write_some = [&](std::uint32_t by, int count) {
+        for (int i = 0; i < count; ++i) {
+            EntityWrite write = item(next);
+            CallContext context;
+            context.idempotency_key = "item-" + std::to_string(next);
+            const auto reply = cluster_.write_one(by, write, context);
+            if (reply.ok()) acknowledged.insert(next);
+            ++next;
+        }
+    };
+    write_some(1, 5);
+    for (int round = 0; round < 3; ++round) {
+        const std::uint32_t victim = cluster_.leader(ShardId(1));
+        ASSERT_NE(victim, 0u);
+        const std::uint32_t other = victim % 3 + 1;
+        cluster_.kill(victim);
+        const std::size_t before = acknowledged.size();
+        write_some(other, 5);
+        EXPECT_EQ(acknowledged.size(), before + 5) << "writes with keys go on by themselves";
+        cluster_.restart(victim);
+        ASSERT_TRUE(cluster_.until([&] { return cluster_.node(victim)->ready(); }))
+            << cluster_.problems(cluster_.node(other));
+        write_some(victim, 2);
+    }
+    cluster_.expect_equal();
+    for (std::uint32_t reader = 1; reader <= 3; ++reader)
+        for (const std::uint64_t id : acknowledged)
+            EXPECT_TRUE(cluster_.node(reader)->get({EntityKind::kItem, id}).ok())
+                << "node " << reader << " lost item " << id;
+}
+
+TEST_P(ClusterTest, AllGoDownAndComeBack) {
+    cluster_.begin(3);
+    for (std::uint64_t id = 1; id <= 8; ++id) cluster_.put(1 + id % 3, item(id));
+    for (std::uint32_t node = 1; node <= 3; ++node) cluster_.kill(node);
+    for (std::uint32_t node = 1; node <= 3; ++node) cluster_.restart(node);
+    ASSERT_TRUE(cluster_.until([&] { return cluster_.all_voters(3) && cluster_.all_lead(); }))
+        << cluster_.problems(cluster_.node(1));
+    ASSERT_OK(cluster_.fence(2, {}));
+    for (std::uint64_t id = 1; id <= 8; ++id)
+        EXPECT_TRUE(cluster_.node(2)->get({EntityKind::kItem, id}).ok()) << id;
+    cluster_.put(3, item(9));
+    cluster_.expect_equal();
+}
+
+TEST_P(ClusterTest, AFourthNodeJoinsWithEverything) {
+    cluster_.begin(3);
+    for (std::uint64_t id = 1; id <= 20; ++id) cluster_.put(1 + id % 3, item(id, 3));
+    ASSERT_OK(
+        cluster_.wait([&](Database::Done done) { cluster_.node(2)->checkpoint(std::move(done)); }));
+    cluster_.join(4, 2);
+    ASSERT_TRUE(cluster_.until([&] { return cluster_.all_voters(4); }))
+        << cluster_.problems(cluster_.node(4));
+    cluster_.put(4, item(21));
+    ASSERT_OK(cluster_.fence(4, {}));
+    for (std::uint64_t id = 1; id <= 21; ++id)
+        EXPECT_TRUE(cluster_.node(4)->get({EntityKind::kItem, id}).ok()) << id;
+    cluster_.expect_equal();
+    ClusterStatus status;
+    EXPECT_TRUE(cluster_.until([&] {
+        status = cluster_.node(4)->cluster_status();
+        return status.nodes.size() == 4 && status.nodes[3].state == "active";
+    }));
+    EXPECT_TRUE(status.nodes[3].self);
+    EXPECT_EQ(status.nodes[0].http_address, "n1:80");
+}
+
+TEST_P(ClusterTest, WhatIsDeclaredOnOneNodeIsUsedOnAll) {
+    cluster_.begin(3);
+    std::string more(schema::default_schema_yaml());
+    more.insert(more.find("items:\n") + 7, "  dynamic: true\n");
+    more += "  applaud: {polarity: positive, half_life: 1d, windows: [24h, all]}\n";
+    ASSERT_OK(cluster_.wait(
+        [&](Database::Done done) { cluster_.node(2)->put_schema(more, std::move(done)); }));
+    std::optional<Result<CatalogReply>> put;
+    cluster_.node(3)->put_profile(
+        kProfile, false, [&](Result<CatalogReply> reply) { put.emplace(std::move(reply)); });
+    ASSERT_TRUE(cluster_.until([&] { return put.has_value(); }));
+    ASSERT_TRUE(put->ok()) << put->error().to_string();
+    for (std::uint32_t by = 1; by <= 3; ++by) {
+        ASSERT_OK(cluster_.fence(by, {}));
+        EntityWrite write = item(by);
+        write.metadata.push_back({"mood_" + std::to_string(by), std::string("calm")});
+        const auto reply = cluster_.write_one(by, write);
+        ASSERT_TRUE(reply.ok()) << "node " << by << ": " << reply.error().to_string();
+        const auto applauded = cluster_.write_one(by, signal(by, "applaud"));
+        ASSERT_TRUE(applauded.ok()) << "node " << by << ": " << applauded.error().to_string();
+        ASSERT_OK(cluster_.fence(by, ReadFence{{}, applauded->token}));
+        FeedCall call;
+        call.profile = "applauded";
+        const auto feed = cluster_.node(by)->feed(call);
+        ASSERT_TRUE(feed.ok()) << "node " << by << ": " << feed.error().to_string();
+        EXPECT_EQ(feed->items.size(), by);
+    }
+    cluster_.expect_equal();
+}
+
+TEST_P(ClusterTest, KeysAreKnownOnAllNodes) {
+    cluster_.begin(3);
+    std::optional<Result<NewApiKey>> made;
+    cluster_.node(2)->create_api_key("reports", KeyRole::kReader,
+                                     [&](Result<NewApiKey> key) { made.emplace(std::move(key)); });
+    ASSERT_TRUE(cluster_.until([&] { return made.has_value(); }));
+    ASSERT_TRUE(made->ok()) << made->error().to_string();
+    for (std::uint32_t node = 1; node <= 3; ++node) {
+        ASSERT_TRUE(cluster_.until([&] { return cluster_.node(node)->api_keys().size() == 1; }));
+        const auto who = cluster_.node(node)->check_api_key((*made)->key);
+        ASSERT_TRUE(who.ok());
+        EXPECT_EQ(who->name, "reports");
+        EXPECT_EQ(cluster_.node(node)->check_api_key((*made)->key + "x").error().code(),
+                  ErrorCode::kUnauthenticated);
+    }
+    std::optional<Result<NewApiKey>> again;
+    cluster_.node(3)->create_api_key("reports", KeyRole::kAdmin,
+                                     [&](Result<NewApiKey> key) { again.emplace(std::move(key)); });
+    ASSERT_TRUE(cluster_.until([&] { return again.has_value(); }));
+    EXPECT_EQ(again->error().reason(), "key_exists");
+    ASSERT_OK(cluster_.wait([&](Database::Done done) {
+        cluster_.node(1)->revoke_api_key("reports", std::move(done));
+    }));
+    for (std::uint32_t node = 1; node <= 3; ++node)
+        EXPECT_TRUE(
+            cluster_.until([&] { return !cluster_.node(node)->check_api_key((*made)->key).ok(); }));
+}
+
+TEST_P(ClusterTest, WithoutAMajorityNothingIsWrittenAndStrongReadsAreRefused) {
+    cluster_.begin(3);
+    cluster_.put(1, item(1));
+    ASSERT_OK(cluster_.fence(1, {}));
+    cluster_.kill(2);
+    cluster_.kill(3);
+    CallContext context;
+    context.timeout_ms = 3'000;
+    const auto refused = cluster_.write_one(1, item(2), context);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_TRUE(refused.error().code() == ErrorCode::kUnavailable ||
+                refused.error().code() == ErrorCode::kTimeout)
+        << refused.error().to_string();
+    const auto strong = cluster_.fence(1, {}, {}, 1'000);
+    EXPECT_EQ(strong.error().reason(), "no_leader");
+    const Consistency any{Consistency::Kind::kEventual, 0};
+    const auto eventual = cluster_.fence(1, ReadFence{any, ""});
+    ASSERT_TRUE(eventual.ok());
+    ASSERT_TRUE(eventual->staleness_ms.has_value());
+    EXPECT_GT(*eventual->staleness_ms, 500u);
+    const Consistency recent{Consistency::Kind::kBounded, 100};
+    EXPECT_EQ(cluster_.fence(1, ReadFence{recent, ""}, {}, 500).error().reason(), "no_leader");
+    EXPECT_TRUE(cluster_.node(1)->get({EntityKind::kItem, std::uint64_t{1}}).ok());
+    cluster_.restart(2);
+    ASSERT_TRUE(cluster_.until([&] { return cluster_.write_one(2, item(3)).ok(); }));
+    const auto bounded = cluster_.fence(2, ReadFence{{Consistency::Kind::kBounded, 500}, ""});
+    ASSERT_OK(bounded);
+    EXPECT_LE(*bounded->staleness_ms, 500u);
+}
+
+TEST_P(ClusterTest, LeadershipsMoveAndNodesLeave) {
+    cluster_.begin(3);
+    cluster_.put(1, item(1));
+    const std::uint32_t leader = cluster_.leader(ShardId(1));
+    const std::uint32_t next = leader % 3 + 1;
+    ASSERT_OK(cluster_.wait([&](Database::Done done) {
+        cluster_.node(next % 3 + 1)
+            ->cluster()
+            ->transfer(ShardId(1), cluster::NodeId(next), std::move(done));
+    }));
+    EXPECT_EQ(cluster_.leader(ShardId(1)), next);
+    ASSERT_OK(cluster_.wait(
+        [&](Database::Done done) { cluster_.node(next)->cluster()->drain(std::move(done)); }));
+    EXPECT_NE(cluster_.leader(ShardId(1)), next);
+    cluster_.node(next)->cluster()->undrain();
+    ASSERT_OK(cluster_.wait(
+        [&](Database::Done done) { cluster_.node(next)->cluster()->leave(std::move(done)); }));
+    const std::uint32_t stays = next % 3 + 1;
+    ASSERT_TRUE(cluster_.until([&] {
+        const auto status = cluster_.node(stays)->cluster_status();
+        return std::ranges::all_of(status.shards, [](const ShardStatus& shard) {
+            return shard.voters.size() == 2 && !shard.joint;
+        });
+    })) << cluster_.problems(cluster_.node(stays));
+    EXPECT_EQ(cluster_.node(stays)->cluster_status().nodes[next - 1].state, "left");
+    cluster_.put(stays, item(2));
+    bool refused = false;
+    cluster_.node(stays)->cluster()->remove_node(cluster::NodeId(99), [&](Result<void> result) {
+        refused = !result.ok() && result.error().code() == ErrorCode::kNotFound;
+    });
+    EXPECT_TRUE(cluster_.until([&] { return refused; }));
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, ClusterTest, ::testing::Values(1, 2, 3));
+
+}  // namespace
+}  // namespace tidal::api

@@ -1,0 +1,249 @@
+// A cluster of whole databases in one simulated world: nodes that begin, join, die, are cut off and
+// come back. Everything follows from the seed.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/cluster_directory.h"
+#include "api/join_cluster.h"
+#include "api/tests/sim_node.h"
+#include "runtime/sim_network.h"
+
+namespace tidal::api {
+
+inline constexpr std::uint64_t kMsNs = 1'000'000;
+
+class SimCluster {
+public:
+    struct Member {
+        std::uint32_t number = 0;
+        std::string name;
+        std::unique_ptr<runtime::SimDisk> disk;
+        std::unique_ptr<runtime::SimRuntime> runtime;
+        std::unique_ptr<Database> database;
+
+        bool alive() const { return database != nullptr && !runtime->crashed(); }
+        Database& operator*() { return *database; }
+        Database* operator->() { return database.get(); }
+    };
+
+    explicit SimCluster(std::uint64_t seed, std::uint16_t shards = 2)
+        : shards_(shards), world_({.seed = seed, .work_ns = 1'000}) {
+        options_.log.file_bytes = 64 << 10;
+        options_.checkpoint_interval_ms = 2'000;
+    }
+    ~SimCluster() {
+        for (auto& [number, member] : members_) {
+            if (member.runtime) member.runtime->kill();
+            member.database.reset();
+            member.runtime.reset();
+        }
+    }
+
+    runtime::SimWorld& world() { return world_; }
+    DatabaseOptions& options() { return options_; }
+    Member& node(std::uint32_t number) { return members_.at(number); }
+    std::map<std::uint32_t, Member>& nodes() { return members_; }
+
+    /// Nodes 1 .. count, all voters of every group.
+    void begin(std::uint32_t count) {
+        Member& first = make(1);
+        ASSERT_OK(init_cluster(*first.runtime, {.shards = shards_}));
+        open(first);
+        ASSERT_TRUE(until([&] { return first->ready(); })) << problems(first);
+        for (std::uint32_t number = 2; number <= count; ++number) join(number, 1);
+        ASSERT_TRUE(until([&] { return all_voters(count); })) << problems(first);
+    }
+    /// A new node, let in by `by`.
+    void join(std::uint32_t number, std::uint32_t by) {
+        auto token = std::make_shared<std::optional<Result<NewJoinToken>>>();
+        node(by)->cluster()->create_join_token(
+            600'000, [token](Result<NewJoinToken> made) { token->emplace(std::move(made)); });
+        ASSERT_TRUE(until([&] { return token->has_value(); }));
+        ASSERT_TRUE((*token)->ok()) << (*token)->error().to_string();
+        Member& member = make(number);
+        const auto executor = member.runtime->executors().create_executor("join");
+        auto joined = std::make_shared<std::optional<Result<Identity>>>();
+        JoinOptions options;
+        options.seeds = {address(by)};
+        options.token = (**token)->token;
+        options.listen = member.name + ":8";
+        options.peer_advertise = address(number);
+        options.http_address = member.name + ":80";
+        runtime::spawn(keep(join_cluster(*member.runtime, *executor, options), joined));
+        ASSERT_TRUE(until([&] { return joined->has_value(); }));
+        ASSERT_TRUE((*joined)->ok()) << (*joined)->error().to_string();
+        ASSERT_EQ((**joined)->node, number);
+        executor->stop();
+        open(member);
+    }
+    void open(Member& member) {
+        if (!member.runtime) member.runtime = world_.create_node(member.name, *member.disk);
+        DatabaseOptions options = options_;
+        options.cluster.emplace();
+        if (std::getenv("TIDAL_SIM_LOG") != nullptr)
+            options.cluster->logger = Logger::to_stderr(LogLevel::kDebug).named(member.name);
+        options.cluster->peer_listen = address(member.number);
+        options.cluster->http_address = member.name + ":80";
+        options.cluster->timing = {
+            .tick_ms = 10, .heartbeat_ms = 20, .election_ms_min = 200, .election_ms_max = 400};
+        options.cluster->reconcile_ms = 100;
+        options.cluster->without_tls = true;
+        auto opened = Database::open(options, *member.runtime);
+        ASSERT_TRUE(opened.ok()) << opened.error().to_string();
+        member.database = std::move(*opened);
+        ASSERT_OK(wait([&](Database::Done done) { member->start(std::move(done)); }));
+    }
+    /// The process dies; what of the disk was not synced is lost or not.
+    void kill(std::uint32_t number, runtime::CrashSpec spec = {}) {
+        Member& member = node(number);
+        member.runtime->kill();
+        member.database.reset();
+        member.runtime.reset();
+        member.disk->crash(spec);
+    }
+    void restart(std::uint32_t number) { open(node(number)); }
+
+    template <typename Predicate>
+    bool until(Predicate holds, std::uint64_t timeout_ns = 120 * kSecondNs) {
+        return world_.run_until(std::move(holds), timeout_ns);
+    }
+    template <typename Begin>
+    Result<void> wait(Begin begin) {
+        auto answer = std::make_shared<std::optional<Result<void>>>();
+        begin(
+            Database::Done([answer](Result<void> result) { answer->emplace(std::move(result)); }));
+        until([&] { return answer->has_value(); });
+        return answer->has_value() ? std::move(**answer) : Error(ErrorCode::kTimeout, "no answer");
+    }
+    WriteReplies write(std::uint32_t by, std::vector<Write> writes,
+                       const CallContext& context = {}) {
+        auto answer = std::make_shared<std::optional<WriteReplies>>();
+        node(by)->write(std::move(writes), context,
+                        [answer](WriteReplies replies) { answer->emplace(std::move(replies)); });
+        until([&] { return answer->has_value(); });
+        if (answer->has_value()) return std::move(**answer);
+        WriteReplies none;
+        none.emplace_back(Error(ErrorCode::kTimeout, "no answer"));
+        return none;
+    }
+    Result<WriteReply> write_one(std::uint32_t by, Write write, const CallContext& context = {}) {
+        return std::move(this->write(by, {std::move(write)}, context).front());
+    }
+    WriteReply put(std::uint32_t by, Write write) {
+        auto reply = write_one(by, std::move(write));
+        EXPECT_TRUE(reply.ok()) << reply.error().to_string();
+        return reply.ok() ? std::move(*reply) : WriteReply();
+    }
+    Result<FenceReply> fence(std::uint32_t by, const ReadFence& fence, const FenceScope& scope = {},
+                             std::uint64_t timeout_ms = 10'000) {
+        auto answer = std::make_shared<std::optional<Result<FenceReply>>>();
+        node(by)->fence(fence, scope, timeout_ms,
+                        [answer](Result<FenceReply> reply) { answer->emplace(std::move(reply)); });
+        until([&] { return answer->has_value(); });
+        return answer->has_value() ? std::move(**answer) : Error(ErrorCode::kTimeout, "no answer");
+    }
+    /// kNoNode when none is known by anybody alive.
+    std::uint32_t leader(ShardId shard) {
+        for (auto& [number, member] : members_) {
+            if (!member.alive()) continue;
+            const auto leader = member->cluster()->leader_of(shard);
+            if (leader && leader->here) return number;
+        }
+        return 0;
+    }
+    bool all_lead() {
+        for (std::uint16_t shard = 0; shard <= shards_; ++shard)
+            if (leader(ShardId(shard)) == 0) return false;
+        return true;
+    }
+    bool all_voters(std::size_t count) {
+        for (auto& [number, member] : members_) {
+            if (!member.alive() || !member->ready()) return false;
+            for (const ShardStatus& shard : member->cluster_status().shards)
+                if (shard.voters.size() != count || shard.joint || !shard.learners.empty())
+                    return false;
+        }
+        return true;
+    }
+    /// Every replica alive has applied all that is committed, and no row waits for another shard.
+    bool at_rest() {
+        std::map<ShardId, LogIndex> ends;
+        for (auto& [number, member] : members_) {
+            if (!member.alive() || !member->ready()) return false;
+            for (const auto& shard : member->stats().shards)
+                if (shard.outbox_rows > 0) return false;
+            for (const ShardStatus& shard : member->cluster_status().shards) {
+                if (shard.leader == cluster::kNoNode || shard.proposals > 0) return false;
+                const LogIndex end = ends.try_emplace(shard.shard, shard.last).first->second;
+                if (shard.last != end || shard.applied != end) return false;
+            }
+        }
+        return true;
+    }
+    /// Hashes of all data shards, equal on all nodes.
+    void expect_equal() {
+        ASSERT_TRUE(until([&] { return at_rest(); })) << problems(members_.begin()->second);
+        std::optional<std::vector<std::uint64_t>> first;
+        for (auto& [number, member] : members_) {
+            if (!member.alive()) continue;
+            const auto hashes = member->content_hashes();
+            ASSERT_TRUE(hashes.ok()) << hashes.error().to_string();
+            if (!first) first = *hashes;
+            EXPECT_EQ(*hashes, *first) << "node " << number;
+        }
+    }
+    std::string problems(Member& member) {
+        std::string out = "seed " + std::to_string(world_.seed()) + "\n";
+        for (auto& [number, each] : members_) {
+            if (!each.alive()) continue;
+            out += "node " + std::to_string(number) + (each->ready() ? "" : " not ready");
+            for (const ShardStatus& shard : each->cluster_status().shards)
+                out += "\n  shard " + std::to_string(shard.shard.value()) + " " + shard.role +
+                       " term " + std::to_string(shard.term.value()) + " leader " +
+                       std::to_string(shard.leader.value()) + " commit " +
+                       std::to_string(shard.commit.value()) + " applied " +
+                       std::to_string(shard.applied.value()) + " last " +
+                       std::to_string(shard.last.value()) + " voters " +
+                       std::to_string(shard.voters.size()) + " learners " +
+                       std::to_string(shard.learners.size());
+            for (const NodeStatus& node : each->cluster_status().nodes)
+                out += "\n  node " + std::to_string(node.node.value()) + " " + node.state + " at " +
+                       node.peer_address + (node.up ? " up " : " down ") + node.newest_refusal;
+            out += "\n";
+        }
+        if (member.alive())
+            for (const std::string& problem : member->cluster_status().problems)
+                out += problem + "\n";
+        return out;
+    }
+
+    static std::string address(std::uint32_t number) { return "n" + std::to_string(number) + ":7"; }
+
+private:
+    Member& make(std::uint32_t number) {
+        Member& member = members_[number];
+        member.number = number;
+        member.name = "n" + std::to_string(number);
+        member.disk = std::make_unique<runtime::SimDisk>(
+            runtime::SimDiskOptions{.seed = world_.seed() * 100 + number, .sync_ns = 200'000});
+        member.runtime = world_.create_node(member.name, *member.disk);
+        return member;
+    }
+    static runtime::Task<void> keep(runtime::Task<Result<Identity>> task,
+                                    std::shared_ptr<std::optional<Result<Identity>>> into) {
+        Result<Identity> result = co_await std::move(task);
+        into->emplace(std::move(result));
+    }
+
+    const std::uint16_t shards_;
+    DatabaseOptions options_;
+    runtime::SimWorld world_;
+    std::map<std::uint32_t, Member> members_;
+};
+
+}  // namespace tidal::api
