@@ -58,16 +58,20 @@ std::vector<api::IdInput> split_ids(const std::string& text) {
 
 }  // namespace
 
-Result<void> check_parameters(const Request& request,
-                              std::initializer_list<std::string_view> known) {
+Result<void> check_parameters(const Request& request, ParameterNames known) {
     for (const auto& [name, value] : request.query.all()) {
         if (std::find(known.begin(), known.end(), name) != known.end()) continue;
         return Error(ErrorCode::kUnknownName, "unknown query parameter '" + name + "'")
             .with_reason("unknown_parameter")
             .with_field(name)
-            .with_hint(name_hint(name, {known.begin(), known.size()}));
+            .with_hint(name_hint(name, known));
     }
     return {};
+}
+
+Result<void> check_parameters(const Request& request,
+                              std::initializer_list<std::string_view> known) {
+    return check_parameters(request, ParameterNames(known.begin(), known.size()));
 }
 
 Result<api::CallContext> write_context(const Request& request) {
@@ -91,6 +95,34 @@ std::string token_of(const Request& request) {
     if (const auto header = request.headers.find("Tidal-Token")) return std::string(*header);
     const std::string* parameter = request.query.find("token");
     return parameter == nullptr ? "" : *parameter;
+}
+
+Result<api::ReadFence> read_fence(const Request& request) {
+    api::ReadFence fence;
+    fence.token = token_of(request);
+    const std::string* parameter = request.query.find("read_consistency");
+    const auto header = request.headers.find("Tidal-Read-Consistency");
+    if (parameter == nullptr && !header) return fence;
+    auto parsed =
+        api::parse_consistency(parameter != nullptr ? std::string_view(*parameter) : *header);
+    if (!parsed.ok())
+        return parsed.take_error().with_field(parameter != nullptr ? "read_consistency"
+                                                                   : "Tidal-Read-Consistency");
+    fence.consistency = *parsed;
+    return fence;
+}
+
+Response with_staleness(Response response, std::optional<std::uint64_t> staleness_ms) {
+    if (staleness_ms)
+        response.headers.push_back({"Tidal-Staleness-Ms", std::to_string(*staleness_ms)});
+    return response;
+}
+
+Result<bool> wants_redirect(const Request& request) {
+    const std::string* redirect = request.query.find("redirect");
+    if (redirect == nullptr || *redirect == "off") return false;
+    if (*redirect == "on") return true;
+    return Error(ErrorCode::kInvalidArgument, "redirect is on or off").with_field("redirect");
 }
 
 Result<std::optional<HybridTime>> if_match(const Request& request) {
@@ -156,10 +188,26 @@ Result<void> check_json(const Request& request) {
 
 Result<api::FeedCall> feed_call(const Request& request, std::string* compare_with) {
     api::FeedCall call;
-    constexpr std::string_view known[] = {
-        "user_id", "profile",  "filter",  "facets",    "limit",          "cursor", "exclude",
-        "seed",    "region",   "explain", "token",     "experiment",     "sort",   "pin",
-        "bury",    "group_by", "fields",  "diversity", "log_impressions"};
+    constexpr std::string_view known[] = {"user_id",
+                                          "profile",
+                                          "filter",
+                                          "facets",
+                                          "limit",
+                                          "cursor",
+                                          "exclude",
+                                          "seed",
+                                          "region",
+                                          "explain",
+                                          "token",
+                                          "experiment",
+                                          "sort",
+                                          "pin",
+                                          "bury",
+                                          "group_by",
+                                          "fields",
+                                          "diversity",
+                                          "log_impressions",
+                                          "read_consistency"};
     for (const auto& [name, value] : request.query.all()) {
         if (name == "user_id") {
             call.user_id = api::IdInput(value);
@@ -203,7 +251,7 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
         } else if (name.starts_with(kParamPrefix)) {
             TIDAL_ASSIGN(call.params[name.substr(kParamPrefix.size())],
                          parse<double>(name, value, "a number"));
-        } else if (name != "token") {
+        } else if (std::ranges::find(kReadParameters, name) == std::end(kReadParameters)) {
             return Error(ErrorCode::kUnknownName, "unknown query parameter '" + name + "'")
                 .with_reason("unknown_parameter")
                 .with_field(name)

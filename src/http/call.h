@@ -3,15 +3,26 @@
 
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
+#include "api/consistency.h"
 #include "api/types.h"
 #include "http/message.h"
 
 namespace tidal::http {
 
+using ParameterNames = std::span<const std::string_view>;
+/// What every write and every read takes; what is about one entity can be redirected.
+inline constexpr std::string_view kBulkParameters[] = {"w", "wtimeout_ms"};
+inline constexpr std::string_view kWriteParameters[] = {"w", "wtimeout_ms", "redirect"};
+inline constexpr std::string_view kReadParameters[] = {"token", "read_consistency"};
+inline constexpr std::string_view kEntityReadParameters[] = {"token", "read_consistency",
+                                                             "redirect"};
+
 /// kUnknownName naming the first query parameter that is none of `known` (and the nearest one).
+Result<void> check_parameters(const Request& request, ParameterNames known);
 Result<void> check_parameters(const Request& request,
                               std::initializer_list<std::string_view> known);
 
@@ -20,6 +31,16 @@ Result<api::CallContext> write_context(const Request& request);
 
 /// The token a read carries: `Tidal-Token` or `token=`; empty = none.
 std::string token_of(const Request& request);
+
+/// What a read has to see: `read_consistency=` before Tidal-Read-Consistency, strong without
+/// either; and its token. kInvalidArgument of the one that is wrong.
+Result<api::ReadFence> read_fence(const Request& request);
+
+/// The reply with Tidal-Staleness-Ms, where that is known.
+Response with_staleness(Response response, std::optional<std::uint64_t> staleness_ms);
+
+/// Whether `redirect` is on. kInvalidArgument for anything but on and off.
+Result<bool> wants_redirect(const Request& request);
 
 /// If-Match as the version it names; nullopt when absent or "*". If-None-Match is refused: it is
 /// for reads.

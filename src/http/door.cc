@@ -30,6 +30,14 @@ void answer_write(const Result<api::WriteReply>& reply, Responder responder) {
     responder.send(std::move(response));
 }
 
+Admission refused(const Error& why) {
+    Admission admission;
+    admission.refusal = problem_response(why);
+    if (admission.refusal->status == 401)
+        admission.refusal->headers.push_back({"WWW-Authenticate", "Bearer"});
+    return admission;
+}
+
 }  // namespace
 
 Door::Door(api::Database& database, runtime::Runtime& runtime, Metrics& metrics,
@@ -52,6 +60,9 @@ Door::Door(api::Database& database, runtime::Runtime& runtime, Metrics& metrics,
     add_export_routes();
     add_import_routes();
     add_backup_routes();
+    add_cluster_routes();
+    add_key_routes();
+    add_drain_routes();
 }
 
 Door::~Door() = default;
@@ -62,7 +73,7 @@ void Door::stop() {
     if (options_.backups) options_.backups->stop();
 }
 
-Admission Door::admit(Request& request) {
+Admission Door::route(Request& request) {
     if (request.content_type() == "application/x-ndjson") {
         Admission admission = ndjson_.admit(request);
         if (!admission.refusal) return admission;
@@ -72,6 +83,14 @@ Admission Door::admit(Request& request) {
         if (!admission.refusal) return admission;
     }
     return whole_.admit(request);
+}
+
+Admission Door::admit(Request& request) {
+    if (auto known = authenticate(request); !known.ok()) return refused(known.error());
+    Admission admission = route(request);
+    if (admission.refusal) return admission;
+    if (auto allowed = authorize(request); !allowed.ok()) return refused(allowed.error());
+    return admission;
 }
 
 void Door::handle(Request request, Responder responder) {
@@ -94,25 +113,6 @@ std::vector<std::string> Door::route_names() const {
     return names;
 }
 
-void Door::when_visible(Request request, Responder responder,
-                        absl::AnyInvocable<Response(const Request&)> answer) {
-    once_visible(std::move(request), std::move(responder),
-                 [answer = std::move(answer)](const Request& visible, Responder to) mutable {
-                     to.send(answer(visible));
-                 });
-}
-
-void Door::once_visible(Request request, Responder responder, LaterAnswer answer) {
-    const std::string token = token_of(request);
-    if (token.empty()) return answer(request, std::move(responder));
-    database_.when_visible(token, api::CallContext().timeout_ms,
-                           [request = std::move(request), responder = std::move(responder),
-                            answer = std::move(answer)](Result<void> visible) mutable {
-                               if (!visible.ok()) return responder.fail(visible.error());
-                               answer(request, std::move(responder));
-                           });
-}
-
 void Door::add_write(Method method, const std::string& pattern, ReadWrite read,
                      WholeHandler array) {
     auto route = std::make_shared<const WriteRoute>(WriteRoute{std::move(read), std::move(array)});
@@ -126,7 +126,7 @@ void Door::add_write(Method method, const std::string& pattern, ReadWrite read,
 }
 
 Result<api::Write> Door::read_write(const WriteRoute& route, const Request& request) {
-    TIDAL_TRY(check_parameters(request, {"w", "wtimeout_ms"}));
+    TIDAL_TRY(check_parameters(request, kWriteParameters));
     return readers_.with(request.body.size(),
                          [&](JsonReader& reader) { return route.read(reader, request); });
 }
@@ -136,6 +136,7 @@ void Door::write_one(const WriteRoute& route, Request request, Responder respond
     if (!write.ok()) return responder.fail(write.error());
     auto context = write_context(request);
     if (!context.ok()) return responder.fail(context.error());
+    if (auto elsewhere = redirected(request, *write)) return responder.send(std::move(*elsewhere));
     std::vector<api::Write> writes;
     writes.push_back(std::move(*write));
     database_.write(std::move(writes), *context,

@@ -29,6 +29,7 @@ struct DoorOptions {
         data_clock;                         ///< Null = the database keeps the world's time.
     SpoolLimits imports;                    ///< Files of imports kept aside.
     std::shared_ptr<api::Backups> backups;  ///< Null = there is no directory for them.
+    bool require_keys = false;  ///< Every request names an API key, also before there is one.
 };
 
 /// Bodies of type application/x-ndjson are streamed and answered line by line where a route takes
@@ -64,17 +65,39 @@ private:
     void add_export_routes();
     void add_import_routes();
     void add_backup_routes();
+    void add_cluster_routes();
+    void add_key_routes();
+    void add_drain_routes();
+    Admission route(Request& request);
+    /// Who sends a request, and whether they may. Runs before the request is looked at further.
+    Result<void> authenticate(Request& request) const;
+    Result<void> authorize(const Request& request) const;
+    /// Runs `act` where this is a member of a cluster.
+    using ClusterAct = std::function<void(api::Cluster&, const Request&, Responder)>;
+    void add_cluster_act(Method method, const std::string& pattern, ClusterAct act);
     /// Runs `answer` on the door's thread for files.
     void answer_backup(Request request, Responder responder,
                        std::function<Result<Response>(api::Backups&, const Request&)> answer);
     std::shared_ptr<BodySink> begin_import(const Request& request, Responder responder);
 
-    /// Runs `answer` when the request's token is visible, at once where it has none.
-    void when_visible(Request request, Responder responder,
-                      absl::AnyInvocable<Response(const Request&)> answer);
-    /// Likewise for what is answered later.
+    /// Runs `answer` once what is read here is as new as the request asks for, and what its token
+    /// names is there.
     using LaterAnswer = absl::AnyInvocable<void(const Request&, Responder)>;
-    void once_visible(Request request, Responder responder, LaterAnswer answer);
+    void once_fresh(Request request, Responder responder, api::FenceScope scope,
+                    LaterAnswer answer);
+    /// Likewise for what is answered at once.
+    void when_fresh(Request request, Responder responder, api::FenceScope scope,
+                    absl::AnyInvocable<Response(const Request&)> answer);
+    /// GET of the entity that the path names, or its redirection.
+    void read_entity(
+        EntityKind kind, Request request, Responder responder,
+        absl::AnyInvocable<Response(const Request&, const api::EntityRequest&)> answer);
+    /// Answers with 307, or with why not, where `redirect` is on and the entity's leader is
+    /// elsewhere; nullopt: go on here.
+    std::optional<Response> redirected(const Request& request, const api::EntityRequest& entity);
+    std::optional<Response> redirected(const Request& request, const api::Write& write);
+    /// Routes of catalogues, which only read.
+    WholeHandler reading(std::function<Response(const Request&)> answer);
     /// Reads the one write of a request that has no parameters but `w` and `wtimeout_ms`.
     using ReadWrite = std::function<Result<api::Write>(JsonReader&, const Request&)>;
     struct WriteRoute {
@@ -95,7 +118,9 @@ private:
     void add_retirement(const std::string& path, record::CatalogKind kind);
     void add_model_routes();
     std::string metrics_text();
-    std::string health() const;
+    std::string health();
+    /// "ok", or why this node shall get no requests.
+    std::string_view own_state();
 
     api::Database& database_;
     runtime::Runtime& runtime_;

@@ -506,6 +506,35 @@ Result<std::string> JsonReader::name(std::string_view json) {
     return name;
 }
 
+Result<KeyBody> JsonReader::key(std::string_view json) {
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    KeyBody out;
+    TIDAL_TRY(members(root, std::array<std::string_view, 2>{"name", "role"},
+                      [&](std::string_view key, const element& value) -> Result<void> {
+                          TIDAL_ASSIGN((key == "name" ? out.name : out.role), text(value, key));
+                          return {};
+                      }));
+    if (out.name.empty()) return missing("name");
+    if (out.role.empty()) return missing("role");
+    return out;
+}
+
+Result<std::optional<std::uint64_t>> JsonReader::optional_number(std::string_view json,
+                                                                 std::string_view member) {
+    std::optional<std::uint64_t> out;
+    if (json.empty()) return out;
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    TIDAL_TRY(members(root, std::array<std::string_view, 1>{member},
+                      [&](std::string_view key, const element& value) -> Result<void> {
+                          std::uint64_t number = 0;
+                          if (value.get(number) != simdjson::SUCCESS)
+                              return wrong_type(key, "an unsigned integer");
+                          out = number;
+                          return {};
+                      }));
+    return out;
+}
+
 Result<CatalogText> JsonReader::catalog_text(std::string_view json) {
     TIDAL_ASSIGN(const element root, parser_->parse(json));
     CatalogText out;

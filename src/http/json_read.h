@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,11 @@ namespace tidal::http {
 struct CatalogText {
     std::string text;
     bool dry_run = false;
+};
+
+/// {"name": "ci", "role": "writer"}
+struct KeyBody {
+    std::string name, role;
 };
 
 /// Parses one document at a time; keeps its buffers. Threads: one at a time.
@@ -47,6 +53,10 @@ public:
     Result<CatalogText> catalog_text(std::string_view json);
     /// The name of {"name": "..."}.
     Result<std::string> name(std::string_view json);
+    Result<KeyBody> key(std::string_view json);
+    /// The number of {"<member>": 7}; nullopt for {} and for no body.
+    Result<std::optional<std::uint64_t>> optional_number(std::string_view json,
+                                                         std::string_view member);
 
 private:
     struct Parser;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/time_text.h"
+#include "http/cluster_json.h"
 #include "http/feed_text.h"
 #include "http/json_text.h"
 #include "http/problem.h"
@@ -170,19 +171,20 @@ json::object impressions_object(const api::FeedReply::Impressions& impressions) 
 }
 
 /// What a page says beside its items.
-json::object page_object(const api::FeedReply& reply) {
+json::object page_object(const api::FeedReply& reply, std::optional<std::uint64_t> staleness_ms) {
     json::array warnings;
     for (const std::string& warning : reply.warnings) warnings.emplace_back(warning);
-    json::object out{{"next_cursor", reply.next_cursor.empty() ? json::value(nullptr)
-                                                               : json::value(reply.next_cursor)},
-                     {"profile", reply.profile},
-                     {"candidates", reply.candidates},
-                     {"matched", reply.matched},
-                     {"scored", reply.scored},
-                     {"constraints_satisfied", reply.constraints_satisfied},
-                     {"warnings", std::move(warnings)},
-                     {"degradation", reply.degradation},
-                     {"staleness_ms", 0}};
+    json::object out{
+        {"next_cursor",
+         reply.next_cursor.empty() ? json::value(nullptr) : json::value(reply.next_cursor)},
+        {"profile", reply.profile},
+        {"candidates", reply.candidates},
+        {"matched", reply.matched},
+        {"scored", reply.scored},
+        {"constraints_satisfied", reply.constraints_satisfied},
+        {"warnings", std::move(warnings)},
+        {"degradation", reply.degradation},
+        {"staleness_ms", staleness_ms ? json::value(*staleness_ms) : json::value(nullptr)}};
     if (!reply.left_out.empty())
         out["left_out"] = json::array(reply.left_out.begin(), reply.left_out.end());
     if (!reply.facets.empty()) out["facets"] = facets_object(reply.facets);
@@ -204,25 +206,26 @@ json::object profile_object(const ranking::ProfileListing& profile) {
 
 }  // namespace
 
-std::string feed_json(const api::FeedReply& reply) {
+std::string feed_json(const api::FeedReply& reply, std::optional<std::uint64_t> staleness_ms) {
     std::string out = R"({"items":[)";
     for (std::size_t i = 0; i < reply.items.size(); ++i) {
         if (i > 0) out += ',';
         append_feed_item(reply.items[i], &out, reply.fields ? &*reply.fields : nullptr);
     }
     out += "],";
-    out += json_text(page_object(reply)).substr(1);
+    out += json_text(page_object(reply, staleness_ms)).substr(1);
     return out;
 }
 
-std::string comparison_json(const api::FeedComparison& comparison) {
+std::string comparison_json(const api::FeedComparison& comparison,
+                            std::optional<std::uint64_t> staleness_ms) {
     json::array moves;
     for (const auto& move : comparison.moves)
         moves.push_back(json::object{{"entity_id", id_value(move.id)},
                                      {"left_rank", move.left_rank},
                                      {"right_rank", move.right_rank}});
-    std::string out = "{\"left\":" + feed_json(comparison.left) +
-                      ",\"right\":" + feed_json(comparison.right) + ",";
+    std::string out = "{\"left\":" + feed_json(comparison.left, staleness_ms) +
+                      ",\"right\":" + feed_json(comparison.right, staleness_ms) + ",";
     out += json_text(json::object{{"common", comparison.common}, {"moves", std::move(moves)}})
                .substr(1);
     return out;
@@ -305,14 +308,14 @@ std::string catalog_json(const api::CatalogReply& reply) {
     return json_text(out);
 }
 
-std::string health_json(const api::Database::Stats& stats, std::string_view version,
-                        bool draining) {
+std::string health_json(const api::Database::Stats& stats, const api::ClusterStatus& cluster,
+                        std::string_view version, std::string_view state) {
     json::array shards;
     for (const auto& shard : stats.shards) shards.push_back(shard_object(shard));
-    return json_text(
-        json::object{{"status", draining ? "shutting_down" : "ok"},
+    json::object out =
+        json::object{{"status", state},
                      {"version", version},
-                     {"mode", "standalone"},
+                     {"mode", api::node_mode_name(cluster.mode)},
                      {"ephemeral", stats.ephemeral},
                      {"cluster_id", stats.identity.cluster_id},
                      {"region", stats.identity.region.value()},
@@ -327,7 +330,9 @@ std::string health_json(const api::Database::Stats& stats, std::string_view vers
                                           {"syncs", stats.log.syncs},
                                           {"files", stats.log.files},
                                           {"archive_segments", stats.log.archive_segments},
-                                          {"archive_bytes", stats.log.archive_bytes}}}});
+                                          {"archive_bytes", stats.log.archive_bytes}}}};
+    if (cluster.mode == api::NodeMode::kCluster) out["cluster"] = cluster_object(cluster);
+    return json_text(out);
 }
 
 std::string exported_json(const api::ExportedSignal& signal) {

@@ -1,6 +1,8 @@
 // http/json_write.h: replies as JSON, with the fields that docs/reference/http.md names.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "api/database.h"
@@ -10,7 +12,8 @@ namespace tidal::http {
 
 std::string entity_json(const api::EntityReply& reply);
 std::string signals_json(const api::SignalReadings& readings);
-std::string feed_json(const api::FeedReply& reply);
+/// @param staleness_ms  nullopt = not known.
+std::string feed_json(const api::FeedReply& reply, std::optional<std::uint64_t> staleness_ms);
 std::string write_json(const api::WriteReply& reply);
 std::string schema_json(const schema::Schema& schema);
 std::string profiles_json(const ranking::ProfileRegistry& profiles, EntityKind kind);
@@ -19,8 +22,11 @@ std::string experiments_json(const std::vector<ranking::Experiment>& experiments
 std::string models_json(const std::vector<api::StoredModel>& models);
 std::string model_json(const api::StoredModel& model, std::string_view text);
 std::string catalog_json(const api::CatalogReply& reply);
-std::string comparison_json(const api::FeedComparison& comparison);
-std::string health_json(const api::Database::Stats& stats, std::string_view version, bool draining);
+std::string comparison_json(const api::FeedComparison& comparison,
+                            std::optional<std::uint64_t> staleness_ms);
+/// @param state  "ok", "shutting_down", "catching_up", "draining".
+std::string health_json(const api::Database::Stats& stats, const api::ClusterStatus& cluster,
+                        std::string_view version, std::string_view state);
 /// One line of an export, without the newline; `position` resumes right after it.
 std::string exported_json(const api::ExportedSignal& signal);
 std::string exported_csv(const api::ExportedSignal& signal);

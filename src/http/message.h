@@ -68,10 +68,20 @@ private:
 
 struct Route;
 
+/// What the sender of a request may do; each includes those before it.
+enum class Access : std::uint8_t {
+    kNone,
+    kRead,
+    kWrite,    ///< Entities, vectors, signals.
+    kDeclare,  ///< Schema, profiles, models; backups.
+    kOperate,  ///< Keys, and what moves a cluster.
+};
+
 struct Request {
     Method method = Method::kGet;
-    std::string raw_path;  ///< As sent, percent-encoded, begins with '/'.
-    std::string path;      ///< Decoded; for logs and exact comparison.
+    std::string raw_path;   ///< As sent, percent-encoded, begins with '/'.
+    std::string path;       ///< Decoded; for logs and exact comparison.
+    std::string raw_query;  ///< As sent, without "?".
     QueryParameters query;
     Headers headers;
     std::string body;  ///< Empty while it streams.
@@ -80,6 +90,11 @@ struct Request {
     PathParameters parameters;              ///< Filled by the router.
     const Route* route = nullptr;           ///< The router's own note.
     std::uint64_t body_bytes_declared = 0;  ///< Content-Length; 0 when chunked or absent.
+    // Filled by the door.
+    Access access = Access::kNone;
+    std::string principal;  ///< Name of the API key; empty = none was asked for.
+    /// How old what a read sees may be; nullopt = not known.
+    std::optional<std::uint64_t> staleness_ms;
 
     /// The media type without parameters, lower case: "application/json"; empty when absent.
     std::string content_type() const;

@@ -11,7 +11,7 @@ namespace {
 StreamHandler bulk_handler(api::Database& database, ParseLine parse) {
     return [&database, parse](Request request, Responder responder) -> std::shared_ptr<BodySink> {
         auto context = [&]() -> Result<api::CallContext> {
-            TIDAL_TRY(check_parameters(request, {"w", "wtimeout_ms"}));
+            TIDAL_TRY(check_parameters(request, kBulkParameters));
             return write_context(request);
         }();
         if (context.ok()) return make_bulk_sink(database, *context, parse, std::move(responder));

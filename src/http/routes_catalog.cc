@@ -8,15 +8,6 @@
 namespace tidal::http {
 namespace {
 
-/// Routes that only read, without query parameters.
-WholeHandler reading(std::function<Response(const Request&)> answer) {
-    return [answer = std::move(answer)](Request request, Responder responder) {
-        if (auto known = check_parameters(request, {}); !known.ok())
-            return responder.fail(known.error());
-        responder.send(answer(request));
-    };
-}
-
 Error unreadable_model(const std::string& name) {
     return Error(ErrorCode::kUnsupported, "this version cannot read model `" + name + "`")
         .with_field("name")
@@ -24,6 +15,14 @@ Error unreadable_model(const std::string& name) {
 }
 
 }  // namespace
+
+WholeHandler Door::reading(std::function<Response(const Request&)> answer) {
+    return [this, answer = std::move(answer)](Request request, Responder responder) {
+        if (auto known = check_parameters(request, kReadParameters); !known.ok())
+            return responder.fail(known.error());
+        when_fresh(std::move(request), std::move(responder), {}, answer);
+    };
+}
 
 void Door::add_catalog_writes(const std::string& path, record::CatalogKind kind) {
     whole_.add(Method::kPost, path, [this, kind](Request request, Responder responder) {

@@ -54,23 +54,17 @@ void Door::add_entity_routes(EntityKind kind, const std::string& path) {
             return api::Write(api::EntityDelete{kind, request.parameters.text("id"), expected});
         });
     whole_.add(Method::kGet, path + "/{id}", [this, kind](Request request, Responder responder) {
-        if (auto known = check_parameters(request, {"token"}); !known.ok())
-            return responder.fail(known.error());
-        when_visible(std::move(request), std::move(responder),
-                     [this, kind](const Request& visible) {
-                         return entity_response(
-                             visible, database_.get({kind, visible.parameters.text("id")}));
-                     });
+        read_entity(kind, std::move(request), std::move(responder),
+                    [this](const Request& visible, const api::EntityRequest& entity) {
+                        return entity_response(visible, database_.get(entity));
+                    });
     });
     whole_.add(Method::kGet, path + "/{id}/signals",
                [this, kind](Request request, Responder responder) {
-                   if (auto known = check_parameters(request, {"token"}); !known.ok())
-                       return responder.fail(known.error());
-                   when_visible(std::move(request), std::move(responder),
-                                [this, kind](const Request& visible) {
-                                    return signals_response(
-                                        database_.signals({kind, visible.parameters.text("id")}));
-                                });
+                   read_entity(kind, std::move(request), std::move(responder),
+                               [this](const Request&, const api::EntityRequest& entity) {
+                                   return signals_response(database_.signals(entity));
+                               });
                });
 }
 
@@ -94,7 +88,7 @@ void Door::add_signal_routes() {
 
 void Door::answer_array(const Request& request, Responder responder) {
     auto parsed = [&]() -> Result<std::vector<Result<api::Write>>> {
-        TIDAL_TRY(check_parameters(request, {"w", "wtimeout_ms"}));
+        TIDAL_TRY(check_parameters(request, kBulkParameters));
         TIDAL_TRY(check_json(request));
         JsonReader reader;
         return reader.signals(request.body);

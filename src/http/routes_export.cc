@@ -25,8 +25,8 @@ struct ExportCall {
 };
 
 Result<ExportCall> export_call(const Request& request) {
-    TIDAL_TRY(
-        check_parameters(request, {"from", "until", "signals", "user_id", "position", "format"}));
+    TIDAL_TRY(check_parameters(request, {"from", "until", "signals", "user_id", "position",
+                                         "format", "token", "read_consistency"}));
     ExportCall call;
     call.request.limit = kPageSignals;
     if (const auto* from = request.query.find("from")) {
@@ -105,8 +105,11 @@ void Door::add_export_routes() {
     whole_.add(Method::kGet, "/export/signals", [this](Request request, Responder responder) {
         auto call = export_call(request);
         if (!call.ok()) return responder.fail(call.error());
-        std::make_shared<ExportStream>(database_, *exports_, std::move(*call))
-            ->start(std::move(responder));
+        once_fresh(std::move(request), std::move(responder), {},
+                   [this, call = std::move(*call)](const Request&, Responder to) mutable {
+                       std::make_shared<ExportStream>(database_, *exports_, std::move(call))
+                           ->start(std::move(to));
+                   });
     });
 }
 

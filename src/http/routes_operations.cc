@@ -1,5 +1,6 @@
 // Health, metrics, version, the OpenAPI description.
 #include "http/call.h"
+#include "http/cluster_metrics.h"
 #include "http/door.h"
 #include "http/json_write.h"
 #include "http/openapi.h"
@@ -15,6 +16,11 @@ WholeHandler plain(std::function<Response()> answer) {
             return responder.fail(known.error());
         responder.send(answer());
     };
+}
+
+Response state_response(std::string_view state) {
+    return Response::json("{\"status\":\"" + std::string(state) + "\"}",
+                          state == "ok" ? std::uint16_t{200} : std::uint16_t{503});
 }
 
 void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
@@ -52,8 +58,16 @@ void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
 
 }  // namespace
 
-std::string Door::health() const {
-    return health_json(database_.stats(), options_.version, shutting_down_);
+std::string_view Door::own_state() {
+    if (shutting_down_) return "shutting_down";
+    if (database_.cluster() == nullptr) return "ok";
+    if (!database_.ready()) return "catching_up";
+    return database_.cluster_status().draining ? "draining" : "ok";
+}
+
+std::string Door::health() {
+    return health_json(database_.stats(), database_.cluster_status(), options_.version,
+                       own_state());
 }
 
 namespace {
@@ -97,6 +111,7 @@ std::string Door::metrics_text() {
     set("tidal_log_queue_bytes", "Bytes waiting for the log.", stats.log.queue_bytes);
     set("tidal_archive_segments", "Archive segments.", stats.log.archive_segments);
     set("tidal_archive_bytes", "Bytes of the archive.", stats.log.archive_bytes);
+    if (database_.cluster() != nullptr) set_cluster_gauges(metrics_, database_.cluster_status());
     return metrics_.text();
 }
 
@@ -104,20 +119,16 @@ void Door::add_operations_routes() {
     whole_.add(Method::kGet, "/health", plain([this] { return Response::json(health()); }));
     whole_.add(Method::kGet, "/health/live",
                plain([] { return Response::json("{\"status\":\"ok\"}"); }));
-    const auto serving = plain([this] {
-        return shutting_down_ ? Response::json("{\"status\":\"shutting_down\"}", 503)
-                              : Response::json("{\"status\":\"ok\"}");
-    });
-    whole_.add(Method::kGet, "/health/ready", serving);
-    whole_.add(Method::kGet, "/healthz", serving);
-    whole_.add(
-        Method::kPost, "/health/drain", plain([] {
-            return problem_response(
-                Error(ErrorCode::kConflict, "a single node has nowhere to move its shards")
-                    .with_reason("single_node")
-                    .with_hint(
-                        "stop the process: it finishes what is under way and writes a checkpoint"));
-        }));
+    // A load balancer shall look elsewhere while nobody leads a shard here; who asks whether this
+    // node has come up shall not.
+    whole_.add(Method::kGet, "/health/ready",
+               plain([this] { return state_response(own_state()); }));
+    whole_.add(Method::kGet, "/healthz", plain([this] {
+                   const std::string_view state = own_state();
+                   if (state != "ok" || database_.cluster() == nullptr)
+                       return state_response(state);
+                   return state_response(database_.cluster_status().healthy ? "ok" : "no_leader");
+               }));
     whole_.add(Method::kGet, "/metrics", plain([this] {
                    Response response;
                    response.content_type = "text/plain; version=0.0.4";

@@ -4,6 +4,7 @@
 #include "http/json_read.h"
 #include "http/json_write.h"
 #include "http/problem.h"
+#include "query/query_text.h"
 
 namespace tidal::http {
 
@@ -17,16 +18,27 @@ Result<void> Door::check_region(const api::FeedCall& call) const {
 
 namespace {
 
-api::Database::FeedDone send_feed(Responder responder) {
-    return [responder = std::move(responder)](Result<api::FeedReply> reply) mutable {
+api::Database::FeedDone send_feed(const Request& request, Responder responder) {
+    return [responder = std::move(responder),
+            staleness_ms = request.staleness_ms](Result<api::FeedReply> reply) mutable {
         if (!reply.ok()) return responder.fail(reply.error());
-        responder.send(Response::json(feed_json(*reply)));
+        responder.send(
+            with_staleness(Response::json(feed_json(*reply, staleness_ms)), staleness_ms));
     };
+}
+
+Error no_writer(std::string_view field) {
+    return Error(ErrorCode::kForbidden, "impressions are writes, and the key is a reader's")
+        .with_field(field)
+        .with_reason("role")
+        .with_hint("a key with the role writer");
 }
 
 /// A GET is what an image of a foreign page can send, without an Origin that would tell.
 Result<void> check_impressions(const api::FeedCall& call, const Request& request) {
-    if (!call.log_impressions || request.method != Method::kGet) return {};
+    if (!call.log_impressions) return {};
+    if (request.access < Access::kWrite) return no_writer("log_impressions");
+    if (request.method != Method::kGet) return {};
     const std::string_view site = request.headers.find("Sec-Fetch-Site").value_or("none");
     if (site == "none" || site == "same-origin") return {};
     return Error(ErrorCode::kForbidden, "the request comes from a page of another site")
@@ -50,7 +62,7 @@ void Door::answer_feed(Result<api::FeedCall> call, const Request& request, Respo
     if (auto writes = check_impressions(*call, request); !writes)
         return responder.fail(writes.error());
     add_headers(request, &*call);
-    database_.feed(std::move(*call), send_feed(std::move(responder)));
+    database_.feed(std::move(*call), send_feed(request, std::move(responder)));
 }
 
 /// GET /feed/compare?profile=a&with=b and the parameters of /feed.
@@ -68,55 +80,60 @@ void Door::answer_comparison(const Request& request, Responder responder) {
             Error(ErrorCode::kInvalidArgument, "a comparison is shown to nobody: it counts none")
                 .with_field("log_impressions"));
     add_headers(request, &*call);
-    database_.compare(
-        std::move(*call), std::move(other),
-        [responder = std::move(responder)](Result<api::FeedComparison> reply) mutable {
-            if (!reply.ok()) return responder.fail(reply.error());
-            responder.send(Response::json(comparison_json(*reply)));
-        });
+    database_.compare(std::move(*call), std::move(other),
+                      [responder = std::move(responder), staleness_ms = request.staleness_ms](
+                          Result<api::FeedComparison> reply) mutable {
+                          if (!reply.ok()) return responder.fail(reply.error());
+                          responder.send(with_staleness(
+                              Response::json(comparison_json(*reply, staleness_ms)), staleness_ms));
+                      });
 }
 
 /// {"query": "RETRIEVE items ..."}
 void Door::answer_query(const Request& request, Responder responder) {
     auto text = [&]() -> Result<std::string> {
-        TIDAL_TRY(check_parameters(request, {"token"}));
+        TIDAL_TRY(check_parameters(request, kReadParameters));
         TIDAL_TRY(check_json(request));
         return JsonReader().query(request.body);
     }();
     if (!text.ok()) return responder.fail(text.error());
+    if (request.access < Access::kWrite) {
+        const auto parsed = query::parse_query(*text);
+        if (parsed.ok() && parsed->log_impressions) return responder.fail(no_writer("query"));
+    }
     api::FeedCall call;
     add_headers(request, &call);
-    database_.query(std::move(*text), std::move(call), send_feed(std::move(responder)));
+    database_.query(std::move(*text), std::move(call), send_feed(request, std::move(responder)));
 }
 
 void Door::add_feed_routes() {
     whole_.add(Method::kPost, "/query", [this](Request request, Responder responder) {
-        once_visible(
-            std::move(request), std::move(responder),
+        once_fresh(
+            std::move(request), std::move(responder), {},
             [this](const Request& visible, Responder to) { answer_query(visible, std::move(to)); });
     });
     whole_.add(Method::kGet, "/feed/compare", [this](Request request, Responder responder) {
-        once_visible(std::move(request), std::move(responder),
-                     [this](const Request& visible, Responder to) {
-                         answer_comparison(visible, std::move(to));
-                     });
+        once_fresh(std::move(request), std::move(responder), {},
+                   [this](const Request& visible, Responder to) {
+                       answer_comparison(visible, std::move(to));
+                   });
     });
     whole_.add(Method::kGet, "/feed", [this](Request request, Responder responder) {
-        once_visible(std::move(request), std::move(responder),
-                     [this](const Request& visible, Responder to) {
-                         answer_feed(feed_call(visible), visible, std::move(to));
-                     });
+        once_fresh(std::move(request), std::move(responder), {},
+                   [this](const Request& visible, Responder to) {
+                       answer_feed(feed_call(visible), visible, std::move(to));
+                   });
     });
     whole_.add(Method::kPost, "/feed", [this](Request request, Responder responder) {
-        once_visible(std::move(request), std::move(responder),
-                     [this](const Request& visible, Responder to) {
-                         auto call = [&]() -> Result<api::FeedCall> {
-                             TIDAL_TRY(check_parameters(visible, {"token"}));
-                             TIDAL_TRY(check_json(visible));
-                             return JsonReader().feed(visible.body);
-                         }();
-                         answer_feed(std::move(call), visible, std::move(to));
-                     });
+        once_fresh(std::move(request), std::move(responder), {},
+                   [this](const Request& visible, Responder to) {
+                       auto call = [&]() -> Result<api::FeedCall> {
+                           TIDAL_TRY(check_parameters(visible, kReadParameters));
+                           TIDAL_TRY(check_json(visible));
+                           return JsonReader().feed(visible.body);
+                       }();
+                       answer_feed(std::move(call), visible, std::move(to));
+                   });
     });
 }
 

@@ -141,7 +141,8 @@ Result<void> RequestParser::Impl::split_target() {
     if (!path) return malformed("the path has a broken % escape or is not UTF-8");
     request_.path = std::move(*path);
     if (mark == std::string_view::npos) return {};
-    TIDAL_ASSIGN(request_.query, QueryParameters::parse(target.substr(mark + 1)));
+    request_.raw_query = target.substr(mark + 1);
+    TIDAL_ASSIGN(request_.query, QueryParameters::parse(request_.raw_query));
     return {};
 }
 

@@ -298,5 +298,90 @@ TEST(OpenApiDescription, FindsWhatIsNotDescribed) {
     EXPECT_NE(check(R"({"common":1})").find("lacks \"moves\""), std::string::npos);
 }
 
+TEST_F(OpenApiReplies, ASingleServerSaysThatItIsOne) {
+    const auto status = ask("GET", "/cluster/status", "/cluster/status");
+    EXPECT_EQ(status.at("mode"), "standalone");
+    EXPECT_EQ(status.at("nodes"), 1);
+    EXPECT_EQ(ask("GET", "/cluster/nodes", "/cluster/nodes").at("nodes").as_array().size(), 1u);
+    const auto shards = ask("GET", "/cluster/shards", "/cluster/shards");
+    for (const json::value& shard : shards.at("shards").as_array())
+        EXPECT_EQ(shard.at("role"), "leader");
+    const std::pair<const char*, const char*> acts[] = {
+        {"/cluster/tokens", "/cluster/tokens"},
+        {"/cluster/shards/{shard}/transfer", "/cluster/shards/1/transfer"},
+        {"/health/drain", "/health/drain"}};
+    for (const auto& [route, target] : acts) {
+        EXPECT_EQ(ask("POST", route, target, "{}").at("code"), "single_node") << target;
+        EXPECT_EQ(last_, 409);
+    }
+    ask("DELETE", "/cluster/nodes/{node}", "/cluster/nodes/1");
+    EXPECT_EQ(last_, 409);
+}
+
+TEST_F(OpenApiReplies, ASingleServerTakesEveryConsistency) {
+    write("/items", R"({"entity_id":1})");
+    for (const char* level : {"strong", "bounded_staleness:0.5", "eventual"}) {
+        ask("GET", "/items/{id}", std::string("/items/1?read_consistency=") + level);
+        EXPECT_EQ(last_, 200) << level;
+        const auto page = ask("POST", "/feed", "/feed", R"({"profile":"new"})",
+                              std::string("Tidal-Read-Consistency: ") + level + "\r\n");
+        EXPECT_EQ(page.at("staleness_ms"), 0);
+    }
+    EXPECT_EQ(ask("GET", "/schema", "/schema?read_consistency=weak").at("field"),
+              "read_consistency");
+    EXPECT_EQ(ask("GET", "/feed", "/feed", "", "Tidal-Read-Consistency: weak\r\n").at("field"),
+              "Tidal-Read-Consistency");
+    ask("GET", "/items/{id}", "/items/1?redirect=on");  // the leader is here
+    EXPECT_EQ(last_, 200);
+    EXPECT_EQ(ask("GET", "/items/{id}", "/items/1?redirect=yes").at("field"), "redirect");
+    EXPECT_EQ(ask("GET", "/feed", "/feed?redirect=on").at("code"), "unknown_parameter");
+}
+
+TEST_F(OpenApiReplies, FromTheFirstKeyOnEveryRequestNeedsOne) {
+    const auto make = [&](const char* name, const char* role, const std::string& as) {
+        const auto made = ask("POST", "/keys", "/keys",
+                              json::serialize(json::object{{"name", name}, {"role", role}}), as);
+        const auto* key = made.as_object().if_contains("key");
+        return key == nullptr ? std::string()
+                              : "Authorization: Bearer " + std::string(key->as_string()) + "\r\n";
+    };
+    make("early", "reader", "");
+    EXPECT_EQ(last_, 400);
+    const std::string admin = make("root", "admin", "");
+    const std::string writer = make("shop", "writer", admin);
+    const std::string reader = make("page", "reader", admin);
+    ask("GET", "/health", "/health");
+    EXPECT_EQ(last_, 401);
+    ask("GET", "/health", "/health", "", "Authorization: Bearer tdk1.none\r\n");
+    EXPECT_EQ(last_, 401);
+    ask("GET", "/healthz", "/healthz");
+    EXPECT_EQ(last_, 200);
+    const struct {
+        const std::string& key;
+        int read, written, declared;
+    } roles[] = {{reader, 200, 403, 403}, {writer, 200, 200, 403}, {admin, 200, 200, 200}};
+    for (const auto& role : roles) {
+        ask("GET", "/feed", "/feed?profile=new", "", role.key);
+        EXPECT_EQ(last_, role.read);
+        ask("GET", "/feed", "/feed?profile=new&log_impressions=true", "", role.key);
+        EXPECT_EQ(last_, role.written);
+        ask("POST", "/query", "/query", R"({"query":"RETRIEVE items USING new LOG IMPRESSIONS"})",
+            role.key);
+        EXPECT_EQ(last_, role.written);
+        ask("POST", "/items", "/items", R"({"entity_id":1})", role.key);
+        EXPECT_EQ(last_, role.written);
+        ask("POST", "/profiles", "/profiles",
+            R"({"text":"profile p version 1 { score 1; }","dry_run":true})", role.key);
+        EXPECT_EQ(last_, role.declared);
+        ask("GET", "/keys", "/keys", "", role.key);
+        EXPECT_EQ(last_, role.declared);
+    }
+    EXPECT_EQ(ask("DELETE", "/keys/{name}", "/keys/root", "", admin).at("code"), "last_admin_key");
+    ask("DELETE", "/keys/{name}", "/keys/shop", "", admin);
+    EXPECT_EQ(last_, 200);
+    ask("GET", "/items/{id}", "/items/1", "", writer);
+    EXPECT_EQ(last_, 401);
+}
+
 }  // namespace
 }  // namespace tidal::http
