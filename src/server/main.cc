@@ -11,6 +11,7 @@
 #include "runtime/real_runtime.h"
 #include "runtime/task.h"
 #include "server/demo.h"
+#include "server/directory.h"
 #include "server/local_files.h"
 #include "server/settings.h"
 
@@ -40,10 +41,14 @@ sigset_t block_signals() {
 }
 
 Result<std::unique_ptr<api::Database>> open_database(const Settings& settings,
-                                                     runtime::Runtime& runtime) {
+                                                     runtime::Runtime& runtime,
+                                                     const Logger& logger) {
     api::DatabaseOptions options;
+    if (is_cluster(settings.command)) {
+        TIDAL_ASSIGN(options.cluster, cluster_options(settings, logger));
+    }
     options.ephemeral = settings.ephemeral;
-    if (settings.shards != 0) options.shards = settings.shards;
+    if (settings.shards != 0 && !options.cluster) options.shards = settings.shards;
     if (!settings.schema.empty()) {
         TIDAL_ASSIGN(options.schema, read_text(settings.schema));
     }
@@ -76,6 +81,37 @@ Result<std::unique_ptr<runtime::Runtime>> make_backup_world(const Settings& sett
     return runtime::make_real_runtime({settings.backup_dir, {}});
 }
 
+/// What this node leads is handed on while it still answers. A cluster of one has nobody to take
+/// it; and where that takes too long, the others elect.
+void hand_on(api::Database& database, const Logger& logger) {
+    if (database.cluster() == nullptr) return;
+    const auto drained = runtime::sync_wait(
+        answered([&](auto done) { database.cluster()->drain(std::move(done)); }));
+    if (!drained.ok())
+        logger.warning("not all leaderships were handed on",
+                       {{"cause", drained.error().to_string()}});
+}
+
+Result<void> serve_until_signal(http::Door& door, api::Database& database, const Settings& settings,
+                                runtime::Runtime& world, const Logger& logger, Metrics& metrics,
+                                const sigset_t& signals) {
+    http::ServerOptions options;
+    options.listen = settings.listen;
+    options.insecure = settings.insecure;
+    options.io_threads = settings.http_threads;
+    TIDAL_ASSIGN(const auto server, http::Server::start(options, world, door, logger, &metrics));
+    std::printf("serving on http://%s (Ctrl+C stops)\n", server->address().c_str());
+    std::fflush(stdout);
+    int number = 0;
+    sigwait(&signals, &number);
+    logger.info("shutdown signal received", {{"signal", number == SIGINT ? "SIGINT" : "SIGTERM"}});
+    door.begin_shutdown();
+    hand_on(database, logger);
+    server->stop(kRequestsDeadlineMs);
+    door.stop();
+    return {};
+}
+
 Result<void> serve(const Settings& settings, const Logger& logger, const sigset_t& signals) {
     TIDAL_ASSIGN(const auto world,
                  runtime::make_real_runtime(
@@ -86,7 +122,8 @@ Result<void> serve(const Settings& settings, const Logger& logger, const sigset_
     if (data_clock) data_runtime.emplace(*world, *data_clock);
     runtime::Runtime& runtime = data_runtime ? *data_runtime : *world;
     TIDAL_ASSIGN(const auto backup_world, make_backup_world(settings));
-    TIDAL_ASSIGN(auto database, open_database(settings, runtime));
+    TIDAL_TRY(prepare_directory(settings, runtime, logger));
+    TIDAL_ASSIGN(auto database, open_database(settings, runtime, logger));
     const auto stats = database->stats();
     // A directory that was replayed into goes on at the time it had.
     for (const auto& shard : stats.shards)
@@ -97,7 +134,7 @@ Result<void> serve(const Settings& settings, const Logger& logger, const sigset_
                  {"shards", stats.identity.shards},
                  {"items", stats.items}});
     Result<void> served;
-    if (settings.command == "demo") {
+    if (settings.command == Command::kDemo) {
         served = import_sample(*database, runtime, settings.sample);
         if (served.ok()) served = print_feeds(*database);
     }
@@ -106,30 +143,14 @@ Result<void> serve(const Settings& settings, const Logger& logger, const sigset_
         http::DoorOptions door_options{kVersion};
         door_options.imports.bytes_max = settings.import_spool_mib << 20;
         door_options.data_clock = data_clock;
+        door_options.require_keys = settings.require_keys;
         if (backup_world) {
             door_options.backups =
                 std::make_shared<api::Backups>(*database, runtime, backup_world->disk());
             TIDAL_TRY(door_options.backups->open());
         }
         http::Door door(*database, runtime, metrics, logger, door_options);
-        http::ServerOptions options;
-        options.listen = settings.listen;
-        options.insecure = settings.insecure;
-        options.io_threads = settings.http_threads;
-        auto server = http::Server::start(options, *world, door, logger, &metrics);
-        if (server.ok()) {
-            std::printf("serving on http://%s (Ctrl+C stops)\n", (*server)->address().c_str());
-            std::fflush(stdout);
-            int number = 0;
-            sigwait(&signals, &number);
-            logger.info("shutdown signal received",
-                        {{"signal", number == SIGINT ? "SIGINT" : "SIGTERM"}});
-            door.begin_shutdown();
-            (*server)->stop(kRequestsDeadlineMs);
-            door.stop();
-        } else {
-            served = server.take_error();
-        }
+        served = serve_until_signal(door, *database, settings, *world, logger, metrics, signals);
     }
     TIDAL_TRY(runtime::sync_wait(answered(
         [&](auto done) { database->stop([done = std::move(done)]() mutable { done({}); }); })));

@@ -9,8 +9,16 @@
 
 namespace tidal::server {
 
+enum class Command : std::uint8_t {
+    kStandalone,
+    kDemo,
+    kInit,   ///< Makes a cluster of one node, and serves.
+    kJoin,   ///< Makes a member of a cluster, and serves.
+    kStart,  ///< Serves a directory that init or join made.
+};
+
 struct Settings {
-    std::string command;  ///< "standalone" or "demo".
+    Command command = Command::kStandalone;
     std::string listen = "127.0.0.1:9500";
     std::string data_dir = "./data";
     bool ephemeral = false;
@@ -29,9 +37,24 @@ struct Settings {
     std::uint32_t degrade_2_ms = 50;  ///< ...and less still...
     std::uint32_t shed_ms = 100;      ///< ...and are refused.
     std::uint32_t queries_running = 4;
+    bool require_keys = false;  ///< Every request names an API key, also before there is one.
     std::string log_level = "info";
+
+    // A node of a cluster.
+    std::string peer_listen = "127.0.0.1:9502";
+    std::string peer_advertise;  ///< Where other nodes reach it; empty = where it listens.
+    std::string http_advertise;  ///< Where their clients are sent to; empty = where it listens.
+    std::uint32_t heartbeat_ms = 100;
+    std::uint32_t election_ms_min = 1000;
+    std::uint32_t election_ms_max = 2000;
+    std::string seed;   ///< join: "host:port,host:port", any of them lets it in.
+    std::string token;  ///< join: a secret; never printed.
+    std::uint64_t join_timeout_ms = 60'000;
+
     bool print_config = false;
 };
+
+bool is_cluster(Command command);
 
 /// What the command line asks for instead of serving; printed by the caller, with this exit code.
 struct Answer {
