@@ -4,12 +4,33 @@
 #   sh tour      run; must not fail, and each line "# -> text" of it must be in what it prints
 #   profile, experiment, filter, expression, query    must be accepted by the server
 #   text, json, yaml, ebnf    read by people, or by the unit tests of their module
-# A page starts with the sample; the line `<!-- server: ARGUMENTS -->` starts it otherwise.
+# A page starts with the sample; the line `<!-- server: ARGUMENTS -->` starts it otherwise, `none` not at all: such a page
+# starts its own, each with its number in a file *.pid, on ports 127.0.0.1:95xx that are others in a test.
 # shellcheck source=tests/process/lib.sh
 . "$(dirname "$0")/lib.sh" "$1"
 
 cd "$root" || finish
 PATH=$bin:$PATH
+declare -A page_ports=()
+# with_ports: its input with a free port in the place of each 127.0.0.1:95xx.
+with_ports() {
+    local text port
+    text=$(cat)
+    for port in $(grep -o '127\.0\.0\.1:95[0-9][0-9]' <<<"$text" | sort -u | cut -d: -f2); do
+        if [ -z "${page_ports[$port]-}" ]; then
+            page_ports[$port]=$(free_port)
+            node_http[$port]=${page_ports[$port]}
+        fi
+        text=${text//127.0.0.1:$port/127.0.0.1:${page_ports[$port]}}
+    done
+    echo "$text"
+}
+end_page_servers() {
+    local file
+    for file in "$work"/page/*.pid; do [ -e "$file" ] && kill -9 "$(cat "$file")" 2>/dev/null; done
+    page_ports=()
+}
+trap 'end_page_servers; cleanup' EXIT
 run_block() { # KIND TEXT
     local text=$2 want output
     case $1 in
@@ -39,17 +60,22 @@ while IFS= read -r page; do
     blocks=0 block="" kind=""
     mkdir -p "$work/page"
     arguments=$(sed -n 's/^<!-- server: \(.*\) -->$/\1/p' "$page")
-    # shellcheck disable=SC2086  # words of a document of ours
-    start_server ${arguments:-demo --sample "$root/examples"} --data-dir "$work/page/data" || finish
-    export TIDAL_URL=http://127.0.0.1:$port
+    if [ "$arguments" = none ]; then
+        with_ports <"$page" >"$work/page.md"
+    else
+        cp "$page" "$work/page.md"
+        # shellcheck disable=SC2086  # words of a document of ours
+        start_server ${arguments:-demo --sample "$root/examples"} --data-dir "$work/page/data" || finish
+        export TIDAL_URL=http://127.0.0.1:$port
+    fi
     while IFS= read -r line; do
         case $line in
             '```') [ -n "$kind" ] && run_block "$kind" "$block"; kind="" ;;
             '```'*) kind=${line#'```'} block="" ;;
             *) [ -n "$kind" ] && block+=$line$'\n' ;;
         esac
-    done <"$page"
-    stop_server INT || fail "$page: the server does not stop"
+    done <"$work/page.md"
+    if [ "$arguments" = none ]; then end_page_servers; else stop_server INT || fail "$page: the server does not stop"; fi
     rm -rf "$work/page"
     pages=$((pages + 1)) all_blocks=$((all_blocks + blocks))
 done < <(git ls-files README.md 'docs/*.md' 2>/dev/null || find README.md docs -name '*.md')

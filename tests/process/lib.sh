@@ -10,8 +10,13 @@ server_pid=""
 server_log=$work/server.log
 port=""
 
+declare -A node_pid=() node_http=() node_peer=()  # of start_node, by name
+
 cleanup() {
-    [ -n "$server_pid" ] && kill -9 "$server_pid" 2>/dev/null
+    local pid
+    for pid in $server_pid "${node_pid[@]}"; do
+        kill -9 "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+    done
     rm -rf "$work"
 }
 trap cleanup EXIT
@@ -33,8 +38,7 @@ start_server() {
             server_pid=""
             return 1
         fi
-        # Not a wait for something to happen to be done, but the pause of a poll with a deadline.
-        read -rt 0.05 <> <(:) || true
+        pause
     done
 }
 
@@ -67,6 +71,69 @@ expect() {
         [[ $reply == *"$text"* ]] || fail "expected '$text' in: $reply"
     done
 }
+
+# Not a wait for something to happen to be done, but the pause of a poll with a deadline.
+pause() { read -rt 0.05 <> <(:) || true; }
+
+# poll SECONDS COMMAND...: until the command succeeds; fails after so many seconds.
+poll() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ $SECONDS -le $deadline ] || return 1
+        pause
+    done
+}
+
+# Nodes of a cluster have names; each keeps its directory ($work/NAME) and its ports over restarts.
+# free_port: below the ports the system gives out by itself.
+free_port() {
+    local candidate
+    for _ in {1..200}; do
+        candidate=$((RANDOM % 20000 + 11000))
+        [[ " ${node_http[*]} ${node_peer[*]} " == *" $candidate "* ]] && continue
+        (exec 3<>"/dev/tcp/127.0.0.1/$candidate") 2>/dev/null || break
+    done
+    echo "$candidate"
+}
+
+is_serving() { grep -q '^serving on http' "$work/$1.log"; }
+has_ended() { ! kill -0 "${node_pid[$1]}" 2>/dev/null; }
+serves_or_ended() { is_serving "$1" || has_ended "$1"; }
+
+# start_node NAME COMMAND ARGS...: returns once it serves. Elections are quick, so that tests are.
+start_node() {
+    local name=$1 command=$2
+    shift 2
+    [ -n "${node_http[$name]-}" ] || node_http[$name]=$(free_port)
+    [ -n "${node_peer[$name]-}" ] || node_peer[$name]=$(free_port)
+    : >"$work/$name.log"
+    "$bin/tidal-server" "$command" --data-dir "$work/$name" --listen "127.0.0.1:${node_http[$name]}" \
+        --peer-listen "127.0.0.1:${node_peer[$name]}" --heartbeat-ms 50 --election-ms-min 500 \
+        --election-ms-max 1000 "$@" >"$work/$name.log" 2>&1 &
+    node_pid[$name]=$!
+    poll 60 serves_or_ended "$name" && is_serving "$name" && return
+    fail "node $name does not start: $(tail -n 5 "$work/$name.log")"
+    return 1
+}
+
+# end_node NAME SIGNAL: returns the exit code.
+end_node() {
+    kill "-$2" "${node_pid[$1]}"
+    wait "${node_pid[$1]}" 2>/dev/null
+    local code=$?
+    unset "node_pid[$1]"
+    return $code
+}
+
+# on NAME METHOD PATH [BODY [HEADER...]]: call, to that node.
+on() {
+    port=${node_http[$1]}
+    call "${@:2}"
+}
+
+# get NAME PATH JQ: what that node answers, through jq; empty when it does not answer.
+get() { curl -s --max-time 15 "http://127.0.0.1:${node_http[$1]}$2" | jq -r "$3" 2>/dev/null; }
 
 finish() {
     [ "$failed" = 0 ] && echo "ok"

@@ -1,0 +1,395 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2154,SC2317  # bin, root, work, port, status and reply come from lib.sh
+# Three real nodes with TLS between them, from empty directories on: init, join by token, writes and reads through each,
+# the loss of a leader and of a disk, nodes of another cluster, what clients are told, rolling restarts under writes.
+# shellcheck source=tests/process/lib.sh
+. "$(dirname "$0")/lib.sh" "$1"
+
+step() { echo "$SECONDS s: $*"; }
+url_of() { echo "http://127.0.0.1:${node_http[$1]}"; }
+# token NODE [EXPIRES]: a join token of its cluster.
+token() { "$bin/tidalctl" node token --url "$(url_of "$1")" --expires "${2-1h}" || fail "no token from $1"; }
+# refused_node NAME TEXT COMMAND ARGS...: that node must not start, and must say why.
+refused_node() {
+    local name=$1 text=$2 command=$3 output
+    shift 3
+    output=$("$bin/tidal-server" "$command" --data-dir "$work/$name" --listen 127.0.0.1:0 --peer-listen 127.0.0.1:0 \
+        --join-timeout-ms 4000 "$@" 2>&1) && fail "started: $name $command $*"
+    [[ $output == *"$text"* ]] || fail "$name $command $*: expected '$text' in: $output"
+}
+is_equal() { [ "$1" = "$2" ]; }
+# all_equal JQ PATH WANT NODES...: what each of the nodes answers.
+all_equal() {
+    local filter=$1 path=$2 want=$3 node
+    shift 3
+    for node in "$@"; do is_equal "$(get "$node" "$path" "$filter")" "$want" || return 1; done
+}
+leader_of() { get "$1" /cluster/shards ".shards[] | select(.shard == $2) | .leader"; }
+# settled COUNT NODES...: every node sees so many voters, a leader everywhere, and nobody behind.
+settled() {
+    local count=$1 node
+    shift
+    for node in "$@"; do
+        is_equal "$(get "$node" /cluster/nodes '[.nodes[] | select(.up and .state == "member")] | length')" "$count" || return 1
+        is_equal "$(get "$node" /cluster/shards '[.shards[] | select(.leader == null or .applied_index < .commit_index)] | length')" 0 || return 1
+    done
+    is_equal "$(for node in "$@"; do get "$node" /cluster/shards '[.shards[] | [.shard, .leader, .term, .commit_index, .applied_index]]'; done | sort -u | jq -sc 'length')" 1
+}
+wait_settled() { poll 60 settled "$@" || fail "not settled: $* $(for n in "${@:2}"; do get "$n" /cluster/nodes -c; get "$n" /cluster/shards -c; done)"; }
+
+step "init, and two joins by token"
+start_node a init --shards 2 || finish
+on a GET /cluster/status
+expect 200 '"mode":"cluster"' '"nodes":1' '"node":1'
+cluster_id=$(get a /cluster/status .cluster_id)
+[[ $cluster_id =~ ^[0-9a-f]{32}$ ]] || fail "cluster id: $cluster_id"
+token_b=$(token a)
+start_node b join --seed "127.0.0.1:1,127.0.0.1:${node_peer[a]}" --token "$token_b" || finish
+TIDAL_TOKEN=$(token b) start_node c join --seed "127.0.0.1:${node_peer[b]}" || finish
+wait_settled 3 a b c
+all_equal .cluster_id /cluster/status "$cluster_id" b c || fail "cluster ids differ"
+all_equal '[.nodes[].node]|tostring' /cluster/nodes '[1,2,3]' a b c || fail "numbers of nodes"
+for node in a b c; do
+    for other in a b c; do
+        get "$node" /cluster/nodes '.nodes[].http_address' | grep -qx "127.0.0.1:${node_http[$other]}" || fail "$node does not know the HTTP address of $other"
+        get "$node" /cluster/nodes '.nodes[].peer_address' | grep -qx "127.0.0.1:${node_peer[$other]}" || fail "$node does not know the peer address of $other"
+    done
+done
+
+step "what is refused at the start"
+refused_node d "was used" join --seed "127.0.0.1:${node_peer[a]}" --token "$token_b"
+[ -e "$work/d/NODE" ] && fail "a refused join left a node"
+refused_node d "not a join token" join --seed "127.0.0.1:${node_peer[a]}" --token "tdj1.nonsense"
+short=$(token a 1s)
+expired() { refused_node e "expired" join --seed "127.0.0.1:${node_peer[a]}" --token "$short"; }
+poll 30 is_equal "$("$bin/tidal-server" join --data-dir "$work/nobody" --listen 127.0.0.1:0 --peer-listen 127.0.0.1:0 --seed "127.0.0.1:${node_peer[a]}" --token "$(token a)" --join-timeout-ms 1 >/dev/null 2>&1; echo $?)" 1 || fail "a join that took too long goes on"
+refused_node empty "tidal-server init" start
+refused_node a "tidal-server start" init
+refused_node a "tidal-server start" join --seed "127.0.0.1:${node_peer[b]}" --token "$(token b)"
+"$bin/tidal-server" standalone --data-dir "$work/a" --listen 127.0.0.1:0 >"$work/out" 2>&1 && fail "standalone runs a cluster's directory"
+grep -q "tidal-server start" "$work/out" || fail "standalone on a cluster's directory: $(cat "$work/out")"
+start_server standalone --data-dir "$work/single" && stop_server INT
+refused_node single "tidal-server standalone" start
+expired
+
+step "writes through each node, seen through each other"
+for id in {1..30}; do
+    case $((id % 3)) in 0) node=a ;; 1) node=b ;; *) node=c ;; esac
+    on $node POST /items "{\"entity_id\":$id,\"metadata\":{\"title\":\"t$id\",\"category\":\"jazz\",\"year\":$((1970 + id))}}"
+    expect 200 '"status":"ok"' '"durable":"majority"'
+    for ((n = 0; n < id; n++)); do printf '{"entity_id":%d,"signal":"view","user_id":%d}\n' "$id" "$n"; done >"$work/lines"
+    status=$(curl -s -o "$work/reply" -w '%{http_code}' -H 'Content-Type: application/x-ndjson' --data-binary "@$work/lines" "$(url_of $node)/signals")
+    reply=$(cat "$work/reply")
+    expect 200 "{\"accepted\":$id,\"rejected\":0}"
+    for reader in a b c; do
+        on $reader GET "/items/$id"
+        expect 200 "\"title\":\"t$id\""
+        on $reader GET "/items/$id/signals"
+        expect 200 "\"all\":$id"
+    done
+done
+page='/feed?profile=most_viewed&limit=50'
+same_pages() { # NODES...: identical pages and counters
+    local node first="" this
+    for node in "$@"; do
+        this=$(get "$node" "$page" '[.items[] | [.entity_id, .score, .metadata]] | tostring')
+        [ -n "$first" ] || first=$this
+        [ -n "$this" ] && [ "$this" = "$first" ] || return 1
+    done
+}
+same_pages a b c || fail "pages differ"
+[ "$(get b "$page" '[.items[].entity_id] | .[0:3] | tostring')" = '[30,29,28]' ] || fail "the page: $(get b "$page" '[.items[].entity_id] | tostring')"
+# What is declared is declared everywhere.
+on c POST /profiles '{"text":"profile mine version 1 { score sum(view, all); }"}'
+expect 200
+for node in a b c; do
+    on $node GET '/feed?profile=mine&limit=1'
+    expect 200 '"entity_id":30'
+done
+
+step "levels of reading and writing"
+for w in local 1 majority quorum all 2 3; do
+    on b POST "/items?w=$w" '{"entity_id":100}'
+    expect 200 '"durable":'
+    case $w in local | 1) want='"local"\|"majority"\|"all"' ;; majority | quorum | 2) want='"majority"\|"all"' ;; *) want='"all"' ;; esac
+    grep -q "\"durable\":\\($want\\)" <<<"$reply" || fail "w=$w: $reply"
+done
+for w in memory 0 4 -1 many ''; do
+    on b POST "/items?w=$w" '{"entity_id":100}'
+    expect 400 '"field":"w"'
+    on b POST "/signals?w=$w" '[{"entity_id":100,"signal":"view"}]'
+    expect 400 '"field":"w"'
+done
+on b POST '/items?wtimeout_ms=0' '{"entity_id":100}'
+expect 400 '"field":"wtimeout_ms"'
+for path in '/items/1' '/items/1/signals' "$page" '/feed/compare?profile=new&with=old'; do
+    separator='?' && [[ $path == *'?'* ]] && separator='&'
+    for level in strong bounded_staleness:5 eventual; do
+        on c GET "$path${separator}read_consistency=$level"
+        expect 200
+        on c GET "$path" '' "Tidal-Read-Consistency: $level"
+        expect 200
+        staleness=$(curl -s -D - -o /dev/null "$(url_of c)$path${separator}read_consistency=$level" | tr -d '\r' | sed -n 's/^Tidal-Staleness-Ms: //Ip')
+        [[ $staleness =~ ^[0-9]+$ ]] || fail "$path at $level does not say how stale it is: '$staleness'"
+        [ "$level" != strong ] || [ "$staleness" = 0 ] || fail "a strong read is $staleness ms stale"
+        [ "$staleness" -le 5000 ] || fail "$level is $staleness ms stale on a quiet cluster"
+    done
+    for level in weak bounded_staleness bounded_staleness: bounded_staleness:-1 bounded_staleness:x ''; do
+        on c GET "$path${separator}read_consistency=$level"
+        expect 400 '"field":"read_consistency"'
+    done
+done
+on c POST /feed '{"profile":"new","limit":1}' 'Tidal-Read-Consistency: eventual'
+expect 200 '"staleness_ms":'
+on c POST /query '{"query":"RETRIEVE items USING new LIMIT 1"}' 'Tidal-Read-Consistency: sometimes'
+expect 400 '"field":"Tidal-Read-Consistency"'
+# A token is waited for at any level.
+on a POST /items '{"entity_id":101,"metadata":{"title":"by token"}}'
+written=$(jq -r .token <<<"$reply")
+on c GET "/items/101?read_consistency=eventual&token=$written"
+expect 200 '"by token"'
+
+step "redirects"
+redirected=0
+for id in {1..12}; do
+    for node in a b c; do
+        status=$(curl -s -o "$work/reply" -D "$work/head" -w '%{http_code}' -X PATCH -H 'Content-Type: application/json' \
+            -d '{"metadata":{"category":"blues"}}' "$(url_of $node)/items/$id?redirect=on&w=all")
+        case $status in
+            200) ;;
+            307)
+                redirected=$((redirected + 1))
+                location=$(tr -d '\r' <"$work/head" | sed -n 's/^Location: //Ip')
+                [[ $location == "http://127.0.0.1:"*"/items/$id?redirect=on&w=all" && $location != "$(url_of $node)"* ]] || fail "Location: $location"
+                status=$(curl -s -L -o "$work/reply" -w '%{http_code}' -X PATCH -H 'Content-Type: application/json' \
+                    -d '{"metadata":{"category":"blues"}}' "$location")
+                [ "$status" = 200 ] || fail "the leader answers $status: $(cat "$work/reply")"
+                ;;
+            *) fail "redirect=on: $status $(cat "$work/reply")" ;;
+        esac
+    done
+done
+[ "$redirected" = 24 ] || fail "12 writes through 3 nodes make 24 redirects, not $redirected"
+on a GET '/items/1?redirect=sometimes'
+expect 400 '"field":"redirect"'
+
+step "every number against what is there"
+before=$(get a /cluster/shards '[.shards[].commit_index] | add')
+for _ in {1..10}; do
+    on b POST /items '{"entity_id":200}'
+    expect 200
+done
+wait_settled 3 a b c
+after=$(get a /cluster/shards '[.shards[].commit_index] | add')
+[ $((after - before)) -ge 10 ] || fail "ten writes moved commit_index from $before to $after"
+groups=$(get a /cluster/shards '.shards | length')
+[ "$groups" = 3 ] || fail "two shards and the metadata are $groups groups"
+for shard in 0 1 2; do
+    leader=$(leader_of a $shard)
+    names=(- a b c)
+    for node in a b c; do
+        [ "$(leader_of $node $shard)" = "$leader" ] || fail "$node and a differ in who leads $shard"
+        role=$(get $node /cluster/shards ".shards[] | select(.shard == $shard) | .role")
+        want=follower && [ $node = "${names[leader]}" ] && want=leader
+        [ "$role" = $want ] || fail "$node is $role of $shard, which $leader leads"
+        applied=$(get $node /health ".shards[] | select(.shard == $shard) | .applied_index")
+        [ "$applied" = "$(get $node /cluster/shards ".shards[] | select(.shard == $shard) | .applied_index")" ] || fail "$node: applied_index of $shard"
+        [ "$(get $node /cluster/shards ".shards[] | select(.shard == $shard) | .durable_index >= .commit_index")" = true ] || fail "$node: durable_index of $shard"
+        term=$(get $node /cluster/shards ".shards[] | select(.shard == $shard) | .term")
+        curl -s "$(url_of $node)/metrics" >"$work/metrics"
+        for pair in "leader $leader" "term $term" "commit_index $applied" "applied_index $applied"; do
+            grep -qx "tidal_shard_${pair% *}{shard=\"$shard\"} ${pair#* }" "$work/metrics" || fail "$node: no metric $pair of $shard: $(grep "tidal_shard_${pair% *}{" "$work/metrics")"
+        done
+    done
+done
+for node in a b c; do
+    leads=$(get $node /cluster/status .leads)
+    [ "$leads" = "$(get $node /cluster/shards '[.shards[] | select(.role == "leader")] | length')" ] || fail "$node: leads $leads"
+    grep -q '^tidal_cluster_peers_up 2' <(curl -s "$(url_of $node)/metrics") || fail "$node: peers up"
+done
+# A node that stands still falls behind by as many entries as are written, and is said to be down.
+leader=$(leader_of a 1)
+case $leader in 1) still=b watcher=a number=2 ;; 2) still=c watcher=b number=3 ;; *) still=a watcher=c number=1 ;; esac
+kill -STOP "${node_pid[$still]}"
+for id in {300..339}; do
+    on $watcher POST /items "{\"entity_id\":$id}"
+    expect 200
+done
+replica=".shards[] | select(.shard == 1) | .replicas[] | select(.node == $number)"
+behind() {
+    local entries
+    entries=$(get "$watcher" /cluster/shards "$replica | .lag_entries")
+    [ "${entries:-0}" -ge 10 ] && [ "$(get "$watcher" /cluster/shards "$replica | .lag_s > 1")" = true ]
+}
+poll 20 behind || fail "$still stands still: $(get "$watcher" /cluster/shards "$replica")"
+is_down() { is_equal "$(get "$1" /cluster/nodes ".nodes[] | select(.node == $2) | .up")" false; }
+poll 20 is_down $watcher $number || fail "$still is not said to be down"
+kill -CONT "${node_pid[$still]}"
+wait_settled 3 a b c
+[ "$(get "$watcher" /cluster/shards "$replica | .lag_entries")" = 0 ] || fail "$still has caught up: $(get "$watcher" /cluster/shards "$replica")"
+
+step "leadership moves when asked"
+leader=$(leader_of a 2)
+to=$((leader % 3 + 1))
+"$bin/tidalctl" shard transfer 2 --to $to --url "$(url_of a)" >/dev/null || fail "transfer"
+leads() { is_equal "$(leader_of "$1" "$2")" "$3"; }
+poll 20 leads b 2 $to || fail "shard 2 is led by $(leader_of b 2), not $to"
+on a POST /cluster/shards/9/transfer '{}'
+expect 404
+on a POST /cluster/shards/2/transfer '{"node":9}'
+expect 404
+
+step "draining"
+on b POST /health/drain
+expect 200
+leads_nothing() { is_equal "$(get "$1" /cluster/status .leads)" 0; }
+poll 20 leads_nothing b || fail "b drains and leads $(get b /cluster/status .leads)"
+on b GET /healthz
+expect 503
+on b GET /health/live
+expect 200
+on b POST /items '{"entity_id":400}'
+expect 200
+on b DELETE /health/drain
+expect 200
+on b GET /healthz
+expect 200
+
+# --- Losses -----------------------------------------------------------------------------------------------------
+# write_items FIRST NODES...: items from FIRST on, one after the other, until $work/stop is there; each is sent once more, by the
+# next node, when the first one does not answer 200. acked has what was answered, unanswered what was not.
+write_items() {
+    local id=$1 try node code
+    shift
+    local nodes=("$@")
+    : >"$work/acked"
+    : >"$work/unanswered"
+    rm -f "$work/stop"
+    while [ ! -e "$work/stop" ]; do
+        for try in 0 1; do
+            node=${nodes[(id + try) % ${#nodes[@]}]}
+            code=$(curl -s -o "$work/written" -w '%{http_code}' --max-time 15 -H 'Content-Type: application/json' -H "Idempotency-Key: item-$id" \
+                -d "{\"entity_id\":$id,\"metadata\":{\"title\":\"w$id\"}}" "$(url_of "$node")/items")
+            [ "$code" = 200 ] && break
+        done
+        if [ "$code" = 200 ]; then echo "$id" >>"$work/acked"; else echo "$id $code $(cat "$work/written")" >>"$work/unanswered"; fi
+        id=$((id + 1))
+    done
+}
+acked_at_least() { [ "$(wc -l <"$work/acked")" -ge "$1" ]; }
+# more_acked COUNT: waits for so many more.
+more_acked() { poll 60 acked_at_least $(($(wc -l <"$work/acked") + $1)) || fail "writes do not go on: $(tail -n 2 "$work/unanswered")"; }
+stop_writing() {
+    touch "$work/stop"
+    wait "$writer"
+}
+# all_there NODES...: everything acknowledged is read, strongly, through each.
+all_there() {
+    local id node
+    for node in "$@"; do
+        while read -r id; do echo "url = $(url_of "$node")/items/$id"; done <"$work/acked" >"$work/urls"
+        [ "$(curl -s -w '\n%{http_code}\n' -K "$work/urls" | grep -c '^200$')" = "$(wc -l <"$work/acked")" ] ||
+            fail "$node lost some of $(wc -l <"$work/acked") acknowledged writes"
+    done
+}
+
+step "kill -9 of a leader"
+wait_settled 3 a b c
+names=(- a b c)
+leader=$(leader_of a 1)
+victim=${names[leader]}
+others=() && for node in a b c; do [ $node = "$victim" ] || others+=("$node"); done
+write_items 1000 "${others[@]}" &
+writer=$!
+more_acked 20
+end_node "$victim" KILL
+more_acked 40
+stop_writing
+[ "$(leader_of "${others[0]}" 1)" != "$leader" ] || fail "the dead node leads"
+all_there "${others[@]}"
+same_pages "${others[@]}" || fail "pages differ after the loss of $victim"
+start_node "$victim" start || finish
+wait_settled 3 a b c
+all_there "$victim"
+same_pages a b c || fail "pages differ after the return of $victim"
+
+step "a lost disk: the node is removed, and a new one takes its place"
+end_node c KILL
+rm -rf "$work/c"
+on a DELETE /cluster/nodes/1
+expect 409
+"$bin/tidalctl" node remove 3 --url "$(url_of a)" >/dev/null || fail "node remove"
+removed() { all_equal '[.nodes[].node]|tostring' /cluster/nodes "$1" a b; }
+poll 20 removed '[1,2]' || fail "node 3 is still there: $(get a /cluster/nodes .)"
+start_node c join --seed "127.0.0.1:${node_peer[a]},127.0.0.1:${node_peer[b]}" --token "$(token a)" || finish
+wait_settled 3 a b c
+all_equal '[.nodes[].node]|tostring' /cluster/nodes '[1,2,4]' a b c || fail "the new node's number: $(get a /cluster/nodes .)"
+all_there c
+same_pages a b c || fail "pages differ after the new node's coming"
+
+step "nodes of another cluster"
+start_node x init || finish
+refused_node y "another cluster" join --seed "127.0.0.1:${node_peer[x]}" --token "$(token a)"
+refused_node y "another cluster" join --seed "127.0.0.1:${node_peer[a]}" --token "$(token x)"
+end_node x TERM || fail "x does not stop"
+end_node c TERM || fail "c does not stop"
+keep=${node_peer[x]}
+node_peer[x]=${node_peer[c]}
+start_node x start || finish
+tells_refusal() { get "$1" /cluster/nodes '.nodes[] | select(.node == 4) | .newest_refusal' | grep -qi "$2"; }
+poll 20 tells_refusal a "authority\|certificate\|cluster" || fail "a says nothing of the foreign node: $(get a /cluster/nodes -c)"
+[ "$(get x /cluster/status .nodes)" = 1 ] || fail "x knows of others"
+names_refusal() { get "$1" /cluster/status '.problems[]' | grep -qi "$2"; }
+poll 20 names_refusal x "authority\|certificate\|cluster" || fail "x says nothing of the foreign nodes: $(get x /cluster/status .)"
+end_node x TERM
+node_peer[x]=$keep
+start_node c start || finish
+wait_settled 3 a b c
+
+step "rolling restart under writes"
+write_items 5000 a b c &
+writer=$!
+for node in a b c; do
+    more_acked 15
+    end_node $node TERM || fail "$node: exit code $?"
+    grep -q "shutdown signal received" "$work/$node.log" || fail "$node does not say that it stops"
+    more_acked 15
+    start_node $node start || finish
+    wait_settled_under_writes() { is_equal "$(get a /cluster/nodes '[.nodes[] | select(.up and .state == "member")] | length')" 3; }
+    poll 60 wait_settled_under_writes || fail "$node does not come back"
+done
+stop_writing
+[ -s "$work/unanswered" ] && fail "$(wc -l <"$work/unanswered") writes failed twice of $(wc -l <"$work/acked"): $(head -n 3 "$work/unanswered")"
+all_there a b c
+wait_settled 3 a b c
+same_pages a b c || fail "pages differ after the rolling restart"
+
+step "no majority"
+end_node b KILL
+end_node c KILL
+on a GET "/items/1?read_consistency=eventual"
+expect 200
+status=$(curl -s -D "$work/head" -o "$work/reply" -w '%{http_code}' -H 'Content-Type: application/json' -d '{"entity_id":900}' "$(url_of a)/items?wtimeout_ms=3000")
+reply=$(cat "$work/reply")
+case $status in 503 | 504) ;; *) fail "a write without majority: $status $reply" ;; esac
+leaderless() { is_equal "$(get a /cluster/shards '[.shards[] | select(.leader != null)] | length')" 0; }
+poll 20 leaderless || fail "somebody leads without a majority: $(get a /cluster/shards .)"
+for request in "POST /items?wtimeout_ms=1000" "POST /items?redirect=on&wtimeout_ms=1000"; do
+    status=$(curl -s -D "$work/head" -o "$work/reply" -w '%{http_code}' -H 'Content-Type: application/json' -d '{"entity_id":900}' "$(url_of a)${request#* }")
+    reply=$(cat "$work/reply")
+    expect 503
+    grep -qi '^Retry-After: [0-9]' "$work/head" || fail "503 without Retry-After"
+done
+on a GET /items/1
+expect 503
+on a GET /healthz
+expect 503
+on a GET /health/live
+expect 200
+start_node b start || finish
+can_write() { on a POST /items '{"entity_id":901}' && [ "$status" = 200 ]; }
+poll 30 can_write || fail "two of three nodes do not write: $status $reply"
+start_node c start || finish
+wait_settled 3 a b c
+for node in a b c; do end_node $node TERM || fail "$node does not end well"; done
+finish
