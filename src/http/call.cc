@@ -28,18 +28,6 @@ Result<bool> parse_flag(const std::string& name, const std::string& text) {
     return Error(ErrorCode::kInvalidArgument, name + " is true or false").with_field(name);
 }
 
-/// On one node a majority and all are the node itself.
-Result<shard::WriteConcern> write_concern(const std::string& level) {
-    if (level == "memory") return shard::WriteConcern(shard::WriteConcern::kMemory);
-    if (level == "local" || level == "1" || level == "majority" || level == "quorum" ||
-        level == "all")
-        return shard::WriteConcern(shard::WriteConcern::kLocal);
-    return Error(ErrorCode::kInvalidArgument, "no such write concern here: '" + level + "'")
-        .with_reason("write_concern")
-        .with_field("w")
-        .with_hint("memory, local, majority, all or 1: this node has one replica");
-}
-
 std::vector<std::string> split(const std::string& text) {
     std::vector<std::string> out;
     for (std::size_t at = 0; at <= text.size();) {
@@ -78,7 +66,9 @@ Result<api::CallContext> write_context(const Request& request) {
     api::CallContext context;
     context.idempotency_key = request.headers.find("Idempotency-Key").value_or("");
     if (const std::string* level = request.query.find("w")) {
-        TIDAL_ASSIGN(context.write_concern, write_concern(*level));
+        auto parsed = shard::parse_write_concern(*level);
+        if (!parsed.ok()) return parsed.take_error().with_field("w");
+        context.write_concern = *parsed;
     }
     if (const std::string* timeout = request.query.find("wtimeout_ms")) {
         TIDAL_ASSIGN(context.timeout_ms,

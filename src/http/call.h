@@ -26,7 +26,7 @@ Result<void> check_parameters(const Request& request, ParameterNames known);
 Result<void> check_parameters(const Request& request,
                               std::initializer_list<std::string_view> known);
 
-/// Idempotency-Key, `w` and `wtimeout_ms`. kInvalidArgument for a level this node cannot give.
+/// Idempotency-Key, `w` and `wtimeout_ms`. Whether `w` can be had here is for Door::context_of().
 Result<api::CallContext> write_context(const Request& request);
 
 /// The token a read carries: `Tidal-Token` or `token=`; empty = none.

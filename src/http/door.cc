@@ -125,6 +125,32 @@ void Door::add_write(Method method, const std::string& pattern, ReadWrite read,
     write_routes_.emplace(added, *route);
 }
 
+Result<api::CallContext> Door::context_of(const Request& request) {
+    TIDAL_ASSIGN(api::CallContext context, write_context(request));
+    if (!context.write_concern) return context;
+    using shard::WriteConcern;
+    const WriteConcern& concern = *context.write_concern;
+    const bool member = database_.cluster() != nullptr;
+    const auto refused = [](const std::string& why, const std::string& hint) {
+        return Error(ErrorCode::kInvalidArgument, why)
+            .with_reason("write_concern")
+            .with_field("w")
+            .with_hint(hint);
+    };
+    if (member && concern.level == WriteConcern::kMemory)
+        return refused("in a cluster nothing is answered from memory", "local at the least");
+    if (concern.level != WriteConcern::kReplicas) return context;
+    std::size_t replicas = 1;
+    if (member)
+        for (const api::ShardStatus& shard : database_.cluster_status().shards)
+            replicas = std::max(replicas, shard.voters.size());
+    if (concern.replicas > replicas)
+        return refused(
+            "there are not so many replicas",
+            "memory, local, majority, all, or a number up to " + std::to_string(replicas));
+    return context;
+}
+
 Result<api::Write> Door::read_write(const WriteRoute& route, const Request& request) {
     TIDAL_TRY(check_parameters(request, kWriteParameters));
     return readers_.with(request.body.size(),
@@ -134,7 +160,7 @@ Result<api::Write> Door::read_write(const WriteRoute& route, const Request& requ
 void Door::write_one(const WriteRoute& route, Request request, Responder responder) {
     auto write = read_write(route, request);
     if (!write.ok()) return responder.fail(write.error());
-    auto context = write_context(request);
+    auto context = context_of(request);
     if (!context.ok()) return responder.fail(context.error());
     if (auto elsewhere = redirected(request, *write)) return responder.send(std::move(*elsewhere));
     std::vector<api::Write> writes;

@@ -12,6 +12,7 @@
 #include "api/database.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "http/bulk.h"
 #include "http/http_server.h"
 #include "http/import_spool.h"
 #include "http/json_read.h"
@@ -106,9 +107,13 @@ private:
     };
     void add_write(Method method, const std::string& pattern, ReadWrite read,
                    WholeHandler array = nullptr);
+    /// What write_context() says. kInvalidArgument of field `w` for a level that cannot be had
+    /// here.
+    Result<api::CallContext> context_of(const Request& request);
     Result<api::Write> read_write(const WriteRoute& route, const Request& request);
     void write_one(const WriteRoute& route, Request request, Responder responder);
     void write_all(std::vector<api::Write> writes, std::vector<Responder> responders);
+    StreamHandler bulk_handler(ParseLine parse);
     void answer_array(const Request& request, Responder responder);
     Result<void> check_region(const api::FeedCall& call) const;
     void answer_feed(Result<api::FeedCall> call, const Request& request, Responder responder);

@@ -231,12 +231,30 @@ std::string comparison_json(const api::FeedComparison& comparison,
     return out;
 }
 
+/// So many replicas have what is committed, so most.
+std::string_view durable_name(const shard::WriteConcern& durable) {
+    switch (durable.level) {
+        case shard::WriteConcern::kMemory:
+            return "memory";
+        case shard::WriteConcern::kLocal:
+            return "local";
+        case shard::WriteConcern::kAll:
+            return "all";
+        case shard::WriteConcern::kMajority:
+        case shard::WriteConcern::kReplicas:
+            break;
+    }
+    return "majority";
+}
+
 std::string write_json(const api::WriteReply& reply) {
     // By hand: bulks write one of these a line.
     std::string out = R"({"status":"ok","token":)";
     append_json_string(reply.token, &out);
-    out += reply.durable == shard::WriteConcern::kMemory ? R"(,"durable":"memory")"
-                                                         : R"(,"durable":"local")";
+    out += R"(,"durable":")";
+    out += durable_name(reply.durable);
+    out += '"';
+    if (reply.replicas > 1) out += ",\"replicas\":" + std::to_string(reply.replicas);
     if (reply.may_be_lost) out += R"(,"may_be_lost":true)";
     if (reply.created) out += R"(,"created":true)";
     if (reply.repeated) out += R"(,"repeated":true)";

@@ -94,7 +94,7 @@ void Door::answer_array(const Request& request, Responder responder) {
         return reader.signals(request.body);
     }();
     if (!parsed.ok()) return responder.fail(parsed.error());
-    auto context = write_context(request);
+    auto context = context_of(request);
     if (!context.ok()) return responder.fail(context.error());
     write_bulk(database_, std::move(*parsed), *context, 1,
                [responder = std::move(responder)](BulkAnswer answer) mutable {
