@@ -175,10 +175,13 @@ expect 400 '"field":"redirect"'
 
 step "every number against what is there"
 before=$(get a /cluster/shards '[.shards[].commit_index] | add')
-for _ in {1..10}; do
-    on b POST /items '{"entity_id":200}'
+calls=$(get b /cluster/status '.calls | .local + .forwarded')
+for id in {200..209}; do
+    on b POST /items "{\"entity_id\":$id}"
     expect 200
 done
+[ "$(get b /cluster/status '.calls | .local + .forwarded')" -ge $((calls + 10)) ] || fail "ten writes are not counted: $(get b /cluster/status tojson)"
+[ "$(get b /cluster/status .calls.forwarded)" -gt 0 ] || fail "b forwards nothing"
 wait_settled 3 a b c
 after=$(get a /cluster/shards '[.shards[].commit_index] | add')
 [ $((after - before)) -ge 10 ] || fail "ten writes moved commit_index from $before to $after"
@@ -203,6 +206,12 @@ for shard in 0 1 2; do
     done
 done
 for node in a b c; do
+    [ "$(get $node /cluster/shards '[.shards[].vshards // empty] | tostring')" = '[[0,512],[512,1024]]' ] || fail "$node: vshards $(get $node /cluster/shards '[.shards[].vshards]|tostring')"
+    [ "$(get $node /cluster/shards '[.shards[1:][].entities] | add')" = "$(get $node /health '.items + .users + .creators')" ] || fail "$node: entities"
+    [ "$(get $node /cluster/shards '[.shards[] | select(.voters != [1,2,3] or .learners != [] or .members_changing or .log_stalled or .last_index < .commit_index)] | length')" = 0 ] || fail "$node: groups $(get $node /cluster/shards tojson)"
+    grep -q "$(get $node /cluster/nodes '.nodes[] | select(.self) | .instance_id')" "$work/$node/NODE" || fail "$node: instance_id"
+    [ "$(get $node /cluster/nodes '[.nodes[] | select(.self | not) | select(.up and .circuit == "closed" and .round_trip_ms > 0 and .round_trip_ms < 1000)] | length')" = 2 ] || fail "$node: peers $(get $node /cluster/nodes tojson)"
+    [ "$(get $node /cluster/nodes '[.nodes[].leads] | add')" = 3 ] || fail "$node: who leads how many"
     leads=$(get $node /cluster/status .leads)
     [ "$leads" = "$(get $node /cluster/shards '[.shards[] | select(.role == "leader")] | length')" ] || fail "$node: leads $leads"
     grep -q '^tidal_cluster_peers_up 2' <(curl -s "$(url_of $node)/metrics") || fail "$node: peers up"
@@ -337,7 +346,7 @@ keep=${node_peer[x]}
 node_peer[x]=${node_peer[c]}
 start_node x start || finish
 tells_refusal() { get "$1" /cluster/nodes '.nodes[] | select(.node == 4) | .newest_refusal' | grep -qi "$2"; }
-poll 20 tells_refusal a "authority\|certificate\|cluster" || fail "a says nothing of the foreign node: $(get a /cluster/nodes -c)"
+poll 20 tells_refusal a "authority\|certificate\|cluster" || fail "a says nothing of the foreign node: $(get a /cluster/nodes tojson)"
 [ "$(get x /cluster/status .nodes)" = 1 ] || fail "x knows of others"
 names_refusal() { get "$1" /cluster/status '.problems[]' | grep -qi "$2"; }
 poll 20 names_refusal x "authority\|certificate\|cluster" || fail "x says nothing of the foreign nodes: $(get x /cluster/status .)"
