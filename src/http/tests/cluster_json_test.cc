@@ -25,7 +25,7 @@ api::ClusterStatus three_nodes() {
         api::NodeStatus node;
         node.node = NodeId(n);
         node.self = n == 1;
-        node.state = n == 4 ? "left" : "member";
+        node.state = n == 4 ? "left" : "active";
         node.up = n != 3;
         node.round_trip_ms = n * 0.5;
         status.nodes.push_back(node);
