@@ -125,6 +125,9 @@ void ClusterNode::fill_shard(const std::vector<cluster::PeerStats>& peers, Shard
 
 void ClusterNode::fill(ClusterStatus* status) {
     const auto peers = node_->peers().stats();
+    status->refusals = node_->peers().refusals();
+    if (auto newest = node_->peers().endpoint_stats().newest_refusal; !newest.empty())
+        status->refusals.push_back(std::move(newest));
     status->draining = draining_;
     status->calls = router_->calls();
     std::map<cluster::NodeId, std::uint64_t> leads;

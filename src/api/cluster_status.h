@@ -74,8 +74,11 @@ struct ClusterStatus {
     bool draining = false;
     bool healthy = true;                ///< Every group has a leader known here.
     std::vector<std::string> problems;  ///< Why not, and what else an operator should look at.
-    std::vector<NodeStatus> nodes;      ///< By number.
-    std::vector<ShardStatus> shards;    ///< Shard 0 first.
+    /// Connections and greetings refused here or by others, the newest last: nodes of other
+    /// clusters, nodes that left. At most 17, ever.
+    std::vector<std::string> refusals;
+    std::vector<NodeStatus> nodes;    ///< By number.
+    std::vector<ShardStatus> shards;  ///< Shard 0 first.
     /// Calls of this node: served here, sent to a leader elsewhere, refused for want of a leader.
     struct Calls {
         std::uint64_t local = 0, forwarded = 0, retried = 0, refused = 0;

@@ -93,7 +93,11 @@ Error nobody_answered(const JoinOptions& options, const std::string& heard) {
     Error error(ErrorCode::kTimeout, "no member of the cluster let this node in");
     error.with("asked", seeds);
     if (!heard.empty()) error.with("heard", heard);
-    return std::move(error).with_hint("the seed is the peer address of a running member");
+    // Who showed another authority than the token names is no member, and never will be.
+    const bool foreign = heard.find("certificate") != std::string::npos;
+    return std::move(error).with_hint(foreign
+                                          ? "who answers there is of another cluster than the token"
+                                          : "the seed is the peer address of a running member");
 }
 
 }  // namespace

@@ -101,6 +101,7 @@ json::object cluster_object(const api::ClusterStatus& status) {
             {"ready", status.ready},
             {"draining", status.draining},
             {"problems", json::array(status.problems.begin(), status.problems.end())},
+            {"refusals", json::array(status.refusals.begin(), status.refusals.end())},
             {"calls", json::object{{"local", status.calls.local},
                                    {"forwarded", status.calls.forwarded},
                                    {"retried", status.calls.retried},

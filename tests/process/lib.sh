@@ -55,7 +55,7 @@ stop_server() {
 call() {
     local method=$1 path=$2 body=${3-} header
     shift $(($# < 3 ? $# : 3))
-    local args=(-s -X "$method" -o "$work/reply" -w '%{http_code}')
+    local args=(-s --max-time 60 -X "$method" -o "$work/reply" -w '%{http_code}')
     [ -n "$body" ] && args+=(-H 'Content-Type: application/json' --data-binary "$body")
     for header in "$@"; do args+=(-H "$header"); done
     status=$(curl "${args[@]}" "http://127.0.0.1:$port$path")
