@@ -1,8 +1,8 @@
 // Closed-loop load over TCP: CONNECTIONS x DEPTH requests in flight, every latency kept.
 //   signals_load PROTOCOL PORT ITEMS SECONDS [CONNECTIONS [DEPTH [BATCH]]]
 // PROTOCOL: redis (one Lua call a signal), zincrby (one ZINCRBY a signal), http (one POST a
-// signal), ndjson (BATCH signals a POST). Prints what this program itself used of the processors,
-// too.
+// signal), ndjson (BATCH signals a POST); the last two also with a query, as in "http?w=all".
+// Prints what this program itself used of the processors, too.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -40,6 +40,7 @@ constexpr const char* kScript =
 
 struct Options {
     std::string protocol;
+    std::string query;  ///< "?w=all", of http and ndjson.
     int port = 0;
     std::uint64_t items = 1;
     double seconds = 5;
@@ -72,8 +73,9 @@ bool is_redis(const std::string& protocol) {
     return protocol == "redis" || protocol == "zincrby";
 }
 
-std::string http_request(const std::string& type, const std::string& body) {
-    return "POST /signals HTTP/1.1\r\nHost: localhost\r\nContent-Type: " + type +
+std::string http_request(const std::string& query, const std::string& type,
+                         const std::string& body) {
+    return "POST /signals" + query + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: " + type +
            "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
@@ -176,6 +178,7 @@ private:
                     ",\"signal\":\"view\",\"user_id\":" +
                     std::to_string(user + static_cast<std::uint64_t>(i)) + "}\n";
         return http_request(
+            options_.query,
             options_.protocol == "ndjson" ? "application/x-ndjson" : "application/json", body);
     }
 
@@ -260,6 +263,10 @@ int main(int argc, char** argv) {
     }
     Options options;
     options.protocol = argv[1];
+    if (const auto query = options.protocol.find('?'); query != std::string::npos) {
+        options.query = options.protocol.substr(query);
+        options.protocol.resize(query);
+    }
     options.port = std::atoi(argv[2]);
     options.items = std::strtoull(argv[3], nullptr, 10);
     options.seconds = std::atof(argv[4]);
