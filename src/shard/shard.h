@@ -291,7 +291,9 @@ private:
 
     // Replicated.
     void queue(GroupEvent event);
-    void drain_group();
+    bool drain_group();
+    void handle_some(std::deque<GroupEvent>* events, std::vector<Finished>* finished);
+    bool put_back(std::deque<GroupEvent> events);
     void post_drain_group();
     void handle(ReplicatedRun& run, std::vector<Finished>* finished);
     void handle(Appended& appended, std::vector<Finished>* finished);

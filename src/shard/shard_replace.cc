@@ -18,7 +18,8 @@ Result<void> Shard::still(std::uint64_t generation) const {
 
 void Shard::replace_state(Replacement replacement, Waiter done) {
     executor_.post([this, replacement = std::move(replacement), done = std::move(done)]() mutable {
-        drain_group();  // what lies before the snapshot
+        while (drain_group()) {  // what lies before the snapshot
+        }
         {
             const std::lock_guard lock(mutex_);
             replacement_.emplace(std::move(replacement));

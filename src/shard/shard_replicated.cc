@@ -1,13 +1,16 @@
 // A replicated shard: proposals go to the group; what it commits, by whichever leader, is applied
 // here in the order of its log; and a proposal made here is answered by what became of it.
 #include <algorithm>
-#include <cassert>
+#include <iterator>
 #include <utility>
 
 #include "shard/shard.h"
 
 namespace tidal::shard {
 namespace {
+
+/// Applied in one go inside the monitor: less than a millisecond of signals.
+constexpr std::size_t kSliceRecords = 512;
 
 Error given_up() {
     return Error(ErrorCode::kTimeout, "the node stops before the decision; the write may survive")
@@ -84,6 +87,14 @@ std::optional<Shard::InFlight> Shard::take_in_flight(Ticket ticket) {
 // --- what the group says ----------------------------------------------------------------------
 
 void Shard::committed(ReplicatedRun run) {
+    while (run.records.size() > kSliceRecords) {
+        ReplicatedRun slice{.first = run.first, .term = run.term, .records = {}, .members = {}};
+        const auto end = run.records.begin() + kSliceRecords;
+        slice.records.assign(std::move_iterator(run.records.begin()), std::move_iterator(end));
+        run.records.erase(run.records.begin(), end);
+        run.first = slice.last().next();
+        queue(std::move(slice));
+    }
     queue(std::move(run));
 }
 
@@ -129,13 +140,14 @@ void Shard::post_drain_group() {
     executor_.post([this] { drain_group(); });
 }
 
-void Shard::drain_group() {
+/// @return whether there is more to do, which is posted then.
+bool Shard::drain_group() {
     std::deque<GroupEvent> events;
     std::optional<DurableAt> durable;
     {
         const std::lock_guard lock(queue_mutex_);
         drain_posted_ = false;
-        if (replacing_.load()) return;  // end_replacement() comes back
+        if (replacing_.load()) return false;  // end_replacement() comes back
         events.swap(events_);
         durable = std::exchange(newest_durable_, std::nullopt);
     }
@@ -146,9 +158,11 @@ void Shard::drain_group() {
         const std::lock_guard lock(mutex_);
         before = state_->applied();
         if (durable) durable_ = std::move(*durable);
-        for (GroupEvent& event : events)
-            std::visit([&](auto& each) { handle(each, &finished); }, event);
-        if (auto settled = state_->settle(); !settled) return runtime_.fatal(settled.error());
+        handle_some(&events, &finished);
+        if (auto settled = state_->settle(); !settled) {
+            runtime_.fatal(settled.error());
+            return false;
+        }
         answer_durable(&finished);
         can_propose_ = leads_ && state_->place().term == lead_term_;
         collect_waiters(&ready);
@@ -158,12 +172,33 @@ void Shard::drain_group() {
             may_checkpoint())
             begin_checkpoint_locked({});
     }
+    const bool more = put_back(std::move(events));
     if (applied > before) replicator_->applied(applied);
     for (Finished& each : finished)
         if (each.done) each.done(std::move(each.result));
     for (Waiter& waiter : ready) waiter({});
     if (on_applied_) on_applied_();
     advance_stop();
+    return more;
+}
+
+/// Reads and proposals come between slices.
+void Shard::handle_some(std::deque<GroupEvent>* events, std::vector<Finished>* finished) {
+    for (std::size_t records = 0; !events->empty() && records < kSliceRecords;
+         events->pop_front()) {
+        if (const auto* run = std::get_if<ReplicatedRun>(&events->front()))
+            records += run->records.size();
+        std::visit([&](auto& each) { handle(each, finished); }, events->front());
+    }
+}
+
+bool Shard::put_back(std::deque<GroupEvent> events) {
+    if (events.empty()) return false;
+    const std::lock_guard lock(queue_mutex_);
+    events_.insert(events_.begin(), std::move_iterator(events.begin()),
+                   std::move_iterator(events.end()));
+    post_drain_group();
+    return true;
 }
 
 void Shard::handle(Leads& leads, std::vector<Finished>*) {

@@ -49,7 +49,7 @@ TEST_F(Concern, LocalIsAnsweredBeforeTheCommitAndOnce) {
     replica.append(batch);
     EXPECT_FALSE(answer->given());
     const LogIndex index = replica.last().next();
-    replica.shard().durable_at(index, std::vector<LogIndex>{index, replica.last()});
+    replica.shard().durable_at(index, std::vector<LogIndex>{index, replica.last(), LogIndex(1)});
     replica.settle();
     ASSERT_TRUE(answer->given());
     EXPECT_TRUE(answer->outcome().promised);

@@ -53,6 +53,7 @@ public:
     Shard& shard() { return *shard_; }
     FakeGroup& group() { return group_; }
     runtime::SimWorld& world() { return world_; }
+    runtime::SimRuntime& runtime() { return *runtime_; }
     runtime::Disk& disk() { return runtime_->disk(); }
     storage::RowEngine& rows() { return *rows_; }
     void settle() { world_.run_until_idle(); }

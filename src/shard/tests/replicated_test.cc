@@ -227,6 +227,19 @@ TEST_F(Replicated, StampsRiseOverLeaders) {
     EXPECT_EQ(likes(1), 2);
 }
 
+TEST_F(Replicated, AnswersALongBatch) {
+    std::vector<record::Record> records;
+    for (int i = 0; i < 2'000; ++i) records.push_back(Replica::make(like(1)));
+    const auto answer = replica.propose(std::move(records));
+    const LogIndex first = replica.last().next();
+    replica.through(replica.take());
+    ASSERT_TRUE(answer->given() && answer->result->ok());
+    ASSERT_EQ((*answer->result)->size(), 2'000u);
+    for (std::size_t i = 0; i < 2'000; ++i)
+        ASSERT_EQ(answer->outcome(i).index.value(), first.value() + i);
+    EXPECT_EQ(likes(1), 2'000);
+}
+
 TEST_F(Replicated, TimesOutAndGoesOn) {
     const auto answer = replica.propose(like_of(1, "a"), WriteConcern::kMajority, 1'500);
     auto batch = replica.take();
