@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint64_t kPollNs = 20'000'000;
 constexpr std::uint64_t kTokenTtlMsMin = 1'000;
+constexpr std::uint64_t kRemoveRetryNs = 100'000'000;
 constexpr std::uint64_t kLeaveTimeoutMs = 60'000;
 constexpr std::uint64_t kDrainTimeoutMs = 30'000;
 constexpr std::uint64_t kJoinTimeoutMs = 5'000;
@@ -425,18 +426,32 @@ Result<void> ClusterNode::check_removable(cluster::NodeId node) {
     return {};
 }
 
-/// By the metadata shard's leader: a node that goes is itself told no more once it is out.
+/// By the metadata shard's leader: a node that goes is itself told no more once it is out. Asked
+/// twice is as asked once, so while a new leader is being found it is asked again.
 void ClusterNode::remove_node(cluster::NodeId node, Done done) {
-    if (database_.shard(kMetaShard).can_propose()) return remove_here(node, std::move(done));
+    try_to_remove(node, deadline_in(kLeaveTimeoutMs), std::move(done));
+}
+
+void ClusterNode::try_to_remove(cluster::NodeId node, std::uint64_t deadline_ns, Done done) {
+    Done or_again = [this, node, deadline_ns, done = std::move(done)](Result<void> tried) mutable {
+        const bool again = !tried.ok() && tried.error().code() == ErrorCode::kUnavailable &&
+                           runtime_.clock().monotonic_ns() + kRemoveRetryNs < deadline_ns;
+        if (!again) return done(std::move(tried));
+        node_->executor().post_after(kRemoveRetryNs,
+                                     [this, node, deadline_ns, done = std::move(done)]() mutable {
+                                         try_to_remove(node, deadline_ns, std::move(done));
+                                     });
+    };
+    if (database_.shard(kMetaShard).can_propose()) return remove_here(node, std::move(or_again));
     const cluster::NodeId leader = router_->leader_of(kMetaShard);
     if (leader == cluster::kNoNode || leader == self_)
-        return done(Error(ErrorCode::kUnavailable, "the cluster has no leader just now")
-                        .with_reason("no_leader")
-                        .with_hint("retry"));
+        return or_again(Error(ErrorCode::kUnavailable, "the cluster has no leader just now")
+                            .with_reason("no_leader")
+                            .with_hint("retry"));
     Encoder request;
     request.u32(node.value());
     node_->rpc().call(leader, kRemoveMethod, request.take(), kLeaveTimeoutMs,
-                      [done = std::move(done)](Result<std::string> answer) mutable {
+                      [done = std::move(or_again)](Result<std::string> answer) mutable {
                           done(answer.ok() ? Result<void>() : Result<void>(answer.take_error()));
                       });
 }

@@ -84,6 +84,7 @@ private:
     void announce();
     void settle_leaving();
     void forget_peer(cluster::NodeId node);
+    void try_to_remove(cluster::NodeId node, std::uint64_t deadline_ns, Done done);
     void remove_here(cluster::NodeId node, Done done);
     std::optional<cluster::Member> find_member(cluster::NodeId node) const;
     bool in_any_group(cluster::NodeId node) const;
