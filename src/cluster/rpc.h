@@ -43,8 +43,8 @@ struct RpcRequest {
 class Rpc {
 public:
     using Done = absl::AnyInvocable<void(Result<std::string>)>;
-    /// Once, from any thread; destroyed uncalled it answers kTimeout "dropped". Errors reach the caller
-    /// with everything they say.
+    /// Once, from any thread; destroyed uncalled it answers kTimeout "dropped". Errors reach the
+    /// caller with everything they say.
     using Reply = absl::AnyInvocable<void(Result<std::string>)>;
     using Handler = absl::AnyInvocable<void(RpcRequest, Reply)>;
 
