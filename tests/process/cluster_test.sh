@@ -289,7 +289,7 @@ write_items() {
 }
 acked_at_least() { [ "$(wc -l <"$work/acked")" -ge "$1" ]; }
 # more_acked COUNT: waits for so many more.
-more_acked() { poll 60 acked_at_least $(($(wc -l <"$work/acked") + $1)) || fail "writes do not go on: $(tail -n 2 "$work/unanswered")"; }
+more_acked() { poll 60 acked_at_least $(($(wc -l <"$work/acked") + $1)) || { fail "writes do not go on: $(tail -n 2 "$work/unanswered")"; return 1; }; }
 stop_writing() {
     touch "$work/stop"
     wait "$writer"
@@ -329,7 +329,7 @@ end_node c KILL
 rm -rf "$work/c"
 on a DELETE /cluster/nodes/1
 expect 409
-"$bin/tidalctl" node remove 3 --url "$(url_of a)" >/dev/null || { fail "node remove" && finish; }
+"$bin/tidalctl" node remove 3 --url "$(url_of a)" >/dev/null || { fail "node remove"; finish; }
 removed() { all_equal '[.nodes[] | select(.state != "left") | .node] | tostring' /cluster/nodes "$1" a b; }
 poll 20 removed '[1,2]' || fail "node 3 is still there: $(get a /cluster/nodes .)"
 start_node c join --seed "127.0.0.1:${node_peer[a]},127.0.0.1:${node_peer[b]}" --token "$(token a)" || finish
