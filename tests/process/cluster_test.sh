@@ -327,6 +327,8 @@ same_pages a b c || fail "pages differ after the return of $victim"
 step "a lost disk: the node is removed, and a new one takes its place"
 end_node c KILL
 rm -rf "$work/c"
+poll 20 is_down a 3 || fail "the dead node is not said to be down"
+poll 20 all_equal .healthy /cluster/status true a b || fail "nobody leads what the dead node led"
 on a DELETE /cluster/nodes/1
 expect 409
 "$bin/tidalctl" node remove 3 --url "$(url_of a)" >/dev/null || { fail "node remove"; finish; }
