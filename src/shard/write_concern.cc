@@ -28,6 +28,7 @@ Result<WriteConcern> parse_write_concern(std::string_view text) {
         count <= kReplicasMax)
         return WriteConcern::on(count);
     return Error(ErrorCode::kInvalidArgument, "no such write concern")
+        .with_reason("write_concern")
         .with("value", text)
         .with_hint("memory, local, majority, all or a number of replicas");
 }
