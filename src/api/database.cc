@@ -39,6 +39,16 @@ shard::Shard::Done as_outcomes(Database::Done done) {
     };
 }
 
+/// Says how much a start needs where it found no room.
+Error with_room_needed(Error error, const DatabaseOptions& options) {
+    if (error.code() != ErrorCode::kDiskFull) return error;
+    constexpr std::uint64_t kMiB = 1 << 20;
+    const std::uint64_t needed_mib = options.log.file_bytes / kMiB + 1;  // and the rows' manifest
+    return std::move(error).with_hint(
+        "free at least " + std::to_string(needed_mib) +
+        " MiB on the file system of the data directory, then start again; nothing is lost");
+}
+
 std::vector<record::Record> one_record(record::Body body) {
     std::vector<record::Record> records(1);
     records[0].body = std::move(body);
@@ -76,12 +86,17 @@ Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options,
         return Error(ErrorCode::kInvalidArgument, "a member of a cluster keeps its data on disk")
             .with_field("ephemeral");
     std::unique_ptr<Database> database(new Database(options, runtime));
-    TIDAL_TRY(database->open_directory());
-    TIDAL_TRY(database->open_shards());
-    TIDAL_TRY(database->open_log());
+    if (auto opened = database->open_files(); !opened.ok())
+        return with_room_needed(opened.take_error(), options);
     database->start_shards();
     if (database->cluster_ != nullptr) TIDAL_TRY(database->cluster_->open_groups());
     return database;
+}
+
+Result<void> Database::open_files() {
+    TIDAL_TRY(open_directory());
+    TIDAL_TRY(open_shards());
+    return open_log();
 }
 
 Result<void> Database::open_directory() {

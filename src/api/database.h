@@ -211,6 +211,7 @@ private:
     Database(const DatabaseOptions& options, runtime::Runtime& runtime);
     static std::string shard_directory(ShardId shard);
     Result<void> open_directory();
+    Result<void> open_files();
     Result<void> open_shards();
     Result<void> open_log();
     void start_shards();

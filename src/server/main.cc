@@ -176,7 +176,8 @@ int run(int argc, char** argv) {
     const sigset_t signals = block_signals();
     const auto served = serve(*settings, logger, signals);
     if (served.ok()) return 0;
-    std::fprintf(stderr, "tidal-server: %s\n", served.error().to_string().c_str());
+    std::fprintf(stderr, "tidal-server: %s [%s]\n", served.error().to_string().c_str(),
+                 std::string(served.error().reason()).c_str());
     return 1;
 }
 

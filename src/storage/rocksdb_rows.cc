@@ -16,6 +16,7 @@
 #include <shared_mutex>
 
 #include "storage/internal/held_deletions.h"
+#include "storage/internal/info_log_files.h"
 #include "storage/internal/rocksdb_rows.h"
 #include "storage/internal/rocksdb_support.h"
 
@@ -38,7 +39,8 @@ class RocksRows final : public RowEngine {
 public:
     RocksRows(const std::shared_ptr<rocksdb::FileSystem>& files, std::string directory,
               RowsAccess access)
-        : files_(std::make_shared<internal::HeldDeletions>(files)),
+        : files_(std::make_shared<internal::HeldDeletions>(
+              std::make_shared<internal::InfoLogFiles>(files))),
           environment_(rocksdb::NewCompositeEnv(files_)),
           directory_(std::move(directory)),
           ingest_directory_(directory_ + "/ingest"),

@@ -89,6 +89,12 @@ public:
         if (auto status = faults_.operation(); !status.ok()) return status;
         return FileSystemWrapper::RenameFile(from, to, options, debug);
     }
+    /// Not the target's, whose files this one would not see.
+    IOStatus NewLogger(const std::string& name, const rocksdb::IOOptions& options,
+                       std::shared_ptr<rocksdb::Logger>* logger,
+                       rocksdb::IODebugContext* debug) override {
+        return FileSystem::NewLogger(name, options, logger, debug);
+    }
 
 private:
     Faults& faults_;
@@ -174,6 +180,31 @@ TEST_F(RocksFaultTest, AFullDiskLeavesTheOldStateAndRoomAgainIsEnough) {
     engine = open();
     EXPECT_EQ(batch_held(*engine, kRows), held);
     must(engine->verify());
+}
+
+TEST_F(RocksFaultTest, AStartWithHoweverLittleRoomIsRefusedOrServesWhatIsThere) {
+    constexpr std::uint64_t kRows = 20;
+    must(open()->commit(batch(1, kRows)));
+    int refused = 0, opened = 0;
+    for (std::int64_t room = 0; room < 40'000; room += room < 600 ? 7 : 1511) {
+        faults_.bytes_left = room;
+        auto engine =
+            internal::open_rocksdb_rows_in(system_, directory_.path(), RowsAccess::kReadWrite);
+        if (engine.ok()) {
+            ++opened;
+            EXPECT_EQ(batch_held(**engine, kRows), 1) << "room " << room;
+        } else {
+            ++refused;
+            EXPECT_EQ(engine.error().code(), ErrorCode::kDiskFull) << engine.error().to_string();
+        }
+        faults_.bytes_left = INT64_MAX;
+    }
+    EXPECT_GT(refused, 5);
+    EXPECT_GT(opened, 5);
+    auto engine = open();
+    EXPECT_EQ(batch_held(*engine, kRows), 1);
+    must(engine->verify());
+    must(engine->commit(batch(2, kRows)));
 }
 
 TEST_F(RocksFaultTest, EveryRefusedOperationLeavesOneWholeBatch) {

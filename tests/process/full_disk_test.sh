@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2154  # bin, root, work, port and reply come from lib.sh
+# A file system with no room at all, at a start and while serving: nothing ends but with a reason,
+# nothing acknowledged is lost, and room again is enough.
+# shellcheck source=tests/process/lib.sh
+. "$(dirname "$0")/lib.sh" "$1"
+
+disk=$work/disk
+mkdir "$disk"
+if ! mount -t tmpfs -o size=96m tmpfs "$disk" 2>/dev/null; then
+    echo "skipped: a small file system may not be mounted here"
+    exit 77
+fi
+unmount() {
+    [ -n "$server_pid" ] && kill -9 "$server_pid" 2>/dev/null && wait "$server_pid" 2>/dev/null
+    server_pid=""
+    umount "$disk"
+    cleanup
+}
+trap unmount EXIT
+
+fill() { cat /dev/zero >"$disk/fill$((fills += 1))" 2>/dev/null; }
+fills=0
+
+start_server standalone --data-dir "$disk/data" || finish
+call POST /items '{"entity_id":1,"metadata":{"title":"kept"}}'
+expect 200
+stop_server INT || fail "SIGINT should exit 0"
+
+# Starts until one is refused: a start may still find the room that the one before it gave back.
+refusals=0
+for _ in 1 2 3 4 5 6; do
+    fill
+    : >"$server_log"
+    "$bin/tidal-server" standalone --data-dir "$disk/data" --listen 127.0.0.1:0 >"$server_log" 2>&1 &
+    server_pid=$!
+    deadline=$((SECONDS + 120))
+    until port=$(sed -n 's/^serving on http:\/\/127\.0\.0\.1:\([0-9]*\).*/\1/p' "$server_log") && [ -n "$port" ]; do
+        if ! kill -0 "$server_pid" 2>/dev/null || [ $SECONDS -gt $deadline ]; then break; fi
+        read -rt 0.05 <> <(:) || true
+    done
+    if [ -n "$port" ]; then
+        call GET /items/1
+        expect 200 kept
+        stop_server INT || fail "a server on a full disk should stop with 0, not $?"
+        continue
+    fi
+    wait "$server_pid"
+    code=$?
+    server_pid=""
+    [ $code = 1 ] || fail "a start on a full disk ends with $code: $(cat "$server_log")"
+    grep -q '\[disk_full\]' "$server_log" || fail "not said to be disk_full: $(cat "$server_log")"
+    grep -q 'free at least [0-9]* MiB' "$server_log" || fail "no advice: $(cat "$server_log")"
+    refusals=$((refusals + 1))
+done
+[ $refusals -gt 0 ] || fail "no start was refused: the disk is not full"
+
+# A directory that is made where there is no room, and again where there is.
+fill
+output=$("$bin/tidal-server" standalone --data-dir "$disk/new" --listen 127.0.0.1:0 2>&1) && fail "made where there is no room"
+[[ $output == *'free at least'*'[disk_full]'* ]] || fail "making a directory on a full disk says: $output"
+rm "$disk"/fill*
+start_server standalone --data-dir "$disk/new" || finish
+stop_server INT || fail "SIGINT should exit 0"
+
+start_server standalone --data-dir "$disk/data" || finish
+call GET /items/1
+expect 200 kept
+call POST /items '{"entity_id":2,"metadata":{"title":"after"}}'
+expect 200
+stop_server KILL
+start_server standalone --data-dir "$disk/data" || finish
+call GET /items/2
+expect 200 after
+stop_server INT || fail "SIGINT should exit 0"
+finish
