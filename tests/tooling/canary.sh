@@ -14,6 +14,9 @@ auto now = std::chrono::system_clock::now();
 double x = std::exp2(3.0);
 CODE
 echo 'void wait() { std::this_thread::sleep_for(one_second); }' >"$tree/src/record/tests/codec_test.cc"
+mkdir -p "$tree/fuzz" "$tree/docs"
+: >"$tree/fuzz/record_fuzz.cc"
+echo 'Run `record_old_fuzz`.' >"$tree/docs/page.md"
 printf 'record : base : \nbase : record : \n' >"$tree/dependencies.txt"
 
 failures=0
@@ -34,6 +37,8 @@ expect banned_calls 'src/record/codec.cc:4: auto now'
 expect banned_calls 'src/record/codec.cc:5: double x'
 expect banned_calls 'src/record/tests/codec_test.cc:1: '
 expect banned_calls 'instead: runtime::Clock::wall_ms, handed in'
+expect fuzz_targets 'fuzz/record_fuzz.cc: no inputs in fuzz/corpus/record_fuzz'
+expect fuzz_targets 'docs/page.md:1: names the fuzz target record_old_fuzz'
 expect readmes 'src/record/README.md: missing'
 if "$checks/banned_calls.sh" "$tree" 2>&1 | grep -q 'codec.cc:3'; then
     echo "banned_calls.sh counted a comment"
