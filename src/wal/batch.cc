@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cassert>
+#include <cstdio>
 #include <cstring>
 #include <limits>
 
@@ -57,7 +58,20 @@ std::uint32_t header_crc(std::string_view bytes) {
 Error wrong(ErrorCode code, std::string_view field, std::uint64_t found, std::string_view right) {
     return Error(code, "batch header: wrong " + std::string(field))
         .with("found", found)
-        .with_hint(right);
+        .with("expected", right);
+}
+
+Error changed(std::string_view what, std::uint32_t said, std::uint32_t bytes_have) {
+    const auto hex = [](std::uint32_t checksum) {
+        char text[16];
+        std::snprintf(text, sizeof text, "%08x", static_cast<unsigned>(checksum));
+        return std::string(text);
+    };
+    return Error(ErrorCode::kCorruption, "batch " + std::string(what) +
+                                             ": its bytes do not match its checksum, so that they "
+                                             "were changed since they were written")
+        .with("checksum_written", hex(said))
+        .with("checksum_of_bytes", hex(bytes_have));
 }
 
 /// What only a later format, or a writer gone wrong, can say under a right checksum.
@@ -123,13 +137,14 @@ Result<BatchHeader> decode_header(std::string_view bytes) {
     BatchHeader header;
     header.version = load<std::uint8_t>(bytes, kVersionAt);
     const auto crc = load<std::uint32_t>(bytes, kHeaderCrcAt);
-    const bool whole = crc == header_crc(bytes);
+    const auto crc_of_bytes = header_crc(bytes);
+    const bool whole = crc == crc_of_bytes;
     if (header.version != 1 && header.version != kBatchVersion)
         return wrong(whole ? ErrorCode::kIncompatible : kDamaged, "version", header.version,
                      "1 or 2");
     const auto length = load<std::uint8_t>(bytes, kHeaderLengthAt);
     if (length != kBatchHeaderBytes) return wrong(kDamaged, "header length", length, "64");
-    if (!whole) return wrong(kDamaged, "checksum of the header", crc, "the CRC-32C of its bytes");
+    if (!whole) return changed("header", crc, crc_of_bytes);
     header.flags = load<std::uint16_t>(bytes, kFlagsAt);
     header.region = RegionId(load<std::uint16_t>(bytes, kRegionAt));
     header.shard = ShardId(load<std::uint16_t>(bytes, kShardAt));
@@ -151,9 +166,7 @@ Result<void> verify_payload(std::string_view header_bytes, std::string_view payl
     if (load<std::uint32_t>(header_bytes, kPayloadLengthAt) != payload.size())
         return wrong(ErrorCode::kCorruption, "payload length", payload.size(),
                      "as many bytes as the header says");
-    if (const auto found = crc32c(payload); found != said)
-        return wrong(ErrorCode::kCorruption, "checksum of the payload", found,
-                     "the one in the header");
+    if (const auto found = crc32c(payload); found != said) return changed("payload", said, found);
     return {};
 }
 

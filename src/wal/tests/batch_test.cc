@@ -1,5 +1,6 @@
 #include "wal/batch.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <rapidcheck/gtest.h>
@@ -119,6 +120,29 @@ TEST(Batch, NamesTheFieldThatCannotBe) {
         EXPECT_EQ(code, ErrorCode::kCorruption) << one.message;
     }
     EXPECT_EQ(message_of(bytes.substr(0, 63)), "batch header: wrong size");
+}
+
+/// What an operator reads: which bytes, what was written and what is there, in words that stand
+/// alone.
+TEST(Batch, AChangedPayloadReadsWell) {
+    const auto bytes = read_hex("batch_v2.hex");
+    auto payload = bytes.substr(kBatchHeaderBytes);
+    payload[3] = static_cast<char>(payload[3] ^ 1);
+    const auto refused = verify_payload(bytes, payload);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code(), ErrorCode::kCorruption);
+    EXPECT_THAT(refused.error().to_string(),
+                testing::MatchesRegex("batch payload: its bytes do not match its checksum, so that "
+                                      "they were changed since they were written, "
+                                      "checksum_written=[0-9a-f]+, checksum_of_bytes=[0-9a-f]+"));
+    auto header = bytes;
+    header[12] = static_cast<char>(header[12] ^ 1);
+    EXPECT_THAT(message_of(header), testing::StartsWith("batch header: its bytes do not match"));
+    const auto shorter = verify_payload(bytes, payload.substr(1));
+    ASSERT_FALSE(shorter.ok());
+    EXPECT_EQ(shorter.error().to_string(),
+              "batch header: wrong payload length, found=" + std::to_string(payload.size() - 1) +
+                  ", expected=as many bytes as the header says");
 }
 
 TEST(Batch, EveryFlippedBitIsFound) {
