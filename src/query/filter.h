@@ -43,6 +43,8 @@ enum class Test : std::uint8_t {
     kState,           ///< No value; the field is the name of a user's state: seen, liked, ...
     kFriendsEngaged,  ///< No field; one string, the signal, or no value = any.
     kInCollection,    ///< No field; one string.
+    kAnn,             ///< Field = embedding slot or empty; one string: vector, user or item.
+    kMmr,             ///< Field = embedding slot or empty; one number.
 };
 
 /// Names are not resolved yet: bind_filter() does that against a schema.
@@ -53,10 +55,12 @@ struct FilterNode {
     Test test = Test::kEqual;
     std::string field;
     std::vector<Literal> values;
+    /// Compared is the similarity in the embedding slot `field`, not a field of that name.
+    bool similarity = false;
     std::uint32_t offset = 0;  ///< Of the field or operator, in the source; not compared.
     bool operator==(const FilterNode& other) const {
         return kind == other.kind && children == other.children && test == other.test &&
-               field == other.field && values == other.values;
+               field == other.field && values == other.values && similarity == other.similarity;
     }
 };
 

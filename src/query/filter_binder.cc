@@ -7,6 +7,7 @@
 
 #include "base/time_text.h"
 #include "query/bound_filter.h"
+#include "ranking/feature.h"
 #include "ranking/source_text.h"
 
 namespace tidal::query {
@@ -19,6 +20,7 @@ constexpr std::string_view kFixedFields[] = {"created_at", "publish_at", "expire
                                              "entity_id"};
 constexpr std::string_view kStates[] = {"seen",    "liked",       "saved",   "hidden",
                                         "blocked", "in_progress", "followed"};
+constexpr std::string_view kVectorWords[] = {"similarity", "ann", "mmr"};
 
 /// As it is written with the NOTs that end in it.
 std::string text_of(const FilterNode& node, bool negated) {
@@ -81,6 +83,8 @@ private:
         if (node.test == Test::kNear) return bind_near(node, negated);
         if (node.test == Test::kState) return bind_state(node);
         if (node.test == Test::kFriendsEngaged) return bind_friends(node);
+        if (node.similarity || node.test == Test::kAnn || node.test == Test::kMmr)
+            return bind_vectors(node);
         if (node.test == Test::kInCollection)
             return fail(ErrorCode::kUnsupported, node.offset, "collections do not exist yet")
                 .with_reason("no_collections");
@@ -91,6 +95,8 @@ private:
         const schema::FieldSpec* field = schema_.find_field(kind_, node.field);
         if (field == nullptr && (node.field == "publish_at" || node.field == "expires_at"))
             return bind_fixed_time(node, negated);
+        if (field == nullptr && node.field == "similarity")
+            return needs_vectors(node, node.field, "similarity");
         if (field == nullptr) return unknown_field(node);
         if (node.test == Test::kIsNull) return Leaf(IsPresent{field->id, !negated});
         if (is_number(field->type))
@@ -123,12 +129,57 @@ private:
             .with_reason("no_user_state");
     }
 
+    /// @param what  One of kVectorWords, or the anchor of an `ann`.
+    Error needs_vectors(const FilterNode& node, const std::string& shown,
+                        std::string_view what) const {
+        if (inputs_.user && (what == "similarity" || what == "user"))
+            return fail(ErrorCode::kUnsupported, node.offset,
+                        "`" + shown + "`: what users prefer is not kept yet")
+                .with_reason("no_user_state");
+        if (what == "user")
+            return fail(ErrorCode::kInvalidArgument, node.offset, "`" + shown + "` needs user_id")
+                .with_hint("say for which user: user_id of the request, FOR USER of a query")
+                .with_reason("missing_input");
+        using ranking::Input;
+        const std::string_view input = what == "similarity" ? input_name(Input::kAnchor)
+                                       : what == "item"     ? input_name(Input::kItem)
+                                       : what == "mmr"      ? "the vectors of items"
+                                                            : input_name(Input::kVector);
+        return fail(ErrorCode::kInvalidArgument, node.offset,
+                    "`" + shown + "` needs " + std::string(input) +
+                        ", which filters do not read yet")
+            .with_reason("missing_input");
+    }
+
+    Result<Leaf> bind_vectors(const FilterNode& node) const {
+        if (!node.field.empty() && schema_.find_embedding(kind_, node.field) == nullptr) {
+            std::vector<std::string_view> known;
+            for (const auto& slot : schema_.kind(kind_).embeddings) known.push_back(slot.name);
+            return fail(ErrorCode::kUnknownName, node.offset,
+                        "unknown embedding slot `" + node.field + "`")
+                .with_hint(ranking::suggestion(node.field, "embedding slots", known))
+                .with_reason("unknown_slot");
+        }
+        if (node.test == Test::kAnn) {
+            const std::string& anchor = node.values[0].text;
+            return needs_vectors(node, print_filter(node), anchor == "vector" ? "ann" : anchor);
+        }
+        if (node.test == Test::kMmr) return needs_vectors(node, print_filter(node), "mmr");
+        for (const Literal& value : node.values)
+            if (value.kind != Literal::Kind::kNumber)
+                return fail(ErrorCode::kInvalidArgument, value.offset,
+                            "`similarity(" + node.field + ")` is compared with a number");
+        return needs_vectors(node, "similarity(" + node.field + ")", "similarity");
+    }
+
     Result<Leaf> bind_state(const FilterNode& node) const {
         std::vector<std::string_view> known(std::begin(kStates), std::end(kStates));
         for (const auto& signal : schema_.signals)
             for (const std::string& state : signal.sets_state)
                 if (std::ranges::find(known, state) == known.end()) known.push_back(state);
         if (std::ranges::find(known, node.field) != known.end()) return needs_user(node);
+        if (std::ranges::find(kVectorWords, node.field) != std::end(kVectorWords))
+            return needs_vectors(node, node.field, node.field);
         Error error =
             fail(ErrorCode::kUnknownName, node.offset, "unknown user state `" + node.field + "`")
                 .with_reason("unknown_state");

@@ -32,6 +32,8 @@ std::optional<Test> comparison_of(const Token& token) {
 ///   one       := NOT one | ( filter ) | condition
 ///   condition := created_within DURATION | STATE | friends_engaged [ ( SIGNAL ) ]
 ///              | near ( [FIELD ,] number , number , number ) | in_collection ( STRING )
+///              | ann ( SLOT [, vector | user | item] ) | mmr ( NUMBER [, SLOT] )
+///              | similarity ( SLOT ) and what may follow a FIELD
 ///              | FIELD (= | != | < | <= | > | >=) value
 ///              | FIELD [NOT] IN ( value { , value } )
 ///              | FIELD [NOT] BETWEEN value AND value
@@ -165,11 +167,13 @@ private:
         return out;
     }
 
-    /// near(...) and in_collection(...), behind the name.
+    /// near(...) and the like, behind the name.
     Result<FilterNode> call(FilterNode out) {
-        constexpr std::string_view kCalls[] = {"near", "in_collection", "friends_engaged"};
+        constexpr std::string_view kCalls[] = {"near",       "in_collection", "friends_engaged",
+                                               "similarity", "ann",           "mmr"};
         const std::string name = lower(out.field);
-        if (name != "near" && name != "in_collection")
+        if (name == "similarity") return similarity(std::move(out));
+        if (std::ranges::find(kCalls, name) == std::end(kCalls) || name == kFriendsEngaged)
             return tokens_
                 .error(ErrorCode::kUnknownName, out.offset,
                        "unknown condition `" + out.field + "(...)`")
@@ -182,11 +186,59 @@ private:
             if (tokens_.peek().kind != TokenKind::kString)
                 return tokens_.expected("the name of a collection in single quotes");
             TIDAL_TRY(value(&out));
+        } else if (name == "ann") {
+            TIDAL_TRY(ann(&out));
+        } else if (name == "mmr") {
+            TIDAL_TRY(mmr(&out));
         } else {
             TIDAL_TRY(near(&out));
         }
         TIDAL_TRY(tokens_.expect_symbol(")"));
         return out;
+    }
+
+    Result<void> slot(FilterNode* out) {
+        const Token token = tokens_.peek();
+        if (token.kind != TokenKind::kName && token.kind != TokenKind::kQuotedName)
+            return tokens_.expected("the name of an embedding slot");
+        out->field =
+            token.kind == TokenKind::kName ? std::string(token.text) : ranking::unquote(token);
+        tokens_.take();
+        return {};
+    }
+
+    Result<FilterNode> similarity(FilterNode out) {
+        tokens_.take();
+        TIDAL_TRY(slot(&out));
+        TIDAL_TRY(tokens_.expect_symbol(")"));
+        out.similarity = true;
+        if (!comparison_of(tokens_.peek()) && !at("between") && !at("not"))
+            return tokens_.expected("a comparison or BETWEEN");
+        return test_of(std::move(out));
+    }
+
+    Result<void> ann(FilterNode* out) {
+        out->test = Test::kAnn;
+        TIDAL_TRY(slot(out));
+        Literal anchor{.kind = Literal::Kind::kString, .text = "vector", .number = 0, .offset = 0};
+        if (tokens_.accept_symbol(",")) {
+            if (!at("vector") && !at("user") && !at("item"))
+                return tokens_.expected("vector, user or item");
+            anchor.offset = tokens_.peek().offset;
+            anchor.text = lower(tokens_.take().text);
+        }
+        TIDAL_TRY(count(out->offset));
+        out->values.push_back(std::move(anchor));
+        return {};
+    }
+
+    Result<void> mmr(FilterNode* out) {
+        out->test = Test::kMmr;
+        if (tokens_.peek().kind != TokenKind::kNumber)
+            return tokens_.expected("a number from 0 to 1");
+        TIDAL_TRY(value(out));
+        if (tokens_.accept_symbol(",")) TIDAL_TRY(slot(out));
+        return {};
     }
 
     Result<void> near(FilterNode* out) {

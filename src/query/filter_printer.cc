@@ -19,6 +19,11 @@ std::string print_call(const FilterNode& node) {
         return node.values.empty() ? std::string(kFriendsEngaged)
                                    : std::string(kFriendsEngaged) + "(" +
                                          print_filter_name(node.values[0].text) + ")";
+    if (node.test == Test::kAnn)
+        return "ann(" + print_filter_name(node.field) + ", " + node.values[0].text + ")";
+    if (node.test == Test::kMmr)
+        return "mmr(" + print_literal(node.values[0]) +
+               (node.field.empty() ? "" : ", " + print_filter_name(node.field)) + ")";
     std::string out = "near(";
     if (!node.field.empty()) out += print_filter_name(node.field) + ", ";
     for (std::size_t i = 0; i < node.values.size(); ++i)
@@ -30,9 +35,10 @@ std::string print_test(const FilterNode& node, bool negated) {
     constexpr std::string_view kComparisons[] = {"=", "!=", "<", "<=", ">", ">="};
     if (node.test == Test::kCreatedWithin) return "created_within " + print_literal(node.values[0]);
     if (node.test == Test::kNear || node.test == Test::kFriendsEngaged ||
-        node.test == Test::kInCollection)
+        node.test == Test::kInCollection || node.test == Test::kAnn || node.test == Test::kMmr)
         return print_call(node);
     std::string out = print_filter_name(node.field);
+    if (node.similarity) out = "similarity(" + out + ")";
     const std::string maybe_not = negated ? " NOT" : "";
     switch (node.test) {
         case Test::kState:

@@ -154,6 +154,12 @@ query "RETRIEVE items USING old WHERE liked"
 expect 400 '"code":"missing_input"' '`liked` needs user_id' '"column":32'
 query "RETRIEVE items USING old FOR USER 7 WHERE friends_engaged(like)"
 expect 501 '"code":"no_user_state"'
+query "RETRIEVE items USING old WHERE similarity > 0.5"
+expect 400 '"code":"missing_input"' '`similarity` needs a vector, an item or a user (`vector`, `similar_to` or `user_id`)' '"column":32'
+query "RETRIEVE items USING old FOR USER 7 WHERE similarity > 0.5"
+expect 501 '"code":"no_user_state"'
+query "RETRIEVE items USING old WHERE ann OR mmr(0.5)"
+expect 400 '"code":"missing_input"' '`ann` needs a vector (`vector`)'
 query "RETRIEVE items USING old WHERE in_collection('later')"
 expect 501 'collections do not exist yet'
 query "RETRIEVE items USING old WHERE yaer = 3"
