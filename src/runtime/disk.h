@@ -63,6 +63,9 @@ public:
     virtual Result<bool> exists(std::string_view path) = 0;
     /// Makes the file when absent. kConflict names the process that holds it, when known.
     virtual Result<std::unique_ptr<DiskLock>> lock(std::string_view path) = 0;
+    /// The same of a directory that is only looked at: changes nothing, and works where nothing can
+    /// be written. kNotFound where there is no such file: nobody holds a lock of it.
+    virtual Result<std::unique_ptr<DiskLock>> lock_to_read(std::string_view path) = 0;
     virtual Result<std::uint64_t> free_bytes() = 0;
     /// Where `path` lies for libraries that open files themselves (RocksDB); empty when simulated.
     virtual std::string native_path(std::string_view path) = 0;

@@ -86,6 +86,7 @@ public:
     Result<std::vector<std::string>> list(std::string_view path) override;
     Result<bool> exists(std::string_view path) override;
     Result<std::unique_ptr<DiskLock>> lock(std::string_view path) override;
+    Result<std::unique_ptr<DiskLock>> lock_to_read(std::string_view path) override;
     Result<std::uint64_t> free_bytes() override;
     std::string native_path(std::string_view path) override;
 
@@ -159,7 +160,8 @@ private:
     Result<void> sync_directory_in(Life life, std::string_view path);
     Result<std::vector<std::string>> list_in(Life life, std::string_view path);
     Result<bool> exists_in(Life life, std::string_view path);
-    Result<std::unique_ptr<DiskLock>> lock_in(Life life, std::string_view path);
+    enum class AbsentLock { kMade, kNotFound };
+    Result<std::unique_ptr<DiskLock>> lock_in(Life life, std::string_view path, AbsentLock absent);
     Result<std::uint64_t> free_bytes_in(Life life);
 
     Result<std::size_t> read(Life life, internal::SimInode& inode, const std::string& path,

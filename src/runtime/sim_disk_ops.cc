@@ -85,7 +85,10 @@ public:
     }
     Result<bool> exists(std::string_view path) override { return disk_.exists_in(life_, path); }
     Result<std::unique_ptr<DiskLock>> lock(std::string_view path) override {
-        return disk_.lock_in(life_, path);
+        return disk_.lock_in(life_, path, AbsentLock::kMade);
+    }
+    Result<std::unique_ptr<DiskLock>> lock_to_read(std::string_view path) override {
+        return disk_.lock_in(life_, path, AbsentLock::kNotFound);
     }
     Result<std::uint64_t> free_bytes() override { return disk_.free_bytes_in(life_); }
     std::string native_path(std::string_view) override { return {}; }
@@ -127,7 +130,10 @@ Result<bool> SimDisk::exists(std::string_view path) {
     return exists_in(current_life(), path);
 }
 Result<std::unique_ptr<DiskLock>> SimDisk::lock(std::string_view path) {
-    return lock_in(current_life(), path);
+    return lock_in(current_life(), path, AbsentLock::kMade);
+}
+Result<std::unique_ptr<DiskLock>> SimDisk::lock_to_read(std::string_view path) {
+    return lock_in(current_life(), path, AbsentLock::kNotFound);
 }
 Result<std::uint64_t> SimDisk::free_bytes() {
     return free_bytes_in(current_life());
@@ -224,14 +230,19 @@ Result<bool> SimDisk::exists_in(Life life, std::string_view path) {
     return names_->find(path) != nullptr || names_->is_folder(path);
 }
 
-Result<std::unique_ptr<DiskLock>> SimDisk::lock_in(Life life, std::string_view path) {
+Result<std::unique_ptr<DiskLock>> SimDisk::lock_in(Life life, std::string_view path,
+                                                   AbsentLock absent) {
     TIDAL_TRY(check_path(path, RootPath::kRefused));
     const auto lock = enter();
     TIDAL_TRY(check_alive(life, path));
     if (locks_.contains(path))
         return Error(ErrorCode::kConflict, "the data directory is in use by another simulated node")
             .with("path", path);
-    if (!names_->find(path)) TIDAL_TRY(names_->create(path));
+    if (!names_->find(path)) {
+        if (absent == AbsentLock::kNotFound)
+            return Error(ErrorCode::kNotFound, "lock failed: no such file").with("path", path);
+        TIDAL_TRY(names_->create(path));
+    }
     locks_.emplace(path);
     return std::unique_ptr<DiskLock>(std::make_unique<Lock>(*this, life, std::string(path)));
 }

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -56,7 +57,9 @@ Error lock_taken(int fd, std::string_view path) {
     auto error = Error(ErrorCode::kConflict, "the data directory is in use by another process")
                      .with("path", path);
     const auto pid = size > 0 ? std::strtoull(text, nullptr, 10) : 0;
-    if (pid != 0) std::move(error).with("pid", pid);
+    // Who locks to read writes no pid: it may be that of a server that ended.
+    if (pid != 0 && (::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM))
+        std::move(error).with("pid", pid);
     return std::move(error).with_hint(
         "stop the other server, or give this one its own data directory");
 }
@@ -148,19 +151,18 @@ public:
     }
 
     Result<std::unique_ptr<DiskLock>> lock(std::string_view path) override {
-        TIDAL_TRY(check_path(path, RootPath::kRefused));
-        auto fd = open_at(root_.get(), std::string(path).c_str(), O_RDWR | O_CREAT);
-        if (!fd.valid()) return posix_error(errno, "lock", path);
-        if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-            if (errno == EWOULDBLOCK) return lock_taken(fd.get(), path);
-            return posix_error(errno, "lock", path);
-        }
+        TIDAL_ASSIGN(auto fd, open_and_lock(path, O_RDWR | O_CREAT));
         // The pid only serves the message of a second process: a full disk does not prevent the
         // start.
         const std::string pid = std::to_string(::getpid()) + "\n";
         if (::ftruncate(fd.get(), 0) == 0 && ::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0 &&
             errno != ENOSPC && errno != EDQUOT)
             return posix_error(errno, "lock", path);
+        return std::unique_ptr<DiskLock>(std::make_unique<PosixLock>(std::move(fd)));
+    }
+
+    Result<std::unique_ptr<DiskLock>> lock_to_read(std::string_view path) override {
+        TIDAL_ASSIGN(auto fd, open_and_lock(path, O_RDONLY));
         return std::unique_ptr<DiskLock>(std::make_unique<PosixLock>(std::move(fd)));
     }
 
@@ -175,6 +177,15 @@ public:
     }
 
 private:
+    Result<UniqueFd> open_and_lock(std::string_view path, int flags) {
+        TIDAL_TRY(check_path(path, RootPath::kRefused));
+        auto fd = open_at(root_.get(), std::string(path).c_str(), flags);
+        if (!fd.valid()) return posix_error(errno, "lock", path);
+        if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return fd;
+        if (errno == EWOULDBLOCK) return lock_taken(fd.get(), path);
+        return posix_error(errno, "lock", path);
+    }
+
     Result<UniqueFd> open_folder(std::string_view path) {
         TIDAL_TRY(check_path(path, RootPath::kAllowed));
         const std::string name = path.empty() ? "." : std::string(path);

@@ -172,6 +172,22 @@ TYPED_TEST(DiskContract, ALockExcludesTheNextAndIsGivenBack) {
     EXPECT_TRUE(this->disk().lock("LOCK").ok());
 }
 
+TYPED_TEST(DiskContract, ALockToReadExcludesTheSameAndMakesNothing) {
+    EXPECT_EQ(code_of(this->disk().lock_to_read("LOCK")), ErrorCode::kNotFound);
+    EXPECT_FALSE(*this->disk().exists("LOCK"));
+    auto server = this->disk().lock("LOCK");
+    ASSERT_TRUE(server.ok());
+    EXPECT_EQ(code_of(this->disk().lock_to_read("LOCK")), ErrorCode::kConflict);
+    server->reset();
+    const std::string held = read_all(this->disk(), "LOCK");
+    auto reader = this->disk().lock_to_read("LOCK");
+    ASSERT_TRUE(reader.ok());
+    EXPECT_EQ(code_of(this->disk().lock("LOCK")), ErrorCode::kConflict);
+    EXPECT_EQ(read_all(this->disk(), "LOCK"), held);
+    reader->reset();
+    EXPECT_TRUE(this->disk().lock("LOCK").ok());
+}
+
 TYPED_TEST(DiskContract, WriteFileReplacesWholeAndClearsLeftovers) {
     ASSERT_TRUE(write_file(this->disk(), "NODE", "one").ok());
     this->make("NODE.tmp");
