@@ -19,8 +19,11 @@ unmount() {
 }
 trap unmount EXIT
 
-fill() { cat /dev/zero >"$disk/fill$((fills += 1))" 2>/dev/null; }
 fills=0
+fill() {
+    fills=$((fills + 1))
+    cat /dev/zero >"$disk/fill$fills" 2>/dev/null
+}
 
 start_server standalone --data-dir "$disk/data" || finish
 call POST /items '{"entity_id":1,"metadata":{"title":"kept"}}'
