@@ -147,6 +147,7 @@ Result<void> Database::open_shards() {
         options.checkpoint_interval_ms = options_.checkpoint_interval_ms;
         options.checkpoint_events = options_.checkpoint_events;
         options.log_bytes_max = options_.log_bytes_max;
+        options.logger = options_.logger.named("shard");
         TIDAL_ASSIGN(auto opened,
                      shard::Shard::open(options, runtime_, *executors_[id % executors_.size()],
                                         *background_, std::move(store)));
@@ -157,12 +158,14 @@ Result<void> Database::open_shards() {
 
 Result<void> Database::open_log() {
     if (options_.ephemeral) return {};
+    wal::LogOptions log_options = options_.log;
+    log_options.logger = options_.logger.named("log");
     if (options_.cluster) {
         TIDAL_TRY(publish_nothing());
         cluster_ = std::make_unique<ClusterNode>(*this);
         TIDAL_TRY(cluster_->open_replicas());
         TIDAL_ASSIGN(log_, wal::NodeLog::open(
-                               runtime_, options_.log,
+                               runtime_, log_options,
                                [this](const wal::BatchHeader& header, std::string_view payload) {
                                    return cluster_->visit(header, payload);
                                }));
@@ -170,7 +173,7 @@ Result<void> Database::open_log() {
     }
     TIDAL_ASSIGN(
         log_, wal::NodeLog::open(
-                  runtime_, options_.log,
+                  runtime_, log_options,
                   [this](const wal::BatchHeader& header, std::string_view payload) -> Result<void> {
                       if (header.shard.value() >= shards_.size())
                           return Error(ErrorCode::kIncompatible,

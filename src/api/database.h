@@ -66,6 +66,7 @@ struct DatabaseOptions {
     /// A member of a cluster, in a directory that init_cluster() or write_joined() made
     /// (cluster_directory.h); `ephemeral`, `shards` are not for it. nullopt = standalone.
     std::optional<ClusterOptions> cluster;
+    Logger logger;  ///< Of what operators must know; also for `log`.
 };
 
 /// Rows of an import carry their place in the source, so that resuming applies each exactly once.

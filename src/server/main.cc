@@ -44,6 +44,7 @@ Result<std::unique_ptr<api::Database>> open_database(const Settings& settings,
                                                      runtime::Runtime& runtime,
                                                      const Logger& logger) {
     api::DatabaseOptions options;
+    options.logger = logger;
     if (is_cluster(settings.command)) {
         TIDAL_ASSIGN(options.cluster, cluster_options(settings, logger));
     }

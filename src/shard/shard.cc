@@ -23,6 +23,11 @@ Shard::Shard(const Options& options, runtime::Runtime& runtime, runtime::Executo
       executor_(executor),
       background_(background),
       turns_(executor, runtime.clock()),
+      checkpoint_trouble_(
+          options.logger,
+          "checkpoints of shard " + std::to_string(options.state.shard.value()) +
+              " fail; the log keeps what they would hold",
+          "checkpoints of shard " + std::to_string(options.state.shard.value()) + " succeed again"),
       store_(std::move(store)) {}
 
 Shard::~Shard() = default;

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/trouble.h"
 #include "runtime/runtime.h"
 #include "shard/committer.h"
 #include "shard/group_events.h"
@@ -40,6 +41,7 @@ public:
         /// A shard that keeps more of the log than this from going checkpoints at once.
         std::uint64_t log_bytes_max = 1ULL << 30;
         std::uint64_t outbox_bytes_max = 256ULL << 20;
+        Logger logger;  ///< Of checkpoints that fail: when it begins and when it ends.
         std::uint64_t proposed_bytes_max = 256ULL
                                            << 20;  ///< In flight; above it writes are refused.
     };
@@ -350,6 +352,7 @@ private:
     GroupPlace durable_place_;    ///< Of the newest checkpoint. The background executor's.
 
     QueryTurns turns_;
+    Trouble checkpoint_trouble_;  ///< The executor's own.
 
     Monitor mutex_;  ///< The monitor. Guards everything below up to queue_mutex_.
     std::unique_ptr<storage::ShardStore> store_;

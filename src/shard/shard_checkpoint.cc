@@ -172,6 +172,11 @@ void Shard::finish_checkpoint(Result<void> written) {
             if (failure->code() != ErrorCode::kDiskFull) runtime_.fatal(*failure);
         }
     }
+    if (failure) {
+        checkpoint_trouble_.note(*failure);
+    } else {
+        checkpoint_trouble_.over();
+    }
     for (Waiter& waiter : waiters) {
         if (failure) {
             waiter(*failure);

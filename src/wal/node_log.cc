@@ -34,7 +34,13 @@ NodeLogImpl::NodeLogImpl(runtime::Runtime& runtime, const LogOptions& options)
       archive_(runtime.disk(), options.archive_directory,
                {options.archive_bytes_max, options.archive_age_max_ms}),
       files_(runtime.disk(), options.directory),
-      preparer_(runtime.disk(), options.directory, options.file_bytes) {}
+      preparer_(runtime.disk(), options.directory, options.file_bytes),
+      no_room_to_write_(options.logger, "no space left to write the log; writes are refused",
+                        "the log has space again; writes are accepted"),
+      no_room_for_file_(options.logger, "no space left for the next log file; writes are refused",
+                        "the next log file has space again; writes are accepted"),
+      archive_trouble_(options.logger, "log files cannot be moved to the archive and stay",
+                       "log files go to the archive again") {}
 
 NodeLogImpl::~NodeLogImpl() {
     if (log_executor_) log_executor_->stop();

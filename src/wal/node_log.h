@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "base/log.h"
 #include "runtime/runtime.h"
 #include "wal/batch.h"
 
@@ -34,6 +35,7 @@ struct LogOptions {
     std::size_t compress_payload_bytes_min = 0;
     /// Of new files, a multiple of 512 from 4 KiB to 16 MiB; smaller ones are for simulations.
     std::uint64_t file_bytes = kLogFileBytes;
+    Logger logger;  ///< Of a full disk: when it begins and when it ends.
 };
 
 struct LogPosition {

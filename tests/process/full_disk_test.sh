@@ -76,4 +76,38 @@ start_server standalone --data-dir "$disk/data" || finish
 call GET /items/2
 expect 200 after
 stop_server INT || fail "SIGINT should exit 0"
+
+# Full while it serves: said once when it begins and once when it ends, of the log and of checkpoints.
+said() { # TEXT COUNT: waits until the log has it, then holds the count against it
+    local deadline=$((SECONDS + 60)) count
+    until grep -q "$1" "$server_log" || [ $SECONDS -gt $deadline ]; do read -rt 0.1 <> <(:) || true; done
+    count=$(grep -c "$1" "$server_log")
+    [ "$count" = "$2" ] || fail "expected '$1' $2 times, not $count: $(cat "$server_log")"
+}
+bulk() { # FROM: 4,000 items of 1 KiB
+    awk -v from="$1" 'BEGIN {text = sprintf("%1000s", ""); gsub(" ", "x", text)
+        for (i = from; i < from + 4000; ++i) printf "{\"entity_id\":%d,\"metadata\":{\"title\":\"%s\"}}\n", i, text}' |
+        curl -s -H 'Content-Type: application/x-ndjson' --data-binary @- "http://127.0.0.1:$port/items" >"$work/bulk"
+}
+start_server standalone --data-dir "$disk/data" --checkpoint-interval-ms 500 || finish
+fill
+for from in $(seq 1000 4000 50000); do
+    bulk "$from"
+    grep -q '"disk_full"' "$work/bulk" && break
+done
+grep -q '"disk_full"' "$work/bulk" || fail "the log found room: $(head -c 300 "$work/bulk")"
+bulk 1000
+said 'log: no space left .*; writes are refused.*code=disk_full' 1
+said 'shard: checkpoints of shard 1 fail; the log keeps what they would hold.*code=disk_full' 1
+grep -q 'again' "$server_log" && fail "over too early: $(cat "$server_log")"
+call GET /items/1
+expect 200 kept
+rm "$disk"/fill*
+deadline=$((SECONDS + 60))
+until bulk 1000 && ! grep -q '"disk_full"' "$work/bulk" || [ $SECONDS -gt $deadline ]; do read -rt 0.2 <> <(:) || true; done
+said 'writes are accepted' 1
+said 'checkpoints of shard 1 succeed again' 1
+said 'writes are refused' 1
+said 'checkpoints of shard 1 fail' 1
+stop_server INT || fail "SIGINT should exit 0"
 finish

@@ -15,6 +15,7 @@
 #include <mutex>
 #include <vector>
 
+#include "base/trouble.h"
 #include "wal/internal/archive.h"
 #include "wal/internal/file_preparer.h"
 #include "wal/internal/log_files.h"
@@ -87,6 +88,7 @@ private:
     std::atomic<bool> dead_ = false;
 
     // The log's executor's own.
+    Trouble no_room_to_write_, no_room_for_file_;
     LogWriter writer_;
     std::deque<Item> pending_;
     ShardRanges group_ranges_;
@@ -103,6 +105,8 @@ private:
     bool seal_posted_ = false;
     bool stopped_ = false;
     LogStats stats_;
+
+    Trouble archive_trouble_;  ///< The files executor's own.
 
     // Last: their work uses all of the above.
     std::unique_ptr<runtime::Executor> files_executor_;

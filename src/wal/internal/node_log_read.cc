@@ -87,10 +87,11 @@ void NodeLogImpl::seal() {
         TIDAL_TRY(files_.remove_dropped());
         return archive_.enforce(runtime_.clock().wall_ms());
     }();
-    if (done) return;
+    if (done) return archive_trouble_.over();
     if (done.error().code() == ErrorCode::kIo) return fail(done.error());
     // A full disk or a damaged file: the log keeps what could not be archived, and every checkpoint
     // tries again.
+    archive_trouble_.note(done.error());
     const std::lock_guard lock(mutex_);
     ++stats_.archive_failures;
 }

@@ -34,6 +34,7 @@ bool NodeLogImpl::write_group() {
     auto filled = fill();
     if (!filled) {
         if (filled.error().code() != ErrorCode::kDiskFull) return fail(filled.error()), false;
+        no_room_to_write_.note(filled.error());
         scrubbing_ = filled.take_error();
         return scrub();
     }
@@ -45,6 +46,7 @@ bool NodeLogImpl::write_group() {
 
 bool NodeLogImpl::sync_group(const LogPosition& before) {
     if (auto synced = writer_.sync(); !synced) return fail(synced.error()), false;
+    no_room_to_write_.over();
     files_.publish(writer_.end().offset, group_ranges_);
     group_ranges_.clear();
     const std::lock_guard lock(mutex_);
@@ -130,8 +132,10 @@ bool NodeLogImpl::roll() {
             return false;
         case State::kFailed:
             if (auto failed = preparer_.take();
-                waiting_for_file_ || failed.error().code() != ErrorCode::kDiskFull)
+                waiting_for_file_ || failed.error().code() != ErrorCode::kDiskFull) {
+                no_room_for_file_.note(failed.error());
                 return refuse_pending(failed.error()), false;
+            }
             break;  // An attempt made ahead, maybe long ago: there may be space now.
         case State::kIdle:
             break;
@@ -144,6 +148,7 @@ bool NodeLogImpl::roll() {
 bool NodeLogImpl::next_file() {
     auto file = preparer_.take();
     assert(file.ok());
+    no_room_for_file_.over();
     waiting_for_file_ = false;
     const auto sequence = writer_.end().file + 1;
     writer_.start(std::move(*file), sequence, options_.file_bytes);
