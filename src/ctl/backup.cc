@@ -53,15 +53,23 @@ Result<BackupFolder> open_backup(const std::string& path) {
     return folder;
 }
 
+json::object manifest_json(const char* status, const api::BackupManifest& manifest) {
+    return {{"status", status},
+            {"taken_at", format_time(manifest.taken_ms)},
+            {"cluster_id", manifest.cluster_id},
+            {"files", manifest.files.size()},
+            {"bytes", manifest.bytes()}};
+}
+
+void print_damage(const api::BackupManifest& manifest, const std::vector<std::string>& damage) {
+    json::object out = manifest_json("damaged", manifest);
+    out["damage"] = json::array(damage.begin(), damage.end());
+    std::printf("%s\n", json::serialize(out).c_str());
+}
+
 void print_manifest_line(const char* what, const api::BackupManifest& manifest, bool as_json) {
     if (as_json) {
-        std::printf("%s\n",
-                    json::serialize(json::object{{"status", "ok"},
-                                                 {"taken_at", format_time(manifest.taken_ms)},
-                                                 {"cluster_id", manifest.cluster_id},
-                                                 {"files", manifest.files.size()},
-                                                 {"bytes", manifest.bytes()}})
-                        .c_str());
+        std::printf("%s\n", json::serialize(manifest_json("ok", manifest)).c_str());
     } else {
         std::printf("%s: %zu files, %llu bytes, taken %s\n", what, manifest.files.size(),
                     static_cast<unsigned long long>(manifest.bytes()),
@@ -101,18 +109,21 @@ Result<void> backup_delete(const Options& options) {
     return print_reply(reply, options.json);
 }
 
-Result<void> verify(const Options& options) {
+Result<Verdict> verify(const Options& options) {
     TIDAL_ASSIGN(const BackupFolder backup, open_backup(options.backup));
     runtime::Disk& disk = backup.runtime->disk();
     TIDAL_ASSIGN(const api::BackupManifest manifest, api::read_backup(disk, backup.name));
     TIDAL_ASSIGN(const auto damage, api::verify_backup(disk, backup.name));
+    if (damage.empty()) {
+        print_manifest_line("sound", manifest, options.json);
+        return Verdict::kSound;
+    }
     for (const std::string& line : damage) std::fprintf(stderr, "%s\n", line.c_str());
-    if (!damage.empty())
-        return Error(ErrorCode::kCorruption, "the backup is damaged")
-            .with("files", damage.size())
-            .with_hint("use another backup");
-    print_manifest_line("sound", manifest, options.json);
-    return {};
+    print_error(Error(ErrorCode::kCorruption, "the backup is damaged")
+                    .with("files", damage.size())
+                    .with_hint("use another backup"));
+    if (options.json) print_damage(manifest, damage);
+    return Verdict::kFailed;
 }
 
 Result<void> restore(const Options& options) {

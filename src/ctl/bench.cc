@@ -79,7 +79,7 @@ Tally run_all(const Options& options, const Request& request, double* seconds) {
     return all;
 }
 
-Result<void> report(const Options& options, const Tally& tally, double seconds) {
+Result<Verdict> report(const Options& options, const Tally& tally, double seconds) {
     if (tally.latencies_ms.empty() && tally.failed > 0)
         return Error(ErrorCode::kUnavailable, "every request failed; first: " + tally.first_error);
     if (tally.latencies_ms.empty())
@@ -88,10 +88,12 @@ Result<void> report(const Options& options, const Tally& tally, double seconds) 
     const double count = static_cast<double>(tally.latencies_ms.size());
     json::object out{{"requests", tally.latencies_ms.size()},
                      {"failed", tally.failed},
+                     {"first_error", tally.first_error},
                      {"seconds", seconds},
                      {"requests_per_s", count / seconds},
                      {"signals_per_s", count / seconds * options.bench.batch}};
     if (options.bench.what != "signals") out.erase("signals_per_s");
+    if (tally.failed == 0) out.erase("first_error");
     json::object latency;
     for (const double percent : kPercents) {
         const auto at = static_cast<std::size_t>(std::ceil(percent / 100 * count)) - 1;
@@ -101,9 +103,11 @@ Result<void> report(const Options& options, const Tally& tally, double seconds) 
     }
     out["latency_ms"] = std::move(latency);
     TIDAL_TRY(print_reply(json::serialize(out), options.json));
-    if (tally.failed == 0) return {};
-    return Error(ErrorCode::kUnavailable,
-                 std::to_string(tally.failed) + " requests failed; first: " + tally.first_error);
+    if (tally.failed == 0) return Verdict::kSound;
+    print_error(
+        Error(ErrorCode::kUnavailable,
+              std::to_string(tally.failed) + " requests failed; first: " + tally.first_error));
+    return Verdict::kFailed;
 }
 
 Request feed_request(const Options& options) {
@@ -149,7 +153,7 @@ Request signals_request(const Options& options, std::vector<std::string> items) 
 
 }  // namespace
 
-Result<void> bench(const Options& options) {
+Result<Verdict> bench(const Options& options) {
     if (options.bench.connections == 0 || options.bench.connections > kConnectionsMax)
         return Error(ErrorCode::kInvalidArgument, "--connections is 1 to 256");
     if (!(options.bench.seconds > 0) || !(options.bench.rate >= 0) || options.bench.batch == 0)

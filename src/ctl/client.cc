@@ -2,6 +2,7 @@
 
 #include <httplib.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <optional>
 
@@ -22,10 +23,18 @@ Error problem(int status, const std::string& body) {
         return found != nullptr && found->is_string() ? std::string(found->get_string())
                                                       : std::string();
     };
-    return Error(ErrorCode::kInvalidArgument, text("detail"))
-        .with_reason(text("code"))
-        .with_field(text("field"))
-        .with_hint(text("hint"));
+    auto error = Error(ErrorCode::kInvalidArgument, text("detail"))
+                     .with_reason(text("code"))
+                     .with_field(text("field"))
+                     .with_hint(text("hint"));
+    constexpr std::string_view taken[] = {"type", "title", "status", "detail",
+                                          "code", "field", "hint"};
+    for (const auto& [key, value] : *object) {
+        if (std::find(std::begin(taken), std::end(taken), key) != std::end(taken)) continue;
+        error.with(key, value.is_string() ? std::string_view(value.get_string())
+                                          : std::string_view(boost::json::serialize(value)));
+    }
+    return error;
 }
 
 }  // namespace

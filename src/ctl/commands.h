@@ -1,5 +1,6 @@
 // ctl/commands.h: what tidalctl does. Each command prints to standard output and returns an error
-// for the exit code; --json prints one JSON value instead of text.
+// for the exit code; --json prints one JSON value instead of text, of an error too. An export is
+// JSON lines either way.
 #pragma once
 
 #include <string>
@@ -55,6 +56,12 @@ struct Options {
     std::string from, until, signals, user_id, position, format = "jsonl";
 };
 
+/// Of a command whose report stands although something is wrong.
+enum class Verdict {
+    kSound,
+    kFailed,  ///< Reported: exit code 1, and nothing more on standard output.
+};
+
 // Of a running server.
 Result<void> status(const Options& options);
 Result<void> query(const Options& options);
@@ -85,14 +92,14 @@ Result<void> key_create(const Options& options);
 Result<void> key_list(const Options& options);
 Result<void> key_revoke(const Options& options);
 /// Load and latencies; writes signals when asked to.
-Result<void> bench(const Options& options);
+Result<Verdict> bench(const Options& options);
 
-// Of a data directory whose server is stopped; nothing is changed.
+// Of a data directory whose server is stopped; nothing is changed, and it may be read-only.
 Result<void> paths(const Options& options);
 Result<void> diagnostics(const Options& options);
-/// An error when anything is damaged, after listing all of it.
-Result<void> verify(const Options& options);   ///< A backup, anywhere.
+/// All that is damaged is listed.
+Result<Verdict> verify(const Options& options);  ///< A backup, anywhere.
+Result<Verdict> fsck(const Options& options);
 Result<void> restore(const Options& options);  ///< Makes `data_dir`.
-Result<void> fsck(const Options& options);
 
 }  // namespace tidal::ctl

@@ -3,8 +3,13 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include <algorithm>
+#include <boost/json.hpp>
+#include <functional>
+
 #include "base/edit_distance.h"
 #include "ctl/commands.h"
+#include "ctl/output.h"
 
 namespace tidal::ctl {
 namespace {
@@ -37,6 +42,56 @@ std::string bash_completion(const CLI::App& app) {
            "complete -o default -F _tidalctl tidalctl\n";
 }
 
+Result<Verdict> print_completion(const std::string& script, bool as_json) {
+    if (as_json)
+        TIDAL_TRY(
+            print_reply(boost::json::serialize(boost::json::object{{"script", script}}), true));
+    else
+        std::fputs(script.c_str(), stdout);
+    return Verdict::kSound;
+}
+
+/// A command without a verdict of its own: what it does not call an error is sound.
+template <typename Value>
+std::function<Result<Verdict>(const Options&)> with_verdict(
+    Result<Value> (*function)(const Options&)) {
+    if constexpr (std::is_same_v<Value, Verdict>) {
+        return function;
+    } else {
+        return [function](const Options& options) -> Result<Verdict> {
+            TIDAL_TRY(function(options));
+            return Verdict::kSound;
+        };
+    }
+}
+
+/// Asked for help, or not understood: 0 or 2. The flags are not all read then, so that --json is
+/// looked for here.
+int usage(const CLI::App& app, const CLI::Error& error, int argc, char** argv) {
+    std::ostringstream out;
+    const int code = app.exit(error, out, out);
+    std::fputs(out.str().c_str(), code == 0 ? stdout : stderr);
+    if (code == 0) return 0;
+    std::string hint;
+    if (argc > 1 && argv[1][0] != '-') {
+        std::vector<std::string_view> known;
+        for (const CLI::App* each : app.get_subcommands({})) known.push_back(each->get_name());
+        if (std::find(known.begin(), known.end(), argv[1]) == known.end()) {
+            hint = name_hint(argv[1], known);
+            std::fprintf(stderr, "unknown command '%s'; %s\n", argv[1], hint.c_str());
+        }
+    }
+    const bool as_json = std::find_if(argv, argv + argc, [](const char* word) {
+                             return std::string_view(word) == "--json";
+                         }) != argv + argc;
+    if (as_json)
+        std::printf("%s\n", error_json(Error(ErrorCode::kInvalidArgument, error.what())
+                                           .with_reason("usage")
+                                           .with_hint(hint))
+                                .c_str());
+    return 2;
+}
+
 int run(int argc, char** argv) {
     Options options;
     // Not CLI11's envname: the commands share these, and those that are not asked for would put the
@@ -52,16 +107,14 @@ int run(int argc, char** argv) {
     app.add_option("--key", options.key, "an API key; better: TIDAL_KEY");
     app.add_option("--data-dir", options.data_dir, "a data directory; else TIDAL_DATA_DIR");
     app.add_flag("--json", options.json, "one JSON value instead of text");
-    Result<void> (*command)(const Options&) = nullptr;
-    using Command = Result<void> (*)(const Options&);
-    const auto add_to = [&](CLI::App* parent, const char* name, const char* help,
-                            Command function) {
+    std::function<Result<Verdict>(const Options&)> command;
+    const auto add_to = [&](CLI::App* parent, const char* name, const char* help, auto* function) {
         CLI::App* sub = parent->add_subcommand(name, help);
         sub->add_flag("--json", options.json, "one JSON value instead of text");
-        sub->callback([&command, function] { command = function; });
+        sub->callback([&command, function] { command = with_verdict(function); });
         return sub;
     };
-    const auto add = [&](const char* name, const char* help, Command function) {
+    const auto add = [&](const char* name, const char* help, auto* function) {
         return add_to(&app, name, help, function);
     };
     const auto group = [&](const char* name, const char* help) {
@@ -159,12 +212,14 @@ int run(int argc, char** argv) {
 
     CLI::App* completion_app =
         app.add_subcommand("completion", "a script that completes tidalctl's words in a shell");
+    completion_app->add_flag("--json", options.json, "one JSON value instead of text");
     completion_app->add_option("shell", options.name, "bash")
         ->required()
         ->check(CLI::IsMember({"bash"}));
     completion_app->callback([&] {
-        std::fputs(bash_completion(app).c_str(), stdout);
-        command = [](const Options&) -> Result<void> { return {}; };
+        command = [&app](const Options& given) -> Result<Verdict> {
+            return print_completion(bash_completion(app), given.json);
+        };
     });
 
     CLI::App* schema_app = group("schema", "fields, vectors and signals of a running server");
@@ -219,21 +274,12 @@ int run(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::Error& error) {
-        std::ostringstream out;
-        const int code = app.exit(error, out, out);
-        std::fputs(out.str().c_str(), code == 0 ? stdout : stderr);
-        if (code != 0 && argc > 1 && argv[1][0] != '-') {
-            std::vector<std::string_view> known;
-            for (const CLI::App* each : app.get_subcommands({})) known.push_back(each->get_name());
-            if (std::find(known.begin(), known.end(), argv[1]) == known.end())
-                std::fprintf(stderr, "unknown command '%s'; %s\n", argv[1],
-                             name_hint(argv[1], known).c_str());
-        }
-        return code == 0 ? 0 : 2;
+        return usage(app, error, argc, argv);
     }
     const auto done = command(options);
-    if (done.ok()) return 0;
-    std::fprintf(stderr, "tidalctl: %s\n", done.error().to_string().c_str());
+    if (done.ok()) return *done == Verdict::kSound ? 0 : 1;
+    print_error(done.error());
+    if (options.json) std::printf("%s\n", error_json(done.error()).c_str());
     return 1;
 }
 

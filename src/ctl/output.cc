@@ -35,6 +35,19 @@ void print(const json::value& value, int depth, const std::string& key) {
 
 }  // namespace
 
+void print_error(const Error& error) {
+    std::fprintf(stderr, "tidalctl: %s\n", error.to_string().c_str());
+}
+
+std::string error_json(const Error& error) {
+    json::object out{{"status", "error"}, {"code", error.reason()}, {"message", error.message()}};
+    if (!error.field().empty()) out["field"] = error.field();
+    if (!error.hint().empty()) out["hint"] = error.hint();
+    for (const auto& [key, value] : error.context())
+        if (!out.contains(key)) out[key] = value;
+    return json::serialize(out);
+}
+
 std::string percent_encode(const std::string& text) {
     constexpr char digits[] = "0123456789ABCDEF";
     std::string out;

@@ -12,6 +12,10 @@ Result<void> status(const Options& options) {
 }
 
 Result<void> export_signals(const Options& options) {
+    if (options.json && options.format != "jsonl")
+        return Error(ErrorCode::kInvalidArgument,
+                     "--json and --format " + options.format + " exclude each other")
+            .with_field("format");
     std::string path = "/export/signals?format=" + percent_encode(options.format);
     const std::pair<const char*, const std::string*> parameters[] = {
         {"from", &options.from},

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2154  # bin, root, work, port and reply come from lib.sh
-# tidalctl bench and completion, and how it fails.
+# tidalctl bench and completion, how it fails, and --json of every command, whether it succeeds or fails.
 # shellcheck source=tests/process/lib.sh
 . "$(dirname "$0")/lib.sh" "$1"
 
@@ -46,4 +46,147 @@ complete_words() {
 [[ " $(complete_words tidalctl '') " == *' import '*' profile '* ]] || fail "words: $(complete_words tidalctl '')"
 [[ $(complete_words tidalctl profile re) == retire ]] || fail "words: $(complete_words tidalctl profile re)"
 [[ $(complete_words tidalctl profile put --dr) == --dry-run ]] || fail "words: $(complete_words tidalctl profile put --dr)"
+
+# One JSON value on standard output, as the server's parser sees it.
+# json_of CODE TEXT ARGS...: exit code and a text that the value holds.
+commands_seen=""
+json_of() {
+    local want=$1 text=$2 out code
+    shift 2
+    out=$("$bin/tidalctl" --json "$@" 2>"$work/err")
+    code=$?
+    [ $code = "$want" ] || fail "exit code $code, not $want: tidalctl --json $*: $out $(cat "$work/err")"
+    [[ $out == *"$text"* ]] || fail "expected '$text' of tidalctl --json $*: $out"
+    [ "$(wc -l <<<"$out")" = 1 ] || fail "more than one line of tidalctl --json $*: $out"
+    printf '%s' "$out" >"$work/value"
+    call POST /query "@$work/value"
+    [[ $status == 400 && $reply != *'"code":"not_json"'* ]] || fail "not JSON: tidalctl --json $*: $out ($reply)"
+    commands_seen+=" $1"
+    case $1 in backup | schema | profile | experiment | model) commands_seen+="/$2" ;; esac
+}
+# The check itself: text is seen to be none.
+call POST /query 'ok: 3 files'
+expect 400 '"code":"not_json"'
+stop_server INT || fail "SIGINT should exit 0"
+
+nobody=http://127.0.0.1:1
+start_server standalone --data-dir "$work/data" --backup-dir "$work/backups" || finish
+export TIDAL_URL=http://127.0.0.1:$port
+echo '{"entity_id":1,"metadata":{"title":"one"}}' >"$work/items.jsonl"
+printf 'profile own version 1 { score year; }' >"$work/own.profile"
+printf 'experiment spring version 1 { arm own@1; arm new; }' >"$work/spring"
+{
+    printf 'tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nfeature_names=year\nfeature_infos=none\n\n'
+    printf 'Tree=0\nnum_leaves=1\nleaf_value=0.25\n\n\nend of trees\n'
+} >"$work/model"
+printf 'version: 1\nkinds: [' >"$work/bad.yaml"
+
+json_of 0 '"status":"ok"' status
+json_of 1 '"code":"unavailable"' status --url $nobody
+json_of 0 '"accepted":1' import "$work/items.jsonl" --id first
+json_of 1 '"status":"error"' import "$work/absent.jsonl"
+echo '{"entity_id":1,"signal":"view"}' >"$work/signals.jsonl"
+json_of 0 '"accepted":1' import "$work/signals.jsonl"
+json_of 0 '"signal":"view"' export
+json_of 1 '"field":"format"' export --format csv
+json_of 1 '"code":"unknown_signal"' export --signals vew
+json_of 0 '"entity_id":1' query 'RETRIEVE items USING PROFILE new LIMIT 3'
+json_of 1 '"line":"1"' query 'RETRIEVE items USING PROFIL new'
+json_of 0 '"latency_ms"' bench feed --seconds 0.1
+json_of 1 '"first_error"' bench feed --seconds 0.1 --profile trendin
+json_of 0 '"schema"' schema show
+json_of 1 '"status":"error"' schema show --url $nobody
+"$bin/tidalctl" schema show >"$work/schema.yaml"
+json_of 0 '"schema"' schema add "$work/schema.yaml"
+json_of 1 '"status":"error"' schema add "$work/bad.yaml"
+json_of 0 '"profiles"' profile list
+json_of 1 '"code":"unavailable"' profile list --url $nobody
+json_of 0 '"created":true' profile put "$work/own.profile"
+json_of 1 '"status":"error"' profile put "$work/spring"
+json_of 0 '"text"' profile show own
+json_of 1 '"code":"unknown_profile"' profile show owm
+json_of 0 '"created":true' experiment put "$work/spring"
+json_of 1 '"status":"error"' experiment put "$work/own.profile"
+json_of 0 '"spring' experiment list
+json_of 1 '"code":"unavailable"' experiment list --url $nobody
+json_of 0 '"name":"hits"' model put hits "$work/model"
+json_of 1 '"status":"error"' model put hits "$work/own.profile"
+json_of 0 '"hits"' model list
+json_of 1 '"code":"unavailable"' model list --url $nobody
+json_of 0 '"text"' model show hits
+json_of 1 '"status":"error"' model show hots
+json_of 0 '"hits"' model retire hits
+json_of 1 '"status":"error"' model retire hits
+json_of 0 '"spring"' experiment retire spring
+json_of 1 '"status":"error"' experiment retire spring
+json_of 0 '"own"' profile retire own
+json_of 1 '"status":"error"' profile retire own
+json_of 0 '"state":"done"' backup create b1
+json_of 1 '"code":"backup_exists"' backup create b1
+json_of 0 '"b1"' backup list
+json_of 1 '"code":"unavailable"' backup list --url $nobody
+json_of 0 '"status":"ok"' backup create b2
+json_of 0 '' backup delete b2
+json_of 1 '"status":"error"' backup delete b2
+json_of 0 '"status":"ok"' verify "$work/backups/b1"
+json_of 0 '"status":"ok"' restore "$work/backups/b1" "$work/restored"
+json_of 1 '"status":"error"' restore "$work/backups/b1" "$work/restored"
+json_of 1 '"status":"error"' verify "$work/backups/b2"
+# Held by the server.
+json_of 1 '"code":"conflict"' fsck --data-dir "$work/data"
+json_of 1 '"pid":"'"$server_pid" paths --data-dir "$work/data"
+json_of 1 '"code":"conflict"' diagnostics --data-dir "$work/data"
+json_of 0 '"status":"ok"' fsck --data-dir "$work/restored"
+json_of 0 '"what":"the log"' paths --data-dir "$work/restored"
+json_of 0 '"shards_declared":1' diagnostics --data-dir "$work/restored"
+json_of 0 '"script":"' completion bash
+json_of 2 '"code":"usage"' completion zsh
+json_of 2 '"hint":"did you mean' statsu
+json_of 2 '"code":"usage"' backup
+
+# Damage: all of it, in the value.
+file=$(ls "$work"/backups/b1/wal/*.log | head -n 1)
+printf '\377' | dd of="$file" bs=1 seek=100 conv=notrunc status=none
+json_of 1 '"status":"damaged"' verify "$work/backups/b1"
+[[ $(cat "$work/value") == *'"damage":["'*.log* ]] || fail "the damaged file is not named: $(cat "$work/value")"
+json_of 1 '"status":"error"' restore "$work/backups/b1" "$work/again"
+file=$(ls "$work"/restored/wal/*.log | head -n 1)
+printf '\377' | dd of="$file" bs=1 seek=100 conv=notrunc status=none
+json_of 1 '"damaged_places":1' fsck --data-dir "$work/restored"
+[[ $(cat "$work/value") == *'"harmless":false'* ]] || fail "the damage is not listed: $(cat "$work/value")"
+
+# Nothing was left out.
+for command in $(complete_words tidalctl ''); do
+    case $command in
+        -*) ;;
+        backup | schema | profile | experiment | model)
+            for sub in $(complete_words tidalctl "$command" ''); do
+                [[ $sub == -* || " $commands_seen " == *" $command/$sub "* ]] || fail "no --json of $command $sub was tried"
+            done
+            ;;
+        *) [[ " $commands_seen " == *" $command "* ]] || fail "no --json of $command was tried" ;;
+    esac
+done
+
+# A directory that cannot be written: looked at all the same, with the server's own lock respected.
+stop_server INT || fail "SIGINT should exit 0"
+mkdir "$work/frozen"
+if mount --bind "$work" "$work/frozen" 2>/dev/null && mount -o remount,ro,bind "$work/frozen" 2>/dev/null; then
+    trap 'umount "$work/frozen"; cleanup' EXIT
+    touch "$work/frozen/x" 2>/dev/null && fail "the mount is not read-only"
+    "$bin/tidalctl" fsck --data-dir "$work/frozen/data" | grep -q ' 0 damaged places' || fail "fsck of a read-only directory"
+    "$bin/tidalctl" paths --data-dir "$work/frozen/data" | grep -q 'identity of the cluster' || fail "paths of a read-only directory"
+    "$bin/tidalctl" diagnostics --data-dir "$work/frozen/data" | grep -q '"shards_declared":1' || fail "diagnostics of a read-only directory"
+    "$bin/tidalctl" verify "$work/frozen/backups/b1" 2>&1 | grep -q 'the backup is damaged' || fail "verify of a read-only backup"
+    rm "$work/data/LOCK"
+    "$bin/tidalctl" fsck --data-dir "$work/frozen/data" | grep -q ' 0 damaged places' || fail "fsck without the file LOCK"
+    start_server standalone --data-dir "$work/data" || finish
+    TIDAL_URL=http://127.0.0.1:$port "$bin/tidalctl" status --data-dir "$work/frozen/data" >/dev/null || fail "status"
+    "$bin/tidalctl" fsck --data-dir "$work/frozen/data" 2>&1 | grep -q 'in use by another process' || fail "a server has it, and fsck ran"
+    stop_server INT || fail "SIGINT should exit 0"
+    umount "$work/frozen"
+    trap cleanup EXIT
+else
+    echo "not tried here: a read-only mount"
+fi
 finish
