@@ -123,6 +123,14 @@ Result<std::vector<std::string>> texts(const element& json, std::string_view fie
     return out;
 }
 
+/// Kept as text: an object as its shortest one.
+Result<std::string> context(const element& json) {
+    if (json.is_object()) return std::string(simdjson::minify(json));
+    std::string_view text;
+    if (json.get(text) == simdjson::SUCCESS) return std::string(text);
+    return wrong_type("context", "a string or an object");
+}
+
 api::FieldInput object_input(const element& json) {
     object members;
     if (json.get(members) != simdjson::SUCCESS) return {};
@@ -287,7 +295,7 @@ Result<api::Write> read_signal(const element& json) {
             } else if (key == "session_id") {
                 TIDAL_ASSIGN(write.session_id, text(value, key));
             } else if (key == "context") {
-                TIDAL_ASSIGN(write.context, text(value, key));
+                TIDAL_ASSIGN(write.context, context(value));
             } else {
                 TIDAL_ASSIGN(write.idempotency_key, text(value, key));
             }

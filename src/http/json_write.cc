@@ -353,6 +353,20 @@ std::string health_json(const api::Database::Stats& stats, const api::ClusterSta
     return json_text(out);
 }
 
+namespace {
+
+/// As a client would have sent it: a text that is a JSON object becomes one, where it reads back as
+/// the same text.
+json::value context_value(const std::string& text) {
+    if (text.front() != '{') return json::string(text);
+    json::error_code failed;
+    json::value parsed = json::parse(text, failed);
+    if (failed || json_text(parsed) != text) return json::string(text);
+    return parsed;
+}
+
+}  // namespace
+
 std::string exported_json(const api::ExportedSignal& signal) {
     json::object out{{"entity_id", id_value(signal.id)}};
     if (signal.undo) {
@@ -362,7 +376,7 @@ std::string exported_json(const api::ExportedSignal& signal) {
         out["weight"] = signal.weight;
         if (signal.user_id) out["user_id"] = id_value(*signal.user_id);
         if (signal.creator_id) out["creator_id"] = id_value(*signal.creator_id);
-        if (!signal.context.empty()) out["context"] = signal.context;
+        if (!signal.context.empty()) out["context"] = context_value(signal.context);
     }
     out["at"] = format_time(signal.at_ms);
     if (!signal.session_id.empty()) out["session_id"] = signal.session_id;

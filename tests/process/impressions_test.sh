@@ -47,7 +47,29 @@ expect_count 2 1
 expect_count 1 1
 expect_count 3 0
 call GET "/export/signals?signals=impression&user_id=7"
-expect 200 '\"position\":1' '\"profile\":\"most_viewed@1\"' '\"request_id\":\"r1\"'
+expect 200 '"context":{"position":1,"profile":"most_viewed@1","request_id":"r1"}'
+
+# A context is a text or an object, kept as text; an export gives back what was sent, and takes it again.
+for context in '"front page"' '{"slot":2,"ab":["x","y"],"r":1.5,"é":null}' '"{\"spaced\": 1}"' '{"n":1e400}' '{ "a" : 40.0 }'; do
+    call POST /signals "{\"entity_id\":1,\"signal\":\"like\",\"user_id\":8,\"context\":$context}"
+    [ "$context" = '{"n":1e400}' ] && expect 400 && continue
+    expect 200
+done
+for context in 7 true '["a"]'; do
+    call POST /signals "{\"entity_id\":1,\"signal\":\"like\",\"user_id\":8,\"context\":$context}"
+    expect 400 '"field":"context"' 'a string or an object'
+done
+call POST /signals "{\"entity_id\":1,\"signal\":\"like\",\"context\":{\"long\":\"$(printf 'x%.0s' $(seq 1020))\"}}"
+expect 400 '"field":"context"' '1024'
+call GET "/export/signals?signals=like&user_id=8"
+expect 200 '"context":"front page"' '"context":{"slot":2,"ab":["x","y"],"r":1.5,"é":null}' '"context":"{\"spaced\": 1}"' '"context":{"a":40.0}'
+sed 's/,"position":"[^"]*"//; s/"user_id":8/"user_id":9/' <<<"$reply" | grep . >"$work/again.jsonl"
+TIDAL_URL=http://127.0.0.1:$port "$bin/tidalctl" import "$work/again.jsonl" >/dev/null 2>&1 || fail "an export is not taken again"
+contexts() {
+    call GET "/export/signals?signals=like&user_id=$1"
+    grep -o '"context":.*,"at"' <<<"$reply"
+}
+[ "$(contexts 9)" = "$(contexts 8)" ] || fail "contexts changed on their way: $(contexts 8) and $(contexts 9)"
 
 # The same page again; the other order of it; another key; a key of the widest.
 call POST /feed '{"profile":"most_viewed","limit":2,"user_id":7,"log_impressions":true}' "Idempotency-Key: page-1"
