@@ -24,6 +24,18 @@ Error no_such(const std::string& name) {
 
 }  // namespace
 
+BackupManifest manifest_of(Database& database, UnixMillis taken_ms) {
+    const Identity identity = database.stats().identity;
+    const auto schema = database.schema();
+    BackupManifest manifest;
+    manifest.taken_ms = taken_ms;
+    manifest.cluster_id = identity.cluster_id;
+    manifest.instance_id = identity.instance_id;
+    manifest.schema_version = schema->version.value();
+    manifest.schema_fingerprint = schema::fingerprint(*schema);
+    return manifest;
+}
+
 Result<void> Backups::open() {
     TIDAL_ASSIGN(const auto names, disk_.list(""));
     for (const std::string& name : names) {
@@ -67,14 +79,7 @@ Result<BackupReport> Backups::create(const std::string& name) {
 }
 
 void Backups::run(const std::shared_ptr<Job>& job, const HeldFiles& files) {
-    const Identity identity = database_.stats().identity;
-    const auto schema = database_.schema();
-    BackupManifest manifest;
-    manifest.taken_ms = runtime_.clock().wall_ms();
-    manifest.cluster_id = identity.cluster_id;
-    manifest.instance_id = identity.instance_id;
-    manifest.schema_version = schema->version.value();
-    manifest.schema_fingerprint = schema::fingerprint(*schema);
+    const BackupManifest manifest = manifest_of(database_, runtime_.clock().wall_ms());
     const auto written = write_backup(files, disk_, job->name, manifest, job->progress);
     std::string error;
     if (!written.ok()) {

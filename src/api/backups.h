@@ -21,6 +21,9 @@ struct BackupReport {
     BackupManifest manifest;        ///< kDone.
 };
 
+/// Of a backup that is about to be made: whose it is, and under which schema.
+BackupManifest manifest_of(Database& database, UnixMillis taken_ms);
+
 /// One backup runs at a time, on the executor of checkpoints: writes and reads go on, checkpoints
 /// wait for it. Threads: any; all but `create` read or write files on the caller's thread.
 /// Lifetime: in a shared_ptr, which a backup under way holds; disk and runtime outlive the

@@ -1,38 +1,15 @@
-#include "api/database.h"
+// Opening, writing and reading.
+#include "embed/internal/open.h"
 #include "runtime/real_runtime.h"
-#include "runtime/task.h"
-#include "tidal/tidal.h"
 
 namespace tidal {
-namespace {
+using internal::wait;
 
-template <typename T, typename Start>
-runtime::Task<Result<T>> answered(Start start) {
-    runtime::Completion<T> done;
-    start(done.completer());
-    Result<T> result = co_await done;
-    co_return result;
+Library::Open::~Open() {
+    if (database == nullptr) return;
+    (void)wait<void>(
+        [this](auto done) { database->stop([done = std::move(done)]() mutable { done({}); }); });
 }
-
-/// Blocks the calling thread until what `start` hands the callback to has called it.
-template <typename T, typename Start>
-Result<T> wait(Start start) {
-    return runtime::sync_wait(answered<T>(std::move(start)));
-}
-
-}  // namespace
-
-struct Library::Open {
-    std::unique_ptr<runtime::Runtime> runtime;
-    std::unique_ptr<api::Database> database;
-
-    ~Open() {
-        if (database == nullptr) return;
-        (void)wait<void>([this](auto done) {
-            database->stop([done = std::move(done)]() mutable { done({}); });
-        });
-    }
-};
 
 Library::Library(std::unique_ptr<Open> open) : open_(std::move(open)) {}
 Library::Library(Library&&) noexcept = default;
@@ -46,6 +23,7 @@ Result<Library> Library::open(const OpenOptions& options) {
     database.ephemeral = options.directory.empty();
     database.shards = options.shards;
     database.schema = options.schema;
+    database.logger = options.logger;
     TIDAL_ASSIGN(open->database, api::Database::open(database, *open->runtime));
     TIDAL_TRY(wait<void>([&](auto done) { open->database->start(std::move(done)); }));
     return Library(std::move(open));
@@ -92,10 +70,6 @@ Result<void> Library::put_schema(std::string_view yaml) {
 
 std::string Library::schema_yaml() const {
     return schema::print_schema(*open_->database->schema());
-}
-
-Result<api::ExportPage> Library::export_signals(const api::ExportRequest& request) {
-    return open_->database->export_signals(request);
 }
 
 }  // namespace tidal

@@ -1,8 +1,8 @@
 // tidal/tidal.h: the embedded library: the same database without a server.
 //
 //     auto db = tidal::Library::open({.directory = "./data"});
-//     db->write(tidal::api::EntityWrite{.id = 1, .metadata = {{"title", "Jazz Piano"}}});
-//     db->write(tidal::api::SignalWrite{.id = 1, .signal = "view"});
+//     db->write(tidal::api::EntityWrite{.id = 1u, .metadata = {{"title", "Jazz Piano"}}});
+//     db->write(tidal::api::SignalWrite{.id = 1u, .signal = "view"});
 //     auto feed = db->feed({.profile = "trending"});
 //
 // Requests and replies are those of every other door: api/types.h. docs/guides/embedding.md.
@@ -14,8 +14,13 @@
 #include <string_view>
 #include <vector>
 
+#include "api/backup_manifest.h"
+#include "api/import.h"
 #include "api/types.h"
+#include "base/log.h"
 #include "base/result.h"
+#include "ranking/experiment.h"
+#include "ranking/profile_registry.h"
 
 namespace tidal {
 
@@ -23,6 +28,18 @@ struct OpenOptions {
     std::string directory;  ///< Made when absent. Empty: nothing on disk, lost at close.
     std::optional<std::uint16_t> shards;  ///< Of a new directory (default 1).
     std::optional<std::string> schema;    ///< YAML; default: config/default-schema.yaml.
+    Logger logger;  ///< Of what operators must know, such as a full disk; default: nothing.
+};
+
+/// Files of somebody's own, read as a mapping says: docs/reference/mapping.md.
+struct ImportFiles {
+    std::string mapping;  ///< YAML.
+    std::string folder;   ///< Of the files that the mapping names, as they are or with ".zst".
+    /// The same files under one id are imported once, however often it is interrupted. Empty = made
+    /// from the mapping and the sizes of the files.
+    std::string id;
+    bool shift_end_to_now = false;  ///< The newest signal becomes now.
+    api::ImportObserver observer;
 };
 
 /// Threads: any number of callers; calls block until they are answered. One process per directory.
@@ -52,10 +69,50 @@ public:
     /// Returns once everything the token of a write names is applied, on every shard it reached.
     Result<void> wait_for(std::string_view token, std::uint64_t timeout_ms = 10'000);
 
-    /// Adds to the schema. kIncompatible names what is not an addition.
+    /// The same request under the call's profile and under another: docs/reference/profiles.md.
+    Result<api::FeedComparison> compare(const api::FeedCall& call, std::string_view other_profile);
+
+    /// Adds to the schema: the whole of it, as wanted. kIncompatible names what is not an addition.
     Result<void> put_schema(std::string_view yaml);
     std::string schema_yaml() const;
+
+    // Profiles, experiments and models, kept with the data. `put_*` makes a version, or with
+    // `dry_run` only checks; kConflict when the version is taken or the name is built in.
+    // `retire_*` ends all versions; kConflict while something still uses it, kNotFound.
+    Result<api::CatalogReply> put_profile(std::string_view text, bool dry_run = false);
+    std::vector<ranking::ProfileListing> profiles(EntityKind kind = EntityKind::kItem) const;
+    /// @param name  "trending" (its newest version) or "trending@1". kUnknownName.
+    Result<ranking::ProfileListing> profile(std::string_view name,
+                                            EntityKind kind = EntityKind::kItem) const;
+    Result<void> retire_profile(const std::string& name);
+    Result<api::CatalogReply> put_experiment(std::string_view text, bool dry_run = false);
+    /// The newest version of each, by name.
+    std::vector<ranking::Experiment> experiments() const;
+    Result<ranking::Experiment> experiment(std::string_view name) const;
+    Result<void> retire_experiment(const std::string& name);
+    /// @param text  As LightGBM writes it: docs/reference/expressions.md#models.
+    Result<api::CatalogReply> put_model(const std::string& name, std::string_view text,
+                                        bool dry_run = false);
+    std::vector<api::StoredModel> models() const;
+    /// The text as it was put. kNotFound.
+    Result<std::string> model_text(const std::string& name) const;
+    Result<void> retire_model(const std::string& name);
+
+    /// Returns once all of it is in, or with what ended it; a second call goes on where it stopped.
+    /// Rows that do not fit are told to `observer.on_rejected` and counted. kNotFound for a file of
+    /// the mapping that is not there.
+    Result<api::ImportProgress> import(ImportFiles files);
+    /// A page of signals from log and archive; ask on from its `position` until `end`.
     Result<api::ExportPage> export_signals(const api::ExportRequest& request);
+
+    /// Makes a backup in `folder`, which must not exist yet, while writes and reads go on.
+    /// kUnsupported in memory, kConflict, kDiskFull; after an error nothing is left there.
+    Result<api::BackupManifest> backup(const std::string& folder);
+    /// Reads every byte of a backup: a line for each file that is damaged; empty = sound.
+    static Result<std::vector<std::string>> verify_backup(const std::string& folder);
+    /// Makes the data directory `directory`, absent or empty before, of a backup. kCorruption.
+    static Result<api::BackupManifest> restore(const std::string& folder,
+                                               const std::string& directory);
 
 private:
     struct Open;
