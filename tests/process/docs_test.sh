@@ -4,8 +4,11 @@
 #   sh tour      run; must not fail, and each line "# -> text" of it must be in what it prints
 #   profile, experiment, filter, expression, query    must be accepted by the server
 #   text, json, yaml, ebnf    read by people, or by the unit tests of their module
-# A page starts with the sample; the line `<!-- server: ARGUMENTS -->` starts it otherwise, `none` not at all: such a page
-# starts its own, each with its number in a file *.pid, on ports 127.0.0.1:95xx that are others in a test.
+#   cpp                       compiled into a program that embedded_test.sh runs
+# A page starts with the sample; the line `<!-- server: ARGUMENTS -->` starts it otherwise, where PAGE is its folder, `none`
+# not at all: such a page starts its own, each with its number in a file *.pid, on ports 127.0.0.1:95xx that are others in
+# a test.
+# Commands that are indented and not fenced would be run by nobody: they are refused.
 # shellcheck source=tests/process/lib.sh
 . "$(dirname "$0")/lib.sh" "$1"
 
@@ -48,11 +51,15 @@ run_block() { # KIND TEXT
                 fail "$page: refused: $text"
             ;;
         query) tidalctl query "$text" >/dev/null || fail "$page: refused: $text" ;;
-        text | json | yaml | ebnf) return ;;
+        text | json | yaml | ebnf | cpp) return ;;
         *) fail "$page: a block of kind '$1', which nothing checks" ;;
     esac
     blocks=$((blocks + 1))
 }
+
+indented=$(awk 'FNR == 1 { fenced = 0 } /^```/ { fenced = !fenced } !fenced && /^    (tidal|curl )/ { print FILENAME ":" FNR ":" $0 }' \
+    docs/operations/*.md docs/guides/*.md docs/reference/*.md)
+[ -z "$indented" ] || fail "commands outside a fenced block:"$'\n'"$indented"
 
 pages=0 all_blocks=0
 while IFS= read -r page; do
@@ -64,6 +71,7 @@ while IFS= read -r page; do
         with_ports <"$page" >"$work/page.md"
     else
         cp "$page" "$work/page.md"
+        arguments=${arguments//PAGE/$work/page}
         # shellcheck disable=SC2086  # words of a document of ours
         start_server ${arguments:-demo --sample "$root/examples"} --data-dir "$work/page/data" || finish
         export TIDAL_URL=http://127.0.0.1:$port
