@@ -62,7 +62,7 @@ json_of() {
     call POST /query "@$work/value"
     [[ $status == 400 && $reply != *'"code":"not_json"'* ]] || fail "not JSON: tidalctl --json $*: $out ($reply)"
     commands_seen+=" $1"
-    case $1 in backup | schema | profile | experiment | model) commands_seen+="/$2" ;; esac
+    case $1 in backup | schema | profile | experiment | model | node | shard | key) commands_seen+="/$2" ;; esac
 }
 # The check itself: text is seen to be none.
 call POST /query 'ok: 3 files'
@@ -139,6 +139,15 @@ json_of 1 '"code":"conflict"' diagnostics --data-dir "$work/data"
 json_of 0 '"status":"ok"' fsck --data-dir "$work/restored"
 json_of 0 '"what":"the log"' paths --data-dir "$work/restored"
 json_of 0 '"shards_declared":1' diagnostics --data-dir "$work/restored"
+# Of a cluster: not of this server. Their answers are in the cluster's tests.
+json_of 1 '"status":"error"' node list --url $nobody
+json_of 1 '"status":"error"' node token --url $nobody
+json_of 1 '"status":"error"' node remove 2 --url $nobody
+json_of 1 '"status":"error"' shard list --url $nobody
+json_of 1 '"status":"error"' shard transfer 1 2 --url $nobody
+json_of 1 '"status":"error"' key create ops --url $nobody
+json_of 1 '"status":"error"' key list --url $nobody
+json_of 1 '"status":"error"' key revoke ops --url $nobody
 json_of 0 '"script":"' completion bash
 json_of 2 '"code":"usage"' completion zsh
 json_of 2 '"hint":"did you mean' statsu
@@ -159,7 +168,7 @@ json_of 1 '"damaged_places":1' fsck --data-dir "$work/restored"
 for command in $(complete_words tidalctl ''); do
     case $command in
         -*) ;;
-        backup | schema | profile | experiment | model)
+        backup | schema | profile | experiment | model | node | shard | key)
             for sub in $(complete_words tidalctl "$command" ''); do
                 [[ $sub == -* || " $commands_seen " == *" $command/$sub "* ]] || fail "no --json of $command $sub was tried"
             done
