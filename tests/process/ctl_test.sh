@@ -144,7 +144,7 @@ json_of 1 '"status":"error"' node list --url $nobody
 json_of 1 '"status":"error"' node token --url $nobody
 json_of 1 '"status":"error"' node remove 2 --url $nobody
 json_of 1 '"status":"error"' shard list --url $nobody
-json_of 1 '"status":"error"' shard transfer 1 2 --url $nobody
+json_of 1 '"status":"error"' shard transfer 1 --url $nobody
 json_of 1 '"status":"error"' key create ops --url $nobody
 json_of 1 '"status":"error"' key list --url $nobody
 json_of 1 '"status":"error"' key revoke ops --url $nobody
