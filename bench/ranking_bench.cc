@@ -46,9 +46,13 @@ class ColumnSource final : public FeatureSource {
 public:
     Result<void> fill(const Feature& feature, std::span<const Slot> slots, const EvaluationContext&,
                       std::span<double> out) override {
-        const std::span<const double> whole(column(feature.field.value()));
-        block_math::copy_numbers(whole.subspan(slots[0].value(), slots.size()), 0, out.data());
+        block_math::copy_numbers(numbers(feature, slots), 0, out.data());
         return {};
+    }
+    std::span<const double> numbers(const Feature& feature,
+                                    std::span<const Slot> slots) const override {
+        const std::span<const double> whole(column(feature.field.value()));
+        return whole.subspan(slots[0].value(), slots.size());
     }
     bool is_missing(const Feature&, Slot) const override { return false; }
 };

@@ -184,9 +184,10 @@ private:
     }
 
     Result<void> score_block() {
-        slots_.clear();
-        for (const std::uint32_t slot : blocks_->next(plan_.profile->program.block_slots))
-            slots_.push_back(Slot(slot));
+        const auto block = blocks_->next(plan_.profile->program.block_slots);
+        slots_.resize(block.size());
+        std::ranges::transform(block, slots_.begin(),
+                               [](std::uint32_t slot) { return Slot(slot); });
         TIDAL_ASSIGN(const auto scores, evaluator_->run(slots_));
         page_.counts.scored += slots_.size();
         std::span<const double> gates;

@@ -1,11 +1,12 @@
 // Compiled once per target of Highway, chosen at run time: one binary for all machines.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ranking/block_math.cc"
-#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>  // NOLINT: first, it includes this file again
 #include <hwy/highway.h>
 
+#include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <type_traits>
 
 #include "ranking/internal/block_math.h"
@@ -208,19 +209,110 @@ void compute_here(Op op, Operand a, Operand b, Operand c, double* out, std::size
     }
 }
 
+/// A scan comes back for the block behind this one, and the machine's own prefetcher starts anew at
+/// each page of each column. Into the second cache: columns begin at the same place of a page, so
+/// that two pages of four of them fill all ways of the first.
+void fetch_ahead(const double* values) {
+    __builtin_prefetch(values + kBlockSlots, 0, 2);
+}
+
 void copy_here(const double* values, std::size_t n, double missing, double* out) {
     const D d;
     const std::size_t lanes = hn::Lanes(d);
     const V instead = set(missing);
     std::size_t i = 0;
     for (; i + lanes <= n; i += lanes) {
-        // A scan comes back for the block behind this one; the machine's own prefetcher starts anew
-        // at each page of each column.
-        hwy::Prefetch(values + i + n);
+        fetch_ahead(values + i);
         const V value = hn::LoadU(d, values + i);
         hn::StoreU(saturate(hn::IfThenElse(hn::Eq(value, value), value, instead)), d, out + i);
     }
     for (; i < n; ++i) out[i] = score_math::saturate(values[i] == values[i] ? values[i] : missing);
+}
+
+V number_of(const Addend& addend, V value) {
+    return hn::IfThenElse(hn::Eq(value, value), value, set(addend.missing));
+}
+
+/// What a sum does without the bound below: every step saturates.
+HWY_NOINLINE __attribute__((noclone)) V add_saturated(const Addend* addends, std::size_t count,
+                                                      std::size_t i) {
+    V sum = set(0);
+    for (std::size_t k = 0; k < count; ++k) {
+        const V value = saturate(number_of(addends[k], hn::LoadU(D(), addends[k].values + i)));
+        const V product = saturate(hn::Mul(value, set(addends[k].weight)));
+        sum = k == 0 ? product : saturate(hn::Add(sum, product));
+    }
+    return sum;
+}
+
+/// Nothing saturates, whatever the order of signs, where the magnitudes add up to less than this.
+template <std::size_t kCount>
+double magnitudes_max(const Addend* addends) {
+    double weight = 1;
+    for (std::size_t k = 0; k < kCount; ++k)
+        weight = std::max(weight, std::fabs(addends[k].weight));
+    return kMagnitudeMax / 8 / weight;
+}
+
+/// All of a block that is whole vectors. Few numbers are large: one comparison for all addends of
+/// a vector finds them, and the rest is one multiplication and addition each.
+template <std::size_t kCount>
+std::size_t add_vectors(const Addend* HWY_RESTRICT given, double* HWY_RESTRICT out, std::size_t n) {
+    const D d;
+    const std::size_t lanes = hn::Lanes(d);
+    Addend addends[kCount];
+    std::copy_n(given, kCount, addends);
+    const V bound = set(magnitudes_max<kCount>(addends));
+    std::size_t i = 0;
+    for (; i + lanes <= n; i += lanes) {
+        V sum = set(0), magnitude = set(0);
+        const auto add = [&](std::size_t k) HWY_ATTR {
+            const Addend& addend = addends[k];
+            fetch_ahead(addend.values + i);
+            const V value = number_of(addend, hn::LoadU(d, addend.values + i));
+            const V product = hn::Mul(value, set(addend.weight));
+            sum = k == 0 ? product : hn::Add(sum, product);
+            magnitude = k == 0 ? hn::Abs(value) : hn::Add(magnitude, hn::Abs(value));
+        };
+        for (std::size_t k = 0; k < kCount; ++k) add(k);
+        if (!hn::AllTrue(d, hn::Le(magnitude, bound))) sum = add_saturated(given, kCount, i);
+        hn::StoreU(sum, d, out + i);
+    }
+    return i;
+}
+
+std::size_t add_vectors_of(std::span<const Addend> addends, double* out, std::size_t n) {
+    switch (addends.size()) {
+        case 2:
+            return add_vectors<2>(addends.data(), out, n);
+        case 3:
+            return add_vectors<3>(addends.data(), out, n);
+        case 4:
+            return add_vectors<4>(addends.data(), out, n);
+        case 5:
+            return add_vectors<5>(addends.data(), out, n);
+        case 6:
+            return add_vectors<6>(addends.data(), out, n);
+        case 7:
+            return add_vectors<7>(addends.data(), out, n);
+        default:
+            return add_vectors<8>(addends.data(), out, n);
+    }
+}
+
+void add_here(std::span<const Addend> addends, double* out, std::size_t n) {
+    static_assert(kSumTermsMax == 8);
+    const std::size_t done = add_vectors_of(addends, out, n);
+    if (done == n) return;
+    // The numbers may end here: the last vector is made of copies.
+    double rest[kSumTermsMax][kPadding] = {};
+    Addend last[kSumTermsMax];
+    for (std::size_t k = 0; k < addends.size(); ++k) {
+        std::copy(addends[k].values + done, addends[k].values + n, rest[k]);
+        last[k] = {rest[k], addends[k].weight, addends[k].missing};
+    }
+    const std::span all(last, addends.size());
+    hn::StoreU(add_saturated(all.data(), all.size(), 0), D(), out + done);
 }
 
 bool consecutive_here(const std::uint32_t* slots, std::size_t n) {
@@ -267,6 +359,7 @@ namespace tidal::ranking::block_math {
 
 HWY_EXPORT(compute_here);
 HWY_EXPORT(copy_here);
+HWY_EXPORT(add_here);
 HWY_EXPORT(consecutive_here);
 HWY_EXPORT(find_here);
 
@@ -277,6 +370,11 @@ void compute(Op op, Operand a, Operand b, Operand c, double* out, std::size_t n)
 
 void copy_numbers(std::span<const double> values, double missing, double* out) {
     HWY_DYNAMIC_DISPATCH(copy_here)(values.data(), values.size(), missing, out);
+}
+
+void add_products(std::span<const Addend> addends, double* out, std::size_t n) {
+    assert(addends.size() >= 2 && addends.size() <= kSumTermsMax);
+    HWY_DYNAMIC_DISPATCH(add_here)(addends, out, n);
 }
 
 bool are_consecutive(std::span<const Slot> slots) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <vector>
 
 namespace tidal::ranking {
 
@@ -49,18 +50,34 @@ std::uint32_t cost_of(const Feature& feature) {
 
 namespace {
 
+/// As its operators one by one.
+std::uint32_t cost_of(const Sum& sum) {
+    const auto products =
+        std::ranges::count_if(sum, [](const SumTerm& term) { return term.factor.has_value(); });
+    return static_cast<std::uint32_t>(sum.size() - 1 + static_cast<std::size_t>(products));
+}
+
 std::uint32_t cost_of(const Program& program, const Instruction& in) {
     if (in.op == Op::kFeature) return cost_of(program.features[in.index]);
     constexpr std::uint32_t kStep = 3;
+    if (in.op == Op::kSum) return cost_of(program.sums[in.index]);
     if (in.op == Op::kModel) return kStep * program.model_calls[in.index].model->steps();
     return cost_of(in.op);
+}
+
+/// Registers that a block writes: what is read in place needs none.
+std::size_t registers_written(const Program& program) {
+    std::vector<bool> written(program.register_count);
+    for (const Instruction& in : program.code)
+        if (!in.in_place) written[in.out] = true;
+    return static_cast<std::size_t>(std::ranges::count(written, true));
 }
 
 /// So that what a block writes is still in the first cache when it is read: half of a small one.
 std::size_t slots_in_cache(const Program& program) {
     constexpr std::size_t kBytes = 16 * 1024, kSlotsMin = 128;
-    const std::size_t registers = program.register_count - program.uniform.size();
-    const std::size_t fit = kBytes / sizeof(double) / std::max<std::size_t>(registers, 1);
+    const std::size_t fit =
+        kBytes / sizeof(double) / std::max<std::size_t>(registers_written(program), 1);
     return std::clamp(std::bit_floor(fit), kSlotsMin, kBlockSlots);
 }
 

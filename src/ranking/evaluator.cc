@@ -15,7 +15,8 @@ Evaluator::Evaluator(const Program& program, FeatureSource& source,
       source_(source),
       context_(context),
       registers_(std::make_unique<double[]>(std::size_t{program.register_count} * kRegisterStride)),
-      is_uniform_(program.register_count) {
+      is_uniform_(program.register_count),
+      in_place_(program.register_count) {
     assert(context.params.size() == program.params.size());
     for (const Instruction& in : program_.uniform) {
         const double value = in.op == Op::kConstant
@@ -34,9 +35,19 @@ Result<std::span<const double>> Evaluator::run(std::span<const Slot> slots) {
         return block_math::Operand{reg(index), is_uniform_[index] != 0};
     };
     for (const Instruction& in : program_.code) {
+        in_place_[in.out] = nullptr;
         if (in.op == Op::kFeature) {
-            TIDAL_TRY(source_.fill(program_.features[in.index], slots, context_,
-                                   {reg(in.out), slots.size()}));
+            const Feature& feature = program_.features[in.index];
+            const auto numbers = in.in_place && context_.neighbours
+                                     ? source_.numbers(feature, slots)
+                                     : std::span<const double>();
+            if (!numbers.empty()) {
+                in_place_[in.out] = numbers.data();
+                continue;
+            }
+            TIDAL_TRY(source_.fill(feature, slots, context_, {reg(in.out), slots.size()}));
+        } else if (in.op == Op::kSum) {
+            add(program_.sums[in.index], reg(in.out));
         } else if (in.op == Op::kModel) {
             const ModelCall& call = program_.model_calls[in.index];
             columns_.clear();
@@ -49,6 +60,18 @@ Result<std::span<const double>> Evaluator::run(std::span<const Slot> slots) {
         }
     }
     return std::span<const double>(reg(program_.score), slots.size());
+}
+
+void Evaluator::add(const Sum& sum, double* out) {
+    block_math::Addend addends[kSumTermsMax];
+    for (std::size_t k = 0; k < sum.size(); ++k) {
+        const SumTerm& term = sum[k];
+        const double* const there = in_place_[term.value];
+        const double factor = term.factor ? *reg(*term.factor) : 1;
+        addends[k] = {there != nullptr ? there : reg(term.value), term.negated ? -factor : factor,
+                      score_math::sanitize(term.missing)};
+    }
+    block_math::add_products({addends, sum.size()}, out, ran_);
 }
 
 std::span<const std::uint32_t> Evaluator::at_least(double sign, double least) {

@@ -51,12 +51,15 @@ private:
         return registers_.get() + std::size_t{index} * kRegisterStride;
     }
 
+    void add(const Sum& sum, double* out);
+
     const Program& program_;
     FeatureSource& source_;
     EvaluationContext context_;
     std::unique_ptr<double[]> registers_;
-    std::vector<char> is_uniform_;        ///< By register: constants and params.
-    std::vector<const double*> columns_;  ///< Of a model.
+    std::vector<char> is_uniform_;         ///< By register: constants and params.
+    std::vector<const double*> in_place_;  ///< By register: where a feature lies, if not here.
+    std::vector<const double*> columns_;   ///< Of a model.
     std::vector<std::uint32_t> found_;
     std::size_t ran_ = 0;  ///< Slots of the last run.
 };

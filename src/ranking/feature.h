@@ -95,6 +95,13 @@ public:
     /// @return kIo   state on disk cannot be read; `out` is unspecified.
     virtual Result<void> fill(const Feature& feature, std::span<const Slot> slots,
                               const EvaluationContext& context, std::span<double> out) = 0;
+    /// What `fill` would copy, where it lies: NaN where the entity lacks the value, any other
+    /// number not saturated yet.
+    /// @param slots  Consecutive.
+    /// @return One for each slot, valid until the state changes; none when there is no such place.
+    virtual std::span<const double> numbers(const Feature&, std::span<const Slot> /*slots*/) const {
+        return {};
+    }
     /// Whether `fill` gave the default because the entity lacks the value.
     virtual bool is_missing(const Feature& feature, Slot slot) const = 0;
 };

@@ -51,14 +51,30 @@ enum class Op : std::uint8_t {
     kWilson,  // a, b
     kIf,      // a, b, c
     kModel,   // index: its call
+    kSum,     // index: its terms
 };
 
 struct Instruction {
     Op op = Op::kConstant;
     std::uint16_t out = 0;              ///< Register written.
     std::uint16_t a = 0, b = 0, c = 0;  ///< Registers read.
-    std::uint32_t index = 0;            ///< Into constants, params, features or model_calls.
+    std::uint32_t index = 0;            ///< Into constants, params, features, model_calls or sums.
+    /// Of a feature: only sums read it, so that its numbers may stay where the source has them.
+    bool in_place = false;
 };
+
+/// One addend of a sum: (negated ? -1 : 1) * factor * value.
+struct SumTerm {
+    std::uint16_t value = 0;              ///< Register.
+    std::optional<std::uint16_t> factor;  ///< Register of a constant or param; none = 1.
+    bool negated = false;
+    double missing = 0;  ///< For a NaN of a feature that is read in place.
+};
+
+/// Added from the first to the last, in one pass over a block instead of one for each operator.
+/// Every product and every addition saturates as if it stood alone.
+using Sum = std::vector<SumTerm>;
+inline constexpr std::size_t kSumTermsMax = 8;
 
 struct ModelCall {
     std::shared_ptr<const Model> model;
@@ -81,6 +97,7 @@ struct Program {
     std::vector<std::string> params;  ///< Names, in the order the evaluator wants their values.
     std::vector<Feature> features;
     std::vector<ModelCall> model_calls;
+    std::vector<Sum> sums;  ///< Each of 2..kSumTermsMax terms.
     std::uint16_t register_count = 0;
     std::uint16_t score = 0;  ///< Register of the result, penalties included.
     /// Register that is 0 where a `require` does not hold; none when there is no such statement.

@@ -136,15 +136,22 @@ Result<void> TableFeatureSource::fill_unique(const Feature& feature, std::span<c
 }
 
 void TableFeatureSource::fill_field(const Feature& feature, std::span<const Slot> slots,
-                                    bool neighbours, std::span<double> out) {
+                                    bool neighbours, std::span<double> out) const {
+    const auto together = neighbours ? numbers(feature, slots) : std::span<const double>();
+    if (!together.empty()) return block_math::copy_numbers(together, feature.missing, out.data());
     const auto column = view_.entities.number_column(feature.field);
-    if (neighbours && slots.back().value() < column.size())
-        return block_math::copy_numbers(column.subspan(slots[0].value(), slots.size()),
-                                        feature.missing, out.data());
     for (std::size_t i = 0; i < slots.size(); ++i) {
         const double value = cell(column, slots[i]);
         out[i] = score_math::saturate(value == value ? value : feature.missing);
     }
+}
+
+std::span<const double> TableFeatureSource::numbers(const Feature& feature,
+                                                    std::span<const Slot> slots) const {
+    if (feature.kind != FeatureKind::kField && feature.kind != FeatureKind::kText) return {};
+    const auto column = view_.entities.number_column(feature.field);
+    if (slots.back().value() >= column.size()) return {};
+    return column.subspan(slots[0].value(), slots.size());
 }
 
 void TableFeatureSource::fill_distance(const Feature& feature, std::span<const Slot> slots,

@@ -16,6 +16,8 @@ public:
 
     Result<void> fill(const Feature& feature, std::span<const Slot> slots,
                       const EvaluationContext& context, std::span<double> out) override;
+    std::span<const double> numbers(const Feature& feature,
+                                    std::span<const Slot> slots) const override;
     bool is_missing(const Feature& feature, Slot slot) const override;
 
 private:
@@ -28,7 +30,7 @@ private:
     void fill_distance(const Feature& feature, std::span<const Slot> slots,
                        std::span<const double> params, std::span<double> out);
     void fill_field(const Feature& feature, std::span<const Slot> slots, bool neighbours,
-                    std::span<double> out);
+                    std::span<double> out) const;
 
     const ShardView& view_;
     std::vector<double> decayed_;              ///< One region's part of a block.

@@ -48,9 +48,27 @@ private:
             registers_[in.out] = feature(program_.features[in.index]);
             return;
         }
+        if (in.op == Op::kSum) {
+            registers_[in.out] = sum(program_.sums[in.index]);
+            return;
+        }
         // Copies: a register may be given back to the instruction that reads it last.
         const MovingValue a = registers_[in.a], b = registers_[in.b], c = registers_[in.c];
         registers_[in.out] = move_through(in.op, a, b, c);
+    }
+
+    MovingValue sum(const Sum& terms) {
+        const auto product = [&](const SumTerm& term) {
+            const MovingValue& value = registers_[term.value];
+            const MovingValue out =
+                term.factor ? move_through(Op::kMultiply, value, registers_[*term.factor], {})
+                            : value;
+            return term.negated ? move_through(Op::kNegate, out, {}, {}) : out;
+        };
+        MovingValue out = product(terms[0]);
+        for (const SumTerm& term : std::span(terms).subspan(1))
+            out = move_through(Op::kAdd, out, product(term), {});
+        return out;
     }
 
     MovingValue feature(const Feature& feature) {

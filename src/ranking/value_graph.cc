@@ -60,6 +60,7 @@ double fold(Op op, double a, double b, double c) {
         case Op::kParam:
         case Op::kFeature:
         case Op::kModel:
+        case Op::kSum:
             break;
     }
     assert(false && "not a computation");
@@ -99,7 +100,7 @@ private:
 }  // namespace
 
 int operand_count(Op op) {
-    if (op == Op::kModel) return 0;  // Counted by its call.
+    if (op == Op::kModel || op == Op::kSum) return 0;  // Counted by their tables.
     if (op == Op::kIf) return 3;
     if (op >= Op::kAdd) return 2;
     return op >= Op::kNegate ? 1 : 0;
@@ -156,13 +157,30 @@ std::vector<ValueGraph::Value> ValueGraph::operands(const Node& node) const {
     return {all, all + operand_count(node.op)};
 }
 
-Instruction ValueGraph::place(const Node& node, std::uint16_t out,
-                              const std::vector<std::uint16_t>& reg,
-                              std::vector<ModelCall>* calls) const {
-    Instruction in{node.op, out, 0, 0, 0, node.index};
+std::vector<ValueGraph::Value> ValueGraph::operands(Value value, const Plan& plan) const {
+    const auto sum = plan.sums.find(value);
+    if (sum == plan.sums.end()) return operands(nodes_[value]);
+    std::vector<Value> out;
+    for (const Addend& addend : sum->second) {
+        out.push_back(addend.value);
+        if (addend.factor) out.push_back(*addend.factor);
+    }
+    return out;
+}
+
+Instruction ValueGraph::place(Value value, const std::vector<std::uint16_t>& reg, const Plan& plan,
+                              Program* out) const {
+    const Node& node = nodes_[value];
+    Instruction in{node.op, reg[value], 0, 0, 0, node.index, is_in_place(value, plan)};
+    if (const auto sum = plan.sums.find(value); sum != plan.sums.end()) {
+        in.op = Op::kSum;
+        in.index = static_cast<std::uint32_t>(out->sums.size());
+        out->sums.push_back(place_sum(sum->second, reg, plan));
+        return in;
+    }
     if (node.op == Op::kModel) {
-        in.index = static_cast<std::uint32_t>(calls->size());
-        ModelCall& call = calls->emplace_back();
+        in.index = static_cast<std::uint32_t>(out->model_calls.size());
+        ModelCall& call = out->model_calls.emplace_back();
         call.model = calls_[node.index].model;
         for (const Value input : calls_[node.index].inputs) call.inputs.push_back(reg[input]);
         return in;
@@ -183,17 +201,18 @@ Result<Program> ValueGraph::emit(Value score, std::optional<Value> gate,
                                  const std::vector<Kept>& features) const {
     constexpr std::size_t kUnused = 0;
     const std::size_t kToTheEnd = nodes_.size() + 1;
-    // last_use[v] - 1 is the value that reads v last; walking backwards finds what is needed at
-    // all.
-    std::vector<std::size_t> last_use(nodes_.size(), kUnused);
-    last_use[score] = kToTheEnd;
-    if (gate) last_use[*gate] = kToTheEnd;
+    std::vector<Value> to_the_end{score};
+    if (gate) to_the_end.push_back(*gate);
     for (const auto* kept : {&terms, &features})
-        for (const Kept& output : *kept) last_use[output.value] = kToTheEnd;
-    for (std::size_t v = nodes_.size(); v-- > 0;) {
+        for (const Kept& output : *kept) to_the_end.push_back(output.value);
+    const Plan plan = plan_of(to_the_end);
+    // last_use[v] - 1 is the value that reads v last.
+    std::vector<std::size_t> last_use(nodes_.size(), kUnused);
+    for (const Value value : to_the_end) last_use[value] = kToTheEnd;
+    for (Value v = static_cast<Value>(nodes_.size()); v-- > 0;) {
         if (last_use[v] == kUnused) continue;
-        for (const Value operand : operands(nodes_[v]))
-            last_use[operand] = std::max(last_use[operand], v + 1);
+        for (const Value operand : operands(v, plan))
+            last_use[operand] = std::max<std::size_t>(last_use[operand], v + 1);
     }
 
     Program out;
@@ -214,15 +233,14 @@ Result<Program> ValueGraph::emit(Value score, std::optional<Value> gate,
             out.uniform.push_back({node.op, reg[v], 0, 0, 0, node.index});
         }
     }
-    for (std::size_t v = 0; v < nodes_.size(); ++v) {
-        const Node& node = nodes_[v];
-        if (last_use[v] == kUnused || is_uniform(node.op)) continue;
+    for (Value v = 0; v < nodes_.size(); ++v) {
+        if (last_use[v] == kUnused || is_uniform(nodes_[v].op)) continue;
         reg[v] = pool.take();
         if (pool.count() > kRegistersMax)
             return Error(ErrorCode::kTooLarge, "the expression needs too many values at once")
                 .with_reason("expression_too_large");
-        out.code.push_back(place(node, reg[v], reg, &out.model_calls));
-        for (const Value operand : operands(node)) {
+        out.code.push_back(place(v, reg, plan, &out));
+        for (const Value operand : operands(v, plan)) {
             if (last_use[operand] != v + 1) continue;
             pool.give_back(reg[operand]);
             last_use[operand] = v;  // Given back once even when it is read twice.

@@ -23,6 +23,10 @@ public:
 
     Result<void> fill(const ranking::Feature& feature, std::span<const Slot> slots,
                       const ranking::EvaluationContext& context, std::span<double> out) override;
+    std::span<const double> numbers(const ranking::Feature& feature,
+                                    std::span<const Slot> slots) const override {
+        return tables_.numbers(feature, slots);
+    }
     bool is_missing(const ranking::Feature& feature, Slot slot) const override;
     /// Slots that some list of the union has, and the pinned ones.
     const Roaring& listed() const { return listed_; }

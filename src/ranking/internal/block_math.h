@@ -28,6 +28,18 @@ struct Operand {
 /// @pre   op computes (no constant, param, feature or model).
 void compute(Op op, Operand a, Operand b, Operand c, double* out, std::size_t n);
 
+/// An addend: weight * values[i], or weight * missing where that is NaN.
+struct Addend {
+    const double* values = nullptr;  ///< n numbers of any kind; no padding.
+    double weight = 1;               ///< Finite, |x| <= kMagnitudeMax, like `missing`.
+    double missing = 0;
+};
+/// out[i] = the sum of the addends from the first to the last, every number, product and sum of two
+/// saturated on its own.
+/// @param addends  2..kSumTermsMax.
+/// @param out      None of those that are read; n + kPadding doubles.
+void add_products(std::span<const Addend> addends, double* out, std::size_t n);
+
 /// out[i] = values[i], or `missing` where that is NaN, saturated.
 /// @param out  May have no padding.
 void copy_numbers(std::span<const double> values, double missing, double* out);

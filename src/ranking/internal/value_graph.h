@@ -49,11 +49,36 @@ private:
         std::vector<Value> inputs;
         bool operator==(const Call&) const = default;
     };
+    /// An addend of a sum before it has registers: see SumTerm.
+    struct Addend {
+        Value value = 0;
+        std::optional<Value> factor;
+        bool negated = false;
+    };
+    /// What emit computes, by value.
+    struct Plan {
+        std::vector<unsigned> reads;      ///< By what is needed; 0 = not needed itself.
+        std::vector<unsigned> sum_reads;  ///< Of those, the ones of addends.
+        std::vector<bool> within_sum;     ///< Only a part of a sum: has no register.
+        std::map<Value, std::vector<Addend>> sums;
+    };
     Value intern(const Node& node);
     /// What a node reads.
     std::vector<Value> operands(const Node& node) const;
-    Instruction place(const Node& node, std::uint16_t out, const std::vector<std::uint16_t>& reg,
-                      std::vector<ModelCall>* calls) const;
+    /// What the instruction of a value reads.
+    std::vector<Value> operands(Value value, const Plan& plan) const;
+    Instruction place(Value value, const std::vector<std::uint16_t>& reg, const Plan& plan,
+                      Program* out) const;
+
+    // Sums of products become one instruction: value_graph_sums.cc.
+    Plan plan_of(const std::vector<Value>& kept) const;
+    void plan_sum(Value root, Plan* plan) const;
+    Addend addend(Value value, bool negated, const Plan& plan, std::vector<Value>* within) const;
+    Sum place_sum(const std::vector<Addend>& addends, const std::vector<std::uint16_t>& reg,
+                  const Plan& plan) const;
+    /// A feature that a source may have as plain numbers.
+    bool is_column(Value value) const;
+    bool is_in_place(Value value, const Plan& plan) const;
 
     std::vector<Node> nodes_;
     std::map<Node, Value> by_node_;

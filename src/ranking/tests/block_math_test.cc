@@ -137,6 +137,57 @@ TEST_P(BlockMath, HoldsUniformOperands) {
     }
 }
 
+/// Numbers as they may lie in a column, of which some are far and some near.
+std::vector<double> column_numbers(std::uint64_t seed, bool tame) {
+    std::mt19937_64 random(seed);
+    auto out = numbers(seed);
+    if (tame)
+        for (double& value : out)
+            value = static_cast<double>(static_cast<std::int64_t>(random() % 2001) - 1000) / 8;
+    const double endless = std::numeric_limits<double>::infinity();
+    const double odd[] = {std::numeric_limits<double>::quiet_NaN(), endless, -endless, -0.0};
+    for (std::size_t i = 0; i < out.size(); ++i)
+        if (random() % 16 == 0) out[i] = odd[random() % (tame ? 1 : 4)];
+    return out;
+}
+
+TEST_P(BlockMath, AddsProductsAsTheirOperatorsWould) {
+    using namespace score_math;
+    for (std::size_t count = 2; count <= kSumTermsMax; ++count) {
+        for (const bool tame : {true, false}) {
+            std::vector<std::vector<double>> columns;
+            std::vector<block_math::Addend> addends;
+            for (std::size_t k = 0; k < count; ++k)
+                columns.push_back(column_numbers(10 * count + k, tame));
+            for (std::size_t k = 0; k < count; ++k)
+                addends.push_back({nullptr, numbers(k + 20)[k + count], k % 2 == 0 ? 2.5 : -0.0});
+            if (tame)
+                for (auto& addend : addends) addend.weight = std::fmod(addend.weight, 100);
+            for (std::size_t n = 1; n < 60; ++n) {
+                std::vector<std::vector<double>> parts;  // Nothing may be read behind these.
+                for (std::size_t k = 0; k < count; ++k) {
+                    parts.emplace_back(columns[k].begin() + 7 * n, columns[k].begin() + 8 * n);
+                    addends[k].values = parts.back().data();
+                }
+                std::vector<double> out(n + block_math::kPadding);
+                block_math::add_products(addends, out.data(), n);
+                for (std::size_t i = 0; i < n; ++i) {
+                    double want = 0;
+                    for (std::size_t k = 0; k < count; ++k) {
+                        const double raw = parts[k][i];
+                        const double value = saturate(raw == raw ? raw : addends[k].missing);
+                        const double product = multiply(value, addends[k].weight);
+                        want = k == 0 ? product : add(want, product);
+                    }
+                    ASSERT_EQ(std::bit_cast<std::uint64_t>(out[i]),
+                              std::bit_cast<std::uint64_t>(want))
+                        << count << " addends, " << n << " numbers, at " << i;
+                }
+            }
+        }
+    }
+}
+
 TEST_P(BlockMath, KnowsNeighbours) {
     for (std::uint32_t n = 1; n < 70; ++n) {
         std::vector<Slot> slots;

@@ -4,6 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <cmath>
+#include <deque>
 #include <functional>
 
 #include "base/hash.h"
@@ -87,6 +88,18 @@ public:
         for (std::size_t i = 0; i < slots.size(); ++i) out[i] = invented(leaf, slots[i].value());
         return {};
     }
+    /// As they may lie in a column: the default as NaN, the largest as infinities.
+    std::span<const double> numbers(const Feature& feature,
+                                    std::span<const Slot> slots) const override {
+        if (feature.kind != FeatureKind::kField) return {};
+        auto& column = columns_.emplace_back();
+        for (const Slot slot : slots) {
+            const double value = invented(leaf_text(schema_, feature, {}), slot.value());
+            const double raw = std::fabs(value) < kMagnitudeMax ? value : value * 1e300;
+            column.push_back(value == feature.missing ? std::nan("") : raw);
+        }
+        return column;
+    }
     bool is_missing(const Feature& feature, Slot slot) const override {
         return feature.kind == FeatureKind::kField && slot.value() % 2 == 1;
     }
@@ -94,6 +107,7 @@ public:
 
 private:
     const schema::Schema& schema_;
+    mutable std::deque<std::vector<double>> columns_;
 };
 
 constexpr double kParamX = 2.5, kParamY = -3;
@@ -155,8 +169,11 @@ RC_GTEST_PROP(Evaluator, EqualsTheReferenceOnRandomExpressions, ()) {
         const auto params = param_values(*program);
         Evaluator evaluator(*program, source, {.params = params});
         std::vector<Slot> slots;
-        const auto count = *rc::gen::element(1, 2, 5);
-        for (int s = 0; s < count; ++s) slots.push_back(Slot(*rc::gen::inRange(0u, 1000u)));
+        const auto count = *rc::gen::element(1, 2, 5, 9, 17);
+        const auto first = *rc::gen::inRange(0u, 1000u);
+        const bool neighbours = *rc::gen::arbitrary<bool>();
+        for (std::uint32_t s = 0; s < static_cast<std::uint32_t>(count); ++s)
+            slots.push_back(Slot(neighbours ? first + s : *rc::gen::inRange(0u, 1000u)));
         const auto scores = evaluator.run(slots);
         RC_ASSERT(scores.ok());
         for (std::size_t s = 0; s < slots.size(); ++s) {
@@ -344,6 +361,58 @@ TEST(Evaluator, NoExpressionCostsMoreThanItsLimit) {
     Evaluator evaluator(worst, source, {.params = {}});
     const std::vector<Slot> slots(worst.block_slots, Slot(3));
     EXPECT_TRUE(evaluator.run(slots).ok());
+}
+
+// Sums of products are most of what people write; odd numbers are most of what could go wrong.
+RC_GTEST_PROP(Evaluator, AddsProductsAsTheReferenceDoes, ()) {
+    static const auto schema = sample_schema();
+    const auto values = {"year",         "price",          "age_hours", "sum(view, 24h)",
+                         "log1p(price)", "(year - price)", "2.5",       "param(x)"};
+    const auto factors = {"", "0.5 * ", "-3 * ", "1e300 * ", "1e-300 * ", "param(y) * ", "0 * "};
+    std::string text = *rc::gen::elementOf(std::vector<std::string>{"", "-"});
+    const int terms = *rc::gen::inRange(1, 20);
+    for (int i = 0; i < terms; ++i) {
+        if (i > 0) text += *rc::gen::elementOf(std::vector<std::string>{" + ", " - ", " + -"});
+        text += *rc::gen::elementOf(std::vector<std::string>(factors.begin(), factors.end()));
+        text += *rc::gen::elementOf(std::vector<std::string>(values.begin(), values.end()));
+    }
+    const Program program = compiled(*schema, text), shown = compiled(*schema, text, true);
+    InventedSource source(*schema);
+    const auto params = param_values(program);
+    Evaluator evaluator(program, source, {.params = params});
+    Evaluator explainer(shown, source, {.params = params});
+    const auto first = *rc::gen::inRange(0u, 1000u);
+    const auto count = *rc::gen::inRange(1u, 70u);
+    std::vector<Slot> slots;
+    for (std::uint32_t s = 0; s < count; ++s) slots.push_back(Slot(first + s));
+    const auto scores = evaluator.run(slots);
+    RC_ASSERT(scores.ok());
+    for (std::uint32_t s = 0; s < count; ++s) {
+        const double want = reference(*schema, *parse_expression(text), first + s);
+        RC_ASSERT(std::bit_cast<std::uint64_t>((*scores)[s]) == std::bit_cast<std::uint64_t>(want));
+        const auto explanation = explainer.explain(slots[s]);
+        RC_ASSERT(explanation.ok());
+        double sum = explanation->terms[0].value;
+        for (std::size_t t = 1; t < explanation->terms.size(); ++t)
+            sum = std::clamp(sum + explanation->terms[t].value, -kMagnitudeMax, kMagnitudeMax);
+        RC_ASSERT(sum == want);
+    }
+}
+
+TEST(Evaluator, AddsProductsInOneInstruction) {
+    const auto schema = sample_schema();
+    const Program sum = compiled(*schema, "0.5 * year - 0.3 * price + age_hours");
+    ASSERT_EQ(sum.code.size(), 4u);
+    EXPECT_EQ(sum.code.back().op, Op::kSum);
+    EXPECT_EQ(sum.block_slots, kBlockSlots);
+    EXPECT_TRUE(sum.code[0].in_place && sum.code[1].in_place);
+    EXPECT_FALSE(sum.code[2].in_place);  // No column has ages.
+    // What something else reads too is computed once, in its register.
+    const Program shared = compiled(*schema, "max(0.5 * year + price, price)");
+    EXPECT_FALSE(shared.code[1].in_place);
+    const Program terms = compiled(*schema, "0.5 * year + price", true);
+    EXPECT_EQ(terms.sums.size(), 1u);
+    EXPECT_FALSE(terms.sums[0][0].factor);
 }
 
 TEST(Evaluator, SharesWhatIsEqualAndReusesRegisters) {
