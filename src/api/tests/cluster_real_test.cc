@@ -1,0 +1,166 @@
+// Three databases with threads, sockets, TLS and files of this machine.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <thread>
+
+#include "api/cluster_directory.h"
+#include "api/join_cluster.h"
+#include "api/tests/sim_node.h"
+#include "runtime/real_runtime.h"
+
+namespace tidal::api {
+namespace {
+
+class RealCluster : public ::testing::Test {
+protected:
+    struct Node {
+        std::unique_ptr<runtime::Runtime> runtime;
+        std::unique_ptr<Database> database;
+    };
+
+    void SetUp() override {
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "tidal-cluster-XXXXXX").string();
+        folder_ = ::mkdtemp(pattern.data());
+    }
+    void TearDown() override {
+        for (auto& [number, node] : nodes_) close(number);
+        std::filesystem::remove_all(folder_);
+    }
+
+    template <typename Predicate>
+    static bool until(Predicate holds) {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+        while (!holds()) {
+            if (std::chrono::steady_clock::now() > deadline) return false;
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));  // allowed: polls
+        }
+        return true;
+    }
+    /// What `begin` hands its callback.
+    template <typename T, typename Begin>
+    static Result<T> wait(Begin begin) {
+        const auto answered = [](Begin start) -> runtime::Task<Result<T>> {
+            runtime::Completion<T> done;
+            start(done.completer());
+            Result<T> result = co_await done;
+            co_return result;
+        };
+        return runtime::sync_wait(answered(std::move(begin)));
+    }
+
+    void make_runtime(std::uint32_t number) {
+        nodes_[number].runtime =
+            std::move(*runtime::make_real_runtime({folder_ + "/" + std::to_string(number), {}}));
+    }
+    void open(std::uint32_t number) {
+        Node& node = nodes_[number];
+        if (!node.runtime) make_runtime(number);
+        DatabaseOptions options;
+        options.executors = 2;
+        options.cluster.emplace();
+        options.cluster->peer_listen = "127.0.0.1:0";
+        options.cluster->http_address = "127.0.0.1:" + std::to_string(9500 + number);
+        options.cluster->timing = {
+            .tick_ms = 20, .heartbeat_ms = 60, .election_ms_min = 400, .election_ms_max = 800};
+        auto opened = Database::open(options, *node.runtime);
+        ASSERT_TRUE(opened.ok()) << opened.error().to_string();
+        node.database = std::move(*opened);
+        ASSERT_OK(wait<void>([&](auto done) { node.database->start(std::move(done)); }));
+    }
+    void close(std::uint32_t number) {
+        Node& node = nodes_[number];
+        if (node.database)
+            (void)wait<void>([&](auto done) {
+                node.database->stop([done = std::move(done)]() mutable { done({}); });
+            });
+        node.database.reset();
+        node.runtime.reset();
+    }
+    void join(std::uint32_t number) {
+        const auto token = wait<NewJoinToken>(
+            [&](auto done) { (*this)[1].cluster()->create_join_token(60'000, std::move(done)); });
+        ASSERT_TRUE(token.ok()) << token.error().to_string();
+        make_runtime(number);
+        const auto executor = nodes_[number].runtime->executors().create_executor("join");
+        JoinOptions options;
+        options.seeds = {(*this)[1].cluster_status().nodes.front().peer_address};
+        options.token = token->token;
+        options.peer_advertise = "127.0.0.1:1";  // said anew at the start, when it is known
+        const auto joined = runtime::sync_wait(
+            join_cluster(*nodes_[number].runtime, *executor, std::move(options)));
+        ASSERT_TRUE(joined.ok()) << joined.error().to_string();
+        executor->stop();
+        open(number);
+    }
+    Database& operator[](std::uint32_t number) { return *nodes_[number].database; }
+    bool all_voters(std::size_t count) {
+        for (auto& [number, node] : nodes_)
+            for (const ShardStatus& shard : node.database->cluster_status().shards)
+                if (shard.voters.size() != count || shard.joint) return false;
+        return true;
+    }
+    Result<WriteReply> write(std::uint32_t by, Write write) {
+        auto replies = wait<WriteReplies>([&](auto done) {
+            (*this)[by].write(
+                {std::move(write)}, {},
+                [done = std::move(done)](WriteReplies all) mutable { done(std::move(all)); });
+        });
+        if (!replies.ok()) return replies.take_error();
+        return std::move(replies->front());
+    }
+
+    std::string folder_;
+    std::map<std::uint32_t, Node> nodes_;
+};
+
+TEST_F(RealCluster, WritesAndReadsOnAnyNodeAndGoesOnWithoutOne) {
+    make_runtime(1);
+    ASSERT_OK(init_cluster(*nodes_[1].runtime, {.shards = 2}));
+    EXPECT_EQ(init_cluster(*nodes_[1].runtime, {}).error().code(), ErrorCode::kConflict);
+    open(1);
+    ASSERT_TRUE(until([&] { return (*this)[1].ready(); }));
+    join(2);
+    join(3);
+    ASSERT_TRUE(until([&] { return all_voters(3); }));
+    for (std::uint64_t id = 1; id <= 20; ++id) {
+        const auto by = static_cast<std::uint32_t>(1 + id % 3);
+        const auto reply = write(by, item(id));
+        ASSERT_TRUE(reply.ok()) << reply.error().to_string();
+        EXPECT_GE(reply->replicas, 2u);
+        const std::uint32_t reader = by % 3 + 1;
+        const auto passed = wait<FenceReply>(
+            [&](auto done) { (*this)[reader].fence({}, {}, 10'000, std::move(done)); });
+        ASSERT_TRUE(passed.ok()) << passed.error().to_string();
+        EXPECT_TRUE((*this)[reader].get({EntityKind::kItem, id}).ok());
+    }
+    const auto status = (*this)[2].cluster_status();
+    EXPECT_EQ(status.mode, NodeMode::kCluster);
+    ASSERT_EQ(status.nodes.size(), 3u);
+    EXPECT_TRUE(until([&] {
+        const auto nodes = (*this)[2].cluster_status().nodes;
+        return std::ranges::all_of(nodes, &NodeStatus::up);
+    }));
+
+    // TLS keys are for their owner's eyes.
+    for (const char* key : {"/2/tls/node.key", "/2/tls/authority.key"})
+        EXPECT_EQ(std::filesystem::status(folder_ + key).permissions() &
+                      (std::filesystem::perms::group_all | std::filesystem::perms::others_all),
+                  std::filesystem::perms::none);
+
+    close(1);
+    nodes_.erase(1);
+    ASSERT_TRUE(until([&] { return write(2, item(21)).ok(); }));
+    open(1);
+    ASSERT_TRUE(until([&] { return (*this)[1].ready(); }));
+    ASSERT_OK(
+        wait<FenceReply>([&](auto done) { (*this)[1].fence({}, {}, 30'000, std::move(done)); }));
+    EXPECT_TRUE((*this)[1].get({EntityKind::kItem, std::uint64_t{21}}).ok());
+}
+
+}  // namespace
+}  // namespace tidal::api
