@@ -37,6 +37,7 @@ settled() {
 }
 wait_settled() { poll 60 settled "$@" || fail "not settled: $* $(for n in "${@:2}"; do get "$n" /cluster/nodes -c; get "$n" /cluster/shards -c; done)"; }
 
+export TIDAL_CHECKPOINT_INTERVAL_MS=1000
 step "init, and two joins by token"
 start_node a init --shards 2 || finish
 on a GET /cluster/status
@@ -324,7 +325,16 @@ wait_settled 3 a b c
 all_there "$victim"
 same_pages a b c || fail "pages differ after the return of $victim"
 
-step "a lost disk: the node is removed, and a new one takes its place"
+step "a lost disk: the node is removed, and a new one takes its place, by snapshot"
+# More than the leaders keep in their logs (100,000 entries of each shard), in checkpoints of theirs.
+awk 'BEGIN { for (n = 0; n < 260000; n++) printf "{\"entity_id\":%d,\"signal\":\"like\",\"user_id\":%d}\n", n % 30 + 1, n % 5000 }' >"$work/many"
+[ "$(curl -s -H 'Content-Type: application/x-ndjson' --data-binary "@$work/many" "$(url_of a)/signals" | tail -n 1)" = '{"accepted":260000,"rejected":0}' ] ||
+    fail "260,000 signals: $(get a /cluster/status tojson)"
+wait_settled 3 a b c
+least=$(get a /cluster/shards '[.shards[1:][].applied_index] | min')
+[ "$least" -gt 101000 ] || fail "a shard has only $least records"
+is_checkpointed() { [ "$(get "$1" /cluster/shards '[.shards[] | select(.checkpoint_index < .applied_index)] | length')" = 0 ]; }
+for node in a b; do poll 60 is_checkpointed $node || fail "$node writes no checkpoint: $(get $node /cluster/shards tojson)"; done
 end_node c KILL
 rm -rf "$work/c"
 poll 20 is_down a 3 || fail "the dead node is not said to be down"
@@ -339,6 +349,9 @@ wait_settled 3 a b c
 all_equal '[.nodes[] | select(.state != "left") | .node] | tostring' /cluster/nodes '[1,2,4]' a b c || fail "the new node's number: $(get a /cluster/nodes .)"
 all_there c
 same_pages a b c || fail "pages differ after the new node's coming"
+# As log it would have been some 20 MB.
+appended=$(curl -s "$(url_of c)/metrics" | sed -n 's/^tidal_log_appended_bytes //p')
+awk "BEGIN { exit !(${appended:-1e9} < 2e6) }" || fail "the new node got $appended bytes as log, not a snapshot"
 
 step "nodes of another cluster"
 start_node x init || finish
