@@ -276,6 +276,126 @@ TEST_P(ClusterTest, LeadershipsMoveAndNodesLeave) {
     EXPECT_TRUE(cluster_.until([&] { return refused; }));
 }
 
+TEST_P(ClusterTest, AnImportGoesOnThroughAnotherNodeAndWritesEachRowOnce) {
+    cluster_.begin(3);
+    const auto chunk = [&](std::uint32_t by, std::uint64_t first) {
+        std::vector<Write> rows;
+        for (std::uint64_t i = 0; i < 6; ++i) {
+            rows.emplace_back(item(first + i));
+            rows.emplace_back(signal(first + i, "view"));
+        }
+        auto answer = std::make_shared<std::optional<WriteReplies>>();
+        cluster_.node(by)->write_import(
+            std::move(rows), {"movies", first * 2 - 1}, {},
+            [answer](WriteReplies replies) { answer->emplace(std::move(replies)); });
+        EXPECT_TRUE(cluster_.until([&] { return answer->has_value(); }));
+        return std::move(**answer);
+    };
+    for (const auto& reply : chunk(1, 1)) ASSERT_TRUE(reply.ok()) << reply.error().to_string();
+    for (const auto& reply : chunk(2, 7)) ASSERT_TRUE(reply.ok()) << reply.error().to_string();
+    // Again, by a node that may not have applied it yet.
+    for (const auto& reply : chunk(3, 7)) {
+        ASSERT_TRUE(reply.ok()) << reply.error().to_string();
+        EXPECT_TRUE(reply->repeated);
+    }
+    cluster_.kill(cluster_.leader(ShardId(1)));
+    const std::uint32_t left = cluster_.node(1).alive() ? 1 : 2;
+    for (const auto& reply : chunk(left, 13)) ASSERT_TRUE(reply.ok()) << reply.error().to_string();
+    for (const auto& reply : chunk(left, 13)) EXPECT_TRUE(reply.ok() && reply->repeated);
+    ASSERT_OK(cluster_.wait([&](Database::Done done) {
+        cluster_.node(left)->put_import_note("movies/done", 1, std::move(done));
+    }));
+    const std::uint32_t other = cluster_.node(3).alive() ? 3 : 2;
+    std::optional<Result<std::uint64_t>> note;
+    cluster_.node(other)->newest_import_note(
+        "movies/done", [&](Result<std::uint64_t> value) { note.emplace(std::move(value)); });
+    ASSERT_TRUE(cluster_.until([&] { return note.has_value(); }));
+    ASSERT_TRUE(note->ok());
+    EXPECT_EQ(**note, 1u);
+    ASSERT_OK(cluster_.fence(other, {}));
+    for (std::uint64_t id = 1; id <= 18; ++id)
+        EXPECT_EQ(count_on(cluster_, other, EntityKind::kItem, id, "view"), 1) << id;
+}
+
+TEST_P(ClusterTest, WriteConcernsAreKeptOrRefused) {
+    cluster_.begin(3);
+    CallContext context;
+    context.write_concern = shard::WriteConcern::kAll;
+    for (std::uint32_t by = 1; by <= 3; ++by) {
+        const auto all = cluster_.write_one(by, item(by), context);
+        ASSERT_TRUE(all.ok()) << all.error().to_string();
+        EXPECT_EQ(all->durable, shard::WriteConcern::kAll);
+        EXPECT_EQ(all->replicas, 3u);
+    }
+    context.write_concern = shard::WriteConcern::on(4);
+    EXPECT_EQ(cluster_.write_one(2, item(9), context).error().field(), "w");
+    context.write_concern = shard::WriteConcern::kMemory;
+    EXPECT_EQ(cluster_.write_one(2, item(9), context).error().field(), "w");
+    context.write_concern = shard::WriteConcern::kLocal;
+    const auto local = cluster_.write_one(3, item(10), context);
+    ASSERT_TRUE(local.ok()) << local.error().to_string();
+    EXPECT_EQ(local->may_be_lost, local->durable == shard::WriteConcern::kLocal);
+    context = {};
+    context.forwarded = true;
+    const std::uint32_t leader = cluster_.leader(ShardId(1));
+    const std::uint64_t id = id_at(EntityKind::kItem, 1, 2, 100);
+    EXPECT_TRUE(cluster_.write_one(leader, item(id), context).ok());
+    EXPECT_EQ(cluster_.write_one(leader % 3 + 1, item(id), context).error().reason(), "not_leader");
+    const auto where = cluster_.node(leader % 3 + 1)->leader_of({EntityKind::kItem, id});
+    ASSERT_TRUE(where.ok() && where->has_value());
+    EXPECT_EQ((*where)->node.value(), leader);
+    EXPECT_EQ((*where)->http_address, "n" + std::to_string(leader) + ":80");
+    cluster_.expect_equal();
+}
+
+TEST_P(ClusterTest, TokensAreGoodForOneNodeAndATime) {
+    cluster_.begin(1);
+    std::optional<Result<NewJoinToken>> made;
+    cluster_.node(1)->cluster()->create_join_token(
+        10, [&](Result<NewJoinToken> token) { made.emplace(std::move(token)); });
+    ASSERT_TRUE(cluster_.until([&] { return made.has_value(); }));
+    EXPECT_EQ(made->error().field(), "ttl_ms");
+    made.reset();
+    cluster_.node(1)->cluster()->create_join_token(
+        60'000, [&](Result<NewJoinToken> token) { made.emplace(std::move(token)); });
+    ASSERT_TRUE(cluster_.until([&] { return made.has_value(); }));
+    ASSERT_TRUE(made->ok());
+    runtime::SimDisk disks[3];
+    const auto join = [&](int which) -> Result<Identity> {
+        const std::string name = "j" + std::to_string(which);
+        const auto runtime = cluster_.world().create_node(name, disks[which]);
+        const auto executor = runtime->executors().create_executor("join");
+        auto joined = std::make_shared<std::optional<Result<Identity>>>();
+        JoinOptions options;
+        options.seeds = {SimCluster::address(1)};
+        options.token = (*made)->token;
+        options.listen = name + ":8";
+        options.peer_advertise = name + ":7";
+        options.timeout_ms = 5'000;
+        const auto keep =
+            [](runtime::Task<Result<Identity>> task,
+               std::shared_ptr<std::optional<Result<Identity>>> into) -> runtime::Task<void> {
+            Result<Identity> result = co_await std::move(task);
+            into->emplace(std::move(result));
+        };
+        runtime::spawn(keep(join_cluster(*runtime, *executor, options), joined));
+        EXPECT_TRUE(cluster_.until([&] { return joined->has_value(); }));
+        executor->stop();
+        return std::move(**joined);
+    };
+    const auto first = join(0);
+    ASSERT_TRUE(first.ok()) << first.error().to_string();
+    EXPECT_EQ(first->node, 2u);
+    EXPECT_EQ(first->cluster_id, cluster_.node(1)->stats().identity.cluster_id);
+    EXPECT_EQ(join(1).error().code(), ErrorCode::kConflict) << "it was used";
+    made.reset();
+    cluster_.node(1)->cluster()->create_join_token(
+        1'000, [&](Result<NewJoinToken> token) { made.emplace(std::move(token)); });
+    ASSERT_TRUE(cluster_.until([&] { return made.has_value(); }));
+    cluster_.world().advance(3 * kSecondNs);
+    EXPECT_EQ(join(2).error().code(), ErrorCode::kUnauthenticated) << "it has expired";
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, ClusterTest, ::testing::Values(1, 2, 3));
 
 }  // namespace

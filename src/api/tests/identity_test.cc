@@ -1,6 +1,7 @@
 // A directory is opened by those it belongs to, and made whole or not at all.
 #include "api/identity.h"
 
+#include "api/cluster_directory.h"
 #include "api/tests/sim_node.h"
 #include "base/crc32c.h"
 
@@ -165,6 +166,69 @@ TEST(NewDirectory, MakingItMayBeInterruptedAnywhere) {
             node.put(item(1));
         }
     }
+}
+
+TEST(ClusterDirectory, EachModeRefusesTheOthersAndSaysWhatRunsIt) {
+    SimNode node;
+    node.options().cluster.emplace();
+    const auto empty = node.open();
+    ASSERT_FALSE(empty.ok());
+    EXPECT_EQ(empty.error().reason(), "no_cluster_directory");
+    EXPECT_TRUE(names(empty.error(), "tidal-server init"));
+
+    const auto runtime = node.world().create_node("init", node.disk());
+    ASSERT_OK(init_cluster(*runtime, {.shards = 3}));
+    const auto again = init_cluster(*runtime, {.shards = 3});
+    ASSERT_FALSE(again.ok());
+    EXPECT_EQ(again.error().reason(), "directory_in_use");
+    const auto identity = read_identity(runtime->disk());
+    ASSERT_OK(identity);
+    EXPECT_EQ(identity->mode, NodeMode::kCluster);
+    EXPECT_EQ(identity->formats.directory, kClusterDirectoryFormat);
+    EXPECT_EQ(identity->shards, 3u);
+    EXPECT_TRUE(read_cluster_files(runtime->disk()).ok());
+    EXPECT_TRUE(read_joined_peers(runtime->disk())->empty());
+
+    node.options().cluster.reset();
+    const auto alone = node.open();
+    ASSERT_FALSE(alone.ok());
+    EXPECT_EQ(alone.error().code(), ErrorCode::kIncompatible);
+    EXPECT_EQ(alone.error().reason(), "directory_of_cluster");
+    EXPECT_TRUE(names(alone.error(), "tidal-server start"));
+}
+
+TEST(ClusterDirectory, AStandaloneServersIsNoMembers) {
+    SimNode node;
+    ASSERT_OK(node.open());
+    node.power_off({});
+    node.options().cluster.emplace();
+    const auto member = node.open();
+    ASSERT_FALSE(member.ok());
+    EXPECT_EQ(member.error().reason(), "directory_of_standalone");
+    EXPECT_TRUE(names(member.error(), "tidal-server standalone"));
+}
+
+TEST(ClusterDirectory, AnInterruptedInitCanBeDoneAgain) {
+    for (std::uint64_t at = 1; at < 200; ++at) {
+        SimNode node;
+        node.disk().set_crash_after(at);
+        auto runtime = node.world().create_node("init", node.disk());
+        const bool made = init_cluster(*runtime, {.shards = 1}).ok();
+        node.disk().set_crash_after(0);
+        runtime.reset();
+        node.disk().crash({.keep = CrashSpec::Keep::kSeeded, .seed = at});
+        runtime = node.world().create_node("again", node.disk());
+        if (made) {
+            EXPECT_TRUE(read_identity(runtime->disk()).ok());
+            return;
+        }
+        auto identity = read_identity(runtime->disk());
+        if (!identity.ok()) {
+            const auto second = init_cluster(*runtime, {.shards = 1});
+            ASSERT_TRUE(second.ok()) << "crash at " << at << ": " << second.error().to_string();
+        }
+    }
+    FAIL() << "never got through";
 }
 
 }  // namespace
