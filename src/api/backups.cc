@@ -56,6 +56,10 @@ Result<BackupReport> Backups::create(const std::string& name) {
     TIDAL_TRY(check_name(name));
     if (!database_.durable())
         return Error(ErrorCode::kUnsupported, "an ephemeral database has no backups");
+    if (database_.cluster() != nullptr)
+        return Error(ErrorCode::kUnsupported, "a member of a cluster cannot be backed up yet")
+            .with_reason("cluster_backup")
+            .with_hint("a lost member is replaced by joining a new one; exports work on any");
     auto job = std::make_shared<Job>();
     job->name = name;
     {

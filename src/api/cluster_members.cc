@@ -15,6 +15,7 @@ constexpr std::uint64_t kTokenTtlMsMin = 1'000;
 constexpr std::uint64_t kRemoveRetryNs = 100'000'000;
 constexpr std::uint64_t kLeaveTimeoutMs = 60'000;
 constexpr std::uint64_t kDrainTimeoutMs = 30'000;
+constexpr std::uint64_t kHandOnMs = 3'000;
 constexpr std::uint64_t kJoinTimeoutMs = 5'000;
 constexpr std::uint64_t kGoodbyeNs = 5'000'000'000;
 
@@ -509,6 +510,26 @@ void ClusterNode::drain(Done done) {
                Error(ErrorCode::kTimeout, "this node still leads a shard")
                    .with_hint("the other voters may be down or behind: see /cluster/shards"),
                std::move(done));
+}
+
+/// Somebody who answers could take over something that is led here.
+bool ClusterNode::could_hand_on() {
+    return std::ranges::any_of(replicas_, [&](const auto& replica) {
+        const auto status = node_->groups().status(replica->key().shard);
+        return status.ok() && status->raft.role == raft::Role::kLeader &&
+               std::ranges::any_of(status->raft.peers, [&](const raft::PeerStatus& peer) {
+                   return peer.active && status->raft.configuration.is_voter(peer.peer);
+               });
+    });
+}
+
+void ClusterNode::hand_on_before_stop(absl::AnyInvocable<void()> done) {
+    draining_ = true;
+    router_->stop();
+    reconciler_->poke();
+    wait_until([this] { return !could_hand_on(); }, deadline_in(kHandOnMs),
+               Error(ErrorCode::kTimeout, "not handed on"),
+               [done = std::move(done)](Result<void>) mutable { done(); });
 }
 
 void ClusterNode::undrain() {

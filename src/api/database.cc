@@ -7,6 +7,7 @@
 #include "api/backup.h"
 #include "api/forward.h"
 #include "api/internal/cluster_node.h"
+#include "api/internal/term_index.h"
 #include "api/transport.h"
 
 namespace tidal::api {
@@ -375,6 +376,12 @@ void Database::hold_checkpoints(absl::AnyInvocable<void(const HeldFiles&)> work)
 }
 
 void Database::stop(absl::AnyInvocable<void()> done) {
+    if (cluster_ == nullptr) return stop_shards(std::move(done));
+    cluster_->hand_on_before_stop(
+        [this, done = std::move(done)]() mutable { stop_shards(std::move(done)); });
+}
+
+void Database::stop_shards(absl::AnyInvocable<void()> done) {
     for (auto& pump : pumps_) pump->stop();
     auto left = std::make_shared<std::atomic<std::size_t>>(shards_.size());
     auto shared_done = std::make_shared<absl::AnyInvocable<void()>>(std::move(done));

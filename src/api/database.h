@@ -44,6 +44,7 @@ struct ShardPage;
 namespace tidal::api {
 
 class ClusterNode;
+class TermIndex;
 struct FeedPace;
 struct HeldFiles;
 struct Proposal;
@@ -218,6 +219,7 @@ private:
     void start_shards();
     void start_alone(Done done);
     void start_member(Done done);
+    void stop_shards(absl::AnyInvocable<void()> done);
     void configure_shard(std::size_t at, Done done);
     std::vector<record::Record> missing_configuration(std::size_t at, Result<void>* problem);
     void put_schema_in_cluster(schema::Schema wanted, std::uint64_t deadline_ns, Done done);
@@ -270,8 +272,12 @@ private:
     void propose_groups(Groups groups, const CallContext& context, std::shared_ptr<Join> join);
     void write_lines(std::vector<Write> writes, const ImportChunk* chunk,
                      const CallContext& context, WritesDone done);
+    /// @param caught_up  Names that are unknown here are unknown.
     void write_joined(std::vector<Write> writes, const ImportChunk* chunk,
-                      const CallContext& context, std::shared_ptr<Join> join);
+                      const CallContext& context, std::shared_ptr<Join> join,
+                      bool caught_up = false);
+    void catch_up_then_write(std::vector<Write> writes, const ImportChunk* chunk,
+                             const CallContext& context, std::shared_ptr<Join> join);
     void widen_then_write(const schema::Schema& wider, std::vector<Write> writes,
                           const ImportChunk* chunk, const CallContext& context,
                           std::shared_ptr<Join> join);
@@ -288,6 +294,9 @@ private:
     ShardId shard_of(VShard vshard) const;
     Result<ShardId> shard_of(const EntityRequest& request) const;
     shard::Shard& shard(ShardId id) { return *shards_[id.value()]; }
+    runtime::Executor& executor_of(ShardId id) {
+        return *executors_[id.value() % executors_.size()];
+    }
     Result<EntityReply> entity_in(shard::ShardState& state, EntityKind kind, const EntityId& id);
     Result<std::optional<EntityReply>> row_of(shard::ShardState& state, const query::FeedPlan& plan,
                                               const EntityId& id, bool id_alone);
@@ -333,6 +342,9 @@ private:
     std::size_t widening_ = 0;  ///< Writes that wait for the schema to learn their fields.
     bool writing_held_ = false;
     std::deque<HeldWrite> held_;  ///< Came after those; bounded by what callers have in flight.
+    Result<const TermIndex*> terms_of(ShardId shard, LogIndex applied);
+    std::mutex exporting_;  ///< Guards terms_; only members of a cluster have any.
+    std::map<ShardId, std::unique_ptr<TermIndex>> terms_;
     std::mutex publishing_;  ///< One publication at a time, so that none overtakes a newer one.
 };
 

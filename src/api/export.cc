@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "api/database.h"
+#include "api/internal/term_index.h"
 #include "api/resolve.h"
 #include "base/base64url.h"
 #include "shard/batch_records.h"
@@ -115,9 +116,20 @@ void take(const record::Record& record, const Filter& filter, const schema::Sche
 
 }  // namespace
 
+/// Final up to `applied`. Not freed before the database is.
+Result<const TermIndex*> Database::terms_of(ShardId shard, LogIndex applied) {
+    auto& terms = terms_[shard];
+    if (terms == nullptr) terms = std::make_unique<TermIndex>(shard);
+    TIDAL_TRY(terms->read_up_to(*log_, applied));
+    return terms.get();
+}
+
 Result<ExportPage> Database::export_signals(const ExportRequest& request) {
+    std::unique_lock one_at_a_time(exporting_, std::defer_lock);
+    if (cluster_ != nullptr) one_at_a_time.lock();
     if (log_ == nullptr)
         return Error(ErrorCode::kUnsupported, "an ephemeral database keeps no log to export from");
+    TIDAL_TRY(check_readable());
     const auto schema = this->schema();
     TIDAL_ASSIGN(const Filter filter, make_filter(request, *schema));
     TIDAL_ASSIGN(Position position, decode_position(request.position, shards_.size() - 1));
@@ -130,14 +142,23 @@ Result<ExportPage> Database::export_signals(const ExportRequest& request) {
         // exported.
         const LogIndex applied =
             shard(position.at).with_state([](shard::ShardState& state) { return state.applied(); });
+        const TermIndex* terms = nullptr;
+        if (cluster_ != nullptr) {
+            TIDAL_ASSIGN(terms, terms_of(position.at, applied));
+        }
         const auto read = log_->read(
             position.at, next,
             [&](const wal::BatchHeader& header, std::string_view payload) -> Result<void> {
                 // A batch behind a gap was refused to its client; one before the position is done.
-                if (header.last_index() < next || header.last_index() > applied) return {};
+                if (header.last_index() < next || header.control()) return {};
+                if (terms == nullptr && header.last_index() > applied) return {};
                 return shard::visit_records(
                     header, payload, [&](const record::Record& record) -> Result<void> {
-                        if (record.envelope.index < next) return {};
+                        const LogIndex index = record.envelope.index;
+                        if (index < next) return {};
+                        if (terms != nullptr &&
+                            (index > applied || !terms->is_history(index, header.term)))
+                            return {};
                         full = page.signals.size() >= limit;
                         if (full) return Error(ErrorCode::kGone, "page full");  // ends the read
                         next = record.envelope.index.next();

@@ -181,15 +181,21 @@ void Router::serve_one(cluster::RpcRequest request, cluster::Rpc::Reply reply) {
         return reply(Error(ErrorCode::kCorruption, "a write for a shard that is not here")
                          .with("shard", proposal->shard.value()));
     ++served_;
-    const std::size_t count = proposal->records.size();
-    database_.propose_here(
-        std::move(*proposal), request.timeout_ms,
-        [count, reply = std::move(reply)](Result<std::vector<shard::Outcome>> outcomes) mutable {
-            if (!outcomes.ok()) return reply(outcomes.take_error());
-            if (outcomes->size() != count)
-                return reply(Error(ErrorCode::kInternal, "not one outcome per record"));
-            reply(encode_outcomes(*outcomes));
-        });
+    // Not on the transport's executor: heartbeats come through there, and a shard may be busy.
+    runtime::Executor& executor = database_.executor_of(proposal->shard);
+    executor.post([this, self = shared_from_this(), proposal = std::move(*proposal),
+                   timeout_ms = request.timeout_ms, reply = std::move(reply)]() mutable {
+        const std::size_t count = proposal.records.size();
+        database_.propose_here(
+            std::move(proposal), timeout_ms,
+            [count,
+             reply = std::move(reply)](Result<std::vector<shard::Outcome>> outcomes) mutable {
+                if (!outcomes.ok()) return reply(outcomes.take_error());
+                if (outcomes->size() != count)
+                    return reply(Error(ErrorCode::kInternal, "not one outcome per record"));
+                reply(encode_outcomes(*outcomes));
+            });
+    });
 }
 
 ClusterStatus::Calls Router::calls() const {

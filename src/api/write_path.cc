@@ -1,4 +1,5 @@
 // Writes: resolve against the schema, group by shard, commit, answer each line.
+#include <algorithm>
 #include <atomic>
 #include <map>
 
@@ -20,6 +21,7 @@ namespace {
 
 constexpr std::size_t kIdempotencyKeyBytesMax = 255;
 constexpr std::uint64_t kSchemaRetryNs = 5'000'000;
+constexpr std::uint64_t kCatchUpMs = 2'000;
 
 std::string line_key(const CallContext& context, const std::string& own, std::size_t line) {
     if (!own.empty() || context.idempotency_key.empty()) return own;
@@ -75,6 +77,15 @@ struct Database::Join {
             replies[line].emplace(std::move(error));
         }
     }
+    /// Before anything was proposed.
+    bool names_unknown() const {
+        return std::ranges::any_of(replies, [](const auto& reply) {
+            return reply && !reply->ok() && reply->error().code() == ErrorCode::kUnknownName;
+        });
+    }
+    void forget() {
+        for (auto& reply : replies) reply.reset();
+    }
     void arrive() {
         if (left.fetch_sub(1) != 1) return;
         WriteReplies out;
@@ -114,7 +125,8 @@ void Database::write_lines(std::vector<Write> writes, const ImportChunk* chunk,
 }
 
 void Database::write_joined(std::vector<Write> writes, const ImportChunk* chunk,
-                            const CallContext& context, std::shared_ptr<Join> join) {
+                            const CallContext& context, std::shared_ptr<Join> join,
+                            bool caught_up) {
     if (options_.ephemeral && concern_of(context) != shard::WriteConcern::kMemory) {
         for (std::size_t line = 0; line < writes.size(); ++line)
             join->fail(line, Error(ErrorCode::kInvalidArgument,
@@ -132,8 +144,30 @@ void Database::write_joined(std::vector<Write> writes, const ImportChunk* chunk,
         return widen_then_write(*wider, std::move(writes), chunk, context, std::move(join));
     }
     Groups groups = group_by_shard(writes, *schema, context, *join);
+    if (cluster_ != nullptr && !caught_up && join->names_unknown())
+        return catch_up_then_write(std::move(writes), chunk, context, std::move(join));
     if (chunk != nullptr) name_import(*chunk, *schema, writes.size(), &groups);
     propose_groups(std::move(groups), context, std::move(join));
+}
+
+/// A name may have been declared on another node a moment ago.
+void Database::catch_up_then_write(std::vector<Write> writes, const ImportChunk* chunk,
+                                   const CallContext& context, std::shared_ptr<Join> join) {
+    join->forget();
+    const std::optional<ImportChunk> kept = chunk ? std::optional(*chunk) : std::nullopt;
+    auto again = [this, writes = std::move(writes), kept, context,
+                  join = std::move(join)](Result<void>) mutable {
+        write_joined(std::move(writes), kept ? &*kept : nullptr, context, std::move(join), true);
+    };
+    cluster_->fences().pass(
+        {}, {kMetaShard}, kCatchUpMs,
+        [this, again = std::move(again)](Result<FenceReply> passed) mutable {
+            if (!passed.ok()) return again({});
+            const SchemaVersion newest = shards_[0]->with_state(
+                [](shard::ShardState& state) { return state.schema()->version; });
+            wait_for_schema(newest, runtime_.clock().monotonic_ns() + kCatchUpMs * 1'000'000,
+                            std::move(again));
+        });
 }
 
 /// The schema learns the fields before the writes that need them are logged.

@@ -38,6 +38,9 @@ public:
     Result<void> open_groups();
     /// Peers, elections and reconciling begin.
     Result<void> start();
+    /// Gives leaderships to others, where there are others, so that they need no election; then
+    /// calls back. New writes are refused from here on.
+    void hand_on_before_stop(absl::AnyInvocable<void()> done);
     /// Nothing arrives and nobody is called afterwards.
     void stop();
 
@@ -106,6 +109,7 @@ private:
     std::uint64_t deadline_in(std::uint64_t ms) const;
     Result<void> check_removable(cluster::NodeId node);
     bool leads_any();
+    bool could_hand_on();
 
     struct Seen {
         std::atomic<std::uint32_t> schema = 0;

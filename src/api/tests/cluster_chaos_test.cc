@@ -171,11 +171,30 @@ private:
             EXPECT_LE(count, possible(id)) << "item " << id << " counted one twice";
             of_creator[1 + id % 2] += count;
         }
+        for (std::uint32_t node = 1; node <= 3; ++node) check_export(node);
         // Every effect on the creator's shard exactly once.
         for (const auto& [creator, count] : of_creator) {
             const auto seen = cluster_.node(3)->signals({EntityKind::kCreator, creator});
             ASSERT_TRUE(seen.ok());
             EXPECT_EQ(count_of(*seen), count) << "creator " << creator;
+        }
+    }
+
+    /// The log of any node gives what happened: nothing that a lost leader wrote in vain.
+    void check_export(std::uint32_t node) {
+        std::map<std::uint64_t, std::int64_t> exported;
+        ExportRequest request;
+        for (ExportPage page; !page.end;) {
+            request.position = page.position;
+            auto next = cluster_.node(node)->export_signals(request);
+            ASSERT_TRUE(next.ok()) << next.error().to_string();
+            page = std::move(*next);
+            for (const ExportedSignal& each : page.signals) ++exported[each.id.number()];
+        }
+        for (std::uint64_t id = 1; id <= kItems; ++id) {
+            const auto seen = cluster_.node(node)->signals({EntityKind::kItem, id});
+            ASSERT_TRUE(seen.ok());
+            EXPECT_EQ(exported[id], count_of(*seen)) << "node " << node << " item " << id;
         }
     }
 
