@@ -14,8 +14,8 @@ constexpr int kReadTimeoutS = 600;  // a large import answers once, at its end
 /// What a problem+json says, as an Error again.
 Error problem(int status, const std::string& body) {
     boost::json::error_code failed;
-    const auto value = boost::json::parse(body, failed);
-    const auto* object = failed ? nullptr : value.if_object();
+    const auto parsed = boost::json::parse(body, failed);
+    const auto* object = failed ? nullptr : parsed.if_object();
     if (object == nullptr)
         return Error(ErrorCode::kInternal, "the server answered " + std::to_string(status));
     const auto text = [&](const char* key) {

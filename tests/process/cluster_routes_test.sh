@@ -1,0 +1,195 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2154,SC2317  # bin, root, work, port, status and reply come from lib.sh
+# Every route that changes something, asked of one node of three: each node then answers with what it did, and the
+# content of all replicas is the same; also after all were killed, and after a clean stop. A route that the description
+# of the interface has and this table has not is a failure.
+# shellcheck source=tests/process/lib.sh
+. "$(dirname "$0")/lib.sh" "$1"
+
+declare -A covered=()
+checks=()  # "PATH<tab>JQ": true on every node from then on, over restarts
+nodes=(a b c)
+turn=0
+key=""
+
+# as NODE METHOD PATH [BODY [HEADER]]: with the key, once there are any.
+as() { on "$1" "$2" "$3" "${4-}" ${key:+"Authorization: Bearer $key"} "${@:5}"; }
+# ask METHOD PATTERN PATH [BODY [HEADER]]: of the next node in turn; PATTERN is the route's name in /openapi.json.
+ask() {
+    covered["$1 $2"]=1
+    turn=$((turn + 1))
+    as "${nodes[turn % ${#nodes[@]}]}" "$1" "${@:3}"
+    [[ $status == 2* ]] || fail "$1 $3 of ${nodes[turn % ${#nodes[@]}]}: $status $reply"
+    last="$1 $3"
+}
+jq_of() { curl -s --max-time 15 ${key:+-H "Authorization: Bearer $key"} "http://127.0.0.1:${node_http[$1]}$2" | jq -r "$3" 2>/dev/null; }
+holds() { # CHECK
+    local node
+    for node in "${nodes[@]}"; do [ "$(jq_of "$node" "${1%%$'\t'*}" "${1#*$'\t'}")" = true ] || return 1; done
+}
+# then PATH JQ: what the last change did, seen at once on every node, and kept; replicas are equal.
+then_all() {
+    local check=$1$'\t'$2 node
+    for node in "${nodes[@]}"; do
+        [ "$(jq_of "$node" "$1" "$2")" = true ] || fail "after $last node $node: not $2: $(jq_of "$node" "$1" .)"
+    done
+    checks+=("$check")
+    equal
+}
+# forget PATH: what was true of it is about to change.
+forget() {
+    local kept=() check
+    for check in "${checks[@]}"; do [[ ${check%%$'\t'*} == "$1" ]] || kept+=("$check"); done
+    checks=("${kept[@]}")
+}
+contents() { jq_of "$1" '/cluster/shards?content_hash=on' '[.shards[] | [.shard, .content_index, .content_hash]] | tostring'; }
+# Ticks are logged all the while, so nodes that are asked one after the other may be a record apart.
+same_contents() {
+    local node first="" text
+    for node in "${nodes[@]}"; do contents "$node" >"$work/contents.$node" & done
+    wait_for_asked
+    for node in "${nodes[@]}"; do
+        text=$(cat "$work/contents.$node")
+        [[ $text == *'"'* ]] || return 1
+        [ -n "$first" ] || first=$text
+        [ "$text" = "$first" ] || return 1
+    done
+}
+wait_for_asked() {
+    local job
+    for job in $(jobs -p); do
+        case " ${node_pid[*]} " in *" $job "*) ;; *) wait "$job" ;; esac
+    done
+}
+equal() { poll 30 same_contents || fail "after $last replicas differ: $(cat "$work"/contents.*)"; }
+leads() { [ "$(jq_of a /cluster/shards ".shards[] | select(.shard == $1) | .leader")" = "$2" ]; }
+
+export TIDAL_CHECKPOINT_INTERVAL_MS=1000
+start_node a init --shards 2 || finish
+token() { "$bin/tidalctl" node token --url "http://127.0.0.1:${node_http[a]}"; }
+for node in b c; do TIDAL_TOKEN=$(token) start_node $node join --seed "127.0.0.1:${node_peer[a]}" || finish; done
+voters() { [ "$(jq_of "$1" /cluster/shards '[.shards[] | select((.voters | length) == 3 and .leader != null)] | length')" = 3 ]; }
+for node in "${nodes[@]}"; do poll 60 voters "$node" || fail "node $node is no voter everywhere"; done
+
+for kind in items users creators; do
+    for id in 1 2 3; do ask POST /$kind "/$kind" "{\"entity_id\":$id,\"metadata\":{}}"; done
+    then_all /$kind/2 '.entity_id == 2'
+    ask DELETE "/$kind/{id}" /$kind/3
+    then_all /$kind/3 '.code == "unknown_entity"'
+done
+ask PATCH '/items/{id}' /items/1 '{"metadata":{"title":"Jazz","category":"piano","year":1999},"creator_id":1}'
+then_all /items/1 '.metadata.title == "Jazz" and .creator_id == 1'
+ask PATCH '/users/{id}' /users/1 '{"metadata":{"language":"pt"}}'
+then_all /users/1 '.metadata.language == "pt"'
+ask PATCH '/creators/{id}' /creators/1 '{"metadata":{"name":"Nina"}}'
+then_all /creators/1 '.metadata.name == "Nina"'
+ask POST /embeddings /embeddings '{"entity_id":1,"values":[1,0,0,0]}'
+then_all '/items/1' '.embeddings | index("default") != null'
+
+ask POST /signals /signals '{"entity_id":1,"signal":"like","user_id":7}' 'Idempotency-Key: one'
+then_all /items/1/signals '.signals.like.windows.all.count == 1'
+then_all /creators/1/signals '.signals.like.windows.all.count == 1'
+ask POST /signals /signals '[{"entity_id":1,"signal":"view","user_id":7},{"entity_id":2,"signal":"view","user_id":8}]'
+then_all /items/2/signals '.signals.view.windows.all.count == 1'
+forget '/*/1/signals'
+ask POST /signals /signals '{"undo":"one","entity_id":1}'
+then_all /items/1/signals '.signals.like.windows.all.count == 0 and .signals.view.windows.all.count == 1'
+ask POST /feed '/feed' '{"profile":"new","limit":2,"log_impressions":true,"user_id":7}'
+poll 10 holds $'/items/1/signals\t.signals.impression.windows.all.count == 1' || fail "a page's impressions are not on all nodes"
+then_all /items/1/signals '.signals.impression.windows.all.count == 1'
+forget /items/1/signals
+ask POST /query /query '{"query":"RETRIEVE items PROFILE new LIMIT 2","log_impressions":true,"user_id":7}'
+poll 10 holds $'/items/1/signals\t.signals.impression.windows.all.count == 2' || fail "a query's impressions are not on all nodes"
+then_all /items/1/signals '.signals.impression.windows.all.count == 2'
+
+schema=$(jq_of a /schema .schema | sed 's/^signals:/&\n  applaud: {polarity: positive, half_life: 7d}/')
+ask PUT /schema /schema "$(jq -n --arg text "$schema" '{schema: $text}')"
+then_all /schema '.schema | contains("applaud")'
+for name in kept gone; do
+    ask POST /profiles /profiles "{\"text\":\"profile $name version 1 { score sum(applaud, all); }\"}"
+    then_all /profiles/$name '.versions | length == 1'
+done
+forget /profiles/gone
+ask DELETE '/profiles/{name}' /profiles/gone
+then_all /profiles/gone '.code == "unknown_profile"'
+for name in spring autumn; do
+    ask POST /experiments /experiments "{\"text\":\"experiment $name version 1 { arm kept@1; arm trending@1; }\"}"
+    then_all /experiments "[.experiments[].name] | index(\"$name\") != null"
+done
+forget /experiments
+ask DELETE '/experiments/{name}' /experiments/autumn
+then_all /experiments '[.experiments[].name] == ["spring"]'
+model=$(printf '%s\n' tree version=v4 num_class=1 num_tree_per_iteration=1 feature_names=year 'feature_infos=none' '' Tree=0 \
+    num_leaves=1 leaf_value=0.25 '' '' 'end of trees')
+for name in hits misses; do
+    ask PUT '/models/{name}' /models/$name "$(jq -n --arg text "$model"$'\n' '{text: $text}')"
+    then_all /models "[.models[].name] | index(\"$name\") != null"
+done
+forget /models
+ask DELETE '/models/{name}' /models/misses
+then_all /models '[.models[].name] == ["hits"]'
+ask POST /import '/import?id=more' $'{"entity_id":11,"metadata":{"title":"Eleven"}}\n{"entity_id":11,"signal":"view"}' 'Content-Type: application/x-ndjson'
+then_all /items/11/signals '.signals.view.windows.all.count == 1'
+
+# Of the cluster itself.
+ask POST /cluster/tokens /cluster/tokens '{"expires_in_s":600}'
+equal
+for node in 2 3; do
+    ask POST '/cluster/shards/{shard}/transfer' /cluster/shards/1/transfer "{\"node\":$node}"
+    poll 20 leads 1 $node || fail "node $node does not lead"
+    equal
+done
+ask POST /health/drain /health/drain
+drained=${nodes[turn % 3]}
+as "$drained" DELETE /health/drain
+[ "$status" = 200 ] || fail "no end of the drain: $reply"
+covered["DELETE /health/drain"]=1
+equal
+# Of the node asked alone, so a member's is refused: nothing restores one replica of many.
+as b POST /backups '{"name":"one"}'
+[[ $status == 5?? || $status == 409 ]] || fail "a member's backup: $status $reply"
+as b DELETE /backups/one
+[[ $status == [45]?? ]] || fail "no backup to remove: $status $reply"
+covered["POST /backups"]=1 covered["DELETE /backups/{name}"]=1
+
+ask POST /keys /keys '{"name":"ops","role":"admin"}'
+key=$(jq -r .key <<<"$reply")
+then_all /keys '[.keys[].name] == ["ops"]'
+forget /keys
+ask POST /keys /keys '{"name":"page","role":"reader"}'
+then_all /keys '[.keys[].name] | sort == ["ops", "page"]'
+forget /keys
+ask DELETE '/keys/{name}' /keys/page
+then_all /keys '[.keys[].name] == ["ops"]'
+
+unheld=""
+all_hold() {
+    local check
+    for check in "${checks[@]}"; do
+        unheld=$check
+        holds "$check" || return 1
+    done
+}
+for signal in KILL TERM; do
+    last="SIG$signal of all"
+    for node in "${nodes[@]}"; do kill "-$signal" "${node_pid[$node]}"; done
+    for node in "${nodes[@]}"; do wait "${node_pid[$node]}" 2>/dev/null; done
+    for node in "${nodes[@]}"; do start_node "$node" start || finish; done
+    poll 60 all_hold || fail "after $last: not ${unheld#*$'\t'} of ${unheld%%$'\t'*} on every node"
+    equal
+done
+
+last="the end of node c"
+end_node c TERM || fail "node c does not end well"
+nodes=(a b)
+is_down() { [ "$(jq_of a /cluster/nodes '.nodes[] | select(.node == 3) | .up')" = false ]; }
+poll 30 is_down || fail "a dead node is up"
+ask DELETE '/cluster/nodes/{node}' /cluster/nodes/3
+then_all /cluster/nodes '[.nodes[] | select(.state == "active") | .node] == [1, 2]'
+equal
+
+while read -r route; do
+    [ -n "${covered[$route]-}" ] || fail "no line of this table asks $route"
+done < <(curl -s ${key:+-H "Authorization: Bearer $key"} "http://127.0.0.1:${node_http[a]}/openapi.json" | jq -r '.paths | to_entries[] | .key as $path |
+    .value | keys[] | select(IN("post", "put", "patch", "delete")) | (ascii_upcase + " " + $path)')
+finish
