@@ -73,12 +73,14 @@ int usage(const CLI::App& app, const CLI::Error& error, int argc, char** argv) {
     std::fputs(out.str().c_str(), code == 0 ? stdout : stderr);
     if (code == 0) return 0;
     std::string hint;
-    if (argc > 1 && argv[1][0] != '-') {
+    const auto asked =
+        std::find_if(argv + 1, argv + argc, [](const char* each) { return each[0] != '-'; });
+    if (asked != argv + argc) {
         std::vector<std::string_view> known;
         for (const CLI::App* each : app.get_subcommands({})) known.push_back(each->get_name());
-        if (std::find(known.begin(), known.end(), argv[1]) == known.end()) {
-            hint = name_hint(argv[1], known);
-            std::fprintf(stderr, "unknown command '%s'; %s\n", argv[1], hint.c_str());
+        if (std::find(known.begin(), known.end(), *asked) == known.end()) {
+            hint = name_hint(*asked, known);
+            std::fprintf(stderr, "unknown command '%s'; %s\n", *asked, hint.c_str());
         }
     }
     const bool as_json = std::find_if(argv, argv + argc, [](const char* word) {

@@ -62,7 +62,7 @@ json_of() {
     call POST /query "@$work/value"
     [[ $status == 400 && $reply != *'"code":"not_json"'* ]] || fail "not JSON: tidalctl --json $*: $out ($reply)"
     commands_seen+=" $1"
-    case $1 in backup | schema | profile | experiment | model | node | shard | key) commands_seen+="/$2" ;; esac
+    case $1 in backup | schema | profile | experiment | model | node | shard | key) commands_seen+="/${2-}" ;; esac
 }
 # The check itself: text is seen to be none.
 call POST /query 'ok: 3 files'
@@ -74,7 +74,7 @@ start_server standalone --data-dir "$work/data" --backup-dir "$work/backups" || 
 export TIDAL_URL=http://127.0.0.1:$port
 echo '{"entity_id":1,"metadata":{"title":"one"}}' >"$work/items.jsonl"
 printf 'profile own version 1 { score year; }' >"$work/own.profile"
-printf 'experiment spring version 1 { arm own@1; arm new; }' >"$work/spring"
+printf 'experiment spring version 1 { arm own@1; arm new@1; }' >"$work/spring"
 {
     printf 'tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nfeature_names=year\nfeature_infos=none\n\n'
     printf 'Tree=0\nnum_leaves=1\nleaf_value=0.25\n\n\nend of trees\n'
@@ -90,10 +90,10 @@ json_of 0 '"accepted":1' import "$work/signals.jsonl"
 json_of 0 '"signal":"view"' export
 json_of 1 '"field":"format"' export --format csv
 json_of 1 '"code":"unknown_signal"' export --signals vew
-json_of 0 '"entity_id":1' query 'RETRIEVE items USING PROFILE new LIMIT 3'
-json_of 1 '"line":"1"' query 'RETRIEVE items USING PROFIL new'
+json_of 0 '"entity_id":1' query 'RETRIEVE items USING new LIMIT 3'
+json_of 1 '"line":"1"' query 'RETRIEVE items USINF new'
 json_of 0 '"latency_ms"' bench feed --seconds 0.1
-json_of 1 '"first_error"' bench feed --seconds 0.1 --profile trendin
+json_of 1 'first: unknown profile `trendin`' bench feed --seconds 0.1 --profile trendin
 json_of 0 '"schema"' schema show
 json_of 1 '"status":"error"' schema show --url $nobody
 "$bin/tidalctl" schema show >"$work/schema.yaml"
@@ -115,17 +115,17 @@ json_of 0 '"hits"' model list
 json_of 1 '"code":"unavailable"' model list --url $nobody
 json_of 0 '"text"' model show hits
 json_of 1 '"status":"error"' model show hots
-json_of 0 '"hits"' model retire hits
+json_of 0 '"status":"ok"' model retire hits
 json_of 1 '"status":"error"' model retire hits
-json_of 0 '"spring"' experiment retire spring
+json_of 0 '"status":"ok"' experiment retire spring
 json_of 1 '"status":"error"' experiment retire spring
-json_of 0 '"own"' profile retire own
+json_of 0 '"status":"ok"' profile retire own
 json_of 1 '"status":"error"' profile retire own
 json_of 0 '"state":"done"' backup create b1
-json_of 1 '"code":"backup_exists"' backup create b1
+json_of 1 '"code":"conflict"' backup create b1
 json_of 0 '"b1"' backup list
 json_of 1 '"code":"unavailable"' backup list --url $nobody
-json_of 0 '"status":"ok"' backup create b2
+json_of 0 '"state":"done"' backup create b2
 json_of 0 '' backup delete b2
 json_of 1 '"status":"error"' backup delete b2
 json_of 0 '"status":"ok"' verify "$work/backups/b1"
@@ -177,21 +177,26 @@ for command in $(complete_words tidalctl ''); do
     esac
 done
 
+# says TEXT ARGS...: whatever the exit code.
+says() {
+    "$bin/tidalctl" "${@:2}" >"$work/out" 2>&1
+    grep -q "$1" "$work/out"
+}
 # A directory that cannot be written: looked at all the same, with the server's own lock respected.
 stop_server INT || fail "SIGINT should exit 0"
 mkdir "$work/frozen"
 if mount --bind "$work" "$work/frozen" 2>/dev/null && mount -o remount,ro,bind "$work/frozen" 2>/dev/null; then
     trap 'umount "$work/frozen"; cleanup' EXIT
     touch "$work/frozen/x" 2>/dev/null && fail "the mount is not read-only"
-    "$bin/tidalctl" fsck --data-dir "$work/frozen/data" | grep -q ' 0 damaged places' || fail "fsck of a read-only directory"
-    "$bin/tidalctl" paths --data-dir "$work/frozen/data" | grep -q 'identity of the cluster' || fail "paths of a read-only directory"
-    "$bin/tidalctl" diagnostics --data-dir "$work/frozen/data" | grep -q '"shards_declared":1' || fail "diagnostics of a read-only directory"
-    "$bin/tidalctl" verify "$work/frozen/backups/b1" 2>&1 | grep -q 'the backup is damaged' || fail "verify of a read-only backup"
+    says ' 0 damaged places' fsck --data-dir "$work/frozen/data" || fail "fsck of a read-only directory: $(cat "$work/out")"
+    says 'identity of the cluster' paths --data-dir "$work/frozen/data" || fail "paths of a read-only directory: $(cat "$work/out")"
+    says '"shards_declared":1' diagnostics --data-dir "$work/frozen/data" || fail "diagnostics of a read-only directory: $(cat "$work/out")"
+    says 'the backup is damaged' verify "$work/frozen/backups/b1" || fail "verify of a read-only backup: $(cat "$work/out")"
     rm "$work/data/LOCK"
-    "$bin/tidalctl" fsck --data-dir "$work/frozen/data" | grep -q ' 0 damaged places' || fail "fsck without the file LOCK"
+    says ' 0 damaged places' fsck --data-dir "$work/frozen/data" || fail "fsck without the file LOCK: $(cat "$work/out")"
     start_server standalone --data-dir "$work/data" || finish
-    TIDAL_URL=http://127.0.0.1:$port "$bin/tidalctl" status --data-dir "$work/frozen/data" >/dev/null || fail "status"
-    "$bin/tidalctl" fsck --data-dir "$work/frozen/data" 2>&1 | grep -q 'in use by another process' || fail "a server has it, and fsck ran"
+    TIDAL_URL=http://127.0.0.1:$port "$bin/tidalctl" status >/dev/null || fail "status"
+    says 'in use by another process' fsck --data-dir "$work/frozen/data" || fail "a server has it, and fsck says: $(cat "$work/out")"
     stop_server INT || fail "SIGINT should exit 0"
     umount "$work/frozen"
     trap cleanup EXIT
