@@ -8,6 +8,10 @@ namespace {
 
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 
+bool is_urgent(std::uint8_t urgency) {
+    return urgency <= 1;
+}
+
 Error stopped() {
     return Error(ErrorCode::kUnavailable, "the node is shutting down").with_reason("shutting_down");
 }
@@ -39,10 +43,25 @@ bool QueryGate::queue_stands(std::uint64_t now_ns) const {
     return !waiting_.empty() && now_ns - waited_since_ns_ >= begins_ns(kRefusing);
 }
 
-std::uint64_t QueryGate::limit_ns(std::uint8_t urgency, std::uint64_t now_ns) const {
-    if (urgency <= 1) return 2 * begins_ns(kRefusing);
-    const std::uint64_t limit = begins_ns(queue_stands(now_ns) ? 1 : kRefusing);
+std::uint64_t QueryGate::burst_limit_ns(std::uint8_t urgency) const {
+    const std::uint64_t limit = begins_ns(kRefusing);
+    if (is_urgent(urgency)) return 2 * limit;
     return urgency >= 5 ? limit / 2 : limit;
+}
+
+std::uint64_t QueryGate::limit_ns(std::uint8_t urgency, std::uint64_t now_ns) const {
+    if (is_urgent(urgency) || !queue_stands(now_ns)) return burst_limit_ns(urgency);
+    return urgency >= 5 ? begins_ns(1) / 2 : begins_ns(1);
+}
+
+/// Who is to be refused or to enter. Precondition: somebody waits.
+std::deque<QueryGate::Waiting>::iterator QueryGate::next(std::uint64_t now_ns) {
+    const auto first = waiting_.begin();
+    const std::uint64_t delay_ns = now_ns - first->since_ns;
+    if (delay_ns >= limit_ns(first->urgency, now_ns)) return first;
+    if (delay_ns < begins_ns(1) && !queue_stands(now_ns)) return first;
+    const auto urgent = std::ranges::find_if(waiting_, is_urgent, &Waiting::urgency);
+    return urgent != waiting_.end() ? urgent : std::prev(urgent);
 }
 
 /// Rises at once; falls when it has been calm for a while, so that it does not go up and down with
@@ -126,24 +145,27 @@ void QueryGate::leave() {
 
 void QueryGate::start_waiting() {
     for (;;) {
-        Waiting first;
+        Waiting one;
         {
             const std::lock_guard lock(mutex_);
             if (waiting_.empty() || running_ >= limits_.running_max) return;
-            first = waiting_.front();
             const std::uint64_t now_ns = clock_.monotonic_ns();
-            const std::uint64_t delay_ns = now_ns - first.since_ns;
-            observe(delay_ns, now_ns);
+            observe(now_ns - waiting_.front().since_ns, now_ns);
+            const auto found = next(now_ns);
+            one = *found;
+            const std::uint64_t delay_ns = now_ns - one.since_ns;
             stats_.waited_ns += delay_ns;
-            const bool late = delay_ns >= limit_ns(first.urgency, now_ns);
-            waiting_.pop_front();
+            // Room is not left empty for the sake of a queue that ends here.
+            const bool late = delay_ns >= (waiting_.size() > 1 ? limit_ns(one.urgency, now_ns)
+                                                               : burst_limit_ns(one.urgency));
+            waiting_.erase(found);
             if (late) {
-                *first.outcome = refuse(delay_ns);
+                *one.outcome = refuse(delay_ns);
             } else {
                 ++running_;
             }
         }
-        first.query.resume();
+        one.query.resume();
     }
 }
 

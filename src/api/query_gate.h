@@ -1,14 +1,18 @@
 // api/query_gate.h: which queries run, which wait, which get less and which are refused.
 //
 // A query's first step is free: most need no other, and those never wait behind scans. One that
-// needs more enters here: so many run at a time, taking turns step by step, and the others wait in
-// their order. How long they wait is the measure of load (semantics.md, "Under load"):
+// needs more enters here: so many run at a time, taking turns step by step, and the others wait.
+// How long they wait is the measure of load (semantics.md, "Under load"):
 //
 //     0 full . 1 shorter lists of candidates . 2 also no facets and explanations . 3 refused
 //
 // A burst may wait for shed_ms. A queue that has not been empty for so long is no burst: waiting
 // there makes nothing faster, so who then waits for level_1_ms is refused, unless it is urgent
-// (controlled delay as in Maurer, "Fail at Scale", ACM Queue 13(8), 2015).
+// (controlled delay and adaptive LIFO as in Maurer, "Fail at Scale", ACM Queue 13(8), 2015).
+//
+// They enter in their order until the first has waited for level_1_ms, then the newest first: when
+// more come than can be served, it is better that most are served soon and the others refused than
+// that everybody waits for as long as is allowed. Urgent ones enter before both.
 #pragma once
 
 #include <array>
@@ -108,7 +112,9 @@ private:
 
     std::uint64_t begins_ns(std::uint8_t level) const;
     bool queue_stands(std::uint64_t now_ns) const;
+    std::uint64_t burst_limit_ns(std::uint8_t urgency) const;
     std::uint64_t limit_ns(std::uint8_t urgency, std::uint64_t now_ns) const;
+    std::deque<Waiting>::iterator next(std::uint64_t now_ns);
     void observe(std::uint64_t delay_ns, std::uint64_t now_ns);
     Error refuse(std::uint64_t delay_ns);
     void leave();

@@ -88,8 +88,8 @@ TEST_F(Gate, TheLessUrgentAreRefusedFirst) {
 TEST_F(Gate, SoManyRunAndTheOthersWaitInTheirOrder) {
     Query &a = enter(), &b = enter(), &c = enter(), &d = enter();
     EXPECT_TRUE(a.entered && b.entered && !c.entered && !d.entered);
-    pass_time(30);
-    EXPECT_EQ(admitted(0), 1u) << "one has waited for 30 ms";
+    pass_time(15);
+    EXPECT_EQ(admitted(0), 0u) << "one has waited for 15 ms";
     b.leave();
     pass_time(1);
     EXPECT_TRUE(c.entered && c.entered->ok() && !d.entered);
@@ -98,6 +98,38 @@ TEST_F(Gate, SoManyRunAndTheOthersWaitInTheirOrder) {
     EXPECT_TRUE(d.entered && d.entered->ok());
     EXPECT_EQ(gate_.stats().running, 2u);
     EXPECT_EQ(gate_.stats().waiting, 0u);
+}
+
+TEST_F(Gate, TheNewestEnterFirstWhereMoreComeThanRun) {
+    Query &a = enter(), &b = enter();
+    Query& oldest = enter();
+    pass_time(10);
+    Query& urgent = enter(1);
+    pass_time(15);
+    EXPECT_EQ(admitted(0), 1u) << "one has waited for 25 ms";
+    Query& newest = enter();
+    a.leave();
+    pass_time(1);
+    EXPECT_TRUE(urgent.entered && urgent.entered->ok() && !newest.entered && !oldest.entered);
+    b.leave();
+    pass_time(1);
+    EXPECT_TRUE(newest.entered && newest.entered->ok() && !oldest.entered);
+    urgent.leave();
+    pass_time(1);
+    EXPECT_TRUE(oldest.entered && oldest.entered->ok());
+}
+
+TEST_F(Gate, TheLastOfAStandingQueueEnters) {
+    Query& a = enter();
+    enter();
+    Query &first = enter(), *last = nullptr;
+    pass_time(180);
+    last = &enter();
+    pass_time(50);
+    a.leave();
+    pass_time(1);
+    EXPECT_TRUE(first.entered && !first.entered->ok());
+    EXPECT_TRUE(last->entered && last->entered->ok()) << "50 ms are much, but nobody else waits";
 }
 
 TEST_F(Gate, WhoWaitedTooLongIsRefusedAndTheNextEnters) {
