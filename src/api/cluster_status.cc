@@ -130,6 +130,7 @@ void ClusterNode::fill(ClusterStatus* status) {
         status->refusals.push_back(std::move(newest));
     status->draining = draining_;
     status->calls = router_->calls();
+    status->reads = fences_->reads();
     std::map<cluster::NodeId, std::uint64_t> leads;
     for (ShardStatus& shard : status->shards) {
         fill_shard(peers, &shard);

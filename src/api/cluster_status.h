@@ -84,6 +84,11 @@ struct ClusterStatus {
         std::uint64_t local = 0, forwarded = 0, retried = 0, refused = 0;
         std::uint64_t served = 0;  ///< Of other nodes, here.
     } calls;
+    /// Reads of this node: new enough as it was; after the groups had confirmed how new; refused
+    /// for want of that in time.
+    struct Reads {
+        std::uint64_t at_once = 0, confirmed = 0, refused = 0;
+    } reads;
 };
 
 }  // namespace tidal::api

@@ -20,6 +20,7 @@ struct Fences::Run {
     std::uint64_t begun_ns = 0, deadline_ns = 0;
     std::atomic<std::size_t> left = 1;
     std::atomic<bool> answered = false;
+    std::atomic<bool> asked = false;  ///< A group had to confirm.
     std::atomic<runtime::Executor::TimerId> timer = 0;
     Database::FenceDone done;
 };
@@ -74,6 +75,7 @@ void Fences::pass(const ReadFence& fence, std::vector<ShardId> shards, std::uint
     run->timer =
         node_.executor().post_after(timeout_ms * 1'000'000, [self = shared_from_this(), run] {
             if (run->answered.exchange(true)) return;
+            ++self->refused_;
             const bool ready = self->database_.ready_;
             run->done(Error(ErrorCode::kUnavailable,
                             ready ? "nobody confirmed in time how new a read here would be"
@@ -95,6 +97,7 @@ void Fences::begin(const RunPtr& run) {
     for (const ShardId shard : run->shards) {
         if (!stale(shard, run->fence.consistency)) continue;
         ++run->left;
+        run->asked = true;
         confirm(run, shard);
     }
     if (!run->fence.token.empty()) {
@@ -146,6 +149,7 @@ void Fences::finish(const RunPtr& run) {
     }
     if (run->answered.exchange(true)) return;
     node_.executor().cancel(run->timer);
+    ++(run->asked ? confirmed_ : at_once_);
     database_.publish_if_changed();  // Names that were put before the read are known to it.
     if (run->fence.consistency.kind == Consistency::Kind::kStrong) return run->done(FenceReply{0});
     FenceReply reply{0};

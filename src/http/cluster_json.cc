@@ -106,7 +106,10 @@ json::object cluster_object(const api::ClusterStatus& status) {
                                    {"forwarded", status.calls.forwarded},
                                    {"retried", status.calls.retried},
                                    {"refused", status.calls.refused},
-                                   {"served", status.calls.served}}}};
+                                   {"served", status.calls.served}}},
+            {"reads", json::object{{"at_once", status.reads.at_once},
+                                   {"confirmed", status.reads.confirmed},
+                                   {"refused", status.reads.refused}}}};
 }
 
 std::string cluster_status_json(const api::ClusterStatus& status) {

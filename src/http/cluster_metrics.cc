@@ -91,6 +91,12 @@ void set_cluster_gauges(Metrics& metrics, const api::ClusterStatus& status) {
         count(status.calls.refused));
     set("tidal_cluster_calls_served", "Calls of other nodes served since the start.",
         count(status.calls.served));
+    set("tidal_cluster_reads_at_once", "Reads that were new enough as this node was.",
+        count(status.reads.at_once));
+    set("tidal_cluster_reads_confirmed",
+        "Reads that waited for groups to confirm how new they are.", count(status.reads.confirmed));
+    set("tidal_cluster_reads_refused", "Reads refused because nobody confirmed that in time.",
+        count(status.reads.refused));
 }
 
 }  // namespace tidal::http

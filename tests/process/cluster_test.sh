@@ -142,6 +142,14 @@ for path in '/items/1' '/items/1/signals' "$page" '/feed/compare?profile=new&wit
         expect 400 '"field":"read_consistency"'
     done
 done
+# Which way reads went is counted.
+reads() { get c /cluster/status '.reads | [.at_once, .confirmed, .refused] | join(" ")'; }
+read -r at_once confirmed refused <<<"$(reads)"
+on c GET '/items/1?read_consistency=eventual'
+on c GET '/items/1?read_consistency=bounded_staleness:60'
+on c GET '/items/1?read_consistency=strong'
+is_equal "$(reads)" "$((at_once + 2)) $((confirmed + 1)) $refused" || fail "reads counted: $(reads), before: $at_once $confirmed $refused"
+grep -q "^tidal_cluster_reads_confirmed $((confirmed + 1))" <(curl -s "$(url_of c)/metrics") || fail "reads of /metrics"
 on c POST /feed '{"profile":"new","limit":1}' 'Tidal-Read-Consistency: eventual'
 expect 200 '"staleness_ms":'
 on c POST /query '{"query":"RETRIEVE items USING new LIMIT 1"}' 'Tidal-Read-Consistency: sometimes'

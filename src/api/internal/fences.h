@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "api/cluster_status.h"
 #include "api/consistency.h"
 #include "api/database.h"
 #include "cluster/node.h"
@@ -31,6 +32,7 @@ public:
               Database::FenceDone done);
     /// nullopt = never confirmed.
     std::optional<std::uint64_t> staleness_ms(ShardId shard) const;
+    ClusterStatus::Reads reads() const { return {at_once_, confirmed_, refused_}; }
 
 private:
     struct Run;
@@ -53,6 +55,7 @@ private:
     std::vector<std::atomic<std::uint64_t>> fresh_ns_;  ///< By shard; 0 = never confirmed.
     std::vector<std::atomic<bool>> probing_;            ///< By shard: one probe is under way.
     std::atomic<std::uint64_t> wanted_ns_ = 0;  ///< When a read last depended on the probes.
+    std::atomic<std::uint64_t> at_once_ = 0, confirmed_ = 0, refused_ = 0;
     std::atomic<bool> stopped_ = false;
 };
 
