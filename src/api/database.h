@@ -184,7 +184,9 @@ public:
     std::shared_ptr<const std::vector<StoredModel>> models() const;
     /// As it was put. kNotFound.
     Result<std::string> model_text(const std::string& name);
-    /// Reads log and archive: blocks, so not from an executor. kUnsupported with --ephemeral.
+    /// Reads log and archive: blocks, so not from an executor. kUnsupported with --ephemeral;
+    /// kConflict, reason "history_incomplete", where a snapshot brought this member so far that its
+    /// log lacks signals behind the position, and `gaps` is not asked for.
     Result<ExportPage> export_signals(const ExportRequest& request);
 
     struct Stats {
@@ -343,6 +345,7 @@ private:
     bool writing_held_ = false;
     std::deque<HeldWrite> held_;  ///< Came after those; bounded by what callers have in flight.
     Result<const TermIndex*> terms_of(ShardId shard, LogIndex applied);
+    Result<void> check_whole(const std::vector<LogIndex>& from);
     std::mutex exporting_;  ///< Guards terms_; only members of a cluster have any.
     std::map<ShardId, std::unique_ptr<TermIndex>> terms_;
     std::mutex publishing_;  ///< One publication at a time, so that none overtakes a newer one.

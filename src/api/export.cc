@@ -124,6 +124,24 @@ Result<const TermIndex*> Database::terms_of(ShardId shard, LogIndex applied) {
     return terms.get();
 }
 
+/// @param from  By data shard: what is asked for begins here.
+Result<void> Database::check_whole(const std::vector<LogIndex>& from) {
+    for (std::size_t at = 0; at < from.size(); ++at) {
+        const ShardId id(static_cast<std::uint16_t>(at + 1));
+        const LogIndex applied =
+            shard(id).with_state([](shard::ShardState& state) { return state.applied(); });
+        TIDAL_ASSIGN(const TermIndex* terms, terms_of(id, applied));
+        if (terms->missing_through() < from[at]) continue;
+        return Error(ErrorCode::kConflict, "a snapshot brought this node to entry " +
+                                               std::to_string(terms->missing_through().value()) +
+                                               " of a shard, and its log lacks signals before that")
+            .with_reason("history_incomplete")
+            .with("shard", id.value())
+            .with_hint("export from a node that was there, or with gaps=on what is here");
+    }
+    return {};
+}
+
 Result<ExportPage> Database::export_signals(const ExportRequest& request) {
     std::unique_lock one_at_a_time(exporting_, std::defer_lock);
     if (cluster_ != nullptr) one_at_a_time.lock();
@@ -133,6 +151,7 @@ Result<ExportPage> Database::export_signals(const ExportRequest& request) {
     const auto schema = this->schema();
     TIDAL_ASSIGN(const Filter filter, make_filter(request, *schema));
     TIDAL_ASSIGN(Position position, decode_position(request.position, shards_.size() - 1));
+    if (cluster_ != nullptr && !request.gaps) TIDAL_TRY(check_whole(position.next));
     const std::size_t limit = std::max<std::uint32_t>(request.limit, 1);
     ExportPage page;
     bool full = false;

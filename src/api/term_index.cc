@@ -34,7 +34,10 @@ Result<void> TermIndex::read_up_to(wal::NodeLog& log, LogIndex applied) {
                      if (header.first_index > applied) return {};
                      if (header.control()) {
                          TIDAL_ASSIGN(const auto batch, cluster::group_batch_of(header, payload));
-                         if (batch.base) forget_last(header.first_index);
+                         if (batch.base) {
+                             forget_last(header.first_index);
+                             missing_through_ = std::max(missing_through_, header.first_index);
+                         }
                      }
                      add(header);
                      return {};

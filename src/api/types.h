@@ -252,6 +252,7 @@ struct ExportRequest {
     std::optional<IdInput> user_id;
     std::string position;  ///< From an earlier page; empty = the beginning.
     std::uint32_t limit = 1000;
+    bool gaps = false;  ///< Of a member: without what a snapshot brought, and no log of it has.
 };
 struct ExportedSignal {
     EntityId id;

@@ -54,6 +54,7 @@ struct Options {
 
     // export
     std::string from, until, signals, user_id, position, format = "jsonl";
+    bool gaps = false;
 };
 
 /// Of a command whose report stands although something is wrong.

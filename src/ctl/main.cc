@@ -182,6 +182,9 @@ int run(int argc, char** argv) {
     export_app->add_option("--user-id", options.user_id, "of one user");
     export_app->add_option("--position", options.position, "resume after the line that had it");
     export_app->add_option("--format", options.format, "jsonl or csv")->capture_default_str();
+    export_app->add_flag(
+        "--gaps", options.gaps,
+        "of a member of a cluster: also where its log lacks what a snapshot brought");
 
     const auto with_file = [&](CLI::App* sub) {
         sub->add_option("file", options.file, "the text; - is standard input")->required();

@@ -25,6 +25,7 @@ Result<void> export_signals(const Options& options) {
         {"position", &options.position}};
     for (const auto& [name, value] : parameters)
         if (!value->empty()) path += std::string("&") + name + "=" + percent_encode(*value);
+    if (options.gaps) path += "&gaps=on";
     return Client(options.url, options.key).get_stream(path, [](std::string_view bytes) {
         return std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size();
     });

@@ -26,7 +26,7 @@ struct ExportCall {
 
 Result<ExportCall> export_call(const Request& request) {
     TIDAL_TRY(check_parameters(request, {"from", "until", "signals", "user_id", "position",
-                                         "format", "token", "read_consistency"}));
+                                         "format", "gaps", "token", "read_consistency"}));
     ExportCall call;
     call.request.limit = kPageSignals;
     if (const auto* from = request.query.find("from")) {
@@ -40,6 +40,12 @@ Result<ExportCall> export_call(const Request& request) {
     if (const auto* user = request.query.find("user_id"))
         call.request.user_id = api::IdInput(*user);
     if (const auto* position = request.query.find("position")) call.request.position = *position;
+    if (const auto* gaps = request.query.find("gaps")) {
+        if (*gaps != "on" && *gaps != "off")
+            return Error(ErrorCode::kInvalidArgument, "gaps is neither on nor off")
+                .with_field("gaps");
+        call.request.gaps = *gaps == "on";
+    }
     if (const auto* format = request.query.find("format")) {
         if (*format != "jsonl" && *format != "csv")
             return Error(ErrorCode::kInvalidArgument, "no such export format")

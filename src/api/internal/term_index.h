@@ -22,6 +22,9 @@ public:
     Result<void> read_up_to(wal::NodeLog& log, LogIndex applied);
     /// Of a record at `index` (<= the newest `applied`) in a batch of `term`.
     bool is_history(LogIndex index, Term term) const;
+    /// A snapshot brought this replica here: of what is up to it, some or all is in no log of this
+    /// node. 0 = nothing is missing.
+    LogIndex missing_through() const { return missing_through_; }
 
 private:
     struct Run {
@@ -32,8 +35,9 @@ private:
     void forget_last(LogIndex before);
 
     const ShardId shard_;
-    LogIndex known_;         ///< All up to it is in `runs_`.
-    std::vector<Run> runs_;  ///< Rising in both.
+    LogIndex known_;            ///< All up to it is in `runs_`.
+    std::vector<Run> runs_;     ///< Rising in both.
+    LogIndex missing_through_;  ///< Of the newest snapshot.
 };
 
 }  // namespace tidal::api

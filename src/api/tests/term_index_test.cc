@@ -73,7 +73,9 @@ TEST_F(TermIndexTest, WhatASnapshotTookThePlaceOfIsNotBelieved) {
     write(2, 6, 9);
     append(cluster::batch_of_base(kGroup, kFirstRegion, LogIndex(20), Term(4), HybridTime()));
     write(4, 21, 22);
+    EXPECT_EQ(index_.missing_through(), LogIndex(0));
     read(22);
+    EXPECT_EQ(index_.missing_through(), LogIndex(20));
     EXPECT_TRUE(history(5, 1));
     EXPECT_FALSE(history(7, 2));
     EXPECT_TRUE(history(21, 4));
