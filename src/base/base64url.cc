@@ -11,16 +11,15 @@ constexpr std::string_view kAlphabet =
 }  // namespace
 
 std::string base64url_encode(std::string_view bytes) {
-    std::string out;
-    out.reserve((bytes.size() * 4 + 2) / 3);
+    std::string out((bytes.size() * 4 + 2) / 3, '\0');
+    char* to = out.data();
     std::uint32_t bits = 0;
     int count = 0;
     for (const char byte : bytes) {
         bits = (bits << 8) | static_cast<std::uint8_t>(byte);
-        for (count += 8; count >= 6; count -= 6)
-            out.push_back(kAlphabet[(bits >> (count - 6)) & 63]);
+        for (count += 8; count >= 6; count -= 6) *to++ = kAlphabet[(bits >> (count - 6)) & 63];
     }
-    if (count > 0) out.push_back(kAlphabet[(bits << (6 - count)) & 63]);
+    if (count > 0) *to = kAlphabet[(bits << (6 - count)) & 63];
     return out;
 }
 

@@ -9,8 +9,9 @@
 namespace tidal::query {
 namespace {
 
-/// Entries looked at together: enough for the usual page, then more for those a filter thins out.
-constexpr std::size_t kFirstBlock = 64;
+/// Entries looked at together beyond a page, for those that are closed or were shown; then more,
+/// for those that a filter thins out.
+constexpr std::size_t kSpareEntries = 8;
 
 class Reader {
 public:
@@ -29,7 +30,7 @@ public:
 
     /// False = the walk ended before the page was full.
     Result<bool> fill() {
-        std::size_t wanted = std::max<std::size_t>(kFirstBlock, plan_.keep);
+        std::size_t wanted = plan_.keep + kSpareEntries;
         while (page_.items.size() < plan_.keep) {
             TIDAL_ASSIGN(const auto block, walk_.next(wanted));
             if (block.empty()) return false;

@@ -204,8 +204,9 @@ private:
             const auto seen = cluster_.node(node)->signals({EntityKind::kItem, id});
             ASSERT_TRUE(seen.ok());
             EXPECT_LE(exported[id], count_of(*seen)) << "node " << node << " item " << id;
-            if (!request.gaps)
+            if (!request.gaps) {
                 EXPECT_EQ(exported[id], count_of(*seen)) << "node " << node << " item " << id;
+            }
         }
         whole_exports_ += request.gaps ? 0 : 1;
     }
@@ -249,7 +250,9 @@ TEST(ClusterChaos, KeepsEveryPromise) {
         whole_exports += chaos.whole_exports();
         if (::testing::Test::HasFailure()) return;
     }
-    if (count > 1) EXPECT_GT(whole_exports, 0u);
+    if (count > 1) {
+        EXPECT_GT(whole_exports, 0u);
+    }
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// query/internal/top_items.h: the first k of a stream of scored slots, in a bounded heap.
+// query/internal/top_items.h: the first k of a stream of scored slots, in a bounded heap, or as
+// they come where they come in order, as from a view.
 #pragma once
 
 #include <algorithm>
@@ -32,11 +33,9 @@ public:
         : TopItems(keep, ShardOrder(true, std::nullopt, entities)) {}
 
     /// False when `offer` would do nothing; true may still mean nothing, where scores tie.
-    bool admits(double key) const { return !full() || key >= heap_.front().key; }
+    bool admits(double key) const { return !full() || key >= last().key; }
     /// The key below which nothing is admitted.
-    double least() const {
-        return full() ? heap_.front().key : -std::numeric_limits<double>::infinity();
-    }
+    double least() const { return full() ? last().key : -std::numeric_limits<double>::infinity(); }
     std::size_t size() const { return heap_.size(); }
     /// Holds all it keeps: more may have been offered.
     bool full() const { return heap_.size() == keep_; }
@@ -46,19 +45,24 @@ public:
         const HybridTime generation = entities_.generation_of(slot);
         if (generation == HybridTime()) return;  // Deleted since it was found to match.
         const Place place = order_.place(key, slot);
+        const bool is_last = heap_.empty() || !order_.before(place, place_of(last()));
         if (full()) {
-            if (!order_.before(place, place_of(heap_.front()))) return;
+            if (is_last) return;
+            make_heap();
             std::ranges::pop_heap(heap_, before());
             heap_.pop_back();
+        } else if (!is_last) {
+            make_heap();
         }
         heap_.push_back({key, slot, generation, std::string(place.text)});
-        std::ranges::push_heap(heap_, before());
+        if (!in_order_) std::ranges::push_heap(heap_, before());
     }
 
     /// Best first, without entities that have been deleted since they were offered; leaves it
     /// empty.
     std::vector<Entry> take() {
-        std::ranges::sort_heap(heap_, before());
+        if (!in_order_) std::ranges::sort_heap(heap_, before());
+        in_order_ = true;
         std::erase_if(heap_, [&](const Entry& entry) {
             return !entities_.live().contains(entry.slot.value()) ||
                    entities_.generation_of(entry.slot) != entry.generation;
@@ -78,11 +82,19 @@ private:
         }
     };
     Before before() const { return {*this}; }
+    /// Of those kept. Precondition: there is one.
+    const Entry& last() const { return in_order_ ? heap_.back() : heap_.front(); }
+    void make_heap() {
+        if (!in_order_) return;
+        in_order_ = false;
+        std::ranges::make_heap(heap_, before());
+    }
 
     const std::size_t keep_;
     const ShardOrder order_;
     const entity::EntityTable& entities_;
-    std::vector<Entry> heap_;
+    std::vector<Entry> heap_;  ///< Best first, or a heap whose front is the last.
+    bool in_order_ = true;
 };
 
 }  // namespace tidal::query
