@@ -27,7 +27,7 @@ start_nodes() {
         [ "$n" = 1 ] || join=(join --seed 127.0.0.1:9661 --token "$(tidalctl node token --url http://127.0.0.1:9651)")
         tidal-server "${join[@]}" --data-dir "$work/n$n" --listen "127.0.0.1:965$n" --peer-listen "127.0.0.1:966$n" \
             >"$work/n$n.log" 2>&1 &
-        node[n]=$!
+        node[$n]=$!
         wait_for 60 curl -sf "127.0.0.1:965$n/healthz"
     done
     wait_for 60 voters_everywhere

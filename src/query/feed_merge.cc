@@ -95,11 +95,14 @@ Cursor cursor_after(const FeedPlan& plan, const FeedPage& page) {
         cursor.after = PagePosition{ItemOrder(plan.descending()).key(last.key), last.id, last.text};
         return cursor;
     }
-    absl::flat_hash_set<ShortHash> shown = plan.shown_hashes;
+    auto& shown = cursor.shown_hashes;
+    shown.reserve(plan.shown_hashes.size() + page.items.size());
+    shown.assign(plan.shown_hashes.begin(), plan.shown_hashes.end());
     for (const FeedItem& item : page.items)
-        if (shown.size() < kShownMax) shown.insert(short_hash(item.item.id));
-    cursor.shown_hashes.assign(shown.begin(), shown.end());
-    std::ranges::sort(cursor.shown_hashes);
+        if (shown.size() < kShownMax) shown.push_back(short_hash(item.item.id));
+    std::ranges::sort(shown);
+    const auto repeated = std::ranges::unique(shown);
+    shown.erase(repeated.begin(), repeated.end());
     return cursor;
 }
 

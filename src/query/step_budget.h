@@ -16,7 +16,10 @@ public:
     /// A quarter of a millisecond.
     static constexpr std::uint64_t kNanoseconds = 250'000;
 
-    /// @param late  Asked before each piece of work but the first; null = never late.
+    /// Small pieces are granted unasked until they come to so much.
+    static constexpr std::uint64_t kUnaskedNanoseconds = 5'000;
+
+    /// @param late  Asked before a piece of work but the first; null = never late.
     explicit StepBudget(std::uint64_t nanoseconds = kNanoseconds,
                         std::function<bool()> late = nullptr)
         : left_(nanoseconds), late_(std::move(late)) {}
@@ -25,13 +28,21 @@ public:
     /// piece is always granted, so that every step goes on.
     bool take(double nanoseconds) {
         const auto cost = static_cast<std::uint64_t>(nanoseconds);
-        if (std::exchange(begun_, true) && (cost > left_ || (late_ && late_()))) return false;
+        if (std::exchange(begun_, true) && (cost > left_ || is_late(cost))) return false;
         left_ -= std::min(left_, cost);
         return true;
     }
 
 private:
+    bool is_late(std::uint64_t cost) {
+        unasked_ += cost;
+        if (unasked_ < kUnaskedNanoseconds || !late_) return false;
+        unasked_ = 0;
+        return late_();
+    }
+
     std::uint64_t left_;
+    std::uint64_t unasked_ = 0;
     std::function<bool()> late_;
     bool begun_ = false;
 };
