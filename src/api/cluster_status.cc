@@ -100,6 +100,9 @@ void ClusterNode::fill_shard(const std::vector<cluster::PeerStats>& peers, Shard
     shard->proposals = group->proposals;
     shard->uncommitted_bytes = raft.uncommitted_bytes;
     shard->log_stalled = group->log.stalled;
+    const auto snapshots = replica(shard->shard).stats();
+    shard->snapshots_made = snapshots.snapshots_made;
+    shard->snapshots_installed = snapshots.snapshots_installed;
     if (raft.role != raft::Role::kLeader) return;
     lag_clock_.sample(shard->shard, raft.last, now);
     const auto add = [&](raft::PeerId peer, LogIndex durable) -> ReplicaStatus& {

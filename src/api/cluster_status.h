@@ -28,6 +28,12 @@ struct ReplicaStatus {
     std::uint64_t snapshot_bytes = 0;  ///< ...and has so much of it.
 };
 
+/// What a replica holds, as a number that is equal on all replicas which applied the same records.
+struct ShardContent {
+    LogIndex applied;  ///< The newest record in it.
+    std::uint64_t hash = 0;
+};
+
 /// One group: shard 0 (metadata) and the data shards.
 struct ShardStatus {
     ShardId shard;
@@ -45,9 +51,12 @@ struct ShardStatus {
     std::vector<ReplicaStatus> replicas;  ///< By node; empty unless the leader is here.
     std::uint64_t proposals = 0;          ///< Proposed here, not yet decided.
     std::uint64_t uncommitted_bytes = 0;
-    bool log_stalled = false;                        ///< The disk has no room.
+    bool log_stalled = false;  ///< The disk has no room.
+    /// For replicas that the log has left behind, here and since the start.
+    std::uint64_t snapshots_made = 0, snapshots_installed = 0;
     std::uint16_t vshard_begin = 0, vshard_end = 0;  ///< Half-open; none of shard 0.
     std::uint64_t entities = 0;
+    std::optional<ShardContent> content;  ///< Where Database::contents() was asked.
 };
 
 struct NodeStatus {

@@ -200,7 +200,10 @@ public:
         UnixMillis started_ms = 0, now_ms = 0;
     };
     Stats stats();
-    /// Of each data shard, in order. Walks all state inside the monitors: for diagnostics.
+    /// Of each replica here, shard 0 first. Walks all state inside the monitors, shard by shard,
+    /// and blocks: for diagnostics. kUnavailable "catching_up" or "state_replaced".
+    Result<std::vector<ShardContent>> contents();
+    /// Those of the data shards.
     Result<std::vector<std::uint64_t>> content_hashes();
 
 private:

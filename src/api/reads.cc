@@ -114,15 +114,24 @@ Database::Stats Database::stats() {
     return stats;
 }
 
-Result<std::vector<std::uint64_t>> Database::content_hashes() {
+Result<std::vector<ShardContent>> Database::contents() {
     TIDAL_TRY(check_readable());
-    std::vector<std::uint64_t> hashes;
-    for (std::size_t id = 1; id < shards_.size(); ++id) {
-        TIDAL_ASSIGN(
-            const std::uint64_t hash,
-            shards_[id]->with_state([](shard::ShardState& state) { return state.content_hash(); }));
-        hashes.push_back(hash);
+    std::vector<ShardContent> out;
+    for (auto& each : shards_) {
+        TIDAL_ASSIGN(const ShardContent content,
+                     each->with_state([](shard::ShardState& state) -> Result<ShardContent> {
+                         TIDAL_ASSIGN(const std::uint64_t hash, state.content_hash());
+                         return ShardContent{state.applied(), hash};
+                     }));
+        out.push_back(content);
     }
+    return out;
+}
+
+Result<std::vector<std::uint64_t>> Database::content_hashes() {
+    TIDAL_ASSIGN(const auto all, contents());
+    std::vector<std::uint64_t> hashes;
+    for (std::size_t id = 1; id < all.size(); ++id) hashes.push_back(all[id].hash);
     return hashes;
 }
 

@@ -71,7 +71,7 @@ Result<void> node_list(const Options& options) {
     TIDAL_ASSIGN(const std::string reply, Client(options.url, options.key).get("/cluster/nodes"));
     return print_list(
         reply, "nodes",
-        {"node", "state", "role", "leads", "peer_address", "http_address", "round_trip_ms"},
+        {"node", "state", "up", "leads", "peer_address", "http_address", "round_trip_ms"},
         options.json);
 }
 
@@ -95,11 +95,15 @@ Result<void> node_remove(const Options& options) {
 }
 
 Result<void> shard_list(const Options& options) {
-    TIDAL_ASSIGN(const std::string reply, Client(options.url, options.key).get("/cluster/shards"));
-    return print_list(reply, "shards",
-                      {"shard", "leader", "term", "commit_index", "applied_index", "durable_index",
-                       "lag_entries", "lag_s"},
-                      options.json);
+    TIDAL_ASSIGN(
+        const std::string reply,
+        Client(options.url, options.key)
+            .get(options.content_hash ? "/cluster/shards?content_hash=on" : "/cluster/shards"));
+    std::vector<const char*> columns{"shard",        "leader",        "term",
+                                     "commit_index", "applied_index", "durable_index",
+                                     "lag_entries",  "staleness_ms"};
+    if (options.content_hash) columns.insert(columns.end(), {"content_index", "content_hash"});
+    return print_list(reply, "shards", columns, options.json);
 }
 
 Result<void> shard_transfer(const Options& options) {

@@ -27,6 +27,7 @@ struct Options {
     // node, shard, key
     std::string number;          ///< Of a node or a shard.
     std::string to;              ///< Transfer: the node that shall lead; empty = any.
+    bool content_hash = false;   ///< Of each replica that the node asked has.
     std::string expires = "1h";  ///< Of a join token.
     std::string role = "reader";
 

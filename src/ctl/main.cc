@@ -262,7 +262,9 @@ int run(int argc, char** argv) {
     with_number(online(add_to(node_app, "remove", "end one that does not come back", node_remove)),
                 "node");
     CLI::App* shard_app = group("shard", "the shards of a cluster");
-    online(add_to(shard_app, "list", "who leads, and how far each is", shard_list));
+    online(add_to(shard_app, "list", "who leads, and how far each is", shard_list))
+        ->add_flag("--content-hash", options.content_hash,
+                   "of the replicas there; walks all they hold");
     with_number(online(add_to(shard_app, "transfer", "let another node lead", shard_transfer)),
                 "shard")
         ->add_option("--to", options.to, "this node; default: the one that has the most of it");

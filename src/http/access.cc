@@ -58,6 +58,15 @@ Access access_of(api::KeyRole role) {
     return Access::kNone;
 }
 
+Result<void> check_access(const Request& request, Access needed) {
+    if (request.access >= needed) return {};
+    if (request.principal.empty()) return no_key("an act of an administrator from afar");
+    return Error(ErrorCode::kForbidden, "the key `" + request.principal + "` has no right to this")
+        .with_field("Authorization")
+        .with_reason("role")
+        .with_hint("a key with the role " + std::string(role_for(needed)));
+}
+
 bool is_open_to_all(const Request& request) {
     return only_reads(request.method) && std::ranges::find(kOpen, request.path) != kOpen.end();
 }
@@ -103,14 +112,7 @@ Result<void> Door::authenticate(Request& request) const {
 Result<void> Door::authorize(const Request& request) const {
     const Access needed = access_for(request.method, request.route->pattern);
     const bool is_act = needed >= Access::kDeclare && !only_reads(request.method);
-    if (request.access < needed) {
-        if (request.principal.empty()) return no_key("an act of an administrator from afar");
-        return Error(ErrorCode::kForbidden,
-                     "the key `" + request.principal + "` has no right to this")
-            .with_field("Authorization")
-            .with_reason("role")
-            .with_hint("a key with the role " + std::string(role_for(needed)));
-    }
+    TIDAL_TRY(check_access(request, needed));
     if (is_act)
         logger_.info("administrative act",
                      {{"method", method_name(request.method)},

@@ -14,6 +14,9 @@ Access access_for(Method method, std::string_view pattern);
 
 Access access_of(api::KeyRole role);
 
+/// @return kUnauthenticated (no key, and from afar) or kForbidden when the request may do less.
+Result<void> check_access(const Request& request, Access needed);
+
 /// Whether it is answered to everyone, with or without keys: what load balancers ask.
 bool is_open_to_all(const Request& request);
 

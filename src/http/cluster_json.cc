@@ -1,7 +1,10 @@
 #include "http/cluster_json.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
+#include <cinttypes>
+#include <cstdio>
 
 #include "base/time_text.h"
 #include "http/json_text.h"
@@ -51,9 +54,17 @@ json::object shard_object(const api::ShardStatus& shard) {
                      {"proposals", shard.proposals},
                      {"uncommitted_bytes", shard.uncommitted_bytes},
                      {"log_stalled", shard.log_stalled},
+                     {"snapshots_made", shard.snapshots_made},
+                     {"snapshots_installed", shard.snapshots_installed},
                      {"entities", shard.entities}};
     if (shard.vshard_begin < shard.vshard_end)
         out["vshards"] = json::array{shard.vshard_begin, shard.vshard_end};
+    if (shard.content) {
+        std::array<char, 17> hash{};
+        std::snprintf(hash.data(), hash.size(), "%016" PRIx64, shard.content->hash);
+        out["content_hash"] = hash.data();
+        out["content_index"] = shard.content->applied.value();
+    }
     if (shard.replicas.empty()) return out;
     json::array replicas;
     for (const api::ReplicaStatus& replica : shard.replicas)

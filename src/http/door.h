@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,7 @@ private:
     /// Who sends a request, and whether they may. Runs before the request is looked at further.
     Result<void> authenticate(Request& request) const;
     Result<void> authorize(const Request& request) const;
+    void answer_shards(const Request& request, Responder responder);
     /// Runs `act` where this is a member of a cluster.
     using ClusterAct = std::function<void(api::Cluster&, const Request&, Responder)>;
     void add_cluster_act(Method method, const std::string& pattern, ClusterAct act);
@@ -130,6 +132,7 @@ private:
     api::Database& database_;
     runtime::Runtime& runtime_;
     Metrics& metrics_;
+    std::mutex cluster_gauges_;  ///< Of nodes that left they are removed.
     const Logger logger_;
     const DoorOptions options_;
     std::atomic<bool> shutting_down_{false};

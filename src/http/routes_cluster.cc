@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/time_text.h"
+#include "http/access.h"
 #include "http/call.h"
 #include "http/cluster_json.h"
 #include "http/door.h"
@@ -39,6 +40,18 @@ Result<NodeId> known_node(const api::ClusterStatus& status, std::uint64_t number
     return Error(ErrorCode::kNotFound, "no node " + std::to_string(number))
         .with_field(field)
         .with_hint("GET /cluster/nodes lists them");
+}
+
+/// Whether `content_hash` is asked for: work for every entity of this node, so for an operator.
+Result<bool> wants_content(const Request& request) {
+    TIDAL_TRY(check_parameters(request, {"content_hash"}));
+    const std::string* asked = request.query.find("content_hash");
+    if (asked == nullptr || *asked == "off") return false;
+    if (*asked != "on")
+        return Error(ErrorCode::kInvalidArgument, "content_hash is on or off")
+            .with_field("content_hash");
+    TIDAL_TRY(check_access(request, Access::kOperate));
+    return true;
 }
 
 struct Transfer {
@@ -89,6 +102,22 @@ void Door::add_cluster_act(Method method, const std::string& pattern, ClusterAct
     });
 }
 
+void Door::answer_shards(const Request& request, Responder responder) {
+    auto with_content = wants_content(request);
+    if (!with_content.ok()) return responder.fail(with_content.error());
+    if (!*with_content)
+        return responder.send(Response::json(cluster_shards_json(database_.cluster_status())));
+    // All of the state is walked.
+    exports_->post([this, responder = std::move(responder)]() mutable {
+        const auto contents = database_.contents();
+        if (!contents.ok()) return responder.fail(contents.error());
+        api::ClusterStatus status = database_.cluster_status();
+        for (api::ShardStatus& shard : status.shards)
+            shard.content = contents->at(shard.shard.value());
+        responder.send(Response::json(cluster_shards_json(status)));
+    });
+}
+
 void Door::add_cluster_routes() {
     const auto show = [this](const char* path, std::string (*text)(const api::ClusterStatus&)) {
         whole_.add(Method::kGet, path, [this, text](Request request, Responder responder) {
@@ -99,7 +128,9 @@ void Door::add_cluster_routes() {
     };
     show("/cluster/status", cluster_status_json);
     show("/cluster/nodes", cluster_nodes_json);
-    show("/cluster/shards", cluster_shards_json);
+    whole_.add(Method::kGet, "/cluster/shards", [this](Request request, Responder responder) {
+        answer_shards(request, std::move(responder));
+    });
     add_cluster_act(
         Method::kPost, "/cluster/tokens",
         [](api::Cluster& cluster, const Request& request, Responder responder) {

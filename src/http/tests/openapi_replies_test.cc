@@ -306,6 +306,8 @@ TEST_F(OpenApiReplies, ASingleServerSaysThatItIsOne) {
     const auto shards = ask("GET", "/cluster/shards", "/cluster/shards");
     for (const json::value& shard : shards.at("shards").as_array())
         EXPECT_EQ(shard.at("role"), "leader");
+    for (const json::value& shard : shards.at("shards").as_array())
+        EXPECT_FALSE(shard.as_object().contains("content_hash"));
     const std::pair<const char*, const char*> acts[] = {
         {"/cluster/tokens", "/cluster/tokens"},
         {"/cluster/shards/{shard}/transfer", "/cluster/shards/1/transfer"},
@@ -316,6 +318,30 @@ TEST_F(OpenApiReplies, ASingleServerSaysThatItIsOne) {
     }
     ask("DELETE", "/cluster/nodes/{node}", "/cluster/nodes/1");
     EXPECT_EQ(last_, 409);
+}
+
+TEST_F(OpenApiReplies, ContentHashesAreOfWhatIsThere) {
+    const auto hashes = [&] {
+        json::array out;
+        const auto reply = ask("GET", "/cluster/shards", "/cluster/shards?content_hash=on");
+        EXPECT_EQ(last_, 200);
+        for (const json::value& shard : reply.at("shards").as_array()) {
+            EXPECT_EQ(shard.at("content_hash").as_string().size(), 16u);
+            EXPECT_GT(shard.at("content_index").to_number<int>(), 0);
+            out.push_back(json::array{shard.at("content_index"), shard.at("content_hash")});
+        }
+        return out;
+    };
+    const json::array before = hashes();
+    write("/items", R"({"entity_id":1})");
+    EXPECT_NE(hashes(), before);
+    for (const char* other : {"", "true", "ON"})
+        EXPECT_EQ(
+            ask("GET", "/cluster/shards", std::string("/cluster/shards?content_hash=") + other)
+                .at("field"),
+            "content_hash");
+    ask("GET", "/cluster/shards", "/cluster/shards?content_hash=off");
+    EXPECT_EQ(last_, 200);
 }
 
 TEST_F(OpenApiReplies, ASingleServerTakesEveryConsistency) {
@@ -375,6 +401,10 @@ TEST_F(OpenApiReplies, FromTheFirstKeyOnEveryRequestNeedsOne) {
         EXPECT_EQ(last_, role.declared);
         ask("GET", "/keys", "/keys", "", role.key);
         EXPECT_EQ(last_, role.declared);
+        ask("GET", "/cluster/shards", "/cluster/shards?content_hash=on", "", role.key);
+        EXPECT_EQ(last_, role.declared);
+        ask("GET", "/cluster/shards", "/cluster/shards", "", role.key);
+        EXPECT_EQ(last_, 200);
     }
     EXPECT_EQ(ask("DELETE", "/keys/{name}", "/keys/root", "", admin).at("code"), "last_admin_key");
     ask("DELETE", "/keys/{name}", "/keys/shop", "", admin);
