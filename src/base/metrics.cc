@@ -59,6 +59,8 @@ struct Metrics::State {
     std::mutex mutex;
     std::map<std::uint64_t, std::function<void()>> collectors;
     std::uint64_t collector_next = 1;
+    std::mutex gauges_mutex;  // Collectors hold the other one.
+    std::map<std::string, prometheus::Family<prometheus::Gauge>*, std::less<>> gauges;
 };
 
 Metrics::Metrics() : state_(std::make_unique<State>()) {}
@@ -81,7 +83,16 @@ Gauge Metrics::gauge(std::string_view name, std::string_view help, Labels labels
                        .Name(std::string(name))
                        .Help(std::string(help))
                        .Register(state_->registry);
+    const std::lock_guard lock(state_->gauges_mutex);
+    state_->gauges.try_emplace(std::string(name), &family);
     return Gauge(&family.Add(to_labels(labels)));
+}
+
+void Metrics::remove_gauge(std::string_view name, Labels labels) {
+    const std::lock_guard lock(state_->gauges_mutex);
+    const auto family = state_->gauges.find(name);
+    if (family != state_->gauges.end() && family->second->Has(to_labels(labels)))
+        family->second->Remove(&family->second->Add(to_labels(labels)));
 }
 
 Histogram Metrics::histogram(std::string_view name, std::string_view help,

@@ -81,6 +81,9 @@ public:
     /// name outside [a-z0-9_] or not beginning with tidal_, is a broken belief: assert.
     Counter counter(std::string_view name, std::string_view help, Labels labels = {});
     Gauge gauge(std::string_view name, std::string_view help, Labels labels = {});
+    /// Ends one that says nothing any more, if it is there. Its handles must not be used again, nor
+    /// one be taken meanwhile.
+    void remove_gauge(std::string_view name, Labels labels);
     /// @param  bounds  upper bounds, rising; a last bucket without bound is added.
     Histogram histogram(std::string_view name, std::string_view help,
                         std::span<const double> bounds, Labels labels = {});

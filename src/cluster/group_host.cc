@@ -28,15 +28,16 @@ Result<void> set_timing(const GroupTiming& timing, raft::Options* core) {
             .with_field(name)
             .with_hint(right);
     };
+    const std::string multiple = "a multiple of " + std::to_string(timing.tick_ms) + " ms";
     if (timing.tick_ms == 0) return bad("tick_ms", "at least 1");
     if (timing.heartbeat_ms < timing.tick_ms || timing.heartbeat_ms % timing.tick_ms != 0)
-        return bad("heartbeat_ms", "a multiple of tick_ms");
+        return bad("heartbeat_ms", multiple);
     if (timing.election_ms_min <= timing.heartbeat_ms ||
         timing.election_ms_min % timing.tick_ms != 0)
-        return bad("election_ms_min", "a multiple of tick_ms above heartbeat_ms");
+        return bad("election_ms_min", multiple + " above heartbeat_ms");
     if (timing.election_ms_max <= timing.election_ms_min || timing.election_ms_max > kMaxMs ||
         timing.election_ms_max % timing.tick_ms != 0)
-        return bad("election_ms_max", "a multiple of tick_ms above election_ms_min, at most 60000");
+        return bad("election_ms_max", multiple + " above election_ms_min, at most 60000");
     core->heartbeat_ticks = timing.heartbeat_ms / timing.tick_ms;
     core->election_ticks_min = timing.election_ms_min / timing.tick_ms;
     core->election_ticks_max = timing.election_ms_max / timing.tick_ms;

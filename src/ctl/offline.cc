@@ -100,10 +100,14 @@ Result<void> paths(const Options& options) {
     const std::pair<const char*, const char*> known[] = {
         {"CLUSTER", "identity of the cluster"},
         {"NODE", "identity of the node"},
+        {"PEERS", "where others were at joining (a cluster's)"},
+        {"tls", "certificates and keys of a cluster's member"},
         {"LOCK", "held while a process has the directory"},
         {"wal", "the log"},
         {"archive", "sealed log segments"},
-        {"store", "checkpoints: rows and pages"}};
+        {"store", "checkpoints: rows and pages"},
+        {"snapshots", "states that other nodes send (a cluster's)"},
+        {"snapshots-out", "states for other nodes (a cluster's)"}};
     json::array out;
     for (const auto& [name, what] : known) {
         TIDAL_ASSIGN(const bool exists, directory.runtime->disk().exists(name));
@@ -133,7 +137,9 @@ Result<void> diagnostics(const Options& options) {
     json::array shards;
     for (const auto& shard : store.shards) shards.push_back(shard_json(shard));
     const json::object out{{"data_dir", options.data_dir},
+                           {"mode", api::node_mode_name(directory.identity.mode)},
                            {"cluster_id", directory.identity.cluster_id},
+                           {"node", directory.identity.node},
                            {"instance_id", directory.identity.instance_id},
                            {"region", directory.identity.region.value()},
                            {"shards_declared", directory.identity.shards},

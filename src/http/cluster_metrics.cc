@@ -42,6 +42,10 @@ void set_group(Metrics& metrics, const api::ShardStatus& shard) {
     set("tidal_shard_voters", "Replicas that vote.", count(shard.voters.size()));
     set("tidal_shard_learners", "Replicas that do not.", count(shard.learners.size()));
     set("tidal_shard_proposals", "Proposed here, not yet decided.", count(shard.proposals));
+    set("tidal_shard_snapshots_made", "Snapshots made here for replicas behind, since the start.",
+        count(shard.snapshots_made));
+    set("tidal_shard_snapshots_installed", "Snapshots taken over here since the start.",
+        count(shard.snapshots_installed));
     set("tidal_shard_log_stalled", "1 where the disk has no room.", shard.log_stalled ? 1 : 0);
     for (const api::ReplicaStatus& replica : shard.replicas)
         set_replica(metrics, id, replica.node, count(replica.durable.value()),
@@ -53,15 +57,32 @@ void set_group(Metrics& metrics, const api::ShardStatus& shard) {
             set_replica(metrics, id, node, kUnknown, kUnknown, kUnknown);
 }
 
+/// A node that left is no peer that is down.
+void remove_node(Metrics& metrics, const api::ClusterStatus& status, cluster::NodeId node) {
+    const std::string number = std::to_string(node.value());
+    for (const char* name : {"tidal_peer_up", "tidal_peer_round_trip_seconds"})
+        metrics.remove_gauge(name, {{"node", number}});
+    for (const api::ShardStatus& shard : status.shards)
+        for (const char* name : {"tidal_replica_durable_index", "tidal_replica_lag_entries",
+                                 "tidal_replica_lag_seconds"})
+            metrics.remove_gauge(
+                name, {{"shard", std::to_string(shard.shard.value())}, {"node", number}});
+}
+
 }  // namespace
 
 void set_cluster_gauges(Metrics& metrics, const api::ClusterStatus& status) {
     const auto set = [&](std::string_view name, std::string_view help, double value) {
         metrics.gauge(name, help).set(value);
     };
-    double nodes_up = 0, leads = 0, leaderless = 0;
+    double nodes = 0, nodes_up = 0, leads = 0, leaderless = 0;
     for (const api::NodeStatus& node : status.nodes) {
         const std::string number = std::to_string(node.node.value());
+        if (node.state == "left") {
+            remove_node(metrics, status, node.node);
+            continue;
+        }
+        ++nodes;
         if (node.self) continue;
         nodes_up += node.up ? 1 : 0;
         metrics.gauge("tidal_peer_up", "1 where the node is heard of.", {{"node", number}})
@@ -76,7 +97,7 @@ void set_cluster_gauges(Metrics& metrics, const api::ClusterStatus& status) {
         leaderless += shard.leader == cluster::kNoNode ? 1 : 0;
         set_group(metrics, shard);
     }
-    set("tidal_cluster_nodes", "Nodes of the cluster.", count(status.nodes.size()));
+    set("tidal_cluster_nodes", "Nodes of the cluster.", nodes);
     set("tidal_cluster_peers_up", "Other nodes that are heard of.", nodes_up);
     set("tidal_cluster_leads", "Shards that this node leads.", leads);
     set("tidal_cluster_shards_without_leader", "Shards nobody is known to lead.", leaderless);

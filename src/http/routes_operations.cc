@@ -111,7 +111,10 @@ std::string Door::metrics_text() {
     set("tidal_log_queue_bytes", "Bytes waiting for the log.", stats.log.queue_bytes);
     set("tidal_archive_segments", "Archive segments.", stats.log.archive_segments);
     set("tidal_archive_bytes", "Bytes of the archive.", stats.log.archive_bytes);
-    if (database_.cluster() != nullptr) set_cluster_gauges(metrics_, database_.cluster_status());
+    if (database_.cluster() != nullptr) {
+        const std::lock_guard lock(cluster_gauges_);
+        set_cluster_gauges(metrics_, database_.cluster_status());
+    }
     return metrics_.text();
 }
 

@@ -41,6 +41,17 @@ TEST(Metrics, TheSameNameAndLabelsAreOneNumber) {
     EXPECT_EQ(metrics.counter("tidal_x_total", "X.", {{"kind", "b"}}).value(), 0);
 }
 
+TEST(Metrics, AGaugeThatSaysNothingAnyMoreIsGone) {
+    Metrics metrics;
+    metrics.remove_gauge("tidal_up", {{"node", "1"}});  // nothing to remove
+    for (const char* node : {"1", "2"})
+        metrics.gauge("tidal_up", "Nodes.", {{"node", node}}).set(1);
+    for (int times = 0; times < 2; ++times) metrics.remove_gauge("tidal_up", {{"node", "1"}});
+    EXPECT_EQ(metrics.text(),
+              "# HELP tidal_up Nodes.\n# TYPE tidal_up gauge\ntidal_up{node=\"2\"} 1\n");
+    EXPECT_EQ(metrics.gauge("tidal_up", "Nodes.", {{"node", "1"}}).value(), 0);
+}
+
 TEST(Metrics, HandlesWithoutMetricsDrop) {
     Counter counter;
     Gauge gauge;

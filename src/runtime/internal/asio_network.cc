@@ -156,7 +156,9 @@ void AsioEndpoint::on_closed(const std::shared_ptr<Link>& link, const Error& why
     --stats_.connections;
     if (why.code() != ErrorCode::kUnavailable && why.code() != ErrorCode::kTimeout) {
         ++stats_.refused;
-        stats_.newest_refusal = why.to_string();
+        stats_.newest_refusal = link->address().empty()
+                                    ? why.to_string()
+                                    : Error(why).with("peer", link->address()).to_string();
     }
     const auto route = routes_.find(link->address());
     if (route == routes_.end() || route->second.link != link) return;

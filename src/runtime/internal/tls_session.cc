@@ -38,6 +38,19 @@ std::string library_reason() {
     return reason == nullptr ? "no reason given" : reason;
 }
 
+/// What OpenSSL says of a certificate that the other side does not accept, in words that tell what
+/// to do. Call with the newest error still in its queue.
+Error refused_by_peer() {
+    const int reason = ERR_GET_REASON(ERR_peek_last_error());
+    if (reason != SSL_R_TLSV1_ALERT_UNKNOWN_CA)
+        return Error(ErrorCode::kUnauthenticated, "TLS: " + library_reason());
+    return Error(ErrorCode::kUnauthenticated,
+                 "TLS: the peer does not take this side's certificate, which is not of its "
+                 "authority (" +
+                     library_reason() + ")")
+        .with_hint("nodes of one cluster have one authority: is the address that of another?");
+}
+
 Error bad_option(std::string_view option, const std::string& what) {
     return Error(ErrorCode::kInvalidArgument, what).with_field("tls." + std::string(option));
 }
@@ -214,10 +227,15 @@ private:
 
     Error handshake_failed() {
         const long verified = SSL_get_verify_result(ssl_.get());
-        std::string reason = library_reason();
-        if (verified != X509_V_OK)
-            reason += std::string(": ") + X509_verify_cert_error_string(verified);
-        return Error(ErrorCode::kUnauthenticated, "TLS handshake failed: " + reason);
+        if (verified == X509_V_OK) {
+            if (ERR_GET_REASON(ERR_peek_last_error()) >= SSL_AD_REASON_OFFSET)
+                return refused_by_peer();
+            return Error(ErrorCode::kUnauthenticated, "TLS handshake failed: " + library_reason());
+        }
+        return Error(ErrorCode::kUnauthenticated,
+                     "TLS handshake failed: " + library_reason() +
+                         ": the peer's certificate: " + X509_verify_cert_error_string(verified))
+            .with_hint("nodes of one cluster have one authority: is the address that of another?");
     }
 
     Result<void> read_all(std::string* plain) {
@@ -232,12 +250,10 @@ private:
             if (error == SSL_ERROR_WANT_READ) return {};
             if (error == SSL_ERROR_ZERO_RETURN)
                 return Error(ErrorCode::kUnavailable, "the peer closed the connection");
-            const unsigned long number = ERR_peek_last_error();
-            const int reason = ERR_GET_REASON(number);
             // In TLS 1.3 the server looks at a certificate after the client is through.
-            const bool alert = reason >= SSL_AD_REASON_OFFSET;
-            return Error(alert ? ErrorCode::kUnauthenticated : ErrorCode::kCorruption,
-                         "TLS: " + library_reason());
+            if (ERR_GET_REASON(ERR_peek_last_error()) >= SSL_AD_REASON_OFFSET)
+                return refused_by_peer();
+            return Error(ErrorCode::kCorruption, "TLS: " + library_reason());
         }
     }
 
