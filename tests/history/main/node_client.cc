@@ -85,11 +85,16 @@ Reply NodeClient::write(std::uint64_t item, const std::string& value, const std:
     if (!reply) return unanswered(reply.error());
     Reply out = answered(*reply);
     if (!expected.empty() && reply->status == 412) out.outcome = Outcome::kMismatch;
+    out.token = text_at(parsed(reply->body), "/token");
     return out;
 }
 
-Reply NodeClient::read(std::uint64_t item) {
-    const auto path = "/items/" + std::to_string(item) + parameters_.reads;
+std::string NodeClient::read_parameters(const std::string& token) const {
+    return token.empty() ? parameters_.reads : "?read_consistency=eventual&token=" + token;
+}
+
+Reply NodeClient::read(std::uint64_t item, const std::string& token) {
+    const auto path = "/items/" + std::to_string(item) + read_parameters(token);
     const auto reply = connection_->client.Get(path.c_str());
     if (!reply) return unanswered(reply.error());
     Reply out = answered(*reply);
@@ -105,11 +110,14 @@ Reply NodeClient::add(std::uint64_t item, std::uint64_t user, const std::string&
     if (!idempotency_key.empty()) headers.emplace("Idempotency-Key", idempotency_key);
     const auto reply = connection_->client.Post(("/signals" + parameters_.changes).c_str(), headers,
                                                 json::serialize(body), "application/json");
-    return reply ? answered(*reply) : unanswered(reply.error());
+    if (!reply) return unanswered(reply.error());
+    Reply out = answered(*reply);
+    out.token = text_at(parsed(reply->body), "/token");
+    return out;
 }
 
-Reply NodeClient::total(std::uint64_t item) {
-    const auto path = "/items/" + std::to_string(item) + "/signals" + parameters_.reads;
+Reply NodeClient::total(std::uint64_t item, const std::string& token) {
+    const auto path = "/items/" + std::to_string(item) + "/signals" + read_parameters(token);
     const auto reply = connection_->client.Get(path.c_str());
     if (!reply) return unanswered(reply.error());
     Reply out = answered(*reply);

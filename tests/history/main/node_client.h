@@ -17,6 +17,7 @@ struct Reply {
     std::optional<std::string> value;
     std::string version;
     std::uint64_t total = 0;
+    std::string token;    ///< Of changes: what a later read is to see.
     std::string problem;  ///< Of kRefused and kUnknown: status and code, or what broke.
 };
 
@@ -37,12 +38,15 @@ public:
     /// An item's title. Writes carry the key unless it is empty, and If-Match unless `expected` is.
     Reply write(std::uint64_t item, const std::string& value, const std::string& expected,
                 const std::string& idempotency_key);
-    Reply read(std::uint64_t item);
+    /// @param  token  Of an answer: a read at consistency `eventual` that has to see at least that.
+    Reply read(std::uint64_t item, const std::string& token = "");
     /// One view of an item.
     Reply add(std::uint64_t item, std::uint64_t user, const std::string& idempotency_key);
-    Reply total(std::uint64_t item);
+    Reply total(std::uint64_t item, const std::string& token = "");
 
 private:
+    std::string read_parameters(const std::string& token) const;
+
     struct Connection;
     std::string url_;
     Parameters parameters_;  // each with its ?

@@ -28,6 +28,11 @@ void Recorder::add(const Operation& operation) {
     acknowledged_ns_ = std::max(acknowledged_ns_, operation.end_ns);
 }
 
+void Recorder::add_own_read(bool answered) {
+    const std::lock_guard lock(mutex_);
+    ++(answered ? own_reads_ : own_reads_refused_);
+}
+
 void Recorder::add_problem(const std::string& problem) {
     const std::lock_guard lock(mutex_);
     if (problems_++ == 0) first_problem_ = problem;
@@ -44,6 +49,8 @@ std::string Recorder::summary() const {
     for (const auto& [what, count] : counts_)
         out += std::string(out.empty() ? "" : ", ") + name_of(what.first) + " " +
                name_of(what.second) + " " + std::to_string(count);
+    out += ", reads by token ok " + std::to_string(own_reads_) + " and not " +
+           std::to_string(own_reads_refused_);
     char silence[96];
     std::snprintf(silence, sizeof silence,
                   "\nlongest time without an acknowledged change: %.0f ms\n",

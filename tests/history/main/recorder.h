@@ -21,6 +21,8 @@ public:
     /// Since the recorder was made.
     std::int64_t now_ns() const;
     void add(const Operation& operation);
+    /// A read with the token of a change.
+    void add_own_read(bool answered);
     /// Something the database must not do, that is no operation.
     void add_problem(const std::string& problem);
     /// False when not everything could be written.
@@ -38,6 +40,7 @@ private:
     std::map<std::pair<Kind, Outcome>, std::uint64_t> counts_;
     std::int64_t acknowledged_ns_ = 0;
     std::int64_t silence_ns_ = 0;
+    std::uint64_t own_reads_ = 0, own_reads_refused_ = 0;
     std::uint64_t problems_ = 0;
     std::string first_problem_;
 };

@@ -85,10 +85,10 @@ int run(int argc, char** argv) {
 
     CLI11_PARSE(app, argc, argv);
     if (check_command->parsed()) return check_file(file, check);
-    if (auto done = run_workload(workload); !done.ok())
-        return fail(done.error()),
-               done.error().code() == ErrorCode::kConflict ? kExitViolation : kExitError;
-    return 0;
+    const auto done = proxy_command->parsed() ? run_proxy(proxy) : run_workload(workload);
+    if (done.ok()) return 0;
+    fail(done.error());
+    return done.error().code() == ErrorCode::kConflict ? kExitViolation : kExitError;
 }
 
 }  // namespace

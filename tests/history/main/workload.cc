@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <random>
@@ -25,6 +26,11 @@ std::uint64_t first_item(std::uint64_t seed) {
     return 1'000'000'000 + seed % 1'000'000 * 2 * kKeysMax;
 }
 
+/// Later versions of a key are larger numbers in quotes; 0 of none.
+std::uint64_t number_of(const std::string& version) {
+    return version.size() < 3 ? 0 : std::strtoull(version.c_str() + 1, nullptr, 10);
+}
+
 using Nodes = std::vector<std::unique_ptr<NodeClient>>;
 
 Nodes connect(const WorkloadOptions& options) {
@@ -45,7 +51,8 @@ public:
           number_(number),
           nodes_(connect(options)),
           random_(options.seed * 1'000 + number),
-          versions_(options.keys) {}
+          versions_(options.keys),
+          added_(options.keys) {}
 
     /// Operations at random moments, `rate / clients` a second, until `end`.
     void work(Clock::time_point end) {
@@ -137,14 +144,17 @@ private:
                 return node.add(counter_item(key), 1 + number_, idempotency_key);
             return node.write(register_item(key), name, one.expected, idempotency_key);
         };
-        send_until_known(&one, send, !idempotency_key.empty());
+        const std::string token = send_until_known(&one, send, !idempotency_key.empty());
         if (!one.version.empty()) versions_[key] = one.version;
+        if (kind == Kind::kAdd && one.outcome == Outcome::kOk) ++added_[key];
+        if (!token.empty() && below(4) == 0) read_own(one, key, token);
     }
 
     /// Without a key it is sent once. With one, until it is acknowledged; after an answer that was
     /// lost, only an acknowledgement says something: the first request may still be on its way.
-    void send_until_known(Operation* one, const std::function<Reply(NodeClient&)>& send,
-                          bool repeats) {
+    /// @return the token of the acknowledgement; empty = there was none.
+    std::string send_until_known(Operation* one, const std::function<Reply(NodeClient&)>& send,
+                                 bool repeats) {
         bool lost = false;
         for (int sends = 1;; ++sends) {
             NodeClient& node = any_node();
@@ -159,8 +169,27 @@ private:
             if (lost && !ok) reply.outcome = Outcome::kUnknown;
             finish(one, reply, node);
             if (ok && repeats && below(10) == 0) repeat(*one, send);
-            return;
+            return ok ? reply.token : "";
         }
+    }
+
+    /// With the token of a change any node shows that change or what came after it, however stale
+    /// it may be otherwise. Such a read is no operation: what else it shows may be old.
+    void read_own(const Operation& change, std::uint32_t key, const std::string& token) {
+        NodeClient& node = any_node();
+        const bool counter = is_counter(change.kind);
+        const Reply reply =
+            counter ? node.total(counter_item(key), token) : node.read(register_item(key), token);
+        if (reply.outcome != Outcome::kOk) return recorder_.add_own_read(false);
+        recorder_.add_own_read(true);
+        if (counter ? reply.total >= added_[key]
+                    : number_of(reply.version) >= number_of(change.version))
+            return;
+        recorder_.add_problem(
+            node.name() + " did not show a change of key " + change.key + " to who had its token " +
+            token + ": " +
+            (counter ? std::to_string(reply.total) + " of " + std::to_string(added_[key])
+                     : reply.version + " after " + change.version));
     }
 
     /// What was acknowledged is so again, and nothing happens: the history shows that.
@@ -181,6 +210,7 @@ private:
     Nodes nodes_;
     std::mt19937_64 random_;
     std::vector<std::string> versions_;  // by key: the last one it was told
+    std::vector<std::uint64_t> added_;   // by key: acknowledged to this client
     std::uint64_t changes_ = 0;
 };
 
