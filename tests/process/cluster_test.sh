@@ -364,6 +364,7 @@ metric() { curl -s "$(url_of "$1")/metrics" | grep -c "^$2"; }
 [ "$(get c /cluster/shards '[.shards[].snapshots_installed] | add > 0')" = true ] || fail "c took over no snapshot: $(get c /cluster/shards .)"
 [ "$(for node in a b; do get $node /cluster/shards '.shards[].snapshots_made'; done | awk '{ sum += $1 } END { print sum }')" -gt 0 ] || fail "nobody made a snapshot"
 [ "$(metric c 'tidal_shard_snapshots_installed{.*} [1-9]')" -gt 0 ] || fail "the metrics of c show no snapshot"
+"$bin/tidalctl" shard list --content-hash --url "$(url_of c)" | grep -Eq '^2 .* [0-9a-f]{16}$' || fail "no content hashes: $("$bin/tidalctl" shard list --content-hash --url "$(url_of c)")"
 # As log it would have been some 20 MB.
 appended=$(curl -s "$(url_of c)/metrics" | sed -n 's/^tidal_log_appended_bytes //p')
 awk "BEGIN { exit !(${appended:-1e9} < 2e6) }" || fail "the new node got $appended bytes as log, not a snapshot"
