@@ -8,6 +8,7 @@
 #   ROUNDS=3 ROUND_S=100 …                      so many, so long
 #   SEED=7 …                                    the same choices again (not the same moments)
 #   NEMESES="kill_one cut_one" …                only these
+#   CHANGES=w=local …                           the control: what a leader alone has may be lost, and that is found
 #   KEEP=DIR …                                  where the history and the logs of a failure go
 # shellcheck source=tests/process/lib.sh
 . "$(dirname "$0")/lib.sh" "$1"
@@ -225,7 +226,7 @@ round() { # NUMBER
     local run what number
     : >"$work/run"
     "$bin/tidal-history" run --nodes "$(url_of n1),$(url_of n2),$(url_of n3)" --strong-parameter --seed $((seed * 1000 + $1)) \
-        --seconds "$round_s" --keys "${KEYS:-6}" --clients 12 --rate "${RATE:-300}" --timeout-ms 3000 --settle-s 120 \
+        --seconds "$round_s" --keys "${KEYS:-6}" --clients 12 --rate "${RATE:-300}" --timeout-ms 3000 --settle-s 120 --change-parameters "${CHANGES:-}" \
         --out "$work/history" >"$work/run" 2>&1 &
     run=$!
     poll 150 grep -q '^working' "$work/run" || fail "clients do not begin: $(cat "$work/run")"
