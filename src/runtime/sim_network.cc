@@ -98,6 +98,15 @@ bool SimNetwork::draw(std::uint32_t ppm) {
     return ppm > 0 && world_.random().below(1'000'000) < ppm;
 }
 
+void SimNetwork::corrupt(std::string* bytes) {
+    if (bytes->empty()) return;
+    ++stats_.corrupted;
+    for (std::uint64_t flips = 1 + world_.random().below(3); flips > 0; --flips) {
+        char& byte = (*bytes)[world_.random().below(bytes->size())];
+        byte = static_cast<char>(byte ^ (1 << world_.random().below(8)));
+    }
+}
+
 Result<void> SimNetwork::send(const Place& from, std::string_view to, std::string bytes) {
     if (bytes.size() > kMessageBytesMax)
         return Error(ErrorCode::kTooLarge, "message to a peer").with("bytes", bytes.size());
@@ -121,6 +130,7 @@ Result<void> SimNetwork::send(const Place& from, std::string_view to, std::strin
         ++stats_.duplicated;
         send_one(message, draw_delay(way));
     }
+    if (draw(way.corrupt_ppm)) corrupt(&message.bytes);
     send_one(std::move(message), draw_delay(way));
     return {};
 }

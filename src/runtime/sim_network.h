@@ -19,11 +19,12 @@ struct SimLink {
     std::uint64_t delay_max_ns = 2'000'000;
     std::uint32_t loss_ppm = 0;
     std::uint32_t duplicate_ppm = 0;
+    std::uint32_t corrupt_ppm = 0;  ///< One to three bits of a message flip on the way.
     std::size_t queue_bytes_max = kPeerQueueBytesMax;  ///< On the way at once.
 };
 
 struct SimNetworkStats {
-    std::uint64_t sent = 0, delivered = 0, lost = 0, duplicated = 0;
+    std::uint64_t sent = 0, delivered = 0, lost = 0, duplicated = 0, corrupted = 0;
 };
 
 /// Links are named by nodes (SimWorld::create_node), not by addresses: they hold for every life.
@@ -54,6 +55,7 @@ private:
     const SimLink& link(const Pair& pair) const;
     std::uint64_t draw_delay(const SimLink& link);
     bool draw(std::uint32_t ppm);
+    void corrupt(std::string* bytes);
     Result<void> send(const Place& from, std::string_view to, std::string bytes);
     void send_one(Message message, std::uint64_t delay_ns);
     void arrive(Message message);

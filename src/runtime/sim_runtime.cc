@@ -98,6 +98,11 @@ std::optional<Work> SimWorld::take_timer(TimerKey key) {
     return std::move(node.mapped().work);
 }
 
+void SimWorld::became_ready(SimExecutor* executor) {
+    // One that paused may stand there already.
+    if (std::ranges::find(ready_, executor) == ready_.end()) ready_.push_back(executor);
+}
+
 void SimWorld::forget(SimExecutor* executor) {
     std::erase(ready_, executor);
 }
@@ -153,6 +158,24 @@ bool SimRuntime::crashed() const {
 }
 const std::optional<Error>& SimRuntime::fatal_error() const {
     return state_->fatal_error;
+}
+
+void SimRuntime::pause(std::uint64_t ns) {
+    pause(ns, {});
+}
+
+void SimRuntime::pause(std::uint64_t ns, std::string_view executor_name) {
+    SimWorld& world = state_->world;
+    const std::uint64_t until_ns = world.now_ns() + ns;
+    for (SimExecutor* executor : state_->executors)
+        if (executor_name.empty() || executor->name() == executor_name)
+            executor->pause_until(until_ns);
+    // Executors of a node are told in the order of their numbers, not of their addresses.
+    world.at(until_ns, [state = state_] {
+        std::vector<SimExecutor*> paused(state->executors.begin(), state->executors.end());
+        std::ranges::sort(paused, {}, &SimExecutor::number);
+        for (SimExecutor* executor : paused) executor->resume();
+    });
 }
 
 void SimRuntime::jump_wall(std::int64_t ms) {

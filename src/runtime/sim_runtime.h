@@ -107,7 +107,7 @@ private:
     TimerKey add_timer(internal::SimExecutor* executor, std::uint64_t delay_ns, Work work);
     /// The work of a timer that has not fired; none when there is no such timer.
     std::optional<Work> take_timer(TimerKey key);
-    void became_ready(internal::SimExecutor* executor) { ready_.push_back(executor); }
+    void became_ready(internal::SimExecutor* executor);
     void forget(internal::SimExecutor* executor);
 
     const SimWorldOptions options_;
@@ -142,6 +142,11 @@ public:
     bool crashed() const;
     /// What fatal() was called with, if it was.
     const std::optional<Error>& fatal_error() const;
+    /// The process stands still for so long (SIGSTOP, a machine that swaps): its work and timers
+    /// wait, its clocks go on.
+    void pause(std::uint64_t ns);
+    /// Only its executors of this name stand still: one that writes files is a stalled disk.
+    void pause(std::uint64_t ns, std::string_view executor_name);
     /// Moves this node's wall clock, forwards or backwards.
     void jump_wall(std::int64_t ms);
     /// Parts per million by which this node's wall clock runs fast (or slow), from now on.

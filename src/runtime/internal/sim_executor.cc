@@ -23,15 +23,27 @@ void SimNodeState::rebase_wall(std::int64_t jump_ms) {
     mark_ns = world.now_ns();
 }
 
-std::unique_ptr<Executor> SimNodeState::create_executor(std::string_view) {
-    return std::make_unique<SimExecutor>(self.lock(), ++world.last_executor_);
+std::unique_ptr<Executor> SimNodeState::create_executor(std::string_view executor_name) {
+    return std::make_unique<SimExecutor>(self.lock(), executor_name, ++world.last_executor_);
 }
 
-SimExecutor::SimExecutor(std::shared_ptr<SimNodeState> node, std::uint64_t number)
-    : node_(std::move(node)), world_(node_->world), number_(number) {}
+SimExecutor::SimExecutor(std::shared_ptr<SimNodeState> node, std::string_view name,
+                         std::uint64_t number)
+    : node_(std::move(node)), world_(node_->world), name_(name), number_(number) {
+    node_->executors.insert(this);
+}
 
 SimExecutor::~SimExecutor() {
     stop();
+    node_->executors.erase(this);
+}
+
+void SimExecutor::pause_until(std::uint64_t time_ns) {
+    paused_until_ns_ = std::max(paused_until_ns_, time_ns);
+}
+
+void SimExecutor::resume() {
+    if (!running_ && has_ready()) world_.became_ready(this);
 }
 
 void SimExecutor::enqueue(Piece piece) {

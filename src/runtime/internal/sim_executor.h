@@ -4,11 +4,14 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "runtime/sim_runtime.h"
 
 namespace tidal::runtime::internal {
+
+class SimExecutor;
 
 /// What the parts of one life of a node share; executors keep it alive.
 struct SimNodeState final : Clock, ExecutorFactory {
@@ -27,6 +30,7 @@ struct SimNodeState final : Clock, ExecutorFactory {
     bool crashed = false;
     std::optional<Error> fatal_error;
     std::weak_ptr<SimNodeState> self;
+    std::set<SimExecutor*> executors;
 
     // wall = wall_at_mark + (now - mark) * (1 + drift)
     /// Makes now the mark, before the error of the clock changes.
@@ -39,7 +43,7 @@ struct SimNodeState final : Clock, ExecutorFactory {
 
 class SimExecutor final : public Executor {
 public:
-    SimExecutor(std::shared_ptr<SimNodeState> node, std::uint64_t number);
+    SimExecutor(std::shared_ptr<SimNodeState> node, std::string_view name, std::uint64_t number);
     ~SimExecutor() override;
 
     void post(Work work) override;
@@ -50,22 +54,30 @@ public:
     /// Runs the oldest piece; the executor must not be destroyed by it.
     void run_one();
     void timer_fired(TimerId timer, Work work);
-    bool has_ready() const { return !queue_.empty() && !node_->crashed; }
+    bool has_ready() const { return !queue_.empty() && !node_->crashed && !paused(); }
     std::uint64_t number() const { return number_; }
+    const std::string& name() const { return name_; }
+    /// Runs nothing before `time_ns`; what comes meanwhile waits.
+    void pause_until(std::uint64_t time_ns);
+    /// The time pause_until() named has come, unless a later one was named since.
+    void resume();
 
 private:
     struct Piece {
         TimerId timer;  ///< 0: posted. A fired timer that has not run can still be cancelled.
         Work work;
     };
+    bool paused() const { return world_.now_ns() < paused_until_ns_; }
     bool refuses() const { return stopped_ || node_->crashed; }
     void enqueue(Piece piece);
 
     const std::shared_ptr<SimNodeState> node_;
     SimWorld& world_;
+    const std::string name_;
     const std::uint64_t number_;  ///< In order of creation in this world.
     std::deque<Piece> queue_;
     std::map<TimerId, std::uint64_t> deadlines_;  ///< Of timers that have not fired.
+    std::uint64_t paused_until_ns_ = 0;
     bool stopped_ = false;
     bool running_ = false;
 };

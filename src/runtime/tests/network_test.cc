@@ -229,6 +229,18 @@ TEST(SimNetwork, LosesRepeatsAndReordersAsAsked) {
     EXPECT_FALSE(std::is_sorted(numbers.begin(), numbers.end()));
 }
 
+TEST(SimNetwork, DamagesMessagesAsAsked) {
+    SimNodes sim(5);
+    sim.world.network().set_default_link({.delay_max_ns = 1'000'000, .corrupt_ppm = 250'000});
+    for (int i = 0; i < 400; ++i) ASSERT_TRUE(sim.endpoints[0]->send("b:1", "message").ok());
+    sim.world.advance(10'000'000);
+    const auto damaged = std::ranges::count_if(
+        sim.received[1].messages, [](const auto& each) { return each.second != "message"; });
+    EXPECT_EQ(sim.received[1].count(), 400U);
+    EXPECT_NEAR(static_cast<double>(damaged), 100, 40);
+    EXPECT_GE(sim.world.network().stats().corrupted, static_cast<std::uint64_t>(damaged));
+}
+
 TEST(SimNetwork, CutsOneDirectionAndHeals) {
     SimNodes sim(5);
     auto& network = sim.world.network();

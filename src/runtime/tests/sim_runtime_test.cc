@@ -74,6 +74,28 @@ TEST(SimRuntime, TheWallClockJumpsAndDriftsOnOneNodeOnly) {
     EXPECT_EQ(a->clock().wall_ms(), start + 10'003'000);
 }
 
+TEST(SimRuntime, APausedNodeDoesItsWorkLater) {
+    SimWorld world(1);
+    SimDisk disk_a, disk_b;
+    auto a = world.create_node("a", disk_a);
+    auto b = world.create_node("b", disk_b);
+    auto on_a = a->executors().create_executor("e");
+    auto files_of_a = a->executors().create_executor("files");
+    auto on_b = b->executors().create_executor("e");
+    std::string done;
+    on_a->post_after(kSecond, [&] { done += "timer of a, "; });
+    a->pause(3 * kSecond);
+    files_of_a->post([&] { done += "files of a, "; });
+    on_b->post([&] { done += "b, "; });
+    world.advance(2 * kSecond);
+    EXPECT_EQ(done, "b, ");
+    a->pause(3 * kSecond, "e");  // Longer, but only the one.
+    world.advance(2 * kSecond);
+    EXPECT_EQ(done, "b, files of a, ");
+    world.advance(kSecond);
+    EXPECT_EQ(done, "b, files of a, timer of a, ");
+}
+
 TEST(SimRuntime, ASlowDiskTakesVirtualTime) {
     SimWorld world(1);
     SimDisk disk({.read_ns = 10, .write_ns = 100, .sync_ns = 5'000'000});
