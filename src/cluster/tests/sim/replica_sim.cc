@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <map>
 
-#include "replica_sim_node.h"
+#include "replica_nodes.h"
 #include "schema/schema.h"
 
 namespace tidal::cluster {
 namespace {
 
-constexpr std::uint64_t kMs = 1'000'000;
 constexpr SignalTypeId kLike{1};
 // Likes with keys go to items 1..3, single ones without to 4, batches to 5.
 constexpr std::uint64_t kKeyedItems = 3, kSingleItem = 4, kBatchItem = 5, kItems = 5;
+constexpr std::uint64_t kSessions = 3;
 
 record::Record like(std::uint64_t item, std::string key = {}) {
     record::SignalBody body;
@@ -30,35 +30,15 @@ bool is_refusal(const Error& error) {
     return error.code() != ErrorCode::kTimeout;
 }
 
-class Simulation {
+class Simulation : ReplicaNodes {
 public:
-    explicit Simulation(const ReplicaSimPlan& plan)
-        : plan_(plan), random_(mix(plan.seed, 0x7265706c69636173ULL)), world_(plan.seed) {
-        raft::Configuration initial;
-        for (std::uint64_t i = 1; i <= 3; ++i) initial.voters.push_back(raft::PeerId(i));
-        for (std::uint64_t i = 1; i <= 4; ++i) {
-            ReplicaNodeOptions options{.self = raft::PeerId(i), .initial = {}};
-            if (i <= 3) options.initial = initial;
-            options.checkpoint_events = 15 + below(40);
-            options.keep_entries = below(20);
-            nodes_.push_back({options,
-                              std::make_unique<runtime::SimDisk>(
-                                  runtime::SimDiskOptions{.seed = mix(plan.seed, i),
-                                                          .write_ns = 2'000,
-                                                          .sync_ns = 20'000 + 1000 * below(500)}),
-                              nullptr});
-        }
-        runtime::SimLink link{.delay_min_ns = 50'000, .delay_max_ns = 1 + below(5) * kMs};
-        link.loss_ppm = static_cast<std::uint32_t>(below(30'000));
-        link.duplicate_ppm = static_cast<std::uint32_t>(below(30'000));
-        world_.network().set_default_link(link);
-    }
+    explicit Simulation(const ReplicaSimPlan& plan) : ReplicaNodes(plan.seed), plan_(plan) {}
 
     ReplicaSimResult run() {
         for (Node& node : nodes_) start(node);
         for (int i = 0; i < plan_.steps && failure_.empty(); ++i) {
             world_.advance(below(8) * kMs);
-            bury_the_dead();
+            between_steps();
             watch();
             step();
             if (i % 15 == 0) compare();
@@ -67,20 +47,24 @@ public:
         if (failure_.empty()) restart_all();
         result_.failure = failure_;
         result_.keys = keys_.size();
+        result_.faults = faults_;
+        result_.faults.corrupted = world_.network().stats().corrupted;
+        result_.virtual_ns = world_.now_ns();
         result_.trace = world_.trace_hash();
         for (Node& node : nodes_) {
             result_.trace = mix(result_.trace, node.disk->trace_hash());
             bury(node);
         }
+        result_.snapshots = snapshots_;
         return result_;
     }
 
 private:
-    struct Node {
-        ReplicaNodeOptions options;
-        std::unique_ptr<runtime::SimDisk> disk;
-        std::unique_ptr<ReplicaLife> life;
-        std::string name() const { return "n" + std::to_string(options.self.value()); }
+    struct Session {
+        LogIndex token;
+        std::map<std::uint64_t, std::int64_t> seen, written;  ///< By item.
+        bool under_way = false;
+        std::uint64_t generation = 0;
     };
     struct Key {
         std::uint64_t item = 0;
@@ -88,43 +72,25 @@ private:
         std::optional<shard::Outcome> first;
     };
 
-    std::uint64_t below(std::uint64_t bound) {
-        random_ = mix(random_, 0x5851f42d4c957f2dULL);
-        return random_ % bound;
-    }
-    bool chance(std::uint64_t percent) { return below(100) < percent; }
-    Node& any() { return nodes_[below(nodes_.size())]; }
-    /// One that may propose; else any.
-    Node& leader() {
-        const std::size_t from = below(nodes_.size());
-        for (std::size_t i = 0; i < nodes_.size(); ++i) {
-            Node& node = nodes_[(from + i) % nodes_.size()];
-            if (node.life && node.life->shard().can_propose()) return node;
-        }
-        return nodes_[from];
-    }
-    void fail(const std::string& what) {
-        if (failure_.empty()) failure_ = what;
-    }
-
     void step() {
         const std::uint64_t dice = below(1000);
         Node& node = chance(50) ? leader() : any();
-        if (dice < 300) return send_key(leader(), new_key());
-        if (dice < 450) return send_again(chance(70) ? leader() : any());
-        if (dice < 560) return send_likes(leader(), kSingleItem, 1);
-        if (dice < 620) return send_likes(leader(), kBatchItem, 2 + below(30));
-        if (dice < 635) return crash(node);
-        if (dice < 700) return start(node);
-        if (dice < 710) return world_.network().cut(node.name(), any().name());
-        if (dice < 718) return isolate(node);
-        if (dice < 745) return world_.network().heal_all();
-        if (dice < 750) return fill(node);
-        if (dice < 770) return node.disk->set_capacity(~0ULL);
-        if (dice < 776) return transfer(node);
-        if (dice < 784) return change(leader(), chance(50), chance(50));
-        if (dice < 794) return world_.advance(below(1'500) * kMs);
-        if (dice < 798 && node.life) return node.life->host().campaign(kReplicated);
+        if (dice < 260) return send_key(leader(), new_key());
+        if (dice < 380) return send_again(chance(70) ? leader() : any());
+        if (dice < 470) return send_likes(leader(), kSingleItem, 1);
+        if (dice < 520) return send_likes(leader(), kBatchItem, 2 + below(30));
+        if (dice < 600) return read_strong(any_alive());
+        if (dice < 660) return read_session(any_alive());
+        if (dice < 675) return crash(node);
+        if (dice < 740) return start(node);
+        if (dice < 775) return befall(node);
+        if (dice < 805) return heal_network();
+        if (dice < 810) return fill(node);
+        if (dice < 830) return node.disk->set_capacity(~0ULL);
+        if (dice < 836) return transfer(node);
+        if (dice < 846) return change(leader(), chance(50), chance(50));
+        if (dice < 856) return world_.advance(below(1'500) * kMs);
+        if (dice < 860 && node.life) return node.life->host().campaign(kReplicated);
     }
 
     // --- clients --------------------------------------------------------------------------------
@@ -157,6 +123,7 @@ private:
 
     std::size_t new_key() {
         keys_.push_back({.item = 1 + below(kKeyedItems), .first = {}});
+        ++keys_of_[keys_.back().item];
         return keys_.size() - 1;
     }
 
@@ -197,10 +164,19 @@ private:
         acknowledged(outcome, concern);
         if (!key.first) {
             key.first = outcome;
+            wrote(key.item, outcome.index);
         } else if (!plan_.new_key_per_try &&
                    (key.first->index != outcome.index || key.first->version != outcome.version)) {
             fail("two answers under one key");
         }
+    }
+
+    /// A session knows of its own write, and so what it has to see from then on.
+    void wrote(std::uint64_t item, LogIndex index) {
+        ++counted_[item];
+        Session& session = sessions_[index.value() % kSessions];
+        session.token = std::max(session.token, index);
+        ++session.written[item];
     }
 
     void acknowledged(const shard::Outcome& outcome, const shard::WriteConcern& concern) {
@@ -251,60 +227,79 @@ private:
         } else {
             --maybe_[item];
             ++sure_[item];
+            wrote(item, outcome.index);
             if (outcome.replicas > 0) acknowledged(outcome, concern);
         }
     }
 
-    // --- faults ---------------------------------------------------------------------------------
+    // --- reads
+    // ------------------------------------------------------------------------------------
 
-    void crash(Node& node) {
+    /// Likes of an item that were acknowledged, and that may be there at most, by now.
+    std::int64_t acknowledged_likes(std::uint64_t item) { return counted_[item]; }
+    std::int64_t likes_at_most(std::uint64_t item) {
+        return item <= kKeyedItems ? keys_of_[item] : sure_[item] + maybe_[item];
+    }
+
+    /// Linearizable: not behind what was acknowledged, nor behind what an earlier strong read saw,
+    /// when it began; and not ahead of what was asked for when it ends.
+    void read_strong(Node& node) {
         if (!node.life) return;
-        ++result_.crashes;
-        node.life->runtime().kill();
+        const std::uint64_t item = 1 + below(kItems);
+        const std::int64_t least = std::max(acknowledged_likes(item), strongly_seen_[item]);
+        ReplicaLife& life = *node.life;
+        life.host().read_index(kReplicated, [this, &life, item, least](Result<LogIndex> index) {
+            if (!index.ok()) return;
+            life.shard().when_applied(*index, 1'000, [this, &life, item, least](Result<void> done) {
+                if (!done.ok() || !life.alive() || !life.shard().readable().ok()) return;
+                ++result_.strong_reads;
+                const std::int64_t seen = std::max<std::int64_t>(life.likes(item), 0);
+                if (seen < least) read_failed("a strong read is behind", item, seen, least);
+                if (seen > likes_at_most(item))
+                    read_failed("a read sees more than was written", item, seen,
+                                likes_at_most(item));
+                strongly_seen_[item] = std::max(strongly_seen_[item], seen);
+            });
+        });
     }
 
-    void bury_the_dead() {
-        for (Node& node : nodes_) {
-            if (!node.life || node.life->alive()) continue;
-            const auto& fatal = node.life->runtime().fatal_error();
-            if (fatal && fatal->code() != ErrorCode::kIo)
-                fail(node.name() + " gave up: " + fatal->to_string());
-            bury(node);
-            using Keep = runtime::CrashSpec::Keep;
-            constexpr Keep kinds[] = {Keep::kSeeded, Keep::kSeeded, Keep::kNothing, Keep::kAll,
-                                      Keep::kPrefix};
-            node.disk->die();
-            node.disk->crash({.keep = kinds[below(5)],
-                              .seed = below(1000),
-                              .sectors = below(node.disk->unsynced_sectors() + 1)});
-        }
-    }
-
-    void bury(Node& node) {
+    /// Of whoever wrote or read last in a session, on any node: its own writes, and nothing that is
+    /// older than what it read before.
+    void read_session(Node& node) {
         if (!node.life) return;
-        result_.snapshots += node.life->replica().stats().snapshots_installed;
-        node.life.reset();
+        Session& session = sessions_[below(kSessions)];
+        if (session.under_way) return;
+        const std::uint64_t item = 1 + below(kItems);
+        ReplicaLife& life = *node.life;
+        session.under_way = true;
+        const std::uint64_t generation = session.generation = ++session_reads_;
+        const std::int64_t least = std::max(session.seen[item], session.written[item]);
+        world_.at(world_.now_ns() + 1'500 * kMs, [&session, generation] {
+            if (session.generation == generation) session.under_way = false;  // its node died
+        });
+        life.shard().when_applied(
+            session.token, 1'000,
+            [this, &life, &session, generation, item, least](Result<void> done) {
+                if (session.generation != generation || !session.under_way) return;
+                session.under_way = false;
+                if (!done.ok() || !life.alive() || !life.shard().readable().ok()) return;
+                ++result_.session_reads;
+                const std::int64_t seen = std::max<std::int64_t>(life.likes(item), 0);
+                if (seen < least) read_failed("a session went back", item, seen, least);
+                session.seen[item] = seen;
+                session.token = std::max(session.token, life.applied());
+            });
     }
 
-    void start(Node& node) {
-        if (node.life) return;
-        node.life = std::make_unique<ReplicaLife>(world_, *node.disk, node.options);
-        const auto started = node.life->start();
-        if (started.ok()) return;
-        if (started.error().code() != ErrorCode::kDiskFull)
-            fail(node.name() + " does not start: " + started.error().to_string());
-        node.life.reset();
-        node.disk->die();
-        node.disk->crash({});
+    void read_failed(const std::string& what, std::uint64_t item, std::int64_t seen,
+                     std::int64_t wanted) {
+        fail(what + ": item " + std::to_string(item) + " has " + std::to_string(seen) + ", not " +
+             std::to_string(wanted));
     }
 
-    void isolate(Node& node) {
-        for (Node& other : nodes_) world_.network().partition(node.name(), other.name());
-    }
-    void fill(Node& node) {
-        ++result_.full_disks;
-        node.disk->set_capacity(node.disk->used_bytes() + below(3) * 20'000);
-    }
+    // --- changes of the group
+    // ---------------------------------------------------------------------
+
     void transfer(Node& node) {
         if (!node.life) return;
         node.life->host().transfer(kReplicated, any().options.self, [](Result<void>) {});
@@ -367,11 +362,9 @@ private:
     }
 
     void settle(const std::string& when) {
-        world_.network().heal_all();
-        world_.network().set_default_link({});
-        for (Node& node : nodes_) node.disk->set_capacity(~0ULL);
+        heal_all();
         for (int i = 0; i < 4000 && failure_.empty(); ++i) {
-            bury_the_dead();
+            between_steps();
             for (Node& node : nodes_) start(node);
             world_.advance(10 * kMs);
             watch();
@@ -450,14 +443,15 @@ private:
     }
 
     const ReplicaSimPlan plan_;
-    std::uint64_t random_;
-    runtime::SimWorld world_;
-    std::vector<Node> nodes_;
     ReplicaSimResult result_;
-    std::string failure_;
     std::vector<Key> keys_;
     std::map<std::uint64_t, std::int64_t> sure_, maybe_;  ///< Likes without a key, by item.
-    std::map<LogIndex, HybridTime> stamps_;               ///< Of what was acknowledged.
+    std::map<std::uint64_t, std::int64_t> keys_of_;       ///< Likes asked for under keys, by item.
+    std::map<std::uint64_t, std::int64_t> counted_;       ///< Likes acknowledged, by item.
+    std::map<std::uint64_t, std::int64_t> strongly_seen_;
+    std::array<Session, kSessions> sessions_;
+    std::uint64_t session_reads_ = 0;
+    std::map<LogIndex, HybridTime> stamps_;  ///< Of what was acknowledged.
     std::map<LogIndex, std::uint64_t> hashes_;
     std::map<Term, raft::PeerId> leaders_;
 };

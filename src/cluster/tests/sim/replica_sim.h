@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "replica_nodes.h"
+
 namespace tidal::cluster {
 
 struct ReplicaSimPlan {
@@ -19,7 +21,10 @@ struct ReplicaSimResult {
     std::string failure;  ///< Empty = every promise was kept.
     std::uint64_t keys = 0, tries = 0, acknowledged = 0, repeated = 0, promised = 0;
     std::uint64_t refused = 0, unknown = 0, on_all = 0;
-    std::uint64_t leaders = 0, crashes = 0, full_disks = 0, snapshots = 0, hashes = 0;
+    std::uint64_t strong_reads = 0, session_reads = 0;
+    std::uint64_t leaders = 0, snapshots = 0, hashes = 0;
+    ReplicaFaults faults;
+    std::uint64_t virtual_ns = 0;
     std::uint64_t trace = 0;  ///< The same seed gives the same.
 };
 

@@ -103,6 +103,7 @@ Result<void> ReplicaLife::send(raft::PeerId to, GroupTraffic, std::string packet
 std::int64_t ReplicaLife::likes(std::uint64_t item) {
     constexpr SignalTypeId kLike{1};
     return shard_->with_state([&](shard::ShardState& state) -> std::int64_t {
+        if (!state.configured()) return -1;
         const auto slot = state.entities(EntityKind::kItem).find(EntityId(item));
         if (!slot) return -1;
         std::int64_t count = 0;

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "cluster/shard_replica.h"
-#include "group_checker.h"
 #include "runtime/sim_network.h"
 #include "runtime/sim_runtime.h"
 
