@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/internal/planted.h"
 #include "base/hlc.h"
 
 namespace tidal::api {
@@ -39,6 +40,7 @@ void Fences::start() {
 }
 
 void Fences::note(ShardId shard, std::uint64_t asked_ns) {
+    if (planted(Bug::kStalenessFromAnswer)) asked_ns = now_ns();
     auto& fresh = fresh_ns_[shard.value()];
     std::uint64_t before = fresh.load();
     while (before < asked_ns && !fresh.compare_exchange_weak(before, asked_ns)) {
@@ -100,7 +102,7 @@ void Fences::begin(const RunPtr& run) {
         run->asked = true;
         confirm(run, shard);
     }
-    if (!run->fence.token.empty()) {
+    if (!run->fence.token.empty() && !planted(Bug::kTokenForgotten)) {
         ++run->left;
         database_.when_visible(run->fence.token, std::max<std::uint64_t>(left_ms(*run), 1),
                                [self = shared_from_this(), run](Result<void> visible) {
@@ -121,11 +123,16 @@ void Fences::confirm(const RunPtr& run, ShardId shard) {
                                           [self, run, shard] { self->confirm(run, shard); });
     };
     if (run->answered || stopped_) return;
+    if (planted(Bug::kReadWithoutIndex)) {
+        note(shard, asked_ns);
+        return arrive(run);
+    }
     node_.groups().read_index(
         shard, [self = shared_from_this(), run, shard, asked_ns, retry](Result<LogIndex> index) {
             if (!index.ok()) return retry();
             self->database_.shard(shard).when_applied(
-                *index, std::max<std::uint64_t>(self->left_ms(*run), 1),
+                planted(Bug::kFenceNotApplied) ? LogIndex(0) : *index,
+                std::max<std::uint64_t>(self->left_ms(*run), 1),
                 [self, run, shard, asked_ns, retry](Result<void> applied) {
                     if (!applied.ok()) return retry();
                     self->note(shard, asked_ns);

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "api/database.h"
+#include "api/internal/planted.h"
 
 namespace tidal::api {
 namespace {
@@ -147,7 +148,8 @@ void Router::answered(const CallPtr& call, Result<std::vector<shard::Outcome>> o
         ++retried_;
         return attempt(call);
     }
-    if (error.code() == ErrorCode::kTimeout && may_repeat(call->proposal)) {
+    if (error.code() == ErrorCode::kTimeout &&
+        (may_repeat(call->proposal) || planted(Bug::kRepeatWithoutKey))) {
         call->open_fate = true;
         return later(call, std::move(error));
     }

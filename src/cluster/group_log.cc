@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "cluster/internal/planted.h"
+
 namespace tidal::cluster {
 
 /// What the log's executor hands over. Outlives the GroupLog in the log's callbacks.
@@ -194,6 +196,7 @@ void GroupLog::take(Answer& answer) {
     const auto queued =
         std::find_if(group.writes.begin(), group.writes.end(),
                      [&](const Queued& each) { return each.write.number == answer.number; });
+    if (planted(Bug::kTellDurableEarly) && queued == group.writes.end()) return;
     assert(queued != group.writes.end() && queued->outstanding > 0);
     --queued->outstanding;
     if (!answer.result.ok()) queued->refused = group.stalled = true;
@@ -203,7 +206,8 @@ void GroupLog::take(Answer& answer) {
 void GroupLog::settle(Group& group) {
     while (!group.writes.empty()) {
         const Queued& front = group.writes.front();
-        if (!front.submitted || front.outstanding > 0 || front.refused) break;
+        const bool synced = front.outstanding == 0 || planted(Bug::kTellDurableEarly);
+        if (!front.submitted || !synced || front.refused) break;
         const std::uint64_t number = front.write.number;
         group.writes.pop_front();
         callbacks_.persisted(group.key, number);
@@ -295,7 +299,8 @@ struct Collector {
     }
     bool done() const { return next > last || bytes_left == 0; }
     void take(raft::Entry entry) {
-        if (done() || entry.index != next || entry.term != term_at(next)) return;
+        if (done() || entry.index != next) return;
+        if (entry.term != term_at(next) && !planted(Bug::kFetchIgnoresTerm)) return;
         bytes_left -= std::min(bytes_left, entry.cost());
         entries.push_back(std::move(entry));
         next = next.next();
@@ -345,7 +350,9 @@ void GroupLog::fetched(const raft::GroupKey& key, Result<std::vector<raft::Entry
     group.ahead = std::move(*entries);
     // The log may have changed meanwhile.
     for (std::size_t i = 0; i < group.ahead.size(); ++i) {
-        if (group.term_at(group.ahead[i].index) == group.ahead[i].term) continue;
+        if (group.term_at(group.ahead[i].index) == group.ahead[i].term ||
+            planted(Bug::kFetchIgnoresTerm))
+            continue;
         group.ahead.resize(i);
         break;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cluster/group_batches.h"
+#include "cluster/internal/planted.h"
 
 namespace tidal::cluster {
 
@@ -103,7 +104,8 @@ Result<GroupRecovery::Found> GroupRecovery::finish() {
             if (auto joined = join(tail->second, &state); !joined)
                 return joined.take_error().with("shard", key.shard.value());
         }
-        if (const auto hard = hard_.find(key); hard != hard_.end()) state.hard = hard->second;
+        const auto hard = hard_.find(key);
+        if (hard != hard_.end() && !planted(Bug::kForgetVote)) state.hard = hard->second;
         // An entry of a later term got to the disk and the record of that term did not (it found no
         // space): nothing was said in that term, least of all a vote.
         const Term newest = state.terms.back().term;

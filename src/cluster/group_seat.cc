@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "cluster/internal/planted.h"
+
 namespace tidal::cluster {
 
 // --- in ---------------------------------------------------------------------------------------
@@ -128,7 +130,7 @@ void GroupHost::Seat::hand_over(CommittedRun run) {
 void GroupHost::Seat::decide(LogIndex last, Term of) {
     while (!proposals.empty() && proposals.front().next <= last) {
         Pending& pending = proposals.front();
-        if (pending.position.term == of) {
+        if (pending.position.term == of || planted(Bug::kDecideByIndex)) {
             pending.next = std::min(last, pending.position.last).next();
             if (pending.next <= pending.position.last) return;
             pending.decided(pending.position);
@@ -227,6 +229,7 @@ void GroupHost::Seat::staged(Result<void> result) {
         installing.reset();
         return node->snapshot_refused();
     }
+    if (planted(Bug::kNoBaseMark)) return switch_over();
     // Before the state changes: the next start must not take entries behind the snapshot, of a
     // history that was given up, for part of the log.
     const std::uint64_t number = ++last_write;

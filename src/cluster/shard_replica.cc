@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "cluster/internal/planted.h"
 #include "storage/shard_store.h"
 
 namespace tidal::cluster {
@@ -118,6 +119,7 @@ std::uint32_t ShardReplica::quorum() const {
 
 void ShardReplica::applied(LogIndex index) {
     host_->applied(shard_.id(), index);
+    if (planted(Bug::kCompactBeyondCheckpoint)) host_->compact(shard_.id(), index);
 }
 
 std::uint64_t ShardReplica::bytes_pinned() const {

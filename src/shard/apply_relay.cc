@@ -1,4 +1,5 @@
 // The relay's two records: rows arriving at their target, and the acknowledgement at their source.
+#include "shard/internal/planted.h"
 #include "shard/state.h"
 
 namespace tidal::shard {
@@ -13,6 +14,8 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     const Marks::Stream stream(body.source, body.source_incarnation, body.target);
     std::uint64_t mark = marks_->get(stream);
     for (const record::RelayRow& row : body.rows) {
+        if (planted(Bug::kMarkNotChecked) && row.sequence <= mark)
+            TIDAL_TRY(apply_row(envelope.origin, stream, row));
         if (row.sequence <= mark) continue;   // seen before: exactly once
         if (row.sequence != mark + 1) break;  // a gap: the source sends again from the mark
         TIDAL_TRY(apply_row(envelope.origin, stream, row));

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "shard/internal/planted.h"
 #include "shard/shard.h"
 
 namespace tidal::shard {
@@ -59,7 +60,7 @@ std::optional<Shard::Finished> Shard::replicate(InFlight batch) {
     out.decided = [this, ticket](Result<std::uint32_t> replicas) {
         queue(Decided{ticket, std::move(replicas)});
     };
-    if (batch.concern != WriteConcern::kMajority) {
+    if (batch.concern != WriteConcern::kMajority || planted(Bug::kAnswerBeforeMajority)) {
         const std::lock_guard lock(queue_mutex_);
         durable_awaited_ = true;
     }
@@ -164,7 +165,8 @@ bool Shard::drain_group() {
             return false;
         }
         answer_durable(&finished);
-        can_propose_ = leads_ && state_->place().term == lead_term_;
+        can_propose_ = leads_ && (state_->place().term == lead_term_ ||
+                                  planted(Bug::kProposeBeforeEmptyApplied));
         collect_waiters(&ready);
         applied = state_->applied();
         if (applied.value() - std::min(applied, checkpoint_index_).value() >=
@@ -288,7 +290,7 @@ void Shard::handle(Decided& decided, std::vector<Finished>* finished) {
 
 std::uint32_t Shard::wanted_replicas(const WriteConcern& concern) const {
     if (concern.level == WriteConcern::kReplicas) return concern.replicas;
-    if (concern.level != WriteConcern::kAll) return 0;
+    if (concern.level != WriteConcern::kAll || planted(Bug::kAllIsMajority)) return 0;
     return static_cast<std::uint32_t>(std::max<std::size_t>(durable_.voters.size(), 1));
 }
 
@@ -330,10 +332,12 @@ void Shard::answer_durable(std::vector<Finished>* finished) {
     });
     bool awaited = !spreading_.empty();
     for (InFlight& batch : in_flight_) {
-        if (!batch.done || batch.concern == WriteConcern::kMajority) continue;
+        const bool soon =
+            batch.concern == WriteConcern::kLocal || planted(Bug::kAnswerBeforeMajority);
+        if (!batch.done || (batch.concern == WriteConcern::kMajority && !soon)) continue;
         const std::uint64_t last = batch.first.value() + batch.records.size() - 1;
-        if (batch.concern != WriteConcern::kLocal || batch.first.value() == 0 || !leads_ ||
-            batch.term != durable_.term || last > durable_.own.value() || awaits_any(batch.early)) {
+        if (!soon || batch.first.value() == 0 || !leads_ || batch.term != durable_.term ||
+            last > durable_.own.value() || awaits_any(batch.early)) {
             awaited = true;
             continue;
         }
@@ -342,6 +346,8 @@ void Shard::answer_durable(std::vector<Finished>* finished) {
         auto promised = merge_early(promise(batch.records), std::move(batch.early));
         for (Outcome& outcome : promised)
             outcome.replicas = std::max(1U, durable_.count(LogIndex(last)));
+        if (planted(Bug::kAnswerBeforeMajority))
+            for (Outcome& outcome : promised) outcome.promised = false, outcome.replicas = 3;
         finished->push_back({std::exchange(batch.done, Done()), std::move(promised)});
         batch.early.clear();
     }

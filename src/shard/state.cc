@@ -5,6 +5,7 @@
 #include "base/codec.h"
 #include "query/top_views.h"
 #include "ranking/shard_view.h"
+#include "shard/internal/planted.h"
 
 namespace tidal::shard {
 namespace {
@@ -192,6 +193,9 @@ Result<Outcome> ShardState::apply_one(const record::Record& record) {
                 .with_reason("schema_ahead")
                 .with("version", envelope.schema_version.value())
                 .with("current", schema_->version.value()));
+    if (planted(Bug::kFirstAppliedTwice) && applied_ == store_.checkpoint_index().next()) {
+        if (auto twice = dispatch(record); !twice) return twice;
+    }
     if (envelope.idempotency_key.empty()) return dispatch(record);
 
     const std::string key =
@@ -213,7 +217,7 @@ Result<Outcome> ShardState::apply_one(const record::Record& record) {
 Result<std::optional<Outcome>> ShardState::find_answer(const std::string& row_key,
                                                        const record::Body& body) {
     TIDAL_ASSIGN(auto seen, idempotency_->find(row_key));
-    if (!seen) return std::optional<Outcome>();
+    if (!seen || planted(Bug::kKeyNotChecked)) return std::optional<Outcome>();
     if (seen->body_hash != record::body_hash(body))
         return std::optional(Outcome::refuse(key_of_another_body()));
     seen->answer.repeated = true;
@@ -318,7 +322,7 @@ void ShardState::prepare_checkpoint() {
         store_.put(kGroupKey, out.view());
     }
     outbox_->prepare_checkpoint();
-    marks_->prepare_checkpoint();
+    if (!planted(Bug::kMarksNotKept)) marks_->prepare_checkpoint();
 }
 
 Result<bool> ShardState::evict_cold(std::size_t steps_max) {

@@ -4,6 +4,7 @@
 
 #include "base/codec.h"
 #include "record/id_codec.h"
+#include "shard/internal/planted.h"
 
 namespace tidal::shard {
 namespace {
@@ -99,6 +100,7 @@ void Outbox::acknowledge(VShard target, std::uint64_t through) {
 }
 
 void Outbox::prepare_checkpoint() {
+    if (planted(Bug::kSequencesNotKept)) return;
     Encoder out;
     for (const std::uint64_t last : last_sequence_) out.varint(last);
     store_->put(kSequencesKey, out.view());

@@ -62,7 +62,7 @@ void ReplicaNodes::start(Node& node) {
     if (node.life) return;
     // Some die while they recover.
     if (!calm_ && chance(8)) node.disk->set_crash_after(1 + below(20));
-    node.life = std::make_unique<ReplicaLife>(world_, *node.disk, node.options);
+    node.life = std::make_unique<ReplicaLife>(world_, *node.disk, node.options, checker_);
     node.life->runtime().jump_wall(node.wall_error_ms);
     node.life->runtime().set_wall_drift(node.wall_drift_ppm);
     const auto started = node.life->start();
@@ -105,6 +105,7 @@ void ReplicaNodes::bury_the_dead() {
 }
 
 void ReplicaNodes::between_steps() {
+    if (!checker_.failure.empty()) fail(checker_.failure);
     bury_the_dead();
     for (Node& node : nodes_)
         if (node.slow && node.life) node.life->runtime().pause(below(6) * kMs, "wal");

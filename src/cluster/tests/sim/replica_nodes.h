@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "cluster/tests/group_checker.h"  // mix()
 #include "replica_sim_node.h"
 
 namespace tidal::cluster {
@@ -61,6 +60,7 @@ protected:
 
     runtime::SimWorld world_;
     std::vector<Node> nodes_;
+    GroupChecker checker_;
     ReplicaFaults faults_;
     std::uint64_t snapshots_ = 0;  ///< Installed by those buried.
     std::string failure_;

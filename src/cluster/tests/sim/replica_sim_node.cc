@@ -17,8 +17,10 @@ raft::PeerId node_at(std::string_view address) {
 }  // namespace
 
 ReplicaLife::ReplicaLife(runtime::SimWorld& world, runtime::SimDisk& disk,
-                         const ReplicaNodeOptions& node)
-    : options(node), runtime_(world.create_node("n" + std::to_string(node.self.value()), disk)) {}
+                         const ReplicaNodeOptions& node, GroupChecker& checker)
+    : options(node),
+      checker_(checker),
+      runtime_(world.create_node("n" + std::to_string(node.self.value()), disk)) {}
 
 ReplicaLife::~ReplicaLife() {
     endpoint_.reset();
@@ -60,13 +62,14 @@ Result<void> ReplicaLife::start() {
     TIDAL_ASSIGN(auto base, replica_->base());
     recovery.add_group(replica_->key(), std::move(base));
     wal::LogOptions log_options;
-    log_options.file_bytes = 64 << 10;
+    log_options.file_bytes = 16 << 10;
     TIDAL_ASSIGN(log_,
                  wal::NodeLog::open(*runtime_, log_options,
                                     [&](const wal::BatchHeader& header, std::string_view payload) {
                                         return recovery.visit(header, payload);
                                     }));
     TIDAL_ASSIGN(auto found, recovery.finish());
+    checker_.started(kReplicated, options.self, found.groups.at(replica_->key()).hard);
     const GroupHost::Options host_options{
         .self = options.self,
         .timing = {.tick_ms = 5, .heartbeat_ms = 10, .election_ms_min = 60, .election_ms_max = 120},
@@ -97,6 +100,7 @@ void ReplicaLife::stop() {
 }
 
 Result<void> ReplicaLife::send(raft::PeerId to, GroupTraffic, std::string packet) {
+    checker_.sent(options.self, packet);
     return endpoint_->send(address_of(to), std::move(packet));
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cluster/shard_replica.h"
+#include "cluster/tests/group_checker.h"
 #include "runtime/sim_network.h"
 #include "runtime/sim_runtime.h"
 
@@ -32,7 +33,9 @@ struct ReplicaNodeOptions {
 
 class ReplicaLife final : public GroupTransport {
 public:
-    ReplicaLife(runtime::SimWorld& world, runtime::SimDisk& disk, const ReplicaNodeOptions& node);
+    /// `checker` sees each packet that leaves and what each life believes at its start.
+    ReplicaLife(runtime::SimWorld& world, runtime::SimDisk& disk, const ReplicaNodeOptions& node,
+                GroupChecker& checker);
     ~ReplicaLife() override;
 
     Result<void> start();
@@ -63,6 +66,7 @@ public:
 private:
     Result<void> open_shard();
 
+    GroupChecker& checker_;
     std::unique_ptr<runtime::SimRuntime> runtime_;
     std::unique_ptr<runtime::Executor> net_, executor_, background_;
     std::unique_ptr<storage::RowEngine> rows_;

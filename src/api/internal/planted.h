@@ -1,0 +1,32 @@
+// api/internal/planted.h: bugs that tests plant to see that the simulations find them.
+//
+// In every build but those of cluster_planted_test and api_planted_test, planted() is constant
+// false and costs nothing.
+#pragma once
+
+#include <cstdint>
+
+namespace tidal::api {
+
+enum class Bug : std::uint8_t {
+    kNone,
+    kReadWithoutIndex,     ///< A strong read asks nobody.
+    kFenceNotApplied,      ///< A fence does not wait until what it heard of is applied.
+    kStalenessFromAnswer,  ///< Freshness counts from the answer, not from the question.
+    kTokenForgotten,       ///< A read does not wait for the writes of its token.
+    kExportInVain,         ///< An export has what lost leaders wrote.
+    kRepeatWithoutKey,     ///< A write of unknown fate is proposed again without a key.
+};
+
+#ifdef TIDAL_CLUSTER_PLANTED
+Bug planted_bug();  // chosen by the test
+inline bool planted(Bug bug) {
+    return planted_bug() == bug;
+}
+#else
+constexpr bool planted(Bug) {
+    return false;
+}
+#endif
+
+}  // namespace tidal::api
