@@ -1,0 +1,79 @@
+// Many seeds of sim/chaos.h (docs/development.md, "Simulations").
+//
+//     TIDAL_API_CLUSTER_SEED=17 api_sim_test --gtest_filter='ClusterChaos.*'      one seed, again
+//     TIDAL_API_CLUSTER_SEEDS=1000 api_sim_test --gtest_filter='ClusterChaos.*'   many
+//     TIDAL_API_CLUSTER_FIRST_SEED=501                                            from here on
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+
+#include "api/tests/sim/chaos.h"
+
+namespace tidal::api {
+namespace {
+
+constexpr std::uint64_t kSeeds = 40;
+
+std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
+    const char* const text = std::getenv(name);
+    return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+TEST(ClusterChaos, KeepsEveryPromise) {
+    const std::uint64_t one = from_environment("TIDAL_API_CLUSTER_SEED", 0);
+    const std::uint64_t first =
+        one != 0 ? one : from_environment("TIDAL_API_CLUSTER_FIRST_SEED", 1);
+    const std::uint64_t count = one != 0 ? 1 : from_environment("TIDAL_API_CLUSTER_SEEDS", kSeeds);
+    const auto begun = std::chrono::steady_clock::now();
+    ChaosResult sum;
+    for (std::uint64_t seed = first; seed < first + count; ++seed) {
+        const ChaosResult run = run_chaos(seed);
+        ASSERT_EQ(run.failure, "") << "replay: TIDAL_API_CLUSTER_SEED=" << seed
+                                   << " api_sim_test --gtest_filter='ClusterChaos.*'\nfinal hash "
+                                   << std::hex << run.trace;
+        sum.writes += run.writes;
+        sum.answered += run.answered;
+        sum.acknowledged += run.acknowledged;
+        sum.strong_reads += run.strong_reads;
+        sum.bounded_reads += run.bounded_reads;
+        sum.eventual_reads += run.eventual_reads;
+        sum.token_reads += run.token_reads;
+        sum.deaths += run.deaths;
+        sum.pauses += run.pauses;
+        sum.stalls += run.stalls;
+        sum.failed_syncs += run.failed_syncs;
+        sum.clock_faults += run.clock_faults;
+        sum.partitions += run.partitions;
+        sum.whole_exports += run.whole_exports;
+        sum.virtual_ns += run.virtual_ns;
+        sum.trace ^= run.trace;
+    }
+    const auto n = [](std::uint64_t number) { return static_cast<unsigned long long>(number); };
+    const double real_s =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    const double virtual_s = static_cast<double>(sum.virtual_ns) / 1e9;
+    std::printf(
+        "%llu seeds: %.2f cluster-hours in %.0f s, %.0f x real time; %llu writes, %llu answered, "
+        "%llu acknowledged; reads: %llu strong, %llu bounded, %llu eventual, %llu with a token; "
+        "%llu deaths, %llu pauses, %llu stalls, %llu failing syncs, %llu clocks disturbed, %llu "
+        "partitions; trace %016llx\n",
+        n(count), virtual_s / 3600, real_s, virtual_s / real_s, n(sum.writes), n(sum.answered),
+        n(sum.acknowledged), n(sum.strong_reads), n(sum.bounded_reads), n(sum.eventual_reads),
+        n(sum.token_reads), n(sum.deaths), n(sum.pauses), n(sum.stalls), n(sum.failed_syncs),
+        n(sum.clock_faults), n(sum.partitions), n(sum.trace));
+    if (count < 20) return;
+    for (const std::uint64_t each :
+         {sum.strong_reads, sum.bounded_reads, sum.eventual_reads, sum.token_reads, sum.deaths,
+          sum.pauses, sum.stalls, sum.failed_syncs, sum.clock_faults, sum.partitions,
+          sum.whole_exports})
+        EXPECT_GT(each, 0u);
+}
+
+TEST(ClusterChaos, TheSameSeedGivesTheSameRun) {
+    EXPECT_EQ(run_chaos(3).trace, run_chaos(3).trace);
+}
+
+}  // namespace
+}  // namespace tidal::api
