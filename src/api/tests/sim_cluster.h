@@ -185,16 +185,20 @@ public:
         }
         return true;
     }
-    /// Hashes of all data shards, equal on all nodes.
+    /// Hashes of all shards, the metadata's too, equal on all nodes.
     void expect_equal() {
         ASSERT_TRUE(until([&] { return at_rest(); })) << problems(members_.begin()->second);
-        std::optional<std::vector<std::uint64_t>> first;
+        std::optional<std::vector<ShardContent>> first;
         for (auto& [number, member] : members_) {
             if (!member.alive()) continue;
-            const auto hashes = member->content_hashes();
-            ASSERT_TRUE(hashes.ok()) << hashes.error().to_string();
-            if (!first) first = *hashes;
-            EXPECT_EQ(*hashes, *first) << "node " << number;
+            const auto contents = member->contents();
+            ASSERT_TRUE(contents.ok()) << contents.error().to_string();
+            if (!first) first = *contents;
+            for (std::size_t shard = 0; shard < contents->size(); ++shard) {
+                EXPECT_EQ(contents->at(shard).applied, first->at(shard).applied);
+                EXPECT_EQ(contents->at(shard).hash, first->at(shard).hash)
+                    << "shard " << shard << " of node " << number;
+            }
         }
     }
     std::string problems(Member& member) {
