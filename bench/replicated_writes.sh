@@ -29,10 +29,25 @@ start_nodes() {
             >"$work/n$n.log" 2>&1 &
         node[$n]=$!
         wait_for 60 curl -sf "127.0.0.1:965$n/healthz"
+        wait_for 60 have_voters "$n"
+        [ "$n" = 1 ] && load_items
+        leader_cpu "$n"
     done
-    wait_for 60 voters_everywhere
 }
-voters_everywhere() { curl -s 127.0.0.1:9651/cluster/shards | jq -e '[.shards[].voters | length] | min == 3'; }
+have_voters() { curl -s 127.0.0.1:9651/cluster/shards | jq -e "[.shards[].voters | length] | min == $1"; }
+load_items() {
+    seq "$items" | sed 's/.*/{"entity_id":&,"metadata":{"title":"item &"}}/' |
+        curl -s -H 'Content-Type: application/x-ndjson' -T - -X POST 127.0.0.1:9651/items | tail -n 1
+}
+# leader_cpu REPLICAS: the first node leads all that it made.
+leader_cpu() {
+    local before after load
+    before=$(cpu_ms "${node[1]}")
+    load=$(signals_load ndjson 9651 "$items" "$seconds" 16 1 100)
+    after=$(cpu_ms "${node[1]}")
+    echo "$1 replicas, the leader's processor time: $(awk -v ms="$((after - before))" '{for (i = 1; i <= NF; i++)
+        if (sub("requests=", "", $i)) printf "%.2f us a signal in batches of 100", ms * 1000 / ($i * 100)}' <<<"$load") ($load)"
+}
 leader_port() { # of data shard 1
     curl -s 127.0.0.1:9651/cluster/shards | jq -r '"965" + (.shards[] | select(.shard == 1) | .leader | tostring)'
 }
@@ -47,15 +62,13 @@ start_etcd() {
     for n in 1 2 3; do wait_for 60 curl -sf "127.0.0.1:967$n/health"; done
 }
 puts() { etcd_puts "$seconds" "$1" 128 127.0.0.1:9671 127.0.0.1:9672 127.0.0.1:9673; }
-cpu_ms() { awk '{print ($14 + $15) * 1000 / '"$(getconf CLK_TCK)"'}' "/proc/$1/stat"; }
+cpu_ms() { awk '{printf "%d\n", ($14 + $15) * 1000 / '"$(getconf CLK_TCK)"'}' "/proc/$1/stat"; }
 
 declare -A node
 echo "hardware: $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), load $(cut -d' ' -f1 /proc/loadavg)"
 echo "versions: $(tidal-server --version), $(etcd --version | head -n 1); three nodes each on this machine, every answer after a majority's fsync"
 start_nodes
 start_etcd
-seq "$items" | sed 's/.*/{"entity_id":&,"metadata":{"title":"item &"}}/' |
-    curl -s -H 'Content-Type: application/x-ndjson' -T - -X POST 127.0.0.1:9651/items | tail -n 1
 
 for round in 1 2 3; do
     echo "round $round"

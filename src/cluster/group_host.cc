@@ -50,9 +50,10 @@ GroupHost::GroupHost(runtime::Runtime& runtime, wal::NodeLog& log, GroupTranspor
       transport_(transport),
       options_(std::move(options)),
       files_(runtime.executors().create_executor("raft-files")),
-      loop_(runtime.executors().create_executor("raft")),
+      own_loop_(options_.loop == nullptr ? runtime.executors().create_executor("raft") : nullptr),
+      loop_(own_loop_ ? *own_loop_ : *options_.loop),
       snapshots_(runtime.disk(), options_.snapshot_directory),
-      log_(runtime, log, *loop_, *files_, options_.log, states_index,
+      log_(runtime, log, loop_, *files_, options_.log, states_index,
            {.persisted = [this](const raft::GroupKey& key,
                                 std::uint64_t number) { seats_.at(key)->persisted(number); },
             .fetched = [this](const raft::GroupKey& key) { touch(*seats_.at(key)); }}) {}
@@ -89,7 +90,7 @@ Result<void> GroupHost::open_group(const GroupOptions& group, raft::DurableState
 }
 
 void GroupHost::start() {
-    loop_->post([this] {
+    loop_.post([this] {
         wake();
         tick();
     });
@@ -101,7 +102,7 @@ void GroupHost::stop() {
         if (stopped_) return;
         stopped_ = true;
     }
-    loop_->stop();
+    if (own_loop_) own_loop_->stop();
     files_->stop();
     for (auto& [key, seat] : seats_) seat->give_up();
 }
@@ -116,7 +117,7 @@ bool GroupHost::post(std::size_t bytes, Work work) {
     inbox_.emplace_back(bytes, std::move(work));
     if (turn_posted_) return true;
     turn_posted_ = true;
-    loop_->post([this] { turn(); });
+    loop_.post([this] { turn(); });
     return true;
 }
 
@@ -237,7 +238,7 @@ void GroupHost::wake() {
     const std::lock_guard lock(mutex_);
     if (turn_posted_ || stopped_) return;
     turn_posted_ = true;
-    loop_->post([this] { turn(); });
+    loop_.post([this] { turn(); });
 }
 
 void GroupHost::turn() {
@@ -276,7 +277,7 @@ void GroupHost::tick() {
         touch(*seat);
     }
     // One tick per timer: after a pause of the process time has not passed for the groups.
-    loop_->post_after(options_.timing.tick_ms * std::uint64_t{1'000'000}, [this] { tick(); });
+    loop_.post_after(options_.timing.tick_ms * std::uint64_t{1'000'000}, [this] { tick(); });
 }
 
 void GroupHost::take_packet(raft::PeerId from, std::string_view packet) {

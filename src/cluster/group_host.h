@@ -53,6 +53,9 @@ public:
         std::string snapshot_directory = "snapshots";
         std::size_t packet_bytes_max = 4 << 20;
         std::size_t inbox_bytes_max = 64 << 20;
+        /// Where the loop runs, such as the transport's executor, so that a message needs no other
+        /// thread; it has stopped before stop(). null = an executor of its own.
+        runtime::Executor* loop = nullptr;
     };
     struct GroupOptions {
         raft::GroupKey key;
@@ -147,7 +150,8 @@ private:
     GroupTransport& transport_;
     const Options options_;
     std::unique_ptr<runtime::Executor> files_;
-    std::unique_ptr<runtime::Executor> loop_;
+    std::unique_ptr<runtime::Executor> own_loop_;  ///< null = Options::loop.
+    runtime::Executor& loop_;
     SnapshotFiles snapshots_;
 
     // The loop's own.

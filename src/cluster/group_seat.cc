@@ -251,7 +251,7 @@ void GroupHost::Seat::switch_over() {
 /// A full disk passes: true, and `step` is tried again.
 bool GroupHost::Seat::later(const Result<void>& result, Work step) {
     if (result.ok() || result.error().code() != ErrorCode::kDiskFull) return false;
-    host.loop_->post_after(host.options_.log.retry_ns, std::move(step));
+    host.loop_.post_after(host.options_.log.retry_ns, std::move(step));
     return true;
 }
 

@@ -42,10 +42,12 @@ Node::Node(runtime::Runtime& runtime, wal::NodeLog& log, Options options, LogInd
                                              std::move(options.logger));
     rpc_ = std::make_unique<Rpc>(*peers_, runtime, *executor_, options.rpc);
     traffic_ = std::make_unique<GroupTraffics>(*peers_);
-    groups_ = std::make_unique<GroupHost>(
-        runtime, log, *traffic_,
-        GroupHost::Options{.self = self, .timing = options.timing, .log = std::move(options.log)},
-        states_index);
+    groups_ = std::make_unique<GroupHost>(runtime, log, *traffic_,
+                                          GroupHost::Options{.self = self,
+                                                             .timing = options.timing,
+                                                             .log = std::move(options.log),
+                                                             .loop = executor_.get()},
+                                          states_index);
     for (const Channel channel : {Channel::kHeartbeat, Channel::kRaft, Channel::kSnapshot})
         peers_->subscribe(channel, [this](NodeId from, std::string bytes) {
             groups_->receive(peer_of(from), std::move(bytes));
