@@ -228,6 +228,7 @@ private:
         for (auto& [number, member] : cluster_.nodes())
             if (!member.alive() && below(2) == 0) {
                 if (member.runtime) cluster_.kill(number);
+                member.disk->clear_faults();
                 return cluster_.restart(number);
             }
     }
