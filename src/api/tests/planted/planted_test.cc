@@ -1,5 +1,5 @@
 // Bugs of api/internal/planted.h, and those of shard/internal/planted.h that take several
-// shards to show, is found by the cluster of databases (sim/chaos.h) within a bounded number of
+// shards to show, are found by the cluster of databases (sim/chaos.h) within a bounded number of
 // seeds; without one, the same seeds find nothing (api_sim_test).
 #include <gtest/gtest.h>
 
