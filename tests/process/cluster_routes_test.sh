@@ -75,7 +75,7 @@ for kind in items users creators; do
     for id in 1 2 3; do ask POST /$kind "/$kind" "{\"entity_id\":$id,\"metadata\":{}}"; done
     then_all /$kind/2 '.entity_id == 2'
     ask DELETE "/$kind/{id}" /$kind/3
-    then_all /$kind/3 '.code == "unknown_entity"'
+    then_all /$kind/3 '.code == "unknown_'"${kind%s}"'"'
 done
 ask PATCH '/items/{id}' /items/1 '{"metadata":{"title":"Jazz","category":"piano","year":1999},"creator_id":1}'
 then_all /items/1 '.metadata.title == "Jazz" and .creator_id == 1'
@@ -84,30 +84,32 @@ then_all /users/1 '.metadata.language == "pt"'
 ask PATCH '/creators/{id}' /creators/1 '{"metadata":{"name":"Nina"}}'
 then_all /creators/1 '.metadata.name == "Nina"'
 ask POST /embeddings /embeddings '{"entity_id":1,"values":[1,0,0,0]}'
-then_all '/items/1' '.embeddings | index("default") != null'
+then_all /items/1 '.metadata.title == "Jazz"'  # No read shows vectors; the contents below do.
 
 ask POST /signals /signals '{"entity_id":1,"signal":"like","user_id":7}' 'Idempotency-Key: one'
-then_all /items/1/signals '.signals.like.windows.all.count == 1'
-then_all /creators/1/signals '.signals.like.windows.all.count == 1'
+then_all /items/1/signals '.signals.like.counts.all == 1'
+poll 10 holds $'/creators/1/signals\t.signals.like.counts.all == 1' || fail "a signal is not on its creator's shard"
 ask POST /signals /signals '[{"entity_id":1,"signal":"view","user_id":7},{"entity_id":2,"signal":"view","user_id":8}]'
-then_all /items/2/signals '.signals.view.windows.all.count == 1'
-forget '/*/1/signals'
-ask POST /signals /signals '{"undo":"one","entity_id":1}'
-then_all /items/1/signals '.signals.like.windows.all.count == 0 and .signals.view.windows.all.count == 1'
-ask POST /feed '/feed' '{"profile":"new","limit":2,"log_impressions":true,"user_id":7}'
-poll 10 holds $'/items/1/signals\t.signals.impression.windows.all.count == 1' || fail "a page's impressions are not on all nodes"
-then_all /items/1/signals '.signals.impression.windows.all.count == 1'
+then_all /items/2/signals '.signals.view.counts.all == 1'
 forget /items/1/signals
-ask POST /query /query '{"query":"RETRIEVE items PROFILE new LIMIT 2","log_impressions":true,"user_id":7}'
-poll 10 holds $'/items/1/signals\t.signals.impression.windows.all.count == 2' || fail "a query's impressions are not on all nodes"
-then_all /items/1/signals '.signals.impression.windows.all.count == 2'
+forget /creators/1/signals
+ask POST /signals /signals '{"undo":"one","entity_id":1}'
+then_all /items/1/signals '.signals.like.counts.all == 0 and .signals.view.counts.all == 1'
+poll 10 holds $'/creators/1/signals\t.signals.like.counts.all == 0' || fail "an undo is not on the creator's shard"
+ask POST /feed '/feed' '{"profile":"new","limit":2,"log_impressions":true,"user_id":7}'
+poll 10 holds $'/items/1/signals\t.signals.impression.counts.all == 1' || fail "a page's impressions are not on all nodes"
+then_all /items/1/signals '.signals.impression.counts.all == 1'
+forget /items/1/signals
+ask POST /query /query '{"query":"RETRIEVE items USING new LIMIT 2 LOG IMPRESSIONS"}'
+poll 10 holds $'/items/1/signals\t.signals.impression.counts.all == 2' || fail "a query's impressions are not on all nodes"
+then_all /items/1/signals '.signals.impression.counts.all == 2'
 
 schema=$(jq_of a /schema .schema | sed 's/^signals:/&\n  applaud: {polarity: positive, half_life: 7d}/')
 ask PUT /schema /schema "$(jq -n --arg text "$schema" '{schema: $text}')"
 then_all /schema '.schema | contains("applaud")'
 for name in kept gone; do
     ask POST /profiles /profiles "{\"text\":\"profile $name version 1 { score sum(applaud, all); }\"}"
-    then_all /profiles/$name '.versions | length == 1'
+    then_all /profiles/$name '.version == 1'
 done
 forget /profiles/gone
 ask DELETE '/profiles/{name}' /profiles/gone
@@ -128,8 +130,12 @@ done
 forget /models
 ask DELETE '/models/{name}' /models/misses
 then_all /models '[.models[].name] == ["hits"]'
-ask POST /import '/import?id=more' $'{"entity_id":11,"metadata":{"title":"Eleven"}}\n{"entity_id":11,"signal":"view"}' 'Content-Type: application/x-ndjson'
-then_all /items/11/signals '.signals.view.windows.all.count == 1'
+covered["POST /import"]=1
+last="POST /import"
+printf '%s\n' '{"entity_id":11,"metadata":{"title":"Eleven"}}' '{"entity_id":11,"signal":"view"}' |
+    curl -s -H 'Content-Type: application/x-ndjson' --data-binary @- "http://127.0.0.1:${node_http[b]}/import?id=more" >"$work/reply"
+grep -q '"accepted":2' "$work/reply" || fail "import: $(cat "$work/reply")"
+then_all /items/11/signals '.signals.view.counts.all == 1'
 
 # Of the cluster itself.
 ask POST /cluster/tokens /cluster/tokens '{"expires_in_s":600}'
