@@ -283,7 +283,9 @@ void Shard::handle(Decided& decided, std::vector<Finished>* finished) {
         return finish(std::move(*batch), decided.replicas.take_error(), finished);
     while (batch->outcomes.size() < batch->records.size())
         batch->outcomes.push_back(Outcome::refuse(not_leading()));
-    answer_committed(std::move(*batch), 0, finished);
+    // The first few are committed: on a majority of the voters there were when this node led.
+    const auto voters = static_cast<std::uint32_t>(durable_.voters.size());
+    answer_committed(std::move(*batch), voters / 2 + 1, finished);
 }
 
 // --- answers ----------------------------------------------------------------------------------
