@@ -181,8 +181,10 @@ private:
             if (!reply.staleness_ms || *reply.staleness_ms > bound_ms)
                 read_failed("a reply staler than its bound", id, seen);
         }
+        // That of a strong read counts from its beginning.
+        const std::uint64_t as_of_ns = kind == Consistency::Kind::kStrong ? begun_ns : now_ns();
         if (reply.staleness_ms &&
-            seen < acknowledged_until(id, now_ns() - *reply.staleness_ms * kMsNs))
+            seen < acknowledged_until(id, as_of_ns - *reply.staleness_ms * kMsNs))
             read_failed("staler than its reply says", id, seen);
     }
 
