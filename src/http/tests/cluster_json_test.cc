@@ -80,7 +80,8 @@ TEST(ClusterMetrics, WhatALeaderKnewIsNotTrueOfAFollower) {
     };
     EXPECT_EQ(lag().value(), 3);
     EXPECT_EQ(metrics.gauge("tidal_shard_term", "", {{"shard", "1"}}).value(), 7);
-    EXPECT_EQ(metrics.gauge("tidal_cluster_peers_up", "").value(), 2);
+    EXPECT_EQ(metrics.gauge("tidal_cluster_peers_up", "").value(), 1);  // 3 is down, 4 has left
+    EXPECT_EQ(metrics.gauge("tidal_cluster_nodes", "").value(), 3);
     EXPECT_EQ(metrics.gauge("tidal_peer_round_trip_seconds", "", {{"node", "2"}}).value(), 0.001);
     status.shards[0].replicas.clear();
     status.shards[0].role = "follower";
