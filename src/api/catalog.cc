@@ -226,7 +226,7 @@ void Database::retire_now(record::CatalogKind kind, const std::string& name, Don
             return done(Error(ErrorCode::kConflict, "`" + name + "` is a built-in profile")
                             .with_field("name")
                             .with_reason("built_in_profile"));
-        for (const ranking::Experiment& experiment : *experiments())
+        for (const auto known = experiments(); const ranking::Experiment& experiment : *known)
             for (const ranking::ExperimentArm& arm : experiment.arms)
                 if (arm.profile.substr(0, arm.profile.find('@')) == name)
                     return done(Error(ErrorCode::kConflict, "experiment `" + experiment.name +

@@ -14,6 +14,7 @@ constexpr std::uint64_t kPollNs = 20'000'000;
 constexpr std::uint64_t kTokenTtlMsMin = 1'000;
 constexpr std::uint64_t kRemoveRetryNs = 100'000'000;
 constexpr std::uint64_t kLeaveTimeoutMs = 60'000;
+constexpr std::uint64_t kHeardOfMs = 5'000;
 constexpr std::uint64_t kDrainTimeoutMs = 30'000;
 constexpr std::uint64_t kHandOnMs = 3'000;
 constexpr std::uint64_t kJoinTimeoutMs = 5'000;
@@ -37,7 +38,7 @@ std::shared_ptr<const std::vector<cluster::Member>> ClusterNode::members() const
 }
 
 std::optional<cluster::Member> ClusterNode::find_member(cluster::NodeId node) const {
-    for (const cluster::Member& member : *members())
+    for (const auto known = members(); const cluster::Member& member : *known)
         if (member.node == node) return member;
     return std::nullopt;
 }
@@ -126,7 +127,7 @@ bool ClusterNode::in_any_group(cluster::NodeId node) const {
 
 /// Who left all groups has left; who has left is no peer any more.
 void ClusterNode::settle_leaving() {
-    for (const cluster::Member& member : *members()) {
+    for (const auto known = members(); const cluster::Member& member : *known) {
         if (member.state == cluster::MemberState::kLeft && member.node != self_ &&
             !in_any_group(member.node))
             forget_peer(member.node);
@@ -369,7 +370,7 @@ void ClusterNode::accept(Admission& admission) {
     accepted.authority = files_.authority;
     accepted.authority_key = files_.authority_key;
     accepted.peers.push_back({self_, peer_address()});
-    for (const cluster::Member& member : *members())
+    for (const auto known = members(); const cluster::Member& member : *known)
         if (member.node != self_ && member.node != admission.token.used_by &&
             member.state != cluster::MemberState::kLeft)
             accepted.peers.push_back({member.node, member.peer_address});
@@ -464,23 +465,35 @@ void ClusterNode::remove_here(cluster::NodeId node, Done done) {
             auto member = find_member(node);
             if (!member) return done(no_such_node(node));
             if (member->state == cluster::MemberState::kLeft) return done({});
-            if (auto removable = check_removable(node); !removable.ok())
-                return done(std::move(removable));
-            member->state = cluster::MemberState::kLeaving;
-            put_member(*member, [this, node, done = std::move(done)](Result<void> put) mutable {
-                if (!put.ok()) return done(std::move(put));
-                wait_until(
-                    [this, node] {
-                        const auto now = find_member(node);
-                        return now && now->state == cluster::MemberState::kLeft;
-                    },
-                    deadline_in(kLeaveTimeoutMs * 9 / 10),
-                    Error(ErrorCode::kTimeout, "not every shard goes on without the node yet")
-                        .with("node", node.value())
-                        .with_hint("it goes on leaving; see /cluster/shards"),
-                    std::move(done));
-            });
+            Done removable = [this, member = std::move(*member),
+                              done = std::move(done)](Result<void> checked) mutable {
+                if (!checked.ok()) return done(std::move(checked));
+                member.state = cluster::MemberState::kLeaving;
+                take_out(std::move(member), std::move(done));
+            };
+            Result<void> now = check_removable(node);
+            if (now.ok()) return removable({});
+            // Who has only just come back is not heard of yet.
+            wait_until([this, node] { return check_removable(node).ok(); }, deadline_in(kHeardOfMs),
+                       now.take_error(), std::move(removable));
         });
+}
+
+void ClusterNode::take_out(cluster::Member member, Done done) {
+    const cluster::NodeId node = member.node;
+    put_member(member, [this, node, done = std::move(done)](Result<void> put) mutable {
+        if (!put.ok()) return done(std::move(put));
+        wait_until(
+            [this, node] {
+                const auto now = find_member(node);
+                return now && now->state == cluster::MemberState::kLeft;
+            },
+            deadline_in(kLeaveTimeoutMs * 9 / 10),
+            Error(ErrorCode::kTimeout, "not every shard goes on without the node yet")
+                .with("node", node.value())
+                .with_hint("it goes on leaving; see /cluster/shards"),
+            std::move(done));
+    });
 }
 
 void ClusterNode::leave(Done done) {

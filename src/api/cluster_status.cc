@@ -154,7 +154,8 @@ void ClusterNode::fill_nodes(const std::vector<cluster::PeerStats>& peers,
                              const std::map<cluster::NodeId, std::uint64_t>& leads,
                              ClusterStatus* status) {
     std::map<cluster::NodeId, NodeStatus> nodes;
-    for (const cluster::Member& member : *members()) nodes[member.node] = describe(member);
+    for (const auto known = members(); const cluster::Member& member : *known)
+        nodes[member.node] = describe(member);
     NodeStatus& own = nodes[self_];
     own.node = self_;
     own.self = own.up = true;

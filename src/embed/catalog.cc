@@ -38,7 +38,8 @@ std::vector<ranking::Experiment> Library::experiments() const {
     return *open_->database->experiments();
 }
 Result<ranking::Experiment> Library::experiment(std::string_view name) const {
-    for (const ranking::Experiment& each : *open_->database->experiments())
+    for (const auto known = open_->database->experiments();
+         const ranking::Experiment& each : *known)
         if (each.name == name) return each;
     return Error(ErrorCode::kNotFound, "no experiment `" + std::string(name) + "`")
         .with_field("name");

@@ -66,7 +66,8 @@ void Door::add_model_routes() {
                    const std::string& name = request.parameters.text("name");
                    auto text = database_.model_text(name);
                    if (!text.ok()) return problem_response(text.error());
-                   for (const api::StoredModel& each : *database_.models())
+                   for (const auto models = database_.models();
+                        const api::StoredModel& each : *models)
                        if (each.name == name) return Response::json(model_json(each, *text));
                    return problem_response(unreadable_model(name));
                }));

@@ -108,6 +108,7 @@ private:
     void wait_until(std::function<bool()> holds, std::uint64_t deadline_ns, Error late, Done done);
     std::uint64_t deadline_in(std::uint64_t ms) const;
     Result<void> check_removable(cluster::NodeId node);
+    void take_out(cluster::Member member, Done done);
     bool leads_any();
     bool could_hand_on();
 
