@@ -40,7 +40,6 @@ void Fences::start() {
 }
 
 void Fences::note(ShardId shard, std::uint64_t asked_ns) {
-    if (planted(Bug::kStalenessFromAnswer)) asked_ns = now_ns();
     auto& fresh = fresh_ns_[shard.value()];
     std::uint64_t before = fresh.load();
     while (before < asked_ns && !fresh.compare_exchange_weak(before, asked_ns)) {
@@ -131,8 +130,7 @@ void Fences::confirm(const RunPtr& run, ShardId shard) {
         shard, [self = shared_from_this(), run, shard, asked_ns, retry](Result<LogIndex> index) {
             if (!index.ok()) return retry();
             self->database_.shard(shard).when_applied(
-                planted(Bug::kFenceNotApplied) ? LogIndex(0) : *index,
-                std::max<std::uint64_t>(self->left_ms(*run), 1),
+                *index, std::max<std::uint64_t>(self->left_ms(*run), 1),
                 [self, run, shard, asked_ns, retry](Result<void> applied) {
                     if (!applied.ok()) return retry();
                     self->note(shard, asked_ns);

@@ -4,7 +4,6 @@
 #include <charconv>
 
 #include "api/database.h"
-#include "api/internal/planted.h"
 
 namespace tidal::api {
 namespace {
@@ -148,8 +147,7 @@ void Router::answered(const CallPtr& call, Result<std::vector<shard::Outcome>> o
         ++retried_;
         return attempt(call);
     }
-    if (error.code() == ErrorCode::kTimeout &&
-        (may_repeat(call->proposal) || planted(Bug::kRepeatWithoutKey))) {
+    if (error.code() == ErrorCode::kTimeout && may_repeat(call->proposal)) {
         call->open_fate = true;
         return later(call, std::move(error));
     }

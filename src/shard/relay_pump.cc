@@ -1,7 +1,5 @@
 #include "shard/relay_pump.h"
 
-#include "shard/internal/planted.h"
-
 namespace tidal::shard {
 namespace {
 
@@ -54,9 +52,6 @@ void RelayPump::delivered(ShardId target, std::vector<VShard> vshards,
         acknowledge(target, vshards, *marks);
         return;
     }
-    if (planted(Bug::kRowsForgotten))
-        return acknowledge(target, vshards,
-                           std::vector<std::uint64_t>(vshards.size(), ~std::uint64_t{0} >> 1));
     executor_.post_after(kRetryNs, [this, target] {
         {
             const std::lock_guard lock(mutex_);

@@ -10,12 +10,9 @@ namespace tidal::api {
 
 enum class Bug : std::uint8_t {
     kNone,
-    kReadWithoutIndex,     ///< A strong read asks nobody.
-    kFenceNotApplied,      ///< A fence does not wait until what it heard of is applied.
-    kStalenessFromAnswer,  ///< Freshness counts from the answer, not from the question.
-    kTokenForgotten,       ///< A read does not wait for the writes of its token.
-    kExportInVain,         ///< An export has what lost leaders wrote.
-    kRepeatWithoutKey,     ///< A write of unknown fate is proposed again without a key.
+    kReadWithoutIndex,  ///< A strong read asks nobody.
+    kTokenForgotten,    ///< A read does not wait for the writes of its token.
+    kExportInVain,      ///< An export has what lost leaders wrote.
 };
 
 #ifdef TIDAL_CLUSTER_PLANTED

@@ -17,7 +17,6 @@ enum class Bug : std::uint8_t {
     kKeyNotChecked,              ///< Nobody looks whether an idempotency key was used.
     kMarksNotKept,               ///< Relay marks are not part of checkpoints, nor so of snapshots.
     kSequencesNotKept,           ///< Nor are the sequences of outbox streams.
-    kRowsForgotten,              ///< Rows whose target did not take them in time are gone.
     kMarkNotChecked,             ///< Rows that come again are applied again.
 };
 
