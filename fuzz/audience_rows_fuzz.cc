@@ -1,0 +1,24 @@
+// Any bytes as a row of user states or a key of one: refused as damage, or written again as the
+// same bytes.
+
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "audience/internal/hold_row.h"
+
+namespace {
+
+void require(bool holds) {
+    if (!holds) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    using namespace tidal::audience;
+    const std::string_view input(reinterpret_cast<const char*>(data), size);
+    if (const auto row = decode_hold(input)) require(encode_hold(*row) == input);
+    if (const auto key = decode_state_key(input)) require(encode_state_key(*key) == input);
+    return 0;
+}

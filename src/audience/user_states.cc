@@ -1,0 +1,255 @@
+#include "audience/user_states.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "base/hash.h"
+
+namespace tidal::audience {
+namespace {
+
+/// What a slot in a bitmap of its own container takes, and a user with a few states.
+constexpr std::uint64_t kRowBytes = 64, kUserBytes = 256;
+
+/// Relationships read these stamps and clear these states, so that the greatest counts.
+bool keeps_newest_stamp(StateId state) {
+    return state == kHidden || state == kSaved;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<UserStates>> UserStates::open(const Options& options,
+                                                     storage::ShardStore& store,
+                                                     const schema::Schema& schema) {
+    std::unique_ptr<UserStates> states(new UserStates(options, store, schema));
+    TIDAL_TRY(states->load());
+    return states;
+}
+
+Result<void> UserStates::load() {
+    Result<void> outcome;
+    TIDAL_TRY(store_.scan(kStatePrefix, [&](std::string_view key, std::string_view value) {
+        auto at = decode_state_key(key);
+        auto row = at.ok() ? decode_hold(value) : Result<HoldRow>(at.take_error());
+        if (!row.ok()) {
+            outcome = row.take_error();
+            return false;
+        }
+        note(*at, *row);
+        ++rows_;
+        return true;
+    }));
+    return outcome;
+}
+
+UserStates::Bits* UserStates::find_bits(const EntityId& user, StateId state) {
+    const auto found = users_.find(user);
+    if (found == users_.end()) return nullptr;
+    const auto bits = std::ranges::find(found->second, state, &Bits::state);
+    return bits == found->second.end() ? nullptr : &*bits;
+}
+
+UserStates::Bits& UserStates::bits_of(const EntityId& user, StateId state) {
+    User& states = users_[user];
+    const auto bits = std::ranges::find(states, state, &Bits::state);
+    if (bits != states.end()) return *bits;
+    return states.emplace_back(Bits{.state = state, .held = {}, .undoable = {}, .cleared = {}});
+}
+
+const Roaring* UserStates::find(const EntityId& user, StateId state) const {
+    const auto found = users_.find(user);
+    if (found == users_.end()) return nullptr;
+    const auto bits = std::ranges::find(found->second, state, &Bits::state);
+    return bits == found->second.end() ? nullptr : &bits->held;
+}
+
+UserStates::Stats UserStates::stats() const {
+    return {users_.size(), rows_, rows_ * kRowBytes + users_.size() * kUserBytes, refused_};
+}
+
+Result<HoldRow> UserStates::read(const StateKey& key) {
+    TIDAL_ASSIGN(const auto bytes, store_.get(encode_state_key(key)));
+    if (!bytes)
+        return Error(ErrorCode::kCorruption, "row of a user's state is missing")
+            .with("user", key.user.to_string())
+            .with("slot", key.slot.value());
+    return decode_hold(*bytes);
+}
+
+void UserStates::note(const StateKey& key, const HoldRow& row) {
+    const std::uint32_t slot = key.slot.value();
+    Bits& bits = bits_of(key.user, key.state);
+    if (!row.in_force()) {
+        bits.held.remove(slot);
+        bits.undoable.remove(slot);
+        bits.cleared.add(slot);
+        return;
+    }
+    bits.held.add(slot);
+    bits.cleared.remove(slot);
+    if (row.signals != 0)
+        bits.undoable.add(slot);
+    else
+        bits.undoable.remove(slot);
+}
+
+void UserStates::forget(const StateKey& key) {
+    const auto user = users_.find(key.user);
+    const auto bits = std::ranges::find(user->second, key.state, &Bits::state);
+    for (Roaring* slots : {&bits->held, &bits->undoable, &bits->cleared})
+        slots->remove(key.slot.value());
+    store_.erase(encode_state_key(key));
+    --rows_;
+    if (!bits->empty()) return;
+    user->second.erase(bits);
+    if (user->second.empty()) users_.erase(user);
+}
+
+void UserStates::write(const StateKey& key, const HoldRow& row) {
+    store_.put(encode_state_key(key), encode_hold(row));
+    note(key, row);
+}
+
+bool UserStates::admits(const EntityId& user, std::span<const StateId> states, Slot slot) const {
+    return !full() || std::ranges::find(states, kHidden) == states.end() ||
+           holds(user, kHidden, slot);
+}
+
+Result<void> UserStates::set(const EntityId& user, StateId state, Slot slot, HybridTime stamp,
+                             Hold hold) {
+    const StateKey key{slot, state, user};
+    const bool for_good = hold == Hold::kForGood;
+    const Bits* const bits = find_bits(user, state);
+    const bool held = bits != nullptr && bits->held.contains(slot.value());
+    const bool undoable = held && bits->undoable.contains(slot.value());
+    // Nothing to change: the usual case of a signal that comes again.
+    if (held && !undoable && !keeps_newest_stamp(state)) return {};
+    if (held) {
+        TIDAL_ASSIGN(HoldRow row, read(key));
+        if (stamp < row.cleared) return {};
+        row.set = std::max(row.set, stamp);
+        if (undoable) {
+            row.signals = for_good ? 0 : row.signals + 1;
+            row.first = for_good ? HybridTime() : std::min(row.first, stamp);
+        }
+        write(key, row);
+        return {};
+    }
+    HoldRow row{.set = stamp,
+                .cleared = {},
+                .signals = for_good ? 0U : 1U,
+                .first = for_good ? HybridTime() : stamp};
+    if (bits != nullptr && bits->cleared.contains(slot.value())) {
+        TIDAL_ASSIGN(const HoldRow before, read(key));
+        if (stamp < before.cleared) return {};
+        row.cleared = before.cleared;
+    } else if (full()) {
+        ++refused_;
+        return {};
+    } else {
+        ++rows_;
+    }
+    write(key, row);
+    return {};
+}
+
+Result<void> UserStates::clear(const EntityId& user, StateId state, Slot slot, HybridTime stamp) {
+    const StateKey key{slot, state, user};
+    const Bits* const bits = find_bits(user, state);
+    const bool known = bits != nullptr &&
+                       (bits->held.contains(slot.value()) || bits->cleared.contains(slot.value()));
+    HoldRow row;
+    if (known) {
+        TIDAL_ASSIGN(row, read(key));
+    } else {
+        if (full()) return {};  // Nothing holds, and nothing older arrives within a region.
+        ++rows_;
+    }
+    row.cleared = std::max(row.cleared, stamp);
+    // What was set later stays, and by which signals is not known one by one.
+    row.signals = 0;
+    row.first = HybridTime();
+    if (row.set < row.cleared) row.set = HybridTime();
+    write(key, row);
+    return {};
+}
+
+Result<void> UserStates::take_back(const EntityId& user, StateId state, Slot slot,
+                                   HybridTime stamp) {
+    const Bits* const bits = find_bits(user, state);
+    if (bits == nullptr || !bits->undoable.contains(slot.value())) return {};
+    const StateKey key{slot, state, user};
+    TIDAL_ASSIGN(HoldRow row, read(key));
+    if (stamp < row.cleared || stamp < row.first) return {};
+    if (--row.signals == 0) {
+        row.set = row.first = HybridTime();
+        if (row.cleared == HybridTime()) {
+            forget(key);
+            return {};
+        }
+    }
+    write(key, row);
+    return {};
+}
+
+Result<void> UserStates::drop_item(Slot slot) {
+    std::vector<StateKey> keys;
+    Result<void> outcome;
+    TIDAL_TRY(store_.scan(slot_prefix(slot), [&](std::string_view key, std::string_view) {
+        auto at = decode_state_key(key);
+        if (!at.ok()) {
+            outcome = at.take_error();
+            return false;
+        }
+        keys.push_back(std::move(*at));
+        return true;
+    }));
+    TIDAL_TRY(std::move(outcome));
+    for (const StateKey& key : keys) forget(key);
+    return {};
+}
+
+bool UserStates::erase_user(const EntityId& user) {
+    const auto found = users_.find(user);
+    if (found == users_.end()) return false;
+    for (const Bits& bits : found->second) {
+        for (const std::uint32_t slot : bits.held | bits.cleared) {
+            store_.erase(encode_state_key({Slot(slot), bits.state, user}));
+            --rows_;
+        }
+    }
+    users_.erase(found);
+    return true;
+}
+
+Result<HybridTime> UserStates::since(const EntityId& user, StateId state, Slot slot) {
+    if (!holds(user, state, slot)) return HybridTime();
+    TIDAL_ASSIGN(const HoldRow row, read({slot, state, user}));
+    return row.set;
+}
+
+Result<std::uint64_t> UserStates::content_hash(
+    const std::function<const EntityId&(Slot)>& item_of) {
+    std::uint64_t sum = 0;
+    Result<void> outcome;
+    TIDAL_TRY(store_.scan(kStatePrefix, [&](std::string_view key, std::string_view value) {
+        const auto at = decode_state_key(key);
+        if (!at.ok()) {
+            outcome = Error(at.error());
+            return false;
+        }
+        Encoder row;
+        std::string item;
+        append_id(item_of(at->slot), &item);
+        row.bytes(item);
+        row.raw(key.substr(kStatePrefix.size() + 4));
+        row.bytes(value);
+        sum += hash64(row.view());  // A sum, so that the order of slots does not matter.
+        return true;
+    }));
+    TIDAL_TRY(std::move(outcome));
+    return sum;
+}
+
+}  // namespace tidal::audience

@@ -1,0 +1,104 @@
+// audience/user_states.h: what users did with the items of one shard, as bitmaps.
+// Why rows lie as they do: docs/decisions/0034-user-states.md. Format:
+// docs/formats/audience_rows.md.
+#pragma once
+
+#include <absl/container/node_hash_map.h>
+
+#include <functional>
+#include <memory>
+#include <roaring/roaring.hh>
+#include <utility>
+#include <vector>
+
+#include "audience/internal/hold_row.h"
+#include "audience/state_names.h"
+#include "storage/shard_store.h"
+
+namespace tidal::audience {
+
+/// What holds a state once it is set.
+enum class Hold : std::uint8_t {
+    kForGood,      ///< Only clear() ends it.
+    kUntilUndone,  ///< A signal with a key: take_back() ends it, unless others hold the state too.
+};
+
+/// For each (user, state) the slots of the items the state holds of. A state holds while the
+/// greatest stamp that set it is not below the greatest that cleared it, and something still holds
+/// it. Rows are the truth; bitmaps equal a rebuild from rows. Every change is a function of the
+/// state and its arguments. Errors are the store's. Threads: one at a time.
+class UserStates {
+public:
+    struct Options {
+        std::uint64_t bytes_max = 1ULL << 30;  ///< As stats().bytes counts.
+    };
+    static Result<std::unique_ptr<UserStates>> open(const Options& options,
+                                                    storage::ShardStore& store,
+                                                    const schema::Schema& schema);
+    void set_schema(const schema::Schema& schema) { names_ = StateNames(schema); }
+    const StateNames& names() const { return names_; }
+
+    /// False = the budget is spent and a hard negative is among `states` and not there yet: then
+    /// set() would not keep it. To be asked before.
+    bool admits(const EntityId& user, std::span<const StateId> states, Slot slot) const;
+    /// @param stamp  Of the record. At or above the budget a new state is not kept, but counted.
+    Result<void> set(const EntityId& user, StateId state, Slot slot, HybridTime stamp, Hold hold);
+    Result<void> clear(const EntityId& user, StateId state, Slot slot, HybridTime stamp);
+    /// @param stamp  Of the signal that set it with kUntilUndone, and is taken back once.
+    Result<void> take_back(const EntityId& user, StateId state, Slot slot, HybridTime stamp);
+    /// Everything of an item.
+    Result<void> drop_item(Slot slot);
+    /// Everything of a user. @return whether there was anything.
+    bool erase_user(const EntityId& user);
+
+    /// nullptr = none. Valid until the next change.
+    const Roaring* find(const EntityId& user, StateId state) const;
+    bool holds(const EntityId& user, StateId state, Slot slot) const {
+        const Roaring* const slots = find(user, state);
+        return slots != nullptr && slots->contains(slot.value());
+    }
+    /// Since when the newest that set it holds it; 0 = it does not hold.
+    Result<HybridTime> since(const EntityId& user, StateId state, Slot slot);
+
+    struct Stats {
+        std::uint64_t users = 0, rows = 0;
+        std::uint64_t bytes = 0;    ///< Estimated from the two.
+        std::uint64_t refused = 0;  ///< States not kept for want of memory, since the start.
+    };
+    Stats stats() const;
+    /// Over all rows, without slots and the order they came in.
+    /// @param item_of  The item of a slot.
+    Result<std::uint64_t> content_hash(const std::function<const EntityId&(Slot)>& item_of);
+
+private:
+    /// One state of one user. A slot is in at most one of `held` and `cleared`.
+    struct Bits {
+        StateId state;
+        Roaring held;
+        Roaring undoable;  ///< Of these, those that only signals with keys hold.
+        Roaring cleared;   ///< Has a row that only says it was cleared.
+        bool empty() const { return held.isEmpty() && cleared.isEmpty(); }
+    };
+    using User = std::vector<Bits>;
+
+    UserStates(const Options& options, storage::ShardStore& store, const schema::Schema& schema)
+        : options_(options), store_(store), names_(schema) {}
+    Result<void> load();
+    Bits* find_bits(const EntityId& user, StateId state);
+    Bits& bits_of(const EntityId& user, StateId state);
+    bool full() const { return stats().bytes >= options_.bytes_max; }
+    Result<HoldRow> read(const StateKey& key);
+    /// Row and bits; one without stamps is erased.
+    void write(const StateKey& key, const HoldRow& row);
+    void note(const StateKey& key, const HoldRow& row);
+    void forget(const StateKey& key);
+
+    const Options options_;
+    storage::ShardStore& store_;
+    StateNames names_;
+    absl::node_hash_map<EntityId, User> users_;
+    std::uint64_t rows_ = 0;
+    std::uint64_t refused_ = 0;
+};
+
+}  // namespace tidal::audience
