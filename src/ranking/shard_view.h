@@ -8,6 +8,10 @@
 #include "signal/ledger_table.h"
 #include "signal/unique_table.h"
 
+namespace tidal::audience {
+class UserStates;
+}
+
 namespace tidal::ranking {
 
 /// The state of one kind of entity in one shard. Lifetime and threads: borrowed for one query, from
@@ -19,6 +23,8 @@ struct ShardView {
     /// One per origin region, by rising region id; what they hold is added in this order.
     std::span<signal::LedgerTable* const> ledgers;
     signal::UniqueTable* uniques = nullptr;  ///< nullptr = no distinct users are kept.
+    /// What users did; nullptr = nothing is kept of this kind.
+    const audience::UserStates* user_states = nullptr;
 };
 
 }  // namespace tidal::ranking

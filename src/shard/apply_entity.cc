@@ -36,10 +36,20 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
 Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
                                        const record::DeleteBody& body) {
     TIDAL_TRY(settle());
+    // Every shard has states of a user, its own alone has the user.
+    const bool of_user = body.kind == EntityKind::kUser;
+    if (of_user && !owns(record::vshard_of(envelope.tenant, body.kind, body.id))) {
+        user_states_->erase_user(body.id);
+        return accepted(envelope);
+    }
     auto slot = entities(body.kind).erase(body, envelope.stamp);
+    // Also of one whom only signals name.
+    if (of_user && (slot.ok() || slot.error().code() == ErrorCode::kNotFound))
+        user_states_->erase_user(body.id);
     if (!slot) return refuse_or_stop(slot.take_error(), body);
     for (auto& [origin, table] : ledgers(body.kind)) table->drop(*slot);
     uniques(body.kind).drop(*slot);
+    if (body.kind == EntityKind::kItem) TIDAL_TRY(user_states_->drop_item(*slot));
     if (body.kind == EntityKind::kItem) item_views_->on_change(*slot);
     return accepted(envelope);
 }

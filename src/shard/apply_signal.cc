@@ -36,6 +36,7 @@ UndoEntry ShardState::undo_entry(const record::Envelope& envelope, const record:
     const auto slot = entities(kind).find_reserved(body.item);
     if (slot) entry.generation = entities(kind).generation_of(*slot);
     if (kind != EntityKind::kItem) return entry;
+    entry.marked_user = body.user && !user_states_->names().of(body.signal).empty();
     entry.creator = body.creator;
     if (!entry.creator && slot) {
         if (const EntityId* creator = entities(kind).creator_of(*slot)) entry.creator = *creator;
@@ -62,8 +63,15 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     const EntityId* creator = nullptr;
     if (kind == EntityKind::kItem)
         creator = body.creator ? &*body.creator : table.creator_of(*slot);
-    const SignalEffect effect{body.signal, body.weight, envelope.origin, envelope.event_time_ms,
-                              creator,     body.user};
+    if (kind == EntityKind::kItem && body.user &&
+        !user_states_->admits(*body.user, user_states_->names().of(body.signal), *slot))
+        return Outcome::refuse(
+            Error(ErrorCode::kOverloaded, "no room for another item that a user hides")
+                .with_reason("user_states_full")
+                .with_hint("nothing was counted; give shards more memory for user states"));
+    const SignalEffect effect{
+        body.signal, body.weight, envelope.origin, envelope.event_time_ms,
+        creator,     body.user,   envelope.stamp,  !envelope.idempotency_key.empty()};
     TIDAL_TRY(count_signal(envelope, effect, slot, 1, &outcome));
     return outcome;
 }
@@ -93,7 +101,9 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
                               undo.origin,
                               undo.event_time_ms,
                               undo.creator ? &*undo.creator : nullptr,
-                              undo.signal.user};
+                              undo.signal.user,
+                              entry->stamp,
+                              undo.marked_user};
     TIDAL_TRY(count_signal(envelope, effect, slot, -1, &outcome));
     entry->undone = outcome;
     idempotency_->replace(key, *entry);
@@ -109,6 +119,7 @@ Result<void> ShardState::count_signal(const record::Envelope& envelope, const Si
         TIDAL_TRY(count_event(kind, effect.origin,
                               {*slot, effect.signal, weight, count, effect.event_time_ms},
                               effect.user));
+        if (kind == EntityKind::kItem && effect.user) TIDAL_TRY(mark_user(effect, *slot, count));
     }
     if (effect.creator == nullptr) return {};
 
@@ -126,6 +137,19 @@ Result<void> ShardState::count_signal(const record::Envelope& envelope, const Si
                          row);
     outcome->relayed.push_back({options_.shard, options_.incarnation, target, row.sequence});
     outbox_->push(target, std::move(row));
+    return {};
+}
+
+Result<void> ShardState::mark_user(const SignalEffect& effect, Slot slot, std::int32_t count) {
+    using audience::Hold;
+    for (const audience::StateId state : user_states_->names().of(effect.signal)) {
+        if (count > 0) {
+            TIDAL_TRY(user_states_->set(*effect.user, state, slot, effect.stamp,
+                                        effect.undoable ? Hold::kUntilUndone : Hold::kForGood));
+        } else if (effect.undoable) {
+            TIDAL_TRY(user_states_->take_back(*effect.user, state, slot, effect.stamp));
+        }
+    }
     return {};
 }
 

@@ -45,6 +45,13 @@ Result<std::uint64_t> ShardState::content_hash() {
     for (const EntityKind kind : {EntityKind::kItem, EntityKind::kUser, EntityKind::kCreator}) {
         TIDAL_ASSIGN(hash, hash_kind(kind, hash));
     }
+    if (user_states_ != nullptr) {
+        const entity::EntityTable& items = entities(EntityKind::kItem);
+        TIDAL_ASSIGN(const std::uint64_t states,
+                     user_states_->content_hash(
+                         [&](Slot slot) -> const EntityId& { return items.id_of(slot); }));
+        hash = combine(hash, states);
+    }
     for (const std::string_view prefix : kPlainRowPrefixes) {
         TIDAL_TRY(store_.scan(prefix, [&](std::string_view key, std::string_view value) {
             hash = combine(combine(hash, key), value);

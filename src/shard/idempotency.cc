@@ -41,7 +41,9 @@ std::string encode_entry(const KeyEntry& entry) {
     out.u64(entry.body_hash);
     out.u64(entry.stamp.bits());
     encode_outcome(entry.answer, &out);
-    out.u8(static_cast<std::uint8_t>((entry.undo ? 1 : 0) | (entry.undone ? 2 : 0)));
+    const bool marked = entry.undo && entry.undo->marked_user;
+    out.u8(static_cast<std::uint8_t>((entry.undo ? 1 : 0) | (entry.undone ? 2 : 0) |
+                                     (marked ? 4 : 0)));
     if (entry.undo) {
         out.varint(entry.undo->signal.signal.value());
         record::encode_optional_id(entry.undo->signal.item, &out);
@@ -73,6 +75,7 @@ Result<KeyEntry> decode_entry(std::string_view bytes) {
         undo.generation = HybridTime::from_bits(in.u64());
         undo.origin = RegionId(static_cast<std::uint16_t>(in.varint()));
         undo.event_time_ms = in.svarint();
+        undo.marked_user = (flags & 4) != 0;
         entry.undo = std::move(undo);
     }
     if ((flags & 2) != 0) entry.undone = decode_outcome(&in);

@@ -23,6 +23,7 @@ struct UndoEntry {
     RegionId origin;
     UnixMillis event_time_ms = 0;
     std::optional<EntityId> creator;  ///< Whose ledger it reached.
+    bool marked_user = false;         ///< It counts among what holds states of its user.
 };
 
 struct KeyEntry {

@@ -331,6 +331,11 @@ Shard::Stats Shard::stats_now() {
         stats.unique_bytes += unique.bytes;
         stats.uniques_refused += unique.refused;
     }
+    const auto states = state_->user_states().stats();
+    stats.user_state_rows = states.rows;
+    stats.user_state_users = states.users;
+    stats.user_state_bytes = states.bytes;
+    stats.user_states_refused = states.refused;
     return stats;
 }
 

@@ -101,6 +101,8 @@ Result<void> ShardState::open_tables() {
         options.bytes_max = options_.unique_bytes_max / kEntityKindCount;
         TIDAL_ASSIGN(uniques_[at], signal::UniqueTable::open(options, store_, *schema_));
     }
+    TIDAL_ASSIGN(user_states_, audience::UserStates::open(
+                                   {.bytes_max = options_.user_state_bytes_max}, store_, *schema_));
     return {};
 }
 
@@ -118,7 +120,9 @@ ranking::ShardView ShardState::view(EntityKind kind) {
     auto& tables = viewed_ledgers_[static_cast<std::size_t>(kind)];
     tables.clear();
     for (auto& [origin, table] : ledgers(kind)) tables.push_back(table.get());
-    return {*schema_, kind, entities(kind), tables, &uniques(kind)};
+    const bool item = kind == EntityKind::kItem;
+    return {*schema_, kind,           entities(kind),
+            tables,   &uniques(kind), item ? user_states_.get() : nullptr};
 }
 
 Result<void> ShardState::step_views(std::uint32_t slots) {
@@ -255,6 +259,7 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
         uniques(kind).set_schema(*schema_);
         for (auto& [origin, table] : ledgers(kind)) table->set_schema(*schema_);
     }
+    user_states_->set_schema(*schema_);
     return accepted(envelope);
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "audience/user_states.h"
 #include "base/hlc.h"
 #include "entity/entity_table.h"
 #include "record/record.h"
@@ -46,6 +47,7 @@ public:
         Incarnation incarnation{1};
         std::uint64_t ledger_bytes_max = 4ULL << 30;
         std::uint64_t unique_bytes_max = 1ULL << 30;
+        std::uint64_t user_state_bytes_max = 1ULL << 30;
         std::uint64_t idempotency_bytes_max = 256ULL << 20;
         /// With fewer items a feed is scanned instead of read from a view (query/top_views.h).
         std::uint64_t view_items_min = 4'096;
@@ -93,6 +95,7 @@ public:
     signal::UniqueTable& uniques(EntityKind kind) {
         return *uniques_[static_cast<std::size_t>(kind)];
     }
+    audience::UserStates& user_states() { return *user_states_; }
     const Outbox& outbox() const { return *outbox_; }
     const Marks& marks() const { return *marks_; }
     const IdempotencyTable& idempotency() const { return *idempotency_; }
@@ -157,10 +160,14 @@ private:
         UnixMillis event_time_ms = 0;
         const EntityId* creator = nullptr;  ///< Whose ledger it reaches; nullptr = nobody's.
         const std::optional<EntityId>& user;
+        HybridTime stamp;       ///< Of the signal; an undo names the one it takes back.
+        bool undoable = false;  ///< It has a key; of an undo: it may hold states of the user.
     };
     /// Counts an event (or takes one back, count -1) at the item and sends it to the creator.
     Result<void> count_signal(const record::Envelope& envelope, const SignalEffect& effect,
                               std::optional<Slot> slot, std::int32_t count, Outcome* outcome);
+    /// The states of the user that the signal's type sets.
+    Result<void> mark_user(const SignalEffect& effect, Slot slot, std::int32_t count);
     /// One relay row at its target: the creator's ledger, and the stream's mark.
     Result<void> apply_row(RegionId origin, const Marks::Stream& stream,
                            const record::RelayRow& row);
@@ -179,6 +186,7 @@ private:
     std::unique_ptr<entity::EntityTable> entities_[kEntityKindCount];
     Ledgers ledgers_[kEntityKindCount];
     std::unique_ptr<signal::UniqueTable> uniques_[kEntityKindCount];
+    std::unique_ptr<audience::UserStates> user_states_;  ///< Of items.
     std::unique_ptr<IdempotencyTable> idempotency_;
     std::unique_ptr<Outbox> outbox_;
     std::unique_ptr<Marks> marks_;

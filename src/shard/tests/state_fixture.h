@@ -40,8 +40,8 @@ items:
 users: {ids: string}
 creators: {ids: string, fields: {name: text}}
 signals:
-  view: {polarity: neutral, half_life: 1d, windows: [1h, 24h, all], unique: 24h}
-  like: {polarity: positive, half_life: 7d, windows: [24h, all]}
+  view: {polarity: neutral, half_life: 1d, windows: [1h, 24h, all], unique: 24h, sets: [seen]}
+  like: {polarity: positive, half_life: 7d, windows: [24h, all], sets: [liked, seen]}
 )";
 inline constexpr SignalTypeId kView{0}, kLike{1};
 

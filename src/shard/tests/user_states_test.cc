@@ -1,0 +1,247 @@
+// What signals with a user leave behind: against a model of the log, over checkpoints and restarts.
+#include <map>
+#include <set>
+
+#include "shard/tests/random_log.h"
+#include "shard/tests/state_fixture.h"
+
+namespace tidal::shard {
+namespace {
+
+using audience::StateId;
+
+constexpr SignalTypeId kHide{2};
+
+record::SignalBody by(const EntityId& user, std::uint64_t item, SignalTypeId type) {
+    record::SignalBody body = like(item);
+    body.signal = type;
+    body.user = user;
+    return body;
+}
+
+class UserStates : public testing::Test {
+protected:
+    UserStates() {
+        schema::Schema next = test_schema();
+        schema::SignalSpec hide = next.signals[1];
+        hide.id = kHide;
+        hide.name = "hide";
+        hide.sets_state = {"hidden"};
+        next.signals.push_back(hide);
+        next.version = SchemaVersion(2);
+        shard_.apply(record::SchemaBody{schema::encode_schema(next)});
+        for (const std::uint64_t item : {1, 2, 3}) shard_.upsert(item);
+    }
+    bool holds(const EntityId& user, std::string_view state, std::uint64_t item) {
+        const auto slot = shard_.state().entities(EntityKind::kItem).find(EntityId(item));
+        auto& states = shard_.state().user_states();
+        return slot && states.holds(user, *states.names().find(state), *slot);
+    }
+    Outcome undo(std::uint64_t item, const std::string& key) {
+        return shard_.apply(record::UndoBody{EntityId(item), key});
+    }
+
+    const EntityId ada_{"ada"}, bob_{"bob"};
+    OneShard shard_;
+};
+
+TEST_F(UserStates, ASignalSetsWhatItsTypeSays) {
+    shard_.apply(by(ada_, 1, kLike));
+    shard_.apply(like(2));
+    EXPECT_TRUE(holds(ada_, "liked", 1));
+    EXPECT_TRUE(holds(ada_, "seen", 1));
+    EXPECT_FALSE(holds(ada_, "hidden", 1));
+    EXPECT_FALSE(holds(bob_, "liked", 1));
+    EXPECT_FALSE(holds(ada_, "liked", 2));
+}
+
+TEST_F(UserStates, AnUndoClearsWhatNothingElseHolds) {
+    shard_.apply(by(ada_, 1, kHide), "one");
+    shard_.apply(by(ada_, 1, kHide), "two");
+    EXPECT_TRUE(undo(1, "one").ok());
+    EXPECT_TRUE(undo(1, "one").repeated);
+    EXPECT_TRUE(holds(ada_, "hidden", 1));
+    shard_.checkpoint();
+    shard_.restart();
+    EXPECT_TRUE(undo(1, "two").ok());
+    EXPECT_FALSE(holds(ada_, "hidden", 1));
+    shard_.apply(by(ada_, 2, kHide), "three");
+    shard_.apply(by(ada_, 2, kHide));
+    undo(2, "three");
+    EXPECT_TRUE(holds(ada_, "hidden", 2)) << "once without a key is for good";
+}
+
+TEST_F(UserStates, GoWithTheItem) {
+    shard_.apply(by(ada_, 1, kHide), "one");
+    shard_.apply(by(bob_, 1, kLike));
+    shard_.apply(by(bob_, 2, kLike));
+    shard_.checkpoint();
+    shard_.erase(1);
+    shard_.upsert(1);
+    EXPECT_FALSE(holds(ada_, "hidden", 1));
+    EXPECT_FALSE(holds(bob_, "liked", 1));
+    EXPECT_TRUE(holds(bob_, "liked", 2));
+    shard_.apply(by(ada_, 1, kHide), "again");
+    undo(1, "one");
+    EXPECT_TRUE(holds(ada_, "hidden", 1)) << "that undo is of an item that is gone";
+    shard_.restart();
+    EXPECT_TRUE(holds(ada_, "hidden", 1));
+    EXPECT_FALSE(holds(bob_, "liked", 1));
+}
+
+TEST_F(UserStates, GoWithTheUserInEveryShard) {
+    std::set<bool> owned;
+    for (int i = 0; owned.size() < 2; ++i) {
+        const EntityId user("user " + std::to_string(i));
+        const VShard vshard = record::vshard_of(kDefaultTenant, EntityKind::kUser, user);
+        owned.insert(vshard.value() < kOwnedEnd);
+        shard_.apply(by(user, 1, kHide));
+        shard_.apply(by(user, 2, kLike));
+        const Outcome erased =
+            shard_.apply(record::DeleteBody{EntityKind::kUser, user, std::nullopt});
+        EXPECT_EQ(erased.ok(), vshard.value() >= kOwnedEnd) << "nobody created them here";
+        EXPECT_FALSE(holds(user, "hidden", 1));
+        EXPECT_FALSE(holds(user, "liked", 2));
+    }
+    EXPECT_EQ(shard_.state().user_states().stats().rows, 0u);
+    shard_.restart();
+    EXPECT_EQ(shard_.state().user_states().stats().rows, 0u);
+}
+
+TEST_F(UserStates, AVersionNotMetLeavesTheUserAsTheyAre) {
+    const EntityId user = [&] {
+        for (int i = 0;; ++i) {
+            EntityId id("user " + std::to_string(i));
+            if (record::vshard_of(kDefaultTenant, EntityKind::kUser, id).value() < kOwnedEnd)
+                return id;
+        }
+    }();
+    record::UpsertBody body;
+    body.kind = EntityKind::kUser;
+    body.id = user;
+    shard_.apply(body);
+    shard_.apply(by(user, 1, kHide));
+    const Outcome refused =
+        shard_.apply(record::DeleteBody{EntityKind::kUser, user, HybridTime::from_bits(1)});
+    EXPECT_FALSE(refused.ok());
+    EXPECT_TRUE(holds(user, "hidden", 1));
+}
+
+TEST(UserStatesBudget, AHideThatCannotBeKeptIsRefused) {
+    OneShard shard({.shard = kHere, .user_state_bytes_max = 300});
+    schema::Schema next = test_schema();
+    next.signals[1].id = kHide;
+    next.signals[1].name = "hide";
+    next.signals[1].sets_state = {"hidden"};
+    next.signals.insert(next.signals.begin() + 1, test_schema().signals[1]);
+    next.version = SchemaVersion(2);
+    shard.apply(record::SchemaBody{schema::encode_schema(next)});
+    shard.upsert(1);
+    shard.upsert(2);
+    EXPECT_TRUE(shard.apply(by(EntityId("ada"), 1, kHide)).ok());
+    const Outcome refused = shard.apply(by(EntityId("ada"), 2, kHide));
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.refused->reason(), "user_states_full");
+    EXPECT_EQ(shard.count(2, kHide), 0) << "nor is it counted";
+    EXPECT_TRUE(shard.apply(by(EntityId("ada"), 2, kLike)).ok());
+    EXPECT_EQ(shard.count(2), 1);
+    EXPECT_EQ(shard.state().user_states().stats().refused, 2u) << "liked and seen";
+}
+
+/// From records and their outcomes alone.
+class Model {
+public:
+    void take(const record::Record& record, const Outcome& outcome) {
+        if (const auto* gone = std::get_if<record::DeleteBody>(&record.body))
+            return take_delete(record, *gone, outcome);
+        if (!outcome.ok() || outcome.repeated) return;
+        const auto& envelope = record.envelope;
+        if (const auto* signal = std::get_if<record::SignalBody>(&record.body)) {
+            const std::string& client_key = envelope.idempotency_key;
+            if (!client_key.empty())
+                by_key_[envelope.principal + "\n" + client_key] = envelope.index.value();
+            if (!signal->user) return;
+            for (const std::string& state :
+                 kSets.at(std::min<std::size_t>(signal->signal.value(), 2)))
+                held_[{*signal->user, state, signal->item}].push_back(
+                    {envelope.index.value(), client_key.empty()});
+        } else if (const auto* undo = std::get_if<record::UndoBody>(&record.body)) {
+            const auto index = by_key_.at(envelope.principal + "\n" + undo->key);
+            for (auto& [at, all] : held_)
+                std::erase_if(all, [&](const Held& one) { return one.index == index; });
+        }
+    }
+    bool holds(const EntityId& user, const std::string& state, const EntityId& item) const {
+        const auto found = held_.find({user, state, item});
+        return found != held_.end() && !found->second.empty();
+    }
+
+    inline static const std::vector<std::vector<std::string>> kSets = {
+        {"seen"}, {"liked", "seen"}, {"seen"}};  ///< What is added to the schema is like a view.
+
+private:
+    struct Held {
+        std::uint64_t index;
+        bool for_good;
+    };
+
+    void take_delete(const record::Record& record, const record::DeleteBody& gone,
+                     const Outcome& outcome) {
+        if (!outcome.ok() &&
+            (gone.kind != EntityKind::kUser || outcome.refused->code() != ErrorCode::kNotFound))
+            return;
+        if (outcome.repeated || gone.kind == EntityKind::kCreator) return;
+        (void)record;
+        std::erase_if(held_, [&](const auto& at) {
+            return gone.kind == EntityKind::kItem ? std::get<2>(at.first) == gone.id
+                                                  : std::get<0>(at.first) == gone.id;
+        });
+    }
+
+    std::map<std::tuple<EntityId, std::string, EntityId>, std::vector<Held>> held_;
+    std::map<std::string, std::uint64_t> by_key_;
+};
+
+/// @return how many states hold.
+std::size_t compare(ShardState& state, const Model& model) {
+    auto& states = state.user_states();
+    std::size_t held = 0;
+    for (int u = 0; u < 9; ++u)
+        for (const char* name : {"seen", "liked", "hidden"})
+            for (std::uint64_t i = 1; i <= 6; ++i) {
+                const EntityId user("user " + std::to_string(u)), item(i);
+                const auto slot = state.entities(EntityKind::kItem).find(item);
+                const auto id = states.names().find(name);
+                const bool holds = slot && id && states.holds(user, *id, *slot);
+                EXPECT_EQ(holds, model.holds(user, name, item)) << name << " " << u << " " << i;
+                held += holds ? 1 : 0;
+            }
+    return held;
+}
+
+TEST(UserStatesModel, EqualAModelOfTheLogOverCheckpointsAndRestarts) {
+    std::size_t held = 0;
+    for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        const auto log = RandomLog(seed).make(150);
+        runtime::SeededRandom random(seed);
+        StateLives lives;
+        std::vector<Model> after(1);  // By records applied.
+        while (lives.state().applied().value() < log.size()) {
+            const auto at = static_cast<std::size_t>(lives.state().applied().value());
+            const auto outcomes = lives.apply(std::span(log).subspan(at, 1));
+            after.resize(at + 1);
+            after.push_back(after[at]);
+            after.back().take(log[at], outcomes[0]);
+            if (random.below(30) == 0) lives.checkpoint();
+            if (random.below(40) == 0) lives.reopen();
+            const auto applied = static_cast<std::size_t>(lives.state().applied().value());
+            if (applied >= 2) held += compare(lives.state(), after[applied]);
+            if (testing::Test::HasFailure()) return;
+        }
+    }
+    EXPECT_GT(held, 2'000u);
+}
+
+}  // namespace
+}  // namespace tidal::shard
