@@ -55,9 +55,9 @@ Result<query::FeedRequest> to_request(const FeedCall& call, std::string profile,
     request.sort = call.sort;
     request.diversity = call.diversity;
     request.group_by = call.group_by;
-    // The user shapes nothing in these profiles; a malformed id is refused all the same.
-    request.has_user = call.user_id.has_value();
-    if (call.user_id) TIDAL_TRY(resolve_id(schema, EntityKind::kUser, *call.user_id, "user_id"));
+    if (call.user_id) {
+        TIDAL_ASSIGN(request.user, resolve_id(schema, EntityKind::kUser, *call.user_id, "user_id"));
+    }
     return request;
 }
 
@@ -103,11 +103,15 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, FeedReply* rep
     return plan;
 }
 
-/// What an item of a page shows; nullopt = deleted since it was ranked.
+/// What an item of a page shows; nullopt = gone since it was ranked.
 Result<std::optional<EntityReply>> Database::row_of(shard::ShardState& state,
                                                     const query::FeedPlan& plan, const EntityId& id,
                                                     bool id_alone) {
     std::optional<EntityReply> row;
+    // Also what its user hid since.
+    if (const auto slot = state.entities(plan.kind).find(id);
+        slot && plan.user && state.user_states().holds(*plan.user, audience::kHidden, *slot))
+        return row;
     if (id_alone) {
         if (state.entities(plan.kind).find(id)) row.emplace().id = id;
         return row;

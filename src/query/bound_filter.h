@@ -4,16 +4,22 @@
 #include <roaring/roaring.hh>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "audience/state_names.h"
 #include "base/hlc.h"
 #include "base/ids.h"
 #include "entity/entity_table.h"
 #include "query/filter.h"
 #include "schema/schema.h"
+
+namespace tidal::audience {
+class UserStates;
+}
 
 namespace tidal::query {
 
@@ -74,11 +80,18 @@ struct CreatedWithin {
     std::int64_t age_ms = 0;
     bool negated = false;
 };
+/// What the user did with the item; never unknown.
+struct InUserState {
+    EntityId user;
+    audience::StateId state;
+    bool negated = false;
+};
 struct Constant {
     bool value = false;
 };
-using Leaf = std::variant<InRange, InNumbers, HasValue, HasPrefix, IsPresent, CreatorIs,
-                          CreatorPresent, EntityIs, TimePresent, Near, CreatedWithin, Constant>;
+using Leaf =
+    std::variant<InRange, InNumbers, HasValue, HasPrefix, IsPresent, CreatorIs, CreatorPresent,
+                 EntityIs, TimePresent, Near, CreatedWithin, InUserState, Constant>;
 
 struct BoundFilter {
     enum class Kind : std::uint8_t { kAnd, kOr, kLeaf };
@@ -91,7 +104,7 @@ struct BoundFilter {
 
 /// What the request around the filter gives.
 struct FilterInputs {
-    bool user = false;
+    std::optional<EntityId> user;
 };
 
 /// What happened at one node.
@@ -132,16 +145,19 @@ Result<BoundFilter> bind_filter(const FilterNode& filter, std::string_view sourc
 /// what is still undecided.
 /// @param domain  Live slots only.
 /// @param trace   When given, becomes one row per node, by BoundFilter::index.
+/// @param user_states  nullptr = nobody did anything.
 Roaring evaluate(const BoundFilter& filter, const entity::EntityTable& entities,
-                 const Roaring& domain, UnixMillis now_ms, std::vector<NodeTrace>* trace = nullptr);
+                 const Roaring& domain, UnixMillis now_ms, std::vector<NodeTrace>* trace = nullptr,
+                 const audience::UserStates* user_states = nullptr);
 
 /// A filter to ask about one part of a table after the other. What it knows of the table for the
 /// order of evaluation, and of values named in lists and prefixes, is of when it was made.
-/// Lifetime: borrows filter and table. Threads: those of the table, which may change in between.
+/// Lifetime: borrows filter, table and states. Threads: those of the table, which may change in
+/// between.
 class FilterEvaluator {
 public:
     FilterEvaluator(const BoundFilter& filter, const entity::EntityTable& entities,
-                    UnixMillis now_ms);
+                    UnixMillis now_ms, const audience::UserStates* user_states = nullptr);
     ~FilterEvaluator();
     FilterEvaluator(FilterEvaluator&&) noexcept;
 
@@ -155,6 +171,7 @@ private:
     const BoundFilter& filter_;
     const entity::EntityTable& entities_;
     const UnixMillis now_ms_;
+    const audience::UserStates* const user_states_;
     std::vector<NodeEstimate> estimates_;
     double cost_ = 0;
 };

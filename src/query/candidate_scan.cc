@@ -20,7 +20,7 @@ constexpr std::uint64_t kWindowSlotsMin = 1024, kWindowSlotsMax = 65'536;
 }  // namespace
 
 CandidateScan::CandidateScan(const FeedPlan& plan)
-    : plan_(plan), next_excluded_(plan.exclude.begin()) {}
+    : plan_(plan), next_excluded_(plan.exclude.begin()), negatives_(plan) {}
 
 bool CandidateScan::prepare(const ranking::ShardView& view, StepBudget& budget) {
     if (window_slots_ != 0) return true;
@@ -33,7 +33,7 @@ bool CandidateScan::prepare(const ranking::ShardView& view, StepBudget& budget) 
     slot_cost_ = kGateCost;
     if (plan_.filter) {
         if (!budget.take(kPlanCost)) return false;
-        filter_.emplace(*plan_.filter, view.entities, plan_.now_ms);
+        filter_.emplace(*plan_.filter, view.entities, plan_.now_ms, view.user_states);
         slot_cost_ += filter_->cost();
     }
     window_slots_ = std::clamp(std::bit_floor(static_cast<std::uint64_t>(kWindowCost / slot_cost_)),
@@ -54,19 +54,23 @@ bool CandidateScan::next(const ranking::ShardView& view, const Roaring* listed, 
     Roaring range;
     range.addRange(next_slot_, end);
     if (listed != nullptr) range &= *listed;
-    if (!budget.take(slot_cost_ * static_cast<double>(range.cardinality()))) return false;
+    const double looks = slot_cost_ * static_cast<double>(range.cardinality());
+    if (!budget.take(looks + negatives_.cost())) return false;
     next_slot_ = end;
     range &= view.entities.live();
     window->candidates = open(view, range);
     window->asked = window->candidates - excluded_;
+    negatives_.remove_from(view, &window->asked);
     window->matched = filter_ ? filter_->run(window->asked, trace) : window->asked;
     return true;
 }
 
 Roaring CandidateScan::still_matching(const ranking::ShardView& view, const Roaring& slots) const {
-    const Roaring open_slots = open(view, slots & view.entities.live());
+    Roaring open_slots = open(view, slots & view.entities.live());
+    negatives_.remove_from(view, &open_slots);
     if (!plan_.filter) return open_slots;
-    return evaluate(*plan_.filter, view.entities, open_slots, plan_.now_ms);
+    return evaluate(*plan_.filter, view.entities, open_slots, plan_.now_ms, nullptr,
+                    view.user_states);
 }
 
 }  // namespace tidal::query

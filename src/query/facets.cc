@@ -45,8 +45,9 @@ bool leave_out(const FilterNode& filter, std::string_view field, std::optional<F
 
 class FacetBinder {
 public:
-    FacetBinder(std::string_view source, const schema::Schema& schema, EntityKind kind)
-        : source_(source), schema_(schema), kind_(kind) {}
+    FacetBinder(std::string_view source, const schema::Schema& schema, EntityKind kind,
+                const FilterInputs& inputs)
+        : source_(source), schema_(schema), kind_(kind), inputs_(inputs) {}
 
     Result<BoundFacet> bind(const FacetRequest& request, const FilterNode* filter) const {
         BoundFacet out;
@@ -75,7 +76,7 @@ public:
         out.own_filter = leave_out(*filter, request.field, &rest);
         if (rest) {
             // The filter has been bound before, so a part of it binds.
-            TIDAL_ASSIGN(out.filter, bind_filter(*rest, source_, schema_, kind_));
+            TIDAL_ASSIGN(out.filter, bind_filter(*rest, source_, schema_, kind_, inputs_));
         }
         return out;
     }
@@ -127,6 +128,7 @@ private:
     std::string_view source_;
     const schema::Schema& schema_;
     const EntityKind kind_;
+    const FilterInputs& inputs_;
 };
 
 void count_ranges(const BoundFacet& facet, const entity::EntityTable& entities,
@@ -162,17 +164,19 @@ Facet shown_values(const BoundFacet& facet, const FacetCounts& counts) {
 
 Result<std::vector<BoundFacet>> bind_facets(std::span<const FacetRequest> facets,
                                             std::string_view source, const FilterNode* filter,
-                                            const schema::Schema& schema, EntityKind kind) {
+                                            const schema::Schema& schema, EntityKind kind,
+                                            const FilterInputs& inputs) {
     std::vector<BoundFacet> out;
     for (const FacetRequest& request : facets) {
-        TIDAL_ASSIGN(BoundFacet bound, FacetBinder(source, schema, kind).bind(request, filter));
+        TIDAL_ASSIGN(BoundFacet bound,
+                     FacetBinder(source, schema, kind, inputs).bind(request, filter));
         out.push_back(std::move(bound));
     }
     return out;
 }
 
 FacetCounter::FacetCounter(std::span<const BoundFacet> facets, const entity::EntityTable& entities,
-                           UnixMillis now_ms)
+                           UnixMillis now_ms, const audience::UserStates* user_states)
     : facets_(facets),
       entities_(entities),
       filters_(facets.size()),
@@ -181,7 +185,7 @@ FacetCounter::FacetCounter(std::span<const BoundFacet> facets, const entity::Ent
     constexpr double kRangeCost = 4, kValueCost = 0.2;
     for (std::size_t i = 0; i < facets.size(); ++i) {
         if (facets[i].filter) {
-            filters_[i].emplace(*facets[i].filter, entities, now_ms);
+            filters_[i].emplace(*facets[i].filter, entities, now_ms, user_states);
             cost_ += filters_[i]->cost();
         }
         cost_ += facets[i].ranges ? kRangeCost : kValueCost;

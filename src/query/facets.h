@@ -59,7 +59,8 @@ struct BoundFacet {
 /// @return kUnknownName, kInvalidArgument with line, column and offset; field "facets".
 Result<std::vector<BoundFacet>> bind_facets(std::span<const FacetRequest> facets,
                                             std::string_view source, const FilterNode* filter,
-                                            const schema::Schema& schema, EntityKind kind);
+                                            const schema::Schema& schema, EntityKind kind,
+                                            const FilterInputs& inputs = {});
 
 struct FacetCounts {
     std::map<std::string, std::uint64_t> values;
@@ -72,7 +73,7 @@ struct FacetCounts {
 class FacetCounter {
 public:
     FacetCounter(std::span<const BoundFacet> facets, const entity::EntityTable& entities,
-                 UnixMillis now_ms);
+                 UnixMillis now_ms, const audience::UserStates* user_states = nullptr);
 
     /// @param candidates  What the filter was asked about; @param matched  what it left of it.
     void add(const Roaring& candidates, const Roaring& matched);

@@ -54,8 +54,8 @@ struct FeedRequest {
     std::vector<EntityId> pin, bury;       ///< First and last; at most kPinnedMax each.
     std::optional<std::uint64_t> seed;     ///< Of random(seed); now_ms when not given.
     bool explain = false;
-    bool has_user = false;  ///< The request says for which user it is.
-    UnixMillis now_ms = 0;  ///< The shard's clock; later pages use the one of the first.
+    std::optional<EntityId> user;  ///< For whom the page is.
+    UnixMillis now_ms = 0;         ///< The shard's clock; later pages use the one of the first.
 };
 
 /// Everything about a request that does not depend on a shard. Immutable; shared by threads.
@@ -66,6 +66,7 @@ struct FeedPlan {
     std::optional<BoundFilter> filter;
     std::vector<BoundFacet> facets;
     std::set<EntityId> exclude;
+    std::optional<EntityId> user;  ///< Who is never shown what they hid.
     std::uint32_t limit = kLimitDefault;
     std::uint32_t keep = kLimitDefault + 1;  ///< Best items each shard returns: one tells of more.
     std::vector<ranking::DiversityRule> diversity;

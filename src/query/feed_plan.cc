@@ -67,7 +67,8 @@ Result<void> plan_facets(const FeedRequest& request, const FilterNode* filter,
     if (request.facets.empty()) return {};
     auto facets = parse_facets(request.facets);
     if (!facets) return facets.take_error().with_field("facets");
-    TIDAL_ASSIGN(plan->facets, bind_facets(*facets, request.facets, filter, schema, request.kind));
+    TIDAL_ASSIGN(plan->facets, bind_facets(*facets, request.facets, filter, schema, request.kind,
+                                           {.user = request.user}));
     return {};
 }
 
@@ -139,6 +140,7 @@ std::string canonical_stages(const FeedRequest& request) {
     if (!request.group_by.empty()) out += " group " + print_group(*parse_group(request.group_by));
     for (const EntityId& id : request.pin) out += " pin " + id.to_string();
     for (const EntityId& id : request.bury) out += " bury " + id.to_string();
+    if (request.user) out += " user " + request.user->to_string();
     return out;
 }
 
@@ -202,6 +204,7 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
     plan.explain = request.explain;
     plan.now_ms = request.now_ms;
     plan.seed = request.seed.value_or(static_cast<std::uint64_t>(request.now_ms));
+    plan.user = request.user;
     plan.exclude.insert(request.exclude.begin(), request.exclude.end());
     TIDAL_ASSIGN(plan.profile, profiles.find(request.profile, request.kind));
     TIDAL_TRY(plan_stages(request, schema, &plan));
@@ -212,7 +215,7 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
         auto filter = parse_filter(request.filter);
         if (!filter) return filter.take_error().with_field("filter");
         TIDAL_ASSIGN(plan.filter, bind_filter(*filter, request.filter, schema, request.kind,
-                                              {.user = request.has_user}));
+                                              {.user = request.user}));
         canonical_filter = print_filter(*filter);
         TIDAL_TRY(plan_facets(request, &*filter, schema, &plan));
     } else {

@@ -96,7 +96,7 @@ private:
         top_.emplace(plan_.keep + kSpare, order);
         placement_.emplace(plan_.pins, plan_.sorted_by ? &*plan_.sorted_by : nullptr,
                            view_->entities);
-        facets_.emplace(plan_, view_->entities);
+        facets_.emplace(plan_, *view_);
     }
 
     /// Not for a page from a view, whose entries are scored already.

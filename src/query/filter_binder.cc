@@ -18,8 +18,8 @@ using schema::FieldType;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::string_view kFixedFields[] = {"created_at", "publish_at", "expires_at", "creator_id",
                                              "entity_id"};
-constexpr std::string_view kStates[] = {"seen",    "liked",       "saved",   "hidden",
-                                        "blocked", "in_progress", "followed"};
+constexpr std::string_view kUsualStates[] = {"seen", "liked", "in_progress"};
+constexpr std::string_view kOfCreator[] = {"blocked", "followed"};
 constexpr std::string_view kVectorWords[] = {"similarity", "ann", "mmr"};
 
 /// As it is written with the NOTs that end in it.
@@ -81,7 +81,7 @@ private:
         if (node.test == Test::kCreatedWithin)
             return Leaf(CreatedWithin{static_cast<std::int64_t>(node.values[0].number), negated});
         if (node.test == Test::kNear) return bind_near(node, negated);
-        if (node.test == Test::kState) return bind_state(node);
+        if (node.test == Test::kState) return bind_state(node, negated);
         if (node.test == Test::kFriendsEngaged) return bind_friends(node);
         if (node.similarity || node.test == Test::kAnn || node.test == Test::kMmr)
             return bind_vectors(node);
@@ -118,14 +118,15 @@ private:
                            : "declare a field of type keyword to filter by its value");
     }
 
-    Error needs_user(const FilterNode& node) const {
-        const std::string name = node.test == Test::kState ? node.field : "friends_engaged";
-        if (!inputs_.user)
-            return fail(ErrorCode::kInvalidArgument, node.offset, "`" + name + "` needs user_id")
-                .with_hint("say for which user: user_id of the request, FOR USER of a query")
-                .with_reason("missing_input");
+    Error missing_user(const FilterNode& node, std::string_view name) const {
+        return fail(ErrorCode::kInvalidArgument, node.offset,
+                    "`" + std::string(name) + "` needs user_id")
+            .with_hint("say for which user: user_id of the request, FOR USER of a query")
+            .with_reason("missing_input");
+    }
+    Error not_kept(const FilterNode& node, std::string_view name, std::string_view what) const {
         return fail(ErrorCode::kUnsupported, node.offset,
-                    "`" + name + "`: what users did is not kept yet")
+                    "`" + std::string(name) + "`: " + std::string(what))
             .with_reason("no_user_state");
     }
 
@@ -133,13 +134,8 @@ private:
     Error needs_vectors(const FilterNode& node, const std::string& shown,
                         std::string_view what) const {
         if (inputs_.user && (what == "similarity" || what == "user"))
-            return fail(ErrorCode::kUnsupported, node.offset,
-                        "`" + shown + "`: what users prefer is not kept yet")
-                .with_reason("no_user_state");
-        if (what == "user")
-            return fail(ErrorCode::kInvalidArgument, node.offset, "`" + shown + "` needs user_id")
-                .with_hint("say for which user: user_id of the request, FOR USER of a query")
-                .with_reason("missing_input");
+            return not_kept(node, shown, "what users prefer is not kept yet");
+        if (what == "user") return missing_user(node, shown);
         using ranking::Input;
         const std::string_view input = what == "similarity" ? input_name(Input::kAnchor)
                                        : what == "item"     ? input_name(Input::kItem)
@@ -172,14 +168,26 @@ private:
         return needs_vectors(node, "similarity(" + node.field + ")", "similarity");
     }
 
-    Result<Leaf> bind_state(const FilterNode& node) const {
-        std::vector<std::string_view> known(std::begin(kStates), std::end(kStates));
-        for (const auto& signal : schema_.signals)
-            for (const std::string& state : signal.sets_state)
-                if (std::ranges::find(known, state) == known.end()) known.push_back(state);
-        if (std::ranges::find(known, node.field) != known.end()) return needs_user(node);
+    Result<Leaf> bind_state(const FilterNode& node, bool negated) const {
+        const audience::StateNames states(schema_);
+        const bool of_creator = std::ranges::find(kOfCreator, node.field) != std::end(kOfCreator);
+        const auto state = of_creator ? std::nullopt : states.find(node.field);
+        const bool usual = std::ranges::find(kUsualStates, node.field) != std::end(kUsualStates);
+        if (!inputs_.user && (of_creator || state || usual)) return missing_user(node, node.field);
+        if (of_creator || state) {
+            if (of_creator) return not_kept(node, node.field, "what users follow is not kept yet");
+            if (kind_ != EntityKind::kItem)
+                return fail(ErrorCode::kInvalidArgument, node.offset,
+                            "`" + node.field + "` is a state of items");
+            return Leaf(InUserState{*inputs_.user, *state, negated});
+        }
         if (std::ranges::find(kVectorWords, node.field) != std::end(kVectorWords))
             return needs_vectors(node, node.field, node.field);
+        return unknown_state(node, states, usual);
+    }
+
+    Error unknown_state(const FilterNode& node, const audience::StateNames& states,
+                        bool usual) const {
         Error error =
             fail(ErrorCode::kUnknownName, node.offset, "unknown user state `" + node.field + "`")
                 .with_reason("unknown_state");
@@ -188,6 +196,13 @@ private:
         if (field)
             return std::move(error).with_hint(
                 "a field is compared: a comparison, IN, BETWEEN, LIKE, HAS or IS follows");
+        if (usual)
+            return std::move(error).with_hint("no signal of the schema sets it: `sets: [" +
+                                              node.field + "]`");
+        std::vector<std::string_view> known(std::begin(kOfCreator), std::end(kOfCreator));
+        known.insert(known.end(), std::begin(kUsualStates), std::end(kUsualStates));
+        for (std::uint16_t id = 0; id < states.size(); ++id)
+            known.push_back(states.name(audience::StateId(id)));
         return std::move(error).with_hint(ranking::suggestion(node.field, "states", known));
     }
 
@@ -200,7 +215,8 @@ private:
                 .with_hint(ranking::suggestion(node.values[0].text, "signals", known))
                 .with_reason("unknown_signal");
         }
-        return needs_user(node);
+        if (!inputs_.user) return missing_user(node, "friends_engaged");
+        return not_kept(node, "friends_engaged", "friends are not kept yet");
     }
 
     Result<FieldId> place_of(const FilterNode& node) const {

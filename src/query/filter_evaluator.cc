@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "audience/user_states.h"
 #include "query/bound_filter.h"
 #include "query/selectivity.h"
 #include "query/slot_blocks.h"
@@ -19,9 +20,14 @@ constexpr double kNearCost = 15;
 
 class Evaluation {
 public:
-    Evaluation(const entity::EntityTable& entities, UnixMillis now_ms,
-               const std::vector<NodeEstimate>& estimates, std::vector<NodeTrace>* trace)
-        : entities_(entities), now_ms_(now_ms), estimates_(estimates), trace_(trace) {
+    Evaluation(const entity::EntityTable& entities, const audience::UserStates* user_states,
+               UnixMillis now_ms, const std::vector<NodeEstimate>& estimates,
+               std::vector<NodeTrace>* trace)
+        : entities_(entities),
+          user_states_(user_states),
+          now_ms_(now_ms),
+          estimates_(estimates),
+          trace_(trace) {
         if (trace_ != nullptr) trace_->resize(estimates_.size());
     }
 
@@ -207,11 +213,19 @@ private:
         return match(range_of(leaf, now_ms_), domain, estimate);
     }
 
+    Roaring match(const InUserState& leaf, const Roaring& domain, const NodeEstimate&) const {
+        const Roaring* const slots =
+            user_states_ == nullptr ? nullptr : user_states_->find(leaf.user, leaf.state);
+        if (slots == nullptr) return leaf.negated ? domain : Roaring();
+        return leaf.negated ? domain - *slots : domain & *slots;
+    }
+
     Roaring match(const Constant& leaf, const Roaring& domain, const NodeEstimate&) const {
         return leaf.value ? domain : Roaring();
     }
 
     const entity::EntityTable& entities_;
+    const audience::UserStates* const user_states_;
     const UnixMillis now_ms_;
     const std::vector<NodeEstimate>& estimates_;
     std::vector<NodeTrace>* const trace_;
@@ -243,23 +257,25 @@ double cost_of(const BoundFilter& filter) {
 }  // namespace
 
 FilterEvaluator::FilterEvaluator(const BoundFilter& filter, const entity::EntityTable& entities,
-                                 UnixMillis now_ms)
+                                 UnixMillis now_ms, const audience::UserStates* user_states)
     : filter_(filter),
       entities_(entities),
       now_ms_(now_ms),
-      estimates_(estimate_nodes(filter, entities, now_ms)),
+      user_states_(user_states),
+      estimates_(estimate_nodes(filter, entities, now_ms, user_states)),
       cost_(cost_of(filter)) {}
 FilterEvaluator::~FilterEvaluator() = default;
 FilterEvaluator::FilterEvaluator(FilterEvaluator&&) noexcept = default;
 
 Roaring FilterEvaluator::run(const Roaring& domain, std::vector<NodeTrace>* trace) const {
-    return Evaluation(entities_, now_ms_, estimates_, trace).run(filter_, domain);
+    return Evaluation(entities_, user_states_, now_ms_, estimates_, trace).run(filter_, domain);
 }
 
 Roaring evaluate(const BoundFilter& filter, const entity::EntityTable& entities,
-                 const Roaring& domain, UnixMillis now_ms, std::vector<NodeTrace>* trace) {
+                 const Roaring& domain, UnixMillis now_ms, std::vector<NodeTrace>* trace,
+                 const audience::UserStates* user_states) {
     if (trace != nullptr) trace->clear();
-    return FilterEvaluator(filter, entities, now_ms).run(domain, trace);
+    return FilterEvaluator(filter, entities, now_ms, user_states).run(domain, trace);
 }
 
 }  // namespace tidal::query

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "audience/user_states.h"
 #include "ranking/table_features.h"
 
 namespace tidal::query {
@@ -16,9 +17,10 @@ constexpr std::uint32_t kSamples = 256;
 
 class Estimation {
 public:
-    Estimation(const entity::EntityTable& entities, UnixMillis now_ms,
-               std::vector<NodeEstimate>* out)
+    Estimation(const entity::EntityTable& entities, const audience::UserStates* user_states,
+               UnixMillis now_ms, std::vector<NodeEstimate>* out)
         : entities_(entities),
+          user_states_(user_states),
           now_ms_(now_ms),
           live_(static_cast<double>(entities.live_count())),
           out_(*out) {}
@@ -155,6 +157,12 @@ private:
     }
     double count(const CreatorPresent&, NodeEstimate* estimate) const { return unknown(estimate); }
     double count(const TimePresent&, NodeEstimate* estimate) const { return unknown(estimate); }
+    double count(const InUserState& leaf, NodeEstimate*) const {
+        const Roaring* const slots =
+            user_states_ == nullptr ? nullptr : user_states_->find(leaf.user, leaf.state);
+        const double holds = slots == nullptr ? 0 : static_cast<double>(slots->cardinality());
+        return leaf.negated ? live_ - holds : holds;
+    }
     double count(const Constant& leaf, NodeEstimate*) const { return leaf.value ? live_ : 0; }
 
     double unknown(NodeEstimate* estimate) const {
@@ -163,6 +171,7 @@ private:
     }
 
     const entity::EntityTable& entities_;
+    const audience::UserStates* const user_states_;
     const UnixMillis now_ms_;
     const double live_;
     std::vector<NodeEstimate>& out_;
@@ -182,9 +191,10 @@ InRange range_of(const CreatedWithin& leaf, UnixMillis now_ms) {
 }
 
 std::vector<NodeEstimate> estimate_nodes(const BoundFilter& filter,
-                                         const entity::EntityTable& entities, UnixMillis now_ms) {
+                                         const entity::EntityTable& entities, UnixMillis now_ms,
+                                         const audience::UserStates* user_states) {
     std::vector<NodeEstimate> out;
-    Estimation(entities, now_ms, &out).visit(filter);
+    Estimation(entities, user_states, now_ms, &out).visit(filter);
     return out;
 }
 

@@ -17,7 +17,8 @@ struct NodeEstimate {
 /// not sorted yet and for near(); parts of AND and OR count as independent. Asking sorts a few
 /// chunks more of each ordered column the filter reads (entity/ordered_column.h).
 std::vector<NodeEstimate> estimate_nodes(const BoundFilter& filter,
-                                         const entity::EntityTable& entities, UnixMillis now_ms);
+                                         const entity::EntityTable& entities, UnixMillis now_ms,
+                                         const audience::UserStates* user_states = nullptr);
 
 /// created_at >= now - age, as the range it is.
 InRange range_of(const CreatedWithin& leaf, UnixMillis now_ms);

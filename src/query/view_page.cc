@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "query/internal/hard_negatives.h"
 #include "query/internal/shown_before.h"
 #include "query/internal/time_gates.h"
 #include "query/internal/top_view.h"
@@ -24,6 +25,7 @@ public:
           shown_(plan, view.entities),
           walk_(top, view, plan.now_ms) {
         if (matched != nullptr) return;  // They are left out of it.
+        excluded_ = HardNegatives(plan).all(view);
         for (const EntityId& id : plan.exclude)
             if (const auto slot = entities_.find(id)) excluded_.add(slot->value());
     }

@@ -6,18 +6,19 @@
 #include <vector>
 
 #include "query/feed.h"
+#include "query/internal/hard_negatives.h"
 #include "query/step_budget.h"
 
 namespace tidal::query {
 
-/// What every source draws from: live entities that are published and not expired, that the request
-/// does not exclude and its filter accepts. A filter therefore never empties a list.
-/// Threads and lifetime: those of the run it is part of.
+/// What every source draws from: live entities that are published and not expired, that neither the
+/// request excludes nor its user hid, and that its filter accepts. A filter therefore never empties
+/// a list. Threads and lifetime: those of the run it is part of.
 class CandidateScan {
 public:
     struct Window {
         Roaring candidates;  ///< Live, published and not expired.
-        Roaring asked;       ///< Without what the request excludes.
+        Roaring asked;       ///< Without what the request excludes or its user hid.
         Roaring matched;     ///< Of these, what the filter accepts.
     };
 
@@ -41,6 +42,7 @@ private:
     const FeedPlan& plan_;
     std::set<EntityId>::const_iterator next_excluded_;
     Roaring excluded_;
+    const HardNegatives negatives_;
     std::optional<FilterEvaluator> filter_;
     double slot_cost_ = 0;
     std::uint64_t window_slots_ = 0;

@@ -15,8 +15,8 @@ namespace tidal::query {
 /// Threads and lifetime: those of the run it is part of.
 class RunFacets {
 public:
-    RunFacets(const FeedPlan& plan, const entity::EntityTable& entities)
-        : counter_(plan.facets, entities, plan.now_ms),
+    RunFacets(const FeedPlan& plan, const ranking::ShardView& view)
+        : counter_(plan.facets, view.entities, plan.now_ms, view.user_states),
           any_(!plan.facets.empty()),
           late_(any_ && plan.profile->program.gate.has_value()),
           beside_(late_ && std::ranges::any_of(plan.facets, &BoundFacet::own_filter)) {}

@@ -28,7 +28,8 @@ std::string answer_filter(const std::string& input) {
     const auto filter = parse_filter(text);
     if (!filter) return report(filter.error());
     if (command == "parse") return print_filter(*filter);
-    const FilterInputs inputs{.user = command.ends_with(" with user")};
+    FilterInputs inputs;
+    if (command.ends_with(" with user")) inputs.user = EntityId(7);
     const EntityKind kind = command == "user" ? EntityKind::kUser : EntityKind::kItem;
     const auto bound = bind_filter(*filter, text, *schema, kind, inputs);
     return bound.ok() ? print_filter(*filter) : report(bound.error());
