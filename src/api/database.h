@@ -212,6 +212,7 @@ private:
     friend class Reconciler;
     friend class Router;
     class Transport;
+    struct Erasure;
     struct Join;
     struct Pinned;
 
@@ -275,6 +276,11 @@ private:
     void propose_here(Proposal proposal, std::uint64_t timeout_ms, shard::Shard::Done done);
     void propose_import(Proposal proposal, std::uint64_t timeout_ms, shard::Shard::Done done);
     void propose_groups(Groups groups, const CallContext& context, std::shared_ptr<Join> join);
+    /// Of a call that deletes users: every other shard forgets what they did before it is answered.
+    WritesDone then_erase_users(const std::vector<Write>& writes, const CallContext& context,
+                                WritesDone done);
+    void erase_users(const std::vector<std::pair<std::size_t, IdInput>>& users,
+                     const CallContext& context, WriteReplies replies, WritesDone done);
     void write_lines(std::vector<Write> writes, const ImportChunk* chunk,
                      const CallContext& context, WritesDone done);
     /// @param caught_up  Names that are unknown here are unknown.

@@ -102,6 +102,7 @@ shard::WriteConcern Database::concern_of(const CallContext& context) const {
 }
 
 void Database::write(std::vector<Write> writes, const CallContext& context, WritesDone done) {
+    done = then_erase_users(writes, context, std::move(done));
     write_lines(std::move(writes), nullptr, context, std::move(done));
 }
 

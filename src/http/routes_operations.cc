@@ -39,6 +39,15 @@ void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
     set("tidal_shard_unique_bytes", "Memory of the unique users.", count(shard.unique_bytes));
     set("tidal_shard_uniques_refused", "Unique users not counted for want of memory, ever.",
         count(shard.uniques_refused));
+    set("tidal_shard_user_states", "States of users and items: seen, liked, hidden and so on.",
+        count(shard.user_state_rows));
+    set("tidal_shard_user_state_users", "Users of whom there are states.",
+        count(shard.user_state_users));
+    set("tidal_shard_user_state_bytes", "Memory of the user states, estimated.",
+        count(shard.user_state_bytes));
+    set("tidal_shard_user_states_refused",
+        "User states not kept for want of memory since the start.",
+        count(shard.user_states_refused));
     set("tidal_shard_log_pinned_bytes", "Bytes of the log that wait for the shard's checkpoint.",
         count(shard.log_bytes_pinned));
     set("tidal_shard_row_cache_bytes", "Memory of the entity rows kept for the next read.",

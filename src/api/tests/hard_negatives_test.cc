@@ -1,0 +1,198 @@
+// Random operations through the database: an item that a user hid is never on a page for that user.
+// 1,000,000 operations with TIDAL_TEST_FULL set, else some 30,000: docs/development.md.
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <random>
+#include <set>
+
+#include "sim_node.h"
+
+namespace tidal::api {
+namespace {
+
+constexpr std::uint16_t kShards = 4;
+constexpr std::uint64_t kItems = 150, kUsers = 12;
+
+class HardNegatives : public testing::Test {
+protected:
+    HardNegatives() : node_(options()) {}
+
+    static DatabaseOptions options() {
+        DatabaseOptions out;
+        out.shards = kShards;
+        out.view_items_min = 10;
+        return out;
+    }
+    std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
+    bool one_in(std::uint64_t n) { return below(n) == 0; }
+
+    void make_item(std::uint64_t id) {
+        EntityWrite write = item(id, 1 + below(9));
+        write.metadata.emplace_back("year", static_cast<std::int64_t>(1990 + below(9)));
+        node_.put(write);
+        live_.insert(id);
+    }
+
+    /// What a user may do, some at a time. @return how many.
+    std::uint64_t write_signals() {
+        const char* const names[] = {"hide", "hide", "view", "like", "save"};
+        std::vector<Write> writes;
+        std::vector<SignalWrite> sent;
+        for (std::uint64_t n = 20 + below(60); n > 0; --n) {
+            SignalWrite write = signal(1 + below(kItems), names[below(5)]);
+            write.user_id = IdInput(1 + below(kUsers));
+            if (one_in(3)) write.idempotency_key = "key " + std::to_string(++keys_);
+            sent.push_back(write);
+            writes.emplace_back(std::move(write));
+        }
+        const WriteReplies replies = node_.write(std::move(writes));
+        EXPECT_EQ(replies.size(), sent.size());
+        for (std::size_t i = 0; i < sent.size() && i < replies.size(); ++i) {
+            const std::uint64_t id = std::get<std::uint64_t>(sent[i].id);
+            EXPECT_EQ(replies[i].ok(), live_.contains(id));
+            if (!replies[i].ok() || sent[i].signal != "hide") continue;
+            const std::uint64_t user = std::get<std::uint64_t>(*sent[i].user_id);
+            hides_[{user, id}].insert(sent[i].idempotency_key);
+            if (!sent[i].idempotency_key.empty())
+                keyed_.push_back({user, id, sent[i].idempotency_key});
+        }
+        return sent.size();
+    }
+    void undo_one() {
+        if (keyed_.empty()) return;
+        const std::size_t at = below(keyed_.size());
+        const auto [user, id, key] = keyed_[at];
+        keyed_.erase(keyed_.begin() + static_cast<std::ptrdiff_t>(at));
+        const auto undone = node_.write_one(SignalUndo{id, key, {}});
+        if (!undone.ok()) return;  // Older than a day.
+        const auto found = hides_.find({user, id});
+        if (found == hides_.end()) return;
+        found->second.erase(key);
+        if (found->second.empty()) hides_.erase(found);
+    }
+    void delete_or_make() {
+        const std::uint64_t id = 1 + below(kItems);
+        if (!live_.contains(id)) return make_item(id);
+        EntityDelete write;
+        write.id = id;
+        node_.put(write);
+        live_.erase(id);
+        std::erase_if(hides_, [&](const auto& one) { return one.first.second == id; });
+    }
+    void delete_user() {
+        const std::uint64_t user = 1 + below(kUsers);
+        EntityWrite write;
+        write.kind = EntityKind::kUser;
+        write.id = user;
+        node_.put(write);
+        EntityDelete gone;
+        gone.kind = EntityKind::kUser;
+        gone.id = user;
+        node_.put(gone);
+        std::erase_if(hides_, [&](const auto& one) { return one.first.first == user; });
+    }
+
+    /// A page and those behind it, with hides in between. @return how many pages.
+    std::uint64_t read_pages() {
+        const char* const profiles[] = {"new",     "trending",    "hot",       "most_viewed",
+                                        "shuffle", "hidden_gems", "top_month", "rising"};
+        const char* const filters[] = {"", "", "year < 1996", "NOT seen", "saved OR NOT liked"};
+        FeedCall call;
+        call.profile = profiles[below(8)];
+        call.filter = filters[below(5)];
+        call.limit = static_cast<std::uint32_t>(1 + below(one_in(4) ? 150 : 10));
+        const std::uint64_t user = 1 + below(kUsers);
+        call.user_id = IdInput(user);
+        if (one_in(3))
+            for (int i = 0; i < 5; ++i) {
+                const std::uint64_t id = 1 + below(kItems);
+                if (std::ranges::find(call.pin, IdInput(id)) == call.pin.end())
+                    call.pin.emplace_back(id);
+            }
+        if (one_in(6)) call.sort = "year DESC";
+        if (one_in(6)) call.diversity = "max_per_creator 2";
+        if (one_in(6)) call.group_by = "year TOP 3";
+        std::uint64_t pages = 0;
+        for (; pages < 4; ++pages) {
+            const auto reply = node_->feed(call);
+            if (!reply.ok()) {
+                ADD_FAILURE() << reply.error().to_string();
+                return pages;
+            }
+            for (const FeedItem& shown : reply->items) {
+                ++shown_;
+                EXPECT_FALSE(hides_.contains({user, shown.entity.id.number()}))
+                    << call.profile << " [" << call.filter << "] shows user " << user << " item "
+                    << shown.entity.id.to_string();
+            }
+            if (call.filter.empty() && call.profile == "new") {
+                std::size_t hidden = 0;
+                for (const auto& [at, by] : hides_) hidden += at.first == user ? 1 : 0;
+                EXPECT_EQ(reply->matched, live_.size() - hidden);
+            }
+            if (reply->next_cursor.empty()) break;
+            call.cursor = reply->next_cursor;
+            if (one_in(2)) write_signals();
+        }
+        return pages + 1;
+    }
+
+    SimNode node_;
+    std::mt19937_64 random_{5};
+    std::set<std::uint64_t> live_;
+    std::map<std::pair<std::uint64_t, std::uint64_t>, std::set<std::string>>
+        hides_;  ///< "" = for good.
+    struct Keyed {
+        std::uint64_t user, id;
+        std::string key;
+    };
+    std::vector<Keyed> keyed_;
+    std::uint64_t keys_ = 0, shown_ = 0;
+};
+
+TEST_F(HardNegatives, AreNeverShownOverRandomOperations) {
+    const std::uint64_t wanted = std::getenv("TIDAL_TEST_FULL") != nullptr ? 1'000'000 : 30'000;
+    ASSERT_OK(node_.open());
+    for (std::uint64_t id = 1; id <= kItems; ++id) make_item(id);
+    std::uint64_t operations = 0, restarts = 0, pages = 0;
+    for (std::uint64_t round = 0; operations < wanted; ++round) {
+        switch (below(10)) {
+            case 0:
+            case 1:
+            case 2:
+                operations += write_signals();
+                break;
+            case 3:
+                for (int i = 0; i < 10; ++i, ++operations) undo_one();
+                break;
+            case 4:
+                for (int i = 0; i < 3; ++i, ++operations) delete_or_make();
+                break;
+            default:
+                pages += read_pages();
+                break;
+        }
+        if (round % 97 == 0) {
+            delete_user();
+            ++operations;
+        }
+        if (round % 150 == 149) {
+            if (one_in(2)) ASSERT_OK(node_.checkpoint());
+            ASSERT_OK(node_.crash_and_open());
+            ++restarts;
+        }
+        if (HasFailure()) return;
+    }
+    operations += pages;
+    RecordProperty("operations", static_cast<int>(operations));
+    RecordProperty("pages", static_cast<int>(pages));
+    std::printf("%llu operations, %llu pages with %llu items, %llu restarts\n",
+                static_cast<unsigned long long>(operations), static_cast<unsigned long long>(pages),
+                static_cast<unsigned long long>(shown_), static_cast<unsigned long long>(restarts));
+    EXPECT_GT(restarts, 2u);
+    EXPECT_GT(shown_, 1'000u);
+}
+
+}  // namespace
+}  // namespace tidal::api

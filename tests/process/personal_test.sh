@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2154  # bin, root, work, port and reply come from lib.sh
+# What a user did shapes what that user is shown: through HTTP, over kills of the server.
+# shellcheck source=tests/process/lib.sh
+. "$(dirname "$0")/lib.sh" "$1"
+
+serve() { start_server standalone --data-dir "$work/data" --shards 3 || finish; }
+restart() { # SIGNAL
+    stop_server "$1"
+    serve
+}
+ids() { jq -r '[.items[].entity_id | tostring] | join(" ")' <<<"$reply"; }
+expect_ids() { # IDS WHAT
+    if [ "$status" != 200 ] || [ "$(ids)" != "$1" ]; then fail "$2: expected '$1', got $status: $reply"; fi
+}
+signal() { # USER SIGNAL ITEM [KEY]
+    call POST /signals "{\"entity_id\":$3,\"signal\":\"$2\",\"user_id\":$1}" ${4:+"Idempotency-Key: $4"}
+    expect 200
+}
+feed() { call GET "/feed?profile=new&fields=&$1"; }
+
+serve
+for id in 1 2 3 4 5 6 7 8 9; do
+    call POST /items "{\"entity_id\":$id,\"created_at\":\"2026-01-0${id}T00:00:00Z\",\"metadata\":{\"title\":\"Film $id\",\"year\":200$id}}"
+    expect 200
+done
+
+# A hidden item is shown to everybody but who hid it, from then on, on later pages too.
+feed "user_id=7&limit=3"
+expect_ids "9 8 7" "the first page"
+cursor=$(jq -r .next_cursor <<<"$reply")
+signal 7 hide 5
+signal 7 hide 9 key-of-9
+feed "user_id=7&limit=3&cursor=$cursor"
+expect_ids "6 4 3" "the next page of who hid 5"
+feed "user_id=7&limit=20"
+expect_ids "8 7 6 4 3 2 1" "after two hides"
+feed "user_id=8&limit=20"
+expect_ids "9 8 7 6 5 4 3 2 1" "for somebody else"
+feed "limit=20"
+expect_ids "9 8 7 6 5 4 3 2 1" "for nobody"
+call GET "/feed?profile=new&fields=&user_id=7&pin=9,5&limit=3"
+expect_ids "8 7 6" "pinned all the same"
+call GET "/feed?profile=trending&fields=&user_id=7&limit=20"
+[[ " $(ids) " != *" 5 "* && " $(ids) " != *" 9 "* ]] || fail "trending shows what is hidden: $reply"
+call POST /query '{"query":"RETRIEVE items USING new FOR USER 7 FIELDS NONE LIMIT 20"}'
+expect_ids "8 7 6 4 3 2 1" "a query for the user"
+
+# Filters on what the user did, negated and nested, with estimates.
+signal 7 view 8
+signal 7 view 7
+signal 7 like 7
+signal 7 save 6
+filter() { # FILTER CURL-ARGS...: of user 7
+    status=$(curl -s -G "http://127.0.0.1:$port/feed" -d profile=new -d fields= -d user_id=7 "${@:2}" \
+        --data-urlencode "filter=$1" -o "$work/reply" -w '%{http_code}')
+    reply=$(cat "$work/reply")
+}
+filter "seen"
+expect_ids "8 7" "seen"
+filter "NOT seen AND year > 2002"
+expect_ids "6 4 3" "not seen"
+filter "saved OR (seen AND NOT liked)"
+expect_ids "8 6" "nested"
+filter "NOT (seen OR saved)"
+expect_ids "4 3 2 1" "neither"
+filter "NOT seen" -d explain=true
+expect 200 '"text":"NOT seen"' '"estimated":' '"matched":5'
+filter "in_progress"
+expect 400 '"code":"unknown_state"' 'sets: [in_progress]'
+curl -s -G "http://127.0.0.1:$port/feed" -d profile=new --data-urlencode "filter=NOT seen" -o "$work/reply"
+reply=$(cat "$work/reply")
+[[ $reply == *'"code":"missing_input"'*'needs user_id'* ]] || fail "without a user: $reply"
+
+# It is there after a kill, after a clean stop, which makes a checkpoint, and after a kill behind that.
+for how in KILL TERM KILL; do
+    restart $how
+    feed "user_id=7&limit=20"
+    expect_ids "8 7 6 4 3 2 1" "after SIG$how"
+    filter "NOT (seen OR saved)"
+    expect_ids "4 3 2 1" "a filter after SIG$how"
+done
+
+# An undo brings back what nothing else hides.
+signal 7 hide 4 key-of-4
+signal 7 hide 4
+for id in 9 4; do
+    call POST /signals "{\"undo\":\"key-of-$id\",\"entity_id\":$id}"
+    expect 200
+done
+feed "user_id=7&limit=20"
+expect_ids "9 8 7 6 3 2 1" "after undos"
+restart KILL
+feed "user_id=7&limit=20"
+expect_ids "9 8 7 6 3 2 1" "after undos and a kill"
+
+# An item made again is another item; a user who is deleted did nothing, in any shard.
+call DELETE /items/5
+expect 200
+call POST /items '{"entity_id":5,"created_at":"2026-01-05T00:00:00Z","metadata":{"title":"New 5"}}'
+expect 200
+feed "user_id=7&limit=20"
+expect_ids "9 8 7 6 5 3 2 1" "an item made again"
+call POST /users '{"entity_id":7,"metadata":{}}'
+expect 200
+call DELETE /users/7
+expect 200
+for after in "" KILL; do
+    [ -z "$after" ] || restart $after
+    feed "user_id=7&limit=20"
+    expect_ids "9 8 7 6 5 4 3 2 1" "of a deleted user ${after:+after SIG$after}"
+    filter "seen OR saved OR liked"
+    expect_ids "" "states of a deleted user ${after:+after SIG$after}"
+done
+call GET /metrics
+expect 200 'tidal_shard_user_states{shard="1"} 0' 'tidal_shard_user_state_bytes{shard="2"} 0'
+finish
