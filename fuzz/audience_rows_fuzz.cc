@@ -20,5 +20,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view input(reinterpret_cast<const char*>(data), size);
     if (const auto row = decode_hold(input)) require(encode_hold(*row) == input);
     if (const auto key = decode_state_key(input)) require(encode_state_key(*key) == input);
+    if (const auto key = decode_relation_key(input)) require(encode_relation_key(*key) == input);
     return 0;
 }

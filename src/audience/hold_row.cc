@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "record/record.h"
+
 namespace tidal::audience {
 namespace {
 
@@ -84,6 +86,36 @@ Result<EntityId> read_id(std::string_view bytes) {
     if (bytes.size() >= 2 && bytes.size() <= 1 + kIdTextBytesMax && bytes[0] == 's')
         return EntityId(std::string(bytes.substr(1)));
     return malformed("bad id in a key");
+}
+
+std::string user_prefix(const EntityId& user) {
+    std::string id, key(kRelationPrefix);
+    append_id(user, &id);
+    append_big_endian(id.size(), 2, &key);
+    return key + id;
+}
+
+std::string encode_relation_key(const RelationKey& key) {
+    std::string out = user_prefix(key.user);
+    out.push_back(static_cast<char>(key.kind));
+    append_id(key.creator, &out);
+    return out;
+}
+
+Result<RelationKey> decode_relation_key(std::string_view key) {
+    if (!key.starts_with(kRelationPrefix) || key.size() < kRelationPrefix.size() + 2)
+        return malformed("bad key of a relationship");
+    key.remove_prefix(kRelationPrefix.size());
+    const std::size_t bytes = read_big_endian(key.substr(0, 2));
+    if (key.size() < 2 + bytes + 1) return malformed("bad key of a relationship");
+    RelationKey out;
+    TIDAL_ASSIGN(out.user, read_id(key.substr(2, bytes)));
+    out.kind = static_cast<std::uint8_t>(key[2 + bytes]);
+    if (out.kind >= record::kRelationshipKindCount ||
+        record::is_of_items(static_cast<record::RelationshipKind>(out.kind)))
+        return malformed("a relationship of a kind nobody knows");
+    TIDAL_ASSIGN(out.creator, read_id(key.substr(2 + bytes + 1)));
+    return out;
 }
 
 std::string slot_prefix(Slot slot) {

@@ -41,6 +41,10 @@ public:
     /// False = the budget is spent and a hard negative is among `states` and not there yet: then
     /// set() would not keep it. To be asked before.
     bool admits(const EntityId& user, std::span<const StateId> states, Slot slot) const;
+    /// Whether set() would keep it.
+    bool has_room(const EntityId& user, StateId state, Slot slot) const {
+        return !full() || holds(user, state, slot);
+    }
     /// @param stamp  Of the record. At or above the budget a new state is not kept, but counted.
     Result<void> set(const EntityId& user, StateId state, Slot slot, HybridTime stamp, Hold hold);
     Result<void> clear(const EntityId& user, StateId state, Slot slot, HybridTime stamp);

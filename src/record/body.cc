@@ -10,7 +10,7 @@ namespace tidal::record {
 namespace {
 
 // The tag of a body is its place in the variant; both only grow at the end.
-static_assert(std::variant_size_v<Body> == 12);
+static_assert(std::variant_size_v<Body> == 13);
 
 template <typename IdType>
 IdType decode_id_number(Decoder* in) {
@@ -319,6 +319,26 @@ void decode(CatalogBody* body, Decoder* in) {
     const std::uint8_t has_text = in->u8();
     if (has_text > 1) return in->fail();
     if (has_text == 1) body->text = in->bytes();
+}
+
+constexpr unsigned kEnds = 1, kOfTextUser = 2, kOfTextTarget = 4;
+
+void encode(const RelationshipBody& body, Encoder* out) {
+    out->u8(static_cast<std::uint8_t>(body.kind));
+    out->u8(static_cast<std::uint8_t>(flag(body.ends, kEnds) |
+                                      flag(body.user.is_text(), kOfTextUser) |
+                                      flag(body.target.is_text(), kOfTextTarget)));
+    encode_entity(body.user, out);
+    encode_entity(body.target, out);
+}
+void decode(RelationshipBody* body, Decoder* in) {
+    const std::uint8_t kind = in->u8();
+    const unsigned flags = in->u8();
+    if (kind >= kRelationshipKindCount || flags > 7) return in->fail();
+    body->kind = static_cast<RelationshipKind>(kind);
+    body->ends = (flags & kEnds) != 0;
+    body->user = decode_entity((flags & kOfTextUser) != 0, in);
+    body->target = decode_entity((flags & kOfTextTarget) != 0, in);
 }
 
 template <std::size_t... I>

@@ -119,6 +119,11 @@ Violation check(const CatalogBody& body) {
                          "has at most 1 MiB, of a model 4 MiB, of the cluster 4 KiB")});
 }
 
+Violation check(const RelationshipBody& body) {
+    return first({check_id(body.user, "user_id"),
+                  check_id(body.target, is_of_items(body.kind) ? "item_id" : "creator_id")});
+}
+
 Violation check(const Envelope& e) {
     const bool sorted = std::adjacent_find(e.cohorts.begin(), e.cohorts.end(),
                                            std::greater_equal<>()) == e.cohorts.end();

@@ -174,9 +174,30 @@ struct CatalogBody {
     bool operator==(const CatalogBody&) const = default;
 };
 
-using Body =
-    std::variant<SignalBody, UndoBody, UpsertBody, DeleteBody, EmbeddingBody, SchemaBody,
-                 ShardConfigBody, TickBody, RelayBody, RelayAckBody, ImportMarkBody, CatalogBody>;
+/// How a user stands to an item or to a creator.
+enum class RelationshipKind : std::uint8_t {
+    kHides,
+    kSaves,  ///< These two towards an item,
+    kFollows,
+    kBlocks,
+    kMutes,  ///< these towards a creator.
+};
+inline constexpr std::size_t kRelationshipKindCount = 5;
+constexpr bool is_of_items(RelationshipKind kind) {
+    return kind <= RelationshipKind::kSaves;
+}
+/// It begins, or ends.
+struct RelationshipBody {
+    RelationshipKind kind = RelationshipKind::kHides;
+    bool ends = false;
+    EntityId user;
+    EntityId target;
+    bool operator==(const RelationshipBody&) const = default;
+};
+
+using Body = std::variant<SignalBody, UndoBody, UpsertBody, DeleteBody, EmbeddingBody, SchemaBody,
+                          ShardConfigBody, TickBody, RelayBody, RelayAckBody, ImportMarkBody,
+                          CatalogBody, RelationshipBody>;
 
 struct Record {
     Envelope envelope;

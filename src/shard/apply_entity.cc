@@ -44,8 +44,10 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     }
     auto slot = entities(body.kind).erase(body, envelope.stamp);
     // Also of one whom only signals name.
-    if (of_user && (slot.ok() || slot.error().code() == ErrorCode::kNotFound))
+    if (of_user && (slot.ok() || slot.error().code() == ErrorCode::kNotFound)) {
         user_states_->erase_user(body.id);
+        TIDAL_TRY(relationships_->erase_user(body.id));
+    }
     if (!slot) return refuse_or_stop(slot.take_error(), body);
     for (auto& [origin, table] : ledgers(body.kind)) table->drop(*slot);
     uniques(body.kind).drop(*slot);

@@ -51,6 +51,8 @@ Result<std::uint64_t> ShardState::content_hash() {
                      user_states_->content_hash(
                          [&](Slot slot) -> const EntityId& { return items.id_of(slot); }));
         hash = combine(hash, states);
+        TIDAL_ASSIGN(const std::uint64_t relationships, relationships_->content_hash());
+        hash = combine(hash, relationships);
     }
     for (const std::string_view prefix : kPlainRowPrefixes) {
         TIDAL_TRY(store_.scan(prefix, [&](std::string_view key, std::string_view value) {

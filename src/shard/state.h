@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "audience/relationships.h"
 #include "audience/user_states.h"
 #include "base/hlc.h"
 #include "entity/entity_table.h"
@@ -96,6 +97,7 @@ public:
         return *uniques_[static_cast<std::size_t>(kind)];
     }
     audience::UserStates& user_states() { return *user_states_; }
+    audience::Relationships& relationships() { return *relationships_; }
     const Outbox& outbox() const { return *outbox_; }
     const Marks& marks() const { return *marks_; }
     const IdempotencyTable& idempotency() const { return *idempotency_; }
@@ -148,8 +150,12 @@ private:
     Result<Outcome> apply_body(const record::Envelope& envelope, const record::RelayAckBody& body);
     Result<Outcome> apply_body(const record::Envelope& envelope,
                                const record::ImportMarkBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope,
+                               const record::RelationshipBody& body);
     Result<Outcome> apply_body(const record::Envelope& envelope, const record::CatalogBody& body);
 
+    Result<Outcome> relate_to_item(const record::Envelope& envelope,
+                                   const record::RelationshipBody& body);
     Outcome accepted(const record::Envelope& envelope) const;
     UndoEntry undo_entry(const record::Envelope& envelope, const record::SignalBody& body);
     /// What a signal changes, borrowed from its record or its undo entry.
@@ -186,7 +192,8 @@ private:
     std::unique_ptr<entity::EntityTable> entities_[kEntityKindCount];
     Ledgers ledgers_[kEntityKindCount];
     std::unique_ptr<signal::UniqueTable> uniques_[kEntityKindCount];
-    std::unique_ptr<audience::UserStates> user_states_;  ///< Of items.
+    std::unique_ptr<audience::UserStates> user_states_;       ///< Of items.
+    std::unique_ptr<audience::Relationships> relationships_;  ///< To creators.
     std::unique_ptr<IdempotencyTable> idempotency_;
     std::unique_ptr<Outbox> outbox_;
     std::unique_ptr<Marks> marks_;

@@ -46,6 +46,21 @@ std::string slot_prefix(Slot slot);
 /// @param key  With its prefix. kCorruption for what encode_state_key() does not write.
 Result<StateKey> decode_state_key(std::string_view key);
 
+inline constexpr std::string_view kRelationPrefix = "a/r/";
+
+/// A relationship of a user to a creator.
+struct RelationKey {
+    EntityId user;
+    std::uint8_t kind = 0;  ///< record::RelationshipKind.
+    EntityId creator;
+    bool operator==(const RelationKey&) const = default;
+};
+/// Those of a user lie together.
+std::string encode_relation_key(const RelationKey& key);
+std::string user_prefix(const EntityId& user);
+/// As decode_state_key().
+Result<RelationKey> decode_relation_key(std::string_view key);
+
 /// 'n' and the number, big-endian, or 's' and the text: sorts as ids do. The text runs to the end.
 void append_id(const EntityId& id, std::string* key);
 Result<EntityId> read_id(std::string_view bytes);

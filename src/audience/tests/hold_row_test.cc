@@ -44,6 +44,17 @@ TEST(HoldRow, GoldenBytes) {
     }
 }
 
+TEST(HoldRow, GoldenBytesOfARelationship) {
+    const RelationKey key{EntityId("ada"), 3, EntityId(300)};
+    std::ifstream file(TIDAL_TESTDATA_DIR "/hold_rows_v1.txt");
+    std::string line, last;
+    while (std::getline(file, line)) last = line;
+    EXPECT_EQ(to_hex(encode_relation_key(key)), last);
+    EXPECT_EQ(decode_relation_key(encode_relation_key(key)).value(), key);
+    EXPECT_FALSE(decode_relation_key(encode_relation_key(key).substr(0, 9)).ok());
+    EXPECT_FALSE(decode_relation_key(encode_relation_key({key.user, 1, key.creator})).ok());
+}
+
 TEST(HoldRow, DamageIsSeen) {
     const std::string good = encode_hold(kSamples[3].second);
     for (std::size_t cut = 0; cut < good.size(); ++cut)

@@ -60,7 +60,7 @@ inline Value any_value() {
 
 inline Body any_body() {
     // Signals are most of a log.
-    switch (any_bool() ? 0 : *rc::gen::inRange(1, 12)) {
+    switch (any_bool() ? 0 : *rc::gen::inRange(1, 13)) {
         case 0:
             return SignalBody{SignalTypeId(any_u16()), any_entity(),      any_weight(),
                               maybe(any_entity),       maybe(any_entity), any_bytes(0, 20)};
@@ -102,6 +102,10 @@ inline Body any_body() {
             return RelayAckBody{ShardId(any_u16()), VShard(0), any_u64()};
         case 10:
             return ImportMarkBody{any_bytes(0, 20), any_u64()};
+        case 11:
+            return RelationshipBody{
+                static_cast<RelationshipKind>(*rc::gen::inRange<int>(0, kRelationshipKindCount)),
+                any_bool(), any_entity(), any_entity()};
         default:
             return CatalogBody{
                 static_cast<CatalogKind>(*rc::gen::inRange<int>(0, kCatalogKindCount)),

@@ -86,6 +86,9 @@ std::map<std::string, Record> golden_records() {
         {"catalog_member", {plain_envelope(), CatalogBody{CatalogKind::kMember, "7", 2, "state"}}},
         {"catalog_join_token",
          {plain_envelope(), CatalogBody{CatalogKind::kJoinToken, "00ff", 1, std::nullopt}}},
+        {"relationship",
+         {plain_envelope(),
+          RelationshipBody{RelationshipKind::kBlocks, true, EntityId(300), EntityId("nina")}}},
         {"catalog_api_key",
          {plain_envelope(), CatalogBody{CatalogKind::kApiKey, "reports", 1, "role"}}},
     };

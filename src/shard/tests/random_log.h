@@ -92,6 +92,9 @@ private:
                 push(record::Body(first->body), std::string(first->envelope.idempotency_key));
                 return;
             }
+            case 16:
+                push_relationship();
+                return;
             case 13:
                 push(record::ImportMarkBody{"import " + std::to_string(below(2)), below(100)});
                 return;
@@ -136,6 +139,15 @@ private:
         if (one_in(8)) record.envelope.generation = log_[below(log_.size())].envelope.stamp;
         if (one_in(6)) record.envelope.origin = RegionId(2);
         if (one_in(6)) record.envelope.principal = "bob";
+    }
+
+    void push_relationship() {
+        record::RelationshipBody body;
+        body.kind = static_cast<record::RelationshipKind>(below(record::kRelationshipKindCount));
+        body.ends = one_in(3);
+        body.user = user();
+        body.target = record::is_of_items(body.kind) ? item() : creator();
+        push(body, one_in(4) ? "relate " + key_of(body.user) : "");
     }
 
     void push_undo() {

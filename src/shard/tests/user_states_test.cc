@@ -127,6 +127,26 @@ TEST_F(UserStates, AVersionNotMetLeavesTheUserAsTheyAre) {
     EXPECT_TRUE(holds(user, "hidden", 1));
 }
 
+TEST_F(UserStates, ARelationshipIsTheSameStateAsTheSignalWrites) {
+    const auto relate = [&](record::RelationshipKind kind, bool ends, std::uint64_t item) {
+        return shard_.apply(record::RelationshipBody{kind, ends, ada_, EntityId(item)});
+    };
+    shard_.apply(by(ada_, 1, kHide), "one");
+    EXPECT_TRUE(relate(record::RelationshipKind::kHides, true, 1).ok());
+    EXPECT_FALSE(holds(ada_, "hidden", 1));
+    EXPECT_TRUE(relate(record::RelationshipKind::kHides, false, 1).ok());
+    EXPECT_TRUE(holds(ada_, "hidden", 1));
+    undo(1, "one");
+    EXPECT_TRUE(holds(ada_, "hidden", 1)) << "the relationship holds it";
+    EXPECT_TRUE(relate(record::RelationshipKind::kSaves, false, 2).ok());
+    EXPECT_TRUE(holds(ada_, "saved", 2));
+    EXPECT_EQ(relate(record::RelationshipKind::kHides, false, 9).refused->reason(), "unknown_item");
+    shard_.restart();
+    EXPECT_TRUE(holds(ada_, "hidden", 1));
+    EXPECT_TRUE(holds(ada_, "saved", 2));
+    EXPECT_EQ(shard_.count(2), 0) << "it counts nothing";
+}
+
 TEST(UserStatesBudget, AHideThatCannotBeKeptIsRefused) {
     OneShard shard({.shard = kHere, .user_state_bytes_max = 300});
     schema::Schema next = test_schema();
@@ -156,7 +176,15 @@ public:
             return take_delete(record, *gone, outcome);
         if (!outcome.ok() || outcome.repeated) return;
         const auto& envelope = record.envelope;
-        if (const auto* signal = std::get_if<record::SignalBody>(&record.body)) {
+        if (const auto* relation = std::get_if<record::RelationshipBody>(&record.body)) {
+            if (!record::is_of_items(relation->kind)) return take_relation(*relation);
+            const bool hides = relation->kind == record::RelationshipKind::kHides;
+            auto& held = held_[{relation->user, hides ? "hidden" : "saved", relation->target}];
+            if (relation->ends)
+                held.clear();
+            else
+                held.push_back({envelope.index.value(), true});
+        } else if (const auto* signal = std::get_if<record::SignalBody>(&record.body)) {
             const std::string& client_key = envelope.idempotency_key;
             if (!client_key.empty())
                 by_key_[envelope.principal + "\n" + client_key] = envelope.index.value();
@@ -176,6 +204,9 @@ public:
         return found != held_.end() && !found->second.empty();
     }
 
+    using Relations = std::set<std::tuple<EntityId, record::RelationshipKind, EntityId>>;
+    const Relations& relations() const { return relations_; }
+
     inline static const std::vector<std::vector<std::string>> kSets = {
         {"seen"}, {"liked", "seen"}, {"seen"}};  ///< What is added to the schema is like a view.
 
@@ -185,13 +216,23 @@ private:
         bool for_good;
     };
 
+    void take_relation(const record::RelationshipBody& body) {
+        if (body.ends)
+            relations_.erase({body.user, body.kind, body.target});
+        else
+            relations_.insert({body.user, body.kind, body.target});
+    }
+
     void take_delete(const record::Record& record, const record::DeleteBody& gone,
                      const Outcome& outcome) {
         if (!outcome.ok() &&
             (gone.kind != EntityKind::kUser || outcome.refused->code() != ErrorCode::kNotFound))
             return;
         if (outcome.repeated || gone.kind == EntityKind::kCreator) return;
-        (void)record;
+        // Relationships to creators lie with their user.
+        if (gone.kind == EntityKind::kUser &&
+            record::vshard_of(record.envelope.tenant, gone.kind, gone.id).value() < kOwnedEnd)
+            std::erase_if(relations_, [&](const auto& one) { return std::get<0>(one) == gone.id; });
         std::erase_if(held_, [&](const auto& at) {
             return gone.kind == EntityKind::kItem ? std::get<2>(at.first) == gone.id
                                                   : std::get<0>(at.first) == gone.id;
@@ -200,6 +241,7 @@ private:
 
     std::map<std::tuple<EntityId, std::string, EntityId>, std::vector<Held>> held_;
     std::map<std::string, std::uint64_t> by_key_;
+    Relations relations_;
 };
 
 /// @return how many states hold.
@@ -207,7 +249,7 @@ std::size_t compare(ShardState& state, const Model& model) {
     auto& states = state.user_states();
     std::size_t held = 0;
     for (int u = 0; u < 9; ++u)
-        for (const char* name : {"seen", "liked", "hidden"})
+        for (const char* name : {"seen", "liked", "hidden", "saved"})
             for (std::uint64_t i = 1; i <= 6; ++i) {
                 const EntityId user("user " + std::to_string(u)), item(i);
                 const auto slot = state.entities(EntityKind::kItem).find(item);
@@ -216,7 +258,18 @@ std::size_t compare(ShardState& state, const Model& model) {
                 EXPECT_EQ(holds, model.holds(user, name, item)) << name << " " << u << " " << i;
                 held += holds ? 1 : 0;
             }
-    return held;
+    std::size_t relations = 0;
+    for (int u = 0; u < 9; ++u)
+        for (std::size_t kind = 2; kind < record::kRelationshipKindCount; ++kind) {
+            const EntityId user("user " + std::to_string(u));
+            const auto of = static_cast<record::RelationshipKind>(kind);
+            for (const auto& [creator, since] : state.relationships().of(user, of)) {
+                EXPECT_TRUE(model.relations().contains({user, of, creator}));
+                ++relations;
+            }
+        }
+    EXPECT_EQ(relations, model.relations().size());
+    return held + relations;
 }
 
 TEST(UserStatesModel, EqualAModelOfTheLogOverCheckpointsAndRestarts) {
