@@ -39,6 +39,7 @@ class SourcesRun;
 struct FeedItem;
 struct FeedPlan;
 struct ShardPage;
+struct Viewer;
 }  // namespace tidal::query
 
 namespace tidal::api {
@@ -161,6 +162,7 @@ public:
     // Reads: what is applied now.
     Result<EntityReply> get(const EntityRequest& request);
     Result<SignalReadings> signals(const EntityRequest& request);
+    Result<RelationshipsReply> relationships(const RelationshipsRequest& request);
     /// On the caller's thread, past all other queries; doors use the one below.
     Result<FeedReply> feed(const FeedCall& call);
     /// A query as text: docs/reference/query.md. Errors of feed(), their places in the text;
@@ -276,6 +278,9 @@ private:
     void propose_here(Proposal proposal, std::uint64_t timeout_ms, shard::Shard::Done done);
     void propose_import(Proposal proposal, std::uint64_t timeout_ms, shard::Shard::Done done);
     void propose_groups(Groups groups, const CallContext& context, std::shared_ptr<Join> join);
+    Result<void> add_item_relationships(record::RelationshipKind kind, RelationshipsReply* reply);
+    void add_creator_relationships(record::RelationshipKind kind, RelationshipsReply* reply);
+    query::Viewer viewer_of(const EntityId& user);
     /// Of a call that deletes users: every other shard forgets what they did before it is answered.
     WritesDone then_erase_users(const std::vector<Write>& writes, const CallContext& context,
                                 WritesDone done);

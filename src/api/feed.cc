@@ -55,9 +55,6 @@ Result<query::FeedRequest> to_request(const FeedCall& call, std::string profile,
     request.sort = call.sort;
     request.diversity = call.diversity;
     request.group_by = call.group_by;
-    if (call.user_id) {
-        TIDAL_ASSIGN(request.user, resolve_id(schema, EntityKind::kUser, *call.user_id, "user_id"));
-    }
     return request;
 }
 
@@ -96,8 +93,12 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, FeedReply* rep
             [&](shard::ShardState& state) { return state.read_time_ms(now_ms); });
     TIDAL_ASSIGN(reply->fields, check_fields(call, *schema));
     TIDAL_ASSIGN(std::string profile, profile_of(call, &reply->experiment));
-    TIDAL_ASSIGN(const query::FeedRequest request,
-                 to_request(call, std::move(profile), *schema, now_ms));
+    TIDAL_ASSIGN(query::FeedRequest request, to_request(call, std::move(profile), *schema, now_ms));
+    if (call.user_id) {
+        TIDAL_ASSIGN(const EntityId user,
+                     resolve_id(*schema, EntityKind::kUser, *call.user_id, "user_id"));
+        request.user = viewer_of(user);
+    }
     TIDAL_ASSIGN(query::FeedPlan plan, query::plan_feed(request, *schema, *profiles, cursors()));
     reply->left_out = query::degrade(reply->degradation, &plan);
     return plan;
@@ -110,7 +111,7 @@ Result<std::optional<EntityReply>> Database::row_of(shard::ShardState& state,
     std::optional<EntityReply> row;
     // Also what its user hid since.
     if (const auto slot = state.entities(plan.kind).find(id);
-        slot && plan.user && state.user_states().holds(*plan.user, audience::kHidden, *slot))
+        slot && plan.user && state.user_states().holds(plan.user->id, audience::kHidden, *slot))
         return row;
     if (id_alone) {
         if (state.entities(plan.kind).find(id)) row.emplace().id = id;

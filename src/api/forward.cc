@@ -148,6 +148,7 @@ bool may_repeat(const Proposal& proposal) {
         return !record.envelope.idempotency_key.empty() ||
                std::holds_alternative<record::RelayBody>(record.body) ||
                std::holds_alternative<record::ImportMarkBody>(record.body) ||
+               std::holds_alternative<record::RelationshipBody>(record.body) ||
                std::holds_alternative<record::CatalogBody>(record.body) ||
                std::holds_alternative<record::SchemaBody>(record.body);
     });

@@ -197,6 +197,23 @@ Result<ResolvedWrite> resolve_one(const schema::Schema& schema, TenantId tenant,
 }
 
 Result<ResolvedWrite> resolve_one(const schema::Schema& schema, TenantId tenant,
+                                  const RelationshipWrite& write, UnixMillis) {
+    record::RelationshipBody body;
+    body.kind = write.kind;
+    body.ends = write.ends;
+    const bool of_item = record::is_of_items(write.kind);
+    TIDAL_ASSIGN(body.user, resolve_id(schema, EntityKind::kUser, write.user_id, "user_id"));
+    TIDAL_ASSIGN(body.target, resolve_id(schema, of_item ? EntityKind::kItem : EntityKind::kCreator,
+                                         write.target, of_item ? "item_id" : "creator_id"));
+    ResolvedWrite resolved;
+    // What bears on items lies where they do; the rest with its user.
+    resolved.vshard = of_item ? record::vshard_of(tenant, EntityKind::kItem, body.target)
+                              : record::vshard_of(tenant, EntityKind::kUser, body.user);
+    resolved.body = std::move(body);
+    return resolved;
+}
+
+Result<ResolvedWrite> resolve_one(const schema::Schema& schema, TenantId tenant,
                                   const PreparedWrite& write, UnixMillis now_ms) {
     TIDAL_TRY(check_event_time(write.at_ms, now_ms));
     ResolvedWrite resolved;

@@ -83,13 +83,20 @@ struct SignalUndo {
     std::string key;
     std::string signal;  ///< Empty = a signal on items.
 };
+/// POST and DELETE /relationships.
+struct RelationshipWrite {
+    IdInput user_id;
+    record::RelationshipKind kind = record::RelationshipKind::kHides;
+    IdInput target;     ///< An item or a creator, as the kind says.
+    bool ends = false;  ///< DELETE.
+};
 /// A write in the schema's terms already, as an import's mapping makes it.
 struct PreparedWrite {
     std::variant<record::UpsertBody, record::SignalBody> body;
     std::optional<UnixMillis> at_ms;
 };
-using Write =
-    std::variant<EntityWrite, EntityDelete, EmbeddingWrite, SignalWrite, SignalUndo, PreparedWrite>;
+using Write = std::variant<EntityWrite, EntityDelete, EmbeddingWrite, SignalWrite, SignalUndo,
+                           PreparedWrite, RelationshipWrite>;
 
 struct WriteReply {
     std::string token;  ///< Give it to a read that must see this write.
@@ -116,6 +123,28 @@ struct EntityReply {
     std::optional<UnixMillis> publish_at_ms, expires_at_ms;
     HybridTime version;
 };
+
+struct RelationshipsRequest {
+    IdInput user_id;
+    std::optional<record::RelationshipKind> kind;  ///< nullopt = all.
+};
+/// What of a user is in force.
+struct RelationshipsReply {
+    struct One {
+        record::RelationshipKind kind = record::RelationshipKind::kHides;
+        EntityId target;
+        UnixMillis since_ms = 0;  ///< When it was last begun.
+    };
+    EntityId user;
+    std::vector<One> relationships;  ///< By kind, then by target.
+    bool more = false;               ///< There are more than these, kRelationshipsMax of a kind.
+};
+/// How many of one kind a reply holds.
+inline constexpr std::size_t kRelationshipsMax = 10'000;
+/// "hides", "saves", "follows", "blocks", "mutes".
+std::string_view relationship_name(record::RelationshipKind kind);
+/// kInvalidArgument of field "kind".
+Result<record::RelationshipKind> parse_relationship(std::string_view name);
 
 struct SignalReadings {
     EntityId id;

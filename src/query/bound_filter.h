@@ -15,6 +15,7 @@
 #include "base/ids.h"
 #include "entity/entity_table.h"
 #include "query/filter.h"
+#include "query/viewer.h"
 #include "schema/schema.h"
 
 namespace tidal::audience {
@@ -86,12 +87,17 @@ struct InUserState {
     audience::StateId state;
     bool negated = false;
 };
+/// The item's creator is one of these; an item without one is of none.
+struct OfCreators {
+    std::vector<EntityId> ids;
+    bool negated = false;
+};
 struct Constant {
     bool value = false;
 };
 using Leaf =
     std::variant<InRange, InNumbers, HasValue, HasPrefix, IsPresent, CreatorIs, CreatorPresent,
-                 EntityIs, TimePresent, Near, CreatedWithin, InUserState, Constant>;
+                 EntityIs, TimePresent, Near, CreatedWithin, InUserState, OfCreators, Constant>;
 
 struct BoundFilter {
     enum class Kind : std::uint8_t { kAnd, kOr, kLeaf };
@@ -104,7 +110,7 @@ struct BoundFilter {
 
 /// What the request around the filter gives.
 struct FilterInputs {
-    std::optional<EntityId> user;
+    const Viewer* user = nullptr;
 };
 
 /// What happened at one node.

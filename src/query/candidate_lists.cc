@@ -13,7 +13,8 @@ using ranking::FeatureKind;
 using ranking::SourceKind;
 
 Feature order_of(const ranking::Source& source, const schema::Schema& schema) {
-    if (source.kind == SourceKind::kRecent) return {.kind = FeatureKind::kCreatedAt};
+    if (source.kind == SourceKind::kRecent || source.kind == SourceKind::kFollows)
+        return {.kind = FeatureKind::kCreatedAt};
     const schema::SignalSpec* const signal = schema.find_signal(source.name);
     assert(signal != nullptr && "compile_profile() knows it");
     if (source.kind == SourceKind::kOrdered)
@@ -45,6 +46,7 @@ RankedFeatures::RankedFeatures(const FeedPlan& plan, ranking::FeatureSource& tab
 }
 
 bool RankedFeatures::prepare(const ranking::ShardView& view, StepBudget& budget) {
+    entities_ = &view.entities;
     constexpr double kLookUpCost = 200;
     while (source_ < plan_.ranks.size()) {
         for (; next_ != plan_.ranks[source_].end(); ++next_) {
@@ -65,6 +67,14 @@ bool RankedFeatures::prepare(const ranking::ShardView& view, StepBudget& budget)
 Result<void> RankedFeatures::fill(const Feature& feature, std::span<const Slot> slots,
                                   const ranking::EvaluationContext& context,
                                   std::span<double> out) {
+    if (feature.kind == FeatureKind::kFollows) {
+        assert(plan_.user && "plan_feed() made sure");
+        for (std::size_t i = 0; i < slots.size(); ++i) {
+            const EntityId* const creator = entities_->creator_of(slots[i]);
+            out[i] = creator != nullptr && plan_.user->followed.contains(*creator) ? 1 : 0;
+        }
+        return {};
+    }
     if (feature.kind != FeatureKind::kSourceRank) return tables_.fill(feature, slots, context, out);
     constexpr double kRankBase = 60;  // Of reciprocal rank fusion.
     const auto& ranks = ranks_[feature.source];

@@ -55,7 +55,7 @@ bool CandidateScan::next(const ranking::ShardView& view, const Roaring* listed, 
     range.addRange(next_slot_, end);
     if (listed != nullptr) range &= *listed;
     const double looks = slot_cost_ * static_cast<double>(range.cardinality());
-    if (!budget.take(looks + negatives_.cost())) return false;
+    if (!budget.take(looks + negatives_.cost(range.cardinality()))) return false;
     next_slot_ = end;
     range &= view.entities.live();
     window->candidates = open(view, range);

@@ -27,6 +27,7 @@
 #include "query/groups.h"
 #include "query/pins.h"
 #include "query/sort.h"
+#include "query/viewer.h"
 #include "ranking/evaluator.h"
 #include "ranking/profile_registry.h"
 #include "ranking/shard_view.h"
@@ -54,8 +55,8 @@ struct FeedRequest {
     std::vector<EntityId> pin, bury;       ///< First and last; at most kPinnedMax each.
     std::optional<std::uint64_t> seed;     ///< Of random(seed); now_ms when not given.
     bool explain = false;
-    std::optional<EntityId> user;  ///< For whom the page is.
-    UnixMillis now_ms = 0;         ///< The shard's clock; later pages use the one of the first.
+    std::optional<Viewer> user;  ///< For whom the page is.
+    UnixMillis now_ms = 0;       ///< The shard's clock; later pages use the one of the first.
 };
 
 /// Everything about a request that does not depend on a shard. Immutable; shared by threads.
@@ -66,7 +67,7 @@ struct FeedPlan {
     std::optional<BoundFilter> filter;
     std::vector<BoundFacet> facets;
     std::set<EntityId> exclude;
-    std::optional<EntityId> user;  ///< Who is never shown what they hid.
+    std::optional<Viewer> user;  ///< Who is never shown what they hid and whom they block.
     std::uint32_t limit = kLimitDefault;
     std::uint32_t keep = kLimitDefault + 1;  ///< Best items each shard returns: one tells of more.
     std::vector<ranking::DiversityRule> diversity;
@@ -88,6 +89,12 @@ struct FeedPlan {
     Hash128 query;            ///< Fingerprint that the cursors carry.
     std::vector<std::string> warnings;
 
+    /// Whether the score of an item of this creator is not its own.
+    bool is_muted(const EntityId* creator) const {
+        return creator != nullptr && mutes() && user->muted.contains(*creator);
+    }
+    /// Orders by a stored value have no scores.
+    bool mutes() const { return user && !user->muted.empty() && !profile->profile.order.by_field; }
     bool descending() const { return profile->profile.order.descending; }
     /// How many entities of a source are candidates.
     std::uint32_t limit_of(const ranking::Source& source) const {

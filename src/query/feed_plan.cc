@@ -25,6 +25,25 @@ Result<void> check_limits(const FeedRequest& request) {
     return {};
 }
 
+/// What the profile reads of a request's user.
+Result<void> check_inputs(const FeedRequest& request, const ranking::CompiledProfile& profile) {
+    if (request.user) return {};
+    const bool follows =
+        std::ranges::any_of(profile.profile.sources,
+                            [](const ranking::Source& source) {
+                                return source.kind == ranking::SourceKind::kFollows;
+                            }) ||
+        std::ranges::any_of(profile.program.features, [](const ranking::Feature& feature) {
+            return feature.kind == ranking::FeatureKind::kFollows;
+        });
+    if (!follows) return {};
+    return Error(ErrorCode::kInvalidArgument,
+                 "the profile `" + profile.profile.name + "` needs user_id")
+        .with_field("user_id")
+        .with_hint("say for which user: user_id of the request, FOR USER of a query")
+        .with_reason("missing_input");
+}
+
 /// The values the program wants: from the request, else the profile's default.
 Result<std::vector<double>> bind_params(const FeedRequest& request,
                                         const ranking::CompiledProfile& profile) {
@@ -68,7 +87,7 @@ Result<void> plan_facets(const FeedRequest& request, const FilterNode* filter,
     auto facets = parse_facets(request.facets);
     if (!facets) return facets.take_error().with_field("facets");
     TIDAL_ASSIGN(plan->facets, bind_facets(*facets, request.facets, filter, schema, request.kind,
-                                           {.user = request.user}));
+                                           {.user = request.user ? &*request.user : nullptr}));
     return {};
 }
 
@@ -117,7 +136,7 @@ Result<void> plan_stages(const FeedRequest& request, const schema::Schema& schem
     TIDAL_ASSIGN(plan->pins, Pins::make(request.pin, request.bury));
     plan->explore_percent = plan->profile->profile.explore_percent;
     plan->reordered = !request.sort.empty() || plan->text_field || plan->group ||
-                      !plan->pins.empty() || plan->explore_percent != 0;
+                      !plan->pins.empty() || plan->explore_percent != 0 || plan->mutes();
     return {};
 }
 
@@ -140,7 +159,7 @@ std::string canonical_stages(const FeedRequest& request) {
     if (!request.group_by.empty()) out += " group " + print_group(*parse_group(request.group_by));
     for (const EntityId& id : request.pin) out += " pin " + id.to_string();
     for (const EntityId& id : request.bury) out += " bury " + id.to_string();
-    if (request.user) out += " user " + request.user->to_string();
+    if (request.user) out += " user " + request.user->id.to_string();
     return out;
 }
 
@@ -207,6 +226,7 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
     plan.user = request.user;
     plan.exclude.insert(request.exclude.begin(), request.exclude.end());
     TIDAL_ASSIGN(plan.profile, profiles.find(request.profile, request.kind));
+    TIDAL_TRY(check_inputs(request, *plan.profile));
     TIDAL_TRY(plan_stages(request, schema, &plan));
     plan.warnings = plan.profile->program.warnings;
     TIDAL_ASSIGN(plan.params, bind_params(request, *plan.profile));
@@ -215,7 +235,7 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
         auto filter = parse_filter(request.filter);
         if (!filter) return filter.take_error().with_field("filter");
         TIDAL_ASSIGN(plan.filter, bind_filter(*filter, request.filter, schema, request.kind,
-                                              {.user = request.user}));
+                                              {.user = request.user ? &*request.user : nullptr}));
         canonical_filter = print_filter(*filter);
         TIDAL_TRY(plan_facets(request, &*filter, schema, &plan));
     } else {

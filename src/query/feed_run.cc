@@ -196,16 +196,37 @@ private:
             passed_ += slots_.size() - static_cast<std::size_t>(std::ranges::count(gates, 0.0));
         }
         placement_->begin();
-        if (!groups_ && !exploration_ && placement_->changes_nothing()) {
+        if (!groups_ && !exploration_ && !plan_.mutes() && placement_->changes_nothing()) {
             offer_best(scores, gates);
             return {};
         }
         unseen_.clear();
         for (std::size_t i = 0; i < slots_.size(); ++i)
             if (gates.empty() || gates[i] != 0)
-                place(placement_->key(order_.key(scores[i]), slots_[i]), slots_[i]);
+                place(placement_->key(order_.key(heard(scores[i], slots_[i])), slots_[i]),
+                      slots_[i]);
         if (exploration_) return exploration_->offer(unseen_, *features_, context_);
         return {};
+    }
+
+    /// The score, of a muted creator's item a tenth of the way to the end of the order.
+    double heard(double score, Slot slot) const {
+        if (!plan_.mutes() || !plan_.is_muted(view_->entities.creator_of(slot))) return score;
+        return score + muted_part(score);
+    }
+    double muted_part(double score) const {
+        const bool towards_zero = (score >= 0) == plan_.descending();
+        return (towards_zero ? score * kMutePenalty : score / kMutePenalty) - score;
+    }
+
+    /// The explanation with what muting adds, after which the terms still add up.
+    Result<ranking::Explanation> explain(Slot slot) {
+        TIDAL_ASSIGN(ranking::Explanation out, explainer_->explain(slot));
+        if (!plan_.mutes() || !plan_.is_muted(view_->entities.creator_of(slot))) return out;
+        double score = 0;
+        for (const auto& term : out.terms) score += term.value;
+        out.terms.push_back({"muted creator", muted_part(score)});
+        return out;
     }
 
     /// Most of a scan ends here: the bar rises while it goes on, so each is asked again.
@@ -257,7 +278,7 @@ private:
             if (groups_) item.group = groups_->name_of(entry.slot);
             TIDAL_ASSIGN(item.diverse, diverse_item(item.id));
             if (explainer_) {
-                TIDAL_ASSIGN(item.explanation, explainer_->explain(entry.slot));
+                TIDAL_ASSIGN(item.explanation, explain(entry.slot));
             }
             page_.items.push_back(std::move(item));
         }
@@ -277,10 +298,11 @@ private:
         for (; page_.pool.size() < pool_.size();) {
             if (!budget.take(cost)) return false;
             const auto& [entry, drawn] = pool_[page_.pool.size()];
-            TIDAL_ASSIGN(const auto score, evaluator_->run({&entry.slot, 1}));
+            TIDAL_ASSIGN(const auto scores, evaluator_->run({&entry.slot, 1}));
+            const double score = heard(scores[0], entry.slot);
             ScoredItem item{.id = view_->entities.id_of(entry.slot),
-                            .score = score[0],
-                            .key = order_.key(score[0]),
+                            .score = score,
+                            .key = order_.key(score),
                             .text = {},
                             .slot = entry.slot,
                             .explanation = std::nullopt,
@@ -290,7 +312,7 @@ private:
             if (groups_) item.group = groups_->name_of(entry.slot);
             TIDAL_ASSIGN(item.diverse, diverse_item(item.id));
             if (explainer_) {
-                TIDAL_ASSIGN(item.explanation, explainer_->explain(entry.slot));
+                TIDAL_ASSIGN(item.explanation, explain(entry.slot));
             }
             page_.pool.push_back(std::move(item));
         }

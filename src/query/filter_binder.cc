@@ -175,15 +175,24 @@ private:
         const bool usual = std::ranges::find(kUsualStates, node.field) != std::end(kUsualStates);
         if (!inputs_.user && (of_creator || state || usual)) return missing_user(node, node.field);
         if (of_creator || state) {
-            if (of_creator) return not_kept(node, node.field, "what users follow is not kept yet");
+            if (of_creator) return bind_creators(node, negated);
             if (kind_ != EntityKind::kItem)
                 return fail(ErrorCode::kInvalidArgument, node.offset,
                             "`" + node.field + "` is a state of items");
-            return Leaf(InUserState{*inputs_.user, *state, negated});
+            return Leaf(InUserState{inputs_.user->id, *state, negated});
         }
         if (std::ranges::find(kVectorWords, node.field) != std::end(kVectorWords))
             return needs_vectors(node, node.field, node.field);
         return unknown_state(node, states, usual);
+    }
+
+    Result<Leaf> bind_creators(const FilterNode& node, bool negated) const {
+        if (kind_ != EntityKind::kItem)
+            return fail(ErrorCode::kInvalidArgument, node.offset,
+                        "`" + node.field + "` is about the creators of items");
+        const Creators& creators =
+            node.field == "followed" ? inputs_.user->followed : inputs_.user->blocked;
+        return Leaf(OfCreators{{creators.begin(), creators.end()}, negated});
     }
 
     Error unknown_state(const FilterNode& node, const audience::StateNames& states,

@@ -220,6 +220,11 @@ private:
         return leaf.negated ? domain - *slots : domain & *slots;
     }
 
+    Roaring match(const OfCreators& leaf, const Roaring& domain,
+                  const NodeEstimate& estimate) const {
+        return leaf.negated ? domain - estimate.holders : domain & estimate.holders;
+    }
+
     Roaring match(const Constant& leaf, const Roaring& domain, const NodeEstimate&) const {
         return leaf.value ? domain : Roaring();
     }

@@ -163,6 +163,12 @@ private:
         const double holds = slots == nullptr ? 0 : static_cast<double>(slots->cardinality());
         return leaf.negated ? live_ - holds : holds;
     }
+    double count(const OfCreators& leaf, NodeEstimate* estimate) const {
+        for (const EntityId& id : leaf.ids)
+            if (const Roaring* slots = entities_.creator_bitmap(id)) estimate->holders |= *slots;
+        const auto holders = static_cast<double>(estimate->holders.cardinality());
+        return leaf.negated ? live_ - holders : holders;
+    }
     double count(const Constant& leaf, NodeEstimate*) const { return leaf.value ? live_ : 0; }
 
     double unknown(NodeEstimate* estimate) const {

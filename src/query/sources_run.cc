@@ -59,12 +59,20 @@ private:
             if (!budget.take(kValueCost * static_cast<double>(slots_.size()))) return false;
             keys_.resize(slots_.size());
             TIDAL_TRY(features.fill(order_of(source, view.schema), slots_, context_, keys_));
-            const bool positive_only = source.kind != ranking::SourceKind::kRecent;
             for (std::size_t i = 0; i < slots_.size(); ++i)
-                if (!positive_only || keys_[i] > 0) tops_[source_].offer(keys_[i], slots_[i]);
+                if (lists(source, view, keys_[i], slots_[i]))
+                    tops_[source_].offer(keys_[i], slots_[i]);
         }
         slots_.clear();
         return true;
+    }
+
+    bool lists(const ranking::Source& source, const ranking::ShardView& view, double key,
+               Slot slot) const {
+        if (source.kind == ranking::SourceKind::kRecent) return true;
+        if (source.kind != ranking::SourceKind::kFollows) return key > 0;
+        const EntityId* const creator = view.entities.creator_of(slot);
+        return creator != nullptr && plan_.user->followed.contains(*creator);
     }
 
     bool finish(const ranking::ShardView& view, StepBudget& budget) {

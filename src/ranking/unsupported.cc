@@ -13,7 +13,6 @@ std::optional<Input> input_of(const Source& source) {
             return source.anchor == Anchor::kUser ? Input::kUser : Input::kItem;
         case SourceKind::kText:
             return Input::kQuery;
-        case SourceKind::kFollows:
         case SourceKind::kCollection:
             return Input::kUser;
         case SourceKind::kCohortTop:
@@ -34,7 +33,9 @@ std::string missing(const std::string& by, Input input) {
 std::optional<std::string> unsupported(const Profile& profile, const Program& program) {
     for (const Source& source : profile.sources)
         if (const auto input = input_of(source)) return missing(print_source(source), *input);
-    for (const Need& need : program.needs) return missing(need.by, need.input);
+    for (const Need& need : program.needs)
+        if (!(need.input == Input::kUser && need.by == "follows(creator)"))
+            return missing(need.by, need.input);
     for (const DiversityRule& rule : profile.diversity)
         if (rule.kind == DiversityKind::kMmr)
             return "`" + print_diversity_rule(rule) +

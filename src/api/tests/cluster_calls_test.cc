@@ -2,6 +2,7 @@
 // holds the same, and still does after all were killed and after all stopped. What a call did is
 // looked for on every node. Doors: tests/process/cluster_routes_test.sh.
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include "api/tests/sim_cluster.h"
 
@@ -189,6 +190,27 @@ TEST_F(ClusterCalls, EachReachesEveryReplica) {
     calls.push_back(of_write("signal with a key", keyed, [](Database&) { return true; }));
     calls.push_back(
         of_write("undo", SignalUndo{std::uint64_t{1}, "like-1", ""}, count(1, "like", 0)));
+    SignalWrite hide = signal(3, "hide");
+    hide.user_id = IdInput(std::uint64_t{7});
+    calls.push_back(of_write("upsert", item(3, 9), [](Database&) { return true; }));
+    calls.push_back(of_write("hide", hide, [](Database& database) {
+        FeedCall call;
+        call.profile = "new";
+        call.user_id = IdInput(std::uint64_t{7});
+        const auto page = database.feed(call);
+        return page.ok() && std::ranges::none_of(page->items, [](const FeedItem& shown) {
+                   return shown.entity.id == EntityId(3);
+               });
+    }));
+    RelationshipWrite blocks;
+    blocks.user_id = std::uint64_t{7};
+    blocks.kind = record::RelationshipKind::kBlocks;
+    blocks.target = std::uint64_t{9};
+    calls.push_back(of_write("relationship", blocks, [](Database& database) {
+        const auto found =
+            database.relationships({std::uint64_t{7}, record::RelationshipKind::kBlocks});
+        return found.ok() && found->relationships.size() == 1;
+    }));
     calls.push_back({"import",
                      [](Database& database, Database::Done done) {
                          database.write_import(

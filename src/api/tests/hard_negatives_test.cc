@@ -1,5 +1,6 @@
-// Random operations through the database: an item that a user hid is never on a page for that user.
-// 1,000,000 operations with TIDAL_TEST_FULL set, else some 30,000: docs/development.md.
+// Random operations through the database: an item that a user hid, or whose creator the user
+// blocks, is never on a page for that user. 1,000,000 operations with TIDAL_TEST_FULL set, else
+// some 30,000: docs/development.md.
 #include <algorithm>
 #include <cstdlib>
 #include <map>
@@ -28,10 +29,12 @@ protected:
     bool one_in(std::uint64_t n) { return below(n) == 0; }
 
     void make_item(std::uint64_t id) {
-        EntityWrite write = item(id, 1 + below(9));
+        const std::uint64_t creator = 1 + below(9);
+        EntityWrite write = item(id, creator);
         write.metadata.emplace_back("year", static_cast<std::int64_t>(1990 + below(9)));
         node_.put(write);
         live_.insert(id);
+        creators_[id] = creator;
     }
 
     /// What a user may do, some at a time. @return how many.
@@ -71,6 +74,30 @@ protected:
         found->second.erase(key);
         if (found->second.empty()) hides_.erase(found);
     }
+    void relate() {
+        RelationshipWrite write;
+        const std::uint64_t user = 1 + below(kUsers), creator = 1 + below(9);
+        const std::uint64_t id = 1 + below(kItems);
+        write.user_id = user;
+        write.ends = one_in(2);
+        if (one_in(2)) {
+            write.kind = record::RelationshipKind::kBlocks;
+            write.target = creator;
+            node_.put(write);
+            if (write.ends)
+                blocks_.erase({user, creator});
+            else
+                blocks_.insert({user, creator});
+        } else if (live_.contains(id)) {
+            write.kind = record::RelationshipKind::kHides;
+            write.target = id;
+            node_.put(write);
+            if (write.ends)
+                hides_.erase({user, id});
+            else
+                hides_[{user, id}].insert("");
+        }
+    }
     void delete_or_make() {
         const std::uint64_t id = 1 + below(kItems);
         if (!live_.contains(id)) return make_item(id);
@@ -91,6 +118,7 @@ protected:
         gone.id = user;
         node_.put(gone);
         std::erase_if(hides_, [&](const auto& one) { return one.first.first == user; });
+        std::erase_if(blocks_, [&](const auto& one) { return one.first == user; });
     }
 
     /// A page and those behind it, with hides in between. @return how many pages.
@@ -122,14 +150,19 @@ protected:
             }
             for (const FeedItem& shown : reply->items) {
                 ++shown_;
+                EXPECT_FALSE(blocks_.contains({user, creators_[shown.entity.id.number()]}))
+                    << call.profile << " shows user " << user << " a blocked creator's item";
                 EXPECT_FALSE(hides_.contains({user, shown.entity.id.number()}))
                     << call.profile << " [" << call.filter << "] shows user " << user << " item "
                     << shown.entity.id.to_string();
             }
             if (call.filter.empty() && call.profile == "new") {
-                std::size_t hidden = 0;
-                for (const auto& [at, by] : hides_) hidden += at.first == user ? 1 : 0;
-                EXPECT_EQ(reply->matched, live_.size() - hidden);
+                std::size_t allowed = 0;
+                for (const std::uint64_t id : live_)
+                    allowed +=
+                        hides_.contains({user, id}) || blocks_.contains({user, creators_[id]}) ? 0
+                                                                                               : 1;
+                EXPECT_EQ(reply->matched, allowed);
             }
             if (reply->next_cursor.empty()) break;
             call.cursor = reply->next_cursor;
@@ -143,6 +176,8 @@ protected:
     std::set<std::uint64_t> live_;
     std::map<std::pair<std::uint64_t, std::uint64_t>, std::set<std::string>>
         hides_;  ///< "" = for good.
+    std::set<std::pair<std::uint64_t, std::uint64_t>> blocks_;
+    std::map<std::uint64_t, std::uint64_t> creators_;  ///< By item.
     struct Keyed {
         std::uint64_t user, id;
         std::string key;
@@ -168,6 +203,7 @@ TEST_F(HardNegatives, AreNeverShownOverRandomOperations) {
                 break;
             case 4:
                 for (int i = 0; i < 3; ++i, ++operations) delete_or_make();
+                for (int i = 0; i < 3; ++i, ++operations) relate();
                 break;
             default:
                 pages += read_pages();

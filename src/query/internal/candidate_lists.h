@@ -13,7 +13,8 @@ namespace tidal::query {
 /// list. Precondition: the source has an order that needs nothing of the request.
 ranking::Feature order_of(const ranking::Source& source, const schema::Schema& schema);
 
-/// Adds what the lists of a union say of an entity (rank(source)) to the features of the tables.
+/// Adds what the lists of a union say of an entity (rank(source)), and what its user says of its
+/// creator (follows(creator)), to the features of the tables.
 class RankedFeatures final : public ranking::FeatureSource {
 public:
     RankedFeatures(const FeedPlan& plan, ranking::FeatureSource& tables);
@@ -34,6 +35,7 @@ public:
 private:
     const FeedPlan& plan_;
     ranking::FeatureSource& tables_;
+    const entity::EntityTable* entities_ = nullptr;                         ///< Since prepare().
     std::vector<absl::flat_hash_map<std::uint32_t, std::uint32_t>> ranks_;  ///< By slot.
     Roaring listed_;
     // Where prepare() goes on.

@@ -1,6 +1,7 @@
 // query/internal/hard_negatives.h: what the user of a request is never shown.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <roaring/roaring.hh>
 
@@ -8,8 +9,9 @@
 
 namespace tidal::query {
 
-/// Items the user hid, as of the moment it is asked: nothing is kept from one call to the next, so
-/// that what is hidden while a run goes on is not shown by it. Without a user there are none.
+/// Items the user hid and items of creators the user blocks. Of items as of the moment it is asked:
+/// nothing is kept from one call to the next, so that what is hidden, made or given another creator
+/// while a run goes on is not shown by it. Without a user there are none.
 /// Lifetime: borrows the plan.
 class HardNegatives {
 public:
@@ -18,10 +20,17 @@ public:
     /// All of them.
     Roaring all(const ranking::ShardView& view) const;
     void remove_from(const ranking::ShardView& view, Roaring* slots) const;
-    /// About the nanoseconds that remove_from() takes beside looks at slots.
-    double cost() const { return plan_.user ? 500 : 0; }
+    /// About the nanoseconds that remove_from() takes.
+    double cost(std::uint64_t slots) const {
+        constexpr double kLookCost = 100;
+        if (!plan_.user) return 0;
+        const std::uint64_t blocked = plan_.user->blocked.size();
+        return 500 + kLookCost * static_cast<double>(std::min(blocked, slots));
+    }
 
 private:
+    bool is_blocked(const ranking::ShardView& view, std::uint32_t slot) const;
+
     const FeedPlan& plan_;
 };
 

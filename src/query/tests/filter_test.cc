@@ -28,8 +28,9 @@ std::string answer_filter(const std::string& input) {
     const auto filter = parse_filter(text);
     if (!filter) return report(filter.error());
     if (command == "parse") return print_filter(*filter);
+    const Viewer viewer{.id = EntityId(7), .followed = {}, .blocked = {}, .muted = {}};
     FilterInputs inputs;
-    if (command.ends_with(" with user")) inputs.user = EntityId(7);
+    if (command.ends_with(" with user")) inputs.user = &viewer;
     const EntityKind kind = command == "user" ? EntityKind::kUser : EntityKind::kItem;
     const auto bound = bind_filter(*filter, text, *schema, kind, inputs);
     return bound.ok() ? print_filter(*filter) : report(bound.error());

@@ -74,7 +74,7 @@ protected:
         out.profile = profile;
         out.filter = filter;
         out.now_ms = kFilterNow;
-        out.user = ada_;
+        out.user.emplace().id = ada_;
         return out;
     }
     Result<FeedPlan> plan(const FeedRequest& request) {
@@ -221,7 +221,7 @@ TEST_F(ForAUser, ACursorBelongsToItsUser) {
     FeedRequest next = request("new");
     next.cursor = merge_pages(first, pages, kCodec).next_cursor.value();
     EXPECT_TRUE(plan(next).ok());
-    next.user = bob_;
+    next.user->id = bob_;
     EXPECT_EQ(plan(next).error().reason(), "invalid_cursor");
 }
 

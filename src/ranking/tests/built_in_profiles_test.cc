@@ -137,9 +137,10 @@ TEST(BuiltInProfiles, EqualTheirFormulas) {
     fill(shard, &items);
     const ProfileRegistry registry(*schema);
     const auto listed = registry.list(EntityKind::kItem);
-    // The two orders by a text have no formula: query/tests/stages_test.cc.
+    // The two orders by a text and `following`, which needs a user, are in query/tests:
+    // stages_test.cc, viewer_test.cc.
     ASSERT_EQ(std::ranges::count_if(listed, &ProfileListing::available),
-              static_cast<std::ptrdiff_t>(formulas().size() + 2));
+              static_cast<std::ptrdiff_t>(formulas().size() + 3));
     const ShardView view = shard.view();
     TableFeatureSource source(view);
     for (const auto& [name, formula] : formulas()) {
@@ -237,7 +238,6 @@ TEST(ProfileRegistry, SaysWhatASchemaCannotServe) {
               "alphabetical_asc: unknown field `title`\n"
               "alphabetical_desc: unknown field `title`\n"
               "date_saved: unknown field `date_saved`\n"
-              "following: `follows` needs a user (`user_id`), which rankings do not read yet\n"
               "live_viewers: unknown field `live_viewers`\n"
               "longest: unknown field `duration`\n"
               "most_commented: unknown signal `comment`\n"
@@ -280,7 +280,6 @@ TEST(ProfileRegistry, TheDefaultSchemaServesEveryBuiltInProfileWhoseInputsItHas)
     }
     EXPECT_EQ(unavailable,
               "date_saved: unknown field `date_saved`\n"
-              "following: `follows` needs a user (`user_id`), which rankings do not read yet\n"
               "live_viewers: unknown field `live_viewers`\n"
               "longest: unknown field `duration`\n"
               "related: `ann(default, item)` needs an item (`similar_to`), which rankings do not "

@@ -1,0 +1,104 @@
+// Relationships of a user: those to items from every shard, those to creators from the user's own.
+#include <algorithm>
+
+#include "api/database.h"
+#include "api/resolve.h"
+#include "base/edit_distance.h"
+#include "query/viewer.h"
+
+namespace tidal::api {
+namespace {
+
+using record::RelationshipKind;
+
+constexpr std::string_view kNames[] = {"hides", "saves", "follows", "blocks", "mutes"};
+static_assert(std::size(kNames) == record::kRelationshipKindCount);
+
+}  // namespace
+
+std::string_view relationship_name(RelationshipKind kind) {
+    return kNames[static_cast<std::size_t>(kind)];
+}
+
+Result<RelationshipKind> parse_relationship(std::string_view name) {
+    const auto found = std::ranges::find(kNames, name);
+    if (found != std::end(kNames)) return static_cast<RelationshipKind>(found - kNames);
+    return Error(ErrorCode::kUnknownName,
+                 "unknown kind of relationship `" + std::string(name) + "`")
+        .with_field("kind")
+        .with_hint(name_hint(name, std::vector<std::string_view>(kNames, std::end(kNames))))
+        .with_reason("unknown_kind");
+}
+
+Result<void> Database::add_item_relationships(RelationshipKind kind, RelationshipsReply* reply) {
+    const audience::StateId state =
+        kind == RelationshipKind::kHides ? audience::kHidden : audience::kSaved;
+    for (std::size_t id = 1; id < shards_.size(); ++id) {
+        TIDAL_TRY(shards_[id]->with_state([&](shard::ShardState& in) -> Result<void> {
+            const Roaring* const slots = in.user_states().find(reply->user, state);
+            if (slots == nullptr) return {};
+            std::size_t taken = 0;
+            for (const std::uint32_t slot : *slots) {
+                if (++taken > kRelationshipsMax) break;
+                TIDAL_ASSIGN(const HybridTime since,
+                             in.user_states().since(reply->user, state, Slot(slot)));
+                reply->relationships.push_back(
+                    {kind, in.entities(EntityKind::kItem).id_of(Slot(slot)), since.wall_ms()});
+            }
+            return {};
+        }));
+    }
+    return {};
+}
+
+void Database::add_creator_relationships(RelationshipKind kind, RelationshipsReply* reply) {
+    const ShardId home =
+        shard_of(record::vshard_of(kDefaultTenant, EntityKind::kUser, reply->user));
+    shard(home).with_state([&](shard::ShardState& in) {
+        for (const auto& [creator, since] : in.relationships().of(reply->user, kind))
+            reply->relationships.push_back({kind, creator, since.wall_ms()});
+    });
+}
+
+Result<RelationshipsReply> Database::relationships(const RelationshipsRequest& request) {
+    TIDAL_TRY(check_readable());
+    RelationshipsReply reply;
+    TIDAL_ASSIGN(reply.user, resolve_id(*schema(), EntityKind::kUser, request.user_id, "user_id"));
+    for (std::size_t at = 0; at < record::kRelationshipKindCount; ++at) {
+        const auto kind = static_cast<RelationshipKind>(at);
+        if (request.kind && *request.kind != kind) continue;
+        const auto begin = static_cast<std::ptrdiff_t>(reply.relationships.size());
+        if (record::is_of_items(kind)) {
+            TIDAL_TRY(add_item_relationships(kind, &reply));
+        } else {
+            add_creator_relationships(kind, &reply);
+        }
+        const auto first = reply.relationships.begin() + begin;
+        std::sort(first, reply.relationships.end(),
+                  [](const auto& a, const auto& b) { return a.target < b.target; });
+        if (reply.relationships.end() - first <= static_cast<std::ptrdiff_t>(kRelationshipsMax))
+            continue;
+        reply.relationships.resize(static_cast<std::size_t>(begin) + kRelationshipsMax);
+        reply.more = true;
+    }
+    return reply;
+}
+
+/// Phase 1 of a page for a user: what of the user all shards need to know.
+query::Viewer Database::viewer_of(const EntityId& user) {
+    query::Viewer out;
+    out.id = user;
+    const ShardId home = shard_of(record::vshard_of(kDefaultTenant, EntityKind::kUser, user));
+    shard(home).with_state([&](shard::ShardState& in) {
+        const auto names = [&](RelationshipKind kind, query::Creators* creators) {
+            for (const auto& [creator, since] : in.relationships().of(user, kind))
+                creators->insert(creator);
+        };
+        names(RelationshipKind::kFollows, &out.followed);
+        names(RelationshipKind::kBlocks, &out.blocked);
+        names(RelationshipKind::kMutes, &out.muted);
+    });
+    return out;
+}
+
+}  // namespace tidal::api

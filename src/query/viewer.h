@@ -1,0 +1,23 @@
+// query/viewer.h: the user of a request, and what of that user every shard needs to know.
+#pragma once
+
+#include <absl/container/flat_hash_set.h>
+
+#include "base/ids.h"
+
+namespace tidal::query {
+
+using Creators = absl::flat_hash_set<EntityId>;
+
+/// Read from the user's own shard before the others are asked, so that a page has one view of it.
+struct Viewer {
+    EntityId id;
+    Creators followed;
+    Creators blocked;  ///< Their items are never shown.
+    Creators muted;    ///< Their items rank lower.
+};
+
+/// What an item of a muted creator keeps of its score.
+inline constexpr double kMutePenalty = 0.1;
+
+}  // namespace tidal::query
