@@ -53,6 +53,10 @@ struct Options {
     std::string query;
     std::string idempotency_key;  ///< Of its impressions.
 
+    // relationship: of `user_id`
+    std::string kind;    ///< Empty = all, to list.
+    std::string target;  ///< An item or a creator.
+
     // export
     std::string from, until, signals, user_id, position, format = "jsonl";
     bool gaps = false;
@@ -93,6 +97,9 @@ Result<void> shard_transfer(const Options& options);
 Result<void> key_create(const Options& options);
 Result<void> key_list(const Options& options);
 Result<void> key_revoke(const Options& options);
+Result<void> relationship_list(const Options& options);
+Result<void> relationship_add(const Options& options);
+Result<void> relationship_end(const Options& options);
 /// Load and latencies; writes signals when asked to.
 Result<Verdict> bench(const Options& options);
 

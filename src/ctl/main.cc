@@ -254,6 +254,20 @@ int run(int argc, char** argv) {
         sub->add_option(name, options.number, "its number")->required();
         return sub;
     };
+    CLI::App* relationship_app =
+        group("relationship", "what and whom a user hides, saves, follows, blocks and mutes");
+    const auto kinds = CLI::IsMember({"hides", "saves", "follows", "blocks", "mutes"});
+    CLI::App* relationship_list_app =
+        online(add_to(relationship_app, "list", "of one user", relationship_list));
+    relationship_list_app->add_option("user", options.user_id, "the user")->required();
+    relationship_list_app->add_option("--kind", options.kind, "of this kind alone")->check(kinds);
+    for (CLI::App* sub : {online(add_to(relationship_app, "add", "begin one", relationship_add)),
+                          online(add_to(relationship_app, "end", "end one", relationship_end))}) {
+        sub->add_option("user", options.user_id, "the user")->required();
+        sub->add_option("kind", options.kind, "how the user stands")->required()->check(kinds);
+        sub->add_option("target", options.target, "an item, or a creator, as the kind says")
+            ->required();
+    }
     CLI::App* node_app = group("node", "the nodes of a cluster");
     online(add_to(node_app, "list", "all of them, and whether they are up", node_list));
     online(add_to(node_app, "token", "a token that lets one more node join", node_token))

@@ -50,6 +50,9 @@ Result<api::EntityReply> Library::get(const api::EntityRequest& request) {
 Result<api::SignalReadings> Library::signals(const api::EntityRequest& request) {
     return open_->database->signals(request);
 }
+Result<api::RelationshipsReply> Library::relationships(const api::RelationshipsRequest& request) {
+    return open_->database->relationships(request);
+}
 Result<api::FeedReply> Library::feed(const api::FeedCall& call) {
     return wait<api::FeedReply>([&](auto done) { open_->database->feed(call, std::move(done)); });
 }

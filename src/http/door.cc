@@ -53,6 +53,7 @@ Door::Door(api::Database& database, runtime::Runtime& runtime, Metrics& metrics,
     add_entity_routes(EntityKind::kUser, "/users");
     add_entity_routes(EntityKind::kCreator, "/creators");
     add_signal_routes();
+    add_relationship_routes();
     add_feed_routes();
     add_catalog_routes();
     add_operations_routes();

@@ -60,6 +60,7 @@ public:
 private:
     void add_entity_routes(EntityKind kind, const std::string& path);
     void add_signal_routes();
+    void add_relationship_routes();
     void add_feed_routes();
     void add_catalog_routes();
     void add_operations_routes();

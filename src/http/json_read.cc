@@ -444,6 +444,41 @@ Result<api::Write> JsonReader::signal(std::string_view json) {
     return read_signal(root);
 }
 
+Result<api::Write> JsonReader::relationship(std::string_view json, bool ends) {
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    api::RelationshipWrite write;
+    write.ends = ends;
+    std::optional<api::IdInput> user, item, creator;
+    std::optional<record::RelationshipKind> kind;
+    TIDAL_TRY(members(root,
+                      std::array<std::string_view, 4>{"user_id", "kind", "item_id", "creator_id"},
+                      [&](std::string_view key, const element& value) -> Result<void> {
+                          if (key == "kind") {
+                              TIDAL_ASSIGN(const std::string name, text(value, key));
+                              TIDAL_ASSIGN(kind, api::parse_relationship(name));
+                              return {};
+                          }
+                          auto& into = key == "user_id" ? user : key == "item_id" ? item : creator;
+                          TIDAL_ASSIGN(into, id(value, key));
+                          return {};
+                      }));
+    if (!user) return missing("user_id");
+    if (!kind) return missing("kind");
+    const bool of_item = record::is_of_items(*kind);
+    auto& target = of_item ? item : creator;
+    const auto& stray = of_item ? creator : item;
+    const std::string_view name = of_item ? "item_id" : "creator_id";
+    if (stray)
+        return Error(ErrorCode::kInvalidArgument, "`" + std::string(api::relationship_name(*kind)) +
+                                                      "` takes `" + std::string(name) + "`")
+            .with_field(of_item ? "creator_id" : "item_id");
+    if (!target) return missing(name);
+    write.user_id = *std::move(user);
+    write.kind = *kind;
+    write.target = *std::move(target);
+    return api::Write(std::move(write));
+}
+
 Result<api::Write> JsonReader::import_line(std::string_view json) {
     TIDAL_ASSIGN(const element root, parser_->parse(json));
     object members;

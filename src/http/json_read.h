@@ -41,6 +41,8 @@ public:
     Result<api::Write> embedding(std::string_view json);
     /// A signal, or {"undo": key, "entity_id": id}. `kind_id` names the entity when the path does.
     Result<api::Write> signal(std::string_view json);
+    /// {"user_id": …, "kind": "hides", "item_id": …}, or `creator_id` as the kind says.
+    Result<api::Write> relationship(std::string_view json, bool ends);
     /// A line of an import: a signal, an undo, or an entity (of `kind`, default item).
     Result<api::Write> import_line(std::string_view json);
     /// One signal object or an array of them; lines of the array fail one by one.

@@ -25,6 +25,10 @@ api::EntityRequest entity_of(const api::Write& write, const schema::Schema& sche
             return {target_of(w.signal), w.id};
         }
         api::EntityRequest operator()(const api::PreparedWrite&) const { return {}; }
+        api::EntityRequest operator()(const api::RelationshipWrite& w) const {
+            if (record::is_of_items(w.kind)) return {EntityKind::kItem, w.target};
+            return {EntityKind::kUser, w.user_id};
+        }
     };
     return std::visit(Visitor{target}, write);
 }

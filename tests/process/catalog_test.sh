@@ -40,7 +40,7 @@ expect 501 'needs a query (`query`), and there is no text index yet'
 put_profile third 1 'fused'
 expect 400 'no source of the profile has ranks to fuse'
 call GET '/feed?profile=following'
-expect 400 '"code":"profile_unavailable"' '`follows` needs a user (`user_id`)'
+expect 400 '"code":"missing_input"' '"field":"user_id"'
 call POST /profiles '{"txt":"profile third version 1 { score year; }"}'
 expect 400 '"field":"txt"'
 

@@ -104,6 +104,16 @@ ask POST /query /query '{"query":"RETRIEVE items USING new LIMIT 2 LOG IMPRESSIO
 poll 10 holds $'/items/1/signals\t.signals.impression.counts.all == 2' || fail "a query's impressions are not on all nodes"
 then_all /items/1/signals '.signals.impression.counts.all == 2'
 
+ask POST /relationships /relationships '{"user_id":7,"kind":"hides","item_id":2}'
+then_all '/users/7/relationships?kind=hides' '[.relationships[].item_id] == [2]'
+ask POST /relationships /relationships '{"user_id":7,"kind":"blocks","creator_id":1}'
+then_all '/users/7/relationships?kind=blocks' '[.relationships[].creator_id] == [1]'
+then_all '/feed?profile=new&user_id=7' '[.items[].entity_id] == []'
+forget '/users/7/relationships?kind=hides'
+forget '/feed?profile=new&user_id=7'
+ask DELETE /relationships /relationships '{"user_id":7,"kind":"hides","item_id":2}'
+then_all '/users/7/relationships?kind=hides' '.relationships == []'
+
 schema=$(jq_of a /schema .schema | sed 's/^signals:/&\n  applaud: {polarity: positive, half_life: 7d}/')
 ask PUT /schema /schema "$(jq -n --arg text "$schema" '{schema: $text}')"
 then_all /schema '.schema | contains("applaud")'

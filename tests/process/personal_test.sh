@@ -70,7 +70,7 @@ filter "in_progress"
 expect 400 '"code":"unknown_state"' 'sets: [in_progress]'
 curl -s -G "http://127.0.0.1:$port/feed" -d profile=new --data-urlencode "filter=NOT seen" -o "$work/reply"
 reply=$(cat "$work/reply")
-[[ $reply == *'"code":"missing_input"'*'needs user_id'* ]] || fail "without a user: $reply"
+[[ $reply == *'needs user_id'*'"code":"missing_input"'* ]] || fail "without a user: $reply"
 
 # It is there after a kill, after a clean stop, which makes a checkpoint, and after a kill behind that.
 for how in KILL TERM KILL; do
@@ -112,6 +112,67 @@ for after in "" KILL; do
     filter "seen OR saved OR liked"
     expect_ids "" "states of a deleted user ${after:+after SIG$after}"
 done
+# Relationships: the same states, and creators.
+relate() { # METHOD KIND BODY
+    call "$1" /relationships "{\"user_id\":9,\"kind\":\"$2\",$3}"
+    expect 200
+}
+for id in 1 2 3; do
+    call PATCH /items/$id "{\"creator_id\":$((id + 100))}"
+    expect 200
+done
+relate POST hides '"item_id":9'
+relate POST saves '"item_id":8'
+signal 9 hide 7
+relate POST blocks '"creator_id":101'
+relate POST follows '"creator_id":102'
+relate POST follows '"creator_id":103'
+relate POST mutes '"creator_id":103'
+for after in "" KILL TERM; do
+    [ -z "$after" ] || restart $after
+    feed "user_id=9&limit=20"
+    expect_ids "8 6 5 4 3 2" "hides and blocks ${after:+after SIG$after}"
+    call GET "/feed?profile=new&fields=&user_id=9&limit=20&filter=followed+OR+saved"
+    expect_ids "8 3 2" "followed or saved"
+    call GET "/feed?profile=following&fields=&user_id=9"
+    expect_ids "3 2" "of followed creators"
+    call GET /users/9/relationships
+    [ "$(jq -r '[.relationships[] | .kind + " " + ((.item_id // .creator_id) | tostring)] | join(",")' <<<"$reply")" = \
+        "hides 7,hides 9,saves 8,follows 102,follows 103,blocks 101,mutes 103" ] || fail "relationships: $reply"
+done
+for id in 2 3; do
+    call POST /signals "{\"entity_id\":$id,\"signal\":\"like\",\"weight\":$id}"
+    expect 200
+done
+call GET "/feed?profile=most_liked&fields=&limit=2&explain=true"
+expect_ids "3 2" "for nobody 3 is the most liked"
+call GET "/feed?profile=most_liked&fields=&limit=2&user_id=9&explain=true"
+expect_ids "2 3" "muted"
+[[ $reply == *"muted creator"* ]] || fail "explain does not tell of muting: $reply"
+relate DELETE hides '"item_id":9'
+relate DELETE hides '"item_id":7'
+relate DELETE blocks '"creator_id":101'
+feed "user_id=9&limit=20"
+expect_ids "9 8 7 6 5 4 3 2 1" "nothing hidden or blocked any more"
+call GET "/users/9/relationships?kind=saves"
+expect 200 '"item_id":8' '"more":false'
+"$bin/tidalctl" relationship add 9 hides 6 --url "127.0.0.1:$port" >/dev/null || fail "tidalctl relationship add"
+"$bin/tidalctl" relationship list 9 --kind hides --url "127.0.0.1:$port" | grep -q '^hides *item *6 ' || fail "tidalctl relationship list"
+"$bin/tidalctl" relationship end 9 hides 6 --url "127.0.0.1:$port" >/dev/null || fail "tidalctl relationship end"
+feed "user_id=9&limit=1"
+expect_ids "9" "after tidalctl"
+call POST /relationships '{"user_id":9,"kind":"hides","item_id":99}'
+expect 404 '"code":"unknown_item"'
+call POST /relationships '{"user_id":9,"kind":"hides","creator_id":99}'
+expect 400 '"field":"creator_id"'
+call POST /relationships '{"user_id":9,"kind":"hates","item_id":9}'
+expect 400 '"code":"unknown_kind"'
+call POST /users '{"entity_id":9,"metadata":{}}'
+expect 200
+call DELETE /users/9
+expect 200
+call GET /users/9/relationships
+expect 200 '"relationships":[]'
 call GET /metrics
 expect 200 'tidal_shard_user_states{shard="1"} 0' 'tidal_shard_user_state_bytes{shard="2"} 0'
 finish

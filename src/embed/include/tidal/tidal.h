@@ -61,6 +61,9 @@ public:
 
     Result<api::EntityReply> get(const api::EntityRequest& request);
     Result<api::SignalReadings> signals(const api::EntityRequest& request);
+    /// What a user hides, saves, follows, blocks and mutes; write() takes an
+    /// api::RelationshipWrite.
+    Result<api::RelationshipsReply> relationships(const api::RelationshipsRequest& request);
     /// Takes turns with the feeds of other threads; where too many ask, replies carry less
     /// (`degradation`) or are refused with kUnavailable, reason "overloaded".
     Result<api::FeedReply> feed(const api::FeedCall& call);
