@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "audience/internal/hold_row.h"
+#include "audience/taste.h"
 
 namespace {
 
@@ -21,5 +22,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto row = decode_hold(input)) require(encode_hold(*row) == input);
     if (const auto key = decode_state_key(input)) require(encode_state_key(*key) == input);
     if (const auto key = decode_relation_key(input)) require(encode_relation_key(*key) == input);
+    if (const auto taste = decode_taste(input)) require(encode_taste(*taste) == input);
     return 0;
 }

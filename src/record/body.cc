@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "record/id_codec.h"
 #include "record/internal/body.h"
+#include "record/relay_codec.h"
 
 namespace tidal::record {
 namespace {
@@ -47,6 +48,7 @@ void decode_target(Decoder* in, EntityKind* kind, EntityId* id) {
 // Signal and relay row flags.
 constexpr unsigned kItemText = 1, kHasWeight = 2, kHasUser = 4, kUserText = 8, kHasCreator = 16,
                    kCreatorText = 32, kHasContext = 64;
+constexpr unsigned kHasEffect = 1, kTargetText = 32;  // Of relay rows alone.
 
 unsigned flag(bool on, unsigned bit) {
     return on ? bit : 0;
@@ -227,26 +229,48 @@ void decode(ShardConfigBody* body, Decoder* in) {
 void encode(const TickBody&, Encoder*) {}
 void decode(TickBody*, Decoder*) {}
 
+}  // namespace
+
+void encode_effect(const RelayRow& row, Encoder* out) {
+    out->u8(static_cast<std::uint8_t>(row.effect));
+    encode_optional_id(row.item, out);
+    encode_optional_id(row.creator, out);
+    out->u64(row.stamp.bits());
+}
+void decode_effect(RelayRow* row, Decoder* in) {
+    const std::uint8_t effect = in->u8();
+    if (effect == 0 || effect >= kRelayEffectCount) return in->fail();
+    row->effect = static_cast<RelayEffect>(effect);
+    row->item = decode_optional_id(in);
+    row->creator = decode_optional_id(in);
+    row->stamp = HybridTime::from_bits(in->u64());
+}
+
+namespace {
+
 /// Sequences and times of neighbouring rows are close: each is written as the step from the last.
 void encode(const RelayRow& row, const RelayRow& last, Encoder* out) {
-    out->u8(static_cast<std::uint8_t>(flag(row.creator.is_text(), kCreatorText) |
+    const bool more = row.effect != RelayEffect::kCreator;
+    out->u8(static_cast<std::uint8_t>(flag(row.target.is_text(), kTargetText) |
+                                      flag(more, kHasEffect) |
                                       optional_id_flags(row.user, kHasUser, kUserText)));
     out->svarint(static_cast<std::int64_t>(row.sequence - last.sequence));
-    encode_entity(row.creator, out);
+    encode_entity(row.target, out);
     out->varint(row.signal.value());
     out->svarint(row.weight);
     out->svarint(row.count);
     out->svarint(static_cast<std::int64_t>(static_cast<std::uint64_t>(row.event_time_ms) -
                                            static_cast<std::uint64_t>(last.event_time_ms)));
     if (row.user) encode_entity(*row.user, out);
+    if (more) encode_effect(row, out);
 }
 void decode(RelayRow* row, const RelayRow& last, Decoder* in) {
     const unsigned flags = in->u8();
-    if ((flags & ~(kCreatorText | kHasUser | kUserText)) != 0 ||
+    if ((flags & ~(kTargetText | kHasUser | kUserText | kHasEffect)) != 0 ||
         is_stray(flags, kHasUser, kUserText))
         return in->fail();
     row->sequence = last.sequence + static_cast<std::uint64_t>(in->svarint());
-    row->creator = decode_entity((flags & kCreatorText) != 0, in);
+    row->target = decode_entity((flags & kTargetText) != 0, in);
     row->signal = decode_id_number<SignalTypeId>(in);
     row->weight = in->svarint();
     const std::int64_t count = in->svarint();
@@ -255,6 +279,7 @@ void decode(RelayRow* row, const RelayRow& last, Decoder* in) {
     row->event_time_ms = static_cast<UnixMillis>(static_cast<std::uint64_t>(last.event_time_ms) +
                                                  static_cast<std::uint64_t>(in->svarint()));
     if ((flags & kHasUser) != 0) row->user = decode_entity((flags & kUserText) != 0, in);
+    if ((flags & kHasEffect) != 0) decode_effect(row, in);
 }
 
 void encode(const RelayBody& body, Encoder* out) {

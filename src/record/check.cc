@@ -96,8 +96,12 @@ Violation check(const TickBody&) {
 
 Violation check(const RelayBody& body) {
     for (const RelayRow& row : body.rows) {
-        const Violation v = first({check_id(row.creator, "creator_id"), check_weight(row.weight),
-                                   check_id(row.user, "user_id")});
+        const Violation v =
+            first({check_id(row.target, "target"), check_weight(row.weight),
+                   check_id(row.user, "user_id"), check_id(row.item, "item_id"),
+                   check_id(row.creator, "creator_id"),
+                   unless(row.item.has_value() == (row.effect == RelayEffect::kTaste), "item_id",
+                          "is named by tastes")});
         if (!v.field.empty()) return v;
     }
     return first({check_vshard(body.target),

@@ -114,15 +114,26 @@ struct ShardConfigBody {
 struct TickBody {
     bool operator==(const TickBody&) const = default;
 };
-/// One effect of a signal on another shard's creator, as it leaves the item's shard.
+/// Whose state a relay row changes.
+enum class RelayEffect : std::uint8_t {
+    kCreator,  ///< A creator's ledger.
+    kTaste,    ///< What a user liked and disliked lately, and whose items.
+};
+inline constexpr std::size_t kRelayEffectCount = 2;
+
+/// One effect of a signal on another shard, as it leaves the item's.
 struct RelayRow {
     std::uint64_t sequence = 0;  ///< Dense per (source incarnation, target vshard), from 1.
-    EntityId creator;
+    RelayEffect effect = RelayEffect::kCreator;
+    EntityId target;  ///< The creator or the user whose state it changes.
     SignalTypeId signal;
     FixedWeight weight = 0;
     std::int32_t count = 1;  ///< -1 for an undo.
     UnixMillis event_time_ms = 0;
-    std::optional<EntityId> user;
+    std::optional<EntityId> user;  ///< kCreator: who, for distinct users.
+    // kTaste: on what, whose, and when it was committed; an undo names the signal it takes back.
+    std::optional<EntityId> item, creator;
+    HybridTime stamp;
     bool operator==(const RelayRow&) const = default;
 };
 /// Rows of one stream arriving at their target shard. Accepted only from mark + 1 on.

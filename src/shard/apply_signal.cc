@@ -69,9 +69,15 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
             Error(ErrorCode::kOverloaded, "no room for another item that a user hides")
                 .with_reason("user_states_full")
                 .with_hint("nothing was counted; give shards more memory for user states"));
-    const SignalEffect effect{
-        body.signal, body.weight, envelope.origin, envelope.event_time_ms,
-        creator,     body.user,   envelope.stamp,  !envelope.idempotency_key.empty()};
+    const SignalEffect effect{body.signal,
+                              body.item,
+                              body.weight,
+                              envelope.origin,
+                              envelope.event_time_ms,
+                              creator,
+                              body.user,
+                              envelope.stamp,
+                              !envelope.idempotency_key.empty()};
     TIDAL_TRY(count_signal(envelope, effect, slot, 1, &outcome));
     return outcome;
 }
@@ -96,14 +102,10 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     if (slot && entities(kind).generation_of(*slot) != entry->undo->generation) slot.reset();
     Outcome outcome = accepted(envelope);
     const UndoEntry& undo = *entry->undo;
-    const SignalEffect effect{undo.signal.signal,
-                              undo.signal.weight,
-                              undo.origin,
-                              undo.event_time_ms,
-                              undo.creator ? &*undo.creator : nullptr,
-                              undo.signal.user,
-                              entry->stamp,
-                              undo.marked_user};
+    const SignalEffect effect{
+        undo.signal.signal, undo.signal.item,   undo.signal.weight,
+        undo.origin,        undo.event_time_ms, undo.creator ? &*undo.creator : nullptr,
+        undo.signal.user,   entry->stamp,       undo.marked_user};
     TIDAL_TRY(count_signal(envelope, effect, slot, -1, &outcome));
     entry->undone = outcome;
     idempotency_->replace(key, *entry);
@@ -121,20 +123,34 @@ Result<void> ShardState::count_signal(const record::Envelope& envelope, const Si
                               effect.user));
         if (kind == EntityKind::kItem && effect.user) TIDAL_TRY(mark_user(effect, *slot, count));
     }
-    if (effect.creator == nullptr) return {};
-
-    const VShard target = record::vshard_of(envelope.tenant, EntityKind::kCreator, *effect.creator);
     record::RelayRow row;
-    row.sequence = outbox_->next_sequence(target);
-    row.creator = *effect.creator;
     row.signal = effect.signal;
     row.weight = weight;
     row.count = count;
     row.event_time_ms = effect.event_time_ms;
+    if (kind == EntityKind::kItem && effect.user &&
+        schema_->signals[effect.signal.value()].polarity != schema::Polarity::kNeutral) {
+        record::RelayRow taste = row;
+        taste.effect = record::RelayEffect::kTaste;
+        taste.target = *effect.user;
+        taste.item = effect.item;
+        if (effect.creator != nullptr) taste.creator = *effect.creator;
+        taste.stamp = effect.stamp;
+        TIDAL_TRY(
+            relay(envelope.tenant, EntityKind::kUser, effect.origin, std::move(taste), outcome));
+    }
+    if (effect.creator == nullptr) return {};
+    row.target = *effect.creator;
     row.user = effect.user;
+    return relay(envelope.tenant, EntityKind::kCreator, effect.origin, std::move(row), outcome);
+}
+
+Result<void> ShardState::relay(TenantId tenant, EntityKind kind, RegionId origin,
+                               record::RelayRow row, Outcome* outcome) {
+    const VShard target = record::vshard_of(tenant, kind, row.target);
+    row.sequence = outbox_->next_sequence(target);
     if (owns(target))
-        return apply_row(effect.origin, Marks::Stream(options_.shard, options_.incarnation, target),
-                         row);
+        return apply_row(origin, Marks::Stream(options_.shard, options_.incarnation, target), row);
     outcome->relayed.push_back({options_.shard, options_.incarnation, target, row.sequence});
     outbox_->push(target, std::move(row));
     return {};
@@ -155,10 +171,23 @@ Result<void> ShardState::mark_user(const SignalEffect& effect, Slot slot, std::i
 
 Result<void> ShardState::apply_row(RegionId origin, const Marks::Stream& stream,
                                    const record::RelayRow& row) {
-    const Slot slot = entities(EntityKind::kCreator).find_or_reserve(row.creator);
-    TIDAL_TRY(count_event(EntityKind::kCreator, origin,
-                          {slot, row.signal, row.weight, row.count, row.event_time_ms}, row.user));
     marks_->set(stream, row.sequence);
+    if (row.effect == record::RelayEffect::kTaste) return apply_taste(row);
+    const Slot slot = entities(EntityKind::kCreator).find_or_reserve(row.target);
+    return count_event(EntityKind::kCreator, origin,
+                       {slot, row.signal, row.weight, row.count, row.event_time_ms}, row.user);
+}
+
+Result<void> ShardState::apply_taste(const record::RelayRow& row) {
+    const audience::TasteEvent event{
+        .item = *row.item,
+        .creator = row.creator,
+        .positive = schema_->signals[row.signal.value()].polarity == schema::Polarity::kPositive,
+        .weight = record::weight_to_double(row.weight),
+        .taken_back = row.count < 0,
+        .at_ms = row.event_time_ms,
+        .stamp = row.stamp};
+    TIDAL_TRY(tastes_->apply(row.target, event));
     return {};
 }
 

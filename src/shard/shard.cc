@@ -336,6 +336,10 @@ Shard::Stats Shard::stats_now() {
     stats.user_state_users = states.users;
     stats.user_state_bytes = states.bytes;
     stats.user_states_refused = states.refused;
+    const auto tastes = state_->tastes().stats();
+    stats.taste_users = tastes.users;
+    stats.taste_bytes = tastes.bytes;
+    stats.tastes_refused = tastes.refused;
     return stats;
 }
 

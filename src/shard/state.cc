@@ -104,6 +104,7 @@ Result<void> ShardState::open_tables() {
     TIDAL_ASSIGN(user_states_, audience::UserStates::open(
                                    {.bytes_max = options_.user_state_bytes_max}, store_, *schema_));
     TIDAL_ASSIGN(relationships_, audience::Relationships::open(store_));
+    TIDAL_ASSIGN(tastes_, audience::Tastes::open({.bytes_max = options_.taste_bytes_max}, store_));
     return {};
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "audience/relationships.h"
+#include "audience/tastes.h"
 #include "audience/user_states.h"
 #include "base/hlc.h"
 #include "entity/entity_table.h"
@@ -49,6 +50,7 @@ public:
         std::uint64_t ledger_bytes_max = 4ULL << 30;
         std::uint64_t unique_bytes_max = 1ULL << 30;
         std::uint64_t user_state_bytes_max = 1ULL << 30;
+        std::uint64_t taste_bytes_max = 1ULL << 30;
         std::uint64_t idempotency_bytes_max = 256ULL << 20;
         /// With fewer items a feed is scanned instead of read from a view (query/top_views.h).
         std::uint64_t view_items_min = 4'096;
@@ -98,6 +100,7 @@ public:
     }
     audience::UserStates& user_states() { return *user_states_; }
     audience::Relationships& relationships() { return *relationships_; }
+    audience::Tastes& tastes() { return *tastes_; }
     const Outbox& outbox() const { return *outbox_; }
     const Marks& marks() const { return *marks_; }
     const IdempotencyTable& idempotency() const { return *idempotency_; }
@@ -161,6 +164,7 @@ private:
     /// What a signal changes, borrowed from its record or its undo entry.
     struct SignalEffect {
         SignalTypeId signal;
+        const EntityId& item;
         record::FixedWeight weight = 0;
         RegionId origin;
         UnixMillis event_time_ms = 0;
@@ -169,12 +173,16 @@ private:
         HybridTime stamp;       ///< Of the signal; an undo names the one it takes back.
         bool undoable = false;  ///< It has a key; of an undo: it may hold states of the user.
     };
-    /// Counts an event (or takes one back, count -1) at the item and sends it to the creator.
+    /// Counts an event (or takes one back, count -1) at the item and sends it to user and creator.
     Result<void> count_signal(const record::Envelope& envelope, const SignalEffect& effect,
                               std::optional<Slot> slot, std::int32_t count, Outcome* outcome);
     /// The states of the user that the signal's type sets.
     Result<void> mark_user(const SignalEffect& effect, Slot slot, std::int32_t count);
-    /// One relay row at its target: the creator's ledger, and the stream's mark.
+    /// To the shard of the row's target, which may be this one.
+    Result<void> relay(TenantId tenant, EntityKind kind, RegionId origin, record::RelayRow row,
+                       Outcome* outcome);
+    Result<void> apply_taste(const record::RelayRow& row);
+    /// One relay row at its target: a creator's ledger or a user's taste, and the stream's mark.
     Result<void> apply_row(RegionId origin, const Marks::Stream& stream,
                            const record::RelayRow& row);
     Result<void> count_event(EntityKind kind, RegionId origin, const signal::LedgerEvent& event,
@@ -194,6 +202,7 @@ private:
     std::unique_ptr<signal::UniqueTable> uniques_[kEntityKindCount];
     std::unique_ptr<audience::UserStates> user_states_;       ///< Of items.
     std::unique_ptr<audience::Relationships> relationships_;  ///< To creators.
+    std::unique_ptr<audience::Tastes> tastes_;                ///< Of users at home here.
     std::unique_ptr<IdempotencyTable> idempotency_;
     std::unique_ptr<Outbox> outbox_;
     std::unique_ptr<Marks> marks_;

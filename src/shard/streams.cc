@@ -4,6 +4,7 @@
 
 #include "base/codec.h"
 #include "record/id_codec.h"
+#include "record/relay_codec.h"
 #include "shard/internal/planted.h"
 
 namespace tidal::shard {
@@ -26,12 +27,13 @@ std::string encode_row(VShard target, const record::RelayRow& row) {
     Encoder out;
     out.varint(target.value());
     out.varint(row.sequence);
-    record::encode_optional_id(row.creator, &out);
+    record::encode_optional_id(row.target, &out);
     out.varint(row.signal.value());
     out.svarint(row.weight);
     out.svarint(row.count);
     out.svarint(row.event_time_ms);
     record::encode_optional_id(row.user, &out);
+    if (row.effect != record::RelayEffect::kCreator) record::encode_effect(row, &out);
     return out.take();
 }
 
@@ -40,14 +42,15 @@ Result<std::pair<VShard, record::RelayRow>> decode_row(std::string_view bytes) {
     const VShard target(static_cast<std::uint16_t>(in.varint()));
     record::RelayRow row;
     row.sequence = in.varint();
-    const auto creator = record::decode_optional_id(&in);
-    if (!creator) in.fail();
-    row.creator = creator.value_or(EntityId());
+    const auto id = record::decode_optional_id(&in);
+    if (!id) in.fail();
+    row.target = id.value_or(EntityId());
     row.signal = SignalTypeId(static_cast<std::uint16_t>(in.varint()));
     row.weight = in.svarint();
     row.count = static_cast<std::int32_t>(in.svarint());
     row.event_time_ms = in.svarint();
     row.user = record::decode_optional_id(&in);
+    if (in.remaining() > 0) record::decode_effect(&row, &in);
     TIDAL_TRY(in.finish("outbox row"));
     return std::pair(target, std::move(row));
 }

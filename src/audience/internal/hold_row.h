@@ -47,6 +47,7 @@ std::string slot_prefix(Slot slot);
 Result<StateKey> decode_state_key(std::string_view key);
 
 inline constexpr std::string_view kRelationPrefix = "a/r/";
+inline constexpr std::string_view kTastePrefix = "a/t/";  ///< And the user.
 
 /// A relationship of a user to a creator.
 struct RelationKey {

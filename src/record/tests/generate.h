@@ -58,6 +58,23 @@ inline Value any_value() {
     }
 }
 
+inline RelayRow any_relay_row() {
+    RelayRow row;
+    row.sequence = any_u64();
+    row.target = any_entity();
+    row.signal = SignalTypeId(any_u16());
+    row.weight = any_weight();
+    row.count = any_bool() ? 1 : -1;
+    row.event_time_ms = any_i64();
+    row.user = maybe(any_entity);
+    if (any_bool()) return row;
+    row.effect = RelayEffect::kTaste;
+    row.item = any_entity();
+    row.creator = maybe(any_entity);
+    row.stamp = any_time();
+    return row;
+}
+
 inline Body any_body() {
     // Signals are most of a log.
     switch (any_bool() ? 0 : *rc::gen::inRange(1, 13)) {
@@ -94,8 +111,7 @@ inline Body any_body() {
         case 8: {
             RelayBody body{ShardId(any_u16()), Incarnation(3), VShard(1023), {}};
             for (std::size_t i = *rc::gen::inRange<std::size_t>(0, 4); i > 0; --i)
-                body.rows.push_back({any_u64(), any_entity(), SignalTypeId(any_u16()), any_weight(),
-                                     any_bool() ? 1 : -1, any_i64(), maybe(any_entity)});
+                body.rows.push_back(any_relay_row());
             return body;
         }
         case 9:

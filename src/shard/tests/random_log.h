@@ -166,6 +166,18 @@ private:
         push(body, one_in(4) ? key_of(body.id) : "");
     }
 
+    /// What a user of this shard did with an item, here or on the other one.
+    void make_taste(record::RelayRow* row) {
+        row->effect = record::RelayEffect::kTaste;
+        row->target = user();
+        row->item = item();
+        if (one_in(2)) row->creator = creator();
+        row->stamp = stamper_.last();
+        if (one_in(4)) row->count = -1;
+        row->weight *= row->count;
+        row->user.reset();
+    }
+
     /// Rows from the other shard: most deliveries go on from the last, some repeat, some skip.
     void push_relay() {
         record::RelayBody body{kOther,
@@ -179,11 +191,12 @@ private:
         for (std::uint64_t i = 1 + below(4); i > 0; --i) {
             record::RelayRow row;
             row.sequence = sequence++;
-            row.creator = creator();
+            row.target = creator();
             row.signal = one_in(2) ? kView : kLike;
             row.weight = record::kWeightOne;
             row.event_time_ms = stamper_.last().wall_ms();
             if (one_in(2)) row.user = user();
+            if (one_in(3)) make_taste(&row);
             body.rows.push_back(row);
         }
         if (body.rows.front().sequence <= sent + 1) sent = std::max(sent, sequence - 1);

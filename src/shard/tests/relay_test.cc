@@ -15,7 +15,7 @@ record::RelayBody delivery(std::uint64_t first, std::uint64_t last,
     for (std::uint64_t sequence = first; sequence <= last; ++sequence) {
         record::RelayRow row;
         row.sequence = sequence;
-        row.creator = creator_where(true);
+        row.target = creator_where(true);
         row.signal = kLike;
         row.weight = static_cast<record::FixedWeight>(sequence) * record::kWeightOne;
         row.event_time_ms = kStartMs;
@@ -125,7 +125,7 @@ TEST(Outbox, KeepsRowsUntilAcknowledgedAlsoOverRestarts) {
     for (std::size_t i = 0; i < rows.size(); ++i) {
         EXPECT_EQ(rows[i].sequence, i + 3);
         EXPECT_EQ(rows[i].weight, static_cast<std::int64_t>(i + 3) * record::kWeightOne / 16);
-        EXPECT_EQ(rows[i].creator, creator);
+        EXPECT_EQ(rows[i].target, creator);
     }
     EXPECT_EQ(shard.state().outbox().bytes(), bytes);
     shard.apply(record::RelayAckBody{kOther, target, 1});

@@ -124,7 +124,7 @@ TEST(Undo, SendsARowToTheCreatorThatHadTheSignal) {
     EXPECT_EQ(undone.relayed[0].target, signal.relayed[0].target);
     const auto& rows = shard.state().outbox().streams().at(undone.relayed[0].target);
     ASSERT_EQ(rows.size(), 2u);
-    EXPECT_EQ(rows[1].creator, first);
+    EXPECT_EQ(rows[1].target, first);
     EXPECT_EQ(rows[1].count, -1);
     EXPECT_EQ(rows[1].weight, -rows[0].weight);
     EXPECT_EQ(rows[1].event_time_ms, rows[0].event_time_ms);

@@ -1,0 +1,261 @@
+#include "audience/taste.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <map>
+
+#include "audience/tastes.h"
+#include "entity/tests/memory_store.h"
+
+namespace tidal::audience {
+namespace {
+
+constexpr UnixMillis kDayMs = 24LL * 3'600'000, kNow = 1'790'000'000'000;
+const EntityId kAda("ada"), kBob(2), kNina("nina");
+
+HybridTime stamp(std::uint64_t n) {
+    return HybridTime::from_bits(n);
+}
+
+std::vector<std::uint64_t> items(const std::vector<RingEntry>& ring) {
+    std::vector<std::uint64_t> out;
+    for (const RingEntry& entry : ring) out.push_back(entry.item.number());
+    return out;
+}
+
+TasteEvent like(std::uint64_t item, UnixMillis at_ms, std::uint64_t committed) {
+    return {.item = EntityId(item), .at_ms = at_ms, .stamp = stamp(committed)};
+}
+
+TEST(Taste, KeepsTheNewestItemsWhateverTheOrderOfArrival) {
+    Taste taste;
+    EXPECT_TRUE(taste.apply(like(1, 100, 1)));
+    EXPECT_TRUE(taste.apply(like(2, 300, 2)));
+    EXPECT_TRUE(taste.apply(like(3, 200, 3)));
+    EXPECT_EQ(items(taste.positives), (std::vector<std::uint64_t>{2, 3, 1}));
+    EXPECT_FALSE(taste.apply(like(1, 400, 4))) << "it was there";
+    EXPECT_EQ(items(taste.positives), (std::vector<std::uint64_t>{1, 2, 3}));
+    TasteEvent dislike = like(3, 500, 5);
+    dislike.positive = false;
+    EXPECT_FALSE(taste.apply(dislike));
+    EXPECT_EQ(items(taste.negatives), (std::vector<std::uint64_t>{3}));
+    for (std::uint64_t i = 0; i < 70; ++i)
+        EXPECT_TRUE(taste.apply(like(1000 + i, 1'000 + static_cast<UnixMillis>(i), 6 + i)));
+    EXPECT_EQ(taste.positives.size(), Taste::kPositivesMax);
+    EXPECT_EQ(taste.positives.front().item, EntityId(1069));
+    EXPECT_FALSE(taste.apply(like(5, 7, 100))) << "older than all that is kept";
+    EXPECT_EQ(taste.positives.size(), Taste::kPositivesMax);
+}
+
+TEST(Taste, TakesBackWhatASignalHeldAndNothingElse) {
+    Taste taste;
+    taste.apply(like(1, 100, 10));
+    taste.apply(like(1, 200, 11));
+    TasteEvent undo = like(1, 200, 11);
+    undo.taken_back = true;
+    taste.apply(undo);
+    EXPECT_EQ(items(taste.positives), (std::vector<std::uint64_t>{1})) << "another holds it";
+    undo.stamp = stamp(9);
+    taste.apply(undo);
+    EXPECT_EQ(taste.positives.size(), 1u) << "older than what is kept: it had left the ring";
+    undo.stamp = stamp(10);
+    taste.apply(undo);
+    EXPECT_TRUE(taste.positives.empty());
+    taste.apply(undo);
+    EXPECT_TRUE(taste.positives.empty());
+}
+
+TEST(Taste, AffinityHalvesInThirtyDaysInAnyOrder) {
+    Taste forward, backward;
+    TasteEvent first = like(1, kNow, 1), second = like(2, kNow + 30 * kDayMs, 2);
+    first.creator = second.creator = kNina;
+    second.weight = 3;
+    forward.apply(first);
+    forward.apply(second);
+    backward.apply(second);
+    backward.apply(first);
+    for (const Taste& taste : {forward, backward}) {
+        EXPECT_DOUBLE_EQ(taste.affinity(kNina, kNow + 30 * kDayMs), 3.5);
+        EXPECT_DOUBLE_EQ(taste.affinity(kNina, kNow + 60 * kDayMs), 1.75);
+        EXPECT_EQ(taste.affinity(kAda, kNow), 0);
+    }
+    TasteEvent dislike = second;
+    dislike.positive = false;
+    dislike.weight = 5;
+    forward.apply(dislike);
+    EXPECT_DOUBLE_EQ(forward.affinity(kNina, kNow + 30 * kDayMs), -1.5);
+}
+
+TEST(Taste, KeepsTheCreatorsThatWeighMost) {
+    Taste taste;
+    for (std::uint64_t i = 0; i <= Taste::kCreatorsMax; ++i) {
+        TasteEvent event = like(i, kNow, i + 1);
+        event.creator = EntityId(i);
+        event.weight = i == 77 ? 0.5 : 1;
+        taste.apply(event);
+    }
+    EXPECT_EQ(taste.creators.size(), Taste::kCreatorsMax);
+    EXPECT_EQ(taste.affinity(EntityId(77), kNow), 0);
+    EXPECT_EQ(taste.affinity(EntityId(78), kNow), 1);
+}
+
+TEST(Tastes, OutliveARestartAndForgetWhoIsErased) {
+    entity::MemoryStore store;
+    auto all = Tastes::open({}, store).value();
+    ASSERT_TRUE(all->apply(kAda, like(1, 100, 1)).value());
+    ASSERT_TRUE(all->apply(kBob, like(1, 100, 2)).value());
+    const Taste ada = *all->find(kAda).value();
+    all = Tastes::open({}, store).value();
+    EXPECT_EQ(*all->find(kAda).value(), ada);
+    EXPECT_FALSE(all->find(kNina).value());
+    all->erase_user(kAda, stamp(50));
+    for (int life = 0; life < 2; ++life) {
+        EXPECT_FALSE(all->apply(kAda, like(2, 200, 50)).value())
+            << "committed before, arrived late";
+        EXPECT_TRUE(all->find(kAda).value()->positives.empty());
+        EXPECT_EQ(all->find(kBob).value()->positives.size(), 1u);
+        all = Tastes::open({}, store).value();
+    }
+    EXPECT_TRUE(all->apply(kAda, like(2, 200, 51)).value());
+}
+
+TEST(Tastes, WithoutRoomKeepWhoIsThere) {
+    entity::MemoryStore store;
+    auto all = Tastes::open({.bytes_max = 1}, store).value();
+    EXPECT_TRUE(all->apply(kAda, like(1, 100, 1)).value());
+    EXPECT_FALSE(all->apply(kBob, like(1, 100, 2)).value());
+    EXPECT_FALSE(all->find(kBob).value());
+    EXPECT_TRUE(all->apply(kAda, like(2, 100, 3)).value());
+    EXPECT_EQ(all->stats().users, 1u);
+    EXPECT_EQ(all->stats().refused, 1u);
+}
+
+/// All events of one user; rings and affinities are computed from scratch.
+struct Model {
+    struct Kept {
+        TasteEvent event;
+        bool undone = false;
+    };
+    std::vector<Kept> events;
+
+    std::vector<std::uint64_t> ring(bool positive) const {
+        std::map<std::uint64_t, UnixMillis> newest;
+        std::map<std::uint64_t, int> held;
+        for (const Kept& kept : events) {
+            if (kept.event.positive != positive) continue;
+            const std::uint64_t item = kept.event.item.number();
+            if (!kept.undone) ++held[item];
+            newest[item] =
+                std::max(newest.try_emplace(item, INT64_MIN).first->second, kept.event.at_ms);
+        }
+        std::vector<std::pair<UnixMillis, std::uint64_t>> order;
+        for (const auto& [item, count] : held) order.emplace_back(newest[item], item);
+        std::ranges::sort(order, std::greater());
+        std::vector<std::uint64_t> out;
+        for (const auto& [at, item] : order) out.push_back(item);
+        return out;
+    }
+    double affinity(const EntityId& creator, UnixMillis now_ms) const {
+        double sum = 0;
+        for (const Kept& kept : events)
+            if (!kept.undone && kept.event.creator == creator)
+                sum += (kept.event.positive ? 1 : -1) * kept.event.weight *
+                       std::exp2(-static_cast<double>(now_ms - kept.event.at_ms) /
+                                 static_cast<double>(Taste::kAffinityHalfLifeMs));
+        return sum;
+    }
+};
+
+/// Few items, so that nothing leaves a ring: what had left it does not come back with an undo. An
+/// item whose signals were all taken back starts anew, as in the model below.
+RC_GTEST_PROP(Tastes, EqualAModelThroughUndosAndRestarts, ()) {
+    entity::MemoryStore store;
+    auto all = Tastes::open({}, store).value();
+    std::map<int, Model> models;
+    const auto steps =
+        *rc::gen::container<std::vector<std::uint32_t>>(120, rc::gen::arbitrary<std::uint32_t>());
+    std::uint64_t committed = 0;
+    for (const std::uint32_t step : steps) {
+        const int who = static_cast<int>(step % 2);
+        const EntityId user(static_cast<std::uint64_t>(who));
+        auto& events = models[who].events;
+        if (step % 7 == 0) all = Tastes::open({}, store).value();
+        if (step % 5 == 0 && !events.empty()) {
+            Model::Kept& kept = events[step / 5 % events.size()];
+            if (kept.undone) continue;
+            kept.undone = true;
+            TasteEvent undo = kept.event;
+            undo.taken_back = true;
+            undo.weight = -undo.weight;
+            RC_ASSERT(all->apply(user, undo).ok());
+            // Nothing holds the item any more: its times go with it.
+            const auto same = [&](const Model::Kept& other) {
+                return other.event.item == undo.item && other.event.positive == undo.positive;
+            };
+            if (std::ranges::none_of(events, [&](const auto& e) { return same(e) && !e.undone; }))
+                std::erase_if(events, same);
+            continue;
+        }
+        TasteEvent event = like(step / 10 % 9, kNow + step / 90 % 1000 * kDayMs / 100, ++committed);
+        event.positive = step % 3 != 0;
+        event.weight = static_cast<double>(step % 13) / 4;
+        if (step % 4 != 0) event.creator = EntityId(step / 20 % 3);
+        events.push_back({event});
+        RC_ASSERT(all->apply(user, event).ok());
+    }
+    for (const auto& [who, model] : models) {
+        const auto taste = all->find(EntityId(static_cast<std::uint64_t>(who))).value();
+        RC_ASSERT(taste.has_value() || model.events.empty());
+        if (!taste) continue;
+        RC_ASSERT(items(taste->positives) == model.ring(true));
+        RC_ASSERT(items(taste->negatives) == model.ring(false));
+        for (std::uint64_t creator = 0; creator < 3; ++creator) {
+            const UnixMillis now = kNow + 11 * kDayMs;
+            RC_ASSERT(std::abs(taste->affinity(EntityId(creator), now) -
+                               model.affinity(EntityId(creator), now)) < 1e-9);
+        }
+    }
+}
+
+Taste golden_taste() {
+    Taste taste;
+    taste.erased = stamp(7);
+    taste.positives = {{EntityId("film"), kNow, 2, stamp(9)}, {EntityId(5), kNow - 1, 1, stamp(8)}};
+    taste.negatives = {{EntityId(UINT64_MAX), -3, 1, stamp(10)}};
+    taste.creators = {{EntityId(1), -0.25, kNow}, {kNina, 1e300, kNow}};
+    return taste;
+}
+
+TEST(TasteRows, ReadAndWriteTheirGoldenBytes) {
+    std::ifstream file(TIDAL_TESTDATA_DIR "/taste_v1.txt");
+    std::string hex, want;
+    file >> hex;
+    for (const char c : encode_taste(golden_taste())) {
+        want += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
+        want += "0123456789abcdef"[c & 15];
+    }
+    EXPECT_EQ(want, hex);
+    EXPECT_EQ(decode_taste(encode_taste(golden_taste())).value(), golden_taste());
+}
+
+TEST(TasteRows, AreRefusedWhenDamaged) {
+    const std::string bytes = encode_taste(golden_taste());
+    for (std::size_t end = 0; end < bytes.size(); ++end)
+        EXPECT_FALSE(decode_taste(bytes.substr(0, end)).ok()) << end;
+    Taste unsorted = golden_taste();
+    std::swap(unsorted.positives[0], unsorted.positives[1]);
+    EXPECT_FALSE(decode_taste(encode_taste(unsorted)).ok());
+    Taste doubled = golden_taste();
+    doubled.creators[1].creator = EntityId(1);
+    EXPECT_FALSE(decode_taste(encode_taste(doubled)).ok());
+    Taste infinite = golden_taste();
+    infinite.creators[0].weight = INFINITY;
+    EXPECT_FALSE(decode_taste(encode_taste(infinite)).ok());
+}
+
+}  // namespace
+}  // namespace tidal::audience
