@@ -280,7 +280,7 @@ private:
     void propose_groups(Groups groups, const CallContext& context, std::shared_ptr<Join> join);
     Result<void> add_item_relationships(record::RelationshipKind kind, RelationshipsReply* reply);
     void add_creator_relationships(record::RelationshipKind kind, RelationshipsReply* reply);
-    query::Viewer viewer_of(const EntityId& user);
+    Result<query::Viewer> viewer_of(const EntityId& user, UnixMillis now_ms);
     /// Of a call that deletes users: every other shard forgets what they did before it is answered.
     WritesDone then_erase_users(const std::vector<Write>& writes, const CallContext& context,
                                 WritesDone done);

@@ -97,7 +97,7 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, FeedReply* rep
     if (call.user_id) {
         TIDAL_ASSIGN(const EntityId user,
                      resolve_id(*schema, EntityKind::kUser, *call.user_id, "user_id"));
-        request.user = viewer_of(user);
+        TIDAL_ASSIGN(request.user, viewer_of(user, now_ms));
     }
     TIDAL_ASSIGN(query::FeedPlan plan, query::plan_feed(request, *schema, *profiles, cursors()));
     reply->left_out = query::degrade(reply->degradation, &plan);

@@ -85,11 +85,11 @@ Result<RelationshipsReply> Database::relationships(const RelationshipsRequest& r
 }
 
 /// Phase 1 of a page for a user: what of the user all shards need to know.
-query::Viewer Database::viewer_of(const EntityId& user) {
+Result<query::Viewer> Database::viewer_of(const EntityId& user, UnixMillis now_ms) {
     query::Viewer out;
     out.id = user;
     const ShardId home = shard_of(record::vshard_of(kDefaultTenant, EntityKind::kUser, user));
-    shard(home).with_state([&](shard::ShardState& in) {
+    TIDAL_TRY(shard(home).with_state([&](shard::ShardState& in) -> Result<void> {
         const auto names = [&](RelationshipKind kind, query::Creators* creators) {
             for (const auto& [creator, since] : in.relationships().of(user, kind))
                 creators->insert(creator);
@@ -97,7 +97,12 @@ query::Viewer Database::viewer_of(const EntityId& user) {
         names(RelationshipKind::kFollows, &out.followed);
         names(RelationshipKind::kBlocks, &out.blocked);
         names(RelationshipKind::kMutes, &out.muted);
-    });
+        TIDAL_ASSIGN(const auto taste, in.tastes().find(user));
+        if (!taste) return {};
+        for (const audience::Affinity& affinity : taste->creators)
+            out.affinities.emplace(affinity.creator, taste->affinity(affinity.creator, now_ms));
+        return {};
+    }));
     return out;
 }
 

@@ -48,6 +48,13 @@ void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
     set("tidal_shard_user_states_refused",
         "User states not kept for want of memory since the start.",
         count(shard.user_states_refused));
+    set("tidal_shard_taste_users", "Users whose likes and dislikes are kept.",
+        count(shard.taste_users));
+    set("tidal_shard_taste_bytes", "Memory of what users liked and disliked.",
+        count(shard.taste_bytes));
+    set("tidal_shard_tastes_refused",
+        "Signals of users not kept for want of memory since the start.",
+        count(shard.tastes_refused));
     set("tidal_shard_log_pinned_bytes", "Bytes of the log that wait for the shard's checkpoint.",
         count(shard.log_bytes_pinned));
     set("tidal_shard_row_cache_bytes", "Memory of the entity rows kept for the next read.",

@@ -67,12 +67,8 @@ bool RankedFeatures::prepare(const ranking::ShardView& view, StepBudget& budget)
 Result<void> RankedFeatures::fill(const Feature& feature, std::span<const Slot> slots,
                                   const ranking::EvaluationContext& context,
                                   std::span<double> out) {
-    if (feature.kind == FeatureKind::kFollows) {
-        assert(plan_.user && "plan_feed() made sure");
-        for (std::size_t i = 0; i < slots.size(); ++i) {
-            const EntityId* const creator = entities_->creator_of(slots[i]);
-            out[i] = creator != nullptr && plan_.user->followed.contains(*creator) ? 1 : 0;
-        }
+    if (feature.kind == FeatureKind::kFollows || feature.kind == FeatureKind::kAffinity) {
+        fill_of_creators(feature, slots, out);
         return {};
     }
     if (feature.kind != FeatureKind::kSourceRank) return tables_.fill(feature, slots, context, out);
@@ -83,6 +79,23 @@ Result<void> RankedFeatures::fill(const Feature& feature, std::span<const Slot> 
         out[i] = found == ranks.end() ? 0 : 1 / (kRankBase + found->second);
     }
     return {};
+}
+
+void RankedFeatures::fill_of_creators(const Feature& feature, std::span<const Slot> slots,
+                                      std::span<double> out) const {
+    assert(plan_.user && "plan_feed() made sure");
+    const bool follows = feature.kind == FeatureKind::kFollows;
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        const EntityId* const creator = entities_->creator_of(slots[i]);
+        out[i] = 0;
+        if (creator == nullptr) continue;
+        if (follows) {
+            out[i] = plan_.user->followed.contains(*creator) ? 1 : 0;
+        } else if (const auto found = plan_.user->affinities.find(*creator);
+                   found != plan_.user->affinities.end()) {
+            out[i] = found->second;
+        }
+    }
 }
 
 bool RankedFeatures::is_missing(const Feature& feature, Slot slot) const {

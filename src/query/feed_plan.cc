@@ -28,15 +28,14 @@ Result<void> check_limits(const FeedRequest& request) {
 /// What the profile reads of a request's user.
 Result<void> check_inputs(const FeedRequest& request, const ranking::CompiledProfile& profile) {
     if (request.user) return {};
-    const bool follows =
-        std::ranges::any_of(profile.profile.sources,
-                            [](const ranking::Source& source) {
-                                return source.kind == ranking::SourceKind::kFollows;
-                            }) ||
-        std::ranges::any_of(profile.program.features, [](const ranking::Feature& feature) {
-            return feature.kind == ranking::FeatureKind::kFollows;
-        });
-    if (!follows) return {};
+    const bool needed = std::ranges::any_of(profile.profile.sources,
+                                            [](const ranking::Source& source) {
+                                                return source.kind == ranking::SourceKind::kFollows;
+                                            }) ||
+                        std::ranges::any_of(profile.program.needs, [](const ranking::Need& need) {
+                            return need.input == ranking::Input::kUser;
+                        });
+    if (!needed) return {};
     return Error(ErrorCode::kInvalidArgument,
                  "the profile `" + profile.profile.name + "` needs user_id")
         .with_field("user_id")

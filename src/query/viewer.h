@@ -1,6 +1,7 @@
 // query/viewer.h: the user of a request, and what of that user every shard needs to know.
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
 #include "base/ids.h"
@@ -13,8 +14,9 @@ using Creators = absl::flat_hash_set<EntityId>;
 struct Viewer {
     EntityId id;
     Creators followed;
-    Creators blocked;  ///< Their items are never shown.
-    Creators muted;    ///< Their items rank lower.
+    Creators blocked;                                  ///< Their items are never shown.
+    Creators muted;                                    ///< Their items rank lower.
+    absl::flat_hash_map<EntityId, double> affinities;  ///< To creators, as of the page's moment.
 };
 
 /// What an item of a muted creator keeps of its score.

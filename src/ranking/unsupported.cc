@@ -34,7 +34,7 @@ std::optional<std::string> unsupported(const Profile& profile, const Program& pr
     for (const Source& source : profile.sources)
         if (const auto input = input_of(source)) return missing(print_source(source), *input);
     for (const Need& need : program.needs)
-        if (!(need.input == Input::kUser && need.by == "follows(creator)"))
+        if (need.by != "follows(creator)" && need.by != "affinity(creator)")
             return missing(need.by, need.input);
     for (const DiversityRule& rule : profile.diversity)
         if (rule.kind == DiversityKind::kMmr)

@@ -149,6 +149,35 @@ expect_ids "3 2" "for nobody 3 is the most liked"
 call GET "/feed?profile=most_liked&fields=&limit=2&user_id=9&explain=true"
 expect_ids "2 3" "muted"
 [[ $reply == *"muted creator"* ]] || fail "explain does not tell of muting: $reply"
+
+# Affinity: likes less dislikes on a creator's items, there at once and after a kill, undone with its signal.
+call POST /profiles '{"text":"profile loved version 1 { score affinity(creator); }"}'
+expect 200
+call PATCH /items/4 '{"creator_id":104}'
+expect 200
+relate DELETE mutes '"creator_id":103'
+by_affinity() { # IDS WHAT
+    call GET "/feed?profile=loved&fields=&limit=3&user_id=9" "" ${token:+"Tidal-Token: $token"}
+    expect_ids "$1" "$2"
+}
+signal 9 like 4 key-of-love
+signal 9 like 2
+token=$(jq -r .token <<<"$reply")
+call POST /signals '{"entity_id":3,"signal":"dislike","user_id":9}'
+by_affinity "2 4 5" "two creators are liked"
+signal 9 complete 4
+token=$(jq -r .token <<<"$reply")
+for after in "" KILL TERM KILL; do
+    [ -z "$after" ] || restart $after
+    by_affinity "4 2 5" "one is liked more ${after:+after SIG$after}"
+done
+call GET "/feed?profile=loved&fields=&limit=1&user_id=9&explain=true"
+[[ $reply == *'affinity(creator)'* ]] || fail "explain has no affinity: $reply"
+call POST /signals '{"undo":"key-of-love","entity_id":4}'
+expect 200
+call GET "/feed?profile=loved&fields="
+expect 400 '"code":"missing_input"' 'user_id'
+
 relate DELETE hides '"item_id":9'
 relate DELETE hides '"item_id":7'
 relate DELETE blocks '"creator_id":101'

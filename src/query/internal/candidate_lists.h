@@ -13,8 +13,8 @@ namespace tidal::query {
 /// list. Precondition: the source has an order that needs nothing of the request.
 ranking::Feature order_of(const ranking::Source& source, const schema::Schema& schema);
 
-/// Adds what the lists of a union say of an entity (rank(source)), and what its user says of its
-/// creator (follows(creator)), to the features of the tables.
+/// Adds what the lists of a union say of an entity (rank(source)), and how its user stands to its
+/// creator (follows(creator), affinity(creator)), to the features of the tables.
 class RankedFeatures final : public ranking::FeatureSource {
 public:
     RankedFeatures(const FeedPlan& plan, ranking::FeatureSource& tables);
@@ -33,6 +33,10 @@ public:
     const Roaring& listed() const { return listed_; }
 
 private:
+    /// follows(creator) and affinity(creator).
+    void fill_of_creators(const ranking::Feature& feature, std::span<const Slot> slots,
+                          std::span<double> out) const;
+
     const FeedPlan& plan_;
     ranking::FeatureSource& tables_;
     const entity::EntityTable* entities_ = nullptr;                         ///< Since prepare().
