@@ -65,6 +65,13 @@ public:
     /// nullopt = no vector there.
     virtual Result<std::optional<std::vector<float>>> embedding(const EntityId& id,
                                                                 EmbeddingSlotId slot) = 0;
+    /// Its row (view_vector()); nullopt = no vector there.
+    virtual Result<std::optional<std::string>> embedding_row(const EntityId& id,
+                                                             EmbeddingSlotId slot) = 0;
+    /// Every vector of an embedding slot, as its row has it, by id; stops at the first error.
+    using EmbeddingVisitor = std::function<Result<void>(Slot slot, std::string_view row)>;
+    virtual Result<void> for_each_embedding(EmbeddingSlotId slot,
+                                            const EmbeddingVisitor& visit) = 0;
 
     /// The slot of an existing entity.
     virtual std::optional<Slot> find(const EntityId& id) const = 0;

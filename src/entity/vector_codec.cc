@@ -53,18 +53,18 @@ void encode_int8(std::span<const float> values, Encoder* out) {
     }
 }
 
-void decode_components(schema::VectorStorage storage, Decoder* in, std::vector<float>* values) {
-    const float scale = storage == schema::VectorStorage::kInt8 ? in->f32() : 0.0F;
+void decode_components(const VectorBytes& vector, std::vector<float>* values) {
+    Decoder in(vector.components);
     for (float& v : *values) {
-        switch (storage) {
+        switch (vector.storage) {
             case schema::VectorStorage::kF32:
-                v = in->f32();
+                v = in.f32();
                 break;
             case schema::VectorStorage::kF16:
-                v = half_to_float(in->u16());
+                v = half_to_float(in.u16());
                 break;
             case schema::VectorStorage::kInt8:
-                v = scale * static_cast<float>(static_cast<std::int8_t>(in->u8()));
+                v = vector.scale * static_cast<float>(static_cast<std::int8_t>(in.u8()));
                 break;
         }
     }
@@ -110,22 +110,32 @@ void encode_vector(const schema::EmbeddingSpec& spec, HybridTime stamp,
     }
 }
 
-Result<StoredVector> decode_vector(std::string_view bytes) {
+Result<VectorBytes> view_vector(std::string_view bytes) {
     Decoder in(bytes);
     const std::uint8_t version = in.u8();
-    const std::uint8_t storage_byte = in.u8();
+    const std::uint8_t storage = in.u8();
     if (version != kVectorVersion ||
-        storage_byte > static_cast<std::uint8_t>(schema::VectorStorage::kInt8))
+        storage > static_cast<std::uint8_t>(schema::VectorStorage::kInt8))
         return Error(ErrorCode::kCorruption, "vector row: unknown version or storage type");
-    const auto storage = static_cast<schema::VectorStorage>(storage_byte);
-    StoredVector vector;
+    VectorBytes vector;
+    vector.storage = static_cast<schema::VectorStorage>(storage);
     vector.stamp = HybridTime::from_bits(in.u64());
-    const std::size_t count = in.count(component_bytes(storage));
+    const std::size_t each = component_bytes(vector.storage);
+    const std::size_t count = in.count(each);
     if (count > kDimensionsMax)
         return Error(ErrorCode::kCorruption, "vector row: too many components");
-    vector.values.resize(count);
-    decode_components(storage, &in, &vector.values);
+    vector.dimensions = static_cast<std::uint32_t>(count);
+    if (vector.storage == schema::VectorStorage::kInt8) vector.scale = in.f32();
+    vector.components = in.raw(count * each);
     TIDAL_TRY(in.finish("vector row"));
+    return vector;
+}
+
+Result<StoredVector> decode_vector(std::string_view bytes) {
+    TIDAL_ASSIGN(const VectorBytes view, view_vector(bytes));
+    StoredVector vector{.stamp = view.stamp, .values = {}};
+    vector.values.resize(view.dimensions);
+    decode_components(view, &vector.values);
     return vector;
 }
 

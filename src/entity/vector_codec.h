@@ -28,6 +28,16 @@ void encode_vector(const schema::EmbeddingSpec& spec, HybridTime stamp,
                    std::span<const float> values, Encoder* out);
 /// Reads any storage type, whatever the schema says now. kCorruption.
 Result<StoredVector> decode_vector(std::string_view bytes);
+/// A stored vector where it lies.
+struct VectorBytes {
+    HybridTime stamp;
+    schema::VectorStorage storage = schema::VectorStorage::kF32;
+    std::uint32_t dimensions = 0;
+    float scale = 1;              ///< Of int8: what a component is multiplied with.
+    std::string_view components;  ///< Little-endian, one after the other; of any alignment.
+};
+/// Borrows `bytes`. kCorruption.
+Result<VectorBytes> view_vector(std::string_view bytes);
 /// The stamp alone.
 Result<HybridTime> decode_vector_stamp(std::string_view bytes);
 

@@ -26,6 +26,9 @@ public:
     Result<void> set_embedding(const record::EmbeddingBody& body, HybridTime stamp) override;
     Result<std::optional<std::vector<float>>> embedding(const EntityId& id,
                                                         EmbeddingSlotId slot) override;
+    Result<std::optional<std::string>> embedding_row(const EntityId& id,
+                                                     EmbeddingSlotId slot) override;
+    Result<void> for_each_embedding(EmbeddingSlotId slot, const EmbeddingVisitor& visit) override;
 
     std::optional<Slot> find(const EntityId& id) const override;
     Slot find_or_reserve(const EntityId& id) override;

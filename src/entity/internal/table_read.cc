@@ -110,15 +110,39 @@ Result<void> StoredEntityTable::set_embedding(const record::EmbeddingBody& body,
     return {};
 }
 
-Result<std::optional<std::vector<float>>> StoredEntityTable::embedding(const EntityId& id,
-                                                                       EmbeddingSlotId slot) {
+Result<std::optional<std::string>> StoredEntityTable::embedding_row(const EntityId& id,
+                                                                    EmbeddingSlotId slot) {
     if (slot.value() >= kind_schema().embeddings.size())
         return Error(ErrorCode::kUnknownName, "the schema has no such embedding")
             .with("embedding_id", slot.value());
-    TIDAL_ASSIGN(const auto bytes, store_.get(vector_key(id, slot)));
+    return store_.get(vector_key(id, slot));
+}
+
+Result<std::optional<std::vector<float>>> StoredEntityTable::embedding(const EntityId& id,
+                                                                       EmbeddingSlotId slot) {
+    TIDAL_ASSIGN(const auto bytes, embedding_row(id, slot));
     if (!bytes) return std::optional<std::vector<float>>();
     TIDAL_ASSIGN(StoredVector vector, decode_vector(*bytes));
     return std::optional(std::move(vector.values));
+}
+
+Result<void> StoredEntityTable::for_each_embedding(EmbeddingSlotId slot,
+                                                   const EmbeddingVisitor& visit) {
+    const std::string prefix = vector_prefix(kind_, slot);
+    const auto one = [&](std::string_view key, std::string_view bytes) -> Result<void> {
+        TIDAL_ASSIGN(const EntityId id, parse_id_key(key.substr(prefix.size())));
+        const auto at = find(id);
+        if (!at)
+            return Error(ErrorCode::kCorruption, "vector row: of no entity")
+                .with("id", id.to_string());
+        return visit(*at, bytes);
+    };
+    Result<void> outcome;
+    TIDAL_TRY(store_.scan(prefix, [&](std::string_view key, std::string_view bytes) {
+        outcome = one(key, bytes);
+        return outcome.ok();
+    }));
+    return outcome;
 }
 
 Result<std::uint64_t> StoredEntityTable::content_hash(Slot slot) {

@@ -1,0 +1,72 @@
+// vector/flat_vectors.h: the vectors of one embedding slot of a shard, one after the other.
+#pragma once
+
+#include <roaring/roaring.hh>
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/ids.h"
+#include "entity/vector_codec.h"
+#include "schema/schema.h"
+#include "vector/probe.h"
+
+namespace tidal::vector {
+
+/// Vectors by the slots of their entities, in blocks of memory that follow each other by slot: a
+/// scan in rising order reads memory in rising order. A block is made when the first entity of its
+/// slots gets a vector, and goes with its last.
+///
+/// Memory   dimensions * (4, 2 or 1) + 4 bytes for each slot of a block.
+/// Threads  One at a time. Spans and references hold until the next change.
+class FlatVectors {
+public:
+    explicit FlatVectors(const schema::EmbeddingSpec& spec);
+    FlatVectors(FlatVectors&&) noexcept;
+    ~FlatVectors();
+
+    /// Replaces what is there. Precondition: as many components as the slot has dimensions.
+    void put(Slot slot, const entity::VectorBytes& vector);
+    void erase(Slot slot);
+
+    bool has(Slot slot) const;
+    /// The slots that have a vector.
+    const Roaring& present() const { return present_; }
+    std::uint64_t size() const { return size_; }
+    std::size_t bytes() const;
+    const schema::EmbeddingSpec& spec() const { return spec_; }
+
+    /// As stored; of int8 under cosine, scaled to length 1. Precondition: has(slot).
+    std::vector<float> values(Slot slot) const;
+
+    /// How near each is, the greatest nearest; 0 where there is no vector. By the slot's metric:
+    /// the cosine (-1..1); the dot product; 1 / (1 + squared distance) under l2 (0..1). Sums are of
+    /// f32: within some 1e-6 of exact, relative to the product of the lengths. May be infinite or
+    /// NaN where a sum or a length is beyond f32.
+    /// @param probe  Of this slot's spec.
+    /// @param slots  In any order.
+    /// @param out    Same length.
+    void similarities(const Probe& probe, std::span<const Slot> slots, std::span<double> out) const;
+
+    /// About the nanoseconds that one of similarities() takes.
+    static double cost(const schema::EmbeddingSpec& spec);
+
+private:
+    struct Block;
+
+    const void* row(Slot slot, float* factor) const;
+    double similarity(float sum, float factor) const;
+
+    schema::EmbeddingSpec spec_;
+    std::size_t row_bytes_ = 0;
+    std::uint32_t block_slots_ = 0;  ///< A power of two.
+    std::uint32_t block_shift_ = 0;
+    std::vector<std::unique_ptr<Block>> blocks_;
+    Roaring present_;
+    std::uint64_t size_ = 0;
+    std::size_t blocks_used_ = 0;
+};
+
+}  // namespace tidal::vector
