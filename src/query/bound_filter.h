@@ -16,7 +16,9 @@
 #include "entity/entity_table.h"
 #include "query/filter.h"
 #include "query/viewer.h"
+#include "ranking/anchor_vectors.h"
 #include "schema/schema.h"
+#include "vector/shard_vectors.h"
 
 namespace tidal::audience {
 class UserStates;
@@ -95,9 +97,18 @@ struct OfCreators {
 struct Constant {
     bool value = false;
 };
-using Leaf =
-    std::variant<InRange, InNumbers, HasValue, HasPrefix, IsPresent, CreatorIs, CreatorPresent,
-                 EntityIs, TimePresent, Near, CreatedWithin, InUserState, OfCreators, Constant>;
+/// How near the entity's vector is to what the request gives (AnchorVectors): within the bounds,
+/// or with `values` one of them. An entity without a vector is neither near nor far.
+struct SimilarityIs {
+    EmbeddingSlotId slot;
+    double low = 0, high = 0;
+    std::vector<double> values;  ///< Sorted.
+    bool outside = false;
+    double cost = 0;  ///< Nanoseconds that one takes.
+};
+using Leaf = std::variant<InRange, InNumbers, HasValue, HasPrefix, IsPresent, CreatorIs,
+                          CreatorPresent, EntityIs, TimePresent, Near, CreatedWithin, InUserState,
+                          OfCreators, Constant, SimilarityIs>;
 
 struct BoundFilter {
     enum class Kind : std::uint8_t { kAnd, kOr, kLeaf };
@@ -111,6 +122,7 @@ struct BoundFilter {
 /// What the request around the filter gives.
 struct FilterInputs {
     const Viewer* user = nullptr;
+    bool anchor = false;  ///< A vector, or an item whose vector counts.
 };
 
 /// What happened at one node.
@@ -134,6 +146,13 @@ struct FilterExplanation {
 
 struct NodeEstimate;
 
+/// What a filter reads beside the entities. Lifetime: borrowed as those.
+struct FilterState {
+    const vector::ShardVectors* vectors = nullptr;      ///< nullptr = nobody has one.
+    const ranking::AnchorVectors* anchors = nullptr;    ///< nullptr = none.
+    const audience::UserStates* user_states = nullptr;  ///< nullptr = nobody did anything.
+};
+
 /// Resolves names against `schema` for entities of `kind` and types the values.
 /// @param source  The text the offsets of `filter` count in.
 /// @return kUnknownName  no such field, with a hint;
@@ -151,10 +170,9 @@ Result<BoundFilter> bind_filter(const FilterNode& filter, std::string_view sourc
 /// what is still undecided.
 /// @param domain  Live slots only.
 /// @param trace   When given, becomes one row per node, by BoundFilter::index.
-/// @param user_states  nullptr = nobody did anything.
 Roaring evaluate(const BoundFilter& filter, const entity::EntityTable& entities,
                  const Roaring& domain, UnixMillis now_ms, std::vector<NodeTrace>* trace = nullptr,
-                 const audience::UserStates* user_states = nullptr);
+                 const FilterState& state = {});
 
 /// A filter to ask about one part of a table after the other. What it knows of the table for the
 /// order of evaluation, and of values named in lists and prefixes, is of when it was made.
@@ -163,7 +181,7 @@ Roaring evaluate(const BoundFilter& filter, const entity::EntityTable& entities,
 class FilterEvaluator {
 public:
     FilterEvaluator(const BoundFilter& filter, const entity::EntityTable& entities,
-                    UnixMillis now_ms, const audience::UserStates* user_states = nullptr);
+                    UnixMillis now_ms, const FilterState& state = {});
     ~FilterEvaluator();
     FilterEvaluator(FilterEvaluator&&) noexcept;
 
@@ -177,7 +195,7 @@ private:
     const BoundFilter& filter_;
     const entity::EntityTable& entities_;
     const UnixMillis now_ms_;
-    const audience::UserStates* const user_states_;
+    const FilterState state_;
     std::vector<NodeEstimate> estimates_;
     double cost_ = 0;
 };

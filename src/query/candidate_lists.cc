@@ -5,6 +5,8 @@
 #include <cassert>
 
 #include "query/internal/item_order.h"
+#include "ranking/embedding_name.h"
+#include "vector/flat_vectors.h"
 
 namespace tidal::query {
 
@@ -12,7 +14,14 @@ using ranking::Feature;
 using ranking::FeatureKind;
 using ranking::SourceKind;
 
-Feature order_of(const ranking::Source& source, const schema::Schema& schema) {
+Feature order_of(const ranking::Source& source, const schema::Schema& schema, EntityKind kind) {
+    if (source.kind == SourceKind::kAnn) {
+        const auto& slot = *ranking::find_embedding(schema, kind, source.name);
+        return {.kind = FeatureKind::kSimilarity,
+                .slot = slot.id,
+                .anchor = source.anchor,
+                .nanoseconds = static_cast<std::uint32_t>(vector::FlatVectors::cost(slot))};
+    }
     if (source.kind == SourceKind::kRecent || source.kind == SourceKind::kFollows)
         return {.kind = FeatureKind::kCreatedAt};
     const schema::SignalSpec* const signal = schema.find_signal(source.name);

@@ -14,8 +14,8 @@ constexpr double kLookUpCost = 150;   ///< Of an id.
 constexpr double kGateCost = 2;       ///< Of a slot's times.
 constexpr double kPlanCost = 20'000;  ///< Of the estimates a filter begins with.
 constexpr double kWindowCost = 100'000;
-// So that a window lies in one container of a bitmap, and is worth the few operations on it.
-constexpr std::uint64_t kWindowSlotsMin = 1024, kWindowSlotsMax = 65'536;
+// So that a window lies in one container of a bitmap, and the dearest filters end within a step.
+constexpr std::uint64_t kWindowSlotsMin = 64, kWindowSlotsMax = 65'536;
 
 }  // namespace
 
@@ -33,7 +33,7 @@ bool CandidateScan::prepare(const ranking::ShardView& view, StepBudget& budget) 
     slot_cost_ = kGateCost;
     if (plan_.filter) {
         if (!budget.take(kPlanCost)) return false;
-        filter_.emplace(*plan_.filter, view.entities, plan_.now_ms, view.user_states);
+        filter_.emplace(*plan_.filter, view.entities, plan_.now_ms, filter_state(plan_, view));
         slot_cost_ += filter_->cost();
     }
     window_slots_ = std::clamp(std::bit_floor(static_cast<std::uint64_t>(kWindowCost / slot_cost_)),
@@ -70,7 +70,7 @@ Roaring CandidateScan::still_matching(const ranking::ShardView& view, const Roar
     negatives_.remove_from(view, &open_slots);
     if (!plan_.filter) return open_slots;
     return evaluate(*plan_.filter, view.entities, open_slots, plan_.now_ms, nullptr,
-                    view.user_states);
+                    filter_state(plan_, view));
 }
 
 }  // namespace tidal::query

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ranking/profile.h"
+#include "vector/probe.h"
 
 namespace tidal::query {
 
@@ -18,16 +19,33 @@ namespace tidal::query {
 /// empty where the entity has none (then no rule of a maximum holds it back).
 using RuleValues = std::vector<std::string>;
 
-struct DiverseItem {
-    std::vector<RuleValues> values;  ///< By rule.
+/// What `mmr` looks at; no values where the entity has no vector.
+struct RuleVector {
+    schema::Metric metric = schema::Metric::kCosine;
+    std::vector<float> values;  ///< As vector::comparable().
 };
+
+struct DiverseItem {
+    std::vector<RuleValues> values;   ///< By rule; empty for `mmr`.
+    std::vector<RuleVector> vectors;  ///< By rule of those that are `mmr`.
+    double score = 0;                 ///< Greater comes first. Read by `mmr` only.
+};
+
+/// `mmr` chooses for each place among this many of the best that fit.
+inline constexpr std::size_t kMmrWindow = 200;
+/// Whether some rule is `mmr`.
+bool reads_vectors(std::span<const ranking::DiversityRule> rules);
 
 struct DiversePage {
     std::vector<std::size_t> chosen;    ///< Indexes of `items`, in the order of the page.
     std::vector<std::size_t> given_up;  ///< Indexes of `rules`, in the order they were given up.
 };
 
-/// @param rules  All but mmr, which needs vectors.
+/// `mmr(lambda, slot)` is maximal marginal relevance (Carbonell & Goldstein, SIGIR 1998): the place
+/// goes to the greatest lambda * r - (1 - lambda) * s of the first kMmrWindow that fit, equal ones
+/// in order, where r is the score, scaled so that the best item is 1 and the last of the first
+/// window 0, and s the greatest likeness to anything on the page; of several such rules their sum.
+/// It is never given up.
 /// @param items  Best first.
 /// @param limit  Length of the page; it is shorter only when there are fewer items. Shares are of
 ///               the page's length: `max_share(f, 60%)` of 10 allows 6 of a value, and always 1.

@@ -176,7 +176,7 @@ Result<std::vector<BoundFacet>> bind_facets(std::span<const FacetRequest> facets
 }
 
 FacetCounter::FacetCounter(std::span<const BoundFacet> facets, const entity::EntityTable& entities,
-                           UnixMillis now_ms, const audience::UserStates* user_states)
+                           UnixMillis now_ms, const FilterState& state)
     : facets_(facets),
       entities_(entities),
       filters_(facets.size()),
@@ -185,7 +185,7 @@ FacetCounter::FacetCounter(std::span<const BoundFacet> facets, const entity::Ent
     constexpr double kRangeCost = 4, kValueCost = 0.2;
     for (std::size_t i = 0; i < facets.size(); ++i) {
         if (facets[i].filter) {
-            filters_[i].emplace(*facets[i].filter, entities, now_ms, user_states);
+            filters_[i].emplace(*facets[i].filter, entities, now_ms, state);
             cost_ += filters_[i]->cost();
         }
         cost_ += facets[i].ranges ? kRangeCost : kValueCost;

@@ -73,7 +73,7 @@ struct FacetCounts {
 class FacetCounter {
 public:
     FacetCounter(std::span<const BoundFacet> facets, const entity::EntityTable& entities,
-                 UnixMillis now_ms, const audience::UserStates* user_states = nullptr);
+                 UnixMillis now_ms, const FilterState& state = {});
 
     /// @param candidates  What the filter was asked about; @param matched  what it left of it.
     void add(const Roaring& candidates, const Roaring& matched);

@@ -1,6 +1,7 @@
 // query/feed.h: RETRIEVE: the page of entities that a profile puts first.
 //
 //   plan_feed()      once: names, filter and cursor are checked against schema and profiles
+//   read_anchor_item() on the shard of `similar_to`, where something is measured from it
 //   run_sources()    on each shard, where the profile has sources with an order: their first
 //   merge_sources()  once: the first over all shards, and their ranks
 //   run_feed()       on each shard, in its monitor: candidates -> filter -> score -> top k;
@@ -28,6 +29,7 @@
 #include "query/pins.h"
 #include "query/sort.h"
 #include "query/viewer.h"
+#include "ranking/anchor_vectors.h"
 #include "ranking/evaluator.h"
 #include "ranking/profile_registry.h"
 #include "ranking/shard_view.h"
@@ -53,6 +55,8 @@ struct FeedRequest {
     std::string diversity;                 ///< In the place of the profile's; empty = that.
     std::string group_by;                  ///< "category TOP 2"; empty = no groups.
     std::vector<EntityId> pin, bury;       ///< First and last; at most kPinnedMax each.
+    std::optional<EntityId> similar_to;    ///< An item; it is not on the page itself.
+    std::vector<float> vector;             ///< Empty = none.
     std::optional<std::uint64_t> seed;     ///< Of random(seed); now_ms when not given.
     bool explain = false;
     std::optional<Viewer> user;  ///< For whom the page is.
@@ -79,6 +83,9 @@ struct FeedPlan {
     bool reordered = false;      ///< The order is not the profile's alone.
     /// By source of the profile: rank from 1 in its list over all shards (merge_sources).
     std::vector<absl::flat_hash_map<EntityId, std::uint32_t>> ranks;
+    ranking::AnchorVectors anchors;  ///< Whole once read_anchor_item() has been called.
+    std::optional<EntityId> similar_to;
+    std::vector<EmbeddingSlotId> item_slots;  ///< Where the vector of `similar_to` is read.
     bool explain = false;
     std::uint32_t source_divisor = 1;  ///< Of the length of sources' lists (degradation.h).
     UnixMillis now_ms = 0;
@@ -112,6 +119,15 @@ struct FeedPlan {
     }
 };
 
+/// Where plan.item_slots is not empty: puts the vectors of `similar_to` into the plan, and warns
+/// where it has none. Before anything runs. Threads: inside the monitor of that item's shard.
+/// @return kNotFound  no such item.
+Result<void> read_anchor_item(const ranking::ShardView& view, FeedPlan* plan);
+
+inline FilterState filter_state(const FeedPlan& plan, const ranking::ShardView& view) {
+    return {.vectors = view.vectors, .anchors = &plan.anchors, .user_states = view.user_states};
+}
+
 /// One source's list: the first of its order.
 struct SourceEntry {
     EntityId id;
@@ -120,7 +136,9 @@ struct SourceEntry {
 using SourceList = std::vector<SourceEntry>;
 
 /// @return kUnknownName      profile, parameter or field, with a hint;
-///         kInvalidArgument  limit, filter, parameter or cursor; kTooLarge; kUnsupported (cursor).
+///         kInvalidArgument  limit, filter, parameter, vector or cursor, or an input that the
+///                           profile or filter needs is missing (reason missing_input);
+///         kTooLarge; kUnsupported (cursor).
 ///         `field()` names the part of the request.
 Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& schema,
                            const ranking::ProfileRegistry& profiles, const CursorCodec& cursors);

@@ -12,9 +12,13 @@ namespace {
 std::vector<FeedItem> diversified(const FeedPlan& plan, std::vector<FeedItem> all, FeedPage* page) {
     std::vector<DiverseItem> values;
     std::size_t pinned = 0;
+    double score = 0;
     for (FeedItem& item : all) {
         if (Pins::is_buried(item.item.key)) break;
         values.push_back(std::move(item.item.diverse));
+        // What is explored keeps its place, whatever its score.
+        if (!item.item.explored || values.size() == pinned + 1) score = item.item.key;
+        values.back().score = score;
         if (item.item.is_pinned()) ++pinned;
     }
     const DiversePage chosen = diversify(plan.diversity, values, plan.limit, pinned);

@@ -5,6 +5,7 @@
 #include "base/codec.h"
 #include "base/edit_distance.h"
 #include "query/feed.h"
+#include "query/internal/plan_anchors.h"
 #include "query/internal/query_fingerprint.h"
 
 namespace tidal::query {
@@ -80,13 +81,18 @@ Result<std::vector<double>> bind_params(const FeedRequest& request,
     return out;
 }
 
+FilterInputs inputs_of(const FeedRequest& request) {
+    return {.user = request.user ? &*request.user : nullptr,
+            .anchor = request.similar_to.has_value() || !request.vector.empty()};
+}
+
 Result<void> plan_facets(const FeedRequest& request, const FilterNode* filter,
                          const schema::Schema& schema, FeedPlan* plan) {
     if (request.facets.empty()) return {};
     auto facets = parse_facets(request.facets);
     if (!facets) return facets.take_error().with_field("facets");
     TIDAL_ASSIGN(plan->facets, bind_facets(*facets, request.facets, filter, schema, request.kind,
-                                           {.user = request.user ? &*request.user : nullptr}));
+                                           inputs_of(request)));
     return {};
 }
 
@@ -145,6 +151,8 @@ std::uint32_t items_to_keep(const FeedPlan& plan) {
     std::uint64_t keep = plan.limit + 1;
     if (!plan.diversity.empty())
         keep = std::max<std::uint64_t>(kDiverseKeepMin, std::uint64_t{5} * plan.limit);
+    if (reads_vectors(plan.diversity))
+        keep = std::max(keep, std::uint64_t{plan.limit} + kMmrWindow);
     if (plan.group) keep += plan.limit + 1 + plan.shown;
     return static_cast<std::uint32_t>(keep + plan.pins.pinned());
 }
@@ -159,7 +167,7 @@ std::string canonical_stages(const FeedRequest& request) {
     for (const EntityId& id : request.pin) out += " pin " + id.to_string();
     for (const EntityId& id : request.bury) out += " bury " + id.to_string();
     if (request.user) out += " user " + request.user->id.to_string();
-    return out;
+    return out + canonical_anchors(request);
 }
 
 /// The same moment, seed and position for every page of a sequence.
@@ -234,12 +242,13 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
         auto filter = parse_filter(request.filter);
         if (!filter) return filter.take_error().with_field("filter");
         TIDAL_ASSIGN(plan.filter, bind_filter(*filter, request.filter, schema, request.kind,
-                                              {.user = request.user ? &*request.user : nullptr}));
+                                              inputs_of(request)));
         canonical_filter = print_filter(*filter);
         TIDAL_TRY(plan_facets(request, &*filter, schema, &plan));
     } else {
         TIDAL_TRY(plan_facets(request, nullptr, schema, &plan));
     }
+    TIDAL_TRY(plan_anchors(request, schema, &plan));
     TIDAL_TRY(resume(request, cursors, canonical_filter + canonical_stages(request), &plan));
     plan.keep = items_to_keep(plan);
     return plan;

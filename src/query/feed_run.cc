@@ -11,6 +11,7 @@
 #include "query/internal/top_items.h"
 #include "query/internal/view_page.h"
 #include "query/slot_blocks.h"
+#include "ranking/embedding_name.h"
 #include "ranking/table_features.h"
 
 namespace tidal::query {
@@ -33,7 +34,10 @@ public:
         : plan_(plan),
           order_(plan.descending()),
           scan_(plan),
-          context_{.now_ms = plan.now_ms, .seed = plan.seed, .params = plan.params} {}
+          context_{.now_ms = plan.now_ms,
+                   .seed = plan.seed,
+                   .params = plan.params,
+                   .anchors = &plan.anchors} {}
 
     Result<bool> step(const ranking::ShardView& view, StepBudget& budget, TopViews* views) {
         assert(view.kind == plan_.kind);
@@ -354,13 +358,26 @@ private:
         TIDAL_ASSIGN(const auto entity, view_->entities.get(id));
         for (const ranking::DiversityRule& rule : plan_.diversity) {
             RuleValues values;
-            if (rule.kind == ranking::DiversityKind::kMaxPerCreator) {
+            if (rule.kind == ranking::DiversityKind::kMmr) {
+                out.vectors.push_back(entity ? vector_of(rule, entity->slot) : RuleVector());
+            } else if (rule.kind == ranking::DiversityKind::kMaxPerCreator) {
                 if (entity && entity->creator) values.push_back(entity->creator->to_string());
             } else if (entity) {
                 values = values_of(*entity, *view_->schema.find_field(plan_.kind, rule.name));
             }
             out.values.push_back(std::move(values));
         }
+        return out;
+    }
+
+    /// Of a rule that keeps what is alike apart; no values where the entity has no vector.
+    RuleVector vector_of(const ranking::DiversityRule& rule, Slot slot) const {
+        const auto& spec = *ranking::find_embedding(view_->schema, plan_.kind, rule.name);
+        RuleVector out{.metric = spec.metric, .values = {}};
+        const auto* const vectors =
+            view_->vectors == nullptr ? nullptr : view_->vectors->find(spec.id);
+        if (vectors != nullptr && vectors->has(slot))
+            out.values = vector::comparable(spec.metric, vectors->values(slot));
         return out;
     }
 

@@ -7,6 +7,7 @@
 
 #include "base/time_text.h"
 #include "query/bound_filter.h"
+#include "ranking/embedding_name.h"
 #include "ranking/feature.h"
 #include "ranking/source_text.h"
 
@@ -84,7 +85,7 @@ private:
         if (node.test == Test::kState) return bind_state(node, negated);
         if (node.test == Test::kFriendsEngaged) return bind_friends(node);
         if (node.similarity || node.test == Test::kAnn || node.test == Test::kMmr)
-            return bind_vectors(node);
+            return bind_vectors(node, negated);
         if (node.test == Test::kInCollection)
             return fail(ErrorCode::kUnsupported, node.offset, "collections do not exist yet")
                 .with_reason("no_collections");
@@ -96,7 +97,7 @@ private:
         if (field == nullptr && (node.field == "publish_at" || node.field == "expires_at"))
             return bind_fixed_time(node, negated);
         if (field == nullptr && node.field == "similarity")
-            return needs_vectors(node, node.field, "similarity");
+            return bind_similarity(node, negated, "");
         if (field == nullptr) return unknown_field(node);
         if (node.test == Test::kIsNull) return Leaf(IsPresent{field->id, !negated});
         if (is_number(field->type))
@@ -130,42 +131,74 @@ private:
             .with_reason("no_user_state");
     }
 
-    /// @param what  One of kVectorWords, or the anchor of an `ann`.
-    Error needs_vectors(const FilterNode& node, const std::string& shown,
-                        std::string_view what) const {
-        if (inputs_.user && (what == "similarity" || what == "user"))
-            return not_kept(node, shown, "what users prefer is not kept yet");
-        if (what == "user") return missing_user(node, shown);
-        using ranking::Input;
-        const std::string_view input = what == "similarity" ? input_name(Input::kAnchor)
-                                       : what == "item"     ? input_name(Input::kItem)
-                                       : what == "mmr"      ? "the vectors of items"
-                                                            : input_name(Input::kVector);
-        return fail(ErrorCode::kInvalidArgument, node.offset,
-                    "`" + shown + "` needs " + std::string(input) +
-                        ", which filters do not read yet")
-            .with_reason("missing_input");
+    /// What stands alone and is not compared.
+    Error no_condition(const FilterNode& node, std::string_view word) const {
+        if (word == "mmr")
+            return fail(ErrorCode::kUnsupported, node.offset,
+                        "`mmr` orders a page and is no condition")
+                .with_hint("a rule of diversity: mmr(0.7, slot)")
+                .with_reason("no_condition");
+        if (word == "ann")
+            return fail(ErrorCode::kUnsupported, node.offset,
+                        "`ann` gives candidates and is no condition yet")
+                .with_hint("a profile with `candidates ann(slot, item)`, or similarity(slot) > 0.8")
+                .with_reason("no_condition");
+        return fail(ErrorCode::kInvalidArgument, node.offset, "`similarity` is compared")
+            .with_hint("similarity > 0.8");
     }
 
-    Result<Leaf> bind_vectors(const FilterNode& node) const {
-        if (!node.field.empty() && schema_.find_embedding(kind_, node.field) == nullptr) {
-            std::vector<std::string_view> known;
-            for (const auto& slot : schema_.kind(kind_).embeddings) known.push_back(slot.name);
-            return fail(ErrorCode::kUnknownName, node.offset,
-                        "unknown embedding slot `" + node.field + "`")
-                .with_hint(ranking::suggestion(node.field, "embedding slots", known))
-                .with_reason("unknown_slot");
-        }
-        if (node.test == Test::kAnn) {
-            const std::string& anchor = node.values[0].text;
-            return needs_vectors(node, print_filter(node), anchor == "vector" ? "ann" : anchor);
-        }
-        if (node.test == Test::kMmr) return needs_vectors(node, print_filter(node), "mmr");
+    const schema::EmbeddingSpec* embedding_of(std::string_view name) const {
+        return ranking::find_embedding(schema_, kind_, name);
+    }
+    Error unknown_embedding(const FilterNode& node, std::string_view name) const {
+        auto [message, hint] = ranking::no_embedding(schema_, kind_, name);
+        return fail(ErrorCode::kUnknownName, node.offset, std::move(message))
+            .with_hint(hint)
+            .with_reason("unknown_slot");
+    }
+
+    Result<Leaf> bind_vectors(const FilterNode& node, bool negated) const {
+        if (node.similarity) return bind_similarity(node, negated, node.field);
+        if (!node.field.empty() && embedding_of(node.field) == nullptr)
+            return unknown_embedding(node, node.field);
+        return no_condition(node, node.test == Test::kMmr ? "mmr" : "ann");
+    }
+
+    /// @param name  Of the slot; empty = embedding_name.h says.
+    Result<Leaf> bind_similarity(const FilterNode& node, bool negated,
+                                 std::string_view name) const {
+        const std::string shown =
+            name.empty() ? "similarity" : "similarity(" + std::string(name) + ")";
+        const auto* const slot = embedding_of(name);
+        if (slot == nullptr) return unknown_embedding(node, name);
+        if (node.test == Test::kIsNull || node.test == Test::kLike || node.test == Test::kHas)
+            return fail(ErrorCode::kInvalidArgument, node.offset,
+                        "`" + shown + "` cannot be compared like this")
+                .with_hint("use = != < <= > >= IN BETWEEN");
         for (const Literal& value : node.values)
             if (value.kind != Literal::Kind::kNumber)
                 return fail(ErrorCode::kInvalidArgument, value.offset,
-                            "`similarity(" + node.field + ")` is compared with a number");
-        return needs_vectors(node, "similarity(" + node.field + ")", "similarity");
+                            "`" + shown + "` is compared with a number");
+        if (!inputs_.anchor && inputs_.user)
+            return fail(ErrorCode::kUnsupported, node.offset,
+                        "`" + shown + "`: what users prefer is not kept yet")
+                .with_reason("no_user_state");
+        if (!inputs_.anchor)
+            return fail(ErrorCode::kInvalidArgument, node.offset,
+                        "`" + shown + "` needs " +
+                            std::string(ranking::input_name(ranking::Input::kAnchor)))
+                .with_reason("missing_input");
+        TIDAL_ASSIGN(const Leaf numbers, bind_number(node, negated, {}, FieldType::kFloat));
+        SimilarityIs out{.slot = slot->id, .cost = vector::FlatVectors::cost(*slot)};
+        if (const auto* range = std::get_if<InRange>(&numbers)) {
+            out.low = range->low;
+            out.high = range->high;
+            out.outside = range->outside;
+        } else {
+            out.values = std::get<InNumbers>(numbers).values;
+            out.outside = std::get<InNumbers>(numbers).outside;
+        }
+        return Leaf(std::move(out));
     }
 
     Result<Leaf> bind_state(const FilterNode& node, bool negated) const {
@@ -182,7 +215,7 @@ private:
             return Leaf(InUserState{inputs_.user->id, *state, negated});
         }
         if (std::ranges::find(kVectorWords, node.field) != std::end(kVectorWords))
-            return needs_vectors(node, node.field, node.field);
+            return no_condition(node, node.field);
         return unknown_state(node, states, usual);
     }
 

@@ -20,12 +20,11 @@ constexpr double kNearCost = 15;
 
 class Evaluation {
 public:
-    Evaluation(const entity::EntityTable& entities, const audience::UserStates* user_states,
-               UnixMillis now_ms, const std::vector<NodeEstimate>& estimates,
-               std::vector<NodeTrace>* trace)
+    Evaluation(const entity::EntityTable& entities, UnixMillis now_ms, const FilterState& state,
+               const std::vector<NodeEstimate>& estimates, std::vector<NodeTrace>* trace)
         : entities_(entities),
-          user_states_(user_states),
           now_ms_(now_ms),
+          state_(state),
           estimates_(estimates),
           trace_(trace) {
         if (trace_ != nullptr) trace_->resize(estimates_.size());
@@ -214,8 +213,9 @@ private:
     }
 
     Roaring match(const InUserState& leaf, const Roaring& domain, const NodeEstimate&) const {
-        const Roaring* const slots =
-            user_states_ == nullptr ? nullptr : user_states_->find(leaf.user, leaf.state);
+        const Roaring* const slots = state_.user_states == nullptr
+                                         ? nullptr
+                                         : state_.user_states->find(leaf.user, leaf.state);
         if (slots == nullptr) return leaf.negated ? domain : Roaring();
         return leaf.negated ? domain - *slots : domain & *slots;
     }
@@ -229,9 +229,35 @@ private:
         return leaf.value ? domain : Roaring();
     }
 
+    Roaring match(const SimilarityIs& leaf, const Roaring& domain, const NodeEstimate&) const {
+        const auto* const probe =
+            state_.anchors == nullptr ? nullptr : state_.anchors->find(leaf.slot, std::nullopt);
+        const auto* const vectors =
+            state_.vectors == nullptr ? nullptr : state_.vectors->find(leaf.slot);
+        if (probe == nullptr || vectors == nullptr) return {};
+        const auto holds = [&](double v) {
+            if (leaf.values.empty()) return v >= leaf.low && v <= leaf.high;
+            return std::ranges::binary_search(leaf.values, v);
+        };
+        const Roaring present = domain & vectors->present();
+        Roaring out;
+        SlotBlocks blocks(present);
+        std::vector<Slot> slots;
+        std::vector<double> found;
+        for (auto block = blocks.next(); !block.empty(); block = blocks.next()) {
+            slots.clear();
+            for (const std::uint32_t slot : block) slots.push_back(Slot(slot));
+            found.resize(slots.size());
+            vectors->similarities(*probe, slots, found);
+            for (std::size_t i = 0; i < slots.size(); ++i)
+                if (holds(found[i]) != leaf.outside) out.add(slots[i].value());
+        }
+        return out;
+    }
+
     const entity::EntityTable& entities_;
-    const audience::UserStates* const user_states_;
     const UnixMillis now_ms_;
+    const FilterState& state_;
     const std::vector<NodeEstimate>& estimates_;
     std::vector<NodeTrace>* const trace_;
 };
@@ -246,6 +272,7 @@ struct LookCost {
         return kLookCost * static_cast<double>(std::bit_width(leaf.values.size()));
     }
     double operator()(const Near&) const { return kNearCost; }
+    double operator()(const SimilarityIs& leaf) const { return leaf.cost; }
     template <typename Other>
     double operator()(const Other&) const {
         return 0;
@@ -262,25 +289,25 @@ double cost_of(const BoundFilter& filter) {
 }  // namespace
 
 FilterEvaluator::FilterEvaluator(const BoundFilter& filter, const entity::EntityTable& entities,
-                                 UnixMillis now_ms, const audience::UserStates* user_states)
+                                 UnixMillis now_ms, const FilterState& state)
     : filter_(filter),
       entities_(entities),
       now_ms_(now_ms),
-      user_states_(user_states),
-      estimates_(estimate_nodes(filter, entities, now_ms, user_states)),
+      state_(state),
+      estimates_(estimate_nodes(filter, entities, now_ms, state.user_states)),
       cost_(cost_of(filter)) {}
 FilterEvaluator::~FilterEvaluator() = default;
 FilterEvaluator::FilterEvaluator(FilterEvaluator&&) noexcept = default;
 
 Roaring FilterEvaluator::run(const Roaring& domain, std::vector<NodeTrace>* trace) const {
-    return Evaluation(entities_, user_states_, now_ms_, estimates_, trace).run(filter_, domain);
+    return Evaluation(entities_, now_ms_, state_, estimates_, trace).run(filter_, domain);
 }
 
 Roaring evaluate(const BoundFilter& filter, const entity::EntityTable& entities,
                  const Roaring& domain, UnixMillis now_ms, std::vector<NodeTrace>* trace,
-                 const audience::UserStates* user_states) {
+                 const FilterState& state) {
     if (trace != nullptr) trace->clear();
-    return FilterEvaluator(filter, entities, now_ms, user_states).run(domain, trace);
+    return FilterEvaluator(filter, entities, now_ms, state).run(domain, trace);
 }
 
 }  // namespace tidal::query

@@ -19,10 +19,10 @@ using ranking::TokenStream;
 ///   query   := RETRIEVE items clauses | SEARCH items FOR STRING clauses
 ///            | SUGGEST STRING [LIMIT n]
 ///   clauses := { USING NAME [@ n] | WITH NAME = number { , NAME = number } | FOR USER id
-///              | WHERE filter | EXCLUDE id { , id } | FACETS facets | SEED n | LIMIT n
-///              | ORDER BY sort | GROUP BY group | DIVERSIFY diversity | PIN id { , id }
-///              | BURY id { , id } | FIELDS (NONE | NAME { , NAME })
-///              | AFTER STRING | EXPLAIN | LOG IMPRESSIONS }
+///              | SIMILAR TO id | VECTOR ( number { , number } ) | WHERE filter | EXCLUDE id { , id
+///              } | FACETS facets | SEED n | LIMIT n | ORDER BY sort | GROUP BY group | DIVERSIFY
+///              diversity | PIN id { , id } | BURY id { , id } | FIELDS (NONE | NAME { , NAME }) |
+///              AFTER STRING | EXPLAIN | LOG IMPRESSIONS }
 class QueryParser {
 public:
     explicit QueryParser(std::string_view text) : tokens_(text) {}
@@ -38,13 +38,15 @@ private:
         std::string_view word;
         Result<void> (QueryParser::*read)();
     };
-    static constexpr std::size_t kClauses = 17;
+    static constexpr std::size_t kClauses = 19;
 
     static const std::array<Clause, kClauses>& clauses() {
         static constexpr std::array<Clause, kClauses> kAll{{
             {"USING", &QueryParser::read_profile},
             {"WITH", &QueryParser::read_params},
             {"FOR", &QueryParser::read_user},
+            {"SIMILAR", &QueryParser::read_similar},
+            {"VECTOR", &QueryParser::read_vector},
             {"WHERE", &QueryParser::read_filter},
             {"EXCLUDE", &QueryParser::read_exclude},
             {"FACETS", &QueryParser::read_facets},
@@ -129,19 +131,23 @@ private:
         return {};
     }
 
+    Result<double> take_number() {
+        const bool minus = tokens_.accept_symbol("-");
+        const Token token = tokens_.peek();
+        if (token.kind != TokenKind::kNumber) return tokens_.expected("a number");
+        if (!std::isfinite(token.number))
+            return tokens_.error(ErrorCode::kInvalidArgument, token.offset, "number out of range");
+        tokens_.take();
+        return minus ? -token.number : token.number;
+    }
+
     Result<void> read_params() {
         do {
             const std::uint32_t offset = tokens_.peek().offset;
             TIDAL_ASSIGN(std::string name, take_name(&tokens_, "the name of a parameter"));
             TIDAL_TRY(tokens_.expect_symbol("="));
-            const bool minus = tokens_.accept_symbol("-");
-            const Token token = tokens_.peek();
-            if (token.kind != TokenKind::kNumber) return tokens_.expected("a number");
-            if (!std::isfinite(token.number))
-                return tokens_.error(ErrorCode::kInvalidArgument, token.offset,
-                                     "number out of range");
-            tokens_.take();
-            if (!query_.params.emplace(name, minus ? -token.number : token.number).second)
+            TIDAL_ASSIGN(const double number, take_number());
+            if (!query_.params.emplace(name, number).second)
                 return tokens_.error(ErrorCode::kInvalidArgument, offset,
                                      "the parameter `" + name + "` is given twice");
         } while (tokens_.accept_symbol(","));
@@ -165,6 +171,22 @@ private:
         if (!accept_keyword(&tokens_, "user")) return tokens_.expected("USER");
         TIDAL_ASSIGN(query_.user, take_id("the id of a user: digits, or text in single quotes"));
         return {};
+    }
+
+    Result<void> read_similar() {
+        if (!accept_keyword(&tokens_, "to")) return tokens_.expected("TO");
+        TIDAL_ASSIGN(query_.similar_to,
+                     take_id("the id of an item: digits, or text in single quotes"));
+        return {};
+    }
+
+    Result<void> read_vector() {
+        TIDAL_TRY(tokens_.expect_symbol("("));
+        do {
+            TIDAL_ASSIGN(const double number, take_number());
+            query_.vector.push_back(number);
+        } while (tokens_.accept_symbol(","));
+        return tokens_.expect_symbol(")");
     }
 
     Result<void> read_filter() {
@@ -312,6 +334,13 @@ std::string print_ids(std::string_view clause, const std::vector<Literal>& ids) 
     return out;
 }
 
+std::string print_vector(const std::vector<double>& vector) {
+    std::string out;
+    for (const double number : vector)
+        out += (out.empty() ? " VECTOR (" : ", ") + print_number(number);
+    return out + ")";
+}
+
 std::string print_fields(const std::vector<std::string>& fields) {
     if (fields.empty()) return " FIELDS NONE";
     std::string out;
@@ -341,6 +370,8 @@ std::string print_query(const Query& query) {
     if (!query.profile.empty()) out += " USING " + print_profile_name(query.profile);
     out += print_params(query);
     if (query.user) out += " FOR USER " + print_literal(*query.user);
+    if (query.similar_to) out += " SIMILAR TO " + print_literal(*query.similar_to);
+    if (!query.vector.empty()) out += print_vector(query.vector);
     if (query.filter) out += " WHERE " + print_filter(*query.filter);
     out += print_ids(" EXCLUDE ", query.exclude);
     if (query.sort) out += " ORDER BY " + print_sort(*query.sort);

@@ -22,7 +22,9 @@ struct Query {
     std::map<std::string, double> params;  ///< By name; finite.
     std::optional<Literal> user;           ///< A string, or a number written with digits alone.
     std::optional<FilterNode> filter;
-    std::vector<Literal> exclude;  ///< As `user`; at most kExcludedMax.
+    std::optional<Literal> similar_to;  ///< As `user`.
+    std::vector<double> vector;         ///< Finite; empty = none.
+    std::vector<Literal> exclude;       ///< As `user`; at most kExcludedMax.
     std::vector<FacetRequest> facets;
     std::optional<SortRequest> sort;
     std::optional<std::vector<ranking::DiversityRule>> diversity;  ///< Empty = NONE.
@@ -43,11 +45,12 @@ struct Query {
 
     bool operator==(const Query& other) const {
         return verb == other.verb && text == other.text && profile == other.profile &&
-               params == other.params && user == other.user && filter == other.filter &&
-               exclude == other.exclude && facets == other.facets && sort == other.sort &&
-               diversity == other.diversity && group == other.group && pin == other.pin &&
-               bury == other.bury && fields == other.fields && seed == other.seed &&
-               limit == other.limit && after == other.after && explain == other.explain &&
+               params == other.params && user == other.user && similar_to == other.similar_to &&
+               vector == other.vector && filter == other.filter && exclude == other.exclude &&
+               facets == other.facets && sort == other.sort && diversity == other.diversity &&
+               group == other.group && pin == other.pin && bury == other.bury &&
+               fields == other.fields && seed == other.seed && limit == other.limit &&
+               after == other.after && explain == other.explain &&
                log_impressions == other.log_impressions;
     }
 };

@@ -169,6 +169,7 @@ private:
         const auto holders = static_cast<double>(estimate->holders.cardinality());
         return leaf.negated ? live_ - holders : holders;
     }
+    double count(const SimilarityIs&, NodeEstimate* estimate) const { return unknown(estimate); }
     double count(const Constant& leaf, NodeEstimate*) const { return leaf.value ? live_ : 0; }
 
     double unknown(NodeEstimate* estimate) const {

@@ -17,11 +17,11 @@ inline constexpr double kSourceWeightMax = 1000;
 
 /// Where candidates come from. All but `scan` have an order, and give their first `limit`.
 enum class SourceKind : std::uint8_t {
-    kScan,        ///< Every live entity that is published and not expired; has no order.
-    kOrdered,     ///< `name`: a signal; by its decayed score.
-    kWindowTop,   ///< `name`: a signal, `window`; by the sum of its weights.
-    kRecent,      ///< The newest first.
-    kAnn,         ///< `name`: an embedding slot; nearest to `anchor` first.
+    kScan,       ///< Every live entity that is published and not expired; has no order.
+    kOrdered,    ///< `name`: a signal; by its decayed score.
+    kWindowTop,  ///< `name`: a signal, `window`; by the sum of its weights.
+    kRecent,     ///< The newest first.
+    kAnn,  ///< `name`: an embedding slot, empty = embedding_name.h says; nearest to `anchor` first.
     kText,        ///< Best match of the request's query first.
     kFollows,     ///< Of creators the user follows, the newest first.
     kCoEngaged,   ///< Most often liked together with `anchor` first.

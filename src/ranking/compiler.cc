@@ -157,6 +157,11 @@ Result<Value> Compiler::lower_name(const Expr& expr) {
         keep_feature(expr, value);
         return value;
     }
+    if (function != nullptr && function->form == Form::kSimilarity) {
+        TIDAL_ASSIGN(const Value value, lower_similarity(expr, nullptr));
+        keep_feature(expr, value);
+        return value;
+    }
     if (function != nullptr)
         return fail(ErrorCode::kInvalidArgument, expr,
                     "`" + expr.name + "` is a function and needs arguments")

@@ -43,6 +43,8 @@ std::uint32_t cost_of(const Feature& feature) {
             return 200;
         case FeatureKind::kDistance:
             return 80;
+        case FeatureKind::kSimilarity:
+            return feature.nanoseconds;
         default:
             return 40;
     }

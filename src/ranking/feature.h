@@ -11,6 +11,7 @@
 #include "base/hlc.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "ranking/candidate_source.h"
 #include "schema/schema.h"
 
 namespace tidal::ranking {
@@ -27,12 +28,12 @@ enum class FeatureKind : std::uint8_t {
     kRandom,     ///< Uniform in [0, 1) by (entity id, seed): the same on every shard.
     kDistance,   ///< Kilometres from the geo field `field` to a place; 0 without the field.
     // What the request brings, see Need.
-    kSourceRank,    ///< 1 / (60 + rank) in the profile's source number `source`, else 0.
-    kSimilarity,    ///< Cosine in the embedding slot `slot`.
-    kBm25,          ///< Of the query.
-    kAffinity,      ///< Of the user to the entity's creator.
-    kFollows,       ///< 1 where the user follows the entity's creator.
-    kFriends,       ///< Friends of the user who gave `signal`.
+    kSourceRank,  ///< 1 / (60 + rank) in the profile's source number `source`, else 0.
+    kSimilarity,  ///< vector::FlatVectors::similarities in `slot` to `anchor`; 0 without a vector.
+    kBm25,        ///< Of the query.
+    kAffinity,    ///< Of the user to the entity's creator.
+    kFollows,     ///< 1 where the user follows the entity's creator.
+    kFriends,     ///< Friends of the user who gave `signal`.
     kCoEngagement,  ///< With the user's last items, or the request's item.
 };
 
@@ -55,6 +56,8 @@ struct Feature {
     bool of_cohort = false;  ///< Ledgers of the request's cohort instead of everybody's.
     std::uint32_t source = 0;
     EmbeddingSlotId slot;
+    std::optional<Anchor> anchor;    ///< Of `slot`; nullopt = AnchorVectors says.
+    std::uint32_t nanoseconds = 0;   ///< One in `slot` takes about so long.
     Coordinate latitude, longitude;  ///< Degrees.
     auto operator<=>(const Feature&) const = default;
 };
@@ -78,12 +81,15 @@ struct Need {
     bool operator==(const Need&) const = default;
 };
 
+class AnchorVectors;
+
 /// What a whole query has in common.
 struct EvaluationContext {
     UnixMillis now_ms = 0;
-    std::uint64_t seed = 0;          ///< What `seed` stands for.
-    std::span<const double> params;  ///< By Program::params.
-    bool neighbours = false;         ///< Set by the evaluator: slots of a block are consecutive.
+    std::uint64_t seed = 0;                  ///< What `seed` stands for.
+    std::span<const double> params;          ///< By Program::params.
+    const AnchorVectors* anchors = nullptr;  ///< nullptr = none.
+    bool neighbours = false;  ///< Set by the evaluator: slots of a block are consecutive.
 };
 
 /// Threads: as the state behind it (the shard's).

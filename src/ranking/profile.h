@@ -21,13 +21,13 @@ enum class DiversityKind : std::uint8_t {
     kMaxPerCreator,  ///< `count`
     kMaxShare,       ///< `name`, `percent`, and `value` when only one value is held back
     kMinDistinct,    ///< `name`, `count`
-    kMmr,            ///< `lambda`, `name`: an embedding slot
+    kMmr,            ///< `lambda`, `name`: an embedding slot or empty
 };
 
 /// What a page is to keep. Where it cannot, rules are given up in the order declared.
 struct DiversityRule {
     DiversityKind kind = DiversityKind::kMaxPerCreator;
-    std::string name;                  ///< A keyword(s) field, or a slot.
+    std::string name;                  ///< A keyword(s) field, or a slot (embedding_name.h).
     std::optional<std::string> value;  ///< Of the field.
     std::uint32_t count = 0;           ///< 1..kDiversityCountMax.
     double percent = 0;                ///< (0, 100].

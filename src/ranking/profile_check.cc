@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "ranking/embedding_name.h"
 #include "ranking/source_text.h"
 
 namespace tidal::ranking {
@@ -42,8 +43,10 @@ private:
     }
 
     Result<void> slot(const std::string& name, std::uint32_t offset) const {
-        if (schema_.find_embedding(kind_, name) != nullptr) return {};
-        return unknown("embedding slot", name, offset, schema_.kind(kind_).embeddings)
+        if (find_embedding(schema_, kind_, name) != nullptr) return {};
+        auto [message, hint] = no_embedding(schema_, kind_, name);
+        return fail(ErrorCode::kUnknownName, offset, std::move(message))
+            .with_hint(hint)
             .with_reason("unknown_slot");
     }
 

@@ -37,7 +37,8 @@ std::string print_source(const Source& source) {
             return kind + "(" + source.name + ", " +
                    std::string(schema::window_name(source.window)) + ")";
         case SourceKind::kAnn:
-            return kind + "(" + source.name + ", " + std::string(anchor_name(source.anchor)) + ")";
+            return kind + "(" + (source.name.empty() ? "" : source.name + ", ") +
+                   std::string(anchor_name(source.anchor)) + ")";
         case SourceKind::kCoEngaged:
             return kind + "(" + std::string(anchor_name(source.anchor)) + ")";
         case SourceKind::kText:
@@ -61,7 +62,8 @@ std::string print_diversity_rule(const DiversityRule& rule) {
         case DiversityKind::kMinDistinct:
             return "min_distinct(" + rule.name + ") " + std::to_string(rule.count);
         case DiversityKind::kMmr:
-            return "mmr(" + print_number(rule.lambda) + ", " + rule.name + ")";
+            return "mmr(" + print_number(rule.lambda) +
+                   (rule.name.empty() ? "" : ", " + rule.name) + ")";
     }
     return "";
 }

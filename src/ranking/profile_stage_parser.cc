@@ -56,6 +56,13 @@ Result<Anchor> anchor_of(TokenStream& tokens, bool of_ann) {
     return tokens.expected(of_ann ? "`vector`, `user` or `item`" : "`user` or `item`");
 }
 
+std::optional<Anchor> anchor_named(std::string_view word) {
+    if (word == "vector") return Anchor::kVector;
+    if (word == "user") return Anchor::kUser;
+    if (word == "item") return Anchor::kItem;
+    return std::nullopt;
+}
+
 Result<void> source_arguments(TokenStream& tokens, Source* out) {
     TIDAL_TRY(tokens.expect_symbol("("));
     switch (out->kind) {
@@ -70,9 +77,15 @@ Result<void> source_arguments(TokenStream& tokens, Source* out) {
             break;
         }
         case SourceKind::kAnn: {
+            const Token first = tokens.peek();
             TIDAL_ASSIGN(out->name, name_of(tokens, "the name of an embedding slot"));
-            if (!tokens.accept_symbol(",")) break;
-            TIDAL_ASSIGN(out->anchor, anchor_of(tokens, true));
+            if (tokens.accept_symbol(",")) {
+                TIDAL_ASSIGN(out->anchor, anchor_of(tokens, true));
+            } else if (const auto anchor = anchor_named(first.text)) {
+                // `ann(item)`: in the only slot. A slot of such a name is written with its anchor.
+                out->anchor = *anchor;
+                out->name.clear();
+            }
             break;
         }
         case SourceKind::kCoEngaged: {
@@ -162,8 +175,9 @@ Result<void> min_distinct(TokenStream& tokens, DiversityRule* out) {
 Result<void> mmr(TokenStream& tokens, DiversityRule* out) {
     TIDAL_TRY(tokens.expect_symbol("("));
     TIDAL_ASSIGN(out->lambda, number_within(tokens, 0, 1, "a number from 0 to 1"));
-    TIDAL_TRY(tokens.expect_symbol(","));
-    TIDAL_ASSIGN(out->name, name_of(tokens, "the name of an embedding slot"));
+    if (tokens.accept_symbol(",")) {
+        TIDAL_ASSIGN(out->name, name_of(tokens, "the name of an embedding slot"));
+    }
     return tokens.expect_symbol(")");
 }
 

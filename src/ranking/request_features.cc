@@ -4,7 +4,9 @@
 #include <cmath>
 #include <utility>
 
+#include "ranking/embedding_name.h"
 #include "ranking/internal/compiler.h"
+#include "vector/flat_vectors.h"
 
 namespace tidal::ranking {
 
@@ -204,17 +206,26 @@ Result<Value> Compiler::lower_request_feature(const Function& function, const Ex
         return needing(Input::kUser, expr,
                        {.kind = follows ? FeatureKind::kFollows : FeatureKind::kAffinity});
     }
-    const auto* slot =
-        argument.kind == ExprKind::kName ? schema_.find_embedding(kind_, argument.name) : nullptr;
+    return lower_similarity(expr, &argument);
+}
+
+/// @param argument  nullptr = `similarity` alone.
+Result<Value> Compiler::lower_similarity(const Expr& expr, const Expr* argument) {
+    const std::string name = argument == nullptr ? "" : print_expression(*argument);
+    const auto* slot = argument == nullptr || argument->kind == ExprKind::kName
+                           ? find_embedding(schema_, kind_, name)
+                           : nullptr;
     if (slot == nullptr) {
-        std::vector<std::string_view> known;
-        for (const auto& s : schema_.kind(kind_).embeddings) known.push_back(s.name);
-        return fail(ErrorCode::kUnknownName, argument,
-                    "unknown embedding slot `" + print_expression(argument) + "`")
-            .with_hint(suggestion(print_expression(argument), "embedding slots", known))
+        auto [message, hint] = no_embedding(schema_, kind_, name);
+        return fail(ErrorCode::kUnknownName, argument == nullptr ? expr : *argument,
+                    std::move(message))
+            .with_hint(hint)
             .with_reason("unknown_slot");
     }
-    return needing(Input::kAnchor, expr, {.kind = FeatureKind::kSimilarity, .slot = slot->id});
+    return needing(Input::kAnchor, expr,
+                   {.kind = FeatureKind::kSimilarity,
+                    .slot = slot->id,
+                    .nanoseconds = static_cast<std::uint32_t>(vector::FlatVectors::cost(*slot))});
 }
 
 }  // namespace tidal::ranking

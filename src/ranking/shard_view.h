@@ -7,6 +7,7 @@
 #include "schema/schema.h"
 #include "signal/ledger_table.h"
 #include "signal/unique_table.h"
+#include "vector/shard_vectors.h"
 
 namespace tidal::audience {
 class UserStates;
@@ -22,7 +23,8 @@ struct ShardView {
     entity::EntityTable& entities;
     /// One per origin region, by rising region id; what they hold is added in this order.
     std::span<signal::LedgerTable* const> ledgers;
-    signal::UniqueTable* uniques = nullptr;  ///< nullptr = no distinct users are kept.
+    signal::UniqueTable* uniques = nullptr;         ///< nullptr = no distinct users are kept.
+    const vector::ShardVectors* vectors = nullptr;  ///< nullptr = none.
     /// What users did; nullptr = nothing is kept of this kind.
     const audience::UserStates* user_states = nullptr;
 };

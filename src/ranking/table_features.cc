@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "base/hash.h"
+#include "ranking/anchor_vectors.h"
 #include "ranking/internal/block_math.h"
 #include "ranking/internal/score_math.h"
 #include "ranking/program.h"
@@ -89,6 +90,9 @@ Result<void> TableFeatureSource::fill(const Feature& feature, std::span<const Sl
         case FeatureKind::kDistance:
             fill_distance(feature, slots, context.params, out);
             return {};
+        case FeatureKind::kSimilarity:
+            fill_similarity(feature, slots, context.anchors, out);
+            return {};
         default:
             break;
     }
@@ -167,9 +171,28 @@ void TableFeatureSource::fill_distance(const Feature& feature, std::span<const S
     }
 }
 
+void TableFeatureSource::fill_similarity(const Feature& feature, std::span<const Slot> slots,
+                                         const AnchorVectors* anchors, std::span<double> out) {
+    const vector::Probe* const probe =
+        anchors == nullptr ? nullptr : anchors->find(feature.slot, feature.anchor);
+    const auto* const vectors =
+        view_.vectors == nullptr ? nullptr : view_.vectors->find(feature.slot);
+    if (probe == nullptr || vectors == nullptr) {
+        std::ranges::fill(out, 0.0);
+        return;
+    }
+    vectors->similarities(*probe, slots, out);
+    for (double& value : out) value = score_math::sanitize(value);
+}
+
 bool TableFeatureSource::is_missing(const Feature& feature, Slot slot) const {
     if (feature.kind == FeatureKind::kDistance)
         return std::isnan(view_.entities.geo_column(feature.field)[slot.value()].latitude);
+    if (feature.kind == FeatureKind::kSimilarity) {
+        const auto* const vectors =
+            view_.vectors == nullptr ? nullptr : view_.vectors->find(feature.slot);
+        return vectors == nullptr || !vectors->has(slot);
+    }
     if (feature.kind != FeatureKind::kField && feature.kind != FeatureKind::kText) return false;
     const double value = cell(view_.entities.number_column(feature.field), slot);
     return value != value;

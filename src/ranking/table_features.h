@@ -27,6 +27,8 @@ private:
                              std::span<double> out);
     Result<void> fill_unique(const Feature& feature, std::span<const Slot> slots, UnixMillis now_ms,
                              std::span<double> out);
+    void fill_similarity(const Feature& feature, std::span<const Slot> slots,
+                         const AnchorVectors* anchors, std::span<double> out);
     void fill_distance(const Feature& feature, std::span<const Slot> slots,
                        std::span<const double> params, std::span<double> out);
     void fill_field(const Feature& feature, std::span<const Slot> slots, bool neighbours,

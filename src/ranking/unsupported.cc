@@ -8,8 +8,9 @@ namespace {
 std::optional<Input> input_of(const Source& source) {
     switch (source.kind) {
         case SourceKind::kAnn:
+            if (source.anchor == Anchor::kUser) return Input::kUser;
+            return std::nullopt;
         case SourceKind::kCoEngaged:
-            if (source.anchor == Anchor::kVector) return Input::kVector;
             return source.anchor == Anchor::kUser ? Input::kUser : Input::kItem;
         case SourceKind::kText:
             return Input::kQuery;
@@ -34,12 +35,9 @@ std::optional<std::string> unsupported(const Profile& profile, const Program& pr
     for (const Source& source : profile.sources)
         if (const auto input = input_of(source)) return missing(print_source(source), *input);
     for (const Need& need : program.needs)
-        if (need.by != "follows(creator)" && need.by != "affinity(creator)")
+        if (need.input != Input::kAnchor && need.by != "follows(creator)" &&
+            need.by != "affinity(creator)")
             return missing(need.by, need.input);
-    for (const DiversityRule& rule : profile.diversity)
-        if (rule.kind == DiversityKind::kMmr)
-            return "`" + print_diversity_rule(rule) +
-                   "` needs vectors, which rankings do not read yet";
     return std::nullopt;
 }
 

@@ -10,8 +10,10 @@
 namespace tidal::query {
 
 /// The value a source is ordered by, greatest first; entities of 0 or less are not of a signal's
-/// list. Precondition: the source has an order that needs nothing of the request.
-ranking::Feature order_of(const ranking::Source& source, const schema::Schema& schema);
+/// list, and those without a vector of no `ann`. Precondition: the source has an order that
+/// queries know.
+ranking::Feature order_of(const ranking::Source& source, const schema::Schema& schema,
+                          EntityKind kind);
 
 /// Adds what the lists of a union say of an entity (rank(source)), and how its user stands to its
 /// creator (follows(creator), affinity(creator)), to the features of the tables.

@@ -16,7 +16,7 @@ namespace tidal::query {
 class RunFacets {
 public:
     RunFacets(const FeedPlan& plan, const ranking::ShardView& view)
-        : counter_(plan.facets, view.entities, plan.now_ms, view.user_states),
+        : counter_(plan.facets, view.entities, plan.now_ms, filter_state(plan, view)),
           any_(!plan.facets.empty()),
           late_(any_ && plan.profile->program.gate.has_value()),
           beside_(late_ && std::ranges::any_of(plan.facets, &BoundFacet::own_filter)) {}

@@ -52,6 +52,25 @@ TEST(DiversityTest, SharesAreOfThePage) {
     EXPECT_EQ(page_of(share(25, "a"), "aabbbb", 4), "abbb") << "others are not held back";
 }
 
+/// Two of a creator are alike; the third is like nobody.
+TEST(DiversityTest, WhatIsAlikeIsKeptApartAmongWhatFits) {
+    const DiversityRule rules[] = {per_creator(2), {.kind = DiversityKind::kMmr, .lambda = 0.5}};
+    const auto item = [](const char* creator, std::vector<float> vector, double score) {
+        return DiverseItem{.values = {RuleValues{creator}, RuleValues{}},
+                           .vectors = {{schema::Metric::kCosine, std::move(vector)}},
+                           .score = score};
+    };
+    std::vector<DiverseItem> all{item("a", {1, 0}, 9), item("a", {1, 0}, 8.9),
+                                 item("a", {0, 1}, 8.8), item("b", {0.8F, 0.6F}, 5),
+                                 item("b", {}, 1)};
+    EXPECT_EQ(diversify(rules, all, 4).chosen, (std::vector<std::size_t>{0, 2, 4, 3}))
+        << "the second of `a` that is alike has no place left, one without a vector is like nobody";
+    EXPECT_EQ(diversify(rules, all, 2, 2).chosen, (std::vector<std::size_t>{0, 1})) << "pinned";
+    const DiversePage whole = diversify(rules, all, 5);
+    EXPECT_EQ(whole.chosen.size(), 5U);
+    EXPECT_EQ(whole.given_up, std::vector<std::size_t>{0}) << "never mmr";
+}
+
 TEST(DiversityTest, DistinctValuesComeAsLateAsTheyCan) {
     EXPECT_EQ(page_of(distinct(3), "aaaabc", 4), "aabc");
     EXPECT_EQ(page_of(distinct(2), "aaaa", 3), "aaa!");

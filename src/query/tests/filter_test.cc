@@ -31,6 +31,7 @@ std::string answer_filter(const std::string& input) {
     const Viewer viewer{.id = EntityId(7), .followed = {}, .blocked = {}, .muted = {}};
     FilterInputs inputs;
     if (command.ends_with(" with user")) inputs.user = &viewer;
+    inputs.anchor = command.ends_with(" with anchor");
     const EntityKind kind = command == "user" ? EntityKind::kUser : EntityKind::kItem;
     const auto bound = bind_filter(*filter, text, *schema, kind, inputs);
     return bound.ok() ? print_filter(*filter) : report(bound.error());

@@ -467,8 +467,8 @@ TEST(StagesTest, WhatIsWrongIsNamed) {
     EXPECT_EQ(answer([](auto& r) { r.group_by = "year TOP 0"; }).substr(0, 16), "invalid_argument");
     EXPECT_EQ(answer([](auto& r) { r.diversity = "max_share(title, 60%)"; }).substr(0, 16),
               "invalid_argument");
-    EXPECT_EQ(answer([](auto& r) { r.diversity = "mmr(0.5, cover)"; }).substr(0, 11),
-              "unsupported");
+    EXPECT_EQ(answer([](auto& r) { r.diversity = "mmr(0.5, covr)"; }).substr(0, 12),
+              "unknown_slot");
     EXPECT_EQ(answer([](auto& r) {
                   r.pin = {EntityId(1), EntityId(1)};
               }).substr(0, 16),

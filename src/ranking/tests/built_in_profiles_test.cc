@@ -137,10 +137,9 @@ TEST(BuiltInProfiles, EqualTheirFormulas) {
     fill(shard, &items);
     const ProfileRegistry registry(*schema);
     const auto listed = registry.list(EntityKind::kItem);
-    // The two orders by a text and `following`, which needs a user, are in query/tests:
-    // stages_test.cc, viewer_test.cc.
+    // The two orders by a text, `following` and `similar` have no formula: query/tests.
     ASSERT_EQ(std::ranges::count_if(listed, &ProfileListing::available),
-              static_cast<std::ptrdiff_t>(formulas().size() + 3));
+              static_cast<std::ptrdiff_t>(formulas().size() + 4));
     const ShardView view = shard.view();
     TableFeatureSource source(view);
     for (const auto& [name, formula] : formulas()) {
@@ -241,9 +240,10 @@ TEST(ProfileRegistry, SaysWhatASchemaCannotServe) {
               "live_viewers: unknown field `live_viewers`\n"
               "longest: unknown field `duration`\n"
               "most_commented: unknown signal `comment`\n"
-              "related: unknown embedding slot `default`\n"
-              "search: unknown embedding slot `default`\n"
-              "shortest: unknown field `duration`\n");
+              "related: there is no embedding slot\n"
+              "search: there is no embedding slot\n"
+              "shortest: unknown field `duration`\n"
+              "similar: there is no embedding slot\n");
     EXPECT_EQ(warned,
               "trending: unique(view, 24h) is 0: the schema does not keep distinct users of this "
               "signal\n");
@@ -282,7 +282,7 @@ TEST(ProfileRegistry, TheDefaultSchemaServesEveryBuiltInProfileWhoseInputsItHas)
               "date_saved: unknown field `date_saved`\n"
               "live_viewers: unknown field `live_viewers`\n"
               "longest: unknown field `duration`\n"
-              "related: `ann(default, item)` needs an item (`similar_to`), which rankings do not "
+              "related: `co_engaged(item)` needs an item (`similar_to`), which rankings do not "
               "read yet\n"
               "search: `text(query)` needs a query (`query`), and there is no text index yet\n"
               "shortest: unknown field `duration`\n");

@@ -52,6 +52,7 @@ public:
         rows_ = must(storage::open_simple_rows(*disk_, "rows"));
         store_ = must(storage::ShardStore::open(*disk_, *rows_, ShardId(1), "shard"));
         entities_ = must(entity::EntityTable::open(EntityKind::kItem, *store_, schema_));
+        EXPECT_TRUE(vectors_.load(*schema_, *entities_).ok());
         for (int region = 1; region <= regions; ++region) {
             ledgers_.push_back(must(signal::LedgerTable::open(
                 {.kind = EntityKind::kItem, .origin = RegionId(static_cast<std::uint16_t>(region))},
@@ -65,7 +66,8 @@ public:
                 .kind = EntityKind::kItem,
                 .entities = *entities_,
                 .ledgers = ledger_pointers_,
-                .uniques = &uniques_};
+                .uniques = &uniques_,
+                .vectors = &vectors_};
     }
 
     void put(const SampleItem& item) {
@@ -87,6 +89,17 @@ public:
         record::DeleteBody body;
         body.id = id;
         ASSERT_TRUE(entities_->erase(body, HybridTime::from(++stamp_, 0)).ok());
+        ASSERT_TRUE(vectors_.refresh(id, *entities_).ok());
+    }
+
+    void embed(const EntityId& id, std::string_view slot, std::vector<float> values) {
+        record::EmbeddingBody body;
+        body.id = id;
+        body.slot = schema_->find_embedding(EntityKind::kItem, slot)->id;
+        body.values = std::move(values);
+        const auto done = entities_->set_embedding(body, HybridTime::from(++stamp_, 0));
+        ASSERT_TRUE(done.ok()) << done.error().to_string();
+        ASSERT_TRUE(vectors_.refresh(id, body.slot, *entities_).ok());
     }
 
     void signal(const EntityId& id, std::string_view name, double weight, UnixMillis at_ms,
@@ -136,6 +149,7 @@ private:
     std::unique_ptr<storage::RowEngine> rows_;
     std::unique_ptr<storage::ShardStore> store_;
     std::unique_ptr<entity::EntityTable> entities_;
+    vector::ShardVectors vectors_{EntityKind::kItem};
     std::vector<std::unique_ptr<signal::LedgerTable>> ledgers_;
     std::vector<signal::LedgerTable*> ledger_pointers_;
     ToldUniques uniques_;

@@ -1,0 +1,18 @@
+// query/internal/plan_anchors.h: what a request's similarities are measured from.
+#pragma once
+
+#include <string>
+
+#include "query/feed.h"
+
+namespace tidal::query {
+
+/// Finds what of the plan's profile and filter reads vectors, checks that the request brings what
+/// it needs, and fills in all anchors but the item's, which read_anchor_item() reads.
+/// @return kInvalidArgument  reason "missing_input"; a vector of a wrong shape, field "vector".
+Result<void> plan_anchors(const FeedRequest& request, const schema::Schema& schema, FeedPlan* plan);
+
+/// Of the fingerprint: "" without anchors.
+std::string canonical_anchors(const FeedRequest& request);
+
+}  // namespace tidal::query
