@@ -52,6 +52,11 @@ Result<query::FeedRequest> to_request(const FeedCall& call, std::string profile,
     TIDAL_ASSIGN(request.exclude, resolve_all(schema, call.exclude, "exclude"));
     TIDAL_ASSIGN(request.pin, resolve_all(schema, call.pin, "pin"));
     TIDAL_ASSIGN(request.bury, resolve_all(schema, call.bury, "bury"));
+    if (call.similar_to) {
+        TIDAL_ASSIGN(request.similar_to,
+                     resolve_id(schema, EntityKind::kItem, *call.similar_to, "similar_to"));
+    }
+    request.vector.assign(call.vector.begin(), call.vector.end());
     request.sort = call.sort;
     request.diversity = call.diversity;
     request.group_by = call.group_by;
@@ -100,8 +105,17 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, FeedReply* rep
         TIDAL_ASSIGN(request.user, viewer_of(user, now_ms));
     }
     TIDAL_ASSIGN(query::FeedPlan plan, query::plan_feed(request, *schema, *profiles, cursors()));
+    if (!plan.item_slots.empty()) TIDAL_TRY(read_anchor(&plan));
     reply->left_out = query::degrade(reply->degradation, &plan);
     return plan;
+}
+
+/// The vectors of the item that others are to be near to, from whichever shard has it.
+Result<void> Database::read_anchor(query::FeedPlan* plan) {
+    const VShard vshard = record::vshard_of(kDefaultTenant, plan->kind, *plan->similar_to);
+    return shard(shard_of(vshard)).with_state([&](shard::ShardState& state) {
+        return query::read_anchor_item(state.view(plan->kind), plan);
+    });
 }
 
 /// What an item of a page shows; nullopt = gone since it was ranked.

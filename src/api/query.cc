@@ -16,6 +16,8 @@ Result<FeedCall> to_call(const query::Query& query, std::string_view text, FeedC
     if (!query.profile.empty()) call.profile = query.profile;
     call.params = query.params;
     if (query.user) call.user_id = IdInput(query.user->text);
+    if (query.similar_to) call.similar_to = IdInput(query.similar_to->text);
+    call.vector = query.vector;
     if (query.filter) call.filter = query::part_in_place(text, query.filter_at);
     if (!query.facets.empty()) call.facets = query::part_in_place(text, query.facets_at);
     if (query.limit) call.limit = *query.limit;

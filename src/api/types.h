@@ -165,6 +165,8 @@ struct FeedCall {
     std::string experiment;
     std::map<std::string, double> params;
     std::optional<IdInput> user_id;
+    std::optional<IdInput> similar_to;  ///< An item to be near to; it is not shown itself.
+    std::vector<double> vector;         ///< What to be near to; empty = nothing.
     std::string filter;
     std::string facets;        ///< "category, year RANGES (1990, 2000)"; empty = none.
     std::uint32_t limit = 20;  ///< 1..1000.

@@ -44,6 +44,16 @@ std::vector<api::IdInput> split_ids(const std::string& text) {
     return out;
 }
 
+Result<std::vector<double>> parse_numbers(const std::string& name, const std::string& text) {
+    std::vector<double> out;
+    for (const std::string& one : split(text)) {
+        TIDAL_ASSIGN(const double number,
+                     parse<double>(name, one, "numbers with commas between them"));
+        out.push_back(number);
+    }
+    return out;
+}
+
 }  // namespace
 
 Result<void> check_parameters(const Request& request, ParameterNames known) {
@@ -179,6 +189,8 @@ Result<void> check_json(const Request& request) {
 Result<api::FeedCall> feed_call(const Request& request, std::string* compare_with) {
     api::FeedCall call;
     constexpr std::string_view known[] = {"user_id",
+                                          "similar_to",
+                                          "vector",
                                           "profile",
                                           "filter",
                                           "facets",
@@ -201,6 +213,10 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
     for (const auto& [name, value] : request.query.all()) {
         if (name == "user_id") {
             call.user_id = api::IdInput(value);
+        } else if (name == "similar_to") {
+            call.similar_to = api::IdInput(value);
+        } else if (name == "vector") {
+            TIDAL_ASSIGN(call.vector, parse_numbers(name, value));
         } else if (name == "profile") {
             call.profile = value;
         } else if (name == "experiment") {

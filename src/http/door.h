@@ -119,6 +119,7 @@ private:
     StreamHandler bulk_handler(ParseLine parse);
     void answer_array(const Request& request, Responder responder);
     Result<void> check_region(const api::FeedCall& call) const;
+    void answer_related(const Request& request, Responder responder);
     void answer_feed(Result<api::FeedCall> call, const Request& request, Responder responder);
     void answer_query(const Request& request, Responder responder);
     void answer_comparison(const Request& request, Responder responder);

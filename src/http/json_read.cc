@@ -228,6 +228,18 @@ Result<api::EntityWrite> read_entity(const element& json, EntityKind kind,
     return write;
 }
 
+Result<std::vector<double>> numbers(const element& value, std::string_view key) {
+    simdjson::dom::array array;
+    if (value.get(array) != simdjson::SUCCESS) return wrong_type(key, "an array of numbers");
+    std::vector<double> out;
+    for (const element each : array) {
+        TIDAL_ASSIGN(const double one,
+                     number(each, std::string(key) + "[" + std::to_string(out.size()) + "]"));
+        out.push_back(one);
+    }
+    return out;
+}
+
 Result<api::EmbeddingWrite> read_embedding(const element& json) {
     constexpr std::array<std::string_view, 4> keys = {"entity_id", "kind", "slot", "values"};
     api::EmbeddingWrite write;
@@ -241,14 +253,7 @@ Result<api::EmbeddingWrite> read_embedding(const element& json) {
         } else if (key == "slot") {
             TIDAL_ASSIGN(write.slot, text(value, key));
         } else {
-            simdjson::dom::array array;
-            if (value.get(array) != simdjson::SUCCESS)
-                return wrong_type(key, "an array of numbers");
-            for (const element each : array) {
-                TIDAL_ASSIGN(const double component,
-                             number(each, "values[" + std::to_string(write.values.size()) + "]"));
-                write.values.push_back(component);
-            }
+            TIDAL_ASSIGN(write.values, numbers(value, key));
             has_values = true;
         }
         return {};
@@ -314,14 +319,18 @@ Result<api::Write> read_signal(const element& json) {
 }
 
 Result<api::FeedCall> read_feed(const element& json) {
-    constexpr std::array<std::string_view, 19> keys = {
-        "user_id", "profile",   "params",   "filter",  "facets",         "limit", "cursor",
-        "exclude", "seed",      "region",   "explain", "experiment",     "sort",  "pin",
-        "bury",    "diversity", "group_by", "fields",  "log_impressions"};
+    constexpr std::array<std::string_view, 21> keys = {
+        "similar_to", "vector", "user_id", "profile",   "params",   "filter",  "facets",
+        "limit",      "cursor", "exclude", "seed",      "region",   "explain", "experiment",
+        "sort",       "pin",    "bury",    "diversity", "group_by", "fields",  "log_impressions"};
     api::FeedCall call;
     TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
         if (key == "user_id") {
             TIDAL_ASSIGN(call.user_id, id(value, key));
+        } else if (key == "similar_to") {
+            TIDAL_ASSIGN(call.similar_to, id(value, key));
+        } else if (key == "vector") {
+            TIDAL_ASSIGN(call.vector, numbers(value, key));
         } else if (key == "profile") {
             TIDAL_ASSIGN(call.profile, text(value, key));
         } else if (key == "experiment") {

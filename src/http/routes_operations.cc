@@ -57,6 +57,9 @@ void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
         count(shard.tastes_refused));
     set("tidal_shard_log_pinned_bytes", "Bytes of the log that wait for the shard's checkpoint.",
         count(shard.log_bytes_pinned));
+    set("tidal_shard_vectors", "Vectors of entities.", count(shard.vectors));
+    set("tidal_shard_vector_bytes", "Memory of the vectors of entities.",
+        count(shard.vector_bytes));
     set("tidal_shard_row_cache_bytes", "Memory of the entity rows kept for the next read.",
         count(shard.row_cache_bytes));
     set("tidal_shard_views", "Top views ready.", count(shard.views));

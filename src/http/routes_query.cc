@@ -65,6 +65,19 @@ void Door::answer_feed(Result<api::FeedCall> call, const Request& request, Respo
     database_.feed(std::move(*call), send_feed(request, std::move(responder)));
 }
 
+/// GET /items/{id}/related and the parameters of /feed: what is like the item.
+void Door::answer_related(const Request& request, Responder responder) {
+    auto call = feed_call(request);
+    if (call.ok() && call->similar_to)
+        return responder.fail(
+            Error(ErrorCode::kInvalidArgument, "the path names the item").with_field("similar_to"));
+    if (call.ok()) {
+        call->similar_to = api::IdInput(request.parameters.text("id"));
+        if (request.query.find("profile") == nullptr) call->profile = "similar";
+    }
+    answer_feed(std::move(call), request, std::move(responder));
+}
+
 /// GET /feed/compare?profile=a&with=b and the parameters of /feed.
 void Door::answer_comparison(const Request& request, Responder responder) {
     std::string other;
@@ -111,6 +124,12 @@ void Door::add_feed_routes() {
         once_fresh(
             std::move(request), std::move(responder), {},
             [this](const Request& visible, Responder to) { answer_query(visible, std::move(to)); });
+    });
+    whole_.add(Method::kGet, "/items/{id}/related", [this](Request request, Responder responder) {
+        once_fresh(std::move(request), std::move(responder), {},
+                   [this](const Request& visible, Responder to) {
+                       answer_related(visible, std::move(to));
+                   });
     });
     whole_.add(Method::kGet, "/feed/compare", [this](Request request, Responder responder) {
         once_fresh(std::move(request), std::move(responder), {},

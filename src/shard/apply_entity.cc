@@ -42,7 +42,10 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
         user_states_->erase_user(body.id);
         return accepted(envelope);
     }
-    auto slot = entities(body.kind).erase(body, envelope.stamp);
+    auto& entities = this->entities(body.kind);
+    auto slot = entities.erase(body, envelope.stamp);
+    // Also a delete that is refused may end vectors: those of a generation before.
+    TIDAL_TRY(vectors_[static_cast<std::size_t>(body.kind)].refresh(body.id, entities));
     // Also of one whom only signals name.
     if (of_user && (slot.ok() || slot.error().code() == ErrorCode::kNotFound)) {
         user_states_->erase_user(body.id);
@@ -61,6 +64,8 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
                                        const record::EmbeddingBody& body) {
     auto set = entities(body.kind).set_embedding(body, envelope.stamp);
     if (!set) return refuse_or_stop(set.take_error(), body);
+    TIDAL_TRY(vectors_[static_cast<std::size_t>(body.kind)].refresh(body.id, body.slot,
+                                                                    entities(body.kind)));
     return accepted(envelope);
 }
 

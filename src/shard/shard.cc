@@ -321,6 +321,8 @@ Shard::Stats Shard::stats_now() {
     stats.creators = state_->entities(EntityKind::kCreator).live_count();
     for (const EntityKind kind : {EntityKind::kItem, EntityKind::kUser, EntityKind::kCreator}) {
         stats.row_cache_bytes += state_->entities(kind).row_cache_bytes();
+        stats.vectors += state_->vectors(kind).size();
+        stats.vector_bytes += state_->vectors(kind).bytes();
         for (const auto& [origin, table] : state_->ledgers(kind)) {
             const auto ledger = table->stats();
             stats.ledger_pairs += ledger.pairs_resident;

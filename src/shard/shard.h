@@ -181,12 +181,13 @@ public:
         std::uint64_t user_states_refused = 0;  ///< Not kept for want of memory, since the start.
         std::uint64_t taste_users = 0;
         std::uint64_t taste_bytes = 0;
-        std::uint64_t tastes_refused = 0;   ///< The same, of tastes.
-        std::uint64_t row_cache_bytes = 0;  ///< Of all kinds of entities.
-        std::uint64_t views = 0;            ///< Top views ready.
-        std::uint64_t view_pages = 0;       ///< Pages read from them since the start...
-        std::uint64_t view_misses = 0;      ///< ...and pages of their profiles that were scanned.
-        std::uint64_t view_builds = 0;      ///< Views made, refills among them.
+        std::uint64_t tastes_refused = 0;             ///< The same, of tastes.
+        std::uint64_t row_cache_bytes = 0;            ///< Of all kinds of entities.
+        std::uint64_t vectors = 0, vector_bytes = 0;  ///< In memory, of all kinds of entities.
+        std::uint64_t views = 0;                      ///< Top views ready.
+        std::uint64_t view_pages = 0;                 ///< Pages read from them since the start...
+        std::uint64_t view_misses = 0;  ///< ...and pages of their profiles that were scanned.
+        std::uint64_t view_builds = 0;  ///< Views made, refills among them.
         std::uint64_t outbox_rows = 0, idempotency_keys = 0, proposed_bytes = 0, checkpoints = 0;
         std::uint64_t log_bytes_pinned = 0;  ///< Of the log, until its next checkpoint.
         std::string checkpoint_error;        ///< Of the newest attempt; empty = none.

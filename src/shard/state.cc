@@ -96,6 +96,7 @@ Result<void> ShardState::open_tables() {
     for (const EntityKind kind : kKinds) {
         const auto at = static_cast<std::size_t>(kind);
         TIDAL_ASSIGN(entities_[at], entity::EntityTable::open(kind, store_, schema_));
+        TIDAL_TRY(vectors_[at].load(*schema_, *entities_[at]));
         signal::UniqueTable::Options options;
         options.kind = kind;
         options.bytes_max = options_.unique_bytes_max / kEntityKindCount;
@@ -123,8 +124,13 @@ ranking::ShardView ShardState::view(EntityKind kind) {
     tables.clear();
     for (auto& [origin, table] : ledgers(kind)) tables.push_back(table.get());
     const bool item = kind == EntityKind::kItem;
-    return {*schema_, kind,           entities(kind),
-            tables,   &uniques(kind), item ? user_states_.get() : nullptr};
+    return {*schema_,
+            kind,
+            entities(kind),
+            tables,
+            &uniques(kind),
+            &vectors(kind),
+            item ? user_states_.get() : nullptr};
 }
 
 Result<void> ShardState::step_views(std::uint32_t slots) {
@@ -258,6 +264,7 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     TIDAL_TRY(settle());
     for (const EntityKind kind : kKinds) {
         entities(kind).set_schema(schema_);
+        vectors_[static_cast<std::size_t>(kind)].set_schema(*schema_);
         uniques(kind).set_schema(*schema_);
         for (auto& [origin, table] : ledgers(kind)) table->set_schema(*schema_);
     }

@@ -23,6 +23,7 @@
 #include "signal/ledger_table.h"
 #include "signal/unique_table.h"
 #include "storage/shard_store.h"
+#include "vector/shard_vectors.h"
 
 namespace tidal::query {
 class TopViews;
@@ -101,6 +102,10 @@ public:
     audience::UserStates& user_states() { return *user_states_; }
     audience::Relationships& relationships() { return *relationships_; }
     audience::Tastes& tastes() { return *tastes_; }
+    /// The vectors of a kind, for scans; not part of the content hash.
+    const vector::ShardVectors& vectors(EntityKind kind) const {
+        return vectors_[static_cast<std::size_t>(kind)];
+    }
     const Outbox& outbox() const { return *outbox_; }
     const Marks& marks() const { return *marks_; }
     const IdempotencyTable& idempotency() const { return *idempotency_; }
@@ -198,6 +203,9 @@ private:
     record::ShardConfigBody config_;
     std::shared_ptr<const schema::Schema> schema_;
     std::unique_ptr<entity::EntityTable> entities_[kEntityKindCount];
+    vector::ShardVectors vectors_[kEntityKindCount] = {vector::ShardVectors(EntityKind::kItem),
+                                                       vector::ShardVectors(EntityKind::kUser),
+                                                       vector::ShardVectors(EntityKind::kCreator)};
     Ledgers ledgers_[kEntityKindCount];
     std::unique_ptr<signal::UniqueTable> uniques_[kEntityKindCount];
     std::unique_ptr<audience::UserStates> user_states_;       ///< Of items.
