@@ -11,6 +11,8 @@ items:
     category: keyword
     year: int
     place: geo
+  embeddings:
+    cover: {dimensions: 2}
 signals:
   view: {polarity: neutral, half_life: 1d}
   like: {polarity: positive, half_life: 7d, sets: [liked]}
@@ -159,7 +161,7 @@ expect 400 '"code":"missing_input"' '`similarity` needs a vector, an item or a u
 query "RETRIEVE items USING old FOR USER 7 WHERE similarity > 0.5"
 expect 501 '"code":"no_user_state"'
 query "RETRIEVE items USING old WHERE ann OR mmr(0.5)"
-expect 400 '"code":"missing_input"' '`ann` needs a vector (`vector`)'
+expect 501 '"code":"no_condition"' '`ann` gives candidates'
 query "RETRIEVE items USING old WHERE in_collection('later')"
 expect 501 'collections do not exist yet'
 query "RETRIEVE items USING old WHERE yaer = 3"
