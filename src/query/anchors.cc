@@ -85,7 +85,7 @@ private:
         const Input input = !use.anchor                     ? Input::kAnchor
                             : use.anchor == Anchor::kVector ? Input::kVector
                                                             : Input::kItem;
-        if (!use.anchor && request_.has_user)
+        if (!use.anchor && request_.user)
             return Error(ErrorCode::kUnsupported,
                          "`" + use.by + "`: what users prefer is not kept yet")
                 .with_reason("no_user_state")
