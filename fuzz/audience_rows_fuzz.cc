@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "audience/co_engagement.h"
 #include "audience/internal/hold_row.h"
 #include "audience/taste.h"
 
@@ -22,6 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto row = decode_hold(input)) require(encode_hold(*row) == input);
     if (const auto key = decode_state_key(input)) require(encode_state_key(*key) == input);
     if (const auto key = decode_relation_key(input)) require(encode_relation_key(*key) == input);
+    if (const auto list = decode_neighbours(input)) require(encode_neighbours(*list) == input);
     if (const auto taste = decode_taste(input)) require(encode_taste(*taste) == input);
     return 0;
 }

@@ -113,6 +113,14 @@ bool Taste::apply(const TasteEvent& event) {
     return note(event, event.positive ? kPositivesMax : kNegativesMax, &ring) && event.positive;
 }
 
+std::vector<EntityId> Taste::liked_before(const EntityId& item, std::size_t most) const {
+    std::vector<EntityId> out;
+    auto at = std::ranges::find(positives, item, &RingEntry::item);
+    if (at == positives.end()) return out;
+    while (++at != positives.end() && out.size() < most) out.push_back(at->item);
+    return out;
+}
+
 double Taste::affinity(const EntityId& creator, UnixMillis now_ms) const {
     const auto found = std::ranges::lower_bound(creators, creator, {}, &Affinity::creator);
     if (found == creators.end() || found->creator != creator) return 0;

@@ -54,6 +54,8 @@ struct Taste {
 
     /// @return  Whether a positive item is new to its ring.
     bool apply(const TasteEvent& event);
+    /// The positive items right before one, the newest first; none where the ring has not got it.
+    std::vector<EntityId> liked_before(const EntityId& item, std::size_t most) const;
     /// At a moment; 0 = nothing is known.
     double affinity(const EntityId& creator, UnixMillis now_ms) const;
     bool operator==(const Taste&) const = default;

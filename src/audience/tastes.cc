@@ -46,19 +46,19 @@ void Tastes::write(const EntityId& user, const Taste& taste) {
     store_.put(row_key(user), row);
 }
 
-Result<bool> Tastes::apply(const EntityId& user, const TasteEvent& event) {
+Result<Tastes::LikedBefore> Tastes::apply(const EntityId& user, const TasteEvent& event) {
     TIDAL_ASSIGN(auto taste, find(user));
     if (!taste) {
-        if (event.taken_back) return false;
+        if (event.taken_back) return LikedBefore();
         if (stats().bytes >= options_.bytes_max) {
             ++refused_;
-            return false;
+            return LikedBefore();
         }
         taste.emplace();
     }
     const bool is_new = taste->apply(event);
     write(user, *taste);
-    return is_new;
+    return is_new ? LikedBefore(taste->liked_before(event.item, kPairs)) : LikedBefore();
 }
 
 void Tastes::erase_user(const EntityId& user, HybridTime stamp) {

@@ -22,8 +22,10 @@ public:
     static Result<std::unique_ptr<Tastes>> open(const Options& options, storage::ShardStore& store);
 
     /// At or above the budget, users of whom nothing is known stay so, and are counted.
-    /// @return  As Taste::apply().
-    Result<bool> apply(const EntityId& user, const TasteEvent& event);
+    /// @return  Where a positive item is new to its ring, the kPairs items liked before it.
+    static constexpr std::size_t kPairs = 5;
+    using LikedBefore = std::optional<std::vector<EntityId>>;
+    Result<LikedBefore> apply(const EntityId& user, const TasteEvent& event);
     /// Forgets a user; signals committed up to `stamp` stay forgotten when they arrive later.
     void erase_user(const EntityId& user, HybridTime stamp);
     /// nullopt = nothing is known. kCorruption.

@@ -55,6 +55,13 @@ void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
     set("tidal_shard_tastes_refused",
         "Signals of users not kept for want of memory since the start.",
         count(shard.tastes_refused));
+    set("tidal_shard_co_engagement_pairs", "Neighbours of items: what was liked together.",
+        count(shard.co_engagement_pairs));
+    set("tidal_shard_co_engagement_bytes", "Memory of them, estimated.",
+        count(shard.co_engagement_bytes));
+    set("tidal_shard_co_engagement_refused",
+        "Neighbours not kept for want of memory since the start.",
+        count(shard.co_engagement_refused));
     set("tidal_shard_log_pinned_bytes", "Bytes of the log that wait for the shard's checkpoint.",
         count(shard.log_bytes_pinned));
     set("tidal_shard_vectors", "Vectors of entities.", count(shard.vectors));

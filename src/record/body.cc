@@ -233,6 +233,11 @@ void decode(TickBody*, Decoder*) {}
 
 void encode_effect(const RelayRow& row, Encoder* out) {
     out->u8(static_cast<std::uint8_t>(row.effect));
+    if (row.effect == RelayEffect::kCoEngagement) {
+        out->varint(row.others.size());
+        for (const EntityId& other : row.others) encode_optional_id(other, out);
+        return;
+    }
     encode_optional_id(row.item, out);
     encode_optional_id(row.creator, out);
     out->u64(row.stamp.bits());
@@ -241,6 +246,16 @@ void decode_effect(RelayRow* row, Decoder* in) {
     const std::uint8_t effect = in->u8();
     if (effect == 0 || effect >= kRelayEffectCount) return in->fail();
     row->effect = static_cast<RelayEffect>(effect);
+    if (row->effect == RelayEffect::kCoEngagement) {
+        const std::size_t count = in->count(2);
+        if (count > kRelayOthersMax) return in->fail();
+        for (std::size_t i = 0; i < count && !in->failed(); ++i) {
+            auto other = decode_optional_id(in);
+            if (!other) return in->fail();
+            row->others.push_back(std::move(*other));
+        }
+        return;
+    }
     row->item = decode_optional_id(in);
     row->creator = decode_optional_id(in);
     row->stamp = HybridTime::from_bits(in->u64());

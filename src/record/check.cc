@@ -101,7 +101,11 @@ Violation check(const RelayBody& body) {
                    check_id(row.user, "user_id"), check_id(row.item, "item_id"),
                    check_id(row.creator, "creator_id"),
                    unless(row.item.has_value() == (row.effect == RelayEffect::kTaste), "item_id",
-                          "is named by tastes")});
+                          "is named by tastes"),
+                   unless(row.others.size() <= kRelayOthersMax, "others", "are at most 16")});
+        for (const EntityId& other : row.others)
+            if (const Violation of_other = check_id(other, "others"); !of_other.field.empty())
+                return of_other;
         if (!v.field.empty()) return v;
     }
     return first({check_vshard(body.target),

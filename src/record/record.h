@@ -116,24 +116,28 @@ struct TickBody {
 };
 /// Whose state a relay row changes.
 enum class RelayEffect : std::uint8_t {
-    kCreator,  ///< A creator's ledger.
-    kTaste,    ///< What a user liked and disliked lately, and whose items.
+    kCreator,       ///< A creator's ledger.
+    kTaste,         ///< What a user liked and disliked lately, and whose items.
+    kCoEngagement,  ///< Which items an item was liked together with.
 };
-inline constexpr std::size_t kRelayEffectCount = 2;
+inline constexpr std::size_t kRelayEffectCount = 3;
+inline constexpr std::size_t kRelayOthersMax = 16;
 
 /// One effect of a signal on another shard, as it leaves the item's.
 struct RelayRow {
     std::uint64_t sequence = 0;  ///< Dense per (source incarnation, target vshard), from 1.
     RelayEffect effect = RelayEffect::kCreator;
-    EntityId target;  ///< The creator or the user whose state it changes.
+    EntityId target;  ///< The creator, user or item whose state it changes.
     SignalTypeId signal;
     FixedWeight weight = 0;
-    std::int32_t count = 1;  ///< -1 for an undo.
+    /// -1 for an undo. kCoEngagement: 1 of the item that was liked, 0 of one that it pairs with.
+    std::int32_t count = 1;
     UnixMillis event_time_ms = 0;
     std::optional<EntityId> user;  ///< kCreator: who, for distinct users.
     // kTaste: on what, whose, and when it was committed; an undo names the signal it takes back.
     std::optional<EntityId> item, creator;
     HybridTime stamp;
+    std::vector<EntityId> others;  ///< kCoEngagement: at most kRelayOthersMax.
     bool operator==(const RelayRow&) const = default;
 };
 /// Rows of one stream arriving at their target shard. Accepted only from mark + 1 on.

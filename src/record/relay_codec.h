@@ -6,7 +6,7 @@
 
 namespace tidal::record {
 
-/// Effect, ids and stamp. Only of a row whose effect is not kCreator, which is written without.
+/// Effect, and what it says. Only of a row whose effect is not kCreator, which is written without.
 void encode_effect(const RelayRow& row, Encoder* out);
 /// Fails the decoder on an unknown effect.
 void decode_effect(RelayRow* row, Decoder* in);

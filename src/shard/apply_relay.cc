@@ -13,15 +13,15 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
                 .with("vshard", body.target.value()));
     const Marks::Stream stream(body.source, body.source_incarnation, body.target);
     std::uint64_t mark = marks_->get(stream);
+    Outcome outcome = accepted(envelope);
     for (const record::RelayRow& row : body.rows) {
         if (planted(Bug::kMarkNotChecked) && row.sequence <= mark)
-            TIDAL_TRY(apply_row(envelope.origin, stream, row));
+            TIDAL_TRY(apply_row(envelope.tenant, envelope.origin, stream, row, &outcome));
         if (row.sequence <= mark) continue;   // seen before: exactly once
         if (row.sequence != mark + 1) break;  // a gap: the source sends again from the mark
-        TIDAL_TRY(apply_row(envelope.origin, stream, row));
+        TIDAL_TRY(apply_row(envelope.tenant, envelope.origin, stream, row, &outcome));
         mark = row.sequence;
     }
-    Outcome outcome = accepted(envelope);
     outcome.mark = mark;
     return outcome;
 }

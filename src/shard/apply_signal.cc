@@ -10,6 +10,9 @@
 namespace tidal::shard {
 namespace {
 
+/// Neighbour lists that a checkpoint may have left to write: a few milliseconds.
+constexpr std::size_t kUnwrittenMax = 1'000;
+
 std::uint64_t user_hash(const EntityId& user) {
     if (user.is_text()) return hash64(user.text());
     const std::uint64_t number = user.number();
@@ -150,7 +153,8 @@ Result<void> ShardState::relay(TenantId tenant, EntityKind kind, RegionId origin
     const VShard target = record::vshard_of(tenant, kind, row.target);
     row.sequence = outbox_->next_sequence(target);
     if (owns(target))
-        return apply_row(origin, Marks::Stream(options_.shard, options_.incarnation, target), row);
+        return apply_row(tenant, origin,
+                         Marks::Stream(options_.shard, options_.incarnation, target), row, outcome);
     outcome->relayed.push_back({options_.shard, options_.incarnation, target, row.sequence});
     outbox_->push(target, std::move(row));
     return {};
@@ -169,16 +173,25 @@ Result<void> ShardState::mark_user(const SignalEffect& effect, Slot slot, std::i
     return {};
 }
 
-Result<void> ShardState::apply_row(RegionId origin, const Marks::Stream& stream,
-                                   const record::RelayRow& row) {
+Result<void> ShardState::apply_row(TenantId tenant, RegionId origin, const Marks::Stream& stream,
+                                   const record::RelayRow& row, Outcome* outcome) {
     marks_->set(stream, row.sequence);
-    if (row.effect == record::RelayEffect::kTaste) return apply_taste(row);
+    switch (row.effect) {
+        case record::RelayEffect::kTaste:
+            return apply_taste(tenant, origin, row, outcome);
+        case record::RelayEffect::kCoEngagement:
+            apply_co_engagement(row);
+            return {};
+        case record::RelayEffect::kCreator:
+            break;
+    }
     const Slot slot = entities(EntityKind::kCreator).find_or_reserve(row.target);
     return count_event(EntityKind::kCreator, origin,
                        {slot, row.signal, row.weight, row.count, row.event_time_ms}, row.user);
 }
 
-Result<void> ShardState::apply_taste(const record::RelayRow& row) {
+Result<void> ShardState::apply_taste(TenantId tenant, RegionId origin, const record::RelayRow& row,
+                                     Outcome* outcome) {
     const audience::TasteEvent event{
         .item = *row.item,
         .creator = row.creator,
@@ -187,8 +200,28 @@ Result<void> ShardState::apply_taste(const record::RelayRow& row) {
         .taken_back = row.count < 0,
         .at_ms = row.event_time_ms,
         .stamp = row.stamp};
-    TIDAL_TRY(tastes_->apply(row.target, event));
-    return {};
+    TIDAL_ASSIGN(auto before, tastes_->apply(row.target, event));
+    if (!before) return {};
+    record::RelayRow pairs;
+    pairs.effect = record::RelayEffect::kCoEngagement;
+    pairs.signal = row.signal;
+    pairs.event_time_ms = row.event_time_ms;
+    pairs.count = 0;
+    pairs.others = {*row.item};
+    for (const EntityId& item : *before) {
+        pairs.target = item;
+        TIDAL_TRY(relay(tenant, EntityKind::kItem, origin, pairs, outcome));
+    }
+    pairs.target = *row.item;
+    pairs.count = 1;
+    pairs.others = std::move(*before);
+    return relay(tenant, EntityKind::kItem, origin, std::move(pairs), outcome);
+}
+
+void ShardState::apply_co_engagement(const record::RelayRow& row) {
+    const auto slot = entities(EntityKind::kItem).find(row.target);
+    if (!slot) return;  // Deleted since.
+    co_engagement_->count(*slot, row.others, row.count, row.event_time_ms);
 }
 
 Result<void> ShardState::count_event(EntityKind kind, RegionId origin,
@@ -209,6 +242,7 @@ Result<void> ShardState::settle() {
         TIDAL_TRY(table->apply(events));
         events.clear();
     }
+    if (co_engagement_ != nullptr) co_engagement_->write_rows(kUnwrittenMax);
     if (item_views_ == nullptr || !item_views_->crowded()) return {};
     return item_views_->settle(view(EntityKind::kItem), last_stamp_.wall_ms());
 }

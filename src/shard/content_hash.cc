@@ -35,6 +35,7 @@ Result<std::uint64_t> ShardState::hash_kind(EntityKind kind, std::uint64_t hash)
         }
         TIDAL_ASSIGN(const std::uint64_t unique, uniques(kind).content_hash(*slot));
         hash = combine(hash, unique);
+        if (kind == EntityKind::kItem) hash = combine(hash, co_engagement_->content_hash(*slot));
     }
     return hash;
 }

@@ -106,6 +106,8 @@ Result<void> ShardState::open_tables() {
                                    {.bytes_max = options_.user_state_bytes_max}, store_, *schema_));
     TIDAL_ASSIGN(relationships_, audience::Relationships::open(store_));
     TIDAL_ASSIGN(tastes_, audience::Tastes::open({.bytes_max = options_.taste_bytes_max}, store_));
+    TIDAL_ASSIGN(co_engagement_, audience::CoEngagement::open(
+                                     {.bytes_max = options_.co_engagement_bytes_max}, store_));
     return {};
 }
 
@@ -335,6 +337,7 @@ void ShardState::prepare_checkpoint() {
         out.bytes(members_);
         store_.put(kGroupKey, out.view());
     }
+    if (co_engagement_ != nullptr) co_engagement_->prepare_checkpoint();
     outbox_->prepare_checkpoint();
     if (!planted(Bug::kMarksNotKept)) marks_->prepare_checkpoint();
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "audience/co_engagement.h"
 #include "audience/relationships.h"
 #include "audience/tastes.h"
 #include "audience/user_states.h"
@@ -52,6 +53,7 @@ public:
         std::uint64_t unique_bytes_max = 1ULL << 30;
         std::uint64_t user_state_bytes_max = 1ULL << 30;
         std::uint64_t taste_bytes_max = 1ULL << 30;
+        std::uint64_t co_engagement_bytes_max = 1ULL << 30;
         std::uint64_t idempotency_bytes_max = 256ULL << 20;
         /// With fewer items a feed is scanned instead of read from a view (query/top_views.h).
         std::uint64_t view_items_min = 4'096;
@@ -102,6 +104,7 @@ public:
     audience::UserStates& user_states() { return *user_states_; }
     audience::Relationships& relationships() { return *relationships_; }
     audience::Tastes& tastes() { return *tastes_; }
+    audience::CoEngagement& co_engagement() { return *co_engagement_; }
     /// The vectors of a kind, for scans; not part of the content hash.
     const vector::ShardVectors& vectors(EntityKind kind) const {
         return vectors_[static_cast<std::size_t>(kind)];
@@ -186,10 +189,13 @@ private:
     /// To the shard of the row's target, which may be this one.
     Result<void> relay(TenantId tenant, EntityKind kind, RegionId origin, record::RelayRow row,
                        Outcome* outcome);
-    Result<void> apply_taste(const record::RelayRow& row);
-    /// One relay row at its target: a creator's ledger or a user's taste, and the stream's mark.
-    Result<void> apply_row(RegionId origin, const Marks::Stream& stream,
-                           const record::RelayRow& row);
+    Result<void> apply_taste(TenantId tenant, RegionId origin, const record::RelayRow& row,
+                             Outcome* outcome);
+    void apply_co_engagement(const record::RelayRow& row);
+    /// One relay row at its target: a creator's ledger, a user's taste or an item's neighbours, and
+    /// the stream's mark. What it sends on is added to the outcome.
+    Result<void> apply_row(TenantId tenant, RegionId origin, const Marks::Stream& stream,
+                           const record::RelayRow& row, Outcome* outcome);
     Result<void> count_event(EntityKind kind, RegionId origin, const signal::LedgerEvent& event,
                              const std::optional<EntityId>& user);
     Result<std::uint64_t> hash_kind(EntityKind kind, std::uint64_t hash);
@@ -211,6 +217,7 @@ private:
     std::unique_ptr<audience::UserStates> user_states_;       ///< Of items.
     std::unique_ptr<audience::Relationships> relationships_;  ///< To creators.
     std::unique_ptr<audience::Tastes> tastes_;                ///< Of users at home here.
+    std::unique_ptr<audience::CoEngagement> co_engagement_;   ///< Of items.
     std::unique_ptr<IdempotencyTable> idempotency_;
     std::unique_ptr<Outbox> outbox_;
     std::unique_ptr<Marks> marks_;

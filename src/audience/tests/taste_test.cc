@@ -43,6 +43,10 @@ TEST(Taste, KeepsTheNewestItemsWhateverTheOrderOfArrival) {
     dislike.positive = false;
     EXPECT_FALSE(taste.apply(dislike));
     EXPECT_EQ(items(taste.negatives), (std::vector<std::uint64_t>{3}));
+    EXPECT_EQ(taste.liked_before(EntityId(1), 5),
+              (std::vector<EntityId>{EntityId(2), EntityId(3)}));
+    EXPECT_EQ(taste.liked_before(EntityId(1), 1), (std::vector<EntityId>{EntityId(2)}));
+    EXPECT_TRUE(taste.liked_before(EntityId(9), 5).empty());
     for (std::uint64_t i = 0; i < 70; ++i)
         EXPECT_TRUE(taste.apply(like(1000 + i, 1'000 + static_cast<UnixMillis>(i), 6 + i)));
     EXPECT_EQ(taste.positives.size(), Taste::kPositivesMax);
@@ -106,30 +110,30 @@ TEST(Taste, KeepsTheCreatorsThatWeighMost) {
 TEST(Tastes, OutliveARestartAndForgetWhoIsErased) {
     entity::MemoryStore store;
     auto all = Tastes::open({}, store).value();
-    ASSERT_TRUE(all->apply(kAda, like(1, 100, 1)).value());
-    ASSERT_TRUE(all->apply(kBob, like(1, 100, 2)).value());
+    ASSERT_TRUE(all->apply(kAda, like(1, 100, 1)).value().has_value());
+    ASSERT_TRUE(all->apply(kBob, like(1, 100, 2)).value().has_value());
     const Taste ada = *all->find(kAda).value();
     all = Tastes::open({}, store).value();
     EXPECT_EQ(*all->find(kAda).value(), ada);
     EXPECT_FALSE(all->find(kNina).value());
     all->erase_user(kAda, stamp(50));
     for (int life = 0; life < 2; ++life) {
-        EXPECT_FALSE(all->apply(kAda, like(2, 200, 50)).value())
+        EXPECT_FALSE(all->apply(kAda, like(2, 200, 50)).value().has_value())
             << "committed before, arrived late";
         EXPECT_TRUE(all->find(kAda).value()->positives.empty());
         EXPECT_EQ(all->find(kBob).value()->positives.size(), 1u);
         all = Tastes::open({}, store).value();
     }
-    EXPECT_TRUE(all->apply(kAda, like(2, 200, 51)).value());
+    EXPECT_TRUE(all->apply(kAda, like(2, 200, 51)).value().has_value());
 }
 
 TEST(Tastes, WithoutRoomKeepWhoIsThere) {
     entity::MemoryStore store;
     auto all = Tastes::open({.bytes_max = 1}, store).value();
-    EXPECT_TRUE(all->apply(kAda, like(1, 100, 1)).value());
-    EXPECT_FALSE(all->apply(kBob, like(1, 100, 2)).value());
+    EXPECT_TRUE(all->apply(kAda, like(1, 100, 1)).value().has_value());
+    EXPECT_FALSE(all->apply(kBob, like(1, 100, 2)).value().has_value());
     EXPECT_FALSE(all->find(kBob).value());
-    EXPECT_TRUE(all->apply(kAda, like(2, 100, 3)).value());
+    EXPECT_TRUE(all->apply(kAda, like(2, 100, 3)).value().has_value());
     EXPECT_EQ(all->stats().users, 1u);
     EXPECT_EQ(all->stats().refused, 1u);
 }

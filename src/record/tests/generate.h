@@ -68,6 +68,12 @@ inline RelayRow any_relay_row() {
     row.event_time_ms = any_i64();
     row.user = maybe(any_entity);
     if (any_bool()) return row;
+    if (any_bool()) {
+        row.effect = RelayEffect::kCoEngagement;
+        for (std::size_t i = *rc::gen::inRange<std::size_t>(0, 6); i > 0; --i)
+            row.others.push_back(any_entity());
+        return row;
+    }
     row.effect = RelayEffect::kTaste;
     row.item = any_entity();
     row.creator = maybe(any_entity);

@@ -81,7 +81,13 @@ std::map<std::string, Record> golden_records() {
                              .event_time_ms = 1'767'225'599'000,
                              .item = EntityId(9),
                              .creator = EntityId("nina"),
-                             .stamp = HybridTime::from_bits(0x0123456789abcdef)}}};
+                             .stamp = HybridTime::from_bits(0x0123456789abcdef)},
+                            {.sequence = 44,
+                             .effect = RelayEffect::kCoEngagement,
+                             .target = EntityId(9),
+                             .signal = SignalTypeId(2),
+                             .event_time_ms = 1'767'225'599'000,
+                             .others = {EntityId(8), EntityId("film")}}}};
     return {
         {"signal_plain",
          {plain_envelope(), SignalBody{SignalTypeId(0), EntityId(1), kWeightOne, EntityId(42)}}},

@@ -176,6 +176,14 @@ private:
         if (one_in(4)) row->count = -1;
         row->weight *= row->count;
         row->user.reset();
+        if (!one_in(3)) return;
+        row->effect = record::RelayEffect::kCoEngagement;
+        row->target = *row->item;
+        row->item.reset();
+        row->creator.reset();
+        row->stamp = HybridTime();
+        row->count = one_in(2) ? 1 : 0;
+        for (std::uint64_t i = below(4); i > 0; --i) row->others.push_back(item());
     }
 
     /// Rows from the other shard: most deliveries go on from the last, some repeat, some skip.
