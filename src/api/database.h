@@ -257,7 +257,8 @@ private:
     runtime::Task<Result<FeedReply>> feed_task(FeedCall call, bool in_turns);
     runtime::Task<Result<FeedComparison>> compare_task(FeedCall call, std::string other_profile);
     Result<query::FeedPlan> plan_call(const FeedCall& call, FeedReply* reply);
-    Result<void> read_anchor(query::FeedPlan* plan);
+    Result<void> read_anchors(query::FeedPlan* plan);
+    Result<void> read_liked(query::FeedPlan* plan);
     Result<void> finish_feed(const query::FeedPlan& plan, std::vector<query::ShardPage> pages,
                              FeedReply* reply);
     runtime::Task<void> log_impressions(const FeedCall* call, FeedReply* reply);

@@ -105,17 +105,9 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, FeedReply* rep
         TIDAL_ASSIGN(request.user, viewer_of(user, now_ms));
     }
     TIDAL_ASSIGN(query::FeedPlan plan, query::plan_feed(request, *schema, *profiles, cursors()));
-    if (!plan.item_slots.empty()) TIDAL_TRY(read_anchor(&plan));
+    TIDAL_TRY(read_anchors(&plan));
     reply->left_out = query::degrade(reply->degradation, &plan);
     return plan;
-}
-
-/// The vectors of the item that others are to be near to, from whichever shard has it.
-Result<void> Database::read_anchor(query::FeedPlan* plan) {
-    const VShard vshard = record::vshard_of(kDefaultTenant, plan->kind, *plan->similar_to);
-    return shard(shard_of(vshard)).with_state([&](shard::ShardState& state) {
-        return query::read_anchor_item(state.view(plan->kind), plan);
-    });
 }
 
 /// What an item of a page shows; nullopt = gone since it was ranked.

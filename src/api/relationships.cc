@@ -4,6 +4,7 @@
 #include "api/database.h"
 #include "api/resolve.h"
 #include "base/edit_distance.h"
+#include "query/co_engaged.h"
 #include "query/viewer.h"
 
 namespace tidal::api {
@@ -101,6 +102,10 @@ Result<query::Viewer> Database::viewer_of(const EntityId& user, UnixMillis now_m
         if (!taste) return {};
         for (const audience::Affinity& affinity : taste->creators)
             out.affinities.emplace(affinity.creator, taste->affinity(affinity.creator, now_ms));
+        for (const audience::RingEntry& entry : taste->positives) {
+            if (out.liked.size() == query::kLikedMax) break;
+            out.liked.push_back(entry.item);
+        }
         return {};
     }));
     return out;

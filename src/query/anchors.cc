@@ -44,6 +44,12 @@ std::vector<Use> uses_of(const FeedPlan& plan, const schema::Schema& schema) {
 }
 
 Error missing_input(const Use& use, Input input) {
+    if (input == Input::kUser)
+        return Error(ErrorCode::kInvalidArgument,
+                     "`" + use.by + "` needs " + std::string(ranking::input_name(input)))
+            .with_field("user_id")
+            .with_reason("missing_input")
+            .with_hint("say for which user: user_id of the request, FOR USER of a query");
     return Error(ErrorCode::kInvalidArgument,
                  "`" + use.by + "` needs " + std::string(ranking::input_name(input)))
         .with_field(input == Input::kItem ? "similar_to" : "vector")
@@ -75,21 +81,22 @@ public:
 private:
     Result<void> take(const Use& use) {
         const bool vector = !request_.vector.empty(), item = request_.similar_to.has_value();
-        if (use.anchor != Anchor::kItem && vector) return take_vector(use);
-        if (use.anchor != Anchor::kVector && item) {
+        if ((!use.anchor || use.anchor == Anchor::kVector) && vector) return take_vector(use);
+        if ((!use.anchor || use.anchor == Anchor::kItem) && item) {
             if (std::ranges::find(plan_.item_slots, use.slot) == plan_.item_slots.end())
                 plan_.item_slots.push_back(use.slot);
             reads_item_ = true;
             return {};
         }
+        if ((!use.anchor || use.anchor == Anchor::kUser) && request_.user) {
+            if (std::ranges::find(plan_.user_slots, use.slot) == plan_.user_slots.end())
+                plan_.user_slots.push_back(use.slot);
+            return {};
+        }
         const Input input = !use.anchor                     ? Input::kAnchor
                             : use.anchor == Anchor::kVector ? Input::kVector
+                            : use.anchor == Anchor::kUser   ? Input::kUser
                                                             : Input::kItem;
-        if (!use.anchor && request_.user)
-            return Error(ErrorCode::kUnsupported,
-                         "`" + use.by + "`: what users prefer is not kept yet")
-                .with_reason("no_user_state")
-                .with_hint("give vector or similar_to");
         if (!use.may_lack) return missing_input(use, input);
         plan_.warnings.push_back("`" + use.by + "` is empty: it needs " +
                                  std::string(ranking::input_name(input)));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "audience/user_states.h"
 #include "query/internal/item_order.h"
 #include "ranking/embedding_name.h"
 #include "vector/flat_vectors.h"
@@ -15,6 +16,8 @@ using ranking::FeatureKind;
 using ranking::SourceKind;
 
 Feature order_of(const ranking::Source& source, const schema::Schema& schema, EntityKind kind) {
+    if (source.kind == SourceKind::kCoEngaged)
+        return {.kind = FeatureKind::kCoEngagement, .anchor = source.anchor};
     if (source.kind == SourceKind::kAnn) {
         const auto& slot = *ranking::find_embedding(schema, kind, source.name);
         return {.kind = FeatureKind::kSimilarity,
@@ -56,6 +59,7 @@ RankedFeatures::RankedFeatures(const FeedPlan& plan, ranking::FeatureSource& tab
 
 bool RankedFeatures::prepare(const ranking::ShardView& view, StepBudget& budget) {
     entities_ = &view.entities;
+    view_.emplace(view);
     constexpr double kLookUpCost = 200;
     while (source_ < plan_.ranks.size()) {
         for (; next_ != plan_.ranks[source_].end(); ++next_) {
@@ -78,6 +82,20 @@ Result<void> RankedFeatures::fill(const Feature& feature, std::span<const Slot> 
                                   std::span<double> out) {
     if (feature.kind == FeatureKind::kFollows || feature.kind == FeatureKind::kAffinity) {
         fill_of_creators(feature, slots, out);
+        return {};
+    }
+    if (feature.kind == FeatureKind::kCoEngagement) {
+        const CoEngaged* const parts = plan_.find_co_engaged(std::nullopt);
+        assert(parts != nullptr && "plan_feed() made sure");
+        fill_co_engaged(*view_, *parts, plan_.now_ms, slots, out);
+        return {};
+    }
+    if (feature.kind == FeatureKind::kState) {
+        const Roaring* const held = view_->user_states == nullptr
+                                        ? nullptr
+                                        : view_->user_states->find(plan_.user->id, feature.state);
+        for (std::size_t i = 0; i < slots.size(); ++i)
+            out[i] = held != nullptr && held->contains(slots[i].value()) ? 1 : 0;
         return {};
     }
     if (feature.kind != FeatureKind::kSourceRank) return tables_.fill(feature, slots, context, out);

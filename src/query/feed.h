@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "query/bound_filter.h"
+#include "query/co_engaged.h"
 #include "query/cursor.h"
 #include "query/diversity.h"
 #include "query/exploration.h"
@@ -85,7 +86,10 @@ struct FeedPlan {
     std::vector<absl::flat_hash_map<EntityId, std::uint32_t>> ranks;
     ranking::AnchorVectors anchors;  ///< Whole once read_anchor_item() has been called.
     std::optional<EntityId> similar_to;
-    std::vector<EmbeddingSlotId> item_slots;  ///< Where the vector of `similar_to` is read.
+    std::vector<EmbeddingSlotId> item_slots;  ///< Where the vector of `similar_to` is read,
+    std::vector<EmbeddingSlotId> user_slots;  ///< and where what the user prefers.
+    /// By what it starts from, where something reads it; filled before anything runs.
+    std::map<ranking::Anchor, CoEngaged> co_engaged;
     bool explain = false;
     std::uint32_t source_divisor = 1;  ///< Of the length of sources' lists (degradation.h).
     UnixMillis now_ms = 0;
@@ -106,6 +110,13 @@ struct FeedPlan {
     /// How many entities of a source are candidates.
     std::uint32_t limit_of(const ranking::Source& source) const {
         return std::max(1U, source.limit_or_default() / source_divisor);
+    }
+    /// nullptr = nothing to start from.
+    const CoEngaged* find_co_engaged(std::optional<ranking::Anchor> anchor) const {
+        using ranking::Anchor;
+        const auto found = co_engaged.find(
+            anchor.value_or(co_engaged.contains(Anchor::kItem) ? Anchor::kItem : Anchor::kUser));
+        return found == co_engaged.end() ? nullptr : &found->second;
     }
     /// Whether candidates are all eligible entities, or only what sources list.
     bool scans() const;

@@ -249,6 +249,7 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
         TIDAL_TRY(plan_facets(request, nullptr, schema, &plan));
     }
     TIDAL_TRY(plan_anchors(request, schema, &plan));
+    TIDAL_TRY(plan_co_engaged(request, &plan));
     TIDAL_TRY(resume(request, cursors, canonical_filter + canonical_stages(request), &plan));
     plan.keep = items_to_keep(plan);
     return plan;

@@ -179,11 +179,7 @@ private:
             if (value.kind != Literal::Kind::kNumber)
                 return fail(ErrorCode::kInvalidArgument, value.offset,
                             "`" + shown + "` is compared with a number");
-        if (!inputs_.anchor && inputs_.user)
-            return fail(ErrorCode::kUnsupported, node.offset,
-                        "`" + shown + "`: what users prefer is not kept yet")
-                .with_reason("no_user_state");
-        if (!inputs_.anchor)
+        if (!inputs_.anchor && inputs_.user == nullptr)
             return fail(ErrorCode::kInvalidArgument, node.offset,
                         "`" + shown + "` needs " +
                             std::string(ranking::input_name(ranking::Input::kAnchor)))

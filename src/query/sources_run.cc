@@ -58,7 +58,8 @@ private:
     struct Order {
         ranking::Feature by;
         Members members = Members::kNone;
-        double cost = 1;  ///< Of one value, in nanoseconds.
+        const CoEngaged* co_engaged = nullptr;  ///< Of a source of what is liked together.
+        double cost = 1;                        ///< Of one value, in nanoseconds.
     };
     static constexpr double kBlockCost = 100'000;
     static constexpr std::size_t kBlockSlotsMin = 16;
@@ -68,6 +69,10 @@ private:
         Order out{.by = order_of(source, view.schema, view.kind),
                   .members = Members::kPositive,
                   .cost = kValueCost};
+        if (source.kind == ranking::SourceKind::kCoEngaged) {
+            out.co_engaged = plan_.find_co_engaged(source.anchor);
+            if (out.co_engaged == nullptr) out.members = Members::kNone;
+        }
         if (source.kind == ranking::SourceKind::kRecent) out.members = Members::kAll;
         if (source.kind == ranking::SourceKind::kFollows) out.members = Members::kFollowed;
         if (source.kind != ranking::SourceKind::kAnn) return out;
@@ -101,7 +106,11 @@ private:
             if (order.members == Members::kNone) continue;
             if (!budget.take(order.cost * static_cast<double>(slots_.size()))) return false;
             keys_.resize(slots_.size());
-            TIDAL_TRY(features.fill(order.by, slots_, context_, keys_));
+            if (order.co_engaged != nullptr) {
+                fill_co_engaged(view, *order.co_engaged, plan_.now_ms, slots_, keys_);
+            } else {
+                TIDAL_TRY(features.fill(order.by, slots_, context_, keys_));
+            }
             TopItems& top = tops_[source_];
             for (std::size_t i = 0; i < slots_.size(); ++i)
                 if (top.admits(keys_[i]) && is_member(view, order, features, i))

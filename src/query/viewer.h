@@ -4,6 +4,8 @@
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
+#include <vector>
+
 #include "base/ids.h"
 
 namespace tidal::query {
@@ -17,6 +19,7 @@ struct Viewer {
     Creators blocked;                                  ///< Their items are never shown.
     Creators muted;                                    ///< Their items rank lower.
     absl::flat_hash_map<EntityId, double> affinities;  ///< To creators, as of the page's moment.
+    std::vector<EntityId> liked;                       ///< The newest first, at most kLikedMax.
 };
 
 /// What an item of a muted creator keeps of its score.

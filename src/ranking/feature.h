@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "audience/state_names.h"
 #include "base/hlc.h"
 #include "base/ids.h"
 #include "base/result.h"
@@ -34,7 +35,8 @@ enum class FeatureKind : std::uint8_t {
     kAffinity,    ///< Of the user to the entity's creator.
     kFollows,     ///< 1 where the user follows the entity's creator.
     kFriends,     ///< Friends of the user who gave `signal`.
-    kCoEngagement,  ///< With the user's last items, or the request's item.
+    kCoEngagement,  ///< With the request's item, else the user's last items.
+    kState,         ///< 1 where `state` of the user and the entity holds.
 };
 
 /// A number that is one for a whole query.
@@ -56,7 +58,8 @@ struct Feature {
     bool of_cohort = false;  ///< Ledgers of the request's cohort instead of everybody's.
     std::uint32_t source = 0;
     EmbeddingSlotId slot;
-    std::optional<Anchor> anchor;    ///< Of `slot`; nullopt = AnchorVectors says.
+    std::optional<Anchor> anchor;  ///< Of `slot`; nullopt = AnchorVectors says.
+    audience::StateId state;
     std::uint32_t nanoseconds = 0;   ///< One in `slot` takes about so long.
     Coordinate latitude, longitude;  ///< Degrees.
     auto operator<=>(const Feature&) const = default;

@@ -60,6 +60,7 @@ Result<Value> Compiler::lower_feature(const Function& function, const Expr& expr
         case Form::kSimilarity:
         case Form::kOfCreator:
         case Form::kFriends:
+        case Form::kState:
             return lower_request_feature(function, expr);
         default:
             return lower_windowed(function.form, expr);

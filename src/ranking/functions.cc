@@ -45,6 +45,7 @@ constexpr Function kFunctions[] = {
     {"sign", "sign(x)", Form::kPure, 1, 1, Op::kSign},
     {"similarity", "similarity(slot)", Form::kSimilarity, 1, 1},
     {"sqrt", "sqrt(x)", Form::kPure, 1, 1, Op::kSqrt},
+    {"state", "state(name)", Form::kState, 1, 1},
     {"sum", "sum(signal, window)", Form::kSum, 2, 2},
     {"unique", "unique(signal, window)", Form::kUnique, 2, 2},
     {"velocity", "velocity(signal, window)", Form::kVelocity, 2, 2},

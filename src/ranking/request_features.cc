@@ -206,7 +206,24 @@ Result<Value> Compiler::lower_request_feature(const Function& function, const Ex
         return needing(Input::kUser, expr,
                        {.kind = follows ? FeatureKind::kFollows : FeatureKind::kAffinity});
     }
+    if (function.form == Form::kState) return lower_state(expr);
     return lower_similarity(expr, &argument);
+}
+
+Result<Value> Compiler::lower_state(const Expr& expr) {
+    const Expr& name = expr.args[0];
+    const audience::StateNames states(schema_);
+    const auto state = name.kind == ExprKind::kName ? states.find(name.name) : std::nullopt;
+    if (kind_ != EntityKind::kItem)
+        return fail(ErrorCode::kInvalidArgument, expr, "users have states of items only");
+    if (state) return needing(Input::kUser, expr, {.kind = FeatureKind::kState, .state = *state});
+    std::vector<std::string_view> known;
+    for (std::uint16_t i = 0; i < states.size(); ++i)
+        known.push_back(states.name(audience::StateId(i)));
+    return fail(ErrorCode::kUnknownName, name,
+                "unknown user state `" + print_expression(name) + "`")
+        .with_hint(suggestion(print_expression(name), "states", known))
+        .with_reason("unknown_state");
 }
 
 /// @param argument  nullptr = `similarity` alone.

@@ -10,8 +10,9 @@
 #include "vector/shard_vectors.h"
 
 namespace tidal::audience {
+class CoEngagement;
 class UserStates;
-}
+}  // namespace tidal::audience
 
 namespace tidal::ranking {
 
@@ -27,6 +28,7 @@ struct ShardView {
     const vector::ShardVectors* vectors = nullptr;  ///< nullptr = none.
     /// What users did; nullptr = nothing is kept of this kind.
     const audience::UserStates* user_states = nullptr;
+    const audience::CoEngagement* co_engagement = nullptr;  ///< nullptr = nothing is kept.
 };
 
 }  // namespace tidal::ranking

@@ -7,11 +7,6 @@ namespace {
 
 std::optional<Input> input_of(const Source& source) {
     switch (source.kind) {
-        case SourceKind::kAnn:
-            if (source.anchor == Anchor::kUser) return Input::kUser;
-            return std::nullopt;
-        case SourceKind::kCoEngaged:
-            return source.anchor == Anchor::kUser ? Input::kUser : Input::kItem;
         case SourceKind::kText:
             return Input::kQuery;
         case SourceKind::kCollection:
@@ -29,15 +24,18 @@ std::string missing(const std::string& by, Input input) {
     return out + ", which rankings do not read yet";
 }
 
+bool is_read(const Need& need) {
+    if (need.input == Input::kUser) return !need.by.starts_with("friends(");
+    return need.input == Input::kAnchor || need.input == Input::kUserOrItem;
+}
+
 }  // namespace
 
 std::optional<std::string> unsupported(const Profile& profile, const Program& program) {
     for (const Source& source : profile.sources)
         if (const auto input = input_of(source)) return missing(print_source(source), *input);
     for (const Need& need : program.needs)
-        if (need.input != Input::kAnchor && need.by != "follows(creator)" &&
-            need.by != "affinity(creator)")
-            return missing(need.by, need.input);
+        if (!is_read(need)) return missing(need.by, need.input);
     return std::nullopt;
 }
 

@@ -132,7 +132,8 @@ ranking::ShardView ShardState::view(EntityKind kind) {
             tables,
             &uniques(kind),
             &vectors(kind),
-            item ? user_states_.get() : nullptr};
+            item ? user_states_.get() : nullptr,
+            item ? co_engagement_.get() : nullptr};
 }
 
 Result<void> ShardState::step_views(std::uint32_t slots) {

@@ -178,6 +178,50 @@ expect 200
 call GET "/feed?profile=loved&fields="
 expect 400 '"code":"missing_input"' 'user_id'
 
+# Liked together: users who like films one after the other make them alike, whoever asks.
+for id in 1 2 3 4; do
+    call POST /embeddings "{\"entity_id\":$id,\"values\":[1,0.$id,0,0]}"
+    expect 200
+done
+call POST /embeddings '{"entity_id":8,"values":[-1,0,0,0]}'
+for user in 21 22 23; do
+    signal $user like 2
+    signal $user like 6
+done
+signal 24 like 6
+signal 24 like 8
+signal 25 view 3
+signal 25 like 2
+token=$(jq -r .token <<<"$reply")
+call POST /profiles '{"text":"profile together version 1 { candidates co_engaged(user); score co_engagement; }"}'
+expect 200
+call POST /profiles '{"text":"profile near version 1 { candidates ann(user); require 1 - state(seen); score similarity; }"}'
+expect 200
+together() { call GET "/feed?profile=together&fields=&user_id=25" "" "Tidal-Token: $token"; }
+like_6() { together && [ "$(ids)" = "6 4" ]; }
+for after in "" KILL TERM KILL; do
+    [ -z "$after" ] || restart $after
+    poll 10 like_6 || fail "liked together ${after:+after SIG$after}: $reply"
+    call GET "/feed?profile=together&fields=&user_id=26"
+    expect_ids "" "a user who liked nothing"
+    call GET "/feed?profile=near&fields=&user_id=25&limit=3"
+    expect_ids "2 1 4" "near to what the user liked, not seen ${after:+after SIG$after}"
+done
+call GET "/feed?profile=together&fields=&user_id=25&explain=true"
+[[ $reply == *'co_engagement'* ]] || fail "explain has no co_engagement: $reply"
+call GET "/feed?profile=related&fields=&similar_to=2&limit=3"
+expect_ids "4 3 6" "related: close and liked together, then either"
+call GET "/feed?profile=for_you&fields=&user_id=25&limit=20"
+[ "$status" = 200 ] || fail "for_you: $reply"
+[[ " $(ids) " == *" 6 "* && " $(ids) " != *" 3 "* ]] || fail "for_you has what is liked together and not what was seen: $reply"
+signal 25 hide 6
+call GET "/feed?profile=for_you&fields=&user_id=25&limit=20"
+[[ " $(ids) " != *" 6 "* ]] || fail "for_you shows what is hidden: $reply"
+call GET "/feed?profile=together&fields="
+expect 400 '"code":"missing_input"' 'user_id'
+call POST /profiles '{"text":"profile bad version 1 { score state(sen); }"}'
+expect 400 '"code":"unknown_state"' 'seen'
+
 relate DELETE hides '"item_id":9'
 relate DELETE hides '"item_id":7'
 relate DELETE blocks '"creator_id":101'

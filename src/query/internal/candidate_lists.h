@@ -42,6 +42,7 @@ private:
     const FeedPlan& plan_;
     ranking::FeatureSource& tables_;
     const entity::EntityTable* entities_ = nullptr;                         ///< Since prepare().
+    std::optional<ranking::ShardView> view_;                                ///< Likewise.
     std::vector<absl::flat_hash_map<std::uint32_t, std::uint32_t>> ranks_;  ///< By slot.
     Roaring listed_;
     // Where prepare() goes on.

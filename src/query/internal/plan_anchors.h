@@ -12,6 +12,9 @@ namespace tidal::query {
 /// @return kInvalidArgument  reason "missing_input"; a vector of a wrong shape, field "vector".
 Result<void> plan_anchors(const FeedRequest& request, const schema::Schema& schema, FeedPlan* plan);
 
+/// The same of what is liked together: makes the entries of plan.co_engaged, empty.
+Result<void> plan_co_engaged(const FeedRequest& request, FeedPlan* plan);
+
 /// Of the fingerprint: "" without anchors.
 std::string canonical_anchors(const FeedRequest& request);
 

@@ -31,6 +31,7 @@ enum class Form : std::uint8_t {
     kDistance,
     kSimilarity,
     kOfCreator,  ///< affinity(creator), follows(creator)
+    kState,
     kFriends,
     kCohort,
     kModel,

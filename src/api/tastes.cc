@@ -1,0 +1,49 @@
+// The first phase of a page: what it starts from, read from whichever shards have it.
+#include "api/database.h"
+#include "query/co_engaged.h"
+#include "query/feed.h"
+
+namespace tidal::api {
+
+Result<void> Database::read_anchors(query::FeedPlan* plan) {
+    const auto of_item = plan->co_engaged.find(ranking::Anchor::kItem);
+    const bool item = of_item != plan->co_engaged.end();
+    if (item || !plan->item_slots.empty()) {
+        const VShard vshard = record::vshard_of(kDefaultTenant, plan->kind, *plan->similar_to);
+        TIDAL_TRY(shard(shard_of(vshard)).with_state([&](shard::ShardState& state) -> Result<void> {
+            const ranking::ShardView view = state.view(plan->kind);
+            TIDAL_TRY(query::read_anchor_item(view, plan));
+            if (item)
+                query::add_co_engaged(view, *plan->similar_to, 1, plan->now_ms, &of_item->second);
+            return {};
+        }));
+    }
+    return read_liked(plan);
+}
+
+Result<void> Database::read_liked(query::FeedPlan* plan) {
+    const auto of_user = plan->co_engaged.find(ranking::Anchor::kUser);
+    const bool pairs = of_user != plan->co_engaged.end();
+    if (!pairs && plan->user_slots.empty()) return {};
+    std::vector<query::Preference> preferences(plan->user_slots.size());
+    double weight = 1;
+    for (const EntityId& item : plan->user->liked) {
+        const VShard vshard = record::vshard_of(kDefaultTenant, plan->kind, item);
+        shard(shard_of(vshard)).with_state([&](shard::ShardState& state) {
+            const ranking::ShardView view = state.view(plan->kind);
+            if (pairs) query::add_co_engaged(view, item, weight, plan->now_ms, &of_user->second);
+            for (std::size_t i = 0; i < preferences.size(); ++i)
+                preferences[i].add(view, plan->user_slots[i], item, weight);
+        });
+        weight *= query::kLikedDecay;
+    }
+    if (pairs)
+        for (const EntityId& item : plan->user->liked) of_user->second.erase(item);
+    const auto schema = this->schema();
+    for (std::size_t i = 0; i < preferences.size(); ++i)
+        TIDAL_TRY(preferences[i].finish(
+            schema->kind(plan->kind).embeddings[plan->user_slots[i].value()], plan));
+    return {};
+}
+
+}  // namespace tidal::api

@@ -1,0 +1,64 @@
+#include "query/co_engaged.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "audience/co_engagement.h"
+#include "query/feed.h"
+#include "vector/probe.h"
+
+namespace tidal::query {
+
+void add_co_engaged(const ranking::ShardView& view, const EntityId& item, double weight,
+                    UnixMillis now_ms, CoEngaged* out) {
+    constexpr double kShrinkage = 10;
+    const auto slot = view.entities.find(item);
+    if (!slot || view.co_engagement == nullptr) return;
+    const audience::Neighbours* const neighbours = view.co_engagement->find(*slot);
+    if (neighbours == nullptr) return;
+    const double decay = neighbours->decay_to(now_ms);
+    const double likes = std::max(1.0, neighbours->events * decay);
+    for (const audience::Neighbour& each : neighbours->items) {
+        const double both = each.weight * decay;
+        (*out)[each.item] += weight * both / std::sqrt(likes) * both / (both + kShrinkage);
+    }
+}
+
+void fill_co_engaged(const ranking::ShardView& view, const CoEngaged& parts, UnixMillis now_ms,
+                     std::span<const Slot> slots, std::span<double> out) {
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        out[i] = 0;
+        const auto part = parts.find(view.entities.id_of(slots[i]));
+        if (part == parts.end() || view.co_engagement == nullptr) continue;
+        const audience::Neighbours* const own = view.co_engagement->find(slots[i]);
+        const double likes = own == nullptr ? 0 : own->events * own->decay_to(now_ms);
+        out[i] = part->second / std::sqrt(std::max(1.0, likes));
+    }
+}
+
+void Preference::add(const ranking::ShardView& view, EmbeddingSlotId slot, const EntityId& item,
+                     double weight) {
+    const auto at = view.entities.find(item);
+    const auto* const vectors = view.vectors == nullptr ? nullptr : view.vectors->find(slot);
+    if (!at || vectors == nullptr || !vectors->has(*at)) return;
+    const std::vector<float> values = vectors->values(*at);
+    const bool l2 = vectors->spec().metric == schema::Metric::kL2;
+    const double norm = l2 ? 1 : vector::norm_of(values);
+    if (!(norm > 0)) return;
+    sum_.resize(values.size());
+    weight_ += weight;
+    for (std::size_t i = 0; i < values.size(); ++i)
+        sum_[i] += weight * static_cast<double>(values[i]) / norm;
+}
+
+Result<void> Preference::finish(const schema::EmbeddingSpec& spec, FeedPlan* plan) const {
+    if (sum_.empty()) return {};
+    std::vector<float> values;
+    for (const double each : sum_) values.push_back(static_cast<float>(each / weight_));
+    auto probe = vector::make_probe(spec, values);
+    if (!probe) return {};  // What was liked points every way.
+    plan->anchors.set(spec.id, ranking::Anchor::kUser, *std::move(probe));
+    return {};
+}
+
+}  // namespace tidal::query

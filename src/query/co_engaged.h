@@ -1,0 +1,49 @@
+// query/co_engaged.h: what is liked together with the items a request starts from, and what its
+// user prefers: read once, before any shard is asked for candidates.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <span>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "ranking/shard_view.h"
+
+namespace tidal::query {
+
+struct FeedPlan;
+
+/// So many of a user's newest positive items count, each next this much less.
+inline constexpr std::size_t kLikedMax = 20;
+inline constexpr double kLikedDecay = 0.8;
+
+/// By item: the sum over what a request starts from of weight * w / sqrt(n) * w / (w + 10), where w
+/// users liked both and n the one started from. Divided by the square root of the users who liked
+/// the item itself it is a cosine, shrunk where few users speak (decision 36).
+using CoEngaged = absl::flat_hash_map<EntityId, double>;
+
+/// Adds what one item says. Threads: inside the monitor of its shard.
+void add_co_engaged(const ranking::ShardView& view, const EntityId& item, double weight,
+                    UnixMillis now_ms, CoEngaged* out);
+/// The values of entities, 0 where nothing is known. Threads: inside the shard's monitor.
+void fill_co_engaged(const ranking::ShardView& view, const CoEngaged& parts, UnixMillis now_ms,
+                     std::span<const Slot> slots, std::span<double> out);
+
+/// What a user prefers in one embedding slot: the sum of the vectors of liked items, each of length
+/// 1 and weighing as above; under l2 their mean as they are.
+class Preference {
+public:
+    /// Adds what one item says. Threads: inside the monitor of its shard.
+    void add(const ranking::ShardView& view, EmbeddingSlotId slot, const EntityId& item,
+             double weight);
+    /// As Anchor::kUser of the plan; nothing where no item has a vector there.
+    Result<void> finish(const schema::EmbeddingSpec& spec, FeedPlan* plan) const;
+
+private:
+    std::vector<double> sum_;
+    double weight_ = 0;
+};
+
+}  // namespace tidal::query
