@@ -1,0 +1,124 @@
+#include "text/internal/cursor.h"
+
+#include <algorithm>
+
+namespace tidal::text {
+
+std::uint32_t TermCursor::seek(std::uint32_t target) {
+    if (valid_ && slot_ >= target) return slot_;
+    valid_ = true;
+    const std::size_t block = postings_->find_block(target, opened_ == kNone ? 0 : opened_);
+    if (block == postings_->blocks().size()) return slot_ = kNoSlot;
+    if (block != opened_) {
+        PostingList::open(postings_->blocks()[block], &open_);
+        opened_ = block;
+        at_ = 0;
+    }
+    while (open_.slots[at_] < target) ++at_;  // The block's last is not before it.
+    return slot_ = open_.slots[at_];
+}
+
+TermCursor::Window TermCursor::window(std::uint32_t target) {
+    block_ = postings_->find_block(target, block_);
+    if (block_ == postings_->blocks().size()) return {};
+    const auto& block = postings_->blocks()[block_];
+    return {std::max(block.first, target), block.last};
+}
+
+double TermCursor::bound_of(const Frontier& frontier) const {
+    double most = 0;
+    for (const auto& [frequency, length] : frontier.pairs())
+        most = std::max(most, scoring_.score(frequency, length));
+    return most;
+}
+
+double TermCursor::bound(std::uint32_t first, std::uint32_t last) {
+    constexpr std::size_t kBlocksMax = 8;
+    double most = 0;
+    const auto blocks = postings_->blocks();
+    block_ = postings_->find_block(first, block_);
+    for (std::size_t i = block_; i < blocks.size() && blocks[i].first <= last; ++i) {
+        if (i == block_ + kBlocksMax) return bound();
+        most = std::max(most, bound_of(blocks[i].frontier));
+    }
+    return most;
+}
+
+std::uint32_t AnyCursor::seek(std::uint32_t target) {
+    slot_ = kNoSlot;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+        if (!begun_[i] || slots_[i] < target) slots_[i] = parts_[i]->seek(target);
+        begun_[i] = true;
+        slot_ = std::min(slot_, slots_[i]);
+    }
+    return slot_;
+}
+
+double AnyCursor::score() {
+    double sum = 0;
+    for (std::size_t i = 0; i < parts_.size(); ++i)
+        if (slots_[i] == slot_) sum += parts_[i]->score();
+    return sum;
+}
+
+void AnyCursor::forget() {
+    for (const CursorPtr& part : parts_) part->forget();
+    begun_.assign(parts_.size(), false);
+}
+
+std::uint32_t AllCursor::seek(std::uint32_t target) {
+    for (std::size_t i = 0; i < parts_.size();) {
+        const std::uint32_t slot = parts_[i]->seek(target);
+        if (slot == kNoSlot) return kNoSlot;
+        i = slot == target ? i + 1 : (slot > target && i == 0 ? 1 : 0);
+        target = slot;
+    }
+    return target;
+}
+
+double AllCursor::score() {
+    double sum = 0;
+    for (const CursorPtr& part : parts_) sum += part->score();
+    return sum;
+}
+
+std::uint32_t ExceptCursor::seek(std::uint32_t target) {
+    for (;;) {
+        const std::uint32_t slot = wanted_->seek(target);
+        if (slot == kNoSlot || unwanted_->seek(slot) != slot) return slot;
+        target = slot + 1;
+    }
+}
+
+std::uint32_t PhraseCursor::count() {
+    parts_[0].term->positions(&starts_);
+    for (std::size_t i = 1; i < parts_.size() && !starts_.empty(); ++i) {
+        parts_[i].term->positions(&next_);
+        std::size_t at = 0;
+        std::erase_if(starts_, [&](std::uint32_t start) {
+            const std::uint32_t wanted = start + parts_[i].offset;
+            while (at < next_.size() && next_[at] < wanted) ++at;
+            return at == next_.size() || next_[at] != wanted;
+        });
+    }
+    return static_cast<std::uint32_t>(starts_.size());
+}
+
+std::uint32_t PhraseCursor::seek(std::uint32_t target) {
+    if (valid_ && slot_ >= target) return slot_;
+    valid_ = true;
+    for (;;) {
+        for (std::size_t i = 0; i < parts_.size();) {
+            const std::uint32_t slot = parts_[i].term->seek(target);
+            if (slot == kNoSlot) return slot_ = kNoSlot;
+            i = slot == target ? i + 1 : (i == 0 ? 1 : 0);
+            target = slot;
+        }
+        frequency_ = count();
+        slot_ = target;
+        if (frequency_ > 0) return slot_;
+        ++target;
+    }
+}
+
+}  // namespace tidal::text

@@ -1,0 +1,150 @@
+// text/internal/cursor.h: walks over what matches a part of a query, by rising slot.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "text/bm25.h"
+#include "text/internal/field_index.h"
+
+namespace tidal::text {
+
+inline constexpr std::uint32_t kNoSlot = std::numeric_limits<std::uint32_t>::max();
+
+class Cursor {
+public:
+    virtual ~Cursor() = default;
+    /// The first match at or behind `target`, kNoSlot at the end. Targets rise.
+    virtual std::uint32_t seek(std::uint32_t target) = 0;
+    /// Of the slot seek() returned last.
+    virtual double score() = 0;
+    /// The index may have changed, or targets begin anew.
+    virtual void forget() = 0;
+};
+using CursorPtr = std::unique_ptr<Cursor>;
+
+class TermCursor final : public Cursor {
+public:
+    TermCursor(const FieldIndex& field, TermNumber term, const Bm25& scoring)
+        : field_(&field), postings_(&field.postings(term)), scoring_(scoring) {}
+
+    std::uint32_t seek(std::uint32_t target) override;
+    double score() override {
+        return scoring_.score(open_.frequencies[at_], field_->length(open_.slots[at_]));
+    }
+    void forget() override {
+        block_ = 0;
+        opened_ = kNone;
+        slot_ = 0;
+        valid_ = false;
+    }
+
+    // Of the block that would have `target`, without opening it. Targets rise.
+    struct Window {
+        std::uint32_t first = kNoSlot, last = kNoSlot;  ///< kNoSlot = there is none.
+    };
+    Window window(std::uint32_t target);
+    /// The greatest score of any posting from `first` to `last`, or more.
+    double bound(std::uint32_t first, std::uint32_t last);
+    double bound() const { return bound_of(postings_->frontier()); }
+    /// Positions at the slot seek() returned last.
+    void positions(std::vector<std::uint32_t>* out) const {
+        PostingList::read_positions(postings_->blocks()[opened_], open_, at_, out);
+    }
+    std::uint32_t size() const { return postings_->size(); }
+
+private:
+    static constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
+
+    double bound_of(const Frontier& frontier) const;
+
+    const FieldIndex* field_;
+    const PostingList* postings_;
+    Bm25 scoring_;
+    OpenBlock open_;
+    std::size_t opened_ = kNone;  ///< Which block open_ is.
+    std::uint32_t at_ = 0;        ///< In open_.
+    std::uint32_t slot_ = 0;      ///< That seek() returned.
+    bool valid_ = false;
+    std::size_t block_ = 0;  ///< Where window() was.
+};
+
+/// Any of its parts; the sum of those that match.
+class AnyCursor final : public Cursor {
+public:
+    explicit AnyCursor(std::vector<CursorPtr> parts)
+        : parts_(std::move(parts)), slots_(parts_.size(), 0), begun_(parts_.size(), false) {}
+    std::uint32_t seek(std::uint32_t target) override;
+    double score() override;
+    void forget() override;
+
+private:
+    std::vector<CursorPtr> parts_;
+    std::vector<std::uint32_t> slots_;
+    std::vector<bool> begun_;
+    std::uint32_t slot_ = kNoSlot;
+};
+
+/// All of its parts.
+class AllCursor final : public Cursor {
+public:
+    explicit AllCursor(std::vector<CursorPtr> parts) : parts_(std::move(parts)) {}
+    std::uint32_t seek(std::uint32_t target) override;
+    double score() override;
+    void forget() override {
+        for (const CursorPtr& part : parts_) part->forget();
+    }
+
+private:
+    std::vector<CursorPtr> parts_;
+};
+
+/// `wanted` without what `unwanted` has.
+class ExceptCursor final : public Cursor {
+public:
+    ExceptCursor(CursorPtr wanted, CursorPtr unwanted)
+        : wanted_(std::move(wanted)), unwanted_(std::move(unwanted)) {}
+    std::uint32_t seek(std::uint32_t target) override;
+    double score() override { return wanted_->score(); }
+    void forget() override {
+        wanted_->forget();
+        unwanted_->forget();
+    }
+
+private:
+    CursorPtr wanted_, unwanted_;
+};
+
+/// Terms of one field at places in a row; scored as one term that is there as often as they are in
+/// a row, with the weights of all.
+class PhraseCursor final : public Cursor {
+public:
+    struct Part {
+        std::unique_ptr<TermCursor> term;
+        std::uint32_t offset = 0;  ///< From the first part.
+    };
+    /// @param scoring  Its weight is the sum of the parts'.
+    PhraseCursor(const FieldIndex& field, std::vector<Part> parts, const Bm25& scoring)
+        : field_(&field), parts_(std::move(parts)), scoring_(scoring) {}
+    std::uint32_t seek(std::uint32_t target) override;
+    double score() override { return scoring_.score(frequency_, field_->length(slot_)); }
+    void forget() override {
+        for (const Part& part : parts_) part.term->forget();
+        valid_ = false;
+    }
+
+private:
+    std::uint32_t count();
+
+    const FieldIndex* field_;
+    std::vector<Part> parts_;
+    Bm25 scoring_;
+    std::uint32_t slot_ = 0, frequency_ = 0;
+    bool valid_ = false;
+    std::vector<std::uint32_t> starts_, next_;
+};
+
+}  // namespace tidal::text

@@ -1,0 +1,67 @@
+#include "text/search.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "text/internal/any_of_terms.h"
+#include "text/internal/query_binder.h"
+
+namespace tidal::text {
+namespace {
+
+// Nanoseconds.
+constexpr double kMatchCost = 100;  ///< Of a cursor's, and of one score.
+
+}  // namespace
+
+class Search::Impl {
+public:
+    Impl(const TextIndex& index, const QueryNode& root, const Statistics& statistics, bool typos)
+        : query_(QueryBinder(index, statistics, typos).bind(root)) {
+        if (query_.terms.empty()) return;
+        any_.emplace(&query_.terms, query_.unwanted.get());
+    }
+
+    bool run(Collector& out, const Roaring* accepted, Take take) {
+        if (any_) return any_->run(out, accepted, take);
+        if (query_.wanted == nullptr) return true;
+        query_.wanted->forget();
+        for (;;) {
+            if (!take(kMatchCost)) return false;
+            const std::uint32_t slot = query_.wanted->seek(next_);
+            if (slot == kNoSlot) return true;
+            next_ = slot + 1;
+            if (accepted != nullptr && !accepted->contains(slot)) continue;
+            out.offer(query_.wanted->score(), slot);
+        }
+    }
+
+    void scores(std::span<const Slot> slots, std::span<double> out) {
+        std::ranges::fill(out, 0);
+        if (any_) return any_->scores(slots, out);
+        if (query_.wanted == nullptr) return;
+        query_.wanted->forget();
+        for (std::size_t i = 0; i < slots.size(); ++i)
+            if (query_.wanted->seek(slots[i].value()) == slots[i].value())
+                out[i] = query_.wanted->score();
+    }
+
+private:
+    BoundQuery query_;
+    std::optional<AnyOfTerms> any_;
+    std::uint32_t next_ = 0;  ///< First slot that is not looked at.
+};
+
+Search::Search(const TextIndex& index, const QueryNode& root, const Statistics& statistics,
+               bool typos)
+    : impl_(std::make_unique<Impl>(index, root, statistics, typos)) {}
+Search::~Search() = default;
+Search::Search(Search&&) noexcept = default;
+bool Search::run(Collector& out, const Roaring* accepted, Take take) {
+    return impl_->run(out, accepted, take);
+}
+void Search::scores(std::span<const Slot> slots, std::span<double> out) {
+    impl_->scores(slots, out);
+}
+
+}  // namespace tidal::text
