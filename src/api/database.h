@@ -36,6 +36,7 @@ namespace tidal::query {
 class CursorCodec;
 class FeedRun;
 class SourcesRun;
+class TextRun;
 struct FeedItem;
 struct FeedPlan;
 struct ShardPage;
@@ -166,7 +167,7 @@ public:
     /// On the caller's thread, past all other queries; doors use the one below.
     Result<FeedReply> feed(const FeedCall& call);
     /// A query as text: docs/reference/query.md. Errors of feed(), their places in the text;
-    /// kUnsupported for SEARCH and SUGGEST.
+    /// kUnsupported for SUGGEST.
     Result<FeedReply> query(std::string_view text);
     // The same, for doors: a step on the caller's thread where no other query waits, the rest on
     // the shards' executors, in turn with other queries; under load with less, or refused with
@@ -267,6 +268,9 @@ private:
     runtime::Task<Result<void>> run_steps(shard::Shard* shard, Run* run, FeedPace* pace);
     Result<bool> step(shard::Shard& shard, std::uint64_t generation, query::FeedRun* run);
     Result<bool> step(shard::Shard& shard, std::uint64_t generation, query::SourcesRun* run);
+    Result<bool> step(shard::Shard& shard, std::uint64_t generation, query::TextRun* run);
+    runtime::Task<Result<void>> gather_texts(bool typos, query::FeedPlan* plan, FeedPace* pace);
+    runtime::Task<Result<void>> list_sources(bool typos, query::FeedPlan* plan, FeedPace* pace);
     Result<std::string> profile_of(const FeedCall& call, std::string* experiment) const;
     using Groups = std::map<ShardId, WriteGroup>;
     Groups group_by_shard(const std::vector<Write>& writes, const schema::Schema& schema,

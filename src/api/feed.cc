@@ -42,6 +42,7 @@ Result<query::FeedRequest> to_request(const FeedCall& call, std::string profile,
     request.kind = EntityKind::kItem;
     request.profile = std::move(profile);
     request.params = call.params;
+    request.text = call.query;
     request.filter = call.filter;
     request.facets = call.facets;
     request.limit = call.limit;
@@ -173,6 +174,7 @@ Result<void> Database::finish_feed(const query::FeedPlan& plan, std::vector<quer
         item.entity = std::move(*rows[i]);
         item.rank = shown.rank;
         item.score = shown.item.score;
+        item.text_score = shown.item.text_score;
         item.pinned = shown.item.is_pinned();
         item.group = std::move(shown.item.group);
         if (const auto& why = shown.item.explored)

@@ -1,6 +1,7 @@
 // Feeds in steps: who takes the next one, and on which thread.
 #include "api/database.h"
 #include "query/feed_run.h"
+#include "query/text_run.h"
 #include "query/top_views.h"
 
 namespace tidal::api {
@@ -64,6 +65,12 @@ Result<bool> Database::step(shard::Shard& shard, std::uint64_t generation, query
     });
 }
 
+Result<bool> Database::step(shard::Shard& shard, std::uint64_t generation, query::TextRun* run) {
+    return shard.step_with_state(generation, [&](shard::ShardState& state) -> Result<bool> {
+        return run->step(state.view(EntityKind::kItem), budget(runtime_.clock()));
+    });
+}
+
 template <typename Run>
 runtime::Task<Result<void>> Database::run_steps(shard::Shard* shard, Run* run, FeedPace* pace) {
     const std::uint64_t generation = shard->generation();
@@ -84,6 +91,33 @@ runtime::Task<Result<void>> Database::run_steps(shard::Shard* shard, Run* run, F
     }
 }
 
+/// What every shard knows of the words of a search, or of what they may have meant.
+runtime::Task<Result<void>> Database::gather_texts(bool typos, query::FeedPlan* plan,
+                                                   FeedPace* pace) {
+    std::vector<text::Statistics> of_shards;
+    for (std::size_t id = 1; id < shards_.size(); ++id) {
+        query::TextRun run(*plan, typos);
+        auto steps = run_steps(shards_[id].get(), &run, pace);
+        TIDAL_CO_TRY(co_await std::move(steps));
+        of_shards.push_back(run.take());
+    }
+    query::merge_texts(of_shards, typos, plan);
+    co_return Result<void>();
+}
+
+runtime::Task<Result<void>> Database::list_sources(bool typos, query::FeedPlan* plan,
+                                                   FeedPace* pace) {
+    std::vector<std::vector<query::SourceList>> of_shards;
+    for (std::size_t id = 1; id < shards_.size(); ++id) {
+        query::SourcesRun run(*plan, typos);
+        auto steps = run_steps(shards_[id].get(), &run, pace);
+        TIDAL_CO_TRY(co_await std::move(steps));
+        of_shards.push_back(run.take());
+    }
+    typos ? merge_typos(of_shards, plan) : merge_sources(of_shards, plan);
+    co_return Result<void>();
+}
+
 runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turns) {
     FeedPace pace{.in_turns = in_turns, .urgency = call.urgency, .pass = {}};
     FeedReply reply;
@@ -94,15 +128,19 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
         TIDAL_CO_ASSIGN(reply.degradation, gate_->admit(call.urgency, delay_ns));
     }
     TIDAL_CO_ASSIGN(query::FeedPlan plan, plan_call(call, &reply));
+    if (plan.text) {
+        auto gathered = gather_texts(false, &plan, &pace);
+        TIDAL_CO_TRY(co_await std::move(gathered));
+    }
     if (plan.has_lists()) {
-        std::vector<std::vector<query::SourceList>> of_shards;
-        for (std::size_t id = 1; id < shards_.size(); ++id) {
-            query::SourcesRun run(plan);
-            auto steps = run_steps(shards_[id].get(), &run, &pace);
-            TIDAL_CO_TRY(co_await std::move(steps));
-            of_shards.push_back(run.take());
-        }
-        merge_sources(of_shards, &plan);
+        auto listed = list_sources(false, &plan, &pace);
+        TIDAL_CO_TRY(co_await std::move(listed));
+    }
+    if (query::wants_typos(plan)) {
+        auto gathered = gather_texts(true, &plan, &pace);
+        TIDAL_CO_TRY(co_await std::move(gathered));
+        auto listed = list_sources(true, &plan, &pace);
+        TIDAL_CO_TRY(co_await std::move(listed));
     }
     std::vector<query::ShardPage> pages;
     for (std::size_t id = 1; id < shards_.size(); ++id) {

@@ -8,11 +8,15 @@ namespace tidal::api {
 namespace {
 
 Result<FeedCall> to_call(const query::Query& query, std::string_view text, FeedCall call) {
-    if (query.verb != query::Query::Verb::kRetrieve)
-        return ranking::error_at(ErrorCode::kUnsupported, text, 0, "no text index yet")
+    if (query.verb == query::Query::Verb::kSuggest)
+        return ranking::error_at(ErrorCode::kUnsupported, text, 0, "nothing is suggested yet")
             .with_field("query")
-            .with_hint("RETRIEVE items is answered")
-            .with_reason("no_text_index");
+            .with_hint("RETRIEVE items and SEARCH items are answered")
+            .with_reason("no_suggestions");
+    if (query.verb == query::Query::Verb::kSearch) {
+        call.query = query.text;
+        call.profile = "search";
+    }
     if (!query.profile.empty()) call.profile = query.profile;
     call.params = query.params;
     if (query.user) call.user_id = IdInput(query.user->text);

@@ -167,6 +167,9 @@ struct FeedCall {
     std::optional<IdInput> user_id;
     std::optional<IdInput> similar_to;  ///< An item to be near to; it is not shown itself.
     std::vector<double> vector;         ///< What to be near to; empty = nothing.
+    /// What is searched for (docs/reference/search.md), for example under the profile "search":
+    /// candidates are what it finds, in the profile's order. nullopt = it is no search.
+    std::optional<std::string> query;
     std::string filter;
     std::string facets;        ///< "category, year RANGES (1990, 2000)"; empty = none.
     std::uint32_t limit = 20;  ///< 1..1000.
@@ -192,6 +195,7 @@ struct FeedCall {
 struct FeedItem {
     std::uint64_t rank = 0;  ///< From 1, counted on over pages.
     double score = 0;
+    std::optional<double> text_score;  ///< Of a search: how well its texts answer (BM25).
     EntityReply entity;
     std::vector<std::pair<std::string, double>> explain;
     std::optional<std::string> group;  ///< Its value of the field of `group_by`.

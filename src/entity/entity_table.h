@@ -30,6 +30,16 @@ struct EntityView {
     std::optional<UnixMillis> publish_at_ms, expires_at_ms;
 };
 
+/// Told of the texts of fields of type text: a derived index outside the table.
+class TextListener {
+public:
+    virtual ~TextListener() = default;
+    /// Once for each live entity's text at open (`before` is empty), then at each change; empty =
+    /// none. The views hold during the call.
+    virtual void text_changed(Slot slot, FieldId field, std::string_view before,
+                              std::string_view after) = 0;
+};
+
 enum class UpsertOutcome {
     kCreated,
     kUpdated,     ///< Also when every field named has a newer writer.
@@ -44,8 +54,10 @@ class EntityTable {
 public:
     using KeywordVisitor = std::function<void(std::string_view value, const Roaring& slots)>;
 
+    /// @param texts  Outlives the table; nullptr = nobody listens.
     static Result<std::unique_ptr<EntityTable>> open(EntityKind kind, storage::ShardStore& store,
-                                                     std::shared_ptr<const schema::Schema> schema);
+                                                     std::shared_ptr<const schema::Schema> schema,
+                                                     TextListener* texts = nullptr);
     virtual ~EntityTable() = default;
     virtual void set_schema(std::shared_ptr<const schema::Schema> schema) = 0;
 

@@ -188,10 +188,12 @@ Result<void> check_json(const Request& request) {
 
 Result<api::FeedCall> feed_call(const Request& request, std::string* compare_with) {
     api::FeedCall call;
+    if (request.path == "/search") call.profile = kSearchProfile;
     constexpr std::string_view known[] = {"user_id",
                                           "similar_to",
                                           "vector",
                                           "profile",
+                                          "query",
                                           "filter",
                                           "facets",
                                           "limit",
@@ -219,6 +221,8 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
             TIDAL_ASSIGN(call.vector, parse_numbers(name, value));
         } else if (name == "profile") {
             call.profile = value;
+        } else if (name == "query") {
+            call.query = value;
         } else if (name == "experiment") {
             call.experiment = value;
         } else if (name == "with" && compare_with != nullptr) {

@@ -120,6 +120,7 @@ private:
     void answer_array(const Request& request, Responder responder);
     Result<void> check_region(const api::FeedCall& call) const;
     void answer_related(const Request& request, Responder responder);
+    void answer_search(const Request& request, Responder responder);
     void answer_feed(Result<api::FeedCall> call, const Request& request, Responder responder);
     void answer_query(const Request& request, Responder responder);
     void answer_comparison(const Request& request, Responder responder);

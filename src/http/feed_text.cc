@@ -104,6 +104,10 @@ void append_feed_item(const api::FeedItem& item, std::string* out,
     append_integer(item.rank, out);
     *out += ",\"score\":";
     append_json_number(item.score, out);
+    if (item.text_score) {
+        *out += ",\"text_score\":";
+        append_json_number(*item.text_score, out);
+    }
     *out += ",\"metadata\":";
     append_metadata(item.entity, fields, out);
     append_fixed(item.entity, fields, out);

@@ -318,12 +318,14 @@ Result<api::Write> read_signal(const element& json) {
     return api::Write(std::move(write));
 }
 
-Result<api::FeedCall> read_feed(const element& json) {
-    constexpr std::array<std::string_view, 21> keys = {
-        "similar_to", "vector", "user_id", "profile",   "params",   "filter",  "facets",
-        "limit",      "cursor", "exclude", "seed",      "region",   "explain", "experiment",
-        "sort",       "pin",    "bury",    "diversity", "group_by", "fields",  "log_impressions"};
+Result<api::FeedCall> read_feed(const element& json, std::string_view default_profile) {
+    constexpr std::array<std::string_view, 22> keys = {
+        "query",     "similar_to", "vector",     "user_id",        "profile", "params",
+        "filter",    "facets",     "limit",      "cursor",         "exclude", "seed",
+        "region",    "explain",    "experiment", "sort",           "pin",     "bury",
+        "diversity", "group_by",   "fields",     "log_impressions"};
     api::FeedCall call;
+    call.profile = default_profile;
     TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
         if (key == "user_id") {
             TIDAL_ASSIGN(call.user_id, id(value, key));
@@ -333,6 +335,8 @@ Result<api::FeedCall> read_feed(const element& json) {
             TIDAL_ASSIGN(call.vector, numbers(value, key));
         } else if (key == "profile") {
             TIDAL_ASSIGN(call.profile, text(value, key));
+        } else if (key == "query") {
+            TIDAL_ASSIGN(call.query, text(value, key));
         } else if (key == "experiment") {
             TIDAL_ASSIGN(call.experiment, text(value, key));
         } else if (key == "filter") {
@@ -517,9 +521,9 @@ Result<std::vector<Result<api::Write>>> JsonReader::signals(std::string_view jso
     return out;
 }
 
-Result<api::FeedCall> JsonReader::feed(std::string_view json) {
+Result<api::FeedCall> JsonReader::feed(std::string_view json, std::string_view default_profile) {
     TIDAL_ASSIGN(const element root, parser_->parse(json));
-    return read_feed(root);
+    return read_feed(root, default_profile);
 }
 
 Result<std::string> JsonReader::schema(std::string_view json) {

@@ -119,7 +119,30 @@ void Door::answer_query(const Request& request, Responder responder) {
     database_.query(std::move(*text), std::move(call), send_feed(request, std::move(responder)));
 }
 
+/// A feed of what a query finds: the parameters and keys of /feed, and `query`.
+void Door::answer_search(const Request& request, Responder responder) {
+    auto call = [&]() -> Result<api::FeedCall> {
+        if (request.method == Method::kGet) return feed_call(request);
+        TIDAL_TRY(check_parameters(request, kReadParameters));
+        TIDAL_TRY(check_json(request));
+        return JsonReader().feed(request.body, kSearchProfile);
+    }();
+    if (call.ok() && !call->query)
+        return responder.fail(Error(ErrorCode::kInvalidArgument, "query= says what to search for")
+                                  .with_field("query")
+                                  .with_hint("/search?query=jazz%20piano")
+                                  .with_reason("missing_query"));
+    answer_feed(std::move(call), request, std::move(responder));
+}
+
 void Door::add_feed_routes() {
+    for (const Method method : {Method::kGet, Method::kPost})
+        whole_.add(method, "/search", [this](Request request, Responder responder) {
+            once_fresh(std::move(request), std::move(responder), {},
+                       [this](const Request& visible, Responder to) {
+                           answer_search(visible, std::move(to));
+                       });
+        });
     whole_.add(Method::kPost, "/query", [this](Request request, Responder responder) {
         once_fresh(
             std::move(request), std::move(responder), {},

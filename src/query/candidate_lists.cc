@@ -36,7 +36,7 @@ Feature order_of(const ranking::Source& source, const schema::Schema& schema, En
 }
 
 void merge_sources(std::span<const std::vector<SourceList>> of_shards, FeedPlan* plan) {
-    const auto& sources = plan->profile->profile.sources;
+    const auto& sources = plan->sources;
     plan->ranks.assign(sources.size(), {});
     for (std::size_t source = 0; source < sources.size(); ++source) {
         SourceList all;
@@ -60,6 +60,9 @@ RankedFeatures::RankedFeatures(const FeedPlan& plan, ranking::FeatureSource& tab
 bool RankedFeatures::prepare(const ranking::ShardView& view, StepBudget& budget) {
     entities_ = &view.entities;
     view_.emplace(view);
+    if (plan_.text && !text_ && view.texts != nullptr)
+        text_.emplace(*view.texts, plan_.text->query.root, plan_.text->statistics,
+                      plan_.text->typos);
     constexpr double kLookUpCost = 200;
     while (source_ < plan_.ranks.size()) {
         for (; next_ != plan_.ranks[source_].end(); ++next_) {
@@ -67,7 +70,7 @@ bool RankedFeatures::prepare(const ranking::ShardView& view, StepBudget& budget)
             const auto slot = view.entities.find(next_->first);
             if (!slot) continue;
             ranks_[source_].emplace(slot->value(), next_->second);
-            listed_.add(slot->value());
+            if (!plan_.text_alone || source_ + 1 == plan_.ranks.size()) listed_.add(slot->value());
         }
         if (++source_ < plan_.ranks.size()) next_ = plan_.ranks[source_].begin();
     }
@@ -98,6 +101,10 @@ Result<void> RankedFeatures::fill(const Feature& feature, std::span<const Slot> 
             out[i] = held != nullptr && held->contains(slots[i].value()) ? 1 : 0;
         return {};
     }
+    if (feature.kind == FeatureKind::kBm25) {
+        text_scores(slots, out);
+        return {};
+    }
     if (feature.kind != FeatureKind::kSourceRank) return tables_.fill(feature, slots, context, out);
     constexpr double kRankBase = 60;  // Of reciprocal rank fusion.
     const auto& ranks = ranks_[feature.source];
@@ -125,7 +132,15 @@ void RankedFeatures::fill_of_creators(const Feature& feature, std::span<const Sl
     }
 }
 
+void RankedFeatures::text_scores(std::span<const Slot> slots, std::span<double> out) {
+    if (text_)
+        text_->scores(slots, out);
+    else
+        std::ranges::fill(out, 0);
+}
+
 bool RankedFeatures::is_missing(const Feature& feature, Slot slot) const {
+    if (feature.kind == FeatureKind::kBm25) return false;
     if (feature.kind == FeatureKind::kSourceRank)
         return !ranks_[feature.source].contains(slot.value());
     return tables_.is_missing(feature, slot);

@@ -34,6 +34,8 @@
 #include "ranking/evaluator.h"
 #include "ranking/profile_registry.h"
 #include "ranking/shard_view.h"
+#include "text/query_parser.h"
+#include "text/statistics.h"
 
 namespace tidal::query {
 
@@ -47,27 +49,42 @@ struct FeedRequest {
     EntityKind kind = EntityKind::kItem;
     std::string profile;                   ///< "trending" or "trending@1".
     std::map<std::string, double> params;  ///< By name; finite.
-    std::string filter;                    ///< Filter language; empty = none.
-    std::string facets;                    ///< What to count of what matches; empty = nothing.
-    std::uint32_t limit = kLimitDefault;   ///< 1..kLimitMax.
-    std::string cursor;                    ///< Of the page before; empty = the first page.
-    std::vector<EntityId> exclude;         ///< At most kExcludedMax.
-    std::string sort;                      ///< In the place of the profile's order; empty = that.
-    std::string diversity;                 ///< In the place of the profile's; empty = that.
-    std::string group_by;                  ///< "category TOP 2"; empty = no groups.
-    std::vector<EntityId> pin, bury;       ///< First and last; at most kPinnedMax each.
-    std::optional<EntityId> similar_to;    ///< An item; it is not on the page itself.
-    std::vector<float> vector;             ///< Empty = none.
-    std::optional<std::uint64_t> seed;     ///< Of random(seed); now_ms when not given.
+    /// What is searched for (docs/reference/search.md): what it finds are the candidates, or
+    /// some of them where the profile has a source `text(query)`; nullopt = it is no search.
+    std::optional<std::string> text;
+    std::string filter;                   ///< Filter language; empty = none.
+    std::string facets;                   ///< What to count of what matches; empty = nothing.
+    std::uint32_t limit = kLimitDefault;  ///< 1..kLimitMax.
+    std::string cursor;                   ///< Of the page before; empty = the first page.
+    std::vector<EntityId> exclude;        ///< At most kExcludedMax.
+    std::string sort;                     ///< In the place of the profile's order; empty = that.
+    std::string diversity;                ///< In the place of the profile's; empty = that.
+    std::string group_by;                 ///< "category TOP 2"; empty = no groups.
+    std::vector<EntityId> pin, bury;      ///< First and last; at most kPinnedMax each.
+    std::optional<EntityId> similar_to;   ///< An item; it is not on the page itself.
+    std::vector<float> vector;            ///< Empty = none.
+    std::optional<std::uint64_t> seed;    ///< Of random(seed); now_ms when not given.
     bool explain = false;
     std::optional<Viewer> user;  ///< For whom the page is.
     UnixMillis now_ms = 0;       ///< The shard's clock; later pages use the one of the first.
+};
+
+/// What a request searches for, and the statistics of all shards (text_run.h).
+struct TextPlan {
+    text::ParsedQuery query;
+    text::Statistics statistics;
+    bool typos = false;  ///< What the words may have meant is searched for, too.
 };
 
 /// Everything about a request that does not depend on a shard. Immutable; shared by threads.
 struct FeedPlan {
     EntityKind kind = EntityKind::kItem;
     std::shared_ptr<const ranking::CompiledProfile> profile;
+    /// The profile's; a search of a profile that has no text source adds one, which alone then
+    /// says what the candidates are.
+    std::vector<ranking::Source> sources;
+    std::optional<TextPlan> text;
+    bool text_alone = false;     ///< Candidates are what the last source lists.
     std::vector<double> params;  ///< By Program::params.
     std::optional<BoundFilter> filter;
     std::vector<BoundFacet> facets;
@@ -82,7 +99,7 @@ struct FeedPlan {
     Pins pins;
     double explore_percent = 0;  ///< Of the places, those for items that few have seen.
     bool reordered = false;      ///< The order is not the profile's alone.
-    /// By source of the profile: rank from 1 in its list over all shards (merge_sources).
+    /// By source: rank from 1 in its list over all shards (merge_sources).
     std::vector<absl::flat_hash_map<EntityId, std::uint32_t>> ranks;
     ranking::AnchorVectors anchors;  ///< Whole once read_anchor_item() has been called.
     std::optional<EntityId> similar_to;
@@ -150,7 +167,8 @@ using SourceList = std::vector<SourceEntry>;
 ///         kInvalidArgument  limit, filter, parameter, vector or cursor, or an input that the
 ///                           profile or filter needs is missing (reason missing_input);
 ///         kTooLarge; kUnsupported (cursor).
-///         `field()` names the part of the request.
+///         `field()` names the part of the request. kInvalidArgument, reason "missing_query", for a
+///         profile that needs one.
 Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& schema,
                            const ranking::ProfileRegistry& profiles, const CursorCodec& cursors);
 
@@ -161,6 +179,7 @@ struct ScoredItem {
     std::string text;  ///< In orders of texts: what it is ordered by (entity/text_column.h).
     Slot slot;         ///< In its shard, for reading its fields within the same query.
     std::optional<ranking::Explanation> explanation;
+    std::optional<double> text_score;  ///< Of a search: how well its texts answer.
     DiverseItem diverse;               ///< By rule of the plan.
     std::optional<std::string> group;  ///< Its value, where it has one.
     std::optional<Exploration> explored;
@@ -184,7 +203,7 @@ struct ShardPage {
     bool more = false;             ///< Others may come after these, whatever their number.
 };
 
-/// One list per source of the profile, at most its limit long; empty of `scan`. Threads: inside the
+/// One list per source, at most its limit long; empty of `scan`. Threads: inside the
 /// shard's monitor. Call it, and merge_sources, where plan.has_lists().
 Result<std::vector<SourceList>> run_sources(const ranking::ShardView& view, const FeedPlan& plan);
 void merge_sources(std::span<const std::vector<SourceList>> of_shards, FeedPlan* plan);

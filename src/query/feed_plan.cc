@@ -7,6 +7,7 @@
 #include "query/feed.h"
 #include "query/internal/plan_anchors.h"
 #include "query/internal/query_fingerprint.h"
+#include "text/text_index.h"
 
 namespace tidal::query {
 namespace {
@@ -157,6 +158,32 @@ std::uint32_t items_to_keep(const FeedPlan& plan) {
     return static_cast<std::uint32_t>(keep + plan.pins.pinned());
 }
 
+/// What a search makes candidates of.
+Result<void> plan_text(const FeedRequest& request, const schema::Schema& schema, FeedPlan* plan) {
+    plan->sources = plan->profile->profile.sources;
+    const bool has_source = std::ranges::any_of(plan->sources, [](const ranking::Source& source) {
+        return source.kind == ranking::SourceKind::kText;
+    });
+    if (!request.text) {
+        if (!has_source && !ranking::needs_query(plan->profile->program)) return {};
+        return Error(ErrorCode::kInvalidArgument, "the profile needs a query")
+            .with_field("query")
+            .with("profile", plan->profile->profile.name_and_version())
+            .with_hint("search with it: GET /search?query=...")
+            .with_reason("missing_query");
+    }
+    std::vector<std::string> fields;
+    for (const schema::FieldSpec& field : schema.kind(request.kind).fields)
+        if (field.type == schema::FieldType::kText) fields.push_back(field.name);
+    plan->text.emplace(text::parse_query(*request.text, fields), text::Statistics(), false);
+    for (const std::string& warning : plan->text->query.warnings) plan->warnings.push_back(warning);
+    if (text::words_of(plan->text->query.root).empty())
+        plan->warnings.emplace_back("the query has no words to search for");
+    plan->text_alone = !has_source;
+    if (!has_source) plan->sources.push_back({.kind = ranking::SourceKind::kText});
+    return {};
+}
+
 /// What of the request, besides the profile, makes its pages: printed, as the parsers read it.
 std::string canonical_stages(const FeedRequest& request) {
     std::string out;
@@ -167,6 +194,7 @@ std::string canonical_stages(const FeedRequest& request) {
     for (const EntityId& id : request.pin) out += " pin " + id.to_string();
     for (const EntityId& id : request.bury) out += " bury " + id.to_string();
     if (request.user) out += " user " + request.user->id.to_string();
+    if (request.text) out += " text " + *request.text;
     return out + canonical_anchors(request);
 }
 
@@ -199,13 +227,13 @@ Result<void> resume(const FeedRequest& request, const CursorCodec& cursors,
 }  // namespace
 
 bool FeedPlan::scans() const {
-    return std::ranges::any_of(profile->profile.sources, [](const ranking::Source& source) {
+    return !text_alone && std::ranges::any_of(sources, [](const ranking::Source& source) {
         return source.kind == ranking::SourceKind::kScan;
     });
 }
 
 bool FeedPlan::has_lists() const {
-    return std::ranges::any_of(profile->profile.sources, [](const ranking::Source& source) {
+    return std::ranges::any_of(sources, [](const ranking::Source& source) {
         return source.kind != ranking::SourceKind::kScan;
     });
 }
@@ -236,6 +264,7 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
     TIDAL_TRY(check_inputs(request, *plan.profile));
     TIDAL_TRY(plan_stages(request, schema, &plan));
     plan.warnings = plan.profile->program.warnings;
+    TIDAL_TRY(plan_text(request, schema, &plan));
     TIDAL_ASSIGN(plan.params, bind_params(request, *plan.profile));
     std::string canonical_filter;
     if (!request.filter.empty()) {

@@ -135,7 +135,7 @@ private:
 
     /// The first entries without a scan, if the order is kept as a view.
     Result<bool> read_view(StepBudget& budget, TopViews* views, const Roaring* matched) {
-        if (views == nullptr) return true;
+        if (views == nullptr || plan_.text) return true;
         if (!budget.take(kViewCost)) return false;
         TIDAL_ASSIGN(const auto front, page_from_view(*view_, plan_, *views, matched));
         if (!front) return true;
@@ -276,6 +276,7 @@ private:
                             .text = entry.text,
                             .slot = entry.slot,
                             .explanation = std::nullopt,
+                            .text_score = text_score(entry.slot),
                             .diverse = {},
                             .group = {},
                             .explored = {}};
@@ -310,6 +311,7 @@ private:
                             .text = {},
                             .slot = entry.slot,
                             .explanation = std::nullopt,
+                            .text_score = text_score(entry.slot),
                             .diverse = {},
                             .group = {},
                             .explored = drawn};
@@ -321,6 +323,13 @@ private:
             page_.pool.push_back(std::move(item));
         }
         return true;
+    }
+
+    std::optional<double> text_score(Slot slot) {
+        if (!plan_.text || !features_) return std::nullopt;
+        double out = 0;
+        features_->text_scores({&slot, 1}, {&out, 1});
+        return out;
     }
 
     /// Without what changed while the run was under way: the last thing it does.

@@ -40,7 +40,8 @@ private:
 /// The lists of the profile's sources, likewise.
 class SourcesRun {
 public:
-    explicit SourcesRun(const FeedPlan& plan);
+    /// @param texts_only  The lists of other sources stay empty.
+    explicit SourcesRun(const FeedPlan& plan, bool texts_only = false);
     ~SourcesRun();
     SourcesRun(SourcesRun&&) noexcept;
 

@@ -6,13 +6,30 @@
 #include "query/internal/top_items.h"
 #include "query/slot_blocks.h"
 #include "ranking/table_features.h"
+#include "text/search.h"
 
 namespace tidal::query {
 
+namespace {
+
+/// What a search of texts finds, for the list of its source.
+class TextCollector final : public text::Collector {
+public:
+    explicit TextCollector(TopItems& top) : top_(top) {}
+    double least() const override { return top_.least(); }
+    void offer(double score, std::uint32_t slot) override { top_.offer(score, Slot(slot)); }
+
+private:
+    TopItems& top_;
+};
+
+}  // namespace
+
 class SourcesRun::State {
 public:
-    explicit State(const FeedPlan& plan)
+    State(const FeedPlan& plan, bool texts_only)
         : plan_(plan),
+          texts_only_(texts_only),
           scan_(plan),
           context_{.now_ms = plan.now_ms,
                    .seed = plan.seed,
@@ -29,9 +46,10 @@ public:
             } else if (blocks_ && !blocks_->at_end()) {
                 next_block();
             } else if (scan_.next(view, nullptr, budget, &window_, nullptr)) {
-                blocks_.emplace(window_.matched);
+                if (plan_.text) accepted_ |= window_.matched;
+                if (has_values_) blocks_.emplace(window_.matched);
             } else {
-                return scan_.at_end() && finish(view, budget);
+                return scan_.at_end() && search(view, budget) && finish(view, budget);
             }
         }
     }
@@ -39,13 +57,15 @@ public:
     std::vector<SourceList> take() { return std::move(lists_); }
 
 private:
-    const std::vector<ranking::Source>& sources() const { return plan_.profile->profile.sources; }
+    const std::vector<ranking::Source>& sources() const { return plan_.sources; }
 
     void begin(const ranking::ShardView& view) {
         for (const ranking::Source& source : sources()) {
-            const bool scan = source.kind == ranking::SourceKind::kScan;
-            tops_.emplace_back(scan ? 0 : plan_.limit_of(source), view.entities);
-            orders_.push_back(scan ? Order() : order(source, view));
+            const bool valued = has_value(source);
+            const bool listed = source.kind == ranking::SourceKind::kText || valued;
+            tops_.emplace_back(listed ? plan_.limit_of(source) : 0, view.entities);
+            orders_.push_back(valued ? order(source, view) : Order());
+            has_values_ = has_values_ || orders_.back().members != Members::kNone;
             block_slots_ = std::min(
                 block_slots_,
                 std::max<std::size_t>(kBlockSlotsMin,
@@ -91,6 +111,28 @@ private:
         }
         return order.members == Members::kAll || !features.is_missing(order.by, slots_[i]);
     }
+    /// Ordered by a value that every entity has.
+    bool has_value(const ranking::Source& source) const {
+        return !texts_only_ && source.kind != ranking::SourceKind::kScan &&
+               source.kind != ranking::SourceKind::kText;
+    }
+
+    /// The sources of texts, among what the scan accepted.
+    bool search(const ranking::ShardView& view, StepBudget& budget) {
+        for (; searched_ < sources().size(); ++searched_) {
+            if (sources()[searched_].kind != ranking::SourceKind::kText || view.texts == nullptr)
+                continue;
+            if (!search_)
+                search_.emplace(*view.texts, plan_.text->query.root, plan_.text->statistics,
+                                plan_.text->typos);
+            TextCollector collector(tops_[searched_]);
+            if (!search_->run(collector, &accepted_,
+                              [&](double cost) { return budget.take(cost); }))
+                return false;
+            search_.reset();
+        }
+        return true;
+    }
 
     void next_block() {
         slots_.clear();
@@ -133,6 +175,7 @@ private:
     }
 
     const FeedPlan& plan_;
+    const bool texts_only_;
     CandidateScan scan_;
     const ranking::EvaluationContext context_;
     std::vector<TopItems> tops_;  ///< By source.
@@ -143,10 +186,15 @@ private:
     std::vector<Slot> slots_;           ///< The block at hand; empty = offered to every list.
     std::vector<double> keys_;
     std::size_t source_ = 0;
+    bool has_values_ = false;  ///< Some source.
+    Roaring accepted_;         ///< Of all windows, for searches of texts.
+    std::optional<text::Search> search_;
+    std::size_t searched_ = 0;
     std::vector<SourceList> lists_;
 };
 
-SourcesRun::SourcesRun(const FeedPlan& plan) : state_(std::make_unique<State>(plan)) {}
+SourcesRun::SourcesRun(const FeedPlan& plan, bool texts_only)
+    : state_(std::make_unique<State>(plan, texts_only)) {}
 SourcesRun::~SourcesRun() = default;
 SourcesRun::SourcesRun(SourcesRun&&) noexcept = default;
 Result<bool> SourcesRun::step(const ranking::ShardView& view, StepBudget budget) {

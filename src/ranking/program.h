@@ -112,6 +112,9 @@ struct Program {
     std::size_t block_slots = kBlockSlots;
 };
 
+/// Whether a feature reads the request's query.
+bool needs_query(const Program& program);
+
 /// A name for a subexpression; usable in what follows it.
 struct Definition {
     std::string name;

@@ -49,6 +49,11 @@ std::string_view input_name(Input input) {
     return "";
 }
 
+bool needs_query(const Program& program) {
+    return std::ranges::any_of(program.needs,
+                               [](const Need& need) { return need.input == Input::kQuery; });
+}
+
 void Compiler::need(Input input, const Expr& expr) {
     const Need need{input, print_expression(expr)};
     if (std::ranges::find(needs_, need) == needs_.end()) needs_.push_back(need);

@@ -7,6 +7,7 @@
 #include "schema/schema.h"
 #include "signal/ledger_table.h"
 #include "signal/unique_table.h"
+#include "text/text_index.h"
 #include "vector/shard_vectors.h"
 
 namespace tidal::audience {
@@ -25,6 +26,7 @@ struct ShardView {
     /// One per origin region, by rising region id; what they hold is added in this order.
     std::span<signal::LedgerTable* const> ledgers;
     signal::UniqueTable* uniques = nullptr;         ///< nullptr = no distinct users are kept.
+    const text::TextIndex* texts = nullptr;         ///< nullptr = no texts are indexed.
     const vector::ShardVectors* vectors = nullptr;  ///< nullptr = none.
     /// What users did; nullptr = nothing is kept of this kind.
     const audience::UserStates* user_states = nullptr;

@@ -7,8 +7,6 @@ namespace {
 
 std::optional<Input> input_of(const Source& source) {
     switch (source.kind) {
-        case SourceKind::kText:
-            return Input::kQuery;
         case SourceKind::kCollection:
             return Input::kUser;
         case SourceKind::kCohortTop:
@@ -19,14 +17,13 @@ std::optional<Input> input_of(const Source& source) {
 }
 
 std::string missing(const std::string& by, Input input) {
-    const std::string out = "`" + by + "` needs " + std::string(input_name(input));
-    if (input == Input::kQuery) return out + ", and there is no text index yet";
-    return out + ", which rankings do not read yet";
+    return "`" + by + "` needs " + std::string(input_name(input)) +
+           ", which rankings do not read yet";
 }
 
 bool is_read(const Need& need) {
     if (need.input == Input::kUser) return !need.by.starts_with("friends(");
-    return need.input == Input::kAnchor || need.input == Input::kUserOrItem;
+    return need.input != Input::kCohort;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "base/codec.h"
 #include "query/top_views.h"
 #include "ranking/shard_view.h"
+#include "shard/internal/indexed_texts.h"
 #include "shard/internal/planted.h"
 
 namespace tidal::shard {
@@ -95,7 +96,10 @@ Result<void> ShardState::load_place() {
 Result<void> ShardState::open_tables() {
     for (const EntityKind kind : kKinds) {
         const auto at = static_cast<std::size_t>(kind);
-        TIDAL_ASSIGN(entities_[at], entity::EntityTable::open(kind, store_, schema_));
+        texts_[at] = std::make_unique<IndexedTexts>(kind);
+        texts_[at]->set_schema(*schema_);
+        TIDAL_ASSIGN(entities_[at],
+                     entity::EntityTable::open(kind, store_, schema_, texts_[at].get()));
         TIDAL_TRY(vectors_[at].load(*schema_, *entities_[at]));
         signal::UniqueTable::Options options;
         options.kind = kind;
@@ -131,9 +135,14 @@ ranking::ShardView ShardState::view(EntityKind kind) {
             entities(kind),
             tables,
             &uniques(kind),
+            &texts(kind),
             &vectors(kind),
             item ? user_states_.get() : nullptr,
             item ? co_engagement_.get() : nullptr};
+}
+
+text::TextIndex& ShardState::texts(EntityKind kind) {
+    return texts_[static_cast<std::size_t>(kind)]->index();
 }
 
 Result<void> ShardState::step_views(std::uint32_t slots) {
@@ -266,6 +275,7 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     }
     TIDAL_TRY(settle());
     for (const EntityKind kind : kKinds) {
+        texts_[static_cast<std::size_t>(kind)]->set_schema(*schema_);
         entities(kind).set_schema(schema_);
         vectors_[static_cast<std::size_t>(kind)].set_schema(*schema_);
         uniques(kind).set_schema(*schema_);

@@ -32,8 +32,13 @@ class TopViews;
 namespace tidal::ranking {
 struct ShardView;
 }
+namespace tidal::text {
+class TextIndex;
+}
 
 namespace tidal::shard {
+
+class IndexedTexts;
 
 /// What behaviour this binary knows; a shard's log says which one it runs.
 inline constexpr ApplyVersion kApplyVersion{1};
@@ -95,6 +100,7 @@ public:
     entity::EntityTable& entities(EntityKind kind) {
         return *entities_[static_cast<std::size_t>(kind)];
     }
+    text::TextIndex& texts(EntityKind kind);
     /// Ledgers by origin region, in region order.
     using Ledgers = std::map<RegionId, std::unique_ptr<signal::LedgerTable>>;
     Ledgers& ledgers(EntityKind kind) { return ledgers_[static_cast<std::size_t>(kind)]; }
@@ -208,6 +214,7 @@ private:
     std::string members_;  ///< GroupPlace's.
     record::ShardConfigBody config_;
     std::shared_ptr<const schema::Schema> schema_;
+    std::unique_ptr<IndexedTexts> texts_[kEntityKindCount];  ///< Before the tables that tell them.
     std::unique_ptr<entity::EntityTable> entities_[kEntityKindCount];
     vector::ShardVectors vectors_[kEntityKindCount] = {vector::ShardVectors(EntityKind::kItem),
                                                        vector::ShardVectors(EntityKind::kUser),

@@ -8,8 +8,9 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
+
+#include "base/detmath.h"
 
 namespace tidal::text {
 
@@ -30,7 +31,8 @@ struct Bm25 {
         const auto all = static_cast<double>(documents);
         const double with = static_cast<double>(std::min(holders, documents));
         const double mean = documents == 0 ? 1 : static_cast<double>(total_length) / all;
-        weight = options.boost * std::log(1 + (all - with + 0.5) / (with + 0.5)) * (options.k1 + 1);
+        weight =
+            options.boost * detmath::log(1 + (all - with + 0.5) / (with + 0.5)) * (options.k1 + 1);
         base = options.k1 * (1 - options.b);
         by_length = options.k1 * options.b / mean;
     }

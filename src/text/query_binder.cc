@@ -1,7 +1,6 @@
 #include "text/internal/query_binder.h"
 
-#include <cmath>
-
+#include "base/detmath.h"
 #include "text/search.h"
 
 namespace tidal::text {
@@ -56,7 +55,7 @@ void QueryBinder::append_words(FieldId field, Expansion::Kind kind, const std::s
     }
     for (const auto& [term, edits] : terms) {
         Bm25 scoring = whole;
-        scoring.weight *= std::pow(kTypoDiscount, edits);
+        scoring.weight *= detmath::pow(kTypoDiscount, edits);
         append_term(field, term, scoring, out);
     }
 }

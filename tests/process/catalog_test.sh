@@ -35,8 +35,6 @@ call GET /profiles/third
 expect 400 '"code":"unknown_profile"'
 put_profile third 1 'affinity(creator)'
 expect 501 '`affinity(creator)` needs a user (`user_id`)'
-put_profile third 1 'bm25'
-expect 501 'needs a query (`query`), and there is no text index yet'
 put_profile third 1 'fused'
 expect 400 'no source of the profile has ranks to fuse'
 call GET '/feed?profile=following'

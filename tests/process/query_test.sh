@@ -169,9 +169,10 @@ expect 400 'did you mean `year`?' '"column":32'
 query "RETRIEVE items USING old WHER year = 3"
 expect 400 'did you mean `WHERE`?'
 query "SEARCH items FOR 'tides'"
-expect 501 'no text index yet'
+expect 200 '"profile":"search@1"' '"text_score":'
+expect_ids "1 "
 query "SUGGEST 'ti' LIMIT 3"
-expect 501 'no text index yet'
+expect 501 'nothing is suggested yet'
 call POST /query '{"quary":"RETRIEVE items"}'
 expect 400 'quary'
 

@@ -180,8 +180,11 @@ void Columns::set_default_created_at(const Row& row) {
 void Columns::load(const Row& live_row) {
     const std::uint32_t slot = live_row.slot.value();
     live_.load(slot);
-    for (const Cell& cell : live_row.cells)
-        if (cell.value) put<true>(cell.key, slot, *cell.value);
+    for (const Cell& cell : live_row.cells) {
+        if (!cell.value) continue;
+        put<true>(cell.key, slot, *cell.value);
+        tell_listener(slot, {cell.key, std::nullopt, cell.value});
+    }
     set_default_created_at(live_row);
 }
 
@@ -204,9 +207,22 @@ void Columns::apply(const Row& after, std::span<const CellDifference> difference
         if (difference.before) take(difference.key, slot, *difference.before);
         if (difference.after) put<false>(difference.key, slot, *difference.after);
         note_ordered(difference.key, slot);
+        tell_listener(slot, difference);
     }
     set_default_created_at(after);
     note_ordered(kCreatedAtCell, slot);  // Whose default changes without a difference.
+}
+
+void Columns::tell_listener(std::uint32_t slot, const CellDifference& difference) {
+    if (listener_ == nullptr || difference.key < kFieldCells ||
+        fields_[difference.key - kFieldCells].type != schema::FieldType::kText)
+        return;
+    const auto text = [](const std::optional<std::string_view>& encoded) {
+        return encoded ? std::get<std::string>(value_of(*encoded)) : std::string();
+    };
+    listener_->text_changed(Slot(slot),
+                            FieldId(static_cast<std::uint16_t>(difference.key - kFieldCells)),
+                            text(difference.before), text(difference.after));
 }
 
 void Columns::note_ordered(CellKey key, std::uint32_t slot) {

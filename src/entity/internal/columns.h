@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "entity/entity_table.h"
 #include "entity/internal/merge.h"
 #include "entity/internal/row.h"
 #include "entity/internal/value_bitmaps.h"
@@ -28,6 +29,8 @@ class Columns {
 public:
     /// Fields past those known get empty columns; known ones are left alone.
     void set_fields(const std::vector<schema::FieldSpec>& fields);
+    /// Of fields of type text; nullptr = nobody listens.
+    void set_listener(TextListener* texts) { listener_ = texts; }
     void resize(std::uint32_t slot_count);
     std::uint32_t slot_count() const { return static_cast<std::uint32_t>(created_at_.size()); }
 
@@ -91,6 +94,7 @@ private:
     void take(CellKey key, std::uint32_t slot, std::string_view encoded);
     void set_default_created_at(const Row& row);
     void note_ordered(CellKey key, std::uint32_t slot);
+    void tell_listener(std::uint32_t slot, const CellDifference& difference);
 
     static constexpr std::size_t kTimes = 3;
 
@@ -100,6 +104,7 @@ private:
     std::vector<const EntityId*> creator_of_;  ///< Keys of creators_.
     ValueBitmaps<EntityId> creators_;
     SlotSet live_;
+    TextListener* listener_ = nullptr;
 };
 
 /// Encoded values of cells.

@@ -30,8 +30,10 @@ Error version_mismatch(HybridTime wanted, HybridTime found) {
 }  // namespace
 
 StoredEntityTable::StoredEntityTable(EntityKind kind, storage::ShardStore& store,
-                                     std::shared_ptr<const schema::Schema> schema)
+                                     std::shared_ptr<const schema::Schema> schema,
+                                     TextListener* texts)
     : kind_(kind), prefix_(row_prefix(kind)), store_(store), schema_(std::move(schema)) {
+    columns_.set_listener(texts);
     columns_.set_fields(kind_schema().fields);
 }
 

@@ -17,7 +17,7 @@ inline constexpr std::size_t kRowCacheBytes = 16 << 20;
 class StoredEntityTable final : public EntityTable {
 public:
     StoredEntityTable(EntityKind kind, storage::ShardStore& store,
-                      std::shared_ptr<const schema::Schema> schema);
+                      std::shared_ptr<const schema::Schema> schema, TextListener* texts);
     Result<void> load();
 
     void set_schema(std::shared_ptr<const schema::Schema> schema) override;

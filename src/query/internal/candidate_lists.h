@@ -1,11 +1,13 @@
 // query/internal/candidate_lists.h: what the lists of a profile's sources say of entities.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "query/feed.h"
 #include "query/step_budget.h"
 #include "ranking/feature.h"
+#include "text/search.h"
 
 namespace tidal::query {
 
@@ -15,8 +17,9 @@ namespace tidal::query {
 ranking::Feature order_of(const ranking::Source& source, const schema::Schema& schema,
                           EntityKind kind);
 
-/// Adds what the lists of a union say of an entity (rank(source)), and how its user stands to its
-/// creator (follows(creator), affinity(creator)), to the features of the tables.
+/// Adds what the lists of a union say of an entity (rank(source)), how its user stands to its
+/// creator (follows(creator), affinity(creator)), and how well its texts answer the query (bm25),
+/// to the features of the tables.
 class RankedFeatures final : public ranking::FeatureSource {
 public:
     RankedFeatures(const FeedPlan& plan, ranking::FeatureSource& tables);
@@ -31,6 +34,8 @@ public:
         return tables_.numbers(feature, slots);
     }
     bool is_missing(const ranking::Feature& feature, Slot slot) const override;
+    /// How well texts answer the request's query. @param slots  Rising.
+    void text_scores(std::span<const Slot> slots, std::span<double> out);
     /// Slots that some list of the union has, and the pinned ones.
     const Roaring& listed() const { return listed_; }
 
@@ -45,6 +50,7 @@ private:
     std::optional<ranking::ShardView> view_;                                ///< Likewise.
     std::vector<absl::flat_hash_map<std::uint32_t, std::uint32_t>> ranks_;  ///< By slot.
     Roaring listed_;
+    std::optional<text::Search> text_;
     // Where prepare() goes on.
     std::size_t source_ = 0;
     absl::flat_hash_map<EntityId, std::uint32_t>::const_iterator next_;

@@ -252,6 +252,7 @@ private:
     void compare() {
         FeedPlan plan;
         plan.profile = profiles_[below(profiles_.size())];
+        plan.sources = plan.profile->profile.sources;
         plan.params.assign(plan.profile->program.params.size(), one_in(3) ? 3.0 : 2.0);
         plan.limit = static_cast<std::uint32_t>(1 + below(one_in(5) ? 30 : 5));
         plan.keep = plan.limit + 1;

@@ -1,7 +1,7 @@
-# Where text and vector agree, signals decide.
+# How well the texts answer decides; between answers that are alike, signals do.
 profile search version 1 {
     about 'What answers the query, liked ones first.';
-    candidates union(text(query), ann(default, vector));
+    candidates text(query);
     let pos = positive(all);
     let neg = negative(all);
     score fused * (1 + wilson(pos, pos + neg));
