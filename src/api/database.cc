@@ -135,7 +135,10 @@ Result<void> Database::open_shards() {
     background_ = runtime_.executors().create_executor("background");
     for (std::uint16_t i = 0; i < std::max<std::uint16_t>(options_.executors, 1); ++i)
         executors_.push_back(runtime_.executors().create_executor("shard-" + std::to_string(i)));
-    gate_.emplace(options_.load, *executors_.front(), runtime_.clock());
+    const auto executors_used =
+        static_cast<std::uint32_t>(std::min<std::size_t>(executors_.size(), identity_.shards));
+    gate_.emplace(with_default_running(options_.load, executors_used), *executors_.front(),
+                  runtime_.clock());
     for (std::uint16_t id = 0; id <= identity_.shards; ++id) {
         TIDAL_ASSIGN(auto store, storage::ShardStore::open(runtime_.disk(), *rows_, ShardId(id),
                                                            shard_directory(ShardId(id))));

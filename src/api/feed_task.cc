@@ -1,4 +1,6 @@
 // Feeds in steps: who takes the next one, and on which thread.
+#include <absl/hash/hash.h>
+
 #include "api/database.h"
 #include "query/feed_run.h"
 #include "query/text_run.h"
@@ -10,6 +12,7 @@ namespace tidal::api {
 struct FeedPace {
     bool in_turns = false;
     std::uint8_t urgency = kUrgencyDefault;
+    QueryGate::Kind kind = 0;
     bool begun = false;    ///< The first step, which needs no pass, is done.
     QueryGate::Pass pass;  ///< Once it needs more.
     bool entered = false;
@@ -29,6 +32,12 @@ runtime::Task<void> answer(runtime::Task<Result<T>> task,
                            absl::AnyInvocable<void(Result<T>)> done) {
     Result<T> result = co_await std::move(task);
     done(std::move(result));
+}
+
+/// What decides whether a query needs more than one step, as far as its text tells.
+QueryGate::Kind kind_of(const FeedCall& call) {
+    return absl::HashOf(call.profile, call.experiment, call.filter, call.facets, call.sort,
+                        call.diversity, call.group_by, call.explain);
 }
 
 FeedComparison compared(FeedReply left, FeedReply right) {
@@ -76,6 +85,7 @@ runtime::Task<Result<void>> Database::run_steps(shard::Shard* shard, Run* run, F
     const std::uint64_t generation = shard->generation();
     for (;;) {
         if (pace->in_turns && pace->begun && !pace->entered) {
+            gate_->learn(pace->kind, true);
             auto entry = gate_->enter(pace->urgency);
             TIDAL_CO_ASSIGN(pace->pass, co_await entry);
             pace->entered = true;
@@ -119,13 +129,13 @@ runtime::Task<Result<void>> Database::list_sources(bool typos, query::FeedPlan* 
 }
 
 runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turns) {
-    FeedPace pace{.in_turns = in_turns, .urgency = call.urgency, .pass = {}};
+    FeedPace pace{.in_turns = in_turns, .urgency = call.urgency, .kind = kind_of(call), .pass = {}};
     FeedReply reply;
     if (in_turns) {
         std::uint64_t delay_ns = 0;
         for (std::size_t id = 1; id < shards_.size(); ++id)
             delay_ns = std::max(delay_ns, shards_[id]->turns().delay_ns());
-        TIDAL_CO_ASSIGN(reply.degradation, gate_->admit(call.urgency, delay_ns));
+        TIDAL_CO_ASSIGN(reply.degradation, gate_->admit(call.urgency, delay_ns, pace.kind));
     }
     TIDAL_CO_ASSIGN(query::FeedPlan plan, plan_call(call, &reply));
     if (plan.text) {
@@ -149,6 +159,7 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
         TIDAL_CO_TRY(co_await std::move(steps));
         pages.push_back(run.take());
     }
+    if (in_turns && !pace.entered) gate_->learn(pace.kind, false);
     TIDAL_CO_TRY(finish_feed(plan, std::move(pages), &reply));
     if (call.log_impressions) {
         auto logged = log_impressions(&call, &reply);

@@ -18,6 +18,11 @@ Error stopped() {
 
 }  // namespace
 
+LoadLimits with_default_running(LoadLimits limits, std::uint32_t executors) {
+    if (limits.running_max == 0) limits.running_max = 2 * executors;
+    return limits;
+}
+
 Result<void> check_limits(const LoadLimits& limits) {
     const auto wrong = [](const char* field, std::string what) {
         return Error(ErrorCode::kInvalidArgument, std::move(what)).with_field(field);
@@ -27,7 +32,6 @@ Result<void> check_limits(const LoadLimits& limits) {
         return wrong("degrade_2_ms", "must not be less than degrade_1_ms");
     if (limits.shed_ms < limits.level_2_ms)
         return wrong("shed_ms", "must not be less than degrade_2_ms");
-    if (limits.running_max == 0) return wrong("queries_running", "must be at least 1");
     if (limits.waiting_max == 0) return wrong("queries_waiting", "must be at least 1");
     return {};
 }
@@ -39,8 +43,21 @@ std::uint64_t QueryGate::begins_ns(std::uint8_t level) const {
     return ms * kNsPerMs;
 }
 
-bool QueryGate::queue_stands(std::uint64_t now_ns) const {
-    return !waiting_.empty() && now_ns - waited_since_ns_ >= begins_ns(kRefusing);
+/// A few that wait, and none for long, are no queue: whoever runs has somebody to follow.
+void QueryGate::look_at_queue(std::uint64_t now_ns) {
+    if (waiting_.empty() || now_ns - waiting_.front().since_ns < begins_ns(1)) {
+        slow_since_ns_ = 0;
+        return;
+    }
+    if (slow_since_ns_ == 0) slow_since_ns_ = waiting_.front().since_ns + begins_ns(1);
+    if (now_ns - slow_since_ns_ >= begins_ns(kRefusing)) stands_ = true;
+}
+
+/// Of a queue that stands as many wait as run: those who leave, all at once or not, find somebody
+/// new, and few do a first step in vain.
+bool QueryGate::is_full(std::uint8_t urgency) const {
+    if (waiting_.size() >= limits_.waiting_max) return true;
+    return stands_ && !is_urgent(urgency) && waiting_.size() >= limits_.running_max;
 }
 
 std::uint64_t QueryGate::burst_limit_ns(std::uint8_t urgency) const {
@@ -49,8 +66,8 @@ std::uint64_t QueryGate::burst_limit_ns(std::uint8_t urgency) const {
     return urgency >= 5 ? limit / 2 : limit;
 }
 
-std::uint64_t QueryGate::limit_ns(std::uint8_t urgency, std::uint64_t now_ns) const {
-    if (is_urgent(urgency) || !queue_stands(now_ns)) return burst_limit_ns(urgency);
+std::uint64_t QueryGate::limit_ns(std::uint8_t urgency) const {
+    if (is_urgent(urgency) || !stands_) return burst_limit_ns(urgency);
     return urgency >= 5 ? begins_ns(1) / 2 : begins_ns(1);
 }
 
@@ -58,8 +75,8 @@ std::uint64_t QueryGate::limit_ns(std::uint8_t urgency, std::uint64_t now_ns) co
 std::deque<QueryGate::Waiting>::iterator QueryGate::next(std::uint64_t now_ns) {
     const auto first = waiting_.begin();
     const std::uint64_t delay_ns = now_ns - first->since_ns;
-    if (delay_ns >= limit_ns(first->urgency, now_ns)) return first;
-    if (delay_ns < begins_ns(1) && !queue_stands(now_ns)) return first;
+    if (delay_ns >= limit_ns(first->urgency)) return first;
+    if (delay_ns < begins_ns(1) && !stands_) return first;
     const auto urgent = std::ranges::find_if(waiting_, is_urgent, &Waiting::urgency);
     return urgent != waiting_.end() ? urgent : std::prev(urgent);
 }
@@ -69,7 +86,7 @@ std::deque<QueryGate::Waiting>::iterator QueryGate::next(std::uint64_t now_ns) {
 void QueryGate::observe(std::uint64_t delay_ns, std::uint64_t now_ns) {
     std::uint8_t reached = 0;
     while (reached < kRefusing && delay_ns >= begins_ns(reached + 1)) ++reached;
-    if (queue_stands(now_ns)) reached = kRefusing;
+    if (stands_) reached = kRefusing;
     if (reached >= level_ || 2 * delay_ns >= begins_ns(level_)) {
         level_ = std::max(level_, reached);
         calm_since_ns_ = now_ns;
@@ -89,16 +106,24 @@ Error QueryGate::refuse(std::uint64_t delay_ns) {
         .with_hint("retry after a second, with fewer at a time");
 }
 
-Result<std::uint8_t> QueryGate::admit(std::uint8_t urgency, std::uint64_t delay_ns) {
+Result<std::uint8_t> QueryGate::admit(std::uint8_t urgency, std::uint64_t delay_ns, Kind kind) {
     const std::lock_guard lock(mutex_);
     const std::uint64_t now_ns = clock_.monotonic_ns();
-    if (!waiting_.empty()) delay_ns = std::max(delay_ns, now_ns - waiting_.front().since_ns);
-    observe(delay_ns, now_ns);
-    if (delay_ns >= limit_ns(urgency, now_ns) || waiting_.size() >= limits_.waiting_max)
-        return refuse(delay_ns);
+    look_at_queue(now_ns);
+    std::uint64_t waits_ns = delay_ns;
+    if (!waiting_.empty()) waits_ns = std::max(waits_ns, now_ns - waiting_.front().since_ns);
+    observe(waits_ns, now_ns);
+    if (delay_ns >= burst_limit_ns(urgency)) return refuse(delay_ns);
+    if (long_kinds_[kind % kKinds] && (waits_ns >= limit_ns(urgency) || is_full(urgency)))
+        return refuse(waits_ns);
     const std::uint8_t level = std::min<std::uint8_t>(level_, kRefusing - 1);
     ++stats_.admitted[level];
     return level;
+}
+
+void QueryGate::learn(Kind kind, bool is_long) {
+    const std::lock_guard lock(mutex_);
+    long_kinds_[kind % kKinds] = is_long;
 }
 
 bool QueryGate::Entry::await_ready() {
@@ -124,7 +149,11 @@ bool QueryGate::Entry::await_suspend(std::coroutine_handle<> query) {
         return false;
     }
     const std::uint64_t now_ns = gate_.clock_.monotonic_ns();
-    if (gate_.waiting_.empty()) gate_.waited_since_ns_ = now_ns;
+    gate_.look_at_queue(now_ns);
+    if (gate_.is_full(urgency_)) {
+        outcome_ = gate_.refuse(0);
+        return false;
+    }
     gate_.waiting_.push_back({query, &outcome_, urgency_, now_ns});
     return true;
 }
@@ -138,6 +167,7 @@ void QueryGate::leave() {
     {
         const std::lock_guard lock(mutex_);
         --running_;
+        if (waiting_.empty()) stands_ = false;
         if (waiting_.empty() || stopped_) return;
     }
     executor_.post([this] { start_waiting(); });
@@ -148,15 +178,20 @@ void QueryGate::start_waiting() {
         Waiting one;
         {
             const std::lock_guard lock(mutex_);
-            if (waiting_.empty() || running_ >= limits_.running_max) return;
+            if (running_ >= limits_.running_max) return;
+            if (waiting_.empty()) {
+                stands_ = false;
+                return;
+            }
             const std::uint64_t now_ns = clock_.monotonic_ns();
+            look_at_queue(now_ns);
             observe(now_ns - waiting_.front().since_ns, now_ns);
             const auto found = next(now_ns);
             one = *found;
             const std::uint64_t delay_ns = now_ns - one.since_ns;
             stats_.waited_ns += delay_ns;
             // Room is not left empty for the sake of a queue that ends here.
-            const bool late = delay_ns >= (waiting_.size() > 1 ? limit_ns(one.urgency, now_ns)
+            const bool late = delay_ns >= (waiting_.size() > 1 ? limit_ns(one.urgency)
                                                                : burst_limit_ns(one.urgency));
             waiting_.erase(found);
             if (late) {
@@ -188,6 +223,7 @@ QueryGate::Stats QueryGate::stats() {
     out.level = level_;
     out.running = running_;
     out.waiting = waiting_.size();
+    out.running_max = limits_.running_max;
     return out;
 }
 

@@ -107,6 +107,8 @@ void set_query_gauges(Metrics& metrics, const api::Database::Stats& stats) {
     set("tidal_query_degradation_level", "What queries get under load: 0 full to 3 refused.",
         count(queries.level));
     set("tidal_query_running", "Queries of more than one step under way.", count(queries.running));
+    set("tidal_query_running_max", "So many of more than one step may be under way.",
+        count(queries.running_max));
     set("tidal_query_waiting", "Queries that wait to go on.", count(queries.waiting));
     set("tidal_query_waited_seconds", "Time queries have waited since the start.",
         count(queries.waited_ns) / 1e9);

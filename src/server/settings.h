@@ -33,10 +33,10 @@ struct Settings {
     std::string data_clock;  ///< Where the data's clock starts; empty = the world's time.
     std::string backup_dir;  ///< Where backups go; empty = there are none.
     std::uint64_t import_spool_mib = 16 * 1024;
-    std::uint32_t degrade_1_ms = 20;  ///< Queries wait so long: they get less...
-    std::uint32_t degrade_2_ms = 50;  ///< ...and less still...
-    std::uint32_t shed_ms = 100;      ///< ...and are refused.
-    std::uint32_t queries_running = 4;
+    std::uint32_t degrade_1_ms = 20;    ///< Queries wait so long: they get less...
+    std::uint32_t degrade_2_ms = 50;    ///< ...and less still...
+    std::uint32_t shed_ms = 100;        ///< ...and are refused.
+    std::uint32_t queries_running = 0;  ///< 0 = two for each executor that has a shard.
     bool require_keys = false;  ///< Every request names an API key, also before there is one.
     std::string log_level = "info";
 

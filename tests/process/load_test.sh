@@ -8,6 +8,17 @@
     fail "limits that do not rise are refused"
 grep -q 'degrade_2_ms' "$work/refused" || fail "the error names the limit: $(cat "$work/refused")"
 
+# So many long feeds run: two for each executor that has a shard, unless the operator says how many.
+"$bin/tidal-server" standalone --executors 2 --print-config | grep -qx 'queries_running: 0' || fail "the default is to be told by the executors"
+for flags in "--executors 1" "--executors 2 --shards 4" "--executors 8 --shards 3" "--queries-running 5"; do
+    # shellcheck disable=SC2086  # several words
+    start_server standalone --ephemeral $flags || finish
+    call GET /metrics
+    grep '^tidal_query_running_max ' <<<"$reply" | cut -d' ' -f2 >>"$work/running_max"
+    stop_server TERM || fail "a clean stop"
+done
+[ "$(tr '\n' ' ' <"$work/running_max")" = "2 4 6 5 " ] || fail "long feeds that run: $(cat "$work/running_max")"
+
 start_server standalone --ephemeral --degrade-1-ms 1 --degrade-2-ms 1 --shed-ms 2 --queries-running 1 || finish
 for ((from = 0; from < 30000; from += 10000)); do
     seq "$from" $((from + 9999)) | sed 's/.*/{"entity_id":&,"metadata":{"category":"c"}}/' >"$work/items"

@@ -147,6 +147,43 @@ TEST_F(FeedTurns, WhoWouldWaitTooLongIsRefused) {
     EXPECT_EQ((*node_)->stats().queries.running, 0u);
 }
 
+TEST_F(FeedTurns, InAQueueThatStandsTheRefusedCostNoStepAndShortFeedsGoOn) {
+    open({.level_1_ms = 1, .level_2_ms = 2, .shed_ms = 4, .running_max = 1});
+    FeedCall call;
+    call.filter = "year < 0";
+    const auto alone = (*node_)->feed(call);
+    ASSERT_TRUE(alone.ok()) << alone.error().to_string();
+    std::vector<Answer> asked;
+    for (int i = 0; i < 60; ++i) {
+        asked.push_back(ask());
+        node_->world().advance(1'000'000);
+    }
+    const std::uint64_t before = steps(), refused = (*node_)->stats().queries.refused;
+    for (int i = 0; i < 20; ++i) asked.push_back(ask());
+    EXPECT_GE((*node_)->stats().queries.refused, refused + 18);
+    EXPECT_LE(steps(), before + 2);
+    std::optional<Result<FeedReply>> page;
+    (*node_)->feed(call, [&](Result<FeedReply> reply) { page.emplace(std::move(reply)); });
+    run_until([&] { return page.has_value(); });
+    EXPECT_TRUE(page->ok()) << "one step is in nobody's way";
+    run_until([&] {
+        return std::ranges::all_of(asked, [](const Answer& each) { return each->has_value(); });
+    });
+}
+
+TEST_F(FeedTurns, TwoRunForEachExecutorThatHasAShard) {
+    for (const auto& [executors, shards, running] :
+         {std::tuple<std::uint16_t, std::uint16_t, std::uint64_t>{1, 1, 2}, {1, 3, 2}, {3, 2, 4}}) {
+        DatabaseOptions options;
+        options.ephemeral = true;
+        options.executors = executors;
+        options.shards = shards;
+        SimNode node(std::move(options), 1, 250'000);
+        ASSERT_OK(node.open());
+        EXPECT_EQ(node->stats().queries.running_max, running);
+    }
+}
+
 TEST_F(FeedTurns, ANodeThatGoesAwayAnswersWhatIsUnderWay) {
     open();
     const Answer a = ask(), b = ask();

@@ -14,9 +14,15 @@ namespace tidal::api {
 namespace {
 
 constexpr std::uint64_t kMs = 1'000'000;
+constexpr QueryGate::Kind kLong = 1, kShort = 2, kUnknown = 3;
 
 class Gate : public testing::Test {
 protected:
+    void SetUp() override {
+        gate_.learn(kLong, true);
+        gate_.learn(kShort, true);
+        gate_.learn(kShort, false);
+    }
     void pass_time(std::uint64_t ms) { world_.advance(ms * kMs); }
     struct Query {
         std::optional<Result<void>> entered;
@@ -34,8 +40,9 @@ protected:
         runtime::spawn(run(queries_.back().get(), urgency));
         return *queries_.back();
     }
-    std::uint64_t admitted(std::uint64_t delay_ms, std::uint8_t urgency = kUrgencyDefault) {
-        const auto level = gate_.admit(urgency, delay_ms * kMs);
+    std::uint64_t admitted(std::uint64_t delay_ms, std::uint8_t urgency = kUrgencyDefault,
+                           QueryGate::Kind kind = kLong) {
+        const auto level = gate_.admit(urgency, delay_ms * kMs, kind);
         if (level.ok()) return *level;
         EXPECT_EQ(level.error().code(), ErrorCode::kUnavailable);
         EXPECT_EQ(level.error().reason(), "overloaded");
@@ -166,7 +173,52 @@ TEST_F(Gate, AQueueThatStandsIsNoBurst) {
     pass_time(150);
     urgent.leave();
     pass_time(1);
-    EXPECT_TRUE(third.entered && third.entered->ok()) << "the queue was empty: a burst again";
+    EXPECT_TRUE(third.entered && third.entered->ok()) << "the last of a queue";
+    third.leave();
+    Query &fourth = enter(), &fifth = enter();
+    pass_time(150);
+    fourth.leave();
+    pass_time(1);
+    EXPECT_TRUE(fifth.entered && fifth.entered->ok()) << "somebody left room: a burst again";
+}
+
+/// Two run and two wait, and the queue stands.
+TEST_F(Gate, AQueueThatStandsIsNotMadeLonger) {
+    Query& a = enter();
+    Query& b = enter();
+    enter();
+    pass_time(215);
+    enter();
+    pass_time(10);
+    EXPECT_EQ(admitted(0, 7, kShort), 2u) << "what needs one step is in nobody's way";
+    EXPECT_EQ(admitted(0, 7, kUnknown), 2u);
+    a.leave();
+    pass_time(1);
+    Query &c = enter(), &d = enter();
+    EXPECT_FALSE(c.entered || d.entered);
+    EXPECT_EQ(admitted(0), QueryGate::kRefusing) << "before its first step";
+    EXPECT_EQ(admitted(0, 1), 2u) << "an urgent one";
+    Query& e = enter();
+    ASSERT_TRUE(e.entered) << "refused after it, where nobody knew its kind";
+    EXPECT_EQ(e.entered->error().reason(), "overloaded");
+    EXPECT_FALSE(enter(1).entered);
+    b.leave();
+    pass_time(1);
+    EXPECT_EQ(gate_.stats().running, 2u);
+}
+
+TEST_F(Gate, AFewThatWaitShortlyAreNoQueue) {
+    std::vector<Query*> running = {&enter(), &enter()}, waiting = {&enter(), &enter()};
+    for (int i = 0; i < 100; ++i) {
+        pass_time(9);
+        EXPECT_EQ(admitted(0), 0u) << "never empty, but nobody waits for 20 ms";
+        running[0]->leave();
+        pass_time(1);
+        ASSERT_TRUE(waiting[0]->entered && waiting[0]->entered->ok());
+        running = {running[1], waiting[0]};
+        waiting = {waiting[1], &enter()};
+    }
+    EXPECT_EQ(gate_.stats().refused, 0u);
 }
 
 TEST_F(Gate, TheQueueIsBoundedAndStopEndsIt) {
@@ -187,7 +239,8 @@ TEST(LoadLimits, AreChecked) {
     EXPECT_EQ(check_limits({.level_1_ms = 0}).error().field(), "degrade_1_ms");
     EXPECT_EQ(check_limits({.level_1_ms = 60, .level_2_ms = 50}).error().field(), "degrade_2_ms");
     EXPECT_EQ(check_limits({.shed_ms = 49}).error().field(), "shed_ms");
-    EXPECT_EQ(check_limits({.running_max = 0}).error().field(), "queries_running");
+    EXPECT_EQ(with_default_running({}, 3).running_max, 6u);
+    EXPECT_EQ(with_default_running({.running_max = 1}, 3).running_max, 1u);
 }
 
 }  // namespace
