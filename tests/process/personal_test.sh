@@ -246,6 +246,9 @@ call DELETE /users/9
 expect 200
 call GET /users/9/relationships
 expect 200 '"relationships":[]'
+for user in 21 22 23 24 25; do
+    call DELETE /users/$user
+done
 call GET /metrics
 expect 200 'tidal_shard_user_states{shard="1"} 0' 'tidal_shard_user_state_bytes{shard="2"} 0'
 finish

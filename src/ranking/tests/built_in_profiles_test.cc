@@ -238,11 +238,11 @@ TEST(ProfileRegistry, SaysWhatASchemaCannotServe) {
               "alphabetical_asc: unknown field `title`\n"
               "alphabetical_desc: unknown field `title`\n"
               "date_saved: unknown field `date_saved`\n"
+              "for_you: there is no embedding slot\n"
               "live_viewers: unknown field `live_viewers`\n"
               "longest: unknown field `duration`\n"
               "most_commented: unknown signal `comment`\n"
               "related: there is no embedding slot\n"
-              "search: there is no embedding slot\n"
               "shortest: unknown field `duration`\n"
               "similar: there is no embedding slot\n");
     EXPECT_EQ(warned,
@@ -281,10 +281,9 @@ TEST(ProfileRegistry, TheDefaultSchemaServesEveryBuiltInProfileWhoseInputsItHas)
     }
     EXPECT_EQ(unavailable,
               "date_saved: unknown field `date_saved`\n"
+              "for_you: `explore` counts the signal `impression`, which the schema lacks\n"
               "live_viewers: unknown field `live_viewers`\n"
               "longest: unknown field `duration`\n"
-              "related: `co_engaged(item)` needs an item (`similar_to`), which rankings do not "
-              "read yet\n"
               "shortest: unknown field `duration`\n");
 }
 
