@@ -147,6 +147,30 @@ TEST_F(FeedTurns, WhoWouldWaitTooLongIsRefused) {
     EXPECT_EQ((*node_)->stats().queries.running, 0u);
 }
 
+TEST_F(FeedTurns, APageFromAViewIsAnsweredAtOnceUnlessSomebodyWaits) {
+    open();
+    const auto page = [&] {
+        auto answer = std::make_shared<std::optional<Result<FeedReply>>>();
+        (*node_)->feed(FeedCall(),
+                       [answer](Result<FeedReply> reply) { answer->emplace(std::move(reply)); });
+        return answer;
+    };
+    const Answer scanned = page();
+    run_until([&] { return scanned->has_value() && (*node_)->stats().shards[1].views > 0; });
+    const Answer at_once = page();
+    ASSERT_TRUE(*at_once) << "on the caller's thread, without a turn of the executor";
+    EXPECT_TRUE((**at_once).ok());
+    const Answer scan = ask();
+    EXPECT_FALSE(*scan);
+    const std::uint64_t before = steps();
+    const Answer in_turn = page();
+    EXPECT_FALSE(*in_turn) << "somebody waits for a turn";
+    run_until([&] { return in_turn->has_value(); });
+    EXPECT_LE(steps(), before + 2) << "behind one step, not behind the scan";
+    EXPECT_FALSE(*scan);
+    run_until([&] { return scan->has_value(); });
+}
+
 TEST_F(FeedTurns, InAQueueThatStandsTheRefusedCostNoStepAndShortFeedsGoOn) {
     open({.level_1_ms = 1, .level_2_ms = 2, .shed_ms = 4, .running_max = 1});
     FeedCall call;
