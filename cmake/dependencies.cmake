@@ -22,7 +22,7 @@ pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
 if(NOT TIDAL_SANITIZE AND NOT TIDAL_FUZZ)
   pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)
 endif()
-# Words of texts (decision 34).
+# Words of texts (decision 37).
 find_package(ICU REQUIRED COMPONENTS uc)
 find_library(STEMMER_LIBRARY stemmer REQUIRED)
 add_library(libstemmer INTERFACE)
