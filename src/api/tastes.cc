@@ -10,13 +10,13 @@ Result<void> Database::read_anchors(query::FeedPlan* plan) {
     const bool item = of_item != plan->co_engaged.end();
     if (item || !plan->item_slots.empty()) {
         const VShard vshard = record::vshard_of(kDefaultTenant, plan->kind, *plan->similar_to);
-        TIDAL_TRY(shard(shard_of(vshard)).with_state([&](shard::ShardState& state) -> Result<void> {
+        auto read = shard(shard_of(vshard)).with_state([&](shard::ShardState& state) {
             const ranking::ShardView view = state.view(plan->kind);
-            TIDAL_TRY(query::read_anchor_item(view, plan));
             if (item)
                 query::add_co_engaged(view, *plan->similar_to, 1, plan->now_ms, &of_item->second);
-            return {};
-        }));
+            return query::read_anchor_item(view, plan);
+        });
+        TIDAL_TRY(std::move(read));
     }
     return read_liked(plan);
 }
