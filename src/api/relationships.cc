@@ -102,10 +102,7 @@ Result<query::Viewer> Database::viewer_of(const EntityId& user, UnixMillis now_m
         if (!taste) return {};
         for (const audience::Affinity& affinity : taste->creators)
             out.affinities.emplace(affinity.creator, taste->affinity(affinity.creator, now_ms));
-        for (const audience::RingEntry& entry : taste->positives) {
-            if (out.liked.size() == query::kLikedMax) break;
-            out.liked.push_back(entry.item);
-        }
+        for (const audience::RingEntry& entry : taste->positives) out.liked.push_back(entry.item);
         return {};
     }));
     return out;

@@ -1,4 +1,6 @@
 // The first phase of a page: what it starts from, read from whichever shards have it.
+#include <ranges>
+
 #include "api/database.h"
 #include "query/co_engaged.h"
 #include "query/feed.h"
@@ -27,7 +29,7 @@ Result<void> Database::read_liked(query::FeedPlan* plan) {
     if (!pairs && plan->user_slots.empty()) return {};
     std::vector<query::Preference> preferences(plan->user_slots.size());
     double weight = 1;
-    for (const EntityId& item : plan->user->liked) {
+    for (const EntityId& item : plan->user->liked | std::views::take(query::kLikedMax)) {
         const VShard vshard = record::vshard_of(kDefaultTenant, plan->kind, item);
         shard(shard_of(vshard)).with_state([&](shard::ShardState& state) {
             const ranking::ShardView view = state.view(plan->kind);

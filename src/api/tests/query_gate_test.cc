@@ -23,6 +23,14 @@ protected:
         gate_.learn(kShort, true);
         gate_.learn(kShort, false);
     }
+    /// Whoever still waits is let in: a coroutine that does not end is memory lost.
+    void TearDown() override {
+        EXPECT_TRUE(world_.run_until([&] {
+            for (const auto& query : queries_) query->leave();
+            return std::ranges::all_of(queries_,
+                                       [](const auto& query) { return !!query->entered; });
+        }));
+    }
     void pass_time(std::uint64_t ms) { world_.advance(ms * kMs); }
     struct Query {
         std::optional<Result<void>> entered;
