@@ -103,6 +103,10 @@ forget /items/1/signals
 ask POST /query /query '{"query":"RETRIEVE items USING new LIMIT 2 LOG IMPRESSIONS"}'
 poll 10 holds $'/items/1/signals\t.signals.impression.counts.all == 2' || fail "a query's impressions are not on all nodes"
 then_all /items/1/signals '.signals.impression.counts.all == 2'
+forget /items/1/signals
+ask POST /search /search '{"query":"jazz","limit":2,"log_impressions":true}'
+poll 10 holds $'/items/1/signals\t.signals.impression.counts.all == 3' || fail "a search's impressions are not on all nodes"
+then_all /items/1/signals '.signals.impression.counts.all == 3'
 
 ask POST /relationships /relationships '{"user_id":7,"kind":"hides","item_id":2}'
 then_all '/users/7/relationships?kind=hides' '[.relationships[].item_id] == [2]'

@@ -159,7 +159,7 @@ expect 501 '"code":"no_user_state"'
 query "RETRIEVE items USING old WHERE similarity > 0.5"
 expect 400 '"code":"missing_input"' '`similarity` needs a vector, an item or a user (`vector`, `similar_to` or `user_id`)' '"column":32'
 query "RETRIEVE items USING old FOR USER 7 WHERE similarity > 0.5"
-expect 501 '"code":"no_user_state"'
+expect 200 '"matched":0'
 query "RETRIEVE items USING old WHERE ann OR mmr(0.5)"
 expect 501 '"code":"no_condition"' '`ann` gives candidates'
 query "RETRIEVE items USING old WHERE in_collection('later')"
