@@ -181,10 +181,10 @@ public:
         std::uint64_t user_states_refused = 0;  ///< Not kept for want of memory, since the start.
         std::uint64_t taste_users = 0;
         std::uint64_t taste_bytes = 0;
-        std::uint64_t tastes_refused = 0;             ///< The same, of tastes.
+        std::uint64_t tastes_refused = 0;  ///< The same, of tastes.
         std::uint64_t co_engagement_pairs = 0;
         std::uint64_t co_engagement_bytes = 0;
-        std::uint64_t co_engagement_refused = 0;  ///< The same, of neighbours of items.
+        std::uint64_t co_engagement_refused = 0;      ///< The same, of neighbours of items.
         std::uint64_t row_cache_bytes = 0;            ///< Of all kinds of entities.
         std::uint64_t vectors = 0, vector_bytes = 0;  ///< In memory, of all kinds of entities.
         std::uint64_t views = 0;                      ///< Top views ready.
