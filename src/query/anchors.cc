@@ -43,22 +43,6 @@ std::vector<Use> uses_of(const FeedPlan& plan, const schema::Schema& schema) {
     return uses;
 }
 
-Error missing_input(const Use& use, Input input) {
-    if (input == Input::kUser)
-        return Error(ErrorCode::kInvalidArgument,
-                     "`" + use.by + "` needs " + std::string(ranking::input_name(input)))
-            .with_field("user_id")
-            .with_reason("missing_input")
-            .with_hint("say for which user: user_id of the request, FOR USER of a query");
-    return Error(ErrorCode::kInvalidArgument,
-                 "`" + use.by + "` needs " + std::string(ranking::input_name(input)))
-        .with_field(input == Input::kItem ? "similar_to" : "vector")
-        .with_reason("missing_input")
-        .with_hint(input == Input::kItem ? "similar_to=42, the id of an item"
-                                         : "vector=0.1,0.2,..., as many numbers as the slot has "
-                                           "dimensions");
-}
-
 class AnchorPlan {
 public:
     AnchorPlan(const FeedRequest& request, const schema::Schema& schema, FeedPlan* plan)
@@ -97,7 +81,7 @@ private:
                             : use.anchor == Anchor::kVector ? Input::kVector
                             : use.anchor == Anchor::kUser   ? Input::kUser
                                                             : Input::kItem;
-        if (!use.may_lack) return missing_input(use, input);
+        if (!use.may_lack) return missing_input(use.by, input);
         plan_.warnings.push_back("`" + use.by + "` is empty: it needs " +
                                  std::string(ranking::input_name(input)));
         return {};
@@ -122,6 +106,23 @@ private:
 };
 
 }  // namespace
+
+Error missing_input(const std::string& by, Input input) {
+    std::string_view field = "vector";
+    std::string_view hint = "vector=0.1,0.2,..., as many numbers as the slot has dimensions";
+    if (input == Input::kItem) {
+        field = "similar_to";
+        hint = "similar_to=42, the id of an item";
+    } else if (input == Input::kUser || input == Input::kUserOrItem) {
+        field = "user_id";
+        hint = "say for which user: user_id of the request, FOR USER of a query";
+    }
+    return Error(ErrorCode::kInvalidArgument,
+                 "`" + by + "` needs " + std::string(ranking::input_name(input)))
+        .with_field(field)
+        .with_reason("missing_input")
+        .with_hint(hint);
+}
 
 Result<void> plan_anchors(const FeedRequest& request, const schema::Schema& schema,
                           FeedPlan* plan) {

@@ -15,6 +15,10 @@ Result<void> plan_anchors(const FeedRequest& request, const schema::Schema& sche
 /// The same of what is liked together: makes the entries of plan.co_engaged, empty.
 Result<void> plan_co_engaged(const FeedRequest& request, FeedPlan* plan);
 
+/// kInvalidArgument, reason "missing_input"; the field is what to give.
+/// @param by  What reads it, as the language writes it.
+Error missing_input(const std::string& by, ranking::Input input);
+
 /// Of the fingerprint: "" without anchors.
 std::string canonical_anchors(const FeedRequest& request);
 
