@@ -107,6 +107,20 @@ forget /items/1/signals
 ask POST /search /search '{"query":"jazz","limit":2,"log_impressions":true}'
 poll 10 holds $'/items/1/signals\t.signals.impression.counts.all == 3' || fail "a search's impressions are not on all nodes"
 then_all /items/1/signals '.signals.impression.counts.all == 3'
+then_all '/search?query=jazz' '[.items[].entity_id] == [1]'
+
+# What a user likes goes from the item's shard to the user's, from there to the items': on every node.
+ask POST /signals /signals '{"entity_id":1,"signal":"like","user_id":8}'
+ask POST /signals /signals '{"entity_id":2,"signal":"like","user_id":8}'
+ask POST /signals /signals '{"entity_id":1,"signal":"like","user_id":9}'
+ask POST /profiles /profiles '{"text":"profile together version 1 { candidates co_engaged(user); score co_engagement; }"}'
+ask POST /profiles /profiles '{"text":"profile loved version 1 { score affinity(creator); }"}'
+together=$'/feed?profile=together&user_id=9\t[.items[].entity_id] == [2]'
+loved=$'/feed?profile=loved&user_id=8&limit=1\t(.items[0].entity_id == 1) and .items[0].score > 0.9'
+poll 10 holds "$together" || fail "what is liked together is not on all nodes"
+poll 10 holds "$loved" || fail "whose items a user likes is not on all nodes"
+then_all "${together%%$'\t'*}" "${together#*$'\t'}"
+then_all "${loved%%$'\t'*}" "${loved#*$'\t'}"
 
 ask POST /relationships /relationships '{"user_id":7,"kind":"hides","item_id":2}'
 then_all '/users/7/relationships?kind=hides' '[.relationships[].item_id] == [2]'
