@@ -250,6 +250,8 @@ void Database::retire_now(record::CatalogKind kind, const std::string& name, Don
 
 /// The profile a request is for, by its experiment where it names one.
 Result<std::string> Database::profile_of(const FeedCall& call, std::string* experiment) const {
+    if (call.experiment.empty() && call.profile.empty() && call.query)
+        return std::string(call.vector.empty() ? "search" : "hybrid");
     if (call.experiment.empty()) return call.profile;
     const auto known = experiments();
     for (const ranking::Experiment& each : *known) {

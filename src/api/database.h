@@ -20,6 +20,7 @@
 #include "api/consistency.h"
 #include "api/identity.h"
 #include "api/query_gate.h"
+#include "api/recent_queries.h"
 #include "api/token.h"
 #include "api/types.h"
 #include "query/shown_set.h"
@@ -41,6 +42,7 @@ struct FeedItem;
 struct FeedPlan;
 struct ShardPage;
 struct Viewer;
+enum class TextMode : std::uint8_t;
 }  // namespace tidal::query
 
 namespace tidal::api {
@@ -166,9 +168,11 @@ public:
     Result<RelationshipsReply> relationships(const RelationshipsRequest& request);
     /// On the caller's thread, past all other queries; doors use the one below.
     Result<FeedReply> feed(const FeedCall& call);
-    /// A query as text: docs/reference/query.md. Errors of feed(), their places in the text;
-    /// kUnsupported for SUGGEST.
-    Result<FeedReply> query(std::string_view text);
+    /// How what is being typed may go on, from titles of items, names of creators and what was
+    /// searched for on this node.
+    Result<SuggestReply> suggest(const SuggestCall& call);
+    /// A query as text: docs/reference/query.md. Errors of feed(), their places in the text.
+    Result<QueryReply> query(std::string_view text);
     // The same, for doors: a step on the caller's thread where no other query waits, the rest on
     // the shards' executors, in turn with other queries; under load with less, or refused with
     // kUnavailable, reason "overloaded" (query_gate.h).
@@ -176,7 +180,10 @@ public:
     using ComparisonDone = absl::AnyInvocable<void(Result<FeedComparison>)>;
     void feed(FeedCall call, FeedDone done);
     /// @param request  What the text does not say: `impressions_key`, `request_id`, `urgency`.
-    void query(std::string text, FeedCall request, FeedDone done);
+    using QueryDone = absl::AnyInvocable<void(Result<QueryReply>)>;
+    void query(std::string text, FeedCall request, QueryDone done);
+    using SuggestDone = absl::AnyInvocable<void(Result<SuggestReply>)>;
+    void suggest(SuggestCall call, SuggestDone done);
     /// The same request under the call's profile and under another.
     void compare(FeedCall call, std::string other_profile, ComparisonDone done);
     std::shared_ptr<const schema::Schema> schema() const;
@@ -255,9 +262,13 @@ private:
     std::vector<shard::CatalogEntry> catalog_entries();
     Result<void> check_profiles_live_on(const ranking::ModelSet& models, const std::string& name);
     void put_catalog(record::CatalogBody body, std::vector<std::string> warnings, CatalogDone done);
-    runtime::Task<Result<FeedReply>> feed_task(FeedCall call, bool in_turns);
+    runtime::Task<Result<FeedReply>> feed_task(FeedCall call, bool in_turns, query::TextMode mode);
+    runtime::Task<Result<SuggestReply>> suggest_task(SuggestCall call, bool in_turns);
+    /// Adds what entities of one kind go on with, behind what the reply has.
+    runtime::Task<Result<void>> complete(const SuggestCall* call, EntityKind kind,
+                                         query::TextMode mode, bool in_turns, SuggestReply* reply);
     runtime::Task<Result<FeedComparison>> compare_task(FeedCall call, std::string other_profile);
-    Result<query::FeedPlan> plan_call(const FeedCall& call, FeedReply* reply);
+    Result<query::FeedPlan> plan_call(const FeedCall& call, query::TextMode mode, FeedReply* reply);
     Result<void> read_anchors(query::FeedPlan* plan);
     Result<void> read_liked(query::FeedPlan* plan);
     Result<void> finish_feed(const query::FeedPlan& plan, std::vector<query::ShardPage> pages,
@@ -266,9 +277,10 @@ private:
     query::CursorCodec cursors();
     template <typename Run>
     runtime::Task<Result<void>> run_steps(shard::Shard* shard, Run* run, FeedPace* pace);
-    Result<bool> step(shard::Shard& shard, std::uint64_t generation, query::FeedRun* run);
-    Result<bool> step(shard::Shard& shard, std::uint64_t generation, query::SourcesRun* run);
-    Result<bool> step(shard::Shard& shard, std::uint64_t generation, query::TextRun* run);
+    Result<bool> step(shard::Shard& shard, std::uint64_t generation, EntityKind kind,
+                      query::FeedRun* run);
+    template <typename Run>
+    Result<bool> step(shard::Shard& shard, std::uint64_t generation, EntityKind kind, Run* run);
     runtime::Task<Result<void>> gather_texts(bool typos, query::FeedPlan* plan, FeedPace* pace);
     runtime::Task<Result<void>> list_sources(bool typos, query::FeedPlan* plan, FeedPace* pace);
     Result<std::string> profile_of(const FeedCall& call, std::string* experiment) const;
@@ -327,6 +339,7 @@ private:
     std::vector<shard::StreamPosition> rows_under_way(const shard::StreamPosition& all);
     void wait_for(const Token& token, std::uint64_t timeout_ms, Done done);
 
+    RecentQueries recent_queries_;
     const DatabaseOptions options_;
     runtime::Runtime& runtime_;
     Identity identity_;

@@ -11,11 +11,11 @@
 namespace tidal::api {
 namespace {
 
-Result<std::vector<EntityId>> resolve_all(const schema::Schema& schema,
+Result<std::vector<EntityId>> resolve_all(const schema::Schema& schema, EntityKind kind,
                                           const std::vector<IdInput>& ids, std::string_view field) {
     std::vector<EntityId> out;
     for (const IdInput& id : ids) {
-        TIDAL_ASSIGN(EntityId one, resolve_id(schema, EntityKind::kItem, id, field));
+        TIDAL_ASSIGN(EntityId one, resolve_id(schema, kind, id, field));
         out.push_back(std::move(one));
     }
     return out;
@@ -26,7 +26,7 @@ Result<std::optional<std::set<std::string>>> check_fields(const FeedCall& call,
                                                           const schema::Schema& schema) {
     if (!call.fields) return std::optional<std::set<std::string>>();
     std::vector<std::string_view> known{"creator_id", "created_at", "publish_at", "expires_at"};
-    for (const auto& field : schema.kind(EntityKind::kItem).fields) known.push_back(field.name);
+    for (const auto& field : schema.kind(call.kind).fields) known.push_back(field.name);
     for (const std::string& name : *call.fields)
         if (std::ranges::find(known, name) == known.end())
             return Error(ErrorCode::kUnknownName, "unknown field `" + name + "`")
@@ -39,7 +39,7 @@ Result<std::optional<std::set<std::string>>> check_fields(const FeedCall& call,
 Result<query::FeedRequest> to_request(const FeedCall& call, std::string profile,
                                       const schema::Schema& schema, UnixMillis now_ms) {
     query::FeedRequest request;
-    request.kind = EntityKind::kItem;
+    request.kind = call.kind;
     request.profile = std::move(profile);
     request.params = call.params;
     request.text = call.query;
@@ -50,12 +50,12 @@ Result<query::FeedRequest> to_request(const FeedCall& call, std::string profile,
     request.seed = call.seed;
     request.explain = call.explain;
     request.now_ms = now_ms;
-    TIDAL_ASSIGN(request.exclude, resolve_all(schema, call.exclude, "exclude"));
-    TIDAL_ASSIGN(request.pin, resolve_all(schema, call.pin, "pin"));
-    TIDAL_ASSIGN(request.bury, resolve_all(schema, call.bury, "bury"));
+    TIDAL_ASSIGN(request.exclude, resolve_all(schema, call.kind, call.exclude, "exclude"));
+    TIDAL_ASSIGN(request.pin, resolve_all(schema, call.kind, call.pin, "pin"));
+    TIDAL_ASSIGN(request.bury, resolve_all(schema, call.kind, call.bury, "bury"));
     if (call.similar_to) {
         TIDAL_ASSIGN(request.similar_to,
-                     resolve_id(schema, EntityKind::kItem, *call.similar_to, "similar_to"));
+                     resolve_id(schema, call.kind, *call.similar_to, "similar_to"));
     }
     request.vector.assign(call.vector.begin(), call.vector.end());
     request.sort = call.sort;
@@ -88,8 +88,12 @@ query::CursorCodec Database::cursors() {
 }
 
 /// Fills in what the reply says of its beginning.
-Result<query::FeedPlan> Database::plan_call(const FeedCall& call, FeedReply* reply) {
+Result<query::FeedPlan> Database::plan_call(const FeedCall& call, query::TextMode mode,
+                                            FeedReply* reply) {
     TIDAL_TRY(check_readable());
+    if (call.log_impressions && call.kind != EntityKind::kItem)
+        return Error(ErrorCode::kInvalidArgument, "only of items impressions are counted")
+            .with_field("log_impressions");
     const auto schema = this->schema();
     const auto profiles = this->profiles();
     // One moment for all shards, never before the newest commit stamp of any.
@@ -100,6 +104,7 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, FeedReply* rep
     TIDAL_ASSIGN(reply->fields, check_fields(call, *schema));
     TIDAL_ASSIGN(std::string profile, profile_of(call, &reply->experiment));
     TIDAL_ASSIGN(query::FeedRequest request, to_request(call, std::move(profile), *schema, now_ms));
+    request.text_mode = mode;
     if (call.user_id) {
         TIDAL_ASSIGN(const EntityId user,
                      resolve_id(*schema, EntityKind::kUser, *call.user_id, "user_id"));
@@ -118,7 +123,8 @@ Result<std::optional<EntityReply>> Database::row_of(shard::ShardState& state,
     std::optional<EntityReply> row;
     // Also what its user hid since.
     if (const auto slot = state.entities(plan.kind).find(id);
-        slot && plan.user && state.user_states().holds(plan.user->id, audience::kHidden, *slot))
+        slot && plan.user && plan.kind == EntityKind::kItem &&
+        state.user_states().holds(plan.user->id, audience::kHidden, *slot))
         return row;
     if (id_alone) {
         if (state.entities(plan.kind).find(id)) row.emplace().id = id;
@@ -175,6 +181,7 @@ Result<void> Database::finish_feed(const query::FeedPlan& plan, std::vector<quer
         item.rank = shown.rank;
         item.score = shown.item.score;
         item.text_score = shown.item.text_score;
+        item.vector_score = shown.item.vector_score;
         item.pinned = shown.item.is_pinned();
         item.group = std::move(shown.item.group);
         if (const auto& why = shown.item.explored)

@@ -2,6 +2,7 @@
 #include <absl/hash/hash.h>
 
 #include "api/database.h"
+#include "api/internal/answered.h"
 #include "query/feed_run.h"
 #include "query/text_run.h"
 #include "query/top_views.h"
@@ -13,8 +14,9 @@ struct FeedPace {
     bool in_turns = false;
     std::uint8_t urgency = kUrgencyDefault;
     QueryGate::Kind kind = 0;
-    bool begun = false;    ///< The first step, which needs no pass, is done.
-    QueryGate::Pass pass;  ///< Once it needs more.
+    EntityKind of = EntityKind::kItem;  ///< What is ranked.
+    bool begun = false;                 ///< The first step, which needs no pass, is done.
+    QueryGate::Pass pass;               ///< Once it needs more.
     bool entered = false;
 };
 
@@ -27,17 +29,10 @@ query::StepBudget budget(runtime::Clock& clock) {
                              [&clock, until_ns] { return clock.monotonic_ns() >= until_ns; });
 }
 
-template <typename T>
-runtime::Task<void> answer(runtime::Task<Result<T>> task,
-                           absl::AnyInvocable<void(Result<T>)> done) {
-    Result<T> result = co_await std::move(task);
-    done(std::move(result));
-}
-
 /// What decides whether a query needs more than one step, as far as its text tells.
 QueryGate::Kind kind_of(const FeedCall& call) {
-    return absl::HashOf(call.profile, call.experiment, call.filter, call.facets, call.sort,
-                        call.diversity, call.group_by, call.explain);
+    return absl::HashOf(call.kind, call.profile, call.experiment, call.filter, call.facets,
+                        call.sort, call.diversity, call.group_by, call.explain);
 }
 
 FeedComparison compared(FeedReply left, FeedReply right) {
@@ -56,11 +51,12 @@ FeedComparison compared(FeedReply left, FeedReply right) {
 
 }  // namespace
 
-Result<bool> Database::step(shard::Shard& shard, std::uint64_t generation, query::FeedRun* run) {
+Result<bool> Database::step(shard::Shard& shard, std::uint64_t generation, EntityKind kind,
+                            query::FeedRun* run) {
     bool make_views = false;  // For requests to come.
     auto done = shard.step_with_state(generation, [&](shard::ShardState& state) {
-        query::TopViews* const views = state.item_views();
-        auto out = run->step(state.view(EntityKind::kItem), budget(runtime_.clock()), views);
+        query::TopViews* const views = kind == EntityKind::kItem ? state.item_views() : nullptr;
+        auto out = run->step(state.view(kind), budget(runtime_.clock()), views);
         make_views = views != nullptr && views->has_work();
         return out;
     });
@@ -68,15 +64,11 @@ Result<bool> Database::step(shard::Shard& shard, std::uint64_t generation, query
     return done;
 }
 
-Result<bool> Database::step(shard::Shard& shard, std::uint64_t generation, query::SourcesRun* run) {
-    return shard.step_with_state(generation, [&](shard::ShardState& state) {
-        return run->step(state.view(EntityKind::kItem), budget(runtime_.clock()));
-    });
-}
-
-Result<bool> Database::step(shard::Shard& shard, std::uint64_t generation, query::TextRun* run) {
+template <typename Run>
+Result<bool> Database::step(shard::Shard& shard, std::uint64_t generation, EntityKind kind,
+                            Run* run) {
     return shard.step_with_state(generation, [&](shard::ShardState& state) -> Result<bool> {
-        return run->step(state.view(EntityKind::kItem), budget(runtime_.clock()));
+        return run->step(state.view(kind), budget(runtime_.clock()));
     });
 }
 
@@ -95,7 +87,7 @@ runtime::Task<Result<void>> Database::run_steps(shard::Shard* shard, Run* run, F
             TIDAL_CO_TRY(co_await turn);
         }
         ++query_steps_;
-        TIDAL_CO_ASSIGN(const bool done, step(*shard, generation, run));
+        TIDAL_CO_ASSIGN(const bool done, step(*shard, generation, pace->of, run));
         pace->begun = true;
         if (done) co_return Result<void>();
     }
@@ -128,8 +120,13 @@ runtime::Task<Result<void>> Database::list_sources(bool typos, query::FeedPlan* 
     co_return Result<void>();
 }
 
-runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turns) {
-    FeedPace pace{.in_turns = in_turns, .urgency = call.urgency, .kind = kind_of(call), .pass = {}};
+runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turns,
+                                                     query::TextMode mode) {
+    FeedPace pace{.in_turns = in_turns,
+                  .urgency = call.urgency,
+                  .kind = kind_of(call),
+                  .of = call.kind,
+                  .pass = {}};
     FeedReply reply;
     if (in_turns) {
         std::uint64_t delay_ns = 0;
@@ -137,9 +134,13 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
             delay_ns = std::max(delay_ns, shards_[id]->turns().delay_ns());
         TIDAL_CO_ASSIGN(reply.degradation, gate_->admit(call.urgency, delay_ns, pace.kind));
     }
-    TIDAL_CO_ASSIGN(query::FeedPlan plan, plan_call(call, &reply));
+    TIDAL_CO_ASSIGN(query::FeedPlan plan, plan_call(call, mode, &reply));
     if (plan.text) {
         auto gathered = gather_texts(false, &plan, &pace);
+        TIDAL_CO_TRY(co_await std::move(gathered));
+    }
+    if (plan.text && mode == query::TextMode::kGuess) {
+        auto gathered = gather_texts(true, &plan, &pace);
         TIDAL_CO_TRY(co_await std::move(gathered));
     }
     if (plan.has_lists()) {
@@ -161,6 +162,9 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
     }
     if (in_turns && !pace.entered) gate_->learn(pace.kind, false);
     TIDAL_CO_TRY(finish_feed(plan, std::move(pages), &reply));
+    if (call.query && mode == query::TextMode::kSearch && call.cursor.empty() &&
+        call.kind == EntityKind::kItem && !reply.items.empty())
+        recent_queries_.add(*call.query, runtime_.clock().wall_ms());
     if (call.log_impressions) {
         auto logged = log_impressions(&call, &reply);
         co_await std::move(logged);
@@ -170,25 +174,26 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
 
 runtime::Task<Result<FeedComparison>> Database::compare_task(FeedCall call,
                                                              std::string other_profile) {
-    auto left_task = feed_task(call, true);
+    auto left_task = feed_task(call, true, query::TextMode::kSearch);
     TIDAL_CO_ASSIGN(FeedReply left, co_await std::move(left_task));
     call.profile = std::move(other_profile);
-    auto right_task = feed_task(std::move(call), true);
+    auto right_task = feed_task(std::move(call), true, query::TextMode::kSearch);
     TIDAL_CO_ASSIGN(FeedReply right, co_await std::move(right_task));
     co_return compared(std::move(left), std::move(right));
 }
 
 Result<FeedReply> Database::feed(const FeedCall& call) {
-    return runtime::sync_wait(feed_task(call, false));
+    return runtime::sync_wait(feed_task(call, false, query::TextMode::kSearch));
 }
 
 void Database::feed(FeedCall call, FeedDone done) {
-    runtime::spawn(answer<FeedReply>(feed_task(std::move(call), true), std::move(done)));
+    runtime::spawn(answered<FeedReply>(feed_task(std::move(call), true, query::TextMode::kSearch),
+                                       std::move(done)));
 }
 
 void Database::compare(FeedCall call, std::string other_profile, ComparisonDone done) {
-    runtime::spawn(answer<FeedComparison>(compare_task(std::move(call), std::move(other_profile)),
-                                          std::move(done)));
+    runtime::spawn(answered<FeedComparison>(compare_task(std::move(call), std::move(other_profile)),
+                                            std::move(done)));
 }
 
 }  // namespace tidal::api

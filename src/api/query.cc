@@ -2,21 +2,16 @@
 #include "query/query_text.h"
 
 #include "api/database.h"
-#include "ranking/source_text.h"
 
 namespace tidal::api {
 namespace {
 
-Result<FeedCall> to_call(const query::Query& query, std::string_view text, FeedCall call) {
-    if (query.verb == query::Query::Verb::kSuggest)
-        return ranking::error_at(ErrorCode::kUnsupported, text, 0, "nothing is suggested yet")
-            .with_field("query")
-            .with_hint("RETRIEVE items and SEARCH items are answered")
-            .with_reason("no_suggestions");
+FeedCall to_call(const query::Query& query, std::string_view text, FeedCall call) {
     if (query.verb == query::Query::Verb::kSearch) {
         call.query = query.text;
-        call.profile = "search";
+        call.profile.clear();
     }
+    call.kind = query.kind;
     if (!query.profile.empty()) call.profile = query.profile;
     call.params = query.params;
     if (query.user) call.user_id = IdInput(query.user->text);
@@ -39,20 +34,36 @@ Result<FeedCall> to_call(const query::Query& query, std::string_view text, FeedC
     return call;
 }
 
-}  // namespace
-
-Result<FeedReply> Database::query(std::string_view text) {
-    TIDAL_ASSIGN(const query::Query query, query::parse_query(text));
-    TIDAL_ASSIGN(const FeedCall call, to_call(query, text, {}));
-    return feed(call);
+SuggestCall to_suggest_call(const query::Query& query, const FeedCall& request) {
+    SuggestCall call;
+    call.query = query.text;
+    if (query.limit) call.limit = *query.limit;
+    call.urgency = request.urgency;
+    return call;
 }
 
-void Database::query(std::string text, FeedCall request, FeedDone done) {
+}  // namespace
+
+Result<QueryReply> Database::query(std::string_view text) {
+    TIDAL_ASSIGN(const query::Query query, query::parse_query(text));
+    if (query.verb == query::Query::Verb::kSuggest) {
+        TIDAL_ASSIGN(SuggestReply reply, suggest(to_suggest_call(query, {})));
+        return QueryReply(std::move(reply));
+    }
+    TIDAL_ASSIGN(FeedReply reply, feed(to_call(query, text, {})));
+    return QueryReply(std::move(reply));
+}
+
+void Database::query(std::string text, FeedCall request, QueryDone done) {
     const auto query = query::parse_query(text);
     if (!query.ok()) return done(Error(query.error()));
-    auto call = to_call(*query, text, std::move(request));
-    if (!call.ok()) return done(call.take_error());
-    feed(std::move(*call), std::move(done));
+    auto answer = [done = std::move(done)](auto reply) mutable {
+        if (!reply.ok()) return done(reply.take_error());
+        done(QueryReply(std::move(*reply)));
+    };
+    if (query->verb == query::Query::Verb::kSuggest)
+        return suggest(to_suggest_call(*query, request), std::move(answer));
+    feed(to_call(*query, text, std::move(request)), std::move(answer));
 }
 
 }  // namespace tidal::api

@@ -232,6 +232,14 @@ Result<ResolvedWrite> resolve_one(const schema::Schema& schema, TenantId tenant,
 
 }  // namespace
 
+Result<EntityKind> kind_named(std::string_view name) {
+    for (const EntityKind kind : {EntityKind::kItem, EntityKind::kUser, EntityKind::kCreator})
+        if (name == entity_kind_name(kind)) return kind;
+    return Error(ErrorCode::kUnknownName, "unknown kind '" + std::string(name) + "'")
+        .with_field("kind")
+        .with_hint("item, user or creator");
+}
+
 Result<EntityId> resolve_id(const schema::Schema& schema, EntityKind kind, const IdInput& id,
                             std::string_view field) {
     const bool names = schema.kind(kind).string_ids;

@@ -21,6 +21,9 @@ struct ResolvedWrite {
 Result<EntityId> resolve_id(const schema::Schema& schema, EntityKind kind, const IdInput& id,
                             std::string_view field);
 
+/// "item", "user", "creator"; kUnknownName, field "kind".
+Result<EntityKind> kind_named(std::string_view name);
+
 /// kUnknownName with the nearest known name, kInvalidArgument with field and what would be right.
 /// `now_ms` bounds event times: more than 60 s ahead is refused.
 Result<ResolvedWrite> resolve(const schema::Schema& schema, TenantId tenant, const Write& write,

@@ -160,6 +160,8 @@ struct SignalReadings {
 };
 
 struct FeedCall {
+    EntityKind kind = EntityKind::kItem;  ///< What is ranked; ids of the call are of this kind.
+    /// Empty, of a call with a query: "search", with a vector as well "hybrid".
     std::string profile = "trending";
     /// Chooses the profile by `user_id`, which it needs; empty = `profile` says.
     std::string experiment;
@@ -192,10 +194,33 @@ struct FeedCall {
     /// 0 the most, 7 the least: under load the less urgent are refused first (query_gate.h).
     std::uint8_t urgency = 3;
 };
+/// What somebody types, to be gone on with: docs/reference/search.md.
+struct SuggestCall {
+    std::string query;
+    std::uint32_t limit = 10;        ///< 1..kSuggestionsMax.
+    std::optional<IdInput> user_id;  ///< What they hid or block is not suggested to them.
+    std::string filter;              ///< Of the items; empty = none.
+    std::uint8_t urgency = 3;        ///< As of a FeedCall.
+};
+inline constexpr std::uint32_t kSuggestionsMax = 100;
+struct Suggestion {
+    enum class Kind : std::uint8_t { kItem, kCreator, kQuery };
+    std::string text;
+    Kind kind = Kind::kItem;
+    std::optional<EntityId> id;  ///< nullopt = of a query.
+    double score = 0;            ///< Likes, or searches, that decay.
+};
+struct SuggestReply {
+    std::vector<Suggestion> suggestions;  ///< Best first; each text of a kind once.
+    std::vector<std::string> warnings;
+    std::uint8_t degradation = 0;  ///< 0 full, 1 or 2 under load.
+};
 struct FeedItem {
     std::uint64_t rank = 0;  ///< From 1, counted on over pages.
     double score = 0;
     std::optional<double> text_score;  ///< Of a search: how well its texts answer (BM25).
+    /// Of a search that also asks for what is near: similarity(slot); nullopt = it has no vector.
+    std::optional<double> vector_score;
     EntityReply entity;
     std::vector<std::pair<std::string, double>> explain;
     std::optional<std::string> group;  ///< Its value of the field of `group_by`.
@@ -254,6 +279,9 @@ struct FeedReply {
     /// What items show; nullopt = all. Empty: the id alone, the rest of `entity` is not read.
     std::optional<std::set<std::string>> fields;
 };
+
+/// Of a query as text: RETRIEVE and SEARCH, or SUGGEST.
+using QueryReply = std::variant<FeedReply, SuggestReply>;
 
 /// A version of a profile or an experiment that was put.
 struct CatalogReply {

@@ -33,6 +33,17 @@ void print_items(const json::array& items) {
     print_table(rows);
 }
 
+void print_suggestions(const json::array& suggestions) {
+    std::vector<Row> rows{{"text", "kind", "entity_id", "score"}};
+    for (const json::value& each : suggestions) {
+        const json::object& one = each.as_object();
+        const json::value* const id = one.if_contains("entity_id");
+        rows.push_back({shown(one.at("text")), shown(one.at("kind")),
+                        id != nullptr ? shown(*id) : "", rounded(one.at("score"))});
+    }
+    print_table(rows);
+}
+
 void print_facets(const json::object& facets) {
     for (const auto& [name, facet] : facets) {
         std::vector<Row> rows{{"facet " + std::string(name), "count"}};
@@ -79,6 +90,10 @@ Result<void> query(const Options& options) {
                              json::serialize(json::object{{"query", text}})));
     if (options.json) return print_reply(reply, true);
     TIDAL_ASSIGN(const json::object page, parse_reply(reply));
+    if (const auto* suggestions = page.if_contains("suggestions")) {
+        print_suggestions(suggestions->as_array());
+        return {};
+    }
     print_items(page.at("items").as_array());
     if (const auto* facets = page.if_contains("facets")) print_facets(facets->as_object());
     if (const auto* filter = page.if_contains("filter")) print_filter(filter->as_array());

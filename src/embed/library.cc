@@ -58,8 +58,18 @@ Result<api::FeedReply> Library::feed(const api::FeedCall& call) {
 }
 
 Result<api::FeedReply> Library::query(std::string_view text) {
-    return wait<api::FeedReply>(
-        [&](auto done) { open_->database->query(std::string(text), {}, std::move(done)); });
+    TIDAL_ASSIGN(api::QueryReply reply, wait<api::QueryReply>([&](auto done) {
+                     open_->database->query(std::string(text), {}, std::move(done));
+                 }));
+    if (auto* const page = std::get_if<api::FeedReply>(&reply)) return std::move(*page);
+    return Error(ErrorCode::kUnsupported, "a SUGGEST has no page")
+        .with_field("query")
+        .with_hint("Library::suggest()");
+}
+
+Result<api::SuggestReply> Library::suggest(const api::SuggestCall& call) {
+    return wait<api::SuggestReply>(
+        [&](auto done) { open_->database->suggest(call, std::move(done)); });
 }
 
 Result<void> Library::wait_for(std::string_view token, std::uint64_t timeout_ms) {

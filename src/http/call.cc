@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "api/query_gate.h"
+#include "api/resolve.h"
 #include "base/edit_distance.h"
 #include "http/content_coding.h"
 
@@ -188,8 +189,9 @@ Result<void> check_json(const Request& request) {
 
 Result<api::FeedCall> feed_call(const Request& request, std::string* compare_with) {
     api::FeedCall call;
-    if (request.path == "/search") call.profile = kSearchProfile;
+    if (request.path == "/search") call.profile.clear();
     constexpr std::string_view known[] = {"user_id",
+                                          "kind",
                                           "similar_to",
                                           "vector",
                                           "profile",
@@ -215,6 +217,8 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
     for (const auto& [name, value] : request.query.all()) {
         if (name == "user_id") {
             call.user_id = api::IdInput(value);
+        } else if (name == "kind") {
+            TIDAL_ASSIGN(call.kind, api::kind_named(value));
         } else if (name == "similar_to") {
             call.similar_to = api::IdInput(value);
         } else if (name == "vector") {
@@ -268,6 +272,25 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
                 .with_hint(name_hint(name, known));
         }
     }
+    return call;
+}
+
+Result<api::SuggestCall> suggest_call(const Request& request) {
+    TIDAL_TRY(check_parameters(
+        request, {"query", "limit", "user_id", "filter", "token", "read_consistency"}));
+    api::SuggestCall call;
+    const std::string* const query = request.query.find("query");
+    if (query == nullptr)
+        return Error(ErrorCode::kInvalidArgument, "query= says what was typed so far")
+            .with_field("query")
+            .with_hint("/suggest?query=jaz")
+            .with_reason("missing_query");
+    call.query = *query;
+    if (const auto* limit = request.query.find("limit")) {
+        TIDAL_ASSIGN(call.limit, parse<std::uint32_t>("limit", *limit, "an integer from 1 to 100"));
+    }
+    if (const auto* user = request.query.find("user_id")) call.user_id = api::IdInput(*user);
+    if (const auto* filter = request.query.find("filter")) call.filter = *filter;
     return call;
 }
 

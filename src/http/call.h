@@ -58,9 +58,9 @@ bool is_known_to_client(const Request& request, std::string_view etag);
 /// 415 unless the body is JSON.
 Result<void> check_json(const Request& request);
 
-/// Of /search, where a request names none.
-inline constexpr std::string_view kSearchProfile = "search";
 /// @param compare_with  Takes the value of `with`, which is unknown where this is nullptr.
 Result<api::FeedCall> feed_call(const Request& request, std::string* compare_with = nullptr);
+
+Result<api::SuggestCall> suggest_call(const Request& request);
 
 }  // namespace tidal::http

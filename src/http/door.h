@@ -62,6 +62,7 @@ private:
     void add_signal_routes();
     void add_relationship_routes();
     void add_feed_routes();
+    void add_suggest_routes();
     void add_catalog_routes();
     void add_operations_routes();
     void add_bulk_routes();
@@ -120,6 +121,7 @@ private:
     void answer_array(const Request& request, Responder responder);
     Result<void> check_region(const api::FeedCall& call) const;
     void answer_related(const Request& request, Responder responder);
+    void answer_suggest(const Request& request, Responder responder);
     void answer_search(const Request& request, Responder responder);
     void answer_feed(Result<api::FeedCall> call, const Request& request, Responder responder);
     void answer_query(const Request& request, Responder responder);

@@ -108,6 +108,10 @@ void append_feed_item(const api::FeedItem& item, std::string* out,
         *out += ",\"text_score\":";
         append_json_number(*item.text_score, out);
     }
+    if (item.vector_score) {
+        *out += ",\"vector_score\":";
+        append_json_number(*item.vector_score, out);
+    }
     *out += ",\"metadata\":";
     append_metadata(item.entity, fields, out);
     append_fixed(item.entity, fields, out);

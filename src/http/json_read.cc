@@ -8,6 +8,7 @@
 #include <boost/json/stream_parser.hpp>
 #include <charconv>
 
+#include "api/resolve.h"
 #include "base/edit_distance.h"
 #include "base/time_text.h"
 
@@ -105,11 +106,7 @@ Result<UnixMillis> time(const element& json, std::string_view field) {
 
 Result<EntityKind> kind(const element& json) {
     TIDAL_ASSIGN(const std::string name, text(json, "kind"));
-    for (const EntityKind kind : {EntityKind::kItem, EntityKind::kUser, EntityKind::kCreator})
-        if (name == entity_kind_name(kind)) return kind;
-    return Error(ErrorCode::kUnknownName, "unknown kind '" + name + "'")
-        .with_field("kind")
-        .with_hint("item, user or creator");
+    return api::kind_named(name);
 }
 
 Result<std::vector<std::string>> texts(const element& json, std::string_view field) {
@@ -319,16 +316,18 @@ Result<api::Write> read_signal(const element& json) {
 }
 
 Result<api::FeedCall> read_feed(const element& json, std::string_view default_profile) {
-    constexpr std::array<std::string_view, 22> keys = {
-        "query",     "similar_to", "vector",     "user_id",        "profile", "params",
-        "filter",    "facets",     "limit",      "cursor",         "exclude", "seed",
-        "region",    "explain",    "experiment", "sort",           "pin",     "bury",
-        "diversity", "group_by",   "fields",     "log_impressions"};
+    constexpr std::array<std::string_view, 23> keys = {
+        "kind",   "query",     "similar_to", "vector",     "user_id",        "profile",
+        "params", "filter",    "facets",     "limit",      "cursor",         "exclude",
+        "seed",   "region",    "explain",    "experiment", "sort",           "pin",
+        "bury",   "diversity", "group_by",   "fields",     "log_impressions"};
     api::FeedCall call;
     call.profile = default_profile;
     TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
         if (key == "user_id") {
             TIDAL_ASSIGN(call.user_id, id(value, key));
+        } else if (key == "kind") {
+            TIDAL_ASSIGN(call.kind, kind(value));
         } else if (key == "similar_to") {
             TIDAL_ASSIGN(call.similar_to, id(value, key));
         } else if (key == "vector") {
@@ -393,6 +392,30 @@ Result<api::FeedCall> read_feed(const element& json, std::string_view default_pr
         }
         return {};
     }));
+    return call;
+}
+
+Result<api::SuggestCall> read_suggest(const element& json) {
+    constexpr std::array<std::string_view, 4> keys = {"query", "limit", "user_id", "filter"};
+    api::SuggestCall call;
+    bool has_query = false;
+    TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
+        if (key == "query") {
+            TIDAL_ASSIGN(call.query, text(value, key));
+            has_query = true;
+        } else if (key == "filter") {
+            TIDAL_ASSIGN(call.filter, text(value, key));
+        } else if (key == "user_id") {
+            TIDAL_ASSIGN(call.user_id, id(value, key));
+        } else {
+            std::uint64_t limit = 0;
+            if (value.get(limit) != simdjson::SUCCESS || limit > UINT32_MAX)
+                return wrong_type(key, "an integer from 1 to 100");
+            call.limit = static_cast<std::uint32_t>(limit);
+        }
+        return {};
+    }));
+    if (!has_query) return missing("query");
     return call;
 }
 
@@ -519,6 +542,11 @@ Result<std::vector<Result<api::Write>>> JsonReader::signals(std::string_view jso
     }
     for (const element each : array) out.push_back(read_signal(each));
     return out;
+}
+
+Result<api::SuggestCall> JsonReader::suggest(std::string_view json) {
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    return read_suggest(root);
 }
 
 Result<api::FeedCall> JsonReader::feed(std::string_view json, std::string_view default_profile) {

@@ -47,6 +47,7 @@ public:
     Result<api::Write> import_line(std::string_view json);
     /// One signal object or an array of them; lines of the array fail one by one.
     Result<std::vector<Result<api::Write>>> signals(std::string_view json);
+    Result<api::SuggestCall> suggest(std::string_view json);
     /// @param default_profile  Of a request that names none.
     Result<api::FeedCall> feed(std::string_view json,
                                std::string_view default_profile = api::FeedCall().profile);

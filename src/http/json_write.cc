@@ -217,6 +217,24 @@ std::string feed_json(const api::FeedReply& reply, std::optional<std::uint64_t> 
     return out;
 }
 
+std::string suggest_json(const api::SuggestReply& reply,
+                         std::optional<std::uint64_t> staleness_ms) {
+    constexpr std::string_view kKinds[] = {"item", "creator", "query"};
+    json::array suggestions;
+    for (const api::Suggestion& each : reply.suggestions) {
+        json::object& one = suggestions.emplace_back(json::object()).as_object();
+        one["text"] = each.text;
+        one["kind"] = kKinds[static_cast<std::size_t>(each.kind)];
+        if (each.id) one["entity_id"] = id_value(*each.id);
+        one["score"] = each.score;
+    }
+    json::object out{{"suggestions", std::move(suggestions)},
+                     {"warnings", json::array(reply.warnings.begin(), reply.warnings.end())},
+                     {"degradation", reply.degradation}};
+    if (staleness_ms) out["staleness_ms"] = *staleness_ms;
+    return json_text(out);
+}
+
 std::string comparison_json(const api::FeedComparison& comparison,
                             std::optional<std::uint64_t> staleness_ms) {
     json::array moves;

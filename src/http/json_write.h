@@ -14,6 +14,7 @@ std::string entity_json(const api::EntityReply& reply);
 std::string signals_json(const api::SignalReadings& readings);
 /// @param staleness_ms  nullopt = not known.
 std::string feed_json(const api::FeedReply& reply, std::optional<std::uint64_t> staleness_ms);
+std::string suggest_json(const api::SuggestReply& reply, std::optional<std::uint64_t> staleness_ms);
 std::string write_json(const api::WriteReply& reply);
 std::string schema_json(const schema::Schema& schema);
 std::string profiles_json(const ranking::ProfileRegistry& profiles, EntityKind kind);

@@ -116,7 +116,18 @@ void Door::answer_query(const Request& request, Responder responder) {
     }
     api::FeedCall call;
     add_headers(request, &call);
-    database_.query(std::move(*text), std::move(call), send_feed(request, std::move(responder)));
+    database_.query(
+        std::move(*text), std::move(call),
+        [responder = std::move(responder),
+         staleness_ms = request.staleness_ms](Result<api::QueryReply> reply) mutable {
+            if (!reply.ok()) return responder.fail(reply.error());
+            const auto* const feed = std::get_if<api::FeedReply>(&*reply);
+            responder.send(with_staleness(
+                Response::json(feed != nullptr ? feed_json(*feed, staleness_ms)
+                                               : suggest_json(std::get<api::SuggestReply>(*reply),
+                                                              staleness_ms)),
+                staleness_ms));
+        });
 }
 
 /// A feed of what a query finds: the parameters and keys of /feed, and `query`.
@@ -125,7 +136,7 @@ void Door::answer_search(const Request& request, Responder responder) {
         if (request.method == Method::kGet) return feed_call(request);
         TIDAL_TRY(check_parameters(request, kReadParameters));
         TIDAL_TRY(check_json(request));
-        return JsonReader().feed(request.body, kSearchProfile);
+        return JsonReader().feed(request.body, "");
     }();
     if (call.ok() && !call->query)
         return responder.fail(Error(ErrorCode::kInvalidArgument, "query= says what to search for")

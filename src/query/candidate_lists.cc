@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
 
 #include "audience/user_states.h"
 #include "query/internal/item_order.h"
@@ -14,6 +15,21 @@ namespace tidal::query {
 using ranking::Feature;
 using ranking::FeatureKind;
 using ranking::SourceKind;
+
+namespace {
+
+/// All that match, whatever their scores.
+class MatchCollector final : public text::Collector {
+public:
+    explicit MatchCollector(Roaring& slots) : slots_(slots) {}
+    double least() const override { return -std::numeric_limits<double>::infinity(); }
+    void offer(double /*score*/, std::uint32_t slot) override { slots_.add(slot); }
+
+private:
+    Roaring& slots_;
+};
+
+}  // namespace
 
 Feature order_of(const ranking::Source& source, const schema::Schema& schema, EntityKind kind) {
     if (source.kind == SourceKind::kCoEngaged)
@@ -74,10 +90,20 @@ bool RankedFeatures::prepare(const ranking::ShardView& view, StepBudget& budget)
         }
         if (++source_ < plan_.ranks.size()) next_ = plan_.ranks[source_].begin();
     }
+    if (plan_.text_matches && !take_matches(view, budget)) return false;
     for (const auto& [id, key] : plan_.pins.keys())  // Few.
         if (const auto slot = view.entities.find(id); slot && Pins::is_pinned(key))
             listed_.add(slot->value());
     return true;
+}
+
+bool RankedFeatures::take_matches(const ranking::ShardView& view, StepBudget& budget) {
+    if (view.texts == nullptr || plan_.text->query.root.children.empty()) return true;
+    if (!matches_)
+        matches_.emplace(*view.texts, plan_.text->query.root, plan_.text->statistics,
+                         plan_.text->typos);
+    MatchCollector collector(listed_);
+    return matches_->run(collector, nullptr, [&](double cost) { return budget.take(cost); });
 }
 
 Result<void> RankedFeatures::fill(const Feature& feature, std::span<const Slot> slots,

@@ -45,6 +45,13 @@ inline constexpr std::size_t kExcludedMax = 10'000;
 
 class TopViews;
 
+/// How the text of a request finds.
+enum class TextMode : std::uint8_t {
+    kSearch,      ///< As a query (text/query_parser.h); its best answers are a source.
+    kCompletion,  ///< As a beginning (text/completion.h): candidates are all that go on so,
+    kGuess,       ///< and what they may be where words are mistyped.
+};
+
 struct FeedRequest {
     EntityKind kind = EntityKind::kItem;
     std::string profile;                   ///< "trending" or "trending@1".
@@ -52,6 +59,7 @@ struct FeedRequest {
     /// What is searched for (docs/reference/search.md): what it finds are the candidates, or
     /// some of them where the profile has a source `text(query)`; nullopt = it is no search.
     std::optional<std::string> text;
+    TextMode text_mode = TextMode::kSearch;
     std::string filter;                   ///< Filter language; empty = none.
     std::string facets;                   ///< What to count of what matches; empty = nothing.
     std::uint32_t limit = kLimitDefault;  ///< 1..kLimitMax.
@@ -84,7 +92,10 @@ struct FeedPlan {
     /// says what the candidates are.
     std::vector<ranking::Source> sources;
     std::optional<TextPlan> text;
-    bool text_alone = false;     ///< Candidates are what the last source lists.
+    bool text_alone = false;    ///< Candidates are what the last source lists.
+    bool text_matches = false;  ///< Candidates are all that `text` finds; no source lists any.
+    /// Of a search that also asks for what is near: by which feature.
+    std::optional<ranking::Feature> nearness;
     std::vector<double> params;  ///< By Program::params.
     std::optional<BoundFilter> filter;
     std::vector<BoundFacet> facets;
@@ -180,6 +191,8 @@ struct ScoredItem {
     Slot slot;         ///< In its shard, for reading its fields within the same query.
     std::optional<ranking::Explanation> explanation;
     std::optional<double> text_score;  ///< Of a search: how well its texts answer.
+    /// Of a search that also asks for what is near: similarity(slot); nullopt = it has no vector.
+    std::optional<double> vector_score;
     DiverseItem diverse;               ///< By rule of the plan.
     std::optional<std::string> group;  ///< Its value, where it has one.
     std::optional<Exploration> explored;

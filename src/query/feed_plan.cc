@@ -5,8 +5,10 @@
 #include "base/codec.h"
 #include "base/edit_distance.h"
 #include "query/feed.h"
+#include "query/internal/candidate_lists.h"
 #include "query/internal/plan_anchors.h"
 #include "query/internal/query_fingerprint.h"
+#include "text/completion.h"
 #include "text/text_index.h"
 
 namespace tidal::query {
@@ -158,6 +160,23 @@ std::uint32_t items_to_keep(const FeedPlan& plan) {
     return static_cast<std::uint32_t>(keep + plan.pins.pinned());
 }
 
+/// What a beginning makes candidates of. @param fields  Of texts; the first is what it begins.
+Result<void> plan_completion(const FeedRequest& request, const std::vector<std::string>& fields,
+                             FeedPlan* plan) {
+    for (const ranking::Feature& feature : plan->profile->program.features)
+        if (feature.kind == ranking::FeatureKind::kSourceRank)
+            return Error(ErrorCode::kInvalidArgument,
+                         "suggestions have no sources with ranks, which the profile reads")
+                .with_field("profile")
+                .with("profile", plan->profile->profile.name_and_version());
+    plan->sources.clear();
+    plan->text_matches = true;
+    plan->text.emplace();
+    if (!fields.empty()) plan->text->query = text::parse_completion(*request.text, fields.front());
+    for (const std::string& warning : plan->text->query.warnings) plan->warnings.push_back(warning);
+    return {};
+}
+
 /// What a search makes candidates of.
 Result<void> plan_text(const FeedRequest& request, const schema::Schema& schema, FeedPlan* plan) {
     plan->sources = plan->profile->profile.sources;
@@ -175,6 +194,7 @@ Result<void> plan_text(const FeedRequest& request, const schema::Schema& schema,
     std::vector<std::string> fields;
     for (const schema::FieldSpec& field : schema.kind(request.kind).fields)
         if (field.type == schema::FieldType::kText) fields.push_back(field.name);
+    if (request.text_mode != TextMode::kSearch) return plan_completion(request, fields, plan);
     plan->text.emplace(text::parse_query(*request.text, fields), text::Statistics(), false);
     for (const std::string& warning : plan->text->query.warnings) plan->warnings.push_back(warning);
     if (text::words_of(plan->text->query.root).empty())
@@ -182,6 +202,14 @@ Result<void> plan_text(const FeedRequest& request, const schema::Schema& schema,
     plan->text_alone = !has_source;
     if (!has_source) plan->sources.push_back({.kind = ranking::SourceKind::kText});
     return {};
+}
+
+/// What a hit says of its vector: the first source that compares vectors compares it.
+void plan_nearness(const schema::Schema& schema, FeedPlan* plan) {
+    if (!plan->text) return;
+    const auto source =
+        std::ranges::find(plan->sources, ranking::SourceKind::kAnn, &ranking::Source::kind);
+    if (source != plan->sources.end()) plan->nearness = order_of(*source, schema, plan->kind);
 }
 
 /// What of the request, besides the profile, makes its pages: printed, as the parsers read it.
@@ -260,6 +288,8 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
     plan.seed = request.seed.value_or(static_cast<std::uint64_t>(request.now_ms));
     plan.user = request.user;
     plan.exclude.insert(request.exclude.begin(), request.exclude.end());
+    if (request.user && request.kind == EntityKind::kCreator)
+        plan.exclude.insert(request.user->blocked.begin(), request.user->blocked.end());
     TIDAL_ASSIGN(plan.profile, profiles.find(request.profile, request.kind));
     TIDAL_TRY(check_inputs(request, *plan.profile));
     TIDAL_TRY(plan_stages(request, schema, &plan));
@@ -278,6 +308,7 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
         TIDAL_TRY(plan_facets(request, nullptr, schema, &plan));
     }
     TIDAL_TRY(plan_anchors(request, schema, &plan));
+    plan_nearness(schema, &plan);
     TIDAL_TRY(plan_co_engaged(request, &plan));
     TIDAL_TRY(resume(request, cursors, canonical_filter + canonical_stages(request), &plan));
     plan.keep = items_to_keep(plan);

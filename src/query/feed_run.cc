@@ -277,10 +277,12 @@ private:
                             .slot = entry.slot,
                             .explanation = std::nullopt,
                             .text_score = text_score(entry.slot),
+                            .vector_score = std::nullopt,
                             .diverse = {},
                             .group = {},
                             .explored = {}};
             if (groups_) item.group = groups_->name_of(entry.slot);
+            TIDAL_ASSIGN(item.vector_score, vector_score(entry.slot));
             TIDAL_ASSIGN(item.diverse, diverse_item(item.id));
             if (explainer_) {
                 TIDAL_ASSIGN(item.explanation, explain(entry.slot));
@@ -312,10 +314,12 @@ private:
                             .slot = entry.slot,
                             .explanation = std::nullopt,
                             .text_score = text_score(entry.slot),
+                            .vector_score = std::nullopt,
                             .diverse = {},
                             .group = {},
                             .explored = drawn};
             if (groups_) item.group = groups_->name_of(entry.slot);
+            TIDAL_ASSIGN(item.vector_score, vector_score(entry.slot));
             TIDAL_ASSIGN(item.diverse, diverse_item(item.id));
             if (explainer_) {
                 TIDAL_ASSIGN(item.explanation, explain(entry.slot));
@@ -329,6 +333,16 @@ private:
         if (!plan_.text || !features_) return std::nullopt;
         double out = 0;
         features_->text_scores({&slot, 1}, {&out, 1});
+        return out;
+    }
+
+    Result<std::optional<double>> vector_score(Slot slot) {
+        std::optional<double> out;
+        if (!plan_.nearness || !features_) return out;
+        if (plan_.anchors.find(plan_.nearness->slot, plan_.nearness->anchor) == nullptr ||
+            features_->is_missing(*plan_.nearness, slot))
+            return out;
+        TIDAL_TRY(features_->fill(*plan_.nearness, {&slot, 1}, context_, {&out.emplace(), 1}));
         return out;
     }
 

@@ -12,6 +12,13 @@
 namespace tidal::query {
 namespace {
 
+constexpr EntityKind kKinds[] = {EntityKind::kItem, EntityKind::kUser, EntityKind::kCreator};
+
+/// "items"
+std::string kind_word(EntityKind kind) {
+    return std::string(entity_kind_name(kind)) + "s";
+}
+
 using ranking::Token;
 using ranking::TokenKind;
 using ranking::TokenStream;
@@ -83,18 +90,22 @@ private:
         }
         if (accept_keyword(&tokens_, "search")) {
             query_.verb = Query::Verb::kSearch;
-            TIDAL_TRY(items());
+            TIDAL_TRY(ranked_kind());
             if (!accept_keyword(&tokens_, "for")) return tokens_.expected("FOR 'text'");
             return read_text("the text to search for in single quotes");
         }
         if (!accept_keyword(&tokens_, "retrieve"))
             return unknown_word("RETRIEVE, SEARCH or SUGGEST", kVerbs);
-        return items();
+        return ranked_kind();
     }
 
-    Result<void> items() {
-        if (accept_keyword(&tokens_, "items")) return {};
-        return tokens_.expected("`items`");
+    Result<void> ranked_kind() {
+        for (const EntityKind kind : kKinds)
+            if (accept_keyword(&tokens_, kind_word(kind))) {
+                query_.kind = kind;
+                return {};
+            }
+        return tokens_.expected("`items`, `users` or `creators`");
     }
 
     Result<void> read_text(std::string_view what) {
@@ -363,9 +374,9 @@ Result<Query> parse_query(std::string_view text) {
 }
 
 std::string print_query(const Query& query) {
-    std::string out = "RETRIEVE items";
+    std::string out = "RETRIEVE " + kind_word(query.kind);
     if (query.verb == Query::Verb::kSearch)
-        out = "SEARCH items FOR " + ranking::quote(query.text, '\'');
+        out = "SEARCH " + kind_word(query.kind) + " FOR " + ranking::quote(query.text, '\'');
     if (query.verb == Query::Verb::kSuggest) out = "SUGGEST " + ranking::quote(query.text, '\'');
     if (!query.profile.empty()) out += " USING " + print_profile_name(query.profile);
     out += print_params(query);

@@ -17,6 +17,7 @@ namespace tidal::query {
 struct Query {
     enum class Verb : std::uint8_t { kRetrieve, kSearch, kSuggest };
     Verb verb = Verb::kRetrieve;
+    EntityKind kind = EntityKind::kItem;   ///< What is ranked.
     std::string text;                      ///< Searched for, or the prefix to complete.
     std::string profile;                   ///< "trending" or "trending@1"; empty = not said.
     std::map<std::string, double> params;  ///< By name; finite.
@@ -44,13 +45,13 @@ struct Query {
     Place filter_at, facets_at, sort_at, diversity_at, group_at;
 
     bool operator==(const Query& other) const {
-        return verb == other.verb && text == other.text && profile == other.profile &&
-               params == other.params && user == other.user && similar_to == other.similar_to &&
-               vector == other.vector && filter == other.filter && exclude == other.exclude &&
-               facets == other.facets && sort == other.sort && diversity == other.diversity &&
-               group == other.group && pin == other.pin && bury == other.bury &&
-               fields == other.fields && seed == other.seed && limit == other.limit &&
-               after == other.after && explain == other.explain &&
+        return verb == other.verb && kind == other.kind && text == other.text &&
+               profile == other.profile && params == other.params && user == other.user &&
+               similar_to == other.similar_to && vector == other.vector && filter == other.filter &&
+               exclude == other.exclude && facets == other.facets && sort == other.sort &&
+               diversity == other.diversity && group == other.group && pin == other.pin &&
+               bury == other.bury && fields == other.fields && seed == other.seed &&
+               limit == other.limit && after == other.after && explain == other.explain &&
                log_impressions == other.log_impressions;
     }
 };

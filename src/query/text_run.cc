@@ -45,7 +45,7 @@ std::vector<std::size_t> text_sources(const FeedPlan& plan) {
 }  // namespace
 
 bool wants_typos(const FeedPlan& plan) {
-    if (!plan.text) return false;
+    if (!plan.text || plan.text_matches) return false;
     return std::ranges::any_of(text_sources(plan), [&](std::size_t source) {
         return plan.ranks[source].size() <
                std::min(plan.limit, plan.limit_of(plan.sources[source]));

@@ -155,6 +155,10 @@ Result<Value> Compiler::lower_bare_feature(const Expr& expr) {
     const std::string_view name = expr.name;
     if (name == "age_hours") return graph_.feature({.kind = FeatureKind::kAgeHours});
     if (name == "fused") return lower_fused(expr);
+    if (name == "popularity")
+        return total(FeatureKind::kDecay, Window::kAll, [](const SignalSpec& signal) {
+            return signal.polarity == Polarity::kPositive;
+        });
     if (name == "bm25") return needing(Input::kQuery, expr, {.kind = FeatureKind::kBm25});
     if (name == "co_engagement")
         return needing(Input::kUserOrItem, expr, {.kind = FeatureKind::kCoEngagement});

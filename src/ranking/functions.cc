@@ -36,6 +36,7 @@ constexpr Function kFunctions[] = {
     {"model", "model(name)", Form::kModel, 1, 1},
     {"negative", "negative(window)", Form::kNegative, 1, 1},
     {"param", "param(name)", Form::kParam, 1, 1},
+    {"popularity", "popularity", Form::kNoArguments, 0, 0},
     {"positive", "positive(window)", Form::kPositive, 1, 1},
     {"pow", "pow(x, y)", Form::kPure, 2, 2, Op::kPower},
     {"random", "random(seed)", Form::kRandom, 1, 1},

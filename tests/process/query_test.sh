@@ -172,7 +172,7 @@ query "SEARCH items FOR 'tides'"
 expect 200 '"profile":"search@1"' '"text_score":'
 expect_ids "1 "
 query "SUGGEST 'ti' LIMIT 3"
-expect 501 'nothing is suggested yet'
+expect 200 '"suggestions":'
 call POST /query '{"quary":"RETRIEVE items"}'
 expect 400 'quary'
 

@@ -32,6 +32,7 @@ for one in 2 3 4 5 6 7; do
     expect 200
 done
 
+matrices="2 3 "
 answers() {
     search 'query=jazz%20piano'
     expect_ids "1 6 7 5 "
@@ -47,11 +48,11 @@ answers() {
     expect_ids "8 "
     # One that is mistyped, in its middle and at its end; what is found as it stands is not guessed at.
     search 'query=matrx'
-    expect_ids "2 3 "
+    expect_ids "$matrices"
     search 'query=interstelar'
     expect_ids "4 "
     search 'query=matrix'
-    expect_ids "2 3 "
+    expect_ids "$matrices"
     search "query=piano&filter=category%20=%20'film'&facets=category"
     expect_ids "7 "
     expect 200 '"facets"' '"film"'
@@ -109,6 +110,87 @@ expect 200
 search 'query=matrix&profile=by_text'
 expect_ids "2 3 "
 
+# Words and a vector: the places of both lists are added.
+call POST /embeddings '{"entity_id":2,"values":[1,0,0,0]}'
+call POST /embeddings '{"entity_id":4,"values":[0.9,0.1,0,0]}'
+token=$(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' <<<"$reply")
+search 'query=reloaded&vector=1,0,0,0'
+expect 200 '"profile":"hybrid@1"' '"vector_score":1'
+[ "$(ids | wc -w)" = 3 ] || fail "expected the word and the two that are near: $reply"
+search 'query=matrix&vector=1,0,0,0&limit=1'
+expect_ids "2 "
+search 'query=matrix&vector=1,0,0,0&profile=search'
+expect 200 'vector: nothing of search@1 or the filter reads it'
+call GET '/search?query=matrix&vector=1,0'
+expect 400 '"code":"wrong_dimension"'
+
+# Creators and users are found and ranked, too.
+call POST /creators '{"entity_id":70,"metadata":{"name":"Blue Note"}}'
+call POST /creators '{"entity_id":71,"metadata":{"name":"Blue Train Ensemble"}}'
+token=$(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' <<<"$reply")
+search 'query=note&kind=creator'
+expect_ids "70 "
+call POST "/query?token=$token" "{\"query\":\"SEARCH creators FOR 'blue' USING new\"}"
+expect 200
+expect_ids "71 70 "
+call GET "/feed?kind=creator&profile=old&token=$token"
+expect 200
+expect_ids "70 71 "
+call GET '/search?query=note&kind=creature'
+expect 400 '"field":"kind"'
+call GET '/feed?kind=creator&log_impressions=true'
+expect 400 '"field":"log_impressions"'
+
+# Suggestions: the most liked first, mistyped ones last, each text once; queries once three asked.
+suggested() { jq -r '[.suggestions[] | select(.kind != "query") | .text] | join("|")' <<<"$reply"; }
+expect_suggested() { [ "$(suggested)" = "$1" ] || fail "expected '$1', got '$(suggested)' in: $reply"; }
+for user in 1 2 3; do
+    call POST /signals "{\"entity_id\":3,\"signal\":\"like\",\"user_id\":$user}"
+done
+token=$(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' <<<"$reply")
+call POST /items '{"entity_id":20,"metadata":{"title":"The Matrix"}}'
+token2=$(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' <<<"$reply")
+call GET "/items/20?token=$token2"
+matrices="3 2 20 "
+suggestions() {
+    call GET "/suggest?query=mat&token=$token"
+    expect 200 '"kind":"item"' '"entity_id":3'
+    expect_suggested "The Matrix Reloaded|The Matrix"
+    call GET '/suggest?query=the%20matrix%20rel'
+    expect_suggested "The Matrix Reloaded"
+    call GET '/suggest?query=matrx'
+    expect_suggested "The Matrix Reloaded|The Matrix"
+    call GET '/suggest?query=blue%20n'
+    expect 200 '"kind":"creator"' '"entity_id":70'
+    expect_suggested "Blue Note"
+    call GET '/suggest?query=%E6%9D%B1'
+    expect_suggested "東京物語"
+    call POST /suggest '{"query":"MAT","limit":2,"filter":"year < 2000"}'
+    expect 200
+    expect_suggested "The Matrix"
+}
+suggestions
+call POST /query "{\"query\":\"SUGGEST 'inter' LIMIT 3\"}"
+expect 200
+expect_suggested "Interstellar"
+table=$(TIDAL_URL=http://127.0.0.1:$port "$bin/tidalctl" query "SUGGEST 'inter'") || fail "tidalctl query SUGGEST"
+[[ $table == *Interstellar*item* ]] || fail "expected the title in: $table"
+call GET '/suggest?query=jazz%20pi'
+expect_suggested "Jazz Piano"
+expect 200 '{"text":"jazz piano","kind":"query"'
+call POST /relationships '{"user_id":9,"kind":"hides","item_id":3}'
+token2=$(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' <<<"$reply")
+call GET "/suggest?query=mat&user_id=9&token=$token2"
+expect_suggested "The Matrix"
+call GET /suggest
+expect 400 '"code":"missing_query"'
+call GET '/suggest?query=a&limit=101'
+expect 400 '"field":"limit"'
+call GET '/suggest?query='
+expect 200 '"suggestions":[]'
+call GET '/suggest?query=%22%28%20OR%20-'
+expect 200 '"suggestions":[]'
+
 # Odd text is answered; what is no search is an error.
 search 'query=%22jazz'
 expect 200 'plain words: a quotation mark is not closed'
@@ -138,5 +220,10 @@ search 'query=green'
 expect_ids "9 "
 search 'query=blue'
 expect_ids ""
+suggestions
+search 'query=note&kind=creator'
+expect_ids "70 "
+search 'query=reloaded&vector=1,0,0,0'
+expect 200 '"profile":"hybrid@1"' '"vector_score":1'
 stop_server TERM || fail "exit code after SIGTERM"
 finish

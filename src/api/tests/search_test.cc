@@ -90,5 +90,79 @@ TEST(Search, IsTheSameOnAnyNumberOfShardsAndAfterCrashes) {
         << "phrases find nothing";
 }
 
+/// What a profile of this text puts first, by place.
+std::vector<FeedItem> ranked(SimNode& node, const std::string& name, const std::string& body,
+                             const FeedCall& like) {
+    const std::string text = "profile " + name + " version 1 { " + body + " order score desc; }";
+    const auto made = node.wait([&](Database::Done done) {
+        node->put_profile(text, false, [done = std::move(done)](auto reply) mutable {
+            done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
+        });
+    });
+    EXPECT_TRUE(made.ok()) << made.error().to_string();
+    FeedCall call = like;
+    call.profile = name;
+    call.limit = 1000;
+    auto reply = node->feed(call);
+    EXPECT_TRUE(reply.ok()) << reply.error().to_string();
+    return reply.ok() ? std::move(reply->items) : std::vector<FeedItem>();
+}
+
+std::map<EntityId, double> reciprocal_ranks(const std::vector<FeedItem>& list) {
+    std::map<EntityId, double> out;
+    for (std::size_t i = 0; i < list.size(); ++i)
+        out[list[i].entity.id] = 1 / (60 + static_cast<double>(i + 1));
+    return out;
+}
+
+TEST(Search, OfWordsAndAVectorFusesTheirRanks) {
+    DatabaseOptions options;
+    options.shards = 3;
+    SimNode node(options);
+    ASSERT_OK(node.open());
+    fill(node, 1, 200);
+    for (std::uint64_t id = 100; id < 260; ++id) {
+        if (id >= 200) node.put(titled(id, "nothing of it"));
+        EmbeddingWrite vector;
+        vector.id = id;
+        vector.values = {1, static_cast<double>(id % 17), static_cast<double>(id % 5), 0.5};
+        (void)node.write_one(vector);  // Some items are deleted.
+    }
+    node.rest();
+    FeedCall call;
+    call.query = "\"jazz\" \"piano\"";
+    const auto words = ranked(node, "words", "candidates text(query); score bm25;", call);
+    call.query.reset();
+    call.vector = {1, 2, 3, 0.5};
+    const auto near =
+        ranked(node, "near", "candidates ann(default, vector); score similarity(default);", call);
+    call.query = "\"jazz\" \"piano\"";
+    const auto fused =
+        ranked(node, "both",
+               "candidates union(text(query) weight 2, ann(default, vector)); score fused;", call);
+    auto of_words = reciprocal_ranks(words), of_vectors = reciprocal_ranks(near);
+    ASSERT_GT(of_words.size(), 20U);
+    ASSERT_GT(of_vectors.size(), 100U);
+    std::map<EntityId, double> similarity;
+    for (const FeedItem& item : near) similarity[item.entity.id] = item.score;
+    std::size_t in_both = 0;
+    for (const FeedItem& item : fused) {
+        const EntityId& id = item.entity.id;
+        EXPECT_EQ(item.score, 2 * of_words[id] + of_vectors[id]) << id.to_string();
+        EXPECT_EQ(item.text_score.value_or(0) > 0, of_words[id] > 0) << id.to_string();
+        EXPECT_EQ(item.vector_score.has_value(), similarity.contains(id)) << id.to_string();
+        if (item.vector_score) {
+            EXPECT_EQ(*item.vector_score, similarity[id]) << id.to_string();
+        }
+        if (of_words[id] > 0 && of_vectors[id] > 0) ++in_both;
+    }
+    EXPECT_GT(in_both, 10U);
+    // Without a profile, a search goes by both where it has both.
+    call.profile.clear();
+    EXPECT_EQ(node->feed(call)->profile, "hybrid@1");
+    call.vector.clear();
+    EXPECT_EQ(node->feed(call)->profile, "search@1");
+}
+
 }  // namespace
 }  // namespace tidal::api

@@ -40,6 +40,8 @@ public:
     const Roaring& listed() const { return listed_; }
 
 private:
+    /// False = the budget is spent.
+    bool take_matches(const ranking::ShardView& view, StepBudget& budget);
     /// follows(creator) and affinity(creator).
     void fill_of_creators(const ranking::Feature& feature, std::span<const Slot> slots,
                           std::span<double> out) const;
@@ -51,6 +53,7 @@ private:
     std::vector<absl::flat_hash_map<std::uint32_t, std::uint32_t>> ranks_;  ///< By slot.
     Roaring listed_;
     std::optional<text::Search> text_;
+    std::optional<text::Search> matches_;  ///< While they are taken.
     // Where prepare() goes on.
     std::size_t source_ = 0;
     absl::flat_hash_map<EntityId, std::uint32_t>::const_iterator next_;

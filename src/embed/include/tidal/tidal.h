@@ -68,7 +68,10 @@ public:
     /// (`degradation`) or are refused with kUnavailable, reason "overloaded".
     Result<api::FeedReply> feed(const api::FeedCall& call);
     /// A query as text, such as "RETRIEVE items USING trending LIMIT 5": docs/reference/query.md.
+    /// kUnsupported for SUGGEST, which has no page.
     Result<api::FeedReply> query(std::string_view text);
+    /// How what is being typed may go on: docs/reference/search.md#suggestions.
+    Result<api::SuggestReply> suggest(const api::SuggestCall& call);
     /// Returns once everything the token of a write names is applied, on every shard it reached.
     Result<void> wait_for(std::string_view token, std::uint64_t timeout_ms = 10'000);
 
