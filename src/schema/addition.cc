@@ -53,6 +53,12 @@ std::string windows_text(const std::vector<Window>& windows) {
     return out.empty() ? "none" : out;
 }
 
+std::string weights_text(const TextSpec& text) {
+    return "k1 " + std::to_string(text.k1) + ", b " + std::to_string(text.b) + ", boost " +
+           std::to_string(text.boost) + ", " + std::to_string(text.stop_words.size()) +
+           " stop words";
+}
+
 void compare(const FieldSpec& now, const FieldSpec& wanted, const std::string& path,
              Differences* out) {
     out->add(path, name_of(now.type), name_of(wanted.type));
@@ -62,6 +68,7 @@ void compare(const FieldSpec& now, const FieldSpec& wanted, const std::string& p
         return field.language.empty() ? "english" : std::string_view(field.language);
     };
     out->add(path, language(now), language(wanted));
+    if (now.text != wanted.text) out->add(path, weights_text(now.text), weights_text(wanted.text));
 }
 
 void compare(const EmbeddingSpec& now, const EmbeddingSpec& wanted, const std::string& path,

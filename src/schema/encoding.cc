@@ -1,5 +1,6 @@
 // The binary form of a schema: docs/formats/schema.md.
 
+#include <algorithm>
 #include <cassert>
 
 #include "base/codec.h"
@@ -11,7 +12,10 @@ namespace tidal::schema {
 namespace {
 
 constexpr std::string_view kMagic = "TSCH";
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kFormat = 2;
+/// What has no field with kHasText is written so, as earlier versions read it.
+constexpr std::uint8_t kFormatWithoutText = 1;
+constexpr std::uint8_t kHasText = 0x80;  ///< In the type of a field.
 
 template <typename E>
 void encode_enum(E e, Encoder* out) {
@@ -51,18 +55,46 @@ std::vector<Window> decode_windows(Decoder* in) {
     return windows;
 }
 
+void encode(const TextSpec& text, Encoder* out) {
+    for (const double weight : {text.k1, text.b, text.boost}) out->f64(weight);
+    out->varint(text.stop_words.size());
+    for (const std::string& word : text.stop_words) out->bytes(word);
+}
+void decode(TextSpec* text, Decoder* in) {
+    for (double* const weight : {&text->k1, &text->b, &text->boost}) *weight = in->f64();
+    const std::size_t words = in->count(1);
+    for (std::size_t i = 0; i < words && !in->failed(); ++i)
+        text->stop_words.push_back(decode_string(in));
+}
+
+bool weighs_texts(const Schema& schema) {
+    return std::ranges::any_of(schema.kinds, [](const KindSchema& kind) {
+        return std::ranges::any_of(kind.fields,
+                                   [](const FieldSpec& field) { return field.text != TextSpec(); });
+    });
+}
+
 void encode(const FieldSpec& field, Encoder* out) {
     out->bytes(field.name);
-    encode_enum(field.type, out);
+    const bool has_text = field.text != TextSpec();
+    out->u8(
+        static_cast<std::uint8_t>(static_cast<unsigned>(field.type) | (has_text ? kHasText : 0U)));
     out->u8(field.default_value.has_value() ? 1 : 0);
     if (field.default_value) out->f64(*field.default_value);
     out->bytes(field.language);
+    if (has_text) encode(field.text, out);
 }
 void decode(FieldSpec* field, Decoder* in) {
     field->name = decode_string(in);
-    field->type = decode_enum<FieldType>(in);
+    const std::uint8_t type = in->u8();
+    const bool has_text = (type & kHasText) != 0;
+    const auto known = static_cast<std::uint8_t>(type & ~kHasText);
+    if (known >= Names<FieldType>::value.size()) return in->fail();
+    field->type = static_cast<FieldType>(known);
     if (decode_bool(in)) field->default_value = in->f64();
     field->language = decode_string(in);
+    if (has_text) decode(&field->text, in);
+    if (has_text && field->text == TextSpec()) in->fail();  // One schema has one form.
 }
 
 void encode(const EmbeddingSpec& slot, Encoder* out) {
@@ -142,7 +174,7 @@ std::string encode_schema(const Schema& schema) {
     assert(validate(schema).ok());
     Encoder out;
     out.raw(kMagic);
-    out.u8(kFormat);
+    out.u8(weighs_texts(schema) ? kFormat : kFormatWithoutText);
     out.varint(schema.version.value());
     encode_meaning(schema, &out);
     return out.take();
@@ -153,7 +185,7 @@ Result<Schema> decode_schema(std::string_view bytes) {
     if (in.raw(kMagic.size()) != kMagic)
         return Error(ErrorCode::kCorruption, "schema: wrong magic");
     const std::uint8_t format = in.u8();
-    if (!in.failed() && format != kFormat)
+    if (!in.failed() && format != kFormat && format != kFormatWithoutText)
         return Error(ErrorCode::kIncompatible, "schema: unknown format version")
             .with("given", format)
             .with("known", kFormat);
@@ -171,6 +203,8 @@ Result<Schema> decode_schema(std::string_view bytes) {
     }
     schema.signals = decode_all<SignalSpec>(kSignalsMax, &in);
     TIDAL_TRY(in.finish("schema"));
+    if ((format == kFormat) != weighs_texts(schema))
+        return Error(ErrorCode::kCorruption, "schema: the format is not that of its fields");
     if (auto valid = validate(schema); !valid)
         return Error(ErrorCode::kCorruption, "schema: " + valid.error().message());
     return schema;

@@ -19,8 +19,19 @@ Result<void> check_at(Result<void> rule, YamlMark mark, Path path) {
     return locate(rule.take_error(), mark, path);
 }
 
+Result<std::vector<std::string>> read_texts(const YamlNode& node, Path path) {
+    TIDAL_ASSIGN(const auto list, read_list(node, path));
+    std::vector<std::string> out;
+    for (const YamlNode* const each : list) {
+        TIDAL_ASSIGN(std::string text, read_text(*each, path));
+        out.push_back(std::move(text));
+    }
+    return out;
+}
+
 Result<FieldSpec> read_field(const YamlEntry& declared, Path path) {
-    static constexpr std::array<std::string_view, 3> kKeys{"type", "default", "language"};
+    static constexpr std::array<std::string_view, 7> kKeys{"type", "default", "language",  "k1",
+                                                           "b",    "boost",   "stop_words"};
     FieldSpec field;
     field.name = declared.key;
     if (declared.value.is_scalar()) {  // year: int
@@ -34,8 +45,15 @@ Result<FieldSpec> read_field(const YamlEntry& declared, Path path) {
                     has_type = true;
                 } else if (entry.key == "default") {
                     TIDAL_ASSIGN(field.default_value, read_number(entry.value, at));
-                } else {
+                } else if (entry.key == "language") {
                     TIDAL_ASSIGN(field.language, read_text(entry.value, at));
+                } else if (entry.key == "stop_words") {
+                    TIDAL_ASSIGN(field.text.stop_words, read_texts(entry.value, at));
+                } else {
+                    double& weight = entry.key == "k1"  ? field.text.k1
+                                     : entry.key == "b" ? field.text.b
+                                                        : field.text.boost;
+                    TIDAL_ASSIGN(weight, read_number(entry.value, at));
                 }
                 return {};
             }));

@@ -17,6 +17,15 @@ std::string quoted(std::string_view name) {
     return "\"" + std::string(name) + "\"";
 }
 
+std::string quoted_text(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out + "\"";
+}
+
 std::string number(double value) {
     std::array<char, 32> buffer;  // the shortest text that reads back as the same double
     const auto [end, status] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
@@ -35,16 +44,30 @@ std::string list(const std::vector<Window>& windows) {
     return list(names);
 }
 
+/// What differs from what is so unless said.
+void print_text(const TextSpec& text, std::string* out) {
+    const TextSpec usual;
+    if (text.k1 != usual.k1) *out += ", k1: " + number(text.k1);
+    if (text.b != usual.b) *out += ", b: " + number(text.b);
+    if (text.boost != usual.boost) *out += ", boost: " + number(text.boost);
+    if (text.stop_words.empty()) return;
+    *out += ", stop_words: [";
+    for (std::size_t i = 0; i < text.stop_words.size(); ++i)
+        *out += (i == 0 ? "" : ", ") + quoted_text(text.stop_words[i]);
+    *out += "]";
+}
+
 void print_field(const FieldSpec& field, std::string* out) {
     *out += "    " + quoted(field.name) + ": ";
     const std::string type(name_of(field.type));
-    if (!field.default_value && field.language.empty()) {
+    if (!field.default_value && field.language.empty() && field.text == TextSpec()) {
         *out += type + "\n";
         return;
     }
     *out += "{type: " + type;
     if (field.default_value) *out += ", default: " + number(*field.default_value);
     if (!field.language.empty()) *out += ", language: " + field.language;
+    print_text(field.text, out);
     *out += "}\n";
 }
 

@@ -52,6 +52,17 @@ inline constexpr std::int64_t kHalfLifeMsMax = 36'500LL * 24 * 3600 * 1000;  ///
 std::string_view window_name(Window window);
 std::optional<Window> window_from_name(std::string_view name);
 
+/// How searches weigh a field of texts: BM25 (Robertson & Zaragoza 2009).
+struct TextSpec {
+    double k1 = 1.2;   ///< 0..kTextWeightMax: how much a word that comes again adds.
+    double b = 0.75;   ///< 0..1: how much longer texts count less.
+    double boost = 1;  ///< (0, kTextWeightMax]: of the field's scores.
+    std::vector<std::string> stop_words;  ///< Left out; at most kStopWordsMax of 1..255 bytes.
+    bool operator==(const TextSpec&) const = default;
+};
+inline constexpr double kTextWeightMax = 1000;
+inline constexpr std::size_t kStopWordsMax = 1024;
+
 struct FieldSpec {
     FieldId id;
     std::string name;
@@ -59,6 +70,7 @@ struct FieldSpec {
     /// Used by scores when an entity lacks the field; numbers only.
     std::optional<double> default_value;
     std::string language;  ///< Of text fields; empty = English. Read by the text index.
+    TextSpec text;         ///< Likewise.
     bool operator==(const FieldSpec&) const = default;
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/edit_distance.h"
+#include "base/utf8.h"
 #include "schema/duration.h"
 #include "schema/internal/names.h"
 
@@ -120,11 +121,38 @@ Result<void> check_name(std::string_view name) {
         .with_hint("a name has 1 to 63 of a-z, 0-9 and _, and starts with no digit");
 }
 
+bool is_word(const std::string& word) {
+    constexpr std::size_t kWordBytesMax = 255;
+    return !word.empty() && word.size() <= kWordBytesMax && !find_utf8_error(word) &&
+           std::ranges::none_of(word, [](char c) { return c >= 0 && c < ' '; });
+}
+
+Result<void> check_text(const FieldSpec& field) {
+    const TextSpec& text = field.text;
+    if (text == TextSpec()) return {};
+    if (field.type != FieldType::kText)
+        return invalid("only text fields have k1, b, boost and stop words")
+            .with("type", name_of(field.type));
+    // Also NaN.
+    if (!(text.k1 >= 0 && text.k1 <= kTextWeightMax))
+        return invalid("k1 must be 0 to 1000").with("given", text.k1);
+    if (!(text.b >= 0 && text.b <= 1)) return invalid("b must be 0 to 1").with("given", text.b);
+    if (!(text.boost > 0 && text.boost <= kTextWeightMax))
+        return invalid("boost must be above 0, at most 1000").with("given", text.boost);
+    if (text.stop_words.size() > kStopWordsMax)
+        return invalid("at most 1024 stop words").with("given", text.stop_words.size());
+    if (const auto bad = std::ranges::find_if_not(text.stop_words, is_word);
+        bad != text.stop_words.end())
+        return invalid("a stop word has 1 to 255 bytes of UTF-8, none of them a control character");
+    return {};
+}
+
 Result<void> check_field(const FieldSpec& field) {
     TIDAL_TRY(check_name(field.name));
     if (contains(kReservedFields, field.name))
         return invalid("\"" + field.name + "\" is reserved: every entity has it already");
     TIDAL_TRY(check_default(field));
+    TIDAL_TRY(check_text(field));
     if (field.language.empty()) return {};
     if (field.type != FieldType::kText)
         return invalid("only text fields have a language").with("type", name_of(field.type));

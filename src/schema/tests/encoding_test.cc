@@ -38,7 +38,7 @@ RC_GTEST_PROP(SchemaBytes, EveryPrefixAndExtensionIsCorruption, ()) {
 
 TEST(SchemaBytes, ANewerFormatIsSaidToBeOne) {
     std::string bytes = encode_schema(Schema{});
-    bytes[4] = 2;
+    bytes[4] = 3;
     EXPECT_EQ(decode_schema(bytes).error().code(), ErrorCode::kIncompatible);
     bytes[0] = 'x';
     EXPECT_EQ(decode_schema(bytes).error().code(), ErrorCode::kCorruption);
@@ -77,6 +77,21 @@ signals:
     ASSERT_TRUE(file >> hex);
     EXPECT_EQ(to_hex(encode_schema(*expected)), hex);
     EXPECT_EQ(fingerprint(*expected), "4348636a0c3c67239dde7028f8ed323c");
+    const auto golden = decode_schema(from_hex(hex));
+    ASSERT_TRUE(golden) << golden.error().to_string();
+    EXPECT_EQ(*golden, *expected);
+}
+
+TEST(SchemaBytes, ReadsTheGoldenFileOfFormat2) {
+    const auto expected = parse_schema(R"(
+items:
+  fields: {title: {type: text, boost: 3}, body: {type: text, k1: 0.9, b: 0.4, stop_words: [the, of]}}
+)");
+    ASSERT_TRUE(expected) << expected.error().to_string();
+    std::ifstream file(TIDAL_TESTDATA_DIR "/schema_v2.hex");
+    std::string hex;
+    ASSERT_TRUE(file >> hex);
+    EXPECT_EQ(to_hex(encode_schema(*expected)), hex);
     const auto golden = decode_schema(from_hex(hex));
     ASSERT_TRUE(golden) << golden.error().to_string();
     EXPECT_EQ(*golden, *expected);

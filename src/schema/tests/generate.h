@@ -35,6 +35,12 @@ inline KindSchema generate_kind() {
             field.default_value = *rc::gen::arbitrary<double>();
         if (field.type == FieldType::kText && *rc::gen::arbitrary<bool>())
             field.language = "german";
+        if (field.type == FieldType::kText && *rc::gen::arbitrary<bool>())
+            field.text = {.k1 = 0.5 * *rc::gen::inRange(0, 6),
+                          .b = 0.25 * *rc::gen::inRange(0, 5),
+                          .boost = 0.5 * *rc::gen::inRange(1, 9),
+                          .stop_words = *rc::gen::container<std::vector<std::string>>(
+                              rc::gen::element<std::string>("the", "on", "null", "it's", "9"))};
         kind.fields.push_back(field);
     }
     const auto slots = *rc::gen::inRange<std::size_t>(0, 3);

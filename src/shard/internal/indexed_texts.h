@@ -16,7 +16,10 @@ public:
         std::vector<text::TextIndex::Field> fields;
         for (const schema::FieldSpec& field : schema.kind(kind_).fields)
             if (field.type == schema::FieldType::kText)
-                fields.push_back({field.id, field.name, {field.language, {}}, {}});
+                fields.push_back({field.id,
+                                  field.name,
+                                  {field.language, field.text.stop_words},
+                                  {field.text.k1, field.text.b, field.text.boost}});
         index_.set_fields(fields);
     }
     void text_changed(Slot slot, FieldId field, std::string_view before,
