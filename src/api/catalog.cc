@@ -5,6 +5,7 @@
 #include "api/internal/models.h"
 #include "api/resolve.h"
 #include "ranking/source_text.h"
+#include "text/synonyms.h"
 
 namespace tidal::api {
 namespace {
@@ -101,7 +102,13 @@ void Database::publish_catalog() {
     std::vector<ranking::StoredProfile> stored;
     auto models = std::make_shared<std::vector<StoredModel>>();
     auto experiments = std::make_shared<std::vector<ranking::Experiment>>();
+    auto synonyms = std::make_shared<text::Synonyms>();
     for (const shard::CatalogEntry& entry : entries) {
+        if (entry.kind == record::CatalogKind::kSynonyms) {
+            if (auto parsed = text::Synonyms::parse(entry.text); parsed.ok())
+                synonyms->add(*parsed);
+            continue;
+        }
         if (entry.kind == record::CatalogKind::kProfile) {
             stored.push_back({entry.name, entry.version, entry.text});
             continue;
@@ -124,6 +131,7 @@ void Database::publish_catalog() {
     profiles_ = std::move(profiles);
     experiments_ = std::move(experiments);
     models_ = std::move(models);
+    search_synonyms_ = std::move(synonyms);
     // A data shard that lacks the newest schema publishes again when it has it.
     published_ = published;
     ready_ = true;

@@ -33,6 +33,10 @@
 #include "storage/shard_store.h"
 #include "wal/node_log.h"
 
+namespace tidal::text {
+class Synonyms;
+}
+
 namespace tidal::query {
 class CursorCodec;
 class FeedRun;
@@ -123,6 +127,9 @@ public:
     /// A new version of a model (docs/reference/expressions.md#models), or nothing when the newest
     /// has this text. kConflict when a profile that is available would not be with it.
     void put_model(const std::string& name, std::string text, bool dry_run, CatalogDone done);
+    /// A new version of a set of synonyms, which every search goes by; or nothing when the newest
+    /// has this text.
+    void put_synonyms(const std::string& name, std::string text, bool dry_run, CatalogDone done);
     /// Ends every version of what has that name; their numbers are not used again. kConflict for a
     /// built-in profile and for what an experiment or a profile still uses.
     void retire(record::CatalogKind kind, const std::string& name, Done done);
@@ -194,6 +201,8 @@ public:
     std::shared_ptr<const std::vector<StoredModel>> models() const;
     /// As it was put. kNotFound.
     Result<std::string> model_text(const std::string& name);
+    /// By name.
+    std::vector<StoredSynonyms> synonyms();
     /// Reads log and archive: blocks, so not from an executor. kUnsupported with --ephemeral;
     /// kConflict, reason "history_incomplete", where a snapshot brought this member so far that its
     /// log lacks signals behind the position, and `gaps` is not asked for.
@@ -244,6 +253,8 @@ private:
     void put_profile_now(std::string text, bool dry_run, CatalogDone done);
     void put_experiment_now(std::string text, bool dry_run, CatalogDone done);
     void put_model_now(const std::string& name, std::string text, bool dry_run, CatalogDone done);
+    void put_synonyms_now(const std::string& name, std::string text, bool dry_run,
+                          CatalogDone done);
     void retire_now(record::CatalogKind kind, const std::string& name, Done done);
     std::shared_ptr<const schema::Schema> oldest_schema();
     void publish_api_keys(const std::vector<shard::CatalogEntry>& entries);
@@ -364,6 +375,7 @@ private:
     std::shared_ptr<const ranking::ProfileRegistry> profiles_;
     std::shared_ptr<const std::vector<ranking::Experiment>> experiments_;
     std::shared_ptr<const std::vector<StoredModel>> models_;
+    std::shared_ptr<const text::Synonyms> search_synonyms_;  ///< Of all sets.
     /// Of the metadata shard, as of the newest publication.
     struct Published {
         SchemaVersion schema;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "api/database.h"
+#include "api/internal/highlights.h"
 #include "api/resolve.h"
 #include "base/edit_distance.h"
 #include "query/degradation.h"
@@ -102,9 +103,14 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, query::TextMod
         now_ms = shards_[id]->with_state(
             [&](shard::ShardState& state) { return state.read_time_ms(now_ms); });
     TIDAL_ASSIGN(reply->fields, check_fields(call, *schema));
+    TIDAL_TRY(check_highlight(call, *schema));
     TIDAL_ASSIGN(std::string profile, profile_of(call, &reply->experiment));
     TIDAL_ASSIGN(query::FeedRequest request, to_request(call, std::move(profile), *schema, now_ms));
     request.text_mode = mode;
+    if (call.query) {
+        const std::lock_guard lock(mutex_);
+        request.synonyms = search_synonyms_;
+    }
     if (call.user_id) {
         TIDAL_ASSIGN(const EntityId user,
                      resolve_id(*schema, EntityKind::kUser, *call.user_id, "user_id"));

@@ -3,6 +3,7 @@
 
 #include "api/database.h"
 #include "api/internal/answered.h"
+#include "api/internal/highlights.h"
 #include "query/feed_run.h"
 #include "query/text_run.h"
 #include "query/top_views.h"
@@ -162,6 +163,7 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
     }
     if (in_turns && !pace.entered) gate_->learn(pace.kind, false);
     TIDAL_CO_TRY(finish_feed(plan, std::move(pages), &reply));
+    add_highlights(call, plan, *schema(), &reply);
     if (call.query && mode == query::TextMode::kSearch && call.cursor.empty() &&
         call.kind == EntityKind::kItem && !reply.items.empty())
         recent_queries_.add(*call.query, runtime_.clock().wall_ms());

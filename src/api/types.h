@@ -184,6 +184,8 @@ struct FeedCall {
     std::optional<std::vector<std::string>> fields;  ///< What items show; nullopt = all.
     std::optional<std::uint64_t> seed;
     std::string region;  ///< Empty = here.
+    /// Fields of texts whose words the reply marks, of a call with a query; empty = none.
+    std::vector<std::string> highlight;
     bool explain = false;
     /// Counts an `impression` of every item of the page, before the reply.
     bool log_impressions = false;
@@ -222,6 +224,8 @@ struct FeedItem {
     /// Of a search that also asks for what is near: similarity(slot); nullopt = it has no vector.
     std::optional<double> vector_score;
     EntityReply entity;
+    /// Of the fields asked for, those in which a word was found: HTML, the words in <em>.
+    std::vector<std::pair<std::string, std::string>> highlights;
     std::vector<std::pair<std::string, double>> explain;
     std::optional<std::string> group;  ///< Its value of the field of `group_by`.
     bool pinned = false;
@@ -278,6 +282,14 @@ struct FeedReply {
     std::vector<std::string> left_out;    ///< What the request asked for and did not get.
     /// What items show; nullopt = all. Empty: the id alone, the rest of `entity` is not read.
     std::optional<std::set<std::string>> fields;
+};
+
+/// Synonyms of searches (docs/reference/search.md), newest version of each name.
+struct StoredSynonyms {
+    std::string name;
+    std::uint32_t version = 1;
+    UnixMillis put_ms = 0;
+    std::string text;  ///< As it was put.
 };
 
 /// Of a query as text: RETRIEVE and SEARCH, or SUGGEST.

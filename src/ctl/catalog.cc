@@ -131,4 +131,31 @@ Result<void> model_retire(const Options& options) {
     return retire(options, "/models");
 }
 
+Result<void> synonyms_list(const Options& options) {
+    TIDAL_ASSIGN(const std::string reply, Client(options.url, options.key).get("/synonyms"));
+    if (options.json) return print_reply(reply, true);
+    TIDAL_ASSIGN(const json::object object, parse_reply(reply));
+    for (const json::value& each : object.at("synonyms").as_array()) {
+        const json::object& set = each.as_object();
+        std::printf("%-28s %s bytes\n",
+                    (text_of(set, "name") + "@" + json::serialize(set.at("version"))).c_str(),
+                    json::serialize(set.at("bytes")).c_str());
+    }
+    return {};
+}
+
+Result<void> synonyms_show(const Options& options) {
+    TIDAL_ASSIGN(const std::string reply,
+                 Client(options.url, options.key).get("/synonyms/" + percent_encode(options.name)));
+    return print_text(reply, "text", options.json);
+}
+
+Result<void> synonyms_put(const Options& options) {
+    return put_text(options, "/synonyms/" + percent_encode(options.name), Client::Method::kPut);
+}
+
+Result<void> synonyms_retire(const Options& options) {
+    return retire(options, "/synonyms");
+}
+
 }  // namespace tidal::ctl

@@ -31,7 +31,7 @@ struct Options {
     std::string expires = "1h";  ///< Of a join token.
     std::string role = "reader";
 
-    // schema, profile, experiment, model
+    // schema, profile, experiment, model, synonyms
     std::string name;  ///< "spicy" or, to show, "spicy@1".
     std::string file;  ///< "-" = standard input.
     bool dry_run = false;
@@ -89,6 +89,10 @@ Result<void> model_list(const Options& options);
 Result<void> model_show(const Options& options);
 Result<void> model_put(const Options& options);
 Result<void> model_retire(const Options& options);
+Result<void> synonyms_list(const Options& options);
+Result<void> synonyms_show(const Options& options);
+Result<void> synonyms_put(const Options& options);
+Result<void> synonyms_retire(const Options& options);
 Result<void> node_list(const Options& options);
 Result<void> node_token(const Options& options);
 Result<void> node_remove(const Options& options);

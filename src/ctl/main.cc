@@ -250,6 +250,15 @@ int run(int argc, char** argv) {
     checked(with_file(model_put_app));
     with_name(online(add_to(model_app, "retire", "end one that no profile calls", model_retire)));
 
+    CLI::App* synonyms_app = group("synonyms", "words that stand for others in searches");
+    online(add_to(synonyms_app, "list", "every set", synonyms_list));
+    with_name(online(add_to(synonyms_app, "show", "the text of one", synonyms_show)));
+    CLI::App* synonyms_put_app =
+        online(add_to(synonyms_app, "put", "a text as the set of a name", synonyms_put));
+    with_name(synonyms_put_app);
+    checked(with_file(synonyms_put_app));
+    with_name(online(add_to(synonyms_app, "retire", "end one", synonyms_retire)));
+
     const auto with_number = [&](CLI::App* sub, const char* name) {
         sub->add_option(name, options.number, "its number")->required();
         return sub;

@@ -68,4 +68,19 @@ Result<void> Library::retire_model(const std::string& name) {
     });
 }
 
+Result<api::CatalogReply> Library::put_synonyms(const std::string& name, std::string_view text,
+                                                bool dry_run) {
+    return wait<api::CatalogReply>([&](auto done) {
+        open_->database->put_synonyms(name, std::string(text), dry_run, std::move(done));
+    });
+}
+std::vector<api::StoredSynonyms> Library::synonyms() const {
+    return open_->database->synonyms();
+}
+Result<void> Library::retire_synonyms(const std::string& name) {
+    return wait<void>([&](auto done) {
+        open_->database->retire(record::CatalogKind::kSynonyms, name, std::move(done));
+    });
+}
+
 }  // namespace tidal

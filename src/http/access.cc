@@ -39,7 +39,9 @@ std::string_view role_for(Access access) {
 Access access_for(Method method, std::string_view pattern) {
     if (is_under(pattern, "/keys") || pattern == "/health/drain") return Access::kOperate;
     if (is_under(pattern, "/backups")) return Access::kDeclare;
-    if (only_reads(method) || pattern == "/feed" || pattern == "/query") return Access::kRead;
+    constexpr std::string_view kAsked[] = {"/feed", "/query", "/search", "/suggest"};
+    if (only_reads(method) || std::ranges::find(kAsked, pattern) != std::end(kAsked))
+        return Access::kRead;
     if (is_under(pattern, "/cluster")) return Access::kOperate;
     const bool writes = std::ranges::any_of(
         kWritten, [&](std::string_view head) { return is_under(pattern, head); });

@@ -211,6 +211,7 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
                                           "bury",
                                           "group_by",
                                           "fields",
+                                          "highlight",
                                           "diversity",
                                           "log_impressions",
                                           "read_consistency"};
@@ -253,6 +254,8 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
             call.bury = split_ids(value);
         } else if (name == "fields") {
             call.fields = split(value);
+        } else if (name == "highlight") {
+            call.highlight = split(value);
         } else if (name == "limit") {
             TIDAL_ASSIGN(call.limit,
                          parse<std::uint32_t>(name, value, "an integer from 1 to 1000"));

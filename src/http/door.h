@@ -129,6 +129,7 @@ private:
     void add_catalog_writes(const std::string& path, record::CatalogKind kind);
     void add_retirement(const std::string& path, record::CatalogKind kind);
     void add_model_routes();
+    void add_synonym_routes();
     std::string metrics_text();
     std::string health();
     /// "ok", or why this node shall get no requests.

@@ -72,6 +72,18 @@ void append_metadata(const api::EntityReply& entity, const std::set<std::string>
     *out += first ? "{}" : "}";
 }
 
+void append_highlights(const std::vector<std::pair<std::string, std::string>>& highlights,
+                       std::string* out) {
+    *out += ",\"highlights\":";
+    for (std::size_t i = 0; i < highlights.size(); ++i) {
+        *out += i == 0 ? '{' : ',';
+        append_json_string(highlights[i].first, out);
+        *out += ':';
+        append_json_string(highlights[i].second, out);
+    }
+    *out += '}';
+}
+
 void append_time(std::string_view name, const std::optional<UnixMillis>& time, std::string* out) {
     if (!time) return;
     *out += name;
@@ -112,6 +124,7 @@ void append_feed_item(const api::FeedItem& item, std::string* out,
         *out += ",\"vector_score\":";
         append_json_number(*item.vector_score, out);
     }
+    if (!item.highlights.empty()) append_highlights(item.highlights, out);
     *out += ",\"metadata\":";
     append_metadata(item.entity, fields, out);
     append_fixed(item.entity, fields, out);

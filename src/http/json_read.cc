@@ -316,11 +316,11 @@ Result<api::Write> read_signal(const element& json) {
 }
 
 Result<api::FeedCall> read_feed(const element& json, std::string_view default_profile) {
-    constexpr std::array<std::string_view, 23> keys = {
-        "kind",   "query",     "similar_to", "vector",     "user_id",        "profile",
-        "params", "filter",    "facets",     "limit",      "cursor",         "exclude",
-        "seed",   "region",    "explain",    "experiment", "sort",           "pin",
-        "bury",   "diversity", "group_by",   "fields",     "log_impressions"};
+    constexpr std::array<std::string_view, 24> keys = {
+        "kind",    "query",           "similar_to", "vector", "user_id", "profile",   "params",
+        "filter",  "facets",          "limit",      "cursor", "exclude", "seed",      "region",
+        "explain", "experiment",      "sort",       "pin",    "bury",    "diversity", "group_by",
+        "fields",  "log_impressions", "highlight"};
     api::FeedCall call;
     call.profile = default_profile;
     TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
@@ -353,14 +353,9 @@ Result<api::FeedCall> read_feed(const element& json, std::string_view default_pr
         } else if (key == "group_by") {
             TIDAL_ASSIGN(call.group_by, text(value, key));
         } else if (key == "fields") {
-            simdjson::dom::array array;
-            if (value.get(array) != simdjson::SUCCESS)
-                return wrong_type(key, "an array of names of fields");
-            call.fields.emplace();
-            for (const element each : array) {
-                TIDAL_ASSIGN(std::string name, text(each, key));
-                call.fields->push_back(std::move(name));
-            }
+            TIDAL_ASSIGN(call.fields, texts(value, key));
+        } else if (key == "highlight") {
+            TIDAL_ASSIGN(call.highlight, texts(value, key));
         } else if (key == "explain" || key == "log_impressions") {
             bool& flag = key == "explain" ? call.explain : call.log_impressions;
             if (value.get(flag) != simdjson::SUCCESS) return wrong_type(key, "true or false");

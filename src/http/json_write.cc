@@ -312,6 +312,13 @@ std::string experiments_json(const std::vector<ranking::Experiment>& experiments
     return json_text(json::object{{"experiments", std::move(out)}});
 }
 
+json::object synonyms_object(const api::StoredSynonyms& synonyms) {
+    return {{"name", synonyms.name},
+            {"version", synonyms.version},
+            {"put_at", format_time(synonyms.put_ms)},
+            {"bytes", synonyms.text.size()}};
+}
+
 json::object model_object(const api::StoredModel& stored) {
     const auto inputs = stored.model->inputs();
     return {{"name", stored.name},
@@ -331,6 +338,18 @@ std::string models_json(const std::vector<api::StoredModel>& models) {
 std::string model_json(const api::StoredModel& model, std::string_view text) {
     json::object out = model_object(model);
     out["text"] = text;
+    return json_text(out);
+}
+
+std::string synonyms_json(const std::vector<api::StoredSynonyms>& all) {
+    json::array out;
+    for (const api::StoredSynonyms& each : all) out.push_back(synonyms_object(each));
+    return json_text(json::object{{"synonyms", std::move(out)}});
+}
+
+std::string synonyms_json(const api::StoredSynonyms& synonyms) {
+    json::object out = synonyms_object(synonyms);
+    out["text"] = synonyms.text;
     return json_text(out);
 }
 

@@ -22,6 +22,8 @@ std::string profile_json(const ranking::ProfileListing& profile);
 std::string experiments_json(const std::vector<ranking::Experiment>& experiments);
 std::string models_json(const std::vector<api::StoredModel>& models);
 std::string model_json(const api::StoredModel& model, std::string_view text);
+std::string synonyms_json(const std::vector<api::StoredSynonyms>& all);
+std::string synonyms_json(const api::StoredSynonyms& synonyms);  ///< With its text.
 std::string catalog_json(const api::CatalogReply& reply);
 std::string comparison_json(const api::FeedComparison& comparison,
                             std::optional<std::uint64_t> staleness_ms);

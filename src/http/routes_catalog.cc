@@ -1,4 +1,4 @@
-// What can be asked for: schema, profiles, experiments, models.
+// What can be asked for: schema, profiles, experiments, models, synonyms.
 #include "http/call.h"
 #include "http/door.h"
 #include "http/json_read.h"
@@ -12,6 +12,22 @@ Error unreadable_model(const std::string& name) {
     return Error(ErrorCode::kUnsupported, "this version cannot read model `" + name + "`")
         .with_field("name")
         .with_hint("put it again, as text of LightGBM 3 or 4");
+}
+
+/// A text whose name the path has.
+Result<CatalogText> named_text(Request& request) {
+    TIDAL_TRY(check_parameters(request, {}));
+    if (request.content_type() == "application/octet-stream")
+        return CatalogText{.text = std::move(request.body)};
+    TIDAL_TRY(check_json(request));
+    return JsonReader().catalog_text(request.body);
+}
+
+api::Database::CatalogDone answer_catalog(Responder responder) {
+    return [responder = std::move(responder)](Result<api::CatalogReply> reply) mutable {
+        if (!reply.ok()) return responder.fail(reply.error());
+        responder.send(Response::json(catalog_json(*reply)));
+    };
 }
 
 }  // namespace
@@ -32,10 +48,7 @@ void Door::add_catalog_writes(const std::string& path, record::CatalogKind kind)
             return JsonReader().catalog_text(request.body);
         }();
         if (!body.ok()) return responder.fail(body.error());
-        auto answer = [responder = std::move(responder)](Result<api::CatalogReply> reply) mutable {
-            if (!reply.ok()) return responder.fail(reply.error());
-            responder.send(Response::json(catalog_json(*reply)));
-        };
+        auto answer = answer_catalog(std::move(responder));
         if (kind == record::CatalogKind::kProfile)
             database_.put_profile(std::move(body->text), body->dry_run, std::move(answer));
         else
@@ -72,22 +85,34 @@ void Door::add_model_routes() {
                    return problem_response(unreadable_model(name));
                }));
     whole_.add(Method::kPut, "/models/{name}", [this](Request request, Responder responder) {
-        auto body = [&]() -> Result<CatalogText> {
-            TIDAL_TRY(check_parameters(request, {}));
-            if (request.content_type() == "application/octet-stream")
-                return CatalogText{.text = std::move(request.body)};
-            TIDAL_TRY(check_json(request));
-            return JsonReader().catalog_text(request.body);
-        }();
+        auto body = named_text(request);
         if (!body.ok()) return responder.fail(body.error());
-        database_.put_model(
-            request.parameters.text("name"), std::move(body->text), body->dry_run,
-            [responder = std::move(responder)](Result<api::CatalogReply> reply) mutable {
-                if (!reply.ok()) return responder.fail(reply.error());
-                responder.send(Response::json(catalog_json(*reply)));
-            });
+        database_.put_model(request.parameters.text("name"), std::move(body->text), body->dry_run,
+                            answer_catalog(std::move(responder)));
     });
     add_retirement("/models", record::CatalogKind::kModel);
+}
+
+/// The text itself, or as JSON.
+void Door::add_synonym_routes() {
+    whole_.add(Method::kGet, "/synonyms", reading([this](const Request&) {
+                   return Response::json(synonyms_json(database_.synonyms()));
+               }));
+    whole_.add(
+        Method::kGet, "/synonyms/{name}", reading([this](const Request& request) {
+            const std::string& name = request.parameters.text("name");
+            for (const api::StoredSynonyms& each : database_.synonyms())
+                if (each.name == name) return Response::json(synonyms_json(each));
+            return problem_response(
+                Error(ErrorCode::kNotFound, "no synonyms `" + name + "`").with_field("name"));
+        }));
+    whole_.add(Method::kPut, "/synonyms/{name}", [this](Request request, Responder responder) {
+        auto body = named_text(request);
+        if (!body.ok()) return responder.fail(body.error());
+        database_.put_synonyms(request.parameters.text("name"), std::move(body->text),
+                               body->dry_run, answer_catalog(std::move(responder)));
+    });
+    add_retirement("/synonyms", record::CatalogKind::kSynonyms);
 }
 
 void Door::add_catalog_routes() {
@@ -123,6 +148,7 @@ void Door::add_catalog_routes() {
                }));
     add_catalog_writes("/experiments", record::CatalogKind::kExperiment);
     add_model_routes();
+    add_synonym_routes();
 }
 
 }  // namespace tidal::http

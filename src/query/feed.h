@@ -36,6 +36,7 @@
 #include "ranking/shard_view.h"
 #include "text/query_parser.h"
 #include "text/statistics.h"
+#include "text/synonyms.h"
 
 namespace tidal::query {
 
@@ -60,7 +61,8 @@ struct FeedRequest {
     /// some of them where the profile has a source `text(query)`; nullopt = it is no search.
     std::optional<std::string> text;
     TextMode text_mode = TextMode::kSearch;
-    std::string filter;                   ///< Filter language; empty = none.
+    std::shared_ptr<const text::Synonyms> synonyms;  ///< Of its words; nullptr = none.
+    std::string filter;                              ///< Filter language; empty = none.
     std::string facets;                   ///< What to count of what matches; empty = nothing.
     std::uint32_t limit = kLimitDefault;  ///< 1..kLimitMax.
     std::string cursor;                   ///< Of the page before; empty = the first page.

@@ -7,6 +7,7 @@
 #include "query/feed.h"
 #include "query/internal/candidate_lists.h"
 #include "query/internal/plan_anchors.h"
+#include "query/internal/query_conditions.h"
 #include "query/internal/query_fingerprint.h"
 #include "text/completion.h"
 #include "text/text_index.h"
@@ -178,7 +179,9 @@ Result<void> plan_completion(const FeedRequest& request, const std::vector<std::
 }
 
 /// What a search makes candidates of.
-Result<void> plan_text(const FeedRequest& request, const schema::Schema& schema, FeedPlan* plan) {
+/// @param filter  Takes the conditions that the query has.
+Result<void> plan_text(const FeedRequest& request, const schema::Schema& schema, FeedPlan* plan,
+                       std::optional<FilterNode>* filter) {
     plan->sources = plan->profile->profile.sources;
     const bool has_source = std::ranges::any_of(plan->sources, [](const ranking::Source& source) {
         return source.kind == ranking::SourceKind::kText;
@@ -195,13 +198,45 @@ Result<void> plan_text(const FeedRequest& request, const schema::Schema& schema,
     for (const schema::FieldSpec& field : schema.kind(request.kind).fields)
         if (field.type == schema::FieldType::kText) fields.push_back(field.name);
     if (request.text_mode != TextMode::kSearch) return plan_completion(request, fields, plan);
-    plan->text.emplace(text::parse_query(*request.text, fields), text::Statistics(), false);
+    QueryConditions conditions = take_conditions(*request.text, schema, request.kind);
+    plan->text.emplace(text::parse_query(conditions.words, fields), text::Statistics(), false);
     for (const std::string& warning : plan->text->query.warnings) plan->warnings.push_back(warning);
-    if (text::words_of(plan->text->query.root).empty())
+    if (request.synonyms) request.synonyms->expand(&plan->text->query.root);
+    const bool has_words = !text::words_of(plan->text->query.root).empty();
+    if (!has_words && !conditions.filter)
         plan->warnings.emplace_back("the query has no words to search for");
     plan->text_alone = !has_source;
     if (!has_source) plan->sources.push_back({.kind = ranking::SourceKind::kText});
+    // Conditions alone accept the newest.
+    if (!has_words && conditions.filter)
+        for (ranking::Source& source : plan->sources)
+            if (source.kind == ranking::SourceKind::kText)
+                source.kind = ranking::SourceKind::kRecent;
+    *filter = std::move(conditions.filter);
     return {};
+}
+
+/// What the request's filter and the conditions of its query say, both.
+Result<void> plan_filter(const FeedRequest& request, std::optional<FilterNode> conditions,
+                         const schema::Schema& schema, FeedPlan* plan) {
+    std::optional<FilterNode> filter = std::move(conditions);
+    if (!request.filter.empty()) {
+        auto parsed = parse_filter(request.filter);
+        if (!parsed) return parsed.take_error().with_field("filter");
+        if (filter) {
+            FilterNode both;
+            both.kind = FilterNode::Kind::kAnd;
+            both.children = {*std::move(parsed), *std::move(filter)};
+            filter = std::move(both);
+        } else {
+            filter = *std::move(parsed);
+        }
+    }
+    if (filter) {
+        TIDAL_ASSIGN(plan->filter, bind_filter(*filter, request.filter, schema, request.kind,
+                                               inputs_of(request)));
+    }
+    return plan_facets(request, filter ? &*filter : nullptr, schema, plan);
 }
 
 /// What a hit says of its vector: the first source that compares vectors compares it.
@@ -215,6 +250,7 @@ void plan_nearness(const schema::Schema& schema, FeedPlan* plan) {
 /// What of the request, besides the profile, makes its pages: printed, as the parsers read it.
 std::string canonical_stages(const FeedRequest& request) {
     std::string out;
+    if (!request.filter.empty()) out = print_filter(*parse_filter(request.filter));
     if (!request.sort.empty()) out += " sort " + print_sort(*parse_sort(request.sort));
     if (!request.diversity.empty())
         out += " diversity " + print_diversity(*parse_diversity_text(request.diversity));
@@ -294,23 +330,14 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
     TIDAL_TRY(check_inputs(request, *plan.profile));
     TIDAL_TRY(plan_stages(request, schema, &plan));
     plan.warnings = plan.profile->program.warnings;
-    TIDAL_TRY(plan_text(request, schema, &plan));
+    std::optional<FilterNode> conditions;
+    TIDAL_TRY(plan_text(request, schema, &plan, &conditions));
     TIDAL_ASSIGN(plan.params, bind_params(request, *plan.profile));
-    std::string canonical_filter;
-    if (!request.filter.empty()) {
-        auto filter = parse_filter(request.filter);
-        if (!filter) return filter.take_error().with_field("filter");
-        TIDAL_ASSIGN(plan.filter, bind_filter(*filter, request.filter, schema, request.kind,
-                                              inputs_of(request)));
-        canonical_filter = print_filter(*filter);
-        TIDAL_TRY(plan_facets(request, &*filter, schema, &plan));
-    } else {
-        TIDAL_TRY(plan_facets(request, nullptr, schema, &plan));
-    }
+    TIDAL_TRY(plan_filter(request, std::move(conditions), schema, &plan));
     TIDAL_TRY(plan_anchors(request, schema, &plan));
     plan_nearness(schema, &plan);
     TIDAL_TRY(plan_co_engaged(request, &plan));
-    TIDAL_TRY(resume(request, cursors, canonical_filter + canonical_stages(request), &plan));
+    TIDAL_TRY(resume(request, cursors, canonical_stages(request), &plan));
     plan.keep = items_to_keep(plan);
     return plan;
 }

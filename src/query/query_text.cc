@@ -45,7 +45,7 @@ private:
         std::string_view word;
         Result<void> (QueryParser::*read)();
     };
-    static constexpr std::size_t kClauses = 19;
+    static constexpr std::size_t kClauses = 20;
 
     static const std::array<Clause, kClauses>& clauses() {
         static constexpr std::array<Clause, kClauses> kAll{{
@@ -63,6 +63,7 @@ private:
             {"PIN", &QueryParser::read_pin},
             {"BURY", &QueryParser::read_bury},
             {"FIELDS", &QueryParser::read_fields},
+            {"HIGHLIGHT", &QueryParser::read_highlight},
             {"SEED", &QueryParser::read_seed},
             {"LIMIT", &QueryParser::read_limit},
             {"AFTER", &QueryParser::read_cursor},
@@ -254,13 +255,18 @@ private:
     Result<void> read_fields() {
         query_.fields.emplace();
         if (accept_keyword(&tokens_, "none")) return {};
+        return read_names("the name of a field, or NONE", &*query_.fields);
+    }
+    Result<void> read_highlight() { return read_names("the name of a field", &query_.highlight); }
+
+    Result<void> read_names(std::string_view what, std::vector<std::string>* out) {
         do {
             const std::uint32_t offset = tokens_.peek().offset;
-            TIDAL_ASSIGN(std::string name, take_name(&tokens_, "the name of a field, or NONE"));
-            if (std::ranges::find(*query_.fields, name) != query_.fields->end())
+            TIDAL_ASSIGN(std::string name, take_name(&tokens_, what));
+            if (std::ranges::find(*out, name) != out->end())
                 return tokens_.error(ErrorCode::kInvalidArgument, offset,
                                      "the field `" + name + "` is given twice");
-            query_.fields->push_back(std::move(name));
+            out->push_back(std::move(name));
         } while (tokens_.accept_symbol(","));
         return {};
     }
@@ -352,11 +358,10 @@ std::string print_vector(const std::vector<double>& vector) {
     return out + ")";
 }
 
-std::string print_fields(const std::vector<std::string>& fields) {
-    if (fields.empty()) return " FIELDS NONE";
+std::string print_names(const std::string& clause, const std::vector<std::string>& names) {
     std::string out;
-    for (const std::string& name : fields)
-        out += (out.empty() ? " FIELDS " : ", ") + print_query_name(name);
+    for (const std::string& name : names)
+        out += (out.empty() ? clause : ", ") + print_query_name(name);
     return out;
 }
 
@@ -390,7 +395,9 @@ std::string print_query(const Query& query) {
     if (query.diversity) out += " DIVERSIFY " + print_diversity(*query.diversity);
     out += print_ids(" PIN ", query.pin) + print_ids(" BURY ", query.bury);
     if (!query.facets.empty()) out += " FACETS " + print_facets(query.facets);
-    if (query.fields) out += print_fields(*query.fields);
+    if (query.fields)
+        out += query.fields->empty() ? " FIELDS NONE" : print_names(" FIELDS ", *query.fields);
+    out += print_names(" HIGHLIGHT ", query.highlight);
     if (query.seed) out += " SEED " + std::to_string(*query.seed);
     if (query.limit) out += " LIMIT " + std::to_string(*query.limit);
     if (!query.after.empty()) out += " AFTER " + ranking::quote(query.after, '\'');

@@ -171,10 +171,11 @@ enum class CatalogKind : std::uint8_t {
     kMember,
     kJoinToken,
     kApiKey,
+    kSynonyms,
 };
-inline constexpr std::size_t kCatalogKindCount = 6;
+inline constexpr std::size_t kCatalogKindCount = 7;
 constexpr bool is_of_cluster(CatalogKind kind) {
-    return kind >= CatalogKind::kMember;
+    return kind >= CatalogKind::kMember && kind <= CatalogKind::kApiKey;
 }
 constexpr std::size_t text_bytes_max(CatalogKind kind) {
     if (is_of_cluster(kind)) return kClusterTextBytesMax;

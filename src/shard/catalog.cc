@@ -18,7 +18,8 @@ std::string row_key(record::CatalogKind kind, const std::string& name, std::uint
 }
 
 constexpr bool only_newest_kept(record::CatalogKind kind) {
-    return kind == record::CatalogKind::kModel || record::is_of_cluster(kind);
+    return kind == record::CatalogKind::kModel || kind == record::CatalogKind::kSynonyms ||
+           record::is_of_cluster(kind);
 }
 
 }  // namespace
@@ -37,6 +38,8 @@ std::string_view name_of(record::CatalogKind kind) {
             return "join token";
         case record::CatalogKind::kApiKey:
             return "API key";
+        case record::CatalogKind::kSynonyms:
+            return "synonyms";
     }
     return "";
 }

@@ -158,6 +158,14 @@ done
 forget /models
 ask DELETE '/models/{name}' /models/misses
 then_all /models '[.models[].name] == ["hits"]'
+for name in people places; do
+    ask PUT '/synonyms/{name}' /synonyms/$name '{"text":"eleventh, eleven"}'
+    then_all /synonyms "[.synonyms[].name] | index(\"$name\") != null"
+done
+forget /synonyms
+ask DELETE '/synonyms/{name}' /synonyms/places
+then_all /synonyms '[.synonyms[].name] == ["people"]'
+then_all '/synonyms/people' '.text == "eleventh, eleven"'
 covered["POST /import"]=1
 last="POST /import"
 printf '%s\n' '{"entity_id":11,"metadata":{"title":"Eleven"}}' '{"entity_id":11,"signal":"view"}' |

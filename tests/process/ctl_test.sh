@@ -62,7 +62,7 @@ json_of() {
     call POST /query "@$work/value"
     [[ $status == 400 && $reply != *'"code":"not_json"'* ]] || fail "not JSON: tidalctl --json $*: $out ($reply)"
     commands_seen+=" $1"
-    case $1 in backup | schema | profile | experiment | model | node | shard | key | relationship) commands_seen+="/${2-}" ;; esac
+    case $1 in backup | schema | profile | experiment | model | synonyms | node | shard | key | relationship) commands_seen+="/${2-}" ;; esac
 }
 # The check itself: text is seen to be none.
 call POST /query 'ok: 3 files'
@@ -123,6 +123,15 @@ json_of 0 '"text"' model show hits
 json_of 1 '"status":"error"' model show hots
 json_of 0 '"status":"ok"' model retire hits
 json_of 1 '"status":"error"' model retire hits
+printf 'tv, television\n' >"$work/synonyms"
+json_of 0 '"name":"people"' synonyms put people "$work/synonyms"
+json_of 1 '"status":"error"' synonyms put people "$work/own.profile"
+json_of 0 '"people"' synonyms list
+json_of 1 '"code":"unavailable"' synonyms list --url $nobody
+json_of 0 '"text":"tv, television' synonyms show people
+json_of 1 '"status":"error"' synonyms show persons
+json_of 0 '"status":"ok"' synonyms retire people
+json_of 1 '"status":"error"' synonyms retire people
 json_of 0 '"status":"ok"' experiment retire spring
 json_of 1 '"status":"error"' experiment retire spring
 json_of 0 '"status":"ok"' profile retire own
@@ -174,7 +183,7 @@ json_of 1 '"damaged_places":1' fsck --data-dir "$work/restored"
 for command in $(complete_words tidalctl ''); do
     case $command in
         -*) ;;
-        backup | schema | profile | experiment | model | node | shard | key | relationship)
+        backup | schema | profile | experiment | model | synonyms | node | shard | key | relationship)
             for sub in $(complete_words tidalctl "$command" ''); do
                 [[ $sub == -* || " $commands_seen " == *" $command/$sub "* ]] || fail "no --json of $command $sub was tried"
             done

@@ -40,6 +40,12 @@ checked() {
     expect 200
     as "$reader" GET /metrics
     expect 200
+    for asked in /search /suggest; do
+        as "$reader" POST $asked '{"query":"jazz"}'
+        expect 200
+    done
+    as "$writer" PUT /synonyms/people '{"text":"tv, television"}'
+    expect 403 'admin'
     as "$writer" GET /keys
     expect 403 'admin'
     as "$writer" PUT /schema '{"schema":""}'

@@ -53,6 +53,14 @@ answers() {
     expect_ids "4 "
     search 'query=matrix'
     expect_ids "$matrices"
+    search 'query=piano%20%23film'
+    expect_ids "7 "
+    search 'query=piano%20-%23film'
+    expect_ids "5 1 "
+    search 'query=%23music'
+    expect_ids "6 5 1 "
+    search 'query=%23music%20OR%20pawnshop'
+    expect_ids "6 "
     search "query=piano&filter=category%20=%20'film'&facets=category"
     expect_ids "7 "
     expect 200 '"facets"' '"film"'
@@ -123,6 +131,51 @@ search 'query=matrix&vector=1,0,0,0&profile=search'
 expect 200 'vector: nothing of search@1 or the filter reads it'
 call GET '/search?query=matrix&vector=1,0'
 expect 400 '"code":"wrong_dimension"'
+
+call POST /items '{"entity_id":12,"metadata":{"title":"Piano of seventy"},"creator_id":70}'
+token=$(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' <<<"$reply")
+search 'query=piano%20creator:70'
+expect_ids "12 "
+search 'query=creator:70'
+expect_ids "12 "
+call DELETE /items/12
+token=$(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' <<<"$reply")
+
+# Synonyms, of one word and of several; what is quoted is taken as it is.
+call PUT /synonyms/people '{"text":"film noir, the matrix\nkeyboard => piano"}'
+expect 200 '"name":"people"' '"version":1'
+synonyms() {
+    search 'query=keyboard&limit=2'
+    expect_ids "7 1 "
+    search 'query=film%20noir&filter=year%20%3C%202000'
+    expect_ids "2 "
+    search 'query=%22keyboard%22'
+    expect_ids ""
+    call GET /synonyms/people
+    expect 200 '"text":"film noir, the matrix\nkeyboard => piano"'
+}
+synonyms
+call PUT /synonyms/people '{"text":"keyboard"}'
+expect 400 '"line":"1"' '"field":"text"'
+call GET /synonyms/none
+expect 404
+call PUT /synonyms/gone '{"text":"a, b"}'
+call DELETE /synonyms/gone
+expect 200
+call GET /synonyms
+expect 200 '"synonyms":[{"name":"people"'
+
+# What was found is marked, also what was meant by a mistyped word.
+search 'query=piano&limit=1&highlight=title'
+expect 200 '"highlights":{"title":"The <em>Piano</em>"}'
+search 'query=matrx&limit=1&highlight=title'
+expect 200 '<em>Matrix</em>'
+call POST "/query?token=$token" "{\"query\":\"SEARCH items FOR 'lesson*' HIGHLIGHT title\"}"
+expect 200 'Piano <em>Lessons</em> for the Impatient'
+call GET '/search?query=piano&highlight=category'
+expect 400 '"field":"highlight"' 'no field of texts'
+call GET '/feed?highlight=title'
+expect 400 '"field":"highlight"'
 
 # Creators and users are found and ranked, too.
 call POST /creators '{"entity_id":70,"metadata":{"name":"Blue Note"}}'
@@ -221,6 +274,7 @@ expect_ids "9 "
 search 'query=blue'
 expect_ids ""
 suggestions
+synonyms
 search 'query=note&kind=creator'
 expect_ids "70 "
 search 'query=reloaded&vector=1,0,0,0'

@@ -115,6 +115,16 @@ protected:
                               [](Database& database) { return !database.models()->empty(); }});
         retire(record::CatalogKind::kModel, "misses",
                [](Database& database) { return database.models()->size() == 1; });
+        for (const std::string name : {"people", "places"})
+            calls->push_back({"synonyms",
+                              [name](Database& database, Database::Done done) {
+                                  database.put_synonyms(
+                                      name, "tv, television", false,
+                                      only_whether<CatalogReply>(std::move(done)));
+                              },
+                              [](Database& database) { return !database.synonyms().empty(); }});
+        retire(record::CatalogKind::kSynonyms, "places",
+               [](Database& database) { return database.synonyms().size() == 1; });
     }
 
     void run(const std::vector<Call>& calls) {

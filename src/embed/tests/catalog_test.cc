@@ -89,6 +89,13 @@ TEST(LibraryCatalog, AModelIsPutCalledAndRetired) {
     EXPECT_EQ(must(library.model_text("hits")), text);
     EXPECT_EQ(library.model_text("hots").error().code(), ErrorCode::kNotFound);
     EXPECT_FALSE(library.put_model("bad", "tree").ok());
+    EXPECT_FALSE(must(library.put_synonyms("people", "tv, television", true)).created);
+    EXPECT_TRUE(must(library.put_synonyms("people", "tv, television")).created);
+    EXPECT_FALSE(library.put_synonyms("people", "tv").ok());
+    ASSERT_EQ(library.synonyms().size(), 1u);
+    EXPECT_EQ(library.synonyms()[0].text, "tv, television");
+    must(library.retire_synonyms("people"));
+    EXPECT_TRUE(library.synonyms().empty());
     must(library.put_profile("profile trees version 1 { score model(hits); }"));
     const auto feed = must(library.feed({.profile = "trees"}));
     ASSERT_EQ(feed.items.size(), 3u);

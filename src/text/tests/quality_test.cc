@@ -68,33 +68,6 @@ std::optional<Collection> vaswani() {
     return out;
 }
 
-/// Records of a SMART file: by number the text of the sections wanted.
-std::map<std::uint32_t, std::string> smart(const std::string& text, std::string_view wanted,
-                                           bool count_up) {
-    std::map<std::uint32_t, std::string> out;
-    std::istringstream lines(text);
-    std::string line;
-    std::uint32_t number = 0;
-    bool taken = false;
-    while (std::getline(lines, line)) {
-        if (!line.empty() && line.back() == '\r') line.pop_back();
-        if (line.size() >= 2 && line[0] == '.' && line[1] >= 'A' && line[1] <= 'Z' &&
-            (line.size() == 2 || line[2] == ' ')) {
-            if (line[1] == 'I') {
-                number =
-                    count_up ? number + 1 : static_cast<std::uint32_t>(std::stoul(line.substr(3)));
-                out[number];
-                taken = false;
-            } else {
-                taken = wanted.find(line[1]) != std::string_view::npos;
-            }
-        } else if (taken) {
-            out[number] += line + "\n";
-        }
-    }
-    return out;
-}
-
 TEST(Quality, OfVaswani) {
     const auto collection = vaswani();
     if (!collection) GTEST_SKIP() << "TIDAL_TEST_DATA has no vaswani-npl";
@@ -113,22 +86,11 @@ TEST(Quality, OfVaswani) {
 }
 
 TEST(Quality, OfCranfield) {
-    const auto documents = read_zst("cranfield/cran.all.1400.zst");
-    const auto queries = read_zst("cranfield/cran.qry.zst");
-    const auto judged = read_zst("cranfield/cran.qrels.zst");
-    if (!documents || !queries || !judged) GTEST_SKIP() << "TIDAL_TEST_DATA has no cranfield";
-    Collection collection;
-    collection.documents = smart(*documents, "TW", false);
-    collection.queries = smart(*queries, "W", true);
+    const auto loaded = cranfield();
+    if (!loaded) GTEST_SKIP() << "TIDAL_TEST_DATA has no cranfield";
+    const Collection& collection = *loaded;
     ASSERT_EQ(collection.documents.size(), 1'400u);
     ASSERT_EQ(collection.queries.size(), 225u);
-    std::istringstream lines(*judged);
-    int query = 0, document = 0, code = 0;
-    // Convention: codes 1 to 4 are relevant.
-    while (lines >> query >> document >> code)
-        if (code >= 1)
-            collection.relevant[static_cast<std::uint32_t>(query)].insert(
-                static_cast<std::uint32_t>(document));
     const Quality low = Ranking(collection.documents, porter(), kPublished).measure(collection);
     report("cranfield 1-4, k1 0.9 b 0.4, Porter", low);
     EXPECT_GE(low.map, 0.2881 - kOtherPorter);
@@ -139,19 +101,10 @@ TEST(Quality, OfCranfield) {
 }
 
 TEST(Quality, OfCacm) {
-    const auto documents = read_zst("cacm/cacm.all.zst");
-    const auto queries = read_zst("cacm/query.text.zst");
-    const auto judged = read_zst("cacm/qrels.text.zst");
-    if (!documents || !queries || !judged) GTEST_SKIP() << "TIDAL_TEST_DATA has no cacm";
-    Collection collection;
-    collection.documents = smart(*documents, "TWK", false);
-    collection.queries = smart(*queries, "W", false);
+    const auto loaded = cacm();
+    if (!loaded) GTEST_SKIP() << "TIDAL_TEST_DATA has no cacm";
+    const Collection& collection = *loaded;
     ASSERT_EQ(collection.documents.size(), 3'204u);
-    std::istringstream lines(*judged);
-    std::uint32_t query = 0, document = 0;
-    std::string third, fourth;
-    while (lines >> query >> document >> third >> fourth)
-        collection.relevant[query].insert(document);
     ASSERT_EQ(collection.relevant.size(), 52u);
     const Quality low = Ranking(collection.documents, porter(), kPublished).measure(collection);
     report("cacm, k1 0.9 b 0.4, Porter", low);

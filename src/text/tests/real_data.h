@@ -1,50 +1,19 @@
-// The collections of TIDAL_TEST_DATA, and how well a ranking of them is.
+// How well the index of this module ranks a collection.
 #pragma once
-
-#include <zstd.h>
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <map>
-#include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "text/search.h"
+#include "text/tests/collections.h"
 
 namespace tidal::text {
-
-/// A file of the data sets; nullopt = it is not there.
-inline std::optional<std::string> read_zst(const std::string& name) {
-    const char* root = std::getenv("TIDAL_TEST_DATA");
-    if (root == nullptr) return std::nullopt;
-    std::ifstream file(std::string(root) + "/" + name, std::ios::binary);
-    if (!file) return std::nullopt;
-    const std::string packed{std::istreambuf_iterator<char>(file), {}};
-    std::string text;
-    std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
-    ZSTD_inBuffer in{packed.data(), packed.size(), 0};
-    std::vector<char> piece(1 << 17);
-    while (in.pos < in.size) {
-        ZSTD_outBuffer out{piece.data(), piece.size(), 0};
-        EXPECT_EQ(ZSTD_isError(ZSTD_decompressStream(context.get(), &out, &in)), 0u);
-        text.append(piece.data(), out.pos);
-    }
-    return text;
-}
-
-/// Documents and queries by number, and by query the documents that answer it.
-struct Collection {
-    std::map<std::uint32_t, std::string> documents, queries;
-    std::map<std::uint32_t, std::set<std::uint32_t>> relevant;
-};
 
 struct Quality {
     double map = 0, ndcg_10 = 0, mrr = 0;

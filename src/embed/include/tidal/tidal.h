@@ -82,8 +82,8 @@ public:
     Result<void> put_schema(std::string_view yaml);
     std::string schema_yaml() const;
 
-    // Profiles, experiments and models, kept with the data. `put_*` makes a version, or with
-    // `dry_run` only checks; kConflict when the version is taken or the name is built in.
+    // Profiles, experiments, models and synonyms, kept with the data. `put_*` makes a version, or
+    // with `dry_run` only checks; kConflict when the version is taken or the name is built in.
     // `retire_*` ends all versions; kConflict while something still uses it, kNotFound.
     Result<api::CatalogReply> put_profile(std::string_view text, bool dry_run = false);
     std::vector<ranking::ProfileListing> profiles(EntityKind kind = EntityKind::kItem) const;
@@ -103,6 +103,11 @@ public:
     /// The text as it was put. kNotFound.
     Result<std::string> model_text(const std::string& name) const;
     Result<void> retire_model(const std::string& name);
+    /// @param text  Rules as "tv, television": docs/reference/search.md#synonyms.
+    Result<api::CatalogReply> put_synonyms(const std::string& name, std::string_view text,
+                                           bool dry_run = false);
+    std::vector<api::StoredSynonyms> synonyms() const;
+    Result<void> retire_synonyms(const std::string& name);
 
     /// Returns once all of it is in, or with what ended it; a second call goes on where it stopped.
     /// Rows that do not fit are told to `observer.on_rejected` and counted. kNotFound for a file of
