@@ -173,6 +173,10 @@ public:
     Result<EntityReply> get(const EntityRequest& request);
     Result<SignalReadings> signals(const EntityRequest& request);
     Result<RelationshipsReply> relationships(const RelationshipsRequest& request);
+    /// By name.
+    Result<std::vector<SavedSearch>> saved_searches(const IdInput& user_id);
+    /// A page for its user. kNotFound, reason "unknown_saved_search".
+    Result<FeedReply> run_saved_search(const SavedSearchRequest& request);
     /// On the caller's thread, past all other queries; doors use the one below.
     Result<FeedReply> feed(const FeedCall& call);
     /// How what is being typed may go on, from titles of items, names of creators and what was
@@ -186,6 +190,7 @@ public:
     using FeedDone = absl::AnyInvocable<void(Result<FeedReply>)>;
     using ComparisonDone = absl::AnyInvocable<void(Result<FeedComparison>)>;
     void feed(FeedCall call, FeedDone done);
+    void run_saved_search(const SavedSearchRequest& request, FeedDone done);
     /// @param request  What the text does not say: `impressions_key`, `request_id`, `urgency`.
     using QueryDone = absl::AnyInvocable<void(Result<QueryReply>)>;
     void query(std::string text, FeedCall request, QueryDone done);
@@ -274,6 +279,7 @@ private:
     Result<void> check_profiles_live_on(const ranking::ModelSet& models, const std::string& name);
     void put_catalog(record::CatalogBody body, std::vector<std::string> warnings, CatalogDone done);
     runtime::Task<Result<FeedReply>> feed_task(FeedCall call, bool in_turns, query::TextMode mode);
+    Result<FeedCall> saved_search_call(const SavedSearchRequest& request);
     runtime::Task<Result<SuggestReply>> suggest_task(SuggestCall call, bool in_turns);
     /// Adds what entities of one kind go on with, behind what the reply has.
     runtime::Task<Result<void>> complete(const SuggestCall* call, EntityKind kind,

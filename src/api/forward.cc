@@ -149,6 +149,7 @@ bool may_repeat(const Proposal& proposal) {
                std::holds_alternative<record::RelayBody>(record.body) ||
                std::holds_alternative<record::ImportMarkBody>(record.body) ||
                std::holds_alternative<record::RelationshipBody>(record.body) ||
+               std::holds_alternative<record::SavedSearchBody>(record.body) ||
                std::holds_alternative<record::CatalogBody>(record.body) ||
                std::holds_alternative<record::SchemaBody>(record.body);
     });

@@ -45,6 +45,11 @@ SuggestCall to_suggest_call(const query::Query& query, const FeedCall& request) 
 
 }  // namespace
 
+Result<FeedCall> feed_call_of(std::string_view text) {
+    TIDAL_ASSIGN(const query::Query query, query::parse_query(text));
+    return to_call(query, text, {});
+}
+
 Result<QueryReply> Database::query(std::string_view text) {
     TIDAL_ASSIGN(const query::Query query, query::parse_query(text));
     if (query.verb == query::Query::Verb::kSuggest) {

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "api/internal/saved_searches.h"
 #include "base/edit_distance.h"
 #include "base/utf8.h"
 
@@ -209,6 +210,22 @@ Result<ResolvedWrite> resolve_one(const schema::Schema& schema, TenantId tenant,
     // What bears on items lies where they do; the rest with its user.
     resolved.vshard = of_item ? record::vshard_of(tenant, EntityKind::kItem, body.target)
                               : record::vshard_of(tenant, EntityKind::kUser, body.user);
+    resolved.body = std::move(body);
+    return resolved;
+}
+
+Result<ResolvedWrite> resolve_one(const schema::Schema& schema, TenantId tenant,
+                                  const SavedSearchWrite& write, UnixMillis) {
+    record::SavedSearchBody body;
+    TIDAL_ASSIGN(body.user, resolve_id(schema, EntityKind::kUser, write.user_id, "user_id"));
+    if (auto named = schema::check_name(write.name); !named)
+        return named.take_error().with_field("name");
+    if (write.query) TIDAL_TRY(check_saved_search(*write.query));
+    body.name = write.name;
+    body.text = write.query;
+    body.looked = write.looked;
+    ResolvedWrite resolved;
+    resolved.vshard = record::vshard_of(tenant, EntityKind::kUser, body.user);
     resolved.body = std::move(body);
     return resolved;
 }

@@ -90,13 +90,32 @@ struct RelationshipWrite {
     IdInput target;     ///< An item or a creator, as the kind says.
     bool ends = false;  ///< DELETE.
 };
+/// A search that a user keeps: saved, looked at, or (neither) ended.
+struct SavedSearchWrite {
+    IdInput user_id;
+    std::string name;                  ///< As of a profile.
+    std::optional<std::string> query;  ///< "SEARCH items FOR 'jazz'": docs/reference/query.md.
+    bool looked = false;
+};
+struct SavedSearchRequest {
+    IdInput user_id;
+    std::string name;
+    bool only_new = false;  ///< What was created since the user last looked.
+    std::optional<std::uint32_t> limit;
+    std::string cursor;
+    std::uint8_t urgency = 3;  ///< As of a FeedCall.
+};
+struct SavedSearch {
+    std::string name, query;
+    UnixMillis saved_ms = 0, looked_ms = 0;
+};
 /// A write in the schema's terms already, as an import's mapping makes it.
 struct PreparedWrite {
     std::variant<record::UpsertBody, record::SignalBody> body;
     std::optional<UnixMillis> at_ms;
 };
 using Write = std::variant<EntityWrite, EntityDelete, EmbeddingWrite, SignalWrite, SignalUndo,
-                           PreparedWrite, RelationshipWrite>;
+                           PreparedWrite, RelationshipWrite, SavedSearchWrite>;
 
 struct WriteReply {
     std::string token;  ///< Give it to a read that must see this write.

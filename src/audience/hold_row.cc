@@ -88,15 +88,15 @@ Result<EntityId> read_id(std::string_view bytes) {
     return malformed("bad id in a key");
 }
 
-std::string user_prefix(const EntityId& user) {
-    std::string id, key(kRelationPrefix);
+std::string user_prefix(std::string_view prefix, const EntityId& user) {
+    std::string id, key(prefix);
     append_id(user, &id);
     append_big_endian(id.size(), 2, &key);
     return key + id;
 }
 
 std::string encode_relation_key(const RelationKey& key) {
-    std::string out = user_prefix(key.user);
+    std::string out = user_prefix(kRelationPrefix, key.user);
     out.push_back(static_cast<char>(key.kind));
     append_id(key.creator, &out);
     return out;

@@ -67,10 +67,11 @@ Result<void> Relationships::apply(const record::RelationshipBody& body, HybridTi
 
 Result<void> Relationships::erase_user(const EntityId& user) {
     std::vector<std::string> keys;
-    TIDAL_TRY(store_.scan(user_prefix(user), [&](std::string_view key, std::string_view) {
-        keys.emplace_back(key);
-        return true;
-    }));
+    TIDAL_TRY(store_.scan(user_prefix(kRelationPrefix, user),
+                          [&](std::string_view key, std::string_view) {
+                              keys.emplace_back(key);
+                              return true;
+                          }));
     for (const std::string& key : keys) store_.erase(key);
     rows_ -= keys.size();
     users_.erase(user);

@@ -67,6 +67,15 @@ Result<api::FeedReply> Library::query(std::string_view text) {
         .with_hint("Library::suggest()");
 }
 
+Result<std::vector<api::SavedSearch>> Library::saved_searches(const api::IdInput& user_id) {
+    return open_->database->saved_searches(user_id);
+}
+
+Result<api::FeedReply> Library::run_saved_search(const api::SavedSearchRequest& request) {
+    return wait<api::FeedReply>(
+        [&](auto done) { open_->database->run_saved_search(request, std::move(done)); });
+}
+
 Result<api::SuggestReply> Library::suggest(const api::SuggestCall& call) {
     return wait<api::SuggestReply>(
         [&](auto done) { open_->database->suggest(call, std::move(done)); });

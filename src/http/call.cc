@@ -297,4 +297,20 @@ Result<api::SuggestCall> suggest_call(const Request& request) {
     return call;
 }
 
+Result<api::SavedSearchRequest> saved_search_request(const Request& request) {
+    TIDAL_TRY(check_parameters(request, {"new", "limit", "cursor", "token", "read_consistency"}));
+    api::SavedSearchRequest out;
+    out.user_id = request.parameters.text("id");
+    out.name = request.parameters.text("name");
+    out.urgency = urgency_of(request);
+    if (const auto* only_new = request.query.find("new")) {
+        TIDAL_ASSIGN(out.only_new, parse_flag("new", *only_new));
+    }
+    if (const auto* limit = request.query.find("limit")) {
+        TIDAL_ASSIGN(out.limit, parse<std::uint32_t>("limit", *limit, "an integer from 1 to 1000"));
+    }
+    if (const auto* cursor = request.query.find("cursor")) out.cursor = *cursor;
+    return out;
+}
+
 }  // namespace tidal::http

@@ -63,4 +63,6 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
 
 Result<api::SuggestCall> suggest_call(const Request& request);
 
+Result<api::SavedSearchRequest> saved_search_request(const Request& request);
+
 }  // namespace tidal::http

@@ -63,6 +63,7 @@ private:
     void add_relationship_routes();
     void add_feed_routes();
     void add_suggest_routes();
+    void add_saved_search_routes();
     void add_catalog_routes();
     void add_operations_routes();
     void add_bulk_routes();
@@ -121,6 +122,7 @@ private:
     void answer_array(const Request& request, Responder responder);
     Result<void> check_region(const api::FeedCall& call) const;
     void answer_related(const Request& request, Responder responder);
+    void answer_saved_search(const Request& request, Responder responder);
     void answer_suggest(const Request& request, Responder responder);
     void answer_search(const Request& request, Responder responder);
     void answer_feed(Result<api::FeedCall> call, const Request& request, Responder responder);

@@ -381,6 +381,25 @@ void decode(RelationshipBody* body, Decoder* in) {
     body->target = decode_entity((flags & kOfTextTarget) != 0, in);
 }
 
+constexpr unsigned kOfTextSaver = 1, kHasText = 2, kLooked = 4;
+
+void encode(const SavedSearchBody& body, Encoder* out) {
+    out->u8(static_cast<std::uint8_t>(flag(body.user.is_text(), kOfTextSaver) |
+                                      flag(body.text.has_value(), kHasText) |
+                                      flag(body.looked, kLooked)));
+    encode_entity(body.user, out);
+    out->bytes(body.name);
+    if (body.text) out->bytes(*body.text);
+}
+void decode(SavedSearchBody* body, Decoder* in) {
+    const unsigned flags = in->u8();
+    if (flags > 7) return in->fail();
+    body->user = decode_entity((flags & kOfTextSaver) != 0, in);
+    body->name = in->bytes();
+    if ((flags & kHasText) != 0) body->text = in->bytes();
+    body->looked = (flags & kLooked) != 0;
+}
+
 template <std::size_t... I>
 void decode_tagged(std::size_t tag, Decoder* in, Body* out, std::index_sequence<I...>) {
     const bool known = ((tag == I && (decode(&out->emplace<I>(), in), true)) || ...);

@@ -132,6 +132,15 @@ Violation check(const RelationshipBody& body) {
                   check_id(body.target, is_of_items(body.kind) ? "item_id" : "creator_id")});
 }
 
+Violation check(const SavedSearchBody& body) {
+    return first({check_id(body.user, "user_id"),
+                  unless(!body.name.empty() && body.name.size() <= schema::kNameBytesMax, "name",
+                         "has 1 to 63 bytes"),
+                  unless(!body.text || body.text->size() <= kSavedSearchBytesMax, "query",
+                         "has at most 16 KiB"),
+                  unless(!body.text || !body.looked, "looked", "has no text")});
+}
+
 Violation check(const Envelope& e) {
     const bool sorted = std::adjacent_find(e.cohorts.begin(), e.cohorts.end(),
                                            std::greater_equal<>()) == e.cohorts.end();

@@ -211,9 +211,19 @@ struct RelationshipBody {
     bool operator==(const RelationshipBody&) const = default;
 };
 
+inline constexpr std::size_t kSavedSearchBytesMax = 16 * 1024;
+/// A search that a user keeps: it is saved (`text`), looked at, or (neither) ended.
+struct SavedSearchBody {
+    EntityId user;
+    std::string name;                 ///< 1 to schema::kNameBytesMax bytes.
+    std::optional<std::string> text;  ///< A query (docs/reference/query.md).
+    bool looked = false;              ///< Never with a text.
+    bool operator==(const SavedSearchBody&) const = default;
+};
+
 using Body = std::variant<SignalBody, UndoBody, UpsertBody, DeleteBody, EmbeddingBody, SchemaBody,
                           ShardConfigBody, TickBody, RelayBody, RelayAckBody, ImportMarkBody,
-                          CatalogBody, RelationshipBody>;
+                          CatalogBody, RelationshipBody, SavedSearchBody>;
 
 struct Record {
     Envelope envelope;

@@ -50,6 +50,7 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     if (of_user && (slot.ok() || slot.error().code() == ErrorCode::kNotFound)) {
         user_states_->erase_user(body.id);
         TIDAL_TRY(relationships_->erase_user(body.id));
+        TIDAL_TRY(saved_searches_.erase_user(body.id));
         tastes_->erase_user(body.id, envelope.stamp);
     }
     if (!slot) return refuse_or_stop(slot.take_error(), body);

@@ -1,4 +1,5 @@
-// How users stand to items, in the item's shard, and to creators, in the user's.
+// How users stand to items, in the item's shard, and to creators, in the user's; what they keep
+// there.
 #include "shard/state.h"
 
 namespace tidal::shard {
@@ -38,6 +39,16 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
                 .with_hint("end some first"));
     TIDAL_TRY(relationships_->apply(body, envelope.stamp));
     return accepted(envelope);
+}
+
+Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
+                                       const record::SavedSearchBody& body) {
+    auto applied = saved_searches_.apply(body, envelope.stamp);
+    if (applied.ok()) return accepted(envelope);
+    const ErrorCode code = applied.error().code();
+    if (code == ErrorCode::kNotFound || code == ErrorCode::kOverloaded)
+        return Outcome::refuse(applied.take_error());
+    return applied.take_error();
 }
 
 }  // namespace tidal::shard

@@ -16,8 +16,9 @@ std::uint64_t combine(std::uint64_t hash, std::string_view bytes) {
 }
 
 // Rows that are state as they stand: idempotency entries, outbox rows, configuration, schema,
-// imports, the catalogue, tastes.
-constexpr std::string_view kPlainRowPrefixes[] = {"k/", "o/", "c/config", "s/", "i/", "g/", "a/t/"};
+// imports, the catalogue, tastes, saved searches.
+constexpr std::string_view kPlainRowPrefixes[] = {"k/", "o/", "c/config", "s/",
+                                                  "i/", "g/", "a/t/",     "a/q/"};
 
 }  // namespace
 

@@ -26,7 +26,7 @@ constexpr EntityKind kKinds[] = {EntityKind::kItem, EntityKind::kUser, EntityKin
 }  // namespace
 
 ShardState::ShardState(const Options& options, storage::ShardStore& store)
-    : options_(options), store_(store) {}
+    : options_(options), store_(store), saved_searches_(store) {}
 ShardState::~ShardState() = default;
 
 Result<std::unique_ptr<ShardState>> ShardState::open(const Options& options,

@@ -11,6 +11,7 @@
 
 #include "audience/co_engagement.h"
 #include "audience/relationships.h"
+#include "audience/saved_searches.h"
 #include "audience/tastes.h"
 #include "audience/user_states.h"
 #include "base/hlc.h"
@@ -109,6 +110,7 @@ public:
     }
     audience::UserStates& user_states() { return *user_states_; }
     audience::Relationships& relationships() { return *relationships_; }
+    audience::SavedSearches& saved_searches() { return saved_searches_; }
     audience::Tastes& tastes() { return *tastes_; }
     audience::CoEngagement& co_engagement() { return *co_engagement_; }
     /// The vectors of a kind, for scans; not part of the content hash.
@@ -170,6 +172,8 @@ private:
     Result<Outcome> apply_body(const record::Envelope& envelope,
                                const record::RelationshipBody& body);
     Result<Outcome> apply_body(const record::Envelope& envelope, const record::CatalogBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope,
+                               const record::SavedSearchBody& body);
 
     Result<Outcome> relate_to_item(const record::Envelope& envelope,
                                    const record::RelationshipBody& body);
@@ -223,8 +227,9 @@ private:
     std::unique_ptr<signal::UniqueTable> uniques_[kEntityKindCount];
     std::unique_ptr<audience::UserStates> user_states_;       ///< Of items.
     std::unique_ptr<audience::Relationships> relationships_;  ///< To creators.
-    std::unique_ptr<audience::Tastes> tastes_;                ///< Of users at home here.
-    std::unique_ptr<audience::CoEngagement> co_engagement_;   ///< Of items.
+    audience::SavedSearches saved_searches_;
+    std::unique_ptr<audience::Tastes> tastes_;               ///< Of users at home here.
+    std::unique_ptr<audience::CoEngagement> co_engagement_;  ///< Of items.
     std::unique_ptr<IdempotencyTable> idempotency_;
     std::unique_ptr<Outbox> outbox_;
     std::unique_ptr<Marks> marks_;

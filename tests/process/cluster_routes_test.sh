@@ -166,6 +166,16 @@ forget /synonyms
 ask DELETE '/synonyms/{name}' /synonyms/places
 then_all /synonyms '[.synonyms[].name] == ["people"]'
 then_all '/synonyms/people' '.text == "eleventh, eleven"'
+for name in kept gone; do
+    ask PUT '/users/{id}/searches/{name}' /users/7/searches/$name '{"query":"RETRIEVE items USING new"}'
+    then_all /users/7/searches "[.searches[].name] | index(\"$name\") != null"
+done
+forget /users/7/searches
+ask DELETE '/users/{id}/searches/{name}' /users/7/searches/gone
+then_all /users/7/searches '[.searches[].name] == ["kept"]'
+ask POST '/users/{id}/searches/{name}/look' /users/7/searches/kept/look
+then_all /users/7/searches '.searches[0] | .looked_at > .saved_at'
+then_all /users/7/searches/kept '.items | length > 0'
 covered["POST /import"]=1
 last="POST /import"
 printf '%s\n' '{"entity_id":11,"metadata":{"title":"Eleven"}}' '{"entity_id":11,"signal":"view"}' |

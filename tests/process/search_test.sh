@@ -244,6 +244,45 @@ expect 200 '"suggestions":[]'
 call GET '/suggest?query=%22%28%20OR%20-'
 expect 200 '"suggestions":[]'
 
+# Saved searches: what is new since the last look.
+call PUT /users/7/searches/jazz '{"query":"SEARCH items FOR '"'jazz'"' WHERE category = '"'music'"'"}'
+expect 200 '"status":"ok"'
+call GET /users/7/searches/jazz
+expect_ids "6 1 "
+call GET '/users/7/searches/jazz?new=true'
+expect_ids ""
+add 30 'New jazz' music 2026
+token=$(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' <<<"$reply")
+call GET "/users/7/searches/jazz?new=true&token=$token"
+expect_ids "30 "
+call POST /users/7/searches/jazz/look ''
+expect 200
+token=$(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' <<<"$reply")
+saved() {
+    call GET "/users/7/searches?token=$token"
+    expect 200 '{"name":"jazz","query":"SEARCH items FOR '"'jazz'"
+    call GET '/users/7/searches/jazz?new=true'
+    expect_ids ""
+    call GET '/users/7/searches/jazz?limit=1'
+    expect 200 '"next_cursor":"' '"entity_id":'
+}
+saved
+call PUT /users/7/searches/wrong '{"query":"SEARCH items FOR"}'
+expect 400 '"field":"query"'
+call PUT /users/7/searches/wrong '{"query":"SUGGEST '"'a'"'"}'
+expect 400 'SUGGEST is not kept'
+call GET /users/7/searches/none
+expect 404 '"code":"unknown_saved_search"'
+call DELETE /users/7/searches/none
+expect 404 '"code":"unknown_saved_search"'
+call PUT /users/8/searches/jazz '{"query":"RETRIEVE items USING new"}'
+call DELETE /users/8
+expect 200
+call GET /users/8/searches
+expect 200 '"searches":[]'
+call DELETE /items/30
+token=$(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' <<<"$reply")
+
 # Odd text is answered; what is no search is an error.
 search 'query=%22jazz'
 expect 200 'plain words: a quotation mark is not closed'
@@ -275,6 +314,7 @@ search 'query=blue'
 expect_ids ""
 suggestions
 synonyms
+saved
 search 'query=note&kind=creator'
 expect_ids "70 "
 search 'query=reloaded&vector=1,0,0,0'

@@ -47,7 +47,8 @@ std::string slot_prefix(Slot slot);
 Result<StateKey> decode_state_key(std::string_view key);
 
 inline constexpr std::string_view kRelationPrefix = "a/r/";
-inline constexpr std::string_view kTastePrefix = "a/t/";  ///< And the user.
+inline constexpr std::string_view kSearchPrefix = "a/q/";  ///< A user, and a name.
+inline constexpr std::string_view kTastePrefix = "a/t/";   ///< And the user.
 
 /// A relationship of a user to a creator.
 struct RelationKey {
@@ -58,7 +59,7 @@ struct RelationKey {
 };
 /// Those of a user lie together.
 std::string encode_relation_key(const RelationKey& key);
-std::string user_prefix(const EntityId& user);
+std::string user_prefix(std::string_view prefix, const EntityId& user);
 /// As decode_state_key().
 Result<RelationKey> decode_relation_key(std::string_view key);
 

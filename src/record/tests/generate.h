@@ -128,6 +128,11 @@ inline Body any_body() {
             return RelationshipBody{
                 static_cast<RelationshipKind>(*rc::gen::inRange<int>(0, kRelationshipKindCount)),
                 any_bool(), any_entity(), any_entity()};
+        case 12: {
+            SavedSearchBody body{any_entity(), any_bytes(1, 63), std::nullopt, any_bool()};
+            if (!body.looked) body.text = maybe([] { return any_bytes(0, 300); });
+            return body;
+        }
         default:
             return CatalogBody{
                 static_cast<CatalogKind>(*rc::gen::inRange<int>(0, kCatalogKindCount)),

@@ -117,6 +117,11 @@ std::map<std::string, Record> golden_records() {
         {"relationship",
          {plain_envelope(),
           RelationshipBody{RelationshipKind::kBlocks, true, EntityId(300), EntityId("nina")}}},
+        {"saved_search",
+         {plain_envelope(),
+          SavedSearchBody{EntityId("nina"), "jazz", "SEARCH items FOR 'jazz'", false}}},
+        {"saved_search_looked",
+         {plain_envelope(), SavedSearchBody{EntityId(7), "jazz", std::nullopt, true}}},
         {"catalog_api_key",
          {plain_envelope(), CatalogBody{CatalogKind::kApiKey, "reports", 1, "role"}}},
     };

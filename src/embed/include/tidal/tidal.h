@@ -70,6 +70,10 @@ public:
     /// A query as text, such as "RETRIEVE items USING trending LIMIT 5": docs/reference/query.md.
     /// kUnsupported for SUGGEST, which has no page.
     Result<api::FeedReply> query(std::string_view text);
+    /// Searches that a user keeps; write() takes an api::SavedSearchWrite:
+    /// docs/reference/search.md#saved-searches.
+    Result<std::vector<api::SavedSearch>> saved_searches(const api::IdInput& user_id);
+    Result<api::FeedReply> run_saved_search(const api::SavedSearchRequest& request);
     /// How what is being typed may go on: docs/reference/search.md#suggestions.
     Result<api::SuggestReply> suggest(const api::SuggestCall& call);
     /// Returns once everything the token of a write names is applied, on every shard it reached.
