@@ -11,7 +11,7 @@ namespace tidal::record {
 namespace {
 
 // The tag of a body is its place in the variant; both only grow at the end.
-static_assert(std::variant_size_v<Body> == 13);
+static_assert(std::variant_size_v<Body> == 14);
 
 template <typename IdType>
 IdType decode_id_number(Decoder* in) {

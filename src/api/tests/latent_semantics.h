@@ -44,7 +44,7 @@ public:
 
 private:
     using Row = std::map<std::size_t, double>;
-    static constexpr int kRounds = 8;
+    static constexpr int kRounds = 6;
 
     void count(const std::string& text) {
         analyzer_.analyze(text, &tokens_);

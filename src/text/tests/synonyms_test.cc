@@ -22,19 +22,21 @@ std::string expanded(std::string_view query) {
 }
 
 TEST(Synonyms, StandBesideTheWords) {
-    EXPECT_EQ(expanded("TV stand"), "(any word:TV word:television word:telly word:stand)");
-    EXPECT_EQ(expanded("notebook"), "(any word:notebook word:laptop)");
-    EXPECT_EQ(expanded("laptop"), "(any word:laptop)");
+    EXPECT_EQ(expanded("TV stand"),
+              "(any (word 'TV') (word 'television') (word 'telly') (word 'stand'))");
+    EXPECT_EQ(expanded("notebook"), "(any (word 'notebook') (word 'laptop'))");
+    EXPECT_EQ(expanded("laptop"), "(any (word 'laptop'))");
     EXPECT_EQ(expanded("new york pizza"),
-              "(any word:new word:york word:nyc phrase:'big apple' word:pizza)");
-    EXPECT_EQ(expanded("Wi-Fi"), "(any word:Wi-Fi word:wlan)");
+              "(any (word 'new') (word 'york') (word 'nyc') (phrase 'big apple') (word 'pizza'))");
+    EXPECT_EQ(expanded("Wi-Fi"), "(any (word 'Wi-Fi') (word 'wlan'))");
 }
 
 TEST(Synonyms, WhereAllWordsAreWantedOneOfThemIsEnough) {
     EXPECT_EQ(expanded("tv AND stand"),
-              "(any (all (any word:tv word:television word:telly) word:stand))");
+              "(any (all (any (word 'tv') (word 'television') (word 'telly')) (word 'stand')))");
     EXPECT_EQ(expanded("big AND apple AND pizza"),
-              "(any (all (any (all word:big word:apple) phrase:'new york' word:nyc) word:pizza))");
+              "(any (all (any (all (word 'big') (word 'apple')) (phrase 'new york') (word 'nyc')) "
+              "(word 'pizza')))");
 }
 
 TEST(Synonyms, LeaveAloneWhatIsQuotedBegunOrUnwanted) {
