@@ -66,14 +66,69 @@ void AnyCursor::forget() {
     begun_.assign(parts_.size(), false);
 }
 
-std::uint32_t AllCursor::seek(std::uint32_t target) {
-    for (std::size_t i = 0; i < parts_.size();) {
-        const std::uint32_t slot = parts_[i]->seek(target);
-        if (slot == kNoSlot) return kNoSlot;
-        i = slot == target ? i + 1 : (slot > target && i == 0 ? 1 : 0);
-        target = slot;
+double AnyCursor::bound(std::uint32_t first, std::uint32_t last) {
+    double sum = 0;
+    for (const CursorPtr& part : parts_) sum += part->bound(first, last);
+    return sum;
+}
+
+std::uint64_t AnyCursor::matches() const {
+    std::uint64_t sum = 0;
+    for (const CursorPtr& part : parts_) sum += part->matches();
+    return sum;
+}
+
+AllCursor::AllCursor(std::vector<CursorPtr> parts) : parts_(std::move(parts)) {
+    for (const CursorPtr& part : parts_) order_.push_back(part.get());
+    std::ranges::stable_sort(order_, {}, &Cursor::matches);
+}
+
+void AllCursor::forget() {
+    for (const CursorPtr& part : parts_) part->forget();
+    least_ = 0;
+    in_stretch_ = false;
+}
+
+double AllCursor::bound(std::uint32_t first, std::uint32_t last) {
+    double sum = 0;
+    for (const CursorPtr& part : parts_) sum += part->bound(first, last);
+    return sum;
+}
+
+/// Whether all parts together may reach what is needed at the slot of the lead. @param next  Else,
+/// where it may be so again; kNoSlot = nowhere.
+bool AllCursor::may_be_enough(std::uint32_t slot, std::uint32_t* next) {
+    // Bounds are sums in another order than scores: by so much they may be too small.
+    constexpr double kRounding = 1 + 1e-9;
+    if (!in_stretch_ || slot > stretch_end_) {
+        stretch_end_ = order_.front()->stretch();
+        in_stretch_ = true;
+        others_bound_ = 0;
+        for (std::size_t i = 1; i < order_.size(); ++i)
+            others_bound_ += order_[i]->bound(slot, stretch_end_);
+        bound_ = others_bound_ + order_.front()->bound(slot, stretch_end_);
     }
-    return target;
+    if (bound_ * kRounding < least_) {
+        *next = stretch_end_ == kNoSlot ? kNoSlot : stretch_end_ + 1;
+        return false;
+    }
+    *next = slot + 1;
+    return (order_.front()->score() + others_bound_) * kRounding >= least_;
+}
+
+std::uint32_t AllCursor::seek(std::uint32_t target) {
+    for (;;) {
+        const std::uint32_t slot = order_.front()->seek(target);
+        if (slot == kNoSlot) return kNoSlot;
+        if (least_ > 0 && !may_be_enough(slot, &target)) {
+            if (target == kNoSlot) return kNoSlot;
+            continue;
+        }
+        target = slot;
+        for (std::size_t i = 1; i < order_.size() && target == slot; ++i)
+            target = order_[i]->seek(slot);
+        if (target == slot || target == kNoSlot) return target;
+    }
 }
 
 double AllCursor::score() {

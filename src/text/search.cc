@@ -26,6 +26,7 @@ public:
         if (any_) return any_->run(out, accepted, take);
         if (query_.wanted == nullptr) return true;
         query_.wanted->forget();
+        query_.wanted->need(out.least());
         for (;;) {
             if (!take(kMatchCost)) return false;
             const std::uint32_t slot = query_.wanted->seek(next_);
@@ -33,6 +34,7 @@ public:
             next_ = slot + 1;
             if (accepted != nullptr && !accepted->contains(slot)) continue;
             out.offer(query_.wanted->score(), slot);
+            query_.wanted->need(out.least());
         }
     }
 

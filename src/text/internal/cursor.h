@@ -21,6 +21,14 @@ public:
     virtual std::uint32_t seek(std::uint32_t target) = 0;
     /// Of the slot seek() returned last.
     virtual double score() = 0;
+    /// The greatest score of any match from `first` to `last`, or more. Firsts rise with targets.
+    virtual double bound(std::uint32_t first, std::uint32_t last) = 0;
+    /// A slot, at or behind the one seek() returned last, up to which bounds are near the scores.
+    virtual std::uint32_t stretch() { return kNoSlot; }
+    /// How many slots match, at most.
+    virtual std::uint64_t matches() const = 0;
+    /// From now on what scores less than this may be passed over.
+    virtual void need(double /*least*/) {}
     /// The index may have changed, or targets begin anew.
     virtual void forget() = 0;
 };
@@ -42,19 +50,20 @@ public:
         valid_ = false;
     }
 
+    std::uint32_t stretch() override { return postings_->blocks()[opened_].last; }
+    std::uint64_t matches() const override { return postings_->size(); }
+
     // Of the block that would have `target`, without opening it. Targets rise.
     struct Window {
         std::uint32_t first = kNoSlot, last = kNoSlot;  ///< kNoSlot = there is none.
     };
     Window window(std::uint32_t target);
-    /// The greatest score of any posting from `first` to `last`, or more.
-    double bound(std::uint32_t first, std::uint32_t last);
+    double bound(std::uint32_t first, std::uint32_t last) override;
     double bound() const { return bound_of(postings_->frontier()); }
     /// Positions at the slot seek() returned last.
     void positions(std::vector<std::uint32_t>* out) const {
         PostingList::read_positions(postings_->blocks()[opened_], open_, at_, out);
     }
-    std::uint32_t size() const { return postings_->size(); }
 
 private:
     static constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
@@ -79,6 +88,8 @@ public:
         : parts_(std::move(parts)), slots_(parts_.size(), 0), begun_(parts_.size(), false) {}
     std::uint32_t seek(std::uint32_t target) override;
     double score() override;
+    double bound(std::uint32_t first, std::uint32_t last) override;
+    std::uint64_t matches() const override;
     void forget() override;
 
 private:
@@ -88,18 +99,28 @@ private:
     std::uint32_t slot_ = kNoSlot;
 };
 
-/// All of its parts.
+/// All of its parts. The one with the fewest matches leads: the others are asked about its slots
+/// alone, and not about those whose score there cannot be enough (Ding & Suel, SIGIR 2011).
 class AllCursor final : public Cursor {
 public:
-    explicit AllCursor(std::vector<CursorPtr> parts) : parts_(std::move(parts)) {}
+    explicit AllCursor(std::vector<CursorPtr> parts);
     std::uint32_t seek(std::uint32_t target) override;
     double score() override;
-    void forget() override {
-        for (const CursorPtr& part : parts_) part->forget();
-    }
+    double bound(std::uint32_t first, std::uint32_t last) override;
+    std::uint64_t matches() const override { return order_.front()->matches(); }
+    void need(double least) override { least_ = least; }
+    void forget() override;
 
 private:
-    std::vector<CursorPtr> parts_;
+    bool may_be_enough(std::uint32_t slot, std::uint32_t* next);
+
+    std::vector<CursorPtr> parts_;  ///< In the order of the query, in which scores are added.
+    std::vector<Cursor*> order_;    ///< By rising matches.
+    double least_ = 0;
+    // Of the stretch that the lead is in.
+    std::uint32_t stretch_end_ = 0;
+    bool in_stretch_ = false;
+    double bound_ = 0, others_bound_ = 0;
 };
 
 /// `wanted` without what `unwanted` has.
@@ -109,6 +130,11 @@ public:
         : wanted_(std::move(wanted)), unwanted_(std::move(unwanted)) {}
     std::uint32_t seek(std::uint32_t target) override;
     double score() override { return wanted_->score(); }
+    double bound(std::uint32_t first, std::uint32_t last) override {
+        return wanted_->bound(first, last);
+    }
+    std::uint64_t matches() const override { return wanted_->matches(); }
+    void need(double least) override { wanted_->need(least); }
     void forget() override {
         wanted_->forget();
         unwanted_->forget();
@@ -131,6 +157,8 @@ public:
         : field_(&field), parts_(std::move(parts)), scoring_(scoring) {}
     std::uint32_t seek(std::uint32_t target) override;
     double score() override { return scoring_.score(frequency_, field_->length(slot_)); }
+    double bound(std::uint32_t, std::uint32_t) override { return scoring_.weight; }
+    std::uint64_t matches() const override { return parts_.front().term->matches(); }
     void forget() override {
         for (const Part& part : parts_) part.term->forget();
         valid_ = false;
