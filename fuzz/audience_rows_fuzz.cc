@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "audience/co_engagement.h"
+#include "audience/cohort_ledgers.h"
 #include "audience/internal/hold_row.h"
 #include "audience/taste.h"
 
@@ -24,6 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto key = decode_state_key(input)) require(encode_state_key(*key) == input);
     if (const auto key = decode_relation_key(input)) require(encode_relation_key(*key) == input);
     if (const auto list = decode_neighbours(input)) require(encode_neighbours(*list) == input);
+    if (const auto pairs = decode_cohort_pairs(input))
+        require(encode_cohort_pairs(*pairs) == input);
     if (const auto taste = decode_taste(input)) require(encode_taste(*taste) == input);
     return 0;
 }
