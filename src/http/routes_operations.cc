@@ -62,6 +62,13 @@ void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
     set("tidal_shard_co_engagement_refused",
         "Neighbours not kept for want of memory since the start.",
         count(shard.co_engagement_refused));
+    set("tidal_shard_cohort_cells",
+        "Hours of cohorts, items and signals in which there were events.",
+        count(shard.cohort_cells));
+    set("tidal_shard_cohort_bytes", "Memory of them, estimated.", count(shard.cohort_bytes));
+    set("tidal_shard_cohorts_refused",
+        "Events of cohorts not kept for want of memory since the start.",
+        count(shard.cohort_refused));
     set("tidal_shard_log_pinned_bytes", "Bytes of the log that wait for the shard's checkpoint.",
         count(shard.log_bytes_pinned));
     set("tidal_shard_vectors", "Vectors of entities.", count(shard.vectors));

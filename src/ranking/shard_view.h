@@ -12,6 +12,7 @@
 
 namespace tidal::audience {
 class CoEngagement;
+class CohortLedgers;
 class UserStates;
 }  // namespace tidal::audience
 
@@ -31,6 +32,7 @@ struct ShardView {
     /// What users did; nullptr = nothing is kept of this kind.
     const audience::UserStates* user_states = nullptr;
     const audience::CoEngagement* co_engagement = nullptr;  ///< nullptr = nothing is kept.
+    const audience::CohortLedgers* cohorts = nullptr;       ///< Likewise.
 };
 
 }  // namespace tidal::ranking

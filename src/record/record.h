@@ -172,8 +172,9 @@ enum class CatalogKind : std::uint8_t {
     kJoinToken,
     kApiKey,
     kSynonyms,
+    kCohort,
 };
-inline constexpr std::size_t kCatalogKindCount = 7;
+inline constexpr std::size_t kCatalogKindCount = 8;
 constexpr bool is_of_cluster(CatalogKind kind) {
     return kind >= CatalogKind::kMember && kind <= CatalogKind::kApiKey;
 }

@@ -10,7 +10,8 @@
 namespace tidal::shard {
 namespace {
 
-/// Neighbour lists that a checkpoint may have left to write: a few milliseconds.
+/// Rows of neighbours, and of cohorts, that a checkpoint may have left to write: a few
+/// milliseconds.
 constexpr std::size_t kUnwrittenMax = 1'000;
 
 std::uint64_t user_hash(const EntityId& user) {
@@ -40,6 +41,7 @@ UndoEntry ShardState::undo_entry(const record::Envelope& envelope, const record:
     if (slot) entry.generation = entities(kind).generation_of(*slot);
     if (kind != EntityKind::kItem) return entry;
     entry.marked_user = body.user && !user_states_->names().of(body.signal).empty();
+    entry.cohorts = envelope.cohorts;
     entry.creator = body.creator;
     if (!entry.creator && slot) {
         if (const EntityId* creator = entities(kind).creator_of(*slot)) entry.creator = *creator;
@@ -80,7 +82,8 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
                               creator,
                               body.user,
                               envelope.stamp,
-                              !envelope.idempotency_key.empty()};
+                              !envelope.idempotency_key.empty(),
+                              envelope.cohorts};
     TIDAL_TRY(count_signal(envelope, effect, slot, 1, &outcome));
     return outcome;
 }
@@ -105,10 +108,11 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     if (slot && entities(kind).generation_of(*slot) != entry->undo->generation) slot.reset();
     Outcome outcome = accepted(envelope);
     const UndoEntry& undo = *entry->undo;
-    const SignalEffect effect{
-        undo.signal.signal, undo.signal.item,   undo.signal.weight,
-        undo.origin,        undo.event_time_ms, undo.creator ? &*undo.creator : nullptr,
-        undo.signal.user,   entry->stamp,       undo.marked_user};
+    const SignalEffect effect{undo.signal.signal, undo.signal.item,
+                              undo.signal.weight, undo.origin,
+                              undo.event_time_ms, undo.creator ? &*undo.creator : nullptr,
+                              undo.signal.user,   entry->stamp,
+                              undo.marked_user,   undo.cohorts};
     TIDAL_TRY(count_signal(envelope, effect, slot, -1, &outcome));
     entry->undone = outcome;
     idempotency_->replace(key, *entry);
@@ -125,6 +129,10 @@ Result<void> ShardState::count_signal(const record::Envelope& envelope, const Si
                               {*slot, effect.signal, weight, count, effect.event_time_ms},
                               effect.user));
         if (kind == EntityKind::kItem && effect.user) TIDAL_TRY(mark_user(effect, *slot, count));
+        if (kind == EntityKind::kItem)
+            cohorts_->count(*slot, effect.cohorts,
+                            {effect.signal, weight, count, effect.event_time_ms},
+                            last_stamp_.wall_ms());
     }
     record::RelayRow row;
     row.signal = effect.signal;
@@ -243,6 +251,7 @@ Result<void> ShardState::settle() {
         events.clear();
     }
     if (co_engagement_ != nullptr) co_engagement_->write_rows(kUnwrittenMax);
+    if (cohorts_ != nullptr) cohorts_->write_rows(kUnwrittenMax);
     if (item_views_ == nullptr || !item_views_->crowded()) return {};
     return item_views_->settle(view(EntityKind::kItem), last_stamp_.wall_ms());
 }

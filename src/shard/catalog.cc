@@ -40,6 +40,8 @@ std::string_view name_of(record::CatalogKind kind) {
             return "API key";
         case record::CatalogKind::kSynonyms:
             return "synonyms";
+        case record::CatalogKind::kCohort:
+            return "cohort";
     }
     return "";
 }

@@ -17,7 +17,8 @@ namespace tidal::shard {
 inline constexpr std::size_t kCatalogEntriesMax = 10'000;  ///< Retired ones included.
 inline constexpr std::uint64_t kCatalogBytesMax = 64ULL << 20;
 
-/// "profile", "experiment", "model", "member", "join token", "API key", "synonyms".
+/// "profile", "experiment", "model", "member", "join token", "API key", "synonyms",
+/// "cohort".
 std::string_view name_of(record::CatalogKind kind);
 
 struct CatalogEntry {

@@ -36,7 +36,9 @@ Result<std::uint64_t> ShardState::hash_kind(EntityKind kind, std::uint64_t hash)
         }
         TIDAL_ASSIGN(const std::uint64_t unique, uniques(kind).content_hash(*slot));
         hash = combine(hash, unique);
-        if (kind == EntityKind::kItem) hash = combine(hash, co_engagement_->content_hash(*slot));
+        if (kind != EntityKind::kItem) continue;
+        hash = combine(hash, co_engagement_->content_hash(*slot));
+        hash = combine(hash, cohorts_->content_hash(*slot));
     }
     return hash;
 }
@@ -55,6 +57,7 @@ Result<std::uint64_t> ShardState::content_hash() {
         hash = combine(hash, states);
         TIDAL_ASSIGN(const std::uint64_t relationships, relationships_->content_hash());
         hash = combine(hash, relationships);
+        hash = combine(hash, static_cast<std::uint64_t>(cohorts_->first_hour()));
     }
     for (const std::string_view prefix : kPlainRowPrefixes) {
         TIDAL_TRY(store_.scan(prefix, [&](std::string_view key, std::string_view value) {

@@ -42,8 +42,9 @@ std::string encode_entry(const KeyEntry& entry) {
     out.u64(entry.stamp.bits());
     encode_outcome(entry.answer, &out);
     const bool marked = entry.undo && entry.undo->marked_user;
+    const bool in_cohorts = entry.undo && !entry.undo->cohorts.empty();
     out.u8(static_cast<std::uint8_t>((entry.undo ? 1 : 0) | (entry.undone ? 2 : 0) |
-                                     (marked ? 4 : 0)));
+                                     (marked ? 4 : 0) | (in_cohorts ? 8 : 0)));
     if (entry.undo) {
         out.varint(entry.undo->signal.signal.value());
         record::encode_optional_id(entry.undo->signal.item, &out);
@@ -53,6 +54,10 @@ std::string encode_entry(const KeyEntry& entry) {
         out.u64(entry.undo->generation.bits());
         out.varint(entry.undo->origin.value());
         out.svarint(entry.undo->event_time_ms);
+    }
+    if (in_cohorts) {
+        out.varint(entry.undo->cohorts.size());
+        for (const CohortId cohort : entry.undo->cohorts) out.varint(cohort.value());
     }
     if (entry.undone) encode_outcome(*entry.undone, &out);
     return out.take();
@@ -76,6 +81,11 @@ Result<KeyEntry> decode_entry(std::string_view bytes) {
         undo.origin = RegionId(static_cast<std::uint16_t>(in.varint()));
         undo.event_time_ms = in.svarint();
         undo.marked_user = (flags & 4) != 0;
+        if ((flags & 8) != 0) {
+            undo.cohorts.resize(in.count(1));
+            for (CohortId& cohort : undo.cohorts)
+                cohort = CohortId(static_cast<std::uint32_t>(in.varint()));
+        }
         entry.undo = std::move(undo);
     }
     if ((flags & 2) != 0) entry.undone = decode_outcome(&in);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/hlc.h"
 #include "record/record.h"
@@ -24,6 +25,7 @@ struct UndoEntry {
     UnixMillis event_time_ms = 0;
     std::optional<EntityId> creator;  ///< Whose ledger it reached.
     bool marked_user = false;         ///< It counts among what holds states of its user.
+    std::vector<CohortId> cohorts;    ///< Whose ledgers it reached.
 };
 
 struct KeyEntry {

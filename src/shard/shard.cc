@@ -346,6 +346,10 @@ Shard::Stats Shard::stats_now() {
     stats.co_engagement_pairs = pairs.pairs;
     stats.co_engagement_bytes = pairs.bytes;
     stats.co_engagement_refused = pairs.refused;
+    const auto cohorts = state_->cohorts().stats();
+    stats.cohort_cells = cohorts.cells;
+    stats.cohort_bytes = cohorts.bytes;
+    stats.cohort_refused = cohorts.refused;
     return stats;
 }
 

@@ -184,7 +184,9 @@ public:
         std::uint64_t tastes_refused = 0;  ///< The same, of tastes.
         std::uint64_t co_engagement_pairs = 0;
         std::uint64_t co_engagement_bytes = 0;
-        std::uint64_t co_engagement_refused = 0;      ///< The same, of neighbours of items.
+        std::uint64_t co_engagement_refused = 0;  ///< The same, of neighbours of items.
+        std::uint64_t cohort_cells = 0, cohort_bytes = 0;
+        std::uint64_t cohort_refused = 0;
         std::uint64_t row_cache_bytes = 0;            ///< Of all kinds of entities.
         std::uint64_t vectors = 0, vector_bytes = 0;  ///< In memory, of all kinds of entities.
         std::uint64_t views = 0;                      ///< Top views ready.

@@ -112,6 +112,8 @@ Result<void> ShardState::open_tables() {
     TIDAL_ASSIGN(tastes_, audience::Tastes::open({.bytes_max = options_.taste_bytes_max}, store_));
     TIDAL_ASSIGN(co_engagement_, audience::CoEngagement::open(
                                      {.bytes_max = options_.co_engagement_bytes_max}, store_));
+    TIDAL_ASSIGN(cohorts_,
+                 audience::CohortLedgers::open({.bytes_max = options_.cohort_bytes_max}, store_));
     return {};
 }
 
@@ -138,7 +140,8 @@ ranking::ShardView ShardState::view(EntityKind kind) {
             &texts(kind),
             &vectors(kind),
             item ? user_states_.get() : nullptr,
-            item ? co_engagement_.get() : nullptr};
+            item ? co_engagement_.get() : nullptr,
+            item ? cohorts_.get() : nullptr};
 }
 
 text::TextIndex& ShardState::texts(EntityKind kind) {
@@ -349,6 +352,7 @@ void ShardState::prepare_checkpoint() {
         store_.put(kGroupKey, out.view());
     }
     if (co_engagement_ != nullptr) co_engagement_->prepare_checkpoint();
+    if (cohorts_ != nullptr) cohorts_->prepare_checkpoint();
     outbox_->prepare_checkpoint();
     if (!planted(Bug::kMarksNotKept)) marks_->prepare_checkpoint();
 }

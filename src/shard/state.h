@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "audience/co_engagement.h"
+#include "audience/cohort_ledgers.h"
 #include "audience/relationships.h"
 #include "audience/saved_searches.h"
 #include "audience/tastes.h"
@@ -60,6 +61,7 @@ public:
         std::uint64_t user_state_bytes_max = 1ULL << 30;
         std::uint64_t taste_bytes_max = 1ULL << 30;
         std::uint64_t co_engagement_bytes_max = 1ULL << 30;
+        std::uint64_t cohort_bytes_max = 256ULL << 20;
         std::uint64_t idempotency_bytes_max = 256ULL << 20;
         /// With fewer items a feed is scanned instead of read from a view (query/top_views.h).
         std::uint64_t view_items_min = 4'096;
@@ -113,6 +115,7 @@ public:
     audience::SavedSearches& saved_searches() { return saved_searches_; }
     audience::Tastes& tastes() { return *tastes_; }
     audience::CoEngagement& co_engagement() { return *co_engagement_; }
+    audience::CohortLedgers& cohorts() { return *cohorts_; }
     /// The vectors of a kind, for scans; not part of the content hash.
     const vector::ShardVectors& vectors(EntityKind kind) const {
         return vectors_[static_cast<std::size_t>(kind)];
@@ -190,6 +193,7 @@ private:
         const std::optional<EntityId>& user;
         HybridTime stamp;       ///< Of the signal; an undo names the one it takes back.
         bool undoable = false;  ///< It has a key; of an undo: it may hold states of the user.
+        std::span<const CohortId> cohorts;
     };
     /// Counts an event (or takes one back, count -1) at the item and sends it to user and creator.
     Result<void> count_signal(const record::Envelope& envelope, const SignalEffect& effect,
@@ -230,6 +234,7 @@ private:
     audience::SavedSearches saved_searches_;
     std::unique_ptr<audience::Tastes> tastes_;               ///< Of users at home here.
     std::unique_ptr<audience::CoEngagement> co_engagement_;  ///< Of items.
+    std::unique_ptr<audience::CohortLedgers> cohorts_;       ///< Of items.
     std::unique_ptr<IdempotencyTable> idempotency_;
     std::unique_ptr<Outbox> outbox_;
     std::unique_ptr<Marks> marks_;

@@ -139,6 +139,8 @@ private:
         if (one_in(8)) record.envelope.generation = log_[below(log_.size())].envelope.stamp;
         if (one_in(6)) record.envelope.origin = RegionId(2);
         if (one_in(6)) record.envelope.principal = "bob";
+        for (std::uint32_t cohort = 1; cohort <= 3; ++cohort)
+            if (one_in(3)) record.envelope.cohorts.emplace_back(cohort);
     }
 
     void push_relationship() {
