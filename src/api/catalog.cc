@@ -2,6 +2,7 @@
 #include "api/database.h"
 #include "api/forward.h"
 #include "api/internal/cluster_node.h"
+#include "api/internal/cohorts.h"
 #include "api/internal/models.h"
 #include "api/resolve.h"
 #include "ranking/source_text.h"
@@ -70,6 +71,7 @@ Result<void> Database::publish_nothing() {
     schema_ = std::move(empty);
     experiments_ = std::make_shared<const std::vector<ranking::Experiment>>();
     models_ = std::make_shared<const std::vector<StoredModel>>();
+    cohorts_ = std::make_shared<const query::Cohorts>();
     return {};
 }
 
@@ -124,6 +126,7 @@ void Database::publish_catalog() {
             experiments->pop_back();
         experiments->push_back(std::move(*experiment));
     }
+    auto cohorts = bind_cohorts(cohorts_in(entries), *oldest);
     auto profiles =
         std::make_shared<const ranking::ProfileRegistry>(*oldest, stored, model_set(*models));
     const std::lock_guard lock(mutex_);
@@ -132,6 +135,7 @@ void Database::publish_catalog() {
     experiments_ = std::move(experiments);
     models_ = std::move(models);
     search_synonyms_ = std::move(synonyms);
+    cohorts_ = std::move(cohorts);
     // A data shard that lacks the newest schema publishes again when it has it.
     published_ = published;
     ready_ = true;
@@ -243,6 +247,14 @@ void Database::retire_now(record::CatalogKind kind, const std::string& name, Don
                                     .with_reason("profile_in_use")
                                     .with_hint("retire the experiment first"));
     }
+    if (kind == record::CatalogKind::kCohort)
+        for (const auto known = cohorts(); const query::BoundCohort& each : known->all())
+            if (each.cohort.parent == name)
+                return done(Error(ErrorCode::kConflict, "`" + name + "` is the parent of cohort `" +
+                                                            each.cohort.name + "`")
+                                .with_field("name")
+                                .with_reason("cohort_in_use")
+                                .with_hint("retire that one first"));
     if (kind == record::CatalogKind::kModel)
         if (auto kept = check_profiles_live_on(model_set(*models(), name), name); !kept.ok())
             return done(kept.take_error());

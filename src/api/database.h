@@ -43,6 +43,7 @@ class FeedRun;
 class SourcesRun;
 class TextRun;
 struct FeedItem;
+struct FeedCohort;
 struct FeedPlan;
 struct ShardPage;
 struct Viewer;
@@ -124,6 +125,9 @@ public:
     void put_profile(std::string text, bool dry_run, CatalogDone done);
     /// An experiment between profiles that exist.
     void put_experiment(std::string text, bool dry_run, CatalogDone done);
+    /// A version of a cohort of users (docs/guides/cohorts.md). kUnknownName for a parent, signal
+    /// or field that is not there.
+    void put_cohort(std::string text, bool dry_run, CatalogDone done);
     /// A new version of a model (docs/reference/expressions.md#models), or nothing when the newest
     /// has this text. kConflict when a profile that is available would not be with it.
     void put_model(const std::string& name, std::string text, bool dry_run, CatalogDone done);
@@ -131,7 +135,7 @@ public:
     /// has this text.
     void put_synonyms(const std::string& name, std::string text, bool dry_run, CatalogDone done);
     /// Ends every version of what has that name; their numbers are not used again. kConflict for a
-    /// built-in profile and for what an experiment or a profile still uses.
+    /// built-in profile and for what an experiment, a profile or another cohort still uses.
     void retire(record::CatalogKind kind, const std::string& name, Done done);
     void checkpoint(Done done);
     /// Whether anything is on disk.
@@ -202,6 +206,10 @@ public:
     std::shared_ptr<const ranking::ProfileRegistry> profiles() const;
     /// Newest version of each, by name.
     std::shared_ptr<const std::vector<ranking::Experiment>> experiments() const;
+    /// Newest version of each.
+    std::shared_ptr<const query::Cohorts> cohorts() const;
+    /// kNotFound.
+    Result<CohortReply> cohort(std::string_view name);
     /// By name.
     std::shared_ptr<const std::vector<StoredModel>> models() const;
     /// As it was put. kNotFound.
@@ -257,6 +265,7 @@ private:
     void with_newest_catalog(Done done);
     void put_profile_now(std::string text, bool dry_run, CatalogDone done);
     void put_experiment_now(std::string text, bool dry_run, CatalogDone done);
+    void put_cohort_now(std::string text, bool dry_run, CatalogDone done);
     void put_model_now(const std::string& name, std::string text, bool dry_run, CatalogDone done);
     void put_synonyms_now(const std::string& name, std::string text, bool dry_run,
                           CatalogDone done);
@@ -304,6 +313,11 @@ private:
     using Groups = std::map<ShardId, WriteGroup>;
     Groups group_by_shard(const std::vector<Write>& writes, const schema::Schema& schema,
                           const CallContext& context, Join& join);
+    void name_cohorts(Groups* groups, Join& join);
+    Result<void> name_cohorts(ShardId home, const query::Cohorts& known,
+                              std::span<record::Record* const> signals);
+    std::int64_t cohort_events(CohortId cohort, UnixMillis now_ms);
+    Result<query::FeedCohort> cohort_of(const std::string& name, UnixMillis now_ms);
     static void name_import(const ImportChunk& chunk, const schema::Schema& schema,
                             std::size_t lines, Groups* groups);
     /// One outcome per record, or an error for all, from wherever the shard's leader is.
@@ -314,7 +328,7 @@ private:
     void propose_import(Proposal proposal, std::uint64_t timeout_ms, shard::Shard::Done done);
     void propose_groups(Groups groups, const CallContext& context, std::shared_ptr<Join> join);
     Result<void> add_item_relationships(record::RelationshipKind kind, RelationshipsReply* reply);
-    void add_creator_relationships(record::RelationshipKind kind, RelationshipsReply* reply);
+    void add_other_relationships(record::RelationshipKind kind, RelationshipsReply* reply);
     Result<query::Viewer> viewer_of(const EntityId& user, UnixMillis now_ms);
     /// Of a call that deletes users: every other shard forgets what they did before it is answered.
     WritesDone then_erase_users(const std::vector<Write>& writes, const CallContext& context,
@@ -380,6 +394,7 @@ private:
     std::shared_ptr<const schema::Schema> schema_;
     std::shared_ptr<const ranking::ProfileRegistry> profiles_;
     std::shared_ptr<const std::vector<ranking::Experiment>> experiments_;
+    std::shared_ptr<const query::Cohorts> cohorts_ = std::make_shared<const query::Cohorts>();
     std::shared_ptr<const std::vector<StoredModel>> models_;
     std::shared_ptr<const text::Synonyms> search_synonyms_;  ///< Of all sets.
     /// Of the metadata shard, as of the newest publication.

@@ -116,6 +116,9 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, query::TextMod
                      resolve_id(*schema, EntityKind::kUser, *call.user_id, "user_id"));
         TIDAL_ASSIGN(request.user, viewer_of(user, now_ms));
     }
+    if (!call.cohort.empty()) {
+        TIDAL_ASSIGN(request.cohort, cohort_of(call.cohort, now_ms));
+    }
     TIDAL_ASSIGN(query::FeedPlan plan, query::plan_feed(request, *schema, *profiles, cursors()));
     TIDAL_TRY(read_anchors(&plan));
     reply->left_out = query::degrade(reply->degradation, &plan);

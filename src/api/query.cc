@@ -15,6 +15,7 @@ FeedCall to_call(const query::Query& query, std::string_view text, FeedCall call
     if (!query.profile.empty()) call.profile = query.profile;
     call.params = query.params;
     if (query.user) call.user_id = IdInput(query.user->text);
+    call.cohort = query.cohort;
     if (query.similar_to) call.similar_to = IdInput(query.similar_to->text);
     call.vector = query.vector;
     if (query.filter) call.filter = query::part_in_place(text, query.filter_at);

@@ -1,4 +1,4 @@
-// Relationships of a user: those to items from every shard, those to creators from the user's own.
+// Relationships of a user: those to items from every shard, the others from the user's own.
 #include <algorithm>
 
 #include "api/database.h"
@@ -12,13 +12,18 @@ namespace {
 
 using record::RelationshipKind;
 
-constexpr std::string_view kNames[] = {"hides", "saves", "follows", "blocks", "mutes"};
+constexpr std::string_view kNames[] = {"hides", "saves", "follows", "blocks", "mutes", "friends"};
 static_assert(std::size(kNames) == record::kRelationshipKindCount);
 
 }  // namespace
 
 std::string_view relationship_name(RelationshipKind kind) {
     return kNames[static_cast<std::size_t>(kind)];
+}
+
+std::string_view relationship_target(RelationshipKind kind) {
+    constexpr std::string_view kTargets[] = {"item_id", "friend_id", "creator_id"};
+    return kTargets[static_cast<std::size_t>(record::target_kind(kind))];
 }
 
 Result<RelationshipKind> parse_relationship(std::string_view name) {
@@ -52,12 +57,12 @@ Result<void> Database::add_item_relationships(RelationshipKind kind, Relationshi
     return {};
 }
 
-void Database::add_creator_relationships(RelationshipKind kind, RelationshipsReply* reply) {
+void Database::add_other_relationships(RelationshipKind kind, RelationshipsReply* reply) {
     const ShardId home =
         shard_of(record::vshard_of(kDefaultTenant, EntityKind::kUser, reply->user));
     shard(home).with_state([&](shard::ShardState& in) {
-        for (const auto& [creator, since] : in.relationships().of(reply->user, kind))
-            reply->relationships.push_back({kind, creator, since.wall_ms()});
+        for (const auto& [target, since] : in.relationships().of(reply->user, kind))
+            reply->relationships.push_back({kind, target, since.wall_ms()});
     });
 }
 
@@ -72,7 +77,7 @@ Result<RelationshipsReply> Database::relationships(const RelationshipsRequest& r
         if (record::is_of_items(kind)) {
             TIDAL_TRY(add_item_relationships(kind, &reply));
         } else {
-            add_creator_relationships(kind, &reply);
+            add_other_relationships(kind, &reply);
         }
         const auto first = reply.relationships.begin() + begin;
         std::sort(first, reply.relationships.end(),
@@ -98,6 +103,9 @@ Result<query::Viewer> Database::viewer_of(const EntityId& user, UnixMillis now_m
         names(RelationshipKind::kFollows, &out.followed);
         names(RelationshipKind::kBlocks, &out.blocked);
         names(RelationshipKind::kMutes, &out.muted);
+        for (const auto& [one, since] : in.relationships().of(user, RelationshipKind::kFriends))
+            out.friends.push_back(one);
+        std::ranges::sort(out.friends);
         TIDAL_ASSIGN(const auto taste, in.tastes().find(user));
         if (!taste) return {};
         for (const audience::Affinity& affinity : taste->creators)

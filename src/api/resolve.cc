@@ -204,8 +204,11 @@ Result<ResolvedWrite> resolve_one(const schema::Schema& schema, TenantId tenant,
     body.ends = write.ends;
     const bool of_item = record::is_of_items(write.kind);
     TIDAL_ASSIGN(body.user, resolve_id(schema, EntityKind::kUser, write.user_id, "user_id"));
-    TIDAL_ASSIGN(body.target, resolve_id(schema, of_item ? EntityKind::kItem : EntityKind::kCreator,
-                                         write.target, of_item ? "item_id" : "creator_id"));
+    TIDAL_ASSIGN(body.target, resolve_id(schema, record::target_kind(write.kind), write.target,
+                                         relationship_target(write.kind)));
+    if (write.kind == record::RelationshipKind::kFriends && body.target == body.user)
+        return Error(ErrorCode::kInvalidArgument, "a user is no friend of themselves")
+            .with_field("friend_id");
     ResolvedWrite resolved;
     // What bears on items lies where they do; the rest with its user.
     resolved.vshard = of_item ? record::vshard_of(tenant, EntityKind::kItem, body.target)

@@ -14,6 +14,7 @@
 #include "base/hlc.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "query/cohort.h"
 #include "ranking/model.h"
 #include "record/record.h"
 #include "schema/schema.h"
@@ -87,7 +88,7 @@ struct SignalUndo {
 struct RelationshipWrite {
     IdInput user_id;
     record::RelationshipKind kind = record::RelationshipKind::kHides;
-    IdInput target;     ///< An item or a creator, as the kind says.
+    IdInput target;     ///< An item, a creator or a user, as the kind says.
     bool ends = false;  ///< DELETE.
 };
 /// A search that a user keeps: saved, looked at, or (neither) ended.
@@ -162,6 +163,8 @@ struct RelationshipsReply {
 inline constexpr std::size_t kRelationshipsMax = 10'000;
 /// "hides", "saves", "follows", "blocks", "mutes".
 std::string_view relationship_name(record::RelationshipKind kind);
+/// What names its target: "item_id", "creator_id" or "friend_id".
+std::string_view relationship_target(record::RelationshipKind kind);
 /// kInvalidArgument of field "kind".
 Result<record::RelationshipKind> parse_relationship(std::string_view name);
 
@@ -186,6 +189,7 @@ struct FeedCall {
     std::string experiment;
     std::map<std::string, double> params;
     std::optional<IdInput> user_id;
+    std::string cohort;  ///< Whose signals count where the profile reads a cohort; empty = none.
     std::optional<IdInput> similar_to;  ///< An item to be near to; it is not shown itself.
     std::vector<double> vector;         ///< What to be near to; empty = nothing.
     /// What is searched for (docs/reference/search.md), for example under the profile "search":
@@ -320,6 +324,11 @@ struct CatalogReply {
     std::uint32_t version = 0;
     bool created = false;  ///< False: this version with this text was there already.
     std::vector<std::string> warnings;
+};
+/// A cohort of the catalogue, its newest version, and how much is known of it.
+struct CohortReply {
+    query::Cohort cohort;
+    std::int64_t events_7d = 0;  ///< Of the signals it tracks; below `events_min` it is sparse.
 };
 /// A model of the catalogue, its newest version.
 struct StoredModel {

@@ -6,16 +6,11 @@
 #include "api/database.h"
 #include "api/dynamic_fields.h"
 #include "api/internal/cluster_node.h"
+#include "api/internal/write_join.h"
 #include "api/resolve.h"
 #include "api/token.h"
 
 namespace tidal::api {
-
-/// The writes of one call that go to one shard, with the line each came from.
-struct WriteGroup {
-    Proposal proposal;
-    std::vector<std::size_t> lines;
-};
 
 namespace {
 
@@ -59,41 +54,6 @@ WriteReply write_reply(const shard::Outcome& outcome, ShardId shard,
 }
 
 }  // namespace
-
-/// Collects the replies of one call; the last shard to answer hands them over.
-struct Database::Join {
-    Join(std::size_t lines, std::optional<std::uint64_t> first, WritesDone when_done)
-        : replies(lines), first_line(first), done(std::move(when_done)) {}
-
-    std::vector<std::optional<Result<WriteReply>>> replies;
-    std::atomic<std::size_t> left{1};
-    const std::optional<std::uint64_t> first_line;
-    WritesDone done;
-
-    void fail(std::size_t line, Error error) {
-        if (first_line) {
-            replies[line].emplace(std::move(error).with("line", *first_line + line));
-        } else {
-            replies[line].emplace(std::move(error));
-        }
-    }
-    /// Before anything was proposed.
-    bool names_unknown() const {
-        return std::ranges::any_of(replies, [](const auto& reply) {
-            return reply && !reply->ok() && reply->error().code() == ErrorCode::kUnknownName;
-        });
-    }
-    void forget() {
-        for (auto& reply : replies) reply.reset();
-    }
-    void arrive() {
-        if (left.fetch_sub(1) != 1) return;
-        WriteReplies out;
-        out.reserve(replies.size());
-        for (auto& reply : replies) out.push_back(std::move(*reply));
-        done(std::move(out));
-    }
-};
 
 shard::WriteConcern Database::concern_of(const CallContext& context) const {
     if (context.write_concern) return *context.write_concern;
@@ -147,6 +107,7 @@ void Database::write_joined(std::vector<Write> writes, const ImportChunk* chunk,
     Groups groups = group_by_shard(writes, *schema, context, *join);
     if (cluster_ != nullptr && !caught_up && join->names_unknown())
         return catch_up_then_write(std::move(writes), chunk, context, std::move(join));
+    name_cohorts(&groups, *join);
     if (chunk != nullptr) name_import(*chunk, *schema, writes.size(), &groups);
     propose_groups(std::move(groups), context, std::move(join));
 }

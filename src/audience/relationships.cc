@@ -5,6 +5,11 @@
 #include "base/hash.h"
 
 namespace tidal::audience {
+namespace {
+
+constexpr auto kFriendsKind = static_cast<std::uint8_t>(record::RelationshipKind::kFriends);
+
+}  // namespace
 
 Result<std::unique_ptr<Relationships>> Relationships::open(storage::ShardStore& store) {
     std::unique_ptr<Relationships> out(new Relationships(store));
@@ -37,6 +42,7 @@ bool Relationships::admits(const record::RelationshipBody& body) const {
 }
 
 void Relationships::note(const RelationKey& key, const HoldRow& row) {
+    if (key.kind == kFriendsKind) named_by_[key.creator].insert(key.user);
     if (row.in_force()) {
         users_[key.user][key.kind][key.creator] = row.set;
         return;
@@ -72,9 +78,32 @@ Result<void> Relationships::erase_user(const EntityId& user) {
                               keys.emplace_back(key);
                               return true;
                           }));
-    for (const std::string& key : keys) store_.erase(key);
+    for (const std::string& key : keys) {
+        store_.erase(key);
+        TIDAL_ASSIGN(const RelationKey at, decode_relation_key(key));
+        if (at.kind != kFriendsKind) continue;
+        const auto named = named_by_.find(at.creator);
+        named->second.erase(user);
+        if (named->second.empty()) named_by_.erase(named);
+    }
     rows_ -= keys.size();
     users_.erase(user);
+    return {};
+}
+
+Result<void> Relationships::erase_friend(const EntityId& user) {
+    const auto named = named_by_.find(user);
+    if (named == named_by_.end()) return {};
+    for (const EntityId& by : named->second) {
+        const RelationKey key{by, kFriendsKind, user};
+        store_.erase(encode_relation_key(key));
+        --rows_;
+        const auto found = users_.find(by);
+        if (found == users_.end()) continue;
+        found->second[kFriendsKind].erase(user);
+        if (std::ranges::all_of(found->second, &Since::empty)) users_.erase(found);
+    }
+    named_by_.erase(named);
     return {};
 }
 

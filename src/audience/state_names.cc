@@ -25,4 +25,22 @@ std::optional<StateId> StateNames::find(std::string_view name) const {
     return StateId(static_cast<std::uint16_t>(found - names_.begin()));
 }
 
+std::vector<StateId> StateNames::of_engagement(const schema::Schema& schema,
+                                               std::optional<SignalTypeId> signal) const {
+    const auto counts = [&](std::size_t at) {
+        return signal ? SignalTypeId(static_cast<std::uint16_t>(at)) == *signal
+                      : schema.signals[at].polarity != schema::Polarity::kNegative;
+    };
+    std::vector<StateId> out;
+    for (std::uint16_t id = 0; id < size(); ++id) {
+        bool wanted = false, others = false;
+        for (std::size_t at = 0; at < by_signal_.size(); ++at) {
+            if (std::ranges::find(by_signal_[at], StateId(id)) == by_signal_[at].end()) continue;
+            (counts(at) ? wanted : others) = true;
+        }
+        if (wanted && !others) out.emplace_back(id);
+    }
+    return out;
+}
+
 }  // namespace tidal::audience

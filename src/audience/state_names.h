@@ -32,6 +32,11 @@ public:
         return by_signal_[signal.value()];
     }
 
+    /// The states that tell who gave `signal`: those that it sets and no other. Without a signal,
+    /// who gave any but those that speak against an item: states that such signals do not set.
+    std::vector<StateId> of_engagement(const schema::Schema& schema,
+                                       std::optional<SignalTypeId> signal) const;
+
 private:
     std::vector<std::string> names_;
     std::vector<std::vector<StateId>> by_signal_;

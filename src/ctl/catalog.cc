@@ -1,4 +1,4 @@
-// schema, profile, experiment and model: what a running server has declared.
+// schema, profile, experiment, cohort and model: what a running server has declared.
 #include <boost/json.hpp>
 #include <cstdio>
 
@@ -99,6 +99,25 @@ Result<void> experiment_put(const Options& options) {
 
 Result<void> experiment_retire(const Options& options) {
     return retire(options, "/experiments");
+}
+
+Result<void> cohort_list(const Options& options) {
+    TIDAL_ASSIGN(const std::string reply, Client(options.url, options.key).get("/cohorts"));
+    return print_reply(reply, options.json);
+}
+
+Result<void> cohort_show(const Options& options) {
+    TIDAL_ASSIGN(const std::string reply,
+                 Client(options.url, options.key).get("/cohorts/" + percent_encode(options.name)));
+    return print_text(reply, "text", options.json);
+}
+
+Result<void> cohort_put(const Options& options) {
+    return put_text(options, "/cohorts");
+}
+
+Result<void> cohort_retire(const Options& options) {
+    return retire(options, "/cohorts");
 }
 
 Result<void> model_list(const Options& options) {

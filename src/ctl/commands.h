@@ -31,7 +31,7 @@ struct Options {
     std::string expires = "1h";  ///< Of a join token.
     std::string role = "reader";
 
-    // schema, profile, experiment, model, synonyms
+    // schema, profile, experiment, cohort, model, synonyms
     std::string name;  ///< "spicy" or, to show, "spicy@1".
     std::string file;  ///< "-" = standard input.
     bool dry_run = false;
@@ -85,6 +85,11 @@ Result<void> backup_list(const Options& options);
 Result<void> backup_delete(const Options& options);
 Result<void> experiment_put(const Options& options);
 Result<void> experiment_retire(const Options& options);
+Result<void> cohort_list(const Options& options);
+/// The text alone, or with `--json` the reply.
+Result<void> cohort_show(const Options& options);
+Result<void> cohort_put(const Options& options);
+Result<void> cohort_retire(const Options& options);
 Result<void> model_list(const Options& options);
 Result<void> model_show(const Options& options);
 Result<void> model_put(const Options& options);

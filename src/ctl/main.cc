@@ -241,6 +241,13 @@ int run(int argc, char** argv) {
     checked(with_file(online(add_to(experiment_app, "put", "make a version", experiment_put))));
     with_name(online(add_to(experiment_app, "retire", "end one", experiment_retire)));
 
+    CLI::App* cohort_app = group("cohort", "groups of users that rankings read on their own");
+    online(add_to(cohort_app, "list", "all of them", cohort_list));
+    with_name(online(add_to(cohort_app, "show", "the text of one", cohort_show)));
+    checked(with_file(online(add_to(cohort_app, "put", "make a version", cohort_put))));
+    with_name(
+        online(add_to(cohort_app, "retire", "end one that is nobody's parent", cohort_retire)));
+
     CLI::App* model_app = group("model", "trees that profiles of a running server call");
     online(add_to(model_app, "list", "every model and what it reads", model_list));
     with_name(online(add_to(model_app, "show", "the text of one", model_show)));
@@ -264,8 +271,9 @@ int run(int argc, char** argv) {
         return sub;
     };
     CLI::App* relationship_app =
-        group("relationship", "what and whom a user hides, saves, follows, blocks and mutes");
-    const auto kinds = CLI::IsMember({"hides", "saves", "follows", "blocks", "mutes"});
+        group("relationship",
+              "what and whom a user hides, saves, follows, blocks, mutes and is friends with");
+    const auto kinds = CLI::IsMember({"hides", "saves", "follows", "blocks", "mutes", "friends"});
     CLI::App* relationship_list_app =
         online(add_to(relationship_app, "list", "of one user", relationship_list));
     relationship_list_app->add_option("user", options.user_id, "the user")->required();
@@ -274,7 +282,7 @@ int run(int argc, char** argv) {
                           online(add_to(relationship_app, "end", "end one", relationship_end))}) {
         sub->add_option("user", options.user_id, "the user")->required();
         sub->add_option("kind", options.kind, "how the user stands")->required()->check(kinds);
-        sub->add_option("target", options.target, "an item, or a creator, as the kind says")
+        sub->add_option("target", options.target, "an item, a creator or a user, as the kind says")
             ->required();
     }
     CLI::App* node_app = group("node", "the nodes of a cluster");

@@ -1,4 +1,4 @@
-// relationship: whom and what a user hides, saves, follows, blocks and mutes.
+// relationship: whom and what a user hides, saves, follows, blocks, mutes and is friends with.
 #include <boost/json.hpp>
 
 #include "ctl/client.h"
@@ -11,14 +11,15 @@ namespace {
 
 namespace json = boost::json;
 
-bool is_of_items(const std::string& kind) {
-    return kind == "hides" || kind == "saves";
+const char* target_of(const std::string& kind) {
+    if (kind == "friends") return "friend_id";
+    return kind == "hides" || kind == "saves" ? "item_id" : "creator_id";
 }
 
 Result<void> change(const Options& options, Client::Method method) {
     const json::object body{{"user_id", options.user_id},
                             {"kind", options.kind},
-                            {is_of_items(options.kind) ? "item_id" : "creator_id", options.target}};
+                            {target_of(options.kind), options.target}};
     TIDAL_ASSIGN(const std::string reply,
                  Client(options.url, options.key)
                      .send(method, "/relationships", "application/json", json::serialize(body)));
@@ -36,10 +37,9 @@ Result<void> relationship_list(const Options& options) {
     std::vector<Row> rows{{"kind", "of", "id", "since"}};
     for (const json::value& each : object.at("relationships").as_array()) {
         const json::object& one = each.as_object();
-        const auto* item = one.if_contains("item_id");
-        rows.push_back({shown(one.at("kind")), item != nullptr ? "item" : "creator",
-                        shown(item != nullptr ? *item : one.at("creator_id")),
-                        shown(one.at("since"))});
+        const std::string key = target_of(std::string(one.at("kind").as_string()));
+        const std::string kind = key == "friend_id" ? "user" : key.substr(0, key.find('_'));
+        rows.push_back({shown(one.at("kind")), kind, shown(one.at(key)), shown(one.at("since"))});
     }
     print_table(rows);
     return {};

@@ -1,4 +1,4 @@
-// Profiles, experiments, models, and pages that are compared.
+// Profiles, experiments, cohorts, models, and pages that are compared.
 #include "embed/internal/open.h"
 
 namespace tidal {
@@ -47,6 +47,27 @@ Result<ranking::Experiment> Library::experiment(std::string_view name) const {
 Result<void> Library::retire_experiment(const std::string& name) {
     return wait<void>([&](auto done) {
         open_->database->retire(record::CatalogKind::kExperiment, name, std::move(done));
+    });
+}
+
+Result<api::CatalogReply> Library::put_cohort(std::string_view text, bool dry_run) {
+    return wait<api::CatalogReply>([&](auto done) {
+        open_->database->put_cohort(std::string(text), dry_run, std::move(done));
+    });
+}
+std::vector<query::Cohort> Library::cohorts() const {
+    std::vector<query::Cohort> out;
+    for (const auto known = open_->database->cohorts();
+         const query::BoundCohort& each : known->all())
+        out.push_back(each.cohort);
+    return out;
+}
+Result<api::CohortReply> Library::cohort(std::string_view name) const {
+    return open_->database->cohort(name);
+}
+Result<void> Library::retire_cohort(const std::string& name) {
+    return wait<void>([&](auto done) {
+        open_->database->retire(record::CatalogKind::kCohort, name, std::move(done));
     });
 }
 

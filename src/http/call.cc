@@ -190,36 +190,20 @@ Result<void> check_json(const Request& request) {
 Result<api::FeedCall> feed_call(const Request& request, std::string* compare_with) {
     api::FeedCall call;
     if (request.path == "/search") call.profile.clear();
-    constexpr std::string_view known[] = {"user_id",
-                                          "kind",
-                                          "similar_to",
-                                          "vector",
-                                          "profile",
-                                          "query",
-                                          "filter",
-                                          "facets",
-                                          "limit",
-                                          "cursor",
-                                          "exclude",
-                                          "seed",
-                                          "region",
-                                          "explain",
-                                          "token",
-                                          "experiment",
-                                          "sort",
-                                          "pin",
-                                          "bury",
-                                          "group_by",
-                                          "fields",
-                                          "highlight",
-                                          "diversity",
-                                          "log_impressions",
-                                          "read_consistency"};
+    constexpr std::string_view known[] = {
+        "user_id",         "kind",       "cohort",    "similar_to", "vector",
+        "profile",         "query",      "filter",    "facets",     "limit",
+        "cursor",          "exclude",    "seed",      "region",     "explain",
+        "token",           "experiment", "sort",      "pin",        "bury",
+        "group_by",        "fields",     "highlight", "diversity",  "log_impressions",
+        "read_consistency"};
     for (const auto& [name, value] : request.query.all()) {
         if (name == "user_id") {
             call.user_id = api::IdInput(value);
         } else if (name == "kind") {
             TIDAL_ASSIGN(call.kind, api::kind_named(value));
+        } else if (name == "cohort") {
+            call.cohort = value;
         } else if (name == "similar_to") {
             call.similar_to = api::IdInput(value);
         } else if (name == "vector") {

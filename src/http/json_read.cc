@@ -7,6 +7,7 @@
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/stream_parser.hpp>
 #include <charconv>
+#include <map>
 
 #include "api/resolve.h"
 #include "base/edit_distance.h"
@@ -316,11 +317,11 @@ Result<api::Write> read_signal(const element& json) {
 }
 
 Result<api::FeedCall> read_feed(const element& json, std::string_view default_profile) {
-    constexpr std::array<std::string_view, 24> keys = {
-        "kind",    "query",           "similar_to", "vector", "user_id", "profile",   "params",
-        "filter",  "facets",          "limit",      "cursor", "exclude", "seed",      "region",
-        "explain", "experiment",      "sort",       "pin",    "bury",    "diversity", "group_by",
-        "fields",  "log_impressions", "highlight"};
+    constexpr std::array<std::string_view, 25> keys = {
+        "kind",     "cohort",  "query",           "similar_to", "vector", "user_id", "profile",
+        "params",   "filter",  "facets",          "limit",      "cursor", "exclude", "seed",
+        "region",   "explain", "experiment",      "sort",       "pin",    "bury",    "diversity",
+        "group_by", "fields",  "log_impressions", "highlight"};
     api::FeedCall call;
     call.profile = default_profile;
     TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
@@ -328,6 +329,8 @@ Result<api::FeedCall> read_feed(const element& json, std::string_view default_pr
             TIDAL_ASSIGN(call.user_id, id(value, key));
         } else if (key == "kind") {
             TIDAL_ASSIGN(call.kind, kind(value));
+        } else if (key == "cohort") {
+            TIDAL_ASSIGN(call.cohort, text(value, key));
         } else if (key == "similar_to") {
             TIDAL_ASSIGN(call.similar_to, id(value, key));
         } else if (key == "vector") {
@@ -479,30 +482,30 @@ Result<api::Write> JsonReader::relationship(std::string_view json, bool ends) {
     TIDAL_ASSIGN(const element root, parser_->parse(json));
     api::RelationshipWrite write;
     write.ends = ends;
-    std::optional<api::IdInput> user, item, creator;
+    std::map<std::string, std::optional<api::IdInput>, std::less<>> ids;
     std::optional<record::RelationshipKind> kind;
-    TIDAL_TRY(members(root,
-                      std::array<std::string_view, 4>{"user_id", "kind", "item_id", "creator_id"},
-                      [&](std::string_view key, const element& value) -> Result<void> {
-                          if (key == "kind") {
-                              TIDAL_ASSIGN(const std::string name, text(value, key));
-                              TIDAL_ASSIGN(kind, api::parse_relationship(name));
-                              return {};
-                          }
-                          auto& into = key == "user_id" ? user : key == "item_id" ? item : creator;
-                          TIDAL_ASSIGN(into, id(value, key));
-                          return {};
-                      }));
+    constexpr std::array<std::string_view, 5> keys = {"user_id", "kind", "item_id", "creator_id",
+                                                      "friend_id"};
+    TIDAL_TRY(members(root, keys, [&](std::string_view key, const element& value) -> Result<void> {
+        if (key == "kind") {
+            TIDAL_ASSIGN(const std::string name, text(value, key));
+            TIDAL_ASSIGN(kind, api::parse_relationship(name));
+            return {};
+        }
+        TIDAL_ASSIGN(ids[std::string(key)], id(value, key));
+        return {};
+    }));
+    auto& user = ids["user_id"];
     if (!user) return missing("user_id");
     if (!kind) return missing("kind");
-    const bool of_item = record::is_of_items(*kind);
-    auto& target = of_item ? item : creator;
-    const auto& stray = of_item ? creator : item;
-    const std::string_view name = of_item ? "item_id" : "creator_id";
-    if (stray)
-        return Error(ErrorCode::kInvalidArgument, "`" + std::string(api::relationship_name(*kind)) +
-                                                      "` takes `" + std::string(name) + "`")
-            .with_field(of_item ? "creator_id" : "item_id");
+    const std::string_view name = api::relationship_target(*kind);
+    for (const auto& [key, stray] : ids)
+        if (stray && key != "user_id" && key != name)
+            return Error(ErrorCode::kInvalidArgument,
+                         "`" + std::string(api::relationship_name(*kind)) + "` takes `" +
+                             std::string(name) + "`")
+                .with_field(key);
+    auto& target = ids[std::string(name)];
     if (!target) return missing(name);
     write.user_id = *std::move(user);
     write.kind = *kind;

@@ -319,6 +319,29 @@ json::object synonyms_object(const api::StoredSynonyms& synonyms) {
             {"bytes", synonyms.text.size()}};
 }
 
+json::object cohort_object(const query::Cohort& cohort) {
+    json::object out{{"name", cohort.name},
+                     {"version", cohort.version},
+                     {"about", cohort.about},
+                     {"signals", json::array(cohort.signals.begin(), cohort.signals.end())},
+                     {"events_min", cohort.events_min},
+                     {"text", cohort.text}};
+    if (!cohort.parent.empty()) out["parent"] = cohort.parent;
+    return out;
+}
+
+std::string cohorts_json(const query::Cohorts& cohorts) {
+    json::array out;
+    for (const query::BoundCohort& each : cohorts.all()) out.push_back(cohort_object(each.cohort));
+    return json_text(json::object{{"cohorts", std::move(out)}});
+}
+
+std::string cohort_json(const api::CohortReply& cohort) {
+    json::object out = cohort_object(cohort.cohort);
+    out["events_7d"] = cohort.events_7d;
+    return json_text(out);
+}
+
 json::object model_object(const api::StoredModel& stored) {
     const auto inputs = stored.model->inputs();
     return {{"name", stored.name},

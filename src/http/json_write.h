@@ -20,6 +20,8 @@ std::string schema_json(const schema::Schema& schema);
 std::string profiles_json(const ranking::ProfileRegistry& profiles, EntityKind kind);
 std::string profile_json(const ranking::ProfileListing& profile);
 std::string experiments_json(const std::vector<ranking::Experiment>& experiments);
+std::string cohorts_json(const query::Cohorts& cohorts);
+std::string cohort_json(const api::CohortReply& cohort);
 std::string models_json(const std::vector<api::StoredModel>& models);
 std::string model_json(const api::StoredModel& model, std::string_view text);
 std::string synonyms_json(const std::vector<api::StoredSynonyms>& all);

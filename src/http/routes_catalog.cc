@@ -1,4 +1,4 @@
-// What can be asked for: schema, profiles, experiments, models, synonyms.
+// What can be asked for: schema, profiles, experiments, cohorts, models, synonyms.
 #include "http/call.h"
 #include "http/door.h"
 #include "http/json_read.h"
@@ -49,7 +49,9 @@ void Door::add_catalog_writes(const std::string& path, record::CatalogKind kind)
         }();
         if (!body.ok()) return responder.fail(body.error());
         auto answer = answer_catalog(std::move(responder));
-        if (kind == record::CatalogKind::kProfile)
+        if (kind == record::CatalogKind::kCohort)
+            database_.put_cohort(std::move(body->text), body->dry_run, std::move(answer));
+        else if (kind == record::CatalogKind::kProfile)
             database_.put_profile(std::move(body->text), body->dry_run, std::move(answer));
         else
             database_.put_experiment(std::move(body->text), body->dry_run, std::move(answer));
@@ -147,6 +149,15 @@ void Door::add_catalog_routes() {
                    return Response::json(experiments_json(*database_.experiments()));
                }));
     add_catalog_writes("/experiments", record::CatalogKind::kExperiment);
+    whole_.add(Method::kGet, "/cohorts", reading([this](const Request&) {
+                   return Response::json(cohorts_json(*database_.cohorts()));
+               }));
+    whole_.add(Method::kGet, "/cohorts/{name}", reading([this](const Request& request) {
+                   const auto cohort = database_.cohort(request.parameters.text("name"));
+                   if (!cohort.ok()) return problem_response(cohort.error());
+                   return Response::json(cohort_json(*cohort));
+               }));
+    add_catalog_writes("/cohorts", record::CatalogKind::kCohort);
     add_model_routes();
     add_synonym_routes();
 }

@@ -1,4 +1,4 @@
-// How users stand to items and creators.
+// How users stand to items, to creators and to each other.
 #include <boost/json.hpp>
 
 #include "base/time_text.h"
@@ -37,10 +37,9 @@ Response response_of(const Result<api::RelationshipsReply>& reply) {
     if (!reply.ok()) return problem_response(reply.error());
     json::array list;
     for (const auto& one : reply->relationships)
-        list.push_back(json::object{
-            {"kind", api::relationship_name(one.kind)},
-            {record::is_of_items(one.kind) ? "item_id" : "creator_id", id_value(one.target)},
-            {"since", format_time(one.since_ms)}});
+        list.push_back(json::object{{"kind", api::relationship_name(one.kind)},
+                                    {api::relationship_target(one.kind), id_value(one.target)},
+                                    {"since", format_time(one.since_ms)}});
     return Response::json(json::serialize(json::object{{"user_id", id_value(reply->user)},
                                                        {"relationships", std::move(list)},
                                                        {"more", reply->more}}));

@@ -89,6 +89,12 @@ struct InUserState {
     audience::StateId state;
     bool negated = false;
 };
+/// Somebody of these did something with the item: it is in one of the states; never unknown.
+struct EngagedBy {
+    std::vector<EntityId> users;
+    std::vector<audience::StateId> states;
+    bool negated = false;
+};
 /// The item's creator is one of these; an item without one is of none.
 struct OfCreators {
     std::vector<EntityId> ids;
@@ -108,7 +114,7 @@ struct SimilarityIs {
 };
 using Leaf = std::variant<InRange, InNumbers, HasValue, HasPrefix, IsPresent, CreatorIs,
                           CreatorPresent, EntityIs, TimePresent, Near, CreatedWithin, InUserState,
-                          OfCreators, Constant, SimilarityIs>;
+                          OfCreators, EngagedBy, Constant, SimilarityIs>;
 
 struct BoundFilter {
     enum class Kind : std::uint8_t { kAnd, kOr, kLeaf };

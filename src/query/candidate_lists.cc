@@ -71,6 +71,28 @@ void merge_sources(std::span<const std::vector<SourceList>> of_shards, FeedPlan*
 RankedFeatures::RankedFeatures(const FeedPlan& plan, ranking::FeatureSource& tables)
     : plan_(plan), tables_(tables), ranks_(plan.ranks.size()) {
     if (!plan.ranks.empty()) next_ = plan.ranks[0].begin();
+    for (const Feature& feature : plan.profile->program.features)
+        if (feature.kind == FeatureKind::kFriends &&
+            std::ranges::find(friends_, feature.state, &Friends::state) == friends_.end())
+            friends_.push_back({feature.state, {}});
+}
+
+/// How many friends are in a state, by slot.
+bool RankedFeatures::count_friends(const ranking::ShardView& view, StepBudget& budget) {
+    if (friends_.empty() || view.user_states == nullptr) return true;
+    constexpr double kFriendCost = 200, kSlotCost = 20;
+    for (; friend_ < plan_.user->friends.size(); ++friend_) {
+        const EntityId& user = plan_.user->friends[friend_];
+        double cost = kFriendCost;
+        for (const Friends& each : friends_)
+            if (const Roaring* slots = view.user_states->find(user, each.state))
+                cost += kSlotCost * static_cast<double>(slots->cardinality());
+        if (!budget.take(cost)) return false;
+        for (Friends& each : friends_)
+            if (const Roaring* slots = view.user_states->find(user, each.state))
+                for (const std::uint32_t slot : *slots) ++each.counts[slot];
+    }
+    return true;
 }
 
 bool RankedFeatures::prepare(const ranking::ShardView& view, StepBudget& budget) {
@@ -79,6 +101,7 @@ bool RankedFeatures::prepare(const ranking::ShardView& view, StepBudget& budget)
     if (plan_.text && !text_ && view.texts != nullptr)
         text_.emplace(*view.texts, plan_.text->query.root, plan_.text->statistics,
                       plan_.text->typos);
+    if (!count_friends(view, budget)) return false;
     constexpr double kLookUpCost = 200;
     while (source_ < plan_.ranks.size()) {
         for (; next_ != plan_.ranks[source_].end(); ++next_) {
@@ -125,6 +148,14 @@ Result<void> RankedFeatures::fill(const Feature& feature, std::span<const Slot> 
                                         : view_->user_states->find(plan_.user->id, feature.state);
         for (std::size_t i = 0; i < slots.size(); ++i)
             out[i] = held != nullptr && held->contains(slots[i].value()) ? 1 : 0;
+        return {};
+    }
+    if (feature.kind == FeatureKind::kFriends) {
+        const auto& counts = std::ranges::find(friends_, feature.state, &Friends::state)->counts;
+        for (std::size_t i = 0; i < slots.size(); ++i) {
+            const auto found = counts.find(slots[i].value());
+            out[i] = found == counts.end() ? 0 : found->second;
+        }
         return {};
     }
     if (feature.kind == FeatureKind::kBm25) {

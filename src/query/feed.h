@@ -53,6 +53,14 @@ enum class TextMode : std::uint8_t {
     kGuess,       ///< and what they may be where words are mistyped.
 };
 
+/// Whose signals `cohort(...)` and `cohort_top` read.
+struct FeedCohort {
+    std::string name;                   ///< Of the request.
+    std::optional<CohortId> id;         ///< Whose ledgers are read; nullopt = everybody's.
+    std::vector<SignalTypeId> signals;  ///< Those it tracks.
+    std::string instead;  ///< Why another one's or everybody's are read; empty = they are its own.
+};
+
 struct FeedRequest {
     EntityKind kind = EntityKind::kItem;
     std::string profile;                   ///< "trending" or "trending@1".
@@ -76,7 +84,8 @@ struct FeedRequest {
     std::optional<std::uint64_t> seed;    ///< Of random(seed); now_ms when not given.
     bool explain = false;
     std::optional<Viewer> user;  ///< For whom the page is.
-    UnixMillis now_ms = 0;       ///< The shard's clock; later pages use the one of the first.
+    std::optional<FeedCohort> cohort;
+    UnixMillis now_ms = 0;  ///< The shard's clock; later pages use the one of the first.
 };
 
 /// What a request searches for, and the statistics of all shards (text_run.h).
@@ -103,6 +112,7 @@ struct FeedPlan {
     std::vector<BoundFacet> facets;
     std::set<EntityId> exclude;
     std::optional<Viewer> user;  ///< Who is never shown what they hid and whom they block.
+    std::optional<FeedCohort> cohort;
     std::uint32_t limit = kLimitDefault;
     std::uint32_t keep = kLimitDefault + 1;  ///< Best items each shard returns: one tells of more.
     std::vector<ranking::DiversityRule> diversity;
@@ -152,6 +162,7 @@ struct FeedPlan {
     bool scans() const;
     /// Whether run_sources() has anything to do.
     bool has_lists() const;
+    std::optional<CohortId> cohort_read() const { return cohort ? cohort->id : std::nullopt; }
     /// Whether a page ends at a position, behind which the next begins: in the order of a stored
     /// value. Elsewhere scores move, and diversity passes entities over.
     bool positions_stay() const {

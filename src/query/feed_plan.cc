@@ -48,6 +48,46 @@ Result<void> check_inputs(const FeedRequest& request, const ranking::CompiledPro
         .with_reason("missing_input");
 }
 
+bool reads_cohort(const ranking::CompiledProfile& profile) {
+    return std::ranges::any_of(profile.profile.sources,
+                               [](const ranking::Source& source) {
+                                   return source.kind == ranking::SourceKind::kCohortTop;
+                               }) ||
+           std::ranges::any_of(profile.program.needs, [](const ranking::Need& need) {
+               return need.input == ranking::Input::kCohort;
+           });
+}
+
+/// What is read of a cohort that nobody tracks is 0.
+void warn_untracked(const schema::Schema& schema, FeedPlan* plan) {
+    for (const ranking::Feature& feature : plan->profile->program.features) {
+        if (!feature.of_cohort ||
+            std::ranges::find(plan->cohort->signals, feature.signal) != plan->cohort->signals.end())
+            continue;
+        std::string warning = "cohort `" + plan->cohort->name + "` does not track `" +
+                              schema.signals[feature.signal.value()].name + "`: it counts 0";
+        if (std::ranges::find(plan->warnings, warning) == plan->warnings.end())
+            plan->warnings.push_back(std::move(warning));
+    }
+}
+
+Result<void> plan_cohort(const FeedRequest& request, const schema::Schema& schema, FeedPlan* plan) {
+    const std::string name = "the profile `" + plan->profile->profile.name + "`";
+    if (!reads_cohort(*plan->profile)) {
+        if (request.cohort) plan->warnings.push_back("cohort: nothing of " + name + " reads it");
+        return {};
+    }
+    if (!request.cohort)
+        return Error(ErrorCode::kInvalidArgument, name + " needs cohort")
+            .with_field("cohort")
+            .with_hint("say of which cohort: cohort of the request, COHORT name of a query")
+            .with_reason("missing_input");
+    plan->cohort = request.cohort;
+    if (plan->cohort->id) warn_untracked(schema, plan);
+    if (!plan->cohort->instead.empty()) plan->warnings.push_back(plan->cohort->instead);
+    return {};
+}
+
 /// The values the program wants: from the request, else the profile's default.
 Result<std::vector<double>> bind_params(const FeedRequest& request,
                                         const ranking::CompiledProfile& profile) {
@@ -258,6 +298,7 @@ std::string canonical_stages(const FeedRequest& request) {
     for (const EntityId& id : request.pin) out += " pin " + id.to_string();
     for (const EntityId& id : request.bury) out += " bury " + id.to_string();
     if (request.user) out += " user " + request.user->id.to_string();
+    if (request.cohort) out += " cohort " + request.cohort->name;
     if (request.text) out += " text " + *request.text;
     return out + canonical_anchors(request);
 }
@@ -330,6 +371,7 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
     TIDAL_TRY(check_inputs(request, *plan.profile));
     TIDAL_TRY(plan_stages(request, schema, &plan));
     plan.warnings = plan.profile->program.warnings;
+    TIDAL_TRY(plan_cohort(request, schema, &plan));
     std::optional<FilterNode> conditions;
     TIDAL_TRY(plan_text(request, schema, &plan, &conditions));
     TIDAL_ASSIGN(plan.params, bind_params(request, *plan.profile));

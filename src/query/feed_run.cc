@@ -37,7 +37,8 @@ public:
           context_{.now_ms = plan.now_ms,
                    .seed = plan.seed,
                    .params = plan.params,
-                   .anchors = &plan.anchors} {}
+                   .anchors = &plan.anchors,
+                   .cohort = plan.cohort_read()} {}
 
     Result<bool> step(const ranking::ShardView& view, StepBudget& budget, TopViews* views) {
         assert(view.kind == plan_.kind);

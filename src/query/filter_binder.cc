@@ -83,7 +83,7 @@ private:
             return Leaf(CreatedWithin{static_cast<std::int64_t>(node.values[0].number), negated});
         if (node.test == Test::kNear) return bind_near(node, negated);
         if (node.test == Test::kState) return bind_state(node, negated);
-        if (node.test == Test::kFriendsEngaged) return bind_friends(node);
+        if (node.test == Test::kFriendsEngaged) return bind_friends(node, negated);
         if (node.similarity || node.test == Test::kAnn || node.test == Test::kMmr)
             return bind_vectors(node, negated);
         if (node.test == Test::kInCollection)
@@ -124,11 +124,6 @@ private:
                     "`" + std::string(name) + "` needs user_id")
             .with_hint("say for which user: user_id of the request, FOR USER of a query")
             .with_reason("missing_input");
-    }
-    Error not_kept(const FilterNode& node, std::string_view name, std::string_view what) const {
-        return fail(ErrorCode::kUnsupported, node.offset,
-                    "`" + std::string(name) + "`: " + std::string(what))
-            .with_reason("no_user_state");
     }
 
     /// What stands alone and is not compared.
@@ -244,7 +239,7 @@ private:
         return std::move(error).with_hint(ranking::suggestion(node.field, "states", known));
     }
 
-    Result<Leaf> bind_friends(const FilterNode& node) const {
+    Result<Leaf> bind_friends(const FilterNode& node, bool negated) const {
         if (!node.values.empty() && schema_.find_signal(node.values[0].text) == nullptr) {
             std::vector<std::string_view> known;
             for (const auto& signal : schema_.signals) known.push_back(signal.name);
@@ -254,7 +249,20 @@ private:
                 .with_reason("unknown_signal");
         }
         if (!inputs_.user) return missing_user(node, "friends_engaged");
-        return not_kept(node, "friends_engaged", "friends are not kept yet");
+        if (kind_ != EntityKind::kItem)
+            return fail(ErrorCode::kInvalidArgument, node.offset,
+                        "`friends_engaged` is about items");
+        const auto* signal =
+            node.values.empty() ? nullptr : schema_.find_signal(node.values[0].text);
+        EngagedBy out{.users = inputs_.user->friends, .states = {}, .negated = negated};
+        out.states = audience::StateNames(schema_).of_engagement(
+            schema_, signal == nullptr ? std::nullopt : std::optional(signal->id));
+        if (out.states.empty())
+            return fail(ErrorCode::kInvalidArgument, node.offset,
+                        "no state tells which friends engaged")
+                .with_hint("a signal tells by a state that it alone sets: `sets: [shared]`")
+                .with_reason("no_state_of_signal");
+        return Leaf(std::move(out));
     }
 
     Result<FieldId> place_of(const FilterNode& node) const {

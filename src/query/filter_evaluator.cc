@@ -225,6 +225,11 @@ private:
         return leaf.negated ? domain - estimate.holders : domain & estimate.holders;
     }
 
+    Roaring match(const EngagedBy& leaf, const Roaring& domain,
+                  const NodeEstimate& estimate) const {
+        return leaf.negated ? domain - estimate.holders : domain & estimate.holders;
+    }
+
     Roaring match(const Constant& leaf, const Roaring& domain, const NodeEstimate&) const {
         return leaf.value ? domain : Roaring();
     }

@@ -26,10 +26,10 @@ using ranking::TokenStream;
 ///   query   := RETRIEVE items clauses | SEARCH items FOR STRING clauses
 ///            | SUGGEST STRING [LIMIT n]
 ///   clauses := { USING NAME [@ n] | WITH NAME = number { , NAME = number } | FOR USER id
-///              | SIMILAR TO id | VECTOR ( number { , number } ) | WHERE filter | EXCLUDE id { , id
-///              } | FACETS facets | SEED n | LIMIT n | ORDER BY sort | GROUP BY group | DIVERSIFY
-///              diversity | PIN id { , id } | BURY id { , id } | FIELDS (NONE | NAME { , NAME }) |
-///              AFTER STRING | EXPLAIN | LOG IMPRESSIONS }
+///              | COHORT NAME | SIMILAR TO id | VECTOR ( number { , number } ) | WHERE filter |
+///              EXCLUDE id { , id } | FACETS facets | SEED n | LIMIT n | ORDER BY sort | GROUP BY
+///              group | DIVERSIFY diversity | PIN id { , id } | BURY id { , id } | FIELDS (NONE |
+///              NAME { , NAME }) | AFTER STRING | EXPLAIN | LOG IMPRESSIONS }
 class QueryParser {
 public:
     explicit QueryParser(std::string_view text) : tokens_(text) {}
@@ -45,29 +45,20 @@ private:
         std::string_view word;
         Result<void> (QueryParser::*read)();
     };
-    static constexpr std::size_t kClauses = 20;
+    static constexpr std::size_t kClauses = 21;
 
     static const std::array<Clause, kClauses>& clauses() {
         static constexpr std::array<Clause, kClauses> kAll{{
-            {"USING", &QueryParser::read_profile},
-            {"WITH", &QueryParser::read_params},
-            {"FOR", &QueryParser::read_user},
-            {"SIMILAR", &QueryParser::read_similar},
-            {"VECTOR", &QueryParser::read_vector},
-            {"WHERE", &QueryParser::read_filter},
-            {"EXCLUDE", &QueryParser::read_exclude},
-            {"FACETS", &QueryParser::read_facets},
-            {"ORDER", &QueryParser::read_sort},
-            {"GROUP", &QueryParser::read_group},
-            {"DIVERSIFY", &QueryParser::read_diversity},
-            {"PIN", &QueryParser::read_pin},
-            {"BURY", &QueryParser::read_bury},
-            {"FIELDS", &QueryParser::read_fields},
-            {"HIGHLIGHT", &QueryParser::read_highlight},
-            {"SEED", &QueryParser::read_seed},
-            {"LIMIT", &QueryParser::read_limit},
-            {"AFTER", &QueryParser::read_cursor},
-            {"EXPLAIN", &QueryParser::read_explain},
+            {"USING", &QueryParser::read_profile},   {"WITH", &QueryParser::read_params},
+            {"FOR", &QueryParser::read_user},        {"COHORT", &QueryParser::read_cohort},
+            {"SIMILAR", &QueryParser::read_similar}, {"VECTOR", &QueryParser::read_vector},
+            {"WHERE", &QueryParser::read_filter},    {"EXCLUDE", &QueryParser::read_exclude},
+            {"FACETS", &QueryParser::read_facets},   {"ORDER", &QueryParser::read_sort},
+            {"GROUP", &QueryParser::read_group},     {"DIVERSIFY", &QueryParser::read_diversity},
+            {"PIN", &QueryParser::read_pin},         {"BURY", &QueryParser::read_bury},
+            {"FIELDS", &QueryParser::read_fields},   {"HIGHLIGHT", &QueryParser::read_highlight},
+            {"SEED", &QueryParser::read_seed},       {"LIMIT", &QueryParser::read_limit},
+            {"AFTER", &QueryParser::read_cursor},    {"EXPLAIN", &QueryParser::read_explain},
             {"LOG", &QueryParser::read_log},
         }};
         return kAll;
@@ -182,6 +173,11 @@ private:
     Result<void> read_user() {
         if (!accept_keyword(&tokens_, "user")) return tokens_.expected("USER");
         TIDAL_ASSIGN(query_.user, take_id("the id of a user: digits, or text in single quotes"));
+        return {};
+    }
+
+    Result<void> read_cohort() {
+        TIDAL_ASSIGN(query_.cohort, take_name(&tokens_, "the name of a cohort"));
         return {};
     }
 
@@ -386,6 +382,7 @@ std::string print_query(const Query& query) {
     if (!query.profile.empty()) out += " USING " + print_profile_name(query.profile);
     out += print_params(query);
     if (query.user) out += " FOR USER " + print_literal(*query.user);
+    if (!query.cohort.empty()) out += " COHORT " + print_query_name(query.cohort);
     if (query.similar_to) out += " SIMILAR TO " + print_literal(*query.similar_to);
     if (!query.vector.empty()) out += print_vector(query.vector);
     if (query.filter) out += " WHERE " + print_filter(*query.filter);

@@ -22,6 +22,7 @@ struct Query {
     std::string profile;                   ///< "trending" or "trending@1"; empty = not said.
     std::map<std::string, double> params;  ///< By name; finite.
     std::optional<Literal> user;           ///< A string, or a number written with digits alone.
+    std::string cohort;                    ///< Empty = none.
     std::optional<FilterNode> filter;
     std::optional<Literal> similar_to;  ///< As `user`.
     std::vector<double> vector;         ///< Finite; empty = none.
@@ -48,12 +49,13 @@ struct Query {
     bool operator==(const Query& other) const {
         return verb == other.verb && kind == other.kind && text == other.text &&
                profile == other.profile && params == other.params && user == other.user &&
-               similar_to == other.similar_to && vector == other.vector && filter == other.filter &&
-               exclude == other.exclude && facets == other.facets && sort == other.sort &&
-               diversity == other.diversity && group == other.group && pin == other.pin &&
-               bury == other.bury && fields == other.fields && highlight == other.highlight &&
-               seed == other.seed && limit == other.limit && after == other.after &&
-               explain == other.explain && log_impressions == other.log_impressions;
+               similar_to == other.similar_to && vector == other.vector && cohort == other.cohort &&
+               filter == other.filter && exclude == other.exclude && facets == other.facets &&
+               sort == other.sort && diversity == other.diversity && group == other.group &&
+               pin == other.pin && bury == other.bury && fields == other.fields &&
+               highlight == other.highlight && seed == other.seed && limit == other.limit &&
+               after == other.after && explain == other.explain &&
+               log_impressions == other.log_impressions;
     }
 };
 

@@ -169,6 +169,15 @@ private:
         const auto holders = static_cast<double>(estimate->holders.cardinality());
         return leaf.negated ? live_ - holders : holders;
     }
+    double count(const EngagedBy& leaf, NodeEstimate* estimate) const {
+        if (user_states_ != nullptr)
+            for (const EntityId& user : leaf.users)
+                for (const audience::StateId state : leaf.states)
+                    if (const Roaring* slots = user_states_->find(user, state))
+                        estimate->holders |= *slots;
+        const auto holders = static_cast<double>(estimate->holders.cardinality());
+        return leaf.negated ? live_ - holders : holders;
+    }
     double count(const SimilarityIs&, NodeEstimate* estimate) const { return unknown(estimate); }
     double count(const Constant& leaf, NodeEstimate*) const { return leaf.value ? live_ : 0; }
 

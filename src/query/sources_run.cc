@@ -34,7 +34,8 @@ public:
           context_{.now_ms = plan.now_ms,
                    .seed = plan.seed,
                    .params = plan.params,
-                   .anchors = &plan.anchors} {}
+                   .anchors = &plan.anchors,
+                   .cohort = plan.cohort_read()} {}
 
     Result<bool> step(const ranking::ShardView& view, StepBudget& budget) {
         if (!scan_.prepare(view, budget)) return false;
@@ -79,6 +80,7 @@ private:
         ranking::Feature by;
         Members members = Members::kNone;
         const CoEngaged* co_engaged = nullptr;  ///< Of a source of what is liked together.
+        std::vector<ranking::Feature> parts;    ///< Of a cohort's: what is added up.
         double cost = 1;                        ///< Of one value, in nanoseconds.
     };
     static constexpr double kBlockCost = 100'000;
@@ -86,6 +88,7 @@ private:
 
     Order order(const ranking::Source& source, const ranking::ShardView& view) const {
         constexpr double kValueCost = 40;
+        if (source.kind == ranking::SourceKind::kCohortTop) return cohort_order(view.schema);
         Order out{.by = order_of(source, view.schema, view.kind),
                   .members = Members::kPositive,
                   .cost = kValueCost};
@@ -100,6 +103,32 @@ private:
         out.members = near ? Members::kWithValue : Members::kNone;
         out.cost = out.by.nanoseconds;
         return out;
+    }
+
+    /// Events of a week, but for those that speak against an item.
+    Order cohort_order(const schema::Schema& schema) const {
+        Order out{.members = Members::kPositive};
+        for (const SignalTypeId signal : plan_.cohort->signals) {
+            if (schema.signals[signal.value()].polarity == schema::Polarity::kNegative) continue;
+            out.parts.push_back({.kind = ranking::FeatureKind::kCount,
+                                 .signal = signal,
+                                 .window = schema::Window::k7d,
+                                 .of_cohort = true});
+        }
+        constexpr double kPartCost = 60;
+        out.cost = kPartCost * static_cast<double>(out.parts.size());
+        if (out.parts.empty()) out = {};
+        return out;
+    }
+
+    Result<void> add_parts(const Order& order, ranking::FeatureSource& features) {
+        std::ranges::fill(keys_, 0.0);
+        part_.resize(slots_.size());
+        for (const ranking::Feature& part : order.parts) {
+            TIDAL_TRY(features.fill(part, slots_, context_, part_));
+            for (std::size_t i = 0; i < slots_.size(); ++i) keys_[i] += part_[i];
+        }
+        return {};
     }
 
     bool is_member(const ranking::ShardView& view, const Order& order,
@@ -150,6 +179,8 @@ private:
             keys_.resize(slots_.size());
             if (order.co_engaged != nullptr) {
                 fill_co_engaged(view, *order.co_engaged, plan_.now_ms, slots_, keys_);
+            } else if (!order.parts.empty()) {
+                TIDAL_TRY(add_parts(order, features));
             } else {
                 TIDAL_TRY(features.fill(order.by, slots_, context_, keys_));
             }
@@ -184,7 +215,7 @@ private:
     CandidateScan::Window window_;
     std::optional<SlotBlocks> blocks_;  ///< Of the window's matches.
     std::vector<Slot> slots_;           ///< The block at hand; empty = offered to every list.
-    std::vector<double> keys_;
+    std::vector<double> keys_, part_;
     std::size_t source_ = 0;
     bool has_values_ = false;  ///< Some source.
     Roaring accepted_;         ///< Of all windows, for searches of texts.

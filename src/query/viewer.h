@@ -19,6 +19,7 @@ struct Viewer {
     Creators blocked;                                  ///< Their items are never shown.
     Creators muted;                                    ///< Their items rank lower.
     absl::flat_hash_map<EntityId, double> affinities;  ///< To creators, as of the page's moment.
+    std::vector<EntityId> friends;                     ///< By id.
     std::vector<EntityId> liked;                       ///< The newest first.
 };
 

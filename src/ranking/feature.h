@@ -92,6 +92,7 @@ struct EvaluationContext {
     std::uint64_t seed = 0;                  ///< What `seed` stands for.
     std::span<const double> params;          ///< By Program::params.
     const AnchorVectors* anchors = nullptr;  ///< nullptr = none.
+    std::optional<CohortId> cohort;          ///< Whose ledgers `of_cohort` means; else everybody's.
     bool neighbours = false;  ///< Set by the evaluator: slots of a block are consecutive.
 };
 

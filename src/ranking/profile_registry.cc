@@ -48,7 +48,7 @@ Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
     auto explain = compile(input, schema, kind);
     if (!explain) return named(explain.take_error());
     out->explain = std::move(explain).value();
-    if (auto why = unsupported(out->profile, out->program))
+    if (auto why = unsupported(out->profile))
         return named(Error(ErrorCode::kUnsupported, *std::move(why)));
     assert(out->program.params == out->explain.params);
     return std::shared_ptr<const CompiledProfile>(std::move(out));

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "audience/cohort_ledgers.h"
 #include "ranking/embedding_name.h"
 #include "ranking/internal/compiler.h"
 #include "vector/flat_vectors.h"
@@ -162,11 +163,27 @@ Result<Value> Compiler::lower_cohort(const Expr& expr) {
     if (function == nullptr || !reads_ledgers(function->form))
         return fail(ErrorCode::kInvalidArgument, inner, "a cohort has its own signals only")
             .with_hint("for example cohort(sum(view, 24h))");
+    if (kind_ != EntityKind::kItem)
+        return fail(ErrorCode::kInvalidArgument, expr, "cohorts have ledgers of items only");
+    TIDAL_TRY(check_cohort_window(*function, inner));
     need(Input::kCohort, expr);
     in_cohort_ = true;
     auto value = lower_call(inner);
     in_cohort_ = false;
     return value;
+}
+
+/// The window is the last argument, which the function itself looks at.
+Result<void> Compiler::check_cohort_window(const Function& function, const Expr& expr) {
+    constexpr std::string_view kHint = "the windows of cohorts: 24h 7d";
+    if (function.form == Form::kDecay)
+        return fail(ErrorCode::kInvalidArgument, expr, "a cohort has no decayed scores")
+            .with_hint(kHint);
+    const auto window = schema::window_from_name(expr.args.back().name);
+    if (!window || audience::CohortLedgers::keeps(*window)) return {};
+    return fail(ErrorCode::kInvalidArgument, expr.args.back(),
+                "a cohort has no window `" + expr.args.back().name + "`")
+        .with_hint(kHint);
 }
 
 /// Its inputs are names, looked up where the call stands.
@@ -199,7 +216,16 @@ Result<Value> Compiler::lower_request_feature(const Function& function, const Ex
     const Expr& argument = expr.args[0];
     if (function.form == Form::kFriends) {
         TIDAL_ASSIGN(const auto* signal, signal_named(argument));
-        return needing(Input::kUser, expr, {.kind = FeatureKind::kFriends, .signal = signal->id});
+        if (kind_ != EntityKind::kItem)
+            return fail(ErrorCode::kInvalidArgument, expr, "users have states of items only");
+        const auto states = audience::StateNames(schema_).of_engagement(schema_, signal->id);
+        if (states.empty())
+            return fail(ErrorCode::kInvalidArgument, argument,
+                        "no state tells who gave `" + signal->name + "`")
+                .with_hint("a signal tells by a state that it alone sets: `sets: [shared]`")
+                .with_reason("no_state_of_signal");
+        return needing(Input::kUser, expr,
+                       {.kind = FeatureKind::kFriends, .state = states.front()});
     }
     if (function.form == Form::kOfCreator) {
         if (argument.kind != ExprKind::kName || argument.name != "creator")

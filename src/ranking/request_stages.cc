@@ -37,7 +37,7 @@ Result<void> check_diversity(const std::vector<DiversityRule>& rules, std::strin
     only.diversity = rules;
     only.text = source;
     TIDAL_TRY(check_profile(only, schema, kind));
-    if (auto why = unsupported(only, Program())) return Error(ErrorCode::kUnsupported, *why);
+    if (auto why = unsupported(only)) return Error(ErrorCode::kUnsupported, *why);
     return {};
 }
 
@@ -62,8 +62,7 @@ Result<std::shared_ptr<const CompiledProfile>> sorted_by(const CompiledProfile& 
     TIDAL_ASSIGN(out->program, compile(input, schema, kind));
     input.explain = true;
     TIDAL_ASSIGN(out->explain, compile(input, schema, kind));
-    if (auto why = unsupported(out->profile, out->program))
-        return Error(ErrorCode::kUnsupported, *why);
+    if (auto why = unsupported(out->profile)) return Error(ErrorCode::kUnsupported, *why);
     return std::shared_ptr<const CompiledProfile>(std::move(out));
 }
 

@@ -7,6 +7,7 @@
 #include <limits>
 #include <numbers>
 
+#include "audience/cohort_ledgers.h"
 #include "base/hash.h"
 #include "ranking/anchor_vectors.h"
 #include "ranking/internal/block_math.h"
@@ -63,6 +64,10 @@ Result<void> TableFeatureSource::fill(const Feature& feature, std::span<const Sl
             return fill_decay(feature, slots, context.now_ms, out);
         case FeatureKind::kCount:
         case FeatureKind::kSum:
+            if (feature.of_cohort && context.cohort) {
+                fill_cohort(feature, *context.cohort, slots, context.now_ms, out);
+                return {};
+            }
             return fill_window(feature, slots, context.now_ms, out);
         case FeatureKind::kUnique:
             return fill_unique(feature, slots, context.now_ms, out);
@@ -126,6 +131,22 @@ Result<void> TableFeatureSource::fill_window(const Feature& feature, std::span<c
     const double scale = counts ? 1.0 : 1.0 / record::kWeightOne;
     for (std::size_t i = 0; i < slots.size(); ++i) out[i] = static_cast<double>(totals[i]) * scale;
     return {};
+}
+
+void TableFeatureSource::fill_cohort(const Feature& feature, CohortId cohort,
+                                     std::span<const Slot> slots, UnixMillis now_ms,
+                                     std::span<double> out) const {
+    if (view_.cohorts == nullptr) {
+        std::ranges::fill(out, 0.0);
+        return;
+    }
+    audience::CohortLedgers::Sum sums[kBlockSlots];
+    view_.cohorts->read(cohort, feature.signal, feature.window, slots, now_ms,
+                        std::span(sums, slots.size()));
+    const bool counts = feature.kind == FeatureKind::kCount;
+    for (std::size_t i = 0; i < slots.size(); ++i)
+        out[i] = counts ? static_cast<double>(sums[i].count)
+                        : static_cast<double>(sums[i].sum) / record::kWeightOne;
 }
 
 Result<void> TableFeatureSource::fill_unique(const Feature& feature, std::span<const Slot> slots,

@@ -25,6 +25,8 @@ private:
                             std::span<double> out);
     Result<void> fill_window(const Feature& feature, std::span<const Slot> slots, UnixMillis now_ms,
                              std::span<double> out);
+    void fill_cohort(const Feature& feature, CohortId cohort, std::span<const Slot> slots,
+                     UnixMillis now_ms, std::span<double> out) const;
     Result<void> fill_unique(const Feature& feature, std::span<const Slot> slots, UnixMillis now_ms,
                              std::span<double> out);
     void fill_similarity(const Feature& feature, std::span<const Slot> slots,

@@ -9,8 +9,6 @@ std::optional<Input> input_of(const Source& source) {
     switch (source.kind) {
         case SourceKind::kCollection:
             return Input::kUser;
-        case SourceKind::kCohortTop:
-            return Input::kCohort;
         default:
             return std::nullopt;
     }
@@ -21,18 +19,11 @@ std::string missing(const std::string& by, Input input) {
            ", which rankings do not read yet";
 }
 
-bool is_read(const Need& need) {
-    if (need.input == Input::kUser) return !need.by.starts_with("friends(");
-    return need.input != Input::kCohort;
-}
-
 }  // namespace
 
-std::optional<std::string> unsupported(const Profile& profile, const Program& program) {
+std::optional<std::string> unsupported(const Profile& profile) {
     for (const Source& source : profile.sources)
         if (const auto input = input_of(source)) return missing(print_source(source), *input);
-    for (const Need& need : program.needs)
-        if (!is_read(need)) return missing(need.by, need.input);
     return std::nullopt;
 }
 

@@ -128,8 +128,10 @@ Violation check(const CatalogBody& body) {
 }
 
 Violation check(const RelationshipBody& body) {
-    return first({check_id(body.user, "user_id"),
-                  check_id(body.target, is_of_items(body.kind) ? "item_id" : "creator_id")});
+    constexpr std::string_view kTargets[] = {"item_id", "friend_id", "creator_id"};
+    return first(
+        {check_id(body.user, "user_id"),
+         check_id(body.target, kTargets[static_cast<std::size_t>(target_kind(body.kind))])});
 }
 
 Violation check(const SavedSearchBody& body) {

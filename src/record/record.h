@@ -191,17 +191,22 @@ struct CatalogBody {
     bool operator==(const CatalogBody&) const = default;
 };
 
-/// How a user stands to an item or to a creator.
+/// How a user stands to an item, to a creator or to another user.
 enum class RelationshipKind : std::uint8_t {
     kHides,
     kSaves,  ///< These two towards an item,
     kFollows,
     kBlocks,
-    kMutes,  ///< these towards a creator.
+    kMutes,    ///< these towards a creator,
+    kFriends,  ///< and this towards another user.
 };
-inline constexpr std::size_t kRelationshipKindCount = 5;
+inline constexpr std::size_t kRelationshipKindCount = 6;
 constexpr bool is_of_items(RelationshipKind kind) {
     return kind <= RelationshipKind::kSaves;
+}
+constexpr EntityKind target_kind(RelationshipKind kind) {
+    if (is_of_items(kind)) return EntityKind::kItem;
+    return kind == RelationshipKind::kFriends ? EntityKind::kUser : EntityKind::kCreator;
 }
 /// It begins, or ends.
 struct RelationshipBody {

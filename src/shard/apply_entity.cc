@@ -40,6 +40,7 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     const bool of_user = body.kind == EntityKind::kUser;
     if (of_user && !owns(record::vshard_of(envelope.tenant, body.kind, body.id))) {
         user_states_->erase_user(body.id);
+        TIDAL_TRY(relationships_->erase_friend(body.id));
         return accepted(envelope);
     }
     auto& entities = this->entities(body.kind);
@@ -51,6 +52,7 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
         user_states_->erase_user(body.id);
         TIDAL_TRY(relationships_->erase_user(body.id));
         TIDAL_TRY(saved_searches_.erase_user(body.id));
+        TIDAL_TRY(relationships_->erase_friend(body.id));
         tastes_->erase_user(body.id, envelope.stamp);
     }
     if (!slot) return refuse_or_stop(slot.take_error(), body);

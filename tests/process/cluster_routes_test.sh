@@ -122,6 +122,9 @@ poll 10 holds "$loved" || fail "whose items a user likes is not on all nodes"
 then_all "${together%%$'\t'*}" "${together#*$'\t'}"
 then_all "${loved%%$'\t'*}" "${loved#*$'\t'}"
 
+ask POST /relationships /relationships '{"user_id":9,"kind":"friends","friend_id":8}'
+then_all '/users/9/relationships?kind=friends' '[.relationships[].friend_id] == [8]'
+then_all '/feed?profile=old&user_id=9&filter=friends_engaged(like)' '[.items[].entity_id] == [1,2]'
 ask POST /relationships /relationships '{"user_id":7,"kind":"hides","item_id":2}'
 then_all '/users/7/relationships?kind=hides' '[.relationships[].item_id] == [2]'
 ask POST /relationships /relationships '{"user_id":7,"kind":"blocks","creator_id":1}'
@@ -149,6 +152,18 @@ done
 forget /experiments
 ask DELETE '/experiments/{name}' /experiments/autumn
 then_all /experiments '[.experiments[].name] == ["spring"]'
+for name in readers writers; do
+    ask POST /cohorts /cohorts "{\"text\":\"cohort $name version 1 { tracks like; at_least 1 events; where language = 'fr'; }\"}"
+    then_all /cohorts "[.cohorts[].name] | index(\"$name\") != null"
+done
+forget /cohorts
+ask DELETE '/cohorts/{name}' /cohorts/writers
+then_all /cohorts '[.cohorts[].name] == ["readers"]'
+ask POST /users /users '{"entity_id":70,"metadata":{"language":"fr"}}'
+then_all /users/70 '.metadata.language == "fr"'
+ask POST /signals /signals '{"entity_id":1,"signal":"like","user_id":70}'
+then_all /cohorts/readers '.events_7d == 1'
+then_all '/feed?profile=cohort_trending&cohort=readers' '[.items[].entity_id] == [1]'
 model=$(printf '%s\n' tree version=v4 num_class=1 num_tree_per_iteration=1 feature_names=year 'feature_infos=none' '' Tree=0 \
     num_leaves=1 leaf_value=0.25 '' '' 'end of trees')
 for name in hits misses; do

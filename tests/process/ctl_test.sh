@@ -62,7 +62,7 @@ json_of() {
     call POST /query "@$work/value"
     [[ $status == 400 && $reply != *'"code":"not_json"'* ]] || fail "not JSON: tidalctl --json $*: $out ($reply)"
     commands_seen+=" $1"
-    case $1 in backup | schema | profile | experiment | model | synonyms | node | shard | key | relationship) commands_seen+="/${2-}" ;; esac
+    case $1 in backup | schema | profile | experiment | cohort | model | synonyms | node | shard | key | relationship) commands_seen+="/${2-}" ;; esac
 }
 # The check itself: text is seen to be none.
 call POST /query 'ok: 3 files'
@@ -74,6 +74,7 @@ start_server standalone --data-dir "$work/data" --backup-dir "$work/backups" || 
 export TIDAL_URL=http://127.0.0.1:$port
 echo '{"entity_id":1,"metadata":{"title":"one"}}' >"$work/items.jsonl"
 printf 'profile own version 1 { score year; }' >"$work/own.profile"
+printf "cohort french version 1 { tracks view; where language = 'fr'; }" >"$work/french"
 printf 'experiment spring version 1 { arm own@1; arm new@1; }' >"$work/spring"
 {
     printf 'tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nfeature_names=year\nfeature_infos=none\n\n'
@@ -115,6 +116,14 @@ json_of 0 '"created":true' experiment put "$work/spring"
 json_of 1 '"status":"error"' experiment put "$work/own.profile"
 json_of 0 '"spring' experiment list
 json_of 1 '"code":"unavailable"' experiment list --url $nobody
+json_of 0 '"created":true' cohort put "$work/french"
+json_of 1 '"status":"error"' cohort put "$work/own.profile"
+json_of 0 '"french"' cohort list
+json_of 1 '"code":"unavailable"' cohort list --url $nobody
+json_of 0 '"events_7d":0' cohort show french
+json_of 1 '"status":"error"' cohort show frensh
+json_of 0 '"status":"ok"' cohort retire french
+json_of 1 '"status":"error"' cohort retire french
 json_of 0 '"name":"hits"' model put hits "$work/model"
 json_of 1 '"status":"error"' model put hits "$work/own.profile"
 json_of 0 '"hits"' model list
@@ -183,7 +192,7 @@ json_of 1 '"damaged_places":1' fsck --data-dir "$work/restored"
 for command in $(complete_words tidalctl ''); do
     case $command in
         -*) ;;
-        backup | schema | profile | experiment | model | synonyms | node | shard | key | relationship)
+        backup | schema | profile | experiment | cohort | model | synonyms | node | shard | key | relationship)
             for sub in $(complete_words tidalctl "$command" ''); do
                 [[ $sub == -* || " $commands_seen " == *" $command/$sub "* ]] || fail "no --json of $command $sub was tried"
             done

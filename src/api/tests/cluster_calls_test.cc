@@ -106,6 +106,15 @@ protected:
             return database.experiments()->size() == 1 &&
                    database.experiments()->front().name == "spring";
         });
+        const auto cohort = [](const std::string& name) {
+            return "cohort " + name + " version 1 { tracks like; where language = 'fr'; }";
+        };
+        put("cohort", &Database::put_cohort, cohort("french"), [](Database&) { return true; });
+        put("cohort", &Database::put_cohort, cohort("idle"), [](Database&) { return true; });
+        retire(record::CatalogKind::kCohort, "idle", [](Database& database) {
+            return database.cohorts()->all().size() == 1 &&
+                   database.cohorts()->find("french") != nullptr;
+        });
         for (const std::string name : {"hits", "misses"})
             calls->push_back({"model",
                               [name](Database& database, Database::Done done) {

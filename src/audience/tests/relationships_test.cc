@@ -46,6 +46,31 @@ TEST(Relationships, BeginEndAndOutliveARestart) {
     EXPECT_TRUE(all->of(kAda, RelationshipKind::kBlocks).empty());
 }
 
+TEST(Relationships, WithAUserWhoIsGoneEndForTheirFriendsToo) {
+    constexpr auto kFriends = RelationshipKind::kFriends;
+    entity::MemoryStore store;
+    auto all = Relationships::open(store).value();
+    ASSERT_TRUE(all->apply({kFriends, false, kAda, kBob}, at(1)).ok());
+    ASSERT_TRUE(all->apply({kFriends, false, kAda, kNina}, at(2)).ok());
+    ASSERT_TRUE(all->apply({kFriends, false, kNina, kBob}, at(3)).ok());
+    ASSERT_TRUE(all->apply({kFriends, true, kNina, kBob}, at(4)).ok());
+    ASSERT_TRUE(all->apply({RelationshipKind::kFollows, false, kAda, kBob}, at(5)).ok());
+    all = Relationships::open(store).value();
+    ASSERT_TRUE(all->erase_friend(kBob).ok());
+    ASSERT_TRUE(all->erase_friend(kMiles).ok());
+    for (int life = 0; life < 2; ++life) {
+        EXPECT_EQ(all->of(kAda, kFriends), (Relationships::Since{{kNina, at(2)}}));
+        EXPECT_TRUE(all->of(kAda, RelationshipKind::kFollows).contains(kBob))
+            << "a creator of this id is another one";
+        EXPECT_EQ(all->rows(), 2u);
+        all = Relationships::open(store).value();
+    }
+    ASSERT_TRUE(all->erase_user(kAda).ok());
+    ASSERT_TRUE(all->erase_friend(kNina).ok());
+    EXPECT_TRUE(store.rows.empty());
+    EXPECT_EQ(all->rows(), 0u);
+}
+
 RC_GTEST_PROP(Relationships, EqualAModelInAnyOrderOfArrival, ()) {
     entity::MemoryStore store;
     auto all = Relationships::open(store).value();
@@ -54,8 +79,8 @@ RC_GTEST_PROP(Relationships, EqualAModelInAnyOrderOfArrival, ()) {
         *rc::gen::container<std::vector<std::uint32_t>>(100, rc::gen::arbitrary<std::uint32_t>());
     for (const std::uint32_t step : steps) {
         const int user = static_cast<int>(step % 2), creator = static_cast<int>(step / 2 % 3);
-        const auto kind = static_cast<RelationshipKind>(2 + step / 6 % 3);
-        const std::uint64_t stamp = 1 + step / 18 % 50;
+        const auto kind = static_cast<RelationshipKind>(2 + step / 6 % 4);
+        const std::uint64_t stamp = 1 + step / 24 % 50;
         const bool ends = step / 1'000 % 2 == 0;
         ASSERT_TRUE(all->apply({kind, ends, EntityId(static_cast<std::uint64_t>(user)),
                                 EntityId(static_cast<std::uint64_t>(creator))},
@@ -69,9 +94,16 @@ RC_GTEST_PROP(Relationships, EqualAModelInAnyOrderOfArrival, ()) {
             ASSERT_TRUE(all->erase_user(EntityId(static_cast<std::uint64_t>(user))).ok());
             std::erase_if(model, [&](const auto& one) { return std::get<0>(one.first) == user; });
         }
+        if (step / 5'000 % 16 == 2) {
+            ASSERT_TRUE(all->erase_friend(EntityId(static_cast<std::uint64_t>(creator))).ok());
+            std::erase_if(model, [&](const auto& one) {
+                return std::get<1>(one.first) == RelationshipKind::kFriends &&
+                       std::get<2>(one.first) == creator;
+            });
+        }
     }
     for (int user = 0; user < 2; ++user)
-        for (int kind = 2; kind < 5; ++kind)
+        for (int kind = 2; kind < 6; ++kind)
             for (int creator = 0; creator < 3; ++creator) {
                 const auto found = model.find({user, static_cast<RelationshipKind>(kind), creator});
                 const bool expected = found != model.end() && found->second.first != 0 &&

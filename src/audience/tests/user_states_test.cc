@@ -44,6 +44,18 @@ TEST(StateNames, AreNumberedInTheOrderOfTheSchema) {
     EXPECT_TRUE(names.of(SignalTypeId(99)).empty());
 }
 
+TEST(StateNames, TellWhoGaveASignalWhereItAloneSetsThem) {
+    const StateNames names(schema());
+    const auto of = [&](std::string_view signal) {
+        return names.of_engagement(schema(), schema().find_signal(signal)->id);
+    };
+    EXPECT_EQ(of("view"), (std::vector{StateId(2)})) << "a like sets `seen` as well";
+    EXPECT_EQ(of("like"), (std::vector{StateId(4)}));
+    EXPECT_EQ(of("hide"), (std::vector{kHidden}));
+    EXPECT_EQ(names.of_engagement(schema(), std::nullopt),
+              (std::vector{StateId(2), StateId(3), StateId(4)}));
+}
+
 class States : public testing::Test {
 protected:
     void SetUp() override { reopen(); }

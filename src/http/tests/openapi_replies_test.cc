@@ -258,6 +258,15 @@ TEST_F(OpenApiReplies, TheCatalogue) {
     write("/experiments", R"({"text":"experiment e version 1 { arm p@1; arm new@1; }"})");
     ask("GET", "/experiments", "/experiments");
     ask("DELETE", "/experiments/{name}", "/experiments/e");
+    write("/cohorts", R"({"text":"cohort a version 1 { tracks view; where language = 'fr'; }"})");
+    write("/cohorts", R"({"text":"cohort b version 1 { about 'B'; parent a; tracks view, like; )"
+                      R"(at_least 5 events; where region = 'x'; }"})");
+    EXPECT_EQ(ask("GET", "/cohorts", "/cohorts").at("cohorts").as_array().size(), 2u);
+    EXPECT_EQ(ask("GET", "/cohorts/{name}", "/cohorts/b").at("events_7d"), 0);
+    ask("GET", "/feed", "/feed?profile=cohort_trending&cohort=b");
+    EXPECT_EQ(last_, 200);
+    ask("DELETE", "/cohorts/{name}", "/cohorts/b");
+    EXPECT_EQ(last_, 200);
     ask("DELETE", "/profiles/{name}", "/profiles/p");
     EXPECT_EQ(last_, 200);
     ask("PUT", "/models/{name}", "/models/m", json::serialize(json::object{{"text", kModel}}));

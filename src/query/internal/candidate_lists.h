@@ -46,6 +46,8 @@ private:
     void fill_of_creators(const ranking::Feature& feature, std::span<const Slot> slots,
                           std::span<double> out) const;
 
+    bool count_friends(const ranking::ShardView& view, StepBudget& budget);
+
     const FeedPlan& plan_;
     ranking::FeatureSource& tables_;
     const entity::EntityTable* entities_ = nullptr;                         ///< Since prepare().
@@ -54,7 +56,13 @@ private:
     Roaring listed_;
     std::optional<text::Search> text_;
     std::optional<text::Search> matches_;  ///< While they are taken.
+    struct Friends {
+        audience::StateId state;
+        absl::flat_hash_map<std::uint32_t, std::uint32_t> counts;  ///< By slot.
+    };
+    std::vector<Friends> friends_;  ///< One for each state that the profile reads.
     // Where prepare() goes on.
+    std::size_t friend_ = 0;
     std::size_t source_ = 0;
     absl::flat_hash_map<EntityId, std::uint32_t>::const_iterator next_;
 };

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "query/bound_filter.h"
+#include "query/match_one.h"
 #include "query/tests/random_filter.h"
 #include "ranking/tests/sample_schema.h"
 #include "ranking/tests/transcript.h"
@@ -115,7 +116,10 @@ RC_GTEST_PROP(Filter, MatchesWhatTheReferenceMatches, ()) {
         std::uint64_t count = 0;
         for (const auto& item : items) {
             const bool want = ReferenceFilter(item)(filter).value_or(false);
-            const bool got = matched.contains(shard.entities().find(item.id)->value());
+            const Slot slot = *shard.entities().find(item.id);
+            const bool got = matched.contains(slot.value());
+            if (is_of_fields_alone(*bound))
+                RC_ASSERT(query::matches(*bound, shard.entities(), slot) == want);
             if (want != got)
                 RC_LOG() << print_filter(filter) << " on item " << item.id.to_string() << "\n";
             RC_ASSERT(want == got);

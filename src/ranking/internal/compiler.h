@@ -49,6 +49,7 @@ private:
     Result<Value> lower_fused(const Expr& expr);
     Result<Value> lower_distance(const Expr& expr);
     Result<Value> lower_cohort(const Expr& expr);
+    Result<void> check_cohort_window(const Function& function, const Expr& expr);
     Result<Value> lower_model(const Expr& expr);
     Result<Coordinate> coordinate(const Expr& expr, double most);
     Error unknown_source(const Expr& at) const;

@@ -10,6 +10,6 @@ namespace tidal::ranking {
 
 /// Why no request can be answered with this profile; nullopt when one can. A statement that is
 /// executed has no line here: nothing of a profile is ever left out silently.
-std::optional<std::string> unsupported(const Profile& profile, const Program& program);
+std::optional<std::string> unsupported(const Profile& profile);
 
 }  // namespace tidal::ranking

@@ -137,10 +137,10 @@ TEST(BuiltInProfiles, EqualTheirFormulas) {
     fill(shard, &items);
     const ProfileRegistry registry(*schema);
     const auto listed = registry.list(EntityKind::kItem);
-    // The two orders by a text, `following`, `similar` and `search` have no formula: query/tests,
-    // tests/process.
+    // The two orders by a text, `following`, `similar`, `search` and `cohort_trending` have no
+    // formula: query/tests, tests/process.
     ASSERT_EQ(std::ranges::count_if(listed, &ProfileListing::available),
-              static_cast<std::ptrdiff_t>(formulas().size() + 5));
+              static_cast<std::ptrdiff_t>(formulas().size() + 6));
     const ShardView view = shard.view();
     TableFeatureSource source(view);
     for (const auto& [name, formula] : formulas()) {

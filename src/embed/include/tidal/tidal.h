@@ -86,9 +86,9 @@ public:
     Result<void> put_schema(std::string_view yaml);
     std::string schema_yaml() const;
 
-    // Profiles, experiments, models and synonyms, kept with the data. `put_*` makes a version, or
-    // with `dry_run` only checks; kConflict when the version is taken or the name is built in.
-    // `retire_*` ends all versions; kConflict while something still uses it, kNotFound.
+    // Profiles, experiments, cohorts, models and synonyms, kept with the data. `put_*` makes a
+    // version, or with `dry_run` only checks; kConflict when the version is taken or the name is
+    // built in. `retire_*` ends all versions; kConflict while something still uses it, kNotFound.
     Result<api::CatalogReply> put_profile(std::string_view text, bool dry_run = false);
     std::vector<ranking::ProfileListing> profiles(EntityKind kind = EntityKind::kItem) const;
     /// @param name  "trending" (its newest version) or "trending@1". kUnknownName.
@@ -100,6 +100,12 @@ public:
     std::vector<ranking::Experiment> experiments() const;
     Result<ranking::Experiment> experiment(std::string_view name) const;
     Result<void> retire_experiment(const std::string& name);
+    /// Groups of users: docs/guides/cohorts.md.
+    Result<api::CatalogReply> put_cohort(std::string_view text, bool dry_run = false);
+    /// The newest version of each, by name.
+    std::vector<query::Cohort> cohorts() const;
+    Result<api::CohortReply> cohort(std::string_view name) const;
+    Result<void> retire_cohort(const std::string& name);
     /// @param text  As LightGBM writes it: docs/reference/expressions.md#models.
     Result<api::CatalogReply> put_model(const std::string& name, std::string_view text,
                                         bool dry_run = false);

@@ -1,0 +1,56 @@
+// api/internal/write_join.h: the writes of one call on their way, and their replies.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "api/database.h"
+#include "api/forward.h"
+
+namespace tidal::api {
+
+/// The writes of one call that go to one shard, with the line each came from.
+struct WriteGroup {
+    Proposal proposal;
+    std::vector<std::size_t> lines;
+};
+
+/// Collects the replies of one call; the last shard to answer hands them over.
+struct Database::Join {
+    Join(std::size_t lines, std::optional<std::uint64_t> first, WritesDone when_done)
+        : replies(lines), first_line(first), done(std::move(when_done)) {}
+
+    std::vector<std::optional<Result<WriteReply>>> replies;
+    std::atomic<std::size_t> left{1};
+    const std::optional<std::uint64_t> first_line;
+    WritesDone done;
+
+    void fail(std::size_t line, Error error) {
+        if (first_line) {
+            replies[line].emplace(std::move(error).with("line", *first_line + line));
+        } else {
+            replies[line].emplace(std::move(error));
+        }
+    }
+    /// Before anything was proposed.
+    bool names_unknown() const {
+        return std::ranges::any_of(replies, [](const auto& reply) {
+            return reply && !reply->ok() && reply->error().code() == ErrorCode::kUnknownName;
+        });
+    }
+    void forget() {
+        for (auto& reply : replies) reply.reset();
+    }
+    void arrive() {
+        if (left.fetch_sub(1) != 1) return;
+        WriteReplies out;
+        out.reserve(replies.size());
+        for (auto& reply : replies) out.push_back(std::move(*reply));
+        done(std::move(out));
+    }
+};
+
+}  // namespace tidal::api

@@ -1,0 +1,273 @@
+// Cohorts, through the database: what each did equals a model of the log through lost power, clean
+// stops, undos, deletes and changes of users, whichever shards are involved.
+#include <map>
+#include <random>
+
+#include "sim_node.h"
+
+namespace tidal::api {
+namespace {
+
+constexpr std::uint64_t kItems = 12, kUsers = 8;
+constexpr std::int64_t kHourMs = 3'600'000;
+
+class CohortsOfDatabase : public testing::TestWithParam<std::uint16_t> {
+protected:
+    struct User {
+        std::string language, region;
+    };
+    struct Event {
+        std::uint64_t item;
+        bool like;
+        double weight;
+        UnixMillis at_ms;
+        std::string key;
+        std::vector<std::string> cohorts;
+    };
+
+    CohortsOfDatabase() : node_(options()) {}
+    static DatabaseOptions options() {
+        DatabaseOptions out;
+        out.shards = GetParam();
+        return out;
+    }
+    std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
+
+    Result<void> put_cohort(const std::string& text) {
+        return node_.wait([&](Database::Done done) {
+            node_->put_cohort(text, false, [done = std::move(done)](auto reply) mutable {
+                done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
+            });
+        });
+    }
+    Result<void> put_profile(const std::string& text) {
+        return node_.wait([&](Database::Done done) {
+            node_->put_profile(text, false, [done = std::move(done)](auto reply) mutable {
+                done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
+            });
+        });
+    }
+    Result<void> retire(const std::string& name) {
+        return node_.wait([&](Database::Done done) {
+            node_->retire(record::CatalogKind::kCohort, name, std::move(done));
+        });
+    }
+
+    void change_user(std::uint64_t id) {
+        constexpr const char* kLanguages[] = {"fr", "de"};
+        constexpr const char* kRegions[] = {"paris", "south", "north"};
+        User& user = users_[id];
+        user = {kLanguages[below(2)], kRegions[below(3)]};
+        EntityWrite write;
+        write.kind = EntityKind::kUser;
+        write.id = id;
+        write.metadata = {{"language", user.language}, {"region", user.region}};
+        node_.put(write);
+    }
+    /// Who is in which, once more.
+    std::vector<std::string> cohorts_of(std::uint64_t id) const {
+        std::vector<std::string> out;
+        const auto user = users_.find(id);
+        if (user == users_.end()) return out;
+        if (user->second.language == "fr") out.emplace_back("french");
+        if (user->second.language == "fr" && user->second.region == "paris")
+            out.emplace_back("parisian");
+        if (user->second.region != "paris") out.emplace_back("away");
+        return out;
+    }
+
+    void write_something() {
+        if (below(9) == 0 && !events_.empty()) return undo(below(events_.size()));
+        if (below(9) == 0) return change_user(1 + below(kUsers));
+        if (below(40) == 0) return delete_item(1 + below(kItems));
+        const std::uint64_t user = 1 + below(kUsers);
+        Event event{
+            1 + below(kItems),
+            below(3) != 0,
+            static_cast<double>(1 + below(12)) / 4,
+            node_.runtime().clock().wall_ms() - static_cast<UnixMillis>(below(200)) * kHourMs,
+            {},
+            cohorts_of(user)};
+        if (below(3) == 0) event.key = "key " + std::to_string(++keys_);
+        SignalWrite write = signal(event.item, event.like ? "like" : "view");
+        write.user_id = IdInput(user);
+        write.weight = event.weight;
+        write.at_ms = event.at_ms;
+        write.idempotency_key = event.key;
+        node_.put(write);
+        events_.push_back(event);
+    }
+    void undo(std::size_t at) {
+        if (events_[at].key.empty()) return;
+        ASSERT_OK(node_.write_one(SignalUndo{events_[at].item, events_[at].key, {}}));
+        events_.erase(events_.begin() + static_cast<std::ptrdiff_t>(at));
+    }
+    void delete_item(std::uint64_t id) {
+        EntityDelete gone;
+        gone.id = id;
+        node_.put(gone);
+        node_.put(item(id));
+        std::erase_if(events_, [&](const Event& event) { return event.item == id; });
+    }
+
+    /// Sum of views in 7d and a thousand times the likes in 24h; `away` tracks no views.
+    double score(const std::string& cohort, std::uint64_t item, UnixMillis now_ms) const {
+        double out = 0;
+        const std::int64_t now = now_ms / kHourMs;
+        for (const Event& event : events_) {
+            const std::int64_t age = now - event.at_ms / kHourMs;
+            if (event.item != item || age < 0 || age > (event.like ? 24 : 168) ||
+                std::ranges::find(event.cohorts, cohort) == event.cohorts.end())
+                continue;
+            if (event.like) out += 1000;
+            if (!event.like && cohort != "away") out += event.weight;
+        }
+        return out;
+    }
+
+    void compare() {
+        node_.rest();
+        for (const std::string cohort : {"french", "parisian", "away"}) {
+            FeedCall call;
+            call.profile = "counted";
+            call.cohort = cohort;
+            call.limit = kItems;
+            const auto page = node_->feed(call);
+            ASSERT_TRUE(page.ok()) << page.error().to_string();
+            ASSERT_EQ(page->items.size(), kItems);
+            const UnixMillis now_ms = node_.runtime().clock().wall_ms();
+            for (const FeedItem& item : page->items)
+                ASSERT_NEAR(item.score, score(cohort, item.entity.id.number(), now_ms), 1e-9)
+                    << cohort << " " << item.entity.id.number();
+            ASSERT_EQ(page->warnings.size(), cohort == "away" ? 1u : 0u);
+        }
+    }
+
+    std::mt19937_64 random_{4711};
+    SimNode node_;
+    std::map<std::uint64_t, User> users_;
+    std::vector<Event> events_;
+    std::uint64_t keys_ = 0;
+};
+
+constexpr const char* kCohorts[] = {
+    "cohort french version 1 { tracks view, like; at_least 0 events; where language = 'fr'; }",
+    "cohort parisian version 1 { parent french; tracks view, like; at_least 0 events; where region "
+    "= 'paris'; }",
+    "cohort away version 1 { tracks like; at_least 0 events; where region != 'paris'; }",
+};
+constexpr const char* kCounted =
+    "profile counted version 1 { score cohort(sum(view, 7d)) + 1000 * cohort(count(like, 24h)); }";
+
+TEST_P(CohortsOfDatabase, EqualAModelOfTheLog) {
+    ASSERT_OK(node_.open());
+    for (const char* text : kCohorts) ASSERT_OK(put_cohort(text));
+    ASSERT_OK(put_profile(kCounted));
+    for (std::uint64_t id = 1; id <= kItems; ++id) node_.put(item(id));
+    for (int step = 0; step < 500; ++step) {
+        ASSERT_NO_FATAL_FAILURE(write_something());
+        if (step % 40 == 39) {
+            ASSERT_NO_FATAL_FAILURE(compare());
+        }
+        if (step % 90 == 50) {
+            ASSERT_OK(node_.checkpoint());
+        }
+        if (step % 70 == 69) {
+            ASSERT_OK(node_.crash_and_open());
+        }
+    }
+    ASSERT_NO_FATAL_FAILURE(compare());
+}
+
+TEST_P(CohortsOfDatabase, AreReadAsTheirParentOrAsEverybodyWhereTooLittleIsKnown) {
+    ASSERT_OK(node_.open());
+    ASSERT_OK(
+        put_cohort("cohort french version 1 { tracks view; at_least 3 events; where language "
+                   "= 'fr'; }"));
+    ASSERT_OK(
+        put_cohort("cohort parisian version 1 { parent french; tracks view; at_least 2 "
+                   "events; where region = 'paris'; }"));
+    for (std::uint64_t id = 1; id <= 3; ++id) node_.put(item(id));
+    const auto view = [&](std::uint64_t item, std::uint64_t user) {
+        SignalWrite write = signal(item, "view");
+        write.user_id = IdInput(user);
+        node_.put(write);
+    };
+    const auto put = [&](std::uint64_t id, const char* language, const char* region) {
+        EntityWrite write;
+        write.kind = EntityKind::kUser;
+        write.id = id;
+        write.metadata = {{"language", std::string(language)}, {"region", std::string(region)}};
+        node_.put(write);
+    };
+    put(1, "fr", "paris");
+    put(2, "fr", "lyon");
+    put(3, "de", "bonn");
+    const auto first = [&](std::string* warning) {
+        FeedCall call;
+        call.profile = "cohort_trending";
+        call.cohort = "parisian";
+        const auto page = node_->feed(call);
+        EXPECT_TRUE(page.ok()) << page.error().to_string();
+        warning->clear();
+        for (const std::string& text : page->warnings)
+            if (text.find("is read instead") != std::string::npos) *warning = text;
+        return page->items.empty() ? 0 : page->items[0].entity.id.number();
+    };
+    std::string warning;
+    view(3, 3);
+    view(3, 3);
+    view(1, 1);
+    EXPECT_EQ(first(&warning), 3u);
+    EXPECT_EQ(warning,
+              "cohort `parisian` has 1 events in 7d, fewer than 2: everybody is read instead");
+    view(2, 2);
+    view(2, 2);
+    EXPECT_EQ(first(&warning), 2u);
+    EXPECT_EQ(warning,
+              "cohort `parisian` has 1 events in 7d, fewer than 2: its parent `french` is read "
+              "instead");
+    view(1, 1);
+    EXPECT_EQ(first(&warning), 1u);
+    EXPECT_EQ(warning, "");
+    const auto reply = node_->cohort("french");
+    ASSERT_TRUE(reply.ok());
+    EXPECT_EQ(reply->events_7d, 4);
+}
+
+TEST_P(CohortsOfDatabase, AreRefusedByNameAndKeptWhileTheyAreParents) {
+    ASSERT_OK(node_.open());
+    const auto reason = [](const Result<void>& result) {
+        return result.ok() ? std::string("ok") : std::string(result.error().reason());
+    };
+    EXPECT_EQ(reason(put_cohort("cohort a version 1 { tracks view; where age = 1; }")),
+              "unknown_field");
+    EXPECT_EQ(reason(put_cohort("cohort a version 1 { tracks vieww; where region = 'x'; }")),
+              "unknown_signal");
+    EXPECT_EQ(
+        reason(put_cohort("cohort a version 1 { parent b; tracks view; where region = 'x'; }")),
+        "unknown_cohort");
+    ASSERT_OK(put_cohort("cohort b version 1 { tracks view; where region = 'x'; }"));
+    ASSERT_OK(put_cohort("cohort a version 1 { parent b; tracks view; where region = 'x'; }"));
+    EXPECT_EQ(
+        reason(put_cohort("cohort b version 2 { parent a; tracks view; where region = 'x'; }")),
+        "cohort_too_deep");
+    EXPECT_EQ(reason(put_cohort("cohort b version 1 { tracks like; where region = 'x'; }")),
+              "version_exists");
+    EXPECT_EQ(reason(retire("b")), "cohort_in_use");
+    ASSERT_OK(node_.crash_and_open());
+    EXPECT_EQ(node_->cohorts()->all().size(), 2u);
+    ASSERT_OK(retire("a"));
+    ASSERT_OK(retire("b"));
+    EXPECT_TRUE(node_->cohorts()->empty());
+    FeedCall call;
+    call.profile = "cohort_trending";
+    EXPECT_EQ(node_->feed(call).error().reason(), "missing_input");
+    call.cohort = "b";
+    EXPECT_EQ(node_->feed(call).error().reason(), "unknown_cohort");
+}
+
+INSTANTIATE_TEST_SUITE_P(Shards, CohortsOfDatabase, testing::Values(1, 4));
+
+}  // namespace
+}  // namespace tidal::api
