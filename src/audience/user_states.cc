@@ -1,7 +1,9 @@
 #include "audience/user_states.h"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/hash.h"
@@ -27,7 +29,13 @@ Result<std::unique_ptr<UserStates>> UserStates::open(const Options& options,
     return states;
 }
 
+/// Rows lie by item and bitmaps by user: filled in the order of the rows every bit would be a few
+/// misses of the cache, so the rows are put in order of users first.
 Result<void> UserStates::load() {
+    std::vector<Loaded> rows;
+    std::vector<User*> users;
+    std::vector<std::uint32_t> ends;  // How many rows each user has, then where they end.
+    absl::flat_hash_map<EntityId, std::uint32_t> numbers;
     Result<void> outcome;
     TIDAL_TRY(store_.scan(kStatePrefix, [&](std::string_view key, std::string_view value) {
         auto at = decode_state_key(key);
@@ -36,11 +44,49 @@ Result<void> UserStates::load() {
             outcome = row.take_error();
             return false;
         }
-        note(*at, *row);
-        ++rows_;
+        const auto [number, added] =
+            numbers.try_emplace(at->user, static_cast<std::uint32_t>(users.size()));
+        if (added) {
+            users.push_back(&users_[at->user]);
+            ends.push_back(0);
+        }
+        ++ends[number->second];
+        rows.push_back(
+            {number->second, at->slot.value(), at->state, row->in_force(), row->signals != 0});
         return true;
     }));
-    return outcome;
+    TIDAL_TRY(std::move(outcome));
+    rows_ = rows.size();
+    std::exclusive_scan(ends.begin(), ends.end(), ends.begin(), 0U);
+    std::vector<Loaded> by_user(rows.size());
+    for (const Loaded& row : rows) by_user[ends[row.user]++] = row;
+    for (std::size_t i = 0; i < users.size(); ++i) {
+        const std::uint32_t begin = i == 0 ? 0 : ends[i - 1];
+        fill(std::span(by_user).subspan(begin, ends[i] - begin), users[i]);
+    }
+    return {};
+}
+
+/// @param rows  Of the user, by rising slot.
+void UserStates::fill(std::span<const Loaded> rows, User* user) {
+    std::vector<std::uint32_t> held, undoable, cleared;
+    std::vector<StateId> done;
+    for (const Loaded& first : rows) {
+        if (std::ranges::find(done, first.state) != done.end()) continue;
+        done.push_back(first.state);
+        held.clear();
+        undoable.clear();
+        cleared.clear();
+        for (const Loaded& row : rows) {
+            if (row.state != first.state) continue;
+            (row.in_force ? held : cleared).push_back(row.slot);
+            if (row.undoable) undoable.push_back(row.slot);
+        }
+        user->push_back({.state = first.state,
+                         .held = Roaring(held.size(), held.data()),
+                         .undoable = Roaring(undoable.size(), undoable.data()),
+                         .cleared = Roaring(cleared.size(), cleared.data())});
+    }
 }
 
 UserStates::Bits* UserStates::find_bits(const EntityId& user, StateId state) {
@@ -69,6 +115,7 @@ UserStates::Stats UserStates::stats() const {
 }
 
 Result<HoldRow> UserStates::read(const StateKey& key) {
+    if (const auto row = unwritten_.find(key)) return *row;
     TIDAL_ASSIGN(const auto bytes, store_.get(encode_state_key(key)));
     if (!bytes)
         return Error(ErrorCode::kCorruption, "row of a user's state is missing")
@@ -99,14 +146,36 @@ void UserStates::forget(const StateKey& key) {
     const auto bits = std::ranges::find(user->second, key.state, &Bits::state);
     for (Roaring* slots : {&bits->held, &bits->undoable, &bits->cleared})
         slots->remove(key.slot.value());
-    store_.erase(encode_state_key(key));
+    if (!unwritten_.remove(key)) store_.erase(encode_state_key(key));
     --rows_;
     if (!bits->empty()) return;
     user->second.erase(bits);
     if (user->second.empty()) users_.erase(user);
 }
 
+void UserStates::add(const StateKey& key, HybridTime stamp, bool undoable) {
+    Bits& bits = bits_of(key.user, key.state);
+    bits.held.add(key.slot.value());
+    if (undoable) bits.undoable.add(key.slot.value());
+    ++rows_;
+    const std::size_t unwritten = unwritten_.add(key.slot, {key.user, stamp, key.state, undoable});
+    if (writing_ || unwritten >= UnwrittenHolds::kItemMax) write_item(key.slot);
+}
+
+void UserStates::write_item(Slot slot) {
+    for (const UnwrittenHolds::Hold& hold : unwritten_.take(slot))
+        store_.put(encode_state_key({slot, hold.state, hold.user}), encode_hold(hold.row()));
+}
+
+bool UserStates::write_rows(std::size_t most) {
+    const std::size_t left = unwritten_.size() - std::min(most, unwritten_.size());
+    while (unwritten_.size() > left) write_item(unwritten_.next());
+    writing_ = unwritten_.size() > 0;
+    return !writing_;
+}
+
 void UserStates::write(const StateKey& key, const HoldRow& row) {
+    unwritten_.remove(key);
     store_.put(encode_state_key(key), encode_hold(row));
     note(key, row);
 }
@@ -136,21 +205,20 @@ Result<void> UserStates::set(const EntityId& user, StateId state, Slot slot, Hyb
         write(key, row);
         return {};
     }
-    HoldRow row{.set = stamp,
-                .cleared = {},
-                .signals = for_good ? 0U : 1U,
-                .first = for_good ? HybridTime() : stamp};
-    if (bits != nullptr && bits->cleared.contains(slot.value())) {
-        TIDAL_ASSIGN(const HoldRow before, read(key));
-        if (stamp < before.cleared) return {};
-        row.cleared = before.cleared;
-    } else if (full()) {
-        ++refused_;
+    if (bits == nullptr || !bits->cleared.contains(slot.value())) {
+        if (full()) {
+            ++refused_;
+            return {};
+        }
+        add(key, stamp, !for_good);
         return {};
-    } else {
-        ++rows_;
     }
-    write(key, row);
+    TIDAL_ASSIGN(const HoldRow before, read(key));
+    if (stamp < before.cleared) return {};
+    write(key, {.set = stamp,
+                .cleared = before.cleared,
+                .signals = for_good ? 0U : 1U,
+                .first = for_good ? HybridTime() : stamp});
     return {};
 }
 
@@ -194,6 +262,7 @@ Result<void> UserStates::take_back(const EntityId& user, StateId state, Slot slo
 }
 
 Result<void> UserStates::drop_item(Slot slot) {
+    write_item(slot);  // Few; then all of them are found below.
     std::vector<StateKey> keys;
     Result<void> outcome;
     TIDAL_TRY(store_.scan(slot_prefix(slot), [&](std::string_view key, std::string_view) {
@@ -215,7 +284,8 @@ bool UserStates::erase_user(const EntityId& user) {
     if (found == users_.end()) return false;
     for (const Bits& bits : found->second) {
         for (const std::uint32_t slot : bits.held | bits.cleared) {
-            store_.erase(encode_state_key({Slot(slot), bits.state, user}));
+            const StateKey key{Slot(slot), bits.state, user};
+            if (!unwritten_.remove(key)) store_.erase(encode_state_key(key));
             --rows_;
         }
     }
@@ -231,6 +301,7 @@ Result<HybridTime> UserStates::since(const EntityId& user, StateId state, Slot s
 
 Result<std::uint64_t> UserStates::content_hash(
     const std::function<const EntityId&(Slot)>& item_of) {
+    prepare_checkpoint();
     std::uint64_t sum = 0;
     Result<void> outcome;
     TIDAL_TRY(store_.scan(kStatePrefix, [&](std::string_view key, std::string_view value) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "audience/internal/hold_row.h"
+#include "audience/internal/unwritten_holds.h"
 #include "audience/state_names.h"
 #include "storage/shard_store.h"
 
@@ -25,8 +26,9 @@ enum class Hold : std::uint8_t {
 
 /// For each (user, state) the slots of the items the state holds of. A state holds while the
 /// greatest stamp that set it is not below the greatest that cleared it, and something still holds
-/// it. Rows are the truth; bitmaps equal a rebuild from rows. Every change is a function of the
-/// state and its arguments. Errors are the store's. Threads: one at a time.
+/// it. Rows are the truth; bitmaps equal a rebuild from rows. New rows follow memory at the latest
+/// with a checkpoint, which write_rows() prepares. Every change is a function of the state and its
+/// arguments. Errors are the store's. Threads: one at a time.
 class UserStates {
 public:
     struct Options {
@@ -64,13 +66,19 @@ public:
     /// Since when the newest that set it holds it; 0 = it does not hold.
     Result<HybridTime> since(const EntityId& user, StateId state, Slot slot);
 
+    /// Puts into the store what is not there yet, some `most` rows of it (those of an item go
+    /// together), about 1 us each. @return whether nothing is left; until then new rows go to the
+    /// store at once, so that it comes to an end.
+    bool write_rows(std::size_t most);
+    void prepare_checkpoint() { write_rows(unwritten_.size()); }
+
     struct Stats {
         std::uint64_t users = 0, rows = 0;
         std::uint64_t bytes = 0;    ///< Estimated from the two.
         std::uint64_t refused = 0;  ///< States not kept for want of memory, since the start.
     };
     Stats stats() const;
-    /// Over all rows, without slots and the order they came in.
+    /// Over all rows, which it writes, without slots and the order they came in.
     /// @param item_of  The item of a slot.
     Result<std::uint64_t> content_hash(const std::function<const EntityId&(Slot)>& item_of);
 
@@ -88,10 +96,21 @@ private:
     UserStates(const Options& options, storage::ShardStore& store, const schema::Schema& schema)
         : options_(options), store_(store), names_(schema) {}
     Result<void> load();
+    /// A row that open() read: of the user with this number there.
+    struct Loaded {
+        std::uint32_t user = 0;
+        std::uint32_t slot = 0;
+        StateId state;
+        bool in_force = false, undoable = false;
+    };
+    static void fill(std::span<const Loaded> rows, User* user);
     Bits* find_bits(const EntityId& user, StateId state);
     Bits& bits_of(const EntityId& user, StateId state);
     bool full() const { return stats().bytes >= options_.bytes_max; }
     Result<HoldRow> read(const StateKey& key);
+    /// Of a row that was not there.
+    void add(const StateKey& key, HybridTime stamp, bool undoable);
+    void write_item(Slot slot);
     /// Row and bits; one without stamps is erased.
     void write(const StateKey& key, const HoldRow& row);
     void note(const StateKey& key, const HoldRow& row);
@@ -101,6 +120,8 @@ private:
     storage::ShardStore& store_;
     StateNames names_;
     absl::node_hash_map<EntityId, User> users_;
+    UnwrittenHolds unwritten_;
+    bool writing_ = false;  ///< write_rows() has begun and something is left.
     std::uint64_t rows_ = 0;
     std::uint64_t refused_ = 0;
 };

@@ -334,6 +334,7 @@ private:
     std::vector<Waiter> take_overdue_waiters();
     std::uint64_t deadline_ns(std::uint64_t timeout_ms) const;
     void begin_checkpoint_locked(Waiter done);
+    void write_rows_slice();
     void copy_out_slice();
     void make_views_slice();
     void write_checkpoint();

@@ -10,6 +10,7 @@ namespace {
 constexpr std::uint64_t kTimerNs = 1'000'000'000;
 constexpr std::size_t kSlicePages = 64;          // 1 MiB: about 100 us inside the monitor
 constexpr std::size_t kSliceSteps = 2048;        // about as long
+constexpr std::size_t kSliceRows = 128;          // likewise
 constexpr std::uint64_t kPinnedRetryMs = 5'000;  // a full disk is not asked more often
 constexpr UnixMillis kTickMs = 60'000;
 constexpr std::uint64_t kTimeoutMs = 60'000;
@@ -124,10 +125,22 @@ void Shard::begin_checkpoint_locked(Waiter done) {
     if (done) checkpoint_waiters_.push_back(std::move(done));
     if (std::exchange(checkpointing_, true)) return;
     checkpoint_ns_ = runtime_.clock().monotonic_ns();
-    state_->prepare_checkpoint();
-    frozen_place_ = state_->place();
-    store_->begin_checkpoint(state_->applied());
-    executor_.post([this] { copy_out_slice(); });
+    executor_.post([this] { write_rows_slice(); });
+}
+
+/// Rows that follow memory, in slices as well; what is written meanwhile is little.
+void Shard::write_rows_slice() {
+    bool complete = false;
+    {
+        const std::lock_guard lock(mutex_);
+        complete = state_->write_rows(kSliceRows);
+        if (complete) {
+            state_->prepare_checkpoint();
+            frozen_place_ = state_->place();
+            store_->begin_checkpoint(state_->applied());
+        }
+    }
+    executor_.post([this, complete] { complete ? copy_out_slice() : write_rows_slice(); });
 }
 
 void Shard::copy_out_slice() {

@@ -332,6 +332,10 @@ Result<std::uint64_t> ShardState::import_position(std::string_view import_id) {
     return position;
 }
 
+bool ShardState::write_rows(std::size_t most) {
+    return user_states_ == nullptr || user_states_->write_rows(most);
+}
+
 void ShardState::prepare_checkpoint() {
     Encoder out;
     out.u64(last_stamp_.bits());
@@ -351,6 +355,7 @@ void ShardState::prepare_checkpoint() {
         out.bytes(members_);
         store_.put(kGroupKey, out.view());
     }
+    if (user_states_ != nullptr) user_states_->prepare_checkpoint();
     if (co_engagement_ != nullptr) co_engagement_->prepare_checkpoint();
     if (cohorts_ != nullptr) cohorts_->prepare_checkpoint();
     outbox_->prepare_checkpoint();

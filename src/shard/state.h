@@ -138,6 +138,9 @@ public:
     /// Goes on making a view by so many slots.
     Result<void> step_views(std::uint32_t slots);
 
+    /// Puts rows that follow memory into the store, `most` of them. True when few are left: call it
+    /// until then, in slices, before prepare_checkpoint().
+    bool write_rows(std::size_t most);
     /// Puts everything that is not in the store yet into it; right before begin_checkpoint.
     void prepare_checkpoint();
     /// One slice of what a budget of memory asks for after a checkpoint; LedgerTable::evict. True

@@ -60,6 +60,7 @@ class States : public testing::Test {
 protected:
     void SetUp() override { reopen(); }
     void reopen(std::uint64_t bytes_max = 1 << 20) {
+        if (states_ != nullptr) states_->prepare_checkpoint();
         states_ = UserStates::open({.bytes_max = bytes_max}, store_, schema()).value();
     }
     entity::MemoryStore store_;
@@ -125,6 +126,7 @@ TEST_F(States, GoWithTheirItemAndTheirUser) {
     EXPECT_TRUE(states_->erase_user(kAda));
     EXPECT_FALSE(states_->erase_user(kAda));
     EXPECT_EQ(states_->stats().rows, 4u);
+    states_->prepare_checkpoint();
     EXPECT_EQ(store_.rows.size(), 4u);
     reopen();
     EXPECT_EQ(states_->stats().rows, 4u);
@@ -139,6 +141,32 @@ TEST_F(States, ARepeatWritesNothing) {
     ASSERT_TRUE(states_->set(kAda, seen, Slot(5), at(11), Hold::kForGood).ok());
     ASSERT_TRUE(states_->set(kAda, seen, Slot(5), at(12), Hold::kUntilUndone).ok());
     EXPECT_EQ(store_.writes, writes);
+}
+
+TEST_F(States, NewRowsFollowInSlicesThatComeToAnEnd) {
+    const StateId seen(3);
+    for (std::uint32_t slot = 0; slot < 10; ++slot)
+        ASSERT_TRUE(states_->set(kAda, seen, Slot(slot), at(10 + slot), Hold::kForGood).ok());
+    EXPECT_TRUE(store_.rows.empty());
+    EXPECT_EQ(states_->since(kAda, seen, Slot(3)).value(), at(13));
+    EXPECT_FALSE(states_->write_rows(4));
+    EXPECT_EQ(store_.rows.size(), 4u);
+    ASSERT_TRUE(states_->set(kBob, seen, Slot(99), at(30), Hold::kForGood).ok());
+    EXPECT_EQ(store_.rows.size(), 5u) << "written at once while slices go on";
+    EXPECT_FALSE(states_->write_rows(4));
+    EXPECT_TRUE(states_->write_rows(4));
+    EXPECT_EQ(store_.rows.size(), 11u);
+    ASSERT_TRUE(states_->set(kBob, seen, Slot(98), at(31), Hold::kForGood).ok());
+    EXPECT_EQ(store_.rows.size(), 11u);
+}
+
+TEST_F(States, AnItemThatManySeeIsWrittenOnItsWay) {
+    const StateId seen(3);
+    for (std::uint64_t user = 0; user < UnwrittenHolds::kItemMax; ++user)
+        ASSERT_TRUE(states_->set(EntityId(user), seen, Slot(7), at(user + 1), Hold::kForGood).ok());
+    EXPECT_EQ(store_.rows.size(), UnwrittenHolds::kItemMax);
+    reopen();
+    EXPECT_EQ(states_->since(EntityId(9), seen, Slot(7)).value(), at(10));
 }
 
 TEST_F(States, AboveTheBudgetNewStatesAreCountedAndHidesNotAdmitted) {
@@ -160,6 +188,7 @@ TEST_F(States, AboveTheBudgetNewStatesAreCountedAndHidesNotAdmitted) {
 
 TEST_F(States, DamageStopsTheStart) {
     ASSERT_TRUE(states_->set(kAda, kHidden, Slot(1), at(1), Hold::kForGood).ok());
+    states_->prepare_checkpoint();
     store_.rows.begin()->second = "xx";
     EXPECT_FALSE(UserStates::open({}, store_, schema()).ok());
 }
@@ -259,7 +288,11 @@ RC_GTEST_PROP(UserStates, EqualAModelOverRandomHistories, ()) {
                               [&](const auto& at) { return std::get<0>(at.first) == user; });
                 break;
             case 6:
+                states->prepare_checkpoint();
                 states = UserStates::open({}, store, schema()).value();
+                break;
+            case 7:
+                states->write_rows(step / 500 % 4);
                 break;
         }
         for (std::uint64_t u = 0; u < 3; ++u)
@@ -270,6 +303,7 @@ RC_GTEST_PROP(UserStates, EqualAModelOverRandomHistories, ()) {
                     RC_ASSERT(states->holds(EntityId(u), StateId(s), Slot(i * 50'000)) == expected);
                 }
     }
+    states->prepare_checkpoint();
     RC_ASSERT(states->stats().rows == store.rows.size());
 }
 
