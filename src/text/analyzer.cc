@@ -3,11 +3,14 @@
 #include <unicode/bytestream.h>
 #include <unicode/normalizer2.h>
 #include <unicode/stringpiece.h>
+#include <unicode/uversion.h>
 
 #include <absl/container/flat_hash_set.h>
 
 #include <algorithm>
 
+#include "base/codec.h"
+#include "base/hash.h"
 #include "text/internal/stemmer.h"
 #include "text/internal/text_hash.h"
 #include "text/internal/word_breaker.h"
@@ -55,6 +58,20 @@ std::string fold(std::string_view text) {
     std::string out;
     is_ascii(text) ? fold_ascii(text, &out) : fold_unicode(text, &out);
     return out;
+}
+
+std::uint64_t fingerprint(const Analyzer::Options& options) {
+    constexpr std::uint32_t kOurs = 1;  // Rises with every change of what texts become.
+    Encoder out;
+    out.u32(kOurs);
+    UVersionInfo icu;
+    u_getVersion(icu);
+    for (const std::uint8_t part : icu) out.u8(part);
+    out.bytes("libstemmer 2.2");  // It does not say; docs/decisions/0037.
+    out.bytes(options.language);
+    out.varint(options.stop_words.size());
+    for (const std::string& word : options.stop_words) out.bytes(word);
+    return hash64(out.view());
 }
 
 class Analyzer::Impl {

@@ -49,6 +49,9 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
+/// Equal where the same texts give the same terms: options, the libraries' versions and ours.
+std::uint64_t fingerprint(const Analyzer::Options& options);
+
 /// As terms are folded: NFKC, without the difference of upper and lower case.
 std::string fold(std::string_view text);
 

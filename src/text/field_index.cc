@@ -2,34 +2,167 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
+#include "base/hash.h"
 #include "text/internal/edit_walk.h"
 
 namespace tidal::text {
 
+/// The words that are not gone in order, those of the segment and new ones.
+class FieldIndex::WordWalk {
+public:
+    explicit WordWalk(const FieldIndex& index) : index_(index), new_(index.in_order_.end()) {}
+    /// To the first that is not before `from`.
+    void seek(std::string_view from) {
+        std::uint32_t low = 0, high = index_.base_words();
+        while (low < high) {
+            const std::uint32_t middle = low + (high - low) / 2;
+            if (index_.base_.words[middle] < from)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        base_ = low;
+        skip_gone();
+        new_ = index_.in_order_.lower_bound(from);
+        choose();
+    }
+    bool at_end() const { return at_end_; }
+    std::string_view word() const { return word_; }
+    WordNumber number() const { return number_; }
+    void step() {
+        if (in_base_) {
+            ++base_;
+            skip_gone();
+        } else {
+            ++new_;
+        }
+        choose();
+    }
+
+private:
+    void skip_gone() {
+        while (base_ < index_.base_words() && index_.word_documents_[base_] == 0) ++base_;
+    }
+    void choose() {
+        const bool base = base_ < index_.base_words(), fresh = new_ != index_.in_order_.end();
+        at_end_ = !base && !fresh;
+        if (at_end_) return;
+        in_base_ = base && (!fresh || index_.base_.words[base_] < new_->first);
+        number_ = in_base_ ? base_ : new_->second;
+        word_ = in_base_ ? index_.base_.words[base_] : new_->first;
+    }
+
+    const FieldIndex& index_;
+    std::uint32_t base_ = 0;
+    absl::btree_map<std::string_view, WordNumber>::const_iterator new_;
+    bool at_end_ = true, in_base_ = false;
+    WordNumber number_ = 0;
+    std::string_view word_;
+};
+
+void FieldIndex::open(const FieldBase& base) {
+    assert(documents_ == 0 && word_terms_.empty());
+    base_ = base;
+    seed_ = base.seed;
+    word_terms_ = base.word_terms.copy();
+    word_documents_ = base.word_documents.copy();
+    word_count_ = static_cast<std::size_t>(
+        std::ranges::count_if(word_documents_, [](std::uint32_t each) { return each != 0; }));
+    lists_.resize(base.terms.size());
+    lengths_ = base.lengths.copy();
+    documents_ = base.documents;
+    total_length_ = base.total_length;
+    to_meet_.resize(lengths_.size());
+    for (std::size_t slot = 0; slot < lengths_.size(); ++slot) to_meet_[slot] = lengths_[slot] != 0;
+}
+
+bool FieldIndex::meet(std::uint32_t slot, std::string_view text) {
+    if (slot < to_meet_.size() && to_meet_[slot]) {
+        to_meet_[slot] = false;
+        if (base_.text_hashes[slot] == hash64(text, seed_)) return true;
+        remove_met(slot);
+    }
+    add(slot, text);
+    return false;
+}
+
+void FieldIndex::finish_open() {
+    for (std::uint32_t slot = 0; slot < to_meet_.size(); ++slot)
+        if (to_meet_[slot]) remove_met(slot);
+    to_meet_ = {};
+    if (keeping_) return;
+    base_.text_hashes = {};
+    base_.words_of_slots = {};
+}
+
+void FieldIndex::remove_met(std::uint32_t slot) {
+    if (!base_.words_of(slot, &seen_)) return;
+    for (const WordNumber word : seen_) {
+        list(word_terms_[word]).remove(slot, length_of());
+        discount_word(word);
+    }
+    forget_length(slot);
+}
+
+void FieldIndex::forget_length(std::uint32_t slot) {
+    --documents_;
+    total_length_ -= lengths_[slot];
+    lengths_[slot] = 0;
+    if (keeping_) new_documents_.erase(slot);
+}
+
+PostingList& FieldIndex::list(TermNumber term) const {
+    std::unique_ptr<PostingList>& list = lists_[term];
+    if (list == nullptr)
+        list = std::make_unique<PostingList>(PostingList::decode(base_.lists[term]));
+    return *list;
+}
+
 std::optional<TermNumber> FieldIndex::find(std::string_view term) const {
-    const auto found = terms_.find(term);
-    if (found == terms_.end()) return std::nullopt;
+    if (base_terms() > 0)
+        if (const auto found = base_.find_term(term)) return found;
+    const auto found = new_term_numbers_.find(term);
+    if (found == new_term_numbers_.end()) return std::nullopt;
     return found->second;
 }
 
 TermNumber FieldIndex::number_of(std::string_view term) {
-    const auto next = static_cast<TermNumber>(lists_.size());
-    const auto [at, added] = terms_.try_emplace(term, next);
-    if (added) {
-        lists_.emplace_back();
-        names_.emplace_back(term);
-    }
-    return at->second;
+    if (const auto found = find(term)) return *found;
+    const auto number = static_cast<TermNumber>(lists_.size());
+    lists_.push_back(std::make_unique<PostingList>());
+    new_term_numbers_.emplace(new_terms_.emplace_back(term), number);
+    return number;
 }
 
-FieldIndex::Word* FieldIndex::word_of(const Token& token) {
-    const auto [at, added] = words_.try_emplace(token.word);
-    if (added) {
-        at->second.term = number_of(token.term);
-        in_order_.insert(at->first);
-    }
-    return &at->second;
+std::optional<WordNumber> FieldIndex::find_word(std::string_view word) const {
+    if (base_words() > 0)
+        if (const auto found = base_.find_word(word)) return found;
+    const auto found = new_word_numbers_.find(word);
+    if (found == new_word_numbers_.end()) return std::nullopt;
+    return found->second;
+}
+
+WordNumber FieldIndex::word_of(const Token& token) {
+    if (const auto found = find_word(token.word)) return *found;
+    const auto number = static_cast<WordNumber>(word_terms_.size());
+    word_terms_.push_back(number_of(token.term));
+    word_documents_.push_back(0);
+    new_word_numbers_.emplace(new_words_.emplace_back(token.word), number);
+    return number;
+}
+
+void FieldIndex::count_word(WordNumber number) {
+    if (++word_documents_[number] > 1) return;
+    ++word_count_;
+    if (number >= base_words()) in_order_.emplace(word(number), number);
+}
+
+void FieldIndex::discount_word(WordNumber number) {
+    if (word_documents_[number] == 0 || --word_documents_[number] > 0) return;
+    --word_count_;
+    if (number >= base_words()) in_order_.erase(word(number));
 }
 
 void FieldIndex::add(std::uint32_t slot, std::string_view text) {
@@ -46,13 +179,15 @@ void FieldIndex::add(std::uint32_t slot, std::string_view text) {
     occurrences_.clear();
     seen_.clear();
     for (const Token& token : tokens_) {
-        Word* const word = word_of(token);
+        const WordNumber word = word_of(token);
         seen_.push_back(word);
-        occurrences_.push_back({word->term, token.position});
+        occurrences_.push_back({word_terms_[word], token.position});
     }
     std::ranges::sort(seen_);
     const auto repeated = std::ranges::unique(seen_);
-    for (auto at = seen_.begin(); at != repeated.begin(); ++at) ++(*at)->documents;
+    seen_.erase(repeated.begin(), repeated.end());
+    for (const WordNumber word : seen_) count_word(word);
+    if (keeping_) new_documents_[slot] = {hash64(text, seed_), seen_};
     std::ranges::sort(occurrences_, [](const Occurrence& a, const Occurrence& b) {
         return a.term != b.term ? a.term < b.term : a.position < b.position;
     });
@@ -61,7 +196,7 @@ void FieldIndex::add(std::uint32_t slot, std::string_view text) {
         positions_.clear();
         for (; at < occurrences_.size() && occurrences_[at].term == term; ++at)
             positions_.push_back(occurrences_[at].position);
-        lists_[term].add({slot, positions_, size}, length_of());
+        list(term).add({slot, positions_, size}, length_of());
     }
 }
 
@@ -72,36 +207,31 @@ void FieldIndex::remove(std::uint32_t slot, std::string_view text) {
     std::ranges::sort(tokens_, {}, &Token::word);
     for (std::size_t i = 0; i < tokens_.size(); ++i) {
         if (i > 0 && tokens_[i].word == tokens_[i - 1].word) continue;
-        const auto word = words_.find(tokens_[i].word);
-        assert(word != words_.end());
-        lists_[word->second.term].remove(slot, length_of());  // Another word may have had its stem.
-        if (--word->second.documents > 0) continue;
-        in_order_.erase(word->first);
-        words_.erase(word);
+        const auto word = find_word(tokens_[i].word);
+        assert(word);
+        if (!word) continue;
+        list(word_terms_[*word]).remove(slot, length_of());  // Another word may have had its stem.
+        discount_word(*word);
     }
-    --documents_;
-    total_length_ -= lengths_[slot];
-    lengths_[slot] = 0;
+    forget_length(slot);
 }
 
-ExpandedWord FieldIndex::expanded(std::string_view word, std::uint32_t edits) const {
-    const auto found = words_.find(word);
-    assert(found != words_.end());
-    return {names_[found->second.term], edits, found->second.documents};
+ExpandedWord FieldIndex::expanded(WordNumber word, std::uint32_t edits) const {
+    return {std::string(term(word_terms_[word])), edits, word_documents_[word]};
 }
 
 std::size_t FieldIndex::expand_prefix(const std::string& prefix, std::size_t look_at_most,
                                       std::map<std::string, ExpandedWord>* out, bool* cut) const {
-    std::vector<std::pair<std::uint32_t, std::string_view>> found;
+    std::vector<std::pair<std::uint32_t, WordNumber>> found;
     std::size_t looked_at = 0;
-    for (auto at = in_order_.lower_bound(prefix); at != in_order_.end(); ++at) {
-        if (!at->starts_with(prefix)) break;
+    WordWalk walk(*this);
+    for (walk.seek(prefix); !walk.at_end() && walk.word().starts_with(prefix); walk.step()) {
         if (looked_at == look_at_most) {
             *cut = true;
             break;
         }
         ++looked_at;
-        found.emplace_back(words_.find(*at)->second.documents, *at);
+        found.emplace_back(word_documents_[walk.number()], walk.number());
     }
     if (found.size() > kPrefixWordsMax) {
         *cut = true;
@@ -109,37 +239,48 @@ std::size_t FieldIndex::expand_prefix(const std::string& prefix, std::size_t loo
                                  [](const auto& a, const auto& b) { return a.first > b.first; });
         found.resize(kPrefixWordsMax);
     }
-    for (const auto& [documents, word] : found) out->emplace(word, expanded(word, 0));
+    for (const auto& [documents, number] : found)
+        out->emplace(std::string(word(number)), expanded(number, 0));
     return looked_at;
 }
 
 std::size_t FieldIndex::expand_typo(const std::string& word, std::uint32_t edits,
                                     std::size_t look_at_most,
                                     std::map<std::string, ExpandedWord>* out) const {
-    EditWalk walk(word, edits);
+    EditWalk edit(word, edits);
     std::size_t looked_at = 0;
-    std::string next(walk.first_character());
+    std::string next(edit.first_character());
     const std::string first = next;
-    for (auto at = in_order_.lower_bound(next); at != in_order_.end() && at->starts_with(first);) {
+    WordWalk walk(*this);
+    walk.seek(next);
+    while (!walk.at_end() && walk.word().starts_with(first)) {
         if (looked_at++ == look_at_most) break;
-        if (const auto distance = walk.distance(*at)) {
-            if (*at != word) out->emplace(*at, expanded(*at, *distance));
-            ++at;
-        } else if (walk.skip_from(*at, &next)) {
-            at = in_order_.lower_bound(next);
+        const std::string_view other = walk.word();
+        if (const auto distance = edit.distance(other)) {
+            if (other != word) out->emplace(std::string(other), expanded(walk.number(), *distance));
+            walk.step();
+        } else if (edit.skip_from(other, &next)) {
+            walk.seek(next);
         } else {
-            ++at;
+            walk.step();
         }
     }
     return looked_at;
 }
 
+void FieldIndex::visit_words(VisitWord visit) const {
+    WordWalk walk(*this);
+    for (walk.seek({}); !walk.at_end(); walk.step()) visit(walk.word(), walk.number());
+}
+
 std::size_t FieldIndex::bytes() const {
-    constexpr std::size_t kNode = 64;  // About, of a map's entry.
+    constexpr std::size_t kNode = 64;  // About, of the entries of a new string.
     std::size_t out = lengths_.capacity() * sizeof(std::uint32_t);
-    for (const PostingList& list : lists_) out += list.bytes();
-    out += words_.size() * (kNode + sizeof(Word) + sizeof(std::string_view));
-    return out + terms_.size() * (kNode + sizeof(std::string));
+    out += lists_.capacity() * sizeof(lists_[0]);
+    for (const auto& list : lists_)
+        if (list != nullptr) out += list->bytes();
+    out += word_terms_.capacity() * (sizeof(TermNumber) + sizeof(std::uint32_t));
+    return out + (new_words_.size() + new_terms_.size()) * (kNode + sizeof(std::string));
 }
 
 }  // namespace tidal::text

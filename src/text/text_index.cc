@@ -51,6 +51,7 @@ void TextIndex::set_fields(const std::vector<Field>& fields) {
         }
         if (indexes_[at] != nullptr) continue;
         indexes_[at] = std::make_unique<FieldIndex>(field.analysis, field.scoring);
+        if (seed_) indexes_[at]->keep_documents(*seed_);
         names_[at] = field.name;
     }
 }
@@ -99,6 +100,13 @@ void TextIndex::gather(const QueryNode& word, bool typos, Statistics* out) const
             out->holders[{field, token.term}] = number ? index.postings(*number).size() : 0;
         }
     }
+}
+
+std::uint64_t TextIndex::documents() const {
+    std::uint64_t out = 0;
+    for (const auto& index : indexes_)
+        if (index != nullptr) out += index->documents();
+    return out;
 }
 
 TextIndex::Stats TextIndex::stats() const {

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "text/analyzer.h"
 #include "text/bm25.h"
 #include "text/query_parser.h"
+#include "text/segment.h"
 #include "text/statistics.h"
 
 namespace tidal::text {
@@ -49,6 +51,23 @@ public:
     /// nothing; an empty `after` only takes that away.
     void change(Slot slot, FieldId field, std::string_view before, std::string_view after);
 
+    // A start with a segment of an earlier one (segment.h): open(), then meet() for every text
+    // there is, then finish_open(); the index is then the one that those texts give. Without a
+    // segment meet() adds.
+    /// What it has of fields that are known, as they are analysed now. Precondition: nothing was
+    /// added.
+    /// @return kCorruption  nothing was opened.
+    Result<void> open(Segment segment);
+    /// Precondition: has(field). @return whether the segment had it.
+    bool meet(Slot slot, FieldId field, std::string_view text);
+    void finish_open();
+
+    /// For encode(): from here on keeps what a segment says of texts. Before set_fields().
+    /// @param seed  Random.
+    void keep_documents(std::uint64_t seed) { seed_ = seed; }
+    /// @param head  Shard, kind and index. @return kTooLarge  a part would have 4 GiB.
+    Result<Segment> encode(const SegmentHead& head) const;
+
     /// What this shard knows of one of words_of(). Of a prefix or a typo at most some milliseconds,
     /// of words some microseconds.
     /// @param out  Of this shard alone.
@@ -57,8 +76,10 @@ public:
     /// Sizes of fields; once.
     void gather_fields(Statistics* out) const;
 
+    std::uint64_t documents() const;  ///< Of all fields.
+    /// Looks at everything.
     struct Stats {
-        std::uint64_t documents = 0;  ///< Of all fields.
+        std::uint64_t documents = 0;
         std::uint64_t words = 0, bytes = 0;
     };
     Stats stats() const;
@@ -70,6 +91,8 @@ public:
     std::vector<FieldId> fields_of(const QueryNode& word) const;
 
 private:
+    std::unique_ptr<Segment> segment_;                  ///< That fields read.
+    std::optional<std::uint64_t> seed_;                 ///< Of keep_documents().
     std::vector<std::unique_ptr<FieldIndex>> indexes_;  ///< By FieldId; nullptr = no text field.
     std::vector<std::string> names_;                    ///< Likewise.
 };

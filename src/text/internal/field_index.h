@@ -1,12 +1,17 @@
 // text/internal/field_index.h: one text field of one kind in one shard: words, terms, postings.
+//
+// Words and terms have dense numbers, those of an opened segment first: its strings, tables and
+// posting lists are read where they lie. A list is copied to memory when it is first asked for, and
+// stays; what changes, changes there.
 #pragma once
 
-#include <absl/container/btree_set.h>
+#include <absl/container/btree_map.h>
 #include <absl/container/flat_hash_map.h>
-#include <absl/container/node_hash_map.h>
+#include <absl/functional/function_ref.h>
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +19,7 @@
 
 #include "text/analyzer.h"
 #include "text/bm25.h"
+#include "text/internal/field_base.h"
 #include "text/internal/posting_list.h"
 #include "text/internal/text_hash.h"
 #include "text/statistics.h"
@@ -21,21 +27,43 @@
 namespace tidal::text {
 
 using TermNumber = std::uint32_t;  ///< Dense; a term keeps its number.
+using WordNumber = std::uint32_t;  ///< Likewise.
 
 class FieldIndex {
 public:
     FieldIndex(const Analyzer::Options& analysis, const Bm25Options& scoring)
-        : analyzer_(analysis), scoring_(scoring) {}
+        : analyzer_(analysis),
+          fingerprint_(tidal::text::fingerprint(analysis)),
+          scoring_(scoring) {}
 
     /// Precondition: nothing is added under `slot`.
     void add(std::uint32_t slot, std::string_view text);
     /// @param text  What was added.
     void remove(std::uint32_t slot, std::string_view text);
 
+    // A start: open(), then meet() for each text there is, then finish_open().
+    /// Precondition: nothing was added. @param base  Its bytes outlive this.
+    void open(const FieldBase& base);
+    /// @return whether the segment had it.
+    bool meet(std::uint32_t slot, std::string_view text);
+    /// Takes away what was not met.
+    void finish_open();
+
+    /// From here on keeps what a segment says of texts; before the first add() or open(). A field
+    /// that opens one has that one's seed.
+    void keep_documents(std::uint64_t seed) {
+        keeping_ = true;
+        seed_ = seed;
+    }
+    /// Both parts of a field in a segment. Precondition: keep_documents().
+    /// @return kTooLarge  a part would have 4 GiB; no segment holds it.
+    Result<void> encode(Encoder* index, Encoder* documents) const;
+
     const std::vector<Token>& analyze(std::string_view text) {
         analyzer_.analyze(text, &tokens_);
         return tokens_;
     }
+    std::uint64_t fingerprint() const { return fingerprint_; }  ///< Of the analysis.
     const Bm25Options& scoring() const { return scoring_; }
     std::uint64_t documents() const { return documents_; }
     std::uint64_t total_length() const { return total_length_; }
@@ -43,7 +71,8 @@ public:
         return slot < lengths_.size() ? lengths_[slot] : 0;
     }
     std::optional<TermNumber> find(std::string_view term) const;
-    const PostingList& postings(TermNumber term) const { return lists_[term]; }
+    /// Stays where it is.
+    const PostingList& postings(TermNumber term) const { return list(term); }
 
     /// Adds the words that begin with `prefix`, the most frequent of those looked at. @return how
     /// many were looked at.
@@ -52,40 +81,72 @@ public:
     /// Adds words at most `edits` away that begin with the same character.
     std::size_t expand_typo(const std::string& word, std::uint32_t edits, std::size_t look_at_most,
                             std::map<std::string, ExpandedWord>* out) const;
-    std::size_t word_count() const { return words_.size(); }
+    std::size_t word_count() const { return word_count_; }
     std::size_t bytes() const;
 
 private:
-    struct Word {
-        TermNumber term = 0;
-        std::uint32_t documents = 0;
-    };
+    class WordWalk;
+    class SegmentWriter;
+
     struct Occurrence {
         TermNumber term;
         std::uint32_t position;
     };
+    /// With keep_documents(), of a text that no opened segment has.
+    struct Document {
+        std::uint64_t text_hash = 0;
+        std::vector<WordNumber> words;  ///< Each once.
+    };
+    std::uint32_t base_words() const { return static_cast<std::uint32_t>(base_.words.size()); }
+    std::uint32_t base_terms() const { return static_cast<std::uint32_t>(base_.terms.size()); }
+    std::string_view word(WordNumber number) const {
+        return number < base_words() ? base_.words[number] : new_words_[number - base_words()];
+    }
+    std::string_view term(TermNumber number) const {
+        return number < base_terms() ? base_.terms[number] : new_terms_[number - base_terms()];
+    }
+    std::optional<WordNumber> find_word(std::string_view word) const;
     TermNumber number_of(std::string_view term);
-    Word* word_of(const Token& token);
-    ExpandedWord expanded(std::string_view word, std::uint32_t edits) const;
+    /// Of a word that stands in one more document.
+    WordNumber word_of(const Token& token);
+    void count_word(WordNumber word);
+    void discount_word(WordNumber word);
+    PostingList& list(TermNumber term) const;
+    /// What the segment had in a slot.
+    void remove_met(std::uint32_t slot);
+    void forget_length(std::uint32_t slot);
+    /// In order, but for those that are gone.
+    using VisitWord = absl::FunctionRef<void(std::string_view word, WordNumber number)>;
+    void visit_words(VisitWord visit) const;
+    ExpandedWord expanded(WordNumber word, std::uint32_t edits) const;
     auto length_of() const {
         return [this](std::uint32_t slot) { return length(slot); };
     }
 
     Analyzer analyzer_;
+    const std::uint64_t fingerprint_;
     const Bm25Options scoring_;
-    absl::node_hash_map<std::string, Word, TextHash, TextEqual>
-        words_;                                   ///< Those in some document.
-    absl::btree_set<std::string_view> in_order_;  ///< Keys of words_.
-    absl::flat_hash_map<std::string, TermNumber, TextHash, TextEqual> terms_;
-    std::deque<PostingList> lists_;       ///< By TermNumber.
-    std::vector<std::string> names_;      ///< By TermNumber.
-    std::vector<std::uint32_t> lengths_;  ///< By slot; 0 = none.
+    FieldBase base_;             ///< Empty = none was opened.
+    std::vector<bool> to_meet_;  ///< While a segment is opened: what it has and nobody met.
+    std::vector<TermNumber> word_terms_;         ///< By WordNumber...
+    std::vector<std::uint32_t> word_documents_;  ///< ...in so many documents; 0 = it is gone.
+    std::size_t word_count_ = 0;                 ///< Of those that are not.
+    std::deque<std::string> new_words_, new_terms_;
+    absl::flat_hash_map<std::string_view, WordNumber, TextHash, TextEqual> new_word_numbers_;
+    absl::flat_hash_map<std::string_view, TermNumber, TextHash, TextEqual> new_term_numbers_;
+    absl::btree_map<std::string_view, WordNumber> in_order_;   ///< New words that are not gone.
+    mutable std::vector<std::unique_ptr<PostingList>> lists_;  ///< By TermNumber; nullptr = lies
+                                                               ///< in the segment as it was.
+    std::vector<std::uint32_t> lengths_;                       ///< By slot; 0 = none.
     std::uint64_t documents_ = 0, total_length_ = 0;
+    bool keeping_ = false;
+    std::uint64_t seed_ = 0;
+    absl::flat_hash_map<std::uint32_t, Document> new_documents_;  ///< By slot.
     // Kept for their memory.
     std::vector<Token> tokens_;
     std::vector<Occurrence> occurrences_;
     std::vector<std::uint32_t> positions_;
-    std::vector<Word*> seen_;
+    std::vector<WordNumber> seen_;
 };
 
 }  // namespace tidal::text

@@ -9,8 +9,10 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/codec.h"
 #include "text/internal/frontier.h"
 
 namespace tidal::text {
@@ -59,6 +61,13 @@ public:
     static void read_positions(const Block& block, const OpenBlock& open, std::uint32_t at,
                                std::vector<std::uint32_t>* out);
     std::size_t bytes() const;
+
+    // As a segment has them (docs/formats/text_segments.md); posting_codec.cc.
+    void encode(Encoder* out) const;
+    /// Whether decode() may have it: every number in its place, every slot below `slots`.
+    static bool check(std::string_view bytes, std::uint32_t slots);
+    /// Precondition: check().
+    static PostingList decode(std::string_view bytes);
 
 private:
     struct Unpacked {
