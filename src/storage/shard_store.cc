@@ -53,6 +53,7 @@ public:
         return arena_->take(pages_max);
     }
     Result<void> write_checkpoint() override;
+    Result<void> scan_checkpoint(std::string_view prefix, Visitor visitor) override;
     void finish_checkpoint(bool ok) override;
     bool checkpoint_under_way() const override { return under_way_; }
     std::uint64_t dirty_bytes() const override {
@@ -132,6 +133,14 @@ Result<void> Store::write_checkpoint() {
     // Not needed even after a failure: the next checkpoint writes newer bytes of these pages.
     arena_->drop_copies();
     return written;
+}
+
+Result<void> Store::scan_checkpoint(std::string_view prefix, Visitor visitor) {
+    const std::string begin = row_prefix_ + std::string(prefix);
+    return rows_.scan(begin, internal::prefix_end(begin),
+                      [&](std::string_view key, std::string_view value) {
+                          return visitor(key.substr(internal::kRowPrefixBytes), value);
+                      });
 }
 
 void Store::finish_checkpoint(bool ok) {

@@ -57,6 +57,9 @@ public:
     /// Outside the monitor, after copy_out returned true. kDiskFull: nothing changed, try a later
     /// checkpoint. kIo: the medium refused; after a crash either checkpoint may be the newest.
     virtual Result<void> write_checkpoint() = 0;
+    /// Rows of the newest durable checkpoint, as scan(). Outside the monitor, where
+    /// write_checkpoint() runs, but not beside it.
+    virtual Result<void> scan_checkpoint(std::string_view prefix, Visitor visitor) = 0;
     /// `ok` = write_checkpoint succeeded. False also gives up a checkpoint that never got so far.
     virtual void finish_checkpoint(bool ok) = 0;
     virtual bool checkpoint_under_way() const = 0;

@@ -125,6 +125,9 @@ public:
     void begin_checkpoint(LogIndex) override {}
     bool copy_out(std::size_t) override { return true; }
     Result<void> write_checkpoint() override { return {}; }
+    Result<void> scan_checkpoint(std::string_view prefix, Visitor visitor) override {
+        return scan(prefix, std::move(visitor));
+    }
     void finish_checkpoint(bool) override {}
     bool checkpoint_under_way() const override { return false; }
     std::uint64_t dirty_bytes() const override { return 0; }
