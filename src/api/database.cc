@@ -147,6 +147,9 @@ Result<void> Database::open_shards() {
         options.state.view_items_min = options_.view_items_min;
         options.state.ledger_bytes_max = options_.ledger_bytes_max / identity_.shards;
         options.state.idempotency_bytes_max = options_.idempotency_bytes_max / identity_.shards;
+        options.state.disk = &runtime_.disk();
+        options.state.directory = shard_directory(ShardId(id));
+        options.state.logger = options_.logger.named("shard");
         options.region = identity_.region;
         options.checkpoint_interval_ms = options_.checkpoint_interval_ms;
         options.checkpoint_events = options_.checkpoint_events;

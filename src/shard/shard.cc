@@ -28,6 +28,11 @@ Shard::Shard(const Options& options, runtime::Runtime& runtime, runtime::Executo
           "checkpoints of shard " + std::to_string(options.state.shard.value()) +
               " fail; the log keeps what they would hold",
           "checkpoints of shard " + std::to_string(options.state.shard.value()) + " succeed again"),
+      texts_trouble_(options.logger,
+                     "the indexed texts of shard " + std::to_string(options.state.shard.value()) +
+                         " cannot be kept; a start will analyse the texts",
+                     "the indexed texts of shard " + std::to_string(options.state.shard.value()) +
+                         " are kept again"),
       store_(std::move(store)) {}
 
 Shard::~Shard() = default;
@@ -78,6 +83,8 @@ void Shard::begin() {
     checkpoint_ns_ = runtime_.clock().monotonic_ns();
     ticked_ms_ = state_->last_stamp().wall_ms();
     schedule_timer();
+    if (checkpoint_index_.value() == 0) return;
+    if (plan_texts()) background_.post([this] { file_texts(); });
 }
 
 Result<void> Shard::admit(const std::vector<record::Record>& records) {

@@ -335,6 +335,9 @@ private:
     std::uint64_t deadline_ns(std::uint64_t timeout_ms) const;
     void begin_checkpoint_locked(Waiter done);
     void write_rows_slice();
+    bool plan_texts();
+    void file_texts();
+    void finish_texts(std::vector<ShardState::TextsDue> filed);
     void copy_out_slice();
     void make_views_slice();
     void write_checkpoint();
@@ -365,6 +368,7 @@ private:
 
     QueryTurns turns_;
     Trouble checkpoint_trouble_;  ///< The executor's own.
+    Trouble texts_trouble_;       ///< The background executor's.
 
     Monitor mutex_;  ///< The monitor. Guards everything below up to queue_mutex_.
     std::unique_ptr<storage::ShardStore> store_;
@@ -388,6 +392,11 @@ private:
     std::optional<Replacement> replacement_;  ///< Waits for a checkpoint to end, or under way.
     Waiter replaced_;
     GroupPlace frozen_place_;  ///< Of the checkpoint under way.
+    // Of plan_texts(), until finish_texts().
+    bool filing_texts_ = false;
+    bool checkpoint_files_texts_ = false;  ///< The checkpoint under way planned it.
+    std::vector<ShardState::TextsDue> texts_due_;
+    std::shared_ptr<const schema::Schema> texts_schema_;
 
     bool refusing_ = false;  ///< The disk was full: until the batches in flight have come back.
     LogIndex refused_from_;

@@ -138,6 +138,7 @@ void Shard::write_rows_slice() {
             state_->prepare_checkpoint();
             frozen_place_ = state_->place();
             store_->begin_checkpoint(state_->applied());
+            checkpoint_files_texts_ = plan_texts();
         }
     }
     executor_.post([this, complete] { complete ? copy_out_slice() : write_rows_slice(); });
@@ -160,8 +161,10 @@ void Shard::copy_out_slice() {
 void Shard::write_checkpoint() {
     auto written = store_->write_checkpoint();
     if (written.ok()) durable_place_ = frozen_place_;
+    const bool file = written.ok() && checkpoint_files_texts_;
     executor_.post(
         [this, written = std::move(written)]() mutable { finish_checkpoint(std::move(written)); });
+    if (file) file_texts();
 }
 
 void Shard::finish_checkpoint(Result<void> written) {
@@ -179,6 +182,7 @@ void Shard::finish_checkpoint(Result<void> written) {
             keeper_->checkpointed(checkpoint_index_);
             if (!std::exchange(evicting_, true)) executor_.post([this] { evict_slice(); });
         } else {
+            if (checkpoint_files_texts_) filing_texts_ = false;
             // A full disk passes; the log still holds everything. Anything else could hide damage.
             failure = std::make_shared<Error>(written.error());
             checkpoint_error_ = failure->to_string();
@@ -236,7 +240,7 @@ void Shard::advance_stop() {
     {
         const std::lock_guard lock(mutex_);
         if (!stopping_ || !stopped_ || !in_flight_.empty() || !spreading_.empty() ||
-            checkpointing_ || replacement_)
+            checkpointing_ || filing_texts_ || replacement_)
             return;
         const bool changed = state_->applied() > checkpoint_index_;
         if (changed && may_checkpoint() && !std::exchange(final_checkpoint_, true)) {

@@ -33,7 +33,7 @@ void Shard::replace_state(Replacement replacement, Waiter done) {
 void Shard::begin_replacement() {
     {
         const std::lock_guard lock(mutex_);
-        if (!replacement_ || checkpointing_ || replacing_.load()) return;
+        if (!replacement_ || checkpointing_ || filing_texts_ || replacing_.load()) return;
         ++generation_;
         stale_ = true;
         replacing_ = true;

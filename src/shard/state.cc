@@ -98,8 +98,11 @@ Result<void> ShardState::open_tables() {
         const auto at = static_cast<std::size_t>(kind);
         texts_[at] = std::make_unique<IndexedTexts>(kind);
         texts_[at]->set_schema(*schema_);
+        texts_[at]->begin_open({options_.disk, options_.directory, options_.shard},
+                               options_.logger);
         TIDAL_ASSIGN(entities_[at],
                      entity::EntityTable::open(kind, store_, schema_, texts_[at].get()));
+        texts_[at]->finish_open();
         TIDAL_TRY(vectors_[at].load(*schema_, *entities_[at]));
         signal::UniqueTable::Options options;
         options.kind = kind;
@@ -330,6 +333,21 @@ Result<std::uint64_t> ShardState::import_position(std::string_view import_id) {
     const std::uint64_t position = in.varint();
     TIDAL_TRY(in.finish("import position"));
     return position;
+}
+
+std::vector<ShardState::TextsDue> ShardState::texts_due() const {
+    std::vector<TextsDue> out;
+    if (options_.disk == nullptr) return out;
+    for (const EntityKind kind : kKinds) {
+        const auto& texts = texts_[static_cast<std::size_t>(kind)];
+        if (texts != nullptr && texts->file_due(options_.text_changes_min))
+            out.push_back({kind, texts->changes()});
+    }
+    return out;
+}
+
+void ShardState::texts_filed(const TextsDue& done) {
+    texts_[static_cast<std::size_t>(done.kind)]->filed(done.changes);
 }
 
 bool ShardState::write_rows(std::size_t most) {

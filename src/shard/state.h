@@ -16,8 +16,10 @@
 #include "audience/tastes.h"
 #include "audience/user_states.h"
 #include "base/hlc.h"
+#include "base/log.h"
 #include "entity/entity_table.h"
 #include "record/record.h"
+#include "runtime/disk.h"
 #include "shard/catalog.h"
 #include "shard/idempotency.h"
 #include "shard/outcome.h"
@@ -65,6 +67,12 @@ public:
         std::uint64_t idempotency_bytes_max = 256ULL << 20;
         /// With fewer items a feed is scanned instead of read from a view (query/top_views.h).
         std::uint64_t view_items_min = 4'096;
+        // Where text indexes have their files; nullptr = nowhere, then a start analyses all texts.
+        runtime::Disk* disk = nullptr;
+        std::string directory;
+        /// With fewer changed texts no file is made: a start analyses them as fast as it reads one.
+        std::uint64_t text_changes_min = 10'000;
+        Logger logger;  ///< Of such a file that cannot be used.
     };
     ~ShardState();
 
@@ -137,6 +145,14 @@ public:
     query::TopViews* item_views() { return item_views_.get(); }
     /// Goes on making a view by so many slots.
     Result<void> step_views(std::uint32_t slots);
+
+    /// A kind whose file of texts is to be made anew, and how many texts that file then has right.
+    struct TextsDue {
+        EntityKind kind = EntityKind::kItem;
+        std::uint64_t changes = 0;
+    };
+    std::vector<TextsDue> texts_due() const;
+    void texts_filed(const TextsDue& done);
 
     /// Puts rows that follow memory into the store, `most` of them. True when few are left: call it
     /// until then, in slices, before prepare_checkpoint().

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "runtime/sim_disk.h"
+#include "shard/internal/text_files.h"
 #include "shard/state.h"
 
 namespace tidal::shard {
@@ -128,6 +129,17 @@ public:
         begin_checkpoint();
         end_checkpoint();
     }
+    /// What the executor of checkpoints does after one. @return how many files it made.
+    std::size_t file_texts() {
+        const auto due = state_->texts_due();
+        for (const auto& each : due) {
+            must(renew_text_file({disk_.get(), "store/s0001", kHere}, each.kind, *state_->schema(),
+                                 *store_, store_->checkpoint_index(), 5));
+            state_->texts_filed(each);
+        }
+        return due.size();
+    }
+    runtime::Disk& disk() { return *disk_; }
     /// The process dies with everything that is not in a checkpoint; applied() says what is.
     void reopen() {
         state_.reset();
@@ -143,7 +155,10 @@ private:
         disk_ = medium_.session();
         rows_ = must(storage::open_simple_rows(*disk_, "store/rows"));
         store_ = must(storage::ShardStore::open(*disk_, *rows_, kHere, "store/s0001"));
-        state_ = must(ShardState::open(options_, *store_));
+        ShardState::Options options = options_;
+        options.disk = disk_.get();
+        options.directory = "store/s0001";
+        state_ = must(ShardState::open(options, *store_));
     }
 
     const ShardState::Options options_;
