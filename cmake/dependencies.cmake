@@ -27,6 +27,8 @@ find_package(ICU REQUIRED COMPONENTS uc)
 find_library(STEMMER_LIBRARY stemmer REQUIRED)
 add_library(libstemmer INTERFACE)
 target_link_libraries(libstemmer INTERFACE ${STEMMER_LIBRARY})
+# Links of graphs of vectors (decision 39): headers alone.
+find_path(HNSWLIB_INCLUDE hnswlib/hnswlib.h REQUIRED)
 find_library(ROARING_LIBRARY roaring REQUIRED)
 add_library(tidal_roaring INTERFACE)
 target_link_libraries(tidal_roaring INTERFACE ${ROARING_LIBRARY})

@@ -1,0 +1,33 @@
+// vector/effort.h: how much of what is near a search may miss for its speed.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace tidal::vector {
+
+/// Of the ten nearest, found on the sets of docs/benchmarks.md: kDefault >= 0.95 of them, kHigh >=
+/// 0.99, kExact all: every candidate is compared.
+enum class Effort : std::uint8_t { kLow, kDefault, kHigh, kExact };
+
+/// How many of the nearest nodes a search of a graph keeps while it looks for `wanted` (ef).
+inline std::uint32_t beam_of(Effort effort, std::uint32_t wanted) {
+    switch (effort) {
+        case Effort::kLow:
+            return std::max(wanted + wanted / 8, 24U);
+        case Effort::kDefault:
+            return std::max(wanted + wanted / 4, 80U);
+        case Effort::kHigh:
+        case Effort::kExact:
+            return std::max(wanted * 2, 240U);
+    }
+    return wanted;
+}
+
+/// Of those that codes say are nearest, how many are compared exactly.
+inline std::uint32_t reranked_of(Effort effort, std::uint32_t wanted) {
+    return effort == Effort::kLow ? wanted + 10
+                                  : wanted + wanted / (effort == Effort::kDefault ? 4 : 2) + 30;
+}
+
+}  // namespace tidal::vector

@@ -1,0 +1,65 @@
+#include "vector/graph_index.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace tidal::vector {
+
+void GraphIndex::changed(Slot slot) {
+    if (changed_) changed_->add(slot.value());
+    if (!fresh_.contains(slot.value())) return;
+    fresh_.remove(slot.value());
+    for (Segment& segment : segments_) segment.fresh.remove(slot.value());
+}
+
+/// More than a quarter of it are ways to nothing.
+bool GraphIndex::is_worn(const Segment& segment) {
+    return segment.fresh.cardinality() < std::uint64_t{segment.graph->size()} * 3 / 4;
+}
+
+bool GraphIndex::wants_build(const FlatVectors& vectors, std::uint64_t tail_max) const {
+    if (changed_) return false;
+    if (vectors.size() - fresh_.cardinality() > tail_max) return true;
+    return std::ranges::any_of(segments_, is_worn);
+}
+
+std::unique_ptr<GraphBuild> GraphIndex::begin_build(const FlatVectors& vectors) {
+    assert(!changed_ && replaced_.empty());
+    changed_.emplace();
+    Roaring slots = vectors.present() - fresh_;
+    std::vector<const Segment*> smallest;
+    for (const Segment& segment : segments_) smallest.push_back(&segment);
+    std::ranges::sort(smallest, {}, [](const Segment* s) { return s->fresh.cardinality(); });
+    for (const Segment* const segment : smallest) {
+        if (!is_worn(*segment) && segment->fresh.cardinality() > 2 * slots.cardinality()) continue;
+        slots |= segment->fresh;
+        replaced_.push_back(segment->graph);
+    }
+    return std::make_unique<GraphBuild>(vectors, slots);
+}
+
+void GraphIndex::finish_build(std::shared_ptr<const Graph> graph) {
+    assert(changed_);
+    if (graph != nullptr) {
+        std::erase_if(segments_, [&](const Segment& segment) {
+            return std::ranges::find(replaced_, segment.graph) != replaced_.end();
+        });
+        Roaring fresh = graph->slots();
+        fresh -= *changed_;
+        if (!fresh.isEmpty()) segments_.push_back({std::move(graph), std::move(fresh)});
+        fresh_ = Roaring();
+        for (const Segment& segment : segments_) fresh_ |= segment.fresh;
+        ++built_;
+    }
+    replaced_.clear();
+    changed_.reset();
+}
+
+std::size_t GraphIndex::bytes() const {
+    std::size_t sum = fresh_.getSizeInBytes();
+    for (const Segment& segment : segments_)
+        sum += segment.graph->bytes() + segment.fresh.getSizeInBytes();
+    return sum;
+}
+
+}  // namespace tidal::vector

@@ -1,0 +1,56 @@
+// vector/graph_index.h: the graphs over the vectors of one embedding slot, and which of them still
+// say what the vectors do.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <roaring/roaring.hh>
+#include <vector>
+
+#include "vector/flat_vectors.h"
+#include "vector/graph_build.h"
+
+namespace tidal::vector {
+
+/// Graphs over parts of the vectors that share nothing, and a tail that is in none, of what came or
+/// changed since. A graph is made of a tail that has grown long, together with the graphs that are
+/// not much larger and those of which much has changed: each vector is linked some log2(n) times
+/// in all, and there are as many graphs at most.
+/// Threads  One at a time; graphs are shared with searches under way.
+class GraphIndex {
+public:
+    struct Segment {
+        std::shared_ptr<const Graph> graph;
+        Roaring fresh;  ///< Slots whose vector is the one in the graph.
+    };
+
+    /// The vector of a slot is new, another or gone.
+    void changed(Slot slot);
+
+    const std::vector<Segment>& segments() const { return segments_; }
+    /// All that some graph has as it is.
+    const Roaring& fresh() const { return fresh_; }
+
+    /// Whether a graph should be made. @param tail_max  The longest tail that is none's.
+    bool wants_build(const FlatVectors& vectors, std::uint64_t tail_max) const;
+    /// Precondition: none is under way.
+    std::unique_ptr<GraphBuild> begin_build(const FlatVectors& vectors);
+    /// With what begin_build() made; without, it was given up.
+    void finish_build(std::shared_ptr<const Graph> graph);
+
+    std::size_t bytes() const;
+    /// Graphs published, ever.
+    std::uint64_t built() const { return built_; }
+
+private:
+    static bool is_worn(const Segment& segment);
+
+    std::vector<Segment> segments_;
+    Roaring fresh_;
+    std::optional<Roaring> changed_;                      ///< Since the build under way began.
+    std::vector<std::shared_ptr<const Graph>> replaced_;  ///< By it.
+    std::uint64_t built_ = 0;
+};
+
+}  // namespace tidal::vector

@@ -1,0 +1,92 @@
+// vector/graph_search.h: what is near to a probe in one graph, in pieces between which anything may
+// happen.
+#pragma once
+
+#include <absl/functional/function_ref.h>
+
+#include <cstdint>
+#include <memory>
+#include <roaring/roaring.hh>
+#include <span>
+#include <vector>
+
+#include "vector/graph.h"
+#include "vector/nearest.h"
+#include "vector/probe.h"
+
+namespace tidal::vector {
+
+/// Goes from node to node, nearer ones first, and lists those that are accepted. Everything is
+/// measured by codes (internal/codes.h).
+///
+/// Source    Malkov & Yashunin 2018, algorithms 2 and 5. That a filter holds back from the list
+///           only, not from the way, is as in hnswlib >= 0.7 and Weaviate.
+/// Threads   One at a time. Lifetime: shares the graph.
+class GraphSearch {
+public:
+    /// @param beam        How many accepted nodes are kept (ef).
+    /// @param visits_max  Nodes compared, before it gives up.
+    GraphSearch(std::shared_ptr<const Graph> graph, const Probe& probe, std::uint32_t beam,
+                std::uint64_t visits_max);
+
+    enum class Progress : std::uint8_t { kPaused, kDone, kGivenUp };
+    using Take = absl::FunctionRef<bool(double nanoseconds)>;
+    using Accepts = absl::FunctionRef<bool(Slot)>;
+    /// @param accepts  Who may be listed; the same in every call.
+    /// @param take     Asked before each piece of work: false = it belongs to the next call.
+    Progress run(Accepts accepts, Take take);
+
+    std::uint64_t visits() const { return visits_; }
+    /// The nearest accepted, nearest first. Once.
+    std::vector<NodeDistance> results() { return results_.take(); }
+    std::size_t found() const { return results_.size(); }
+    const Graph& graph() const { return *graph_; }
+
+    /// About the nanoseconds that one visit takes.
+    static double cost(const schema::EmbeddingSpec& spec);
+
+private:
+    bool begin(Take take);
+    void descend();
+    void expand(std::uint32_t node, Accepts accepts);
+    void measure(std::span<const std::uint32_t> nodes);
+    bool visit(std::uint32_t node) {
+        std::uint64_t& word = visited_[node / 64];
+        const std::uint64_t bit = std::uint64_t{1} << (node % 64);
+        if ((word & bit) != 0) return false;
+        word |= bit;
+        return true;
+    }
+
+    const std::shared_ptr<const Graph> graph_;
+    const Coder::Probe probe_;
+    const double visit_cost_;
+    const std::uint64_t visits_max_;
+    std::uint64_t visits_ = 0;
+    bool begun_ = false;
+    std::vector<std::uint64_t> visited_;    ///< A bit a node.
+    std::vector<NodeDistance> candidates_;  ///< A heap, the nearest first.
+    Nearest results_;
+    std::uint32_t nodes_[Graph::kLinksBase] = {};
+    float distances_[Graph::kLinksBase] = {};
+};
+
+/// Compares what a list names, by codes alone.
+class CodeScan {
+public:
+    /// @param most  How many of the nearest are kept.
+    CodeScan(std::shared_ptr<const Graph> graph, const Probe& probe, std::uint32_t most);
+    /// @param slots  Of nodes of the graph; others are passed over.
+    void offer(std::span<const std::uint32_t> slots);
+    std::vector<NodeDistance> results() { return results_.take(); }
+    const Graph& graph() const { return *graph_; }
+
+    static double cost(const schema::EmbeddingSpec& spec);
+
+private:
+    const std::shared_ptr<const Graph> graph_;
+    const Coder::Probe probe_;
+    Nearest results_;
+};
+
+}  // namespace tidal::vector

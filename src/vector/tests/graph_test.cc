@@ -1,0 +1,240 @@
+// Graphs against the plain scan: what is near, under any filter, while vectors change.
+#include "vector/graph_search.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <random>
+#include <set>
+
+#include "vector/graph_index.h"
+#include "vector/tests/vector_rows.h"
+
+namespace tidal::vector {
+namespace {
+
+using schema::Metric;
+using schema::VectorStorage;
+
+std::shared_ptr<const Graph> built(GraphBuild* build, const FlatVectors& vectors) {
+    while (!build->copy(vectors, 100)) {
+    }
+    for (;;) {
+        const auto done = build->link(50);
+        EXPECT_TRUE(done.ok());
+        if (!done || *done) break;
+    }
+    return build->take();
+}
+
+/// Vectors around a few centres far from the origin: the mean is what codes have to take away.
+struct Set {
+    Set(Metric metric, VectorStorage storage, std::uint32_t dimensions, std::uint32_t count,
+        std::uint64_t seed)
+        : vectors(spec_of(dimensions, metric, storage)), random(seed), centres(8) {
+        for (auto& centre : centres)
+            for (std::uint32_t d = 0; d < dimensions; ++d) centre.push_back(3 + normal(random));
+        for (std::uint32_t slot = 0; slot < count; ++slot) put(slot);
+    }
+    std::vector<float> any() {
+        std::vector<float> out = centres[random() % centres.size()];
+        for (float& v : out) v += 0.5F * normal(random);
+        return out;
+    }
+    void put(std::uint32_t slot) {
+        vectors.put(Slot(slot), *entity::view_vector(row_of(vectors.spec(), any())));
+    }
+    /// The nearest of those, by what similarities() says.
+    std::set<std::uint32_t> nearest(const Probe& probe, const Roaring& among, std::size_t k) const {
+        std::vector<std::pair<double, std::uint32_t>> all;
+        for (const std::uint32_t slot : among) {
+            const Slot one(slot);
+            double value = 0;
+            vectors.similarities(probe, {&one, 1}, {&value, 1});
+            all.emplace_back(-value, slot);
+        }
+        std::ranges::sort(all);
+        std::set<std::uint32_t> out;
+        for (std::size_t i = 0; i < std::min(k, all.size()); ++i) out.insert(all[i].second);
+        return out;
+    }
+
+    FlatVectors vectors;
+    std::mt19937_64 random;
+    std::normal_distribution<float> normal;
+    std::vector<std::vector<float>> centres;
+};
+
+std::set<std::uint32_t> slots_of(const Graph& graph, const std::vector<NodeDistance>& found,
+                                 std::size_t k) {
+    std::set<std::uint32_t> out;
+    for (std::size_t i = 0; i < std::min(k, found.size()); ++i)
+        out.insert(graph.slot_of(found[i].node()).value());
+    return out;
+}
+
+double common(const std::set<std::uint32_t>& a, const std::set<std::uint32_t>& b) {
+    std::size_t count = 0;
+    for (const std::uint32_t slot : a) count += b.contains(slot) ? 1 : 0;
+    return b.empty() ? 1 : static_cast<double>(count) / static_cast<double>(b.size());
+}
+
+struct Shape {
+    Metric metric;
+    VectorStorage storage;
+    std::uint32_t dimensions;
+};
+class GraphShapes : public testing::TestWithParam<Shape> {};
+INSTANTIATE_TEST_SUITE_P(All, GraphShapes,
+                         testing::Values(Shape{Metric::kL2, VectorStorage::kF32, 24},
+                                         Shape{Metric::kCosine, VectorStorage::kF32, 33},
+                                         Shape{Metric::kDot, VectorStorage::kF32, 16},
+                                         Shape{Metric::kL2, VectorStorage::kInt8, 40},
+                                         Shape{Metric::kCosine, VectorStorage::kF16, 24}));
+
+TEST_P(GraphShapes, FindWhatTheScanFinds) {
+    constexpr std::size_t kTop = 10, kAsked = 40;
+    const auto [metric, storage, dimensions] = GetParam();
+    Set set(metric, storage, dimensions, 1500, 7);
+    GraphBuild build(set.vectors, set.vectors.present());
+    const auto graph = built(&build, set.vectors);
+    ASSERT_EQ(graph->size(), 1500U);
+    EXPECT_EQ(graph->slots(), set.vectors.present());
+    for (const std::uint32_t share : {1U, 2U, 10U}) {
+        Roaring accepted;
+        for (std::uint32_t slot = 0; slot < 1500; ++slot)
+            if (set.random() % share == 0) accepted.add(slot);
+        double by_graph = 0, by_list = 0;
+        for (std::size_t asked = 0; asked < kAsked; ++asked) {
+            const Probe probe = *make_probe(set.vectors.spec(), set.any());
+            GraphSearch search(graph, probe, 60, 1'000'000);
+            std::uint64_t pieces = 0;
+            while (search.run([&](Slot slot) { return accepted.contains(slot.value()); },
+                              [&](double) { return ++pieces % 3 != 0; }) ==
+                   GraphSearch::Progress::kPaused) {
+            }
+            const auto wanted = set.nearest(probe, accepted, kTop);
+            const auto found = search.results();
+            for (const NodeDistance& one : found)
+                EXPECT_TRUE(accepted.contains(graph->slot_of(one.node()).value()));
+            by_graph += common(slots_of(*graph, found, 2 * kTop), wanted) / kAsked;
+            CodeScan scan(graph, probe, 2 * kTop);
+            std::vector<std::uint32_t> list(accepted.begin(), accepted.end());
+            scan.offer(list);
+            by_list += common(slots_of(*graph, scan.results(), 2 * kTop), wanted) / kAsked;
+        }
+        EXPECT_GE(by_graph, 0.95) << "one in " << share;
+        EXPECT_GE(by_list, 0.98) << "one in " << share;
+    }
+}
+
+TEST(Graph, TheSameVectorsMakeTheSameGraph) {
+    Set set(Metric::kL2, VectorStorage::kF32, 16, 500, 3);
+    GraphBuild one(set.vectors, set.vectors.present()), other(set.vectors, set.vectors.present());
+    const auto a = built(&one, set.vectors), b = built(&other, set.vectors);
+    ASSERT_EQ(a->size(), b->size());
+    EXPECT_EQ(a->entry(), b->entry());
+    for (std::uint32_t node = 0; node < a->size(); ++node)
+        EXPECT_TRUE(std::ranges::equal(a->links(node), b->links(node)));
+}
+
+TEST(Graph, GivesUpAfterSoManyVisits) {
+    Set set(Metric::kL2, VectorStorage::kF32, 16, 800, 3);
+    GraphBuild build(set.vectors, set.vectors.present());
+    const auto graph = built(&build, set.vectors);
+    const Probe probe = *make_probe(set.vectors.spec(), set.any());
+    GraphSearch search(graph, probe, 10, 300);
+    EXPECT_EQ(search.run([](Slot) { return false; }, [](double) { return true; }),
+              GraphSearch::Progress::kGivenUp);
+    EXPECT_LT(search.visits(), 300U + Graph::kLinksBase + 1);
+    EXPECT_EQ(search.found(), 0U);
+}
+
+TEST(Graph, OfNothingAndOfOne) {
+    Set set(Metric::kCosine, VectorStorage::kF32, 8, 1, 3);
+    GraphBuild none(set.vectors, Roaring());
+    EXPECT_EQ(built(&none, set.vectors)->size(), 0U);
+    GraphBuild one(set.vectors, set.vectors.present());
+    const auto graph = built(&one, set.vectors);
+    const Probe probe = *make_probe(set.vectors.spec(), set.any());
+    GraphSearch search(graph, probe, 10, 100);
+    EXPECT_EQ(search.run([](Slot) { return true; }, [](double) { return true; }),
+              GraphSearch::Progress::kDone);
+    EXPECT_EQ(search.found(), 1U);
+    EXPECT_EQ(graph->node_of(Slot(7)), Graph::kNone);
+}
+
+/// Whatever changes and whenever a graph is published: what is in some graph as it is and what is
+/// in none are together what there is, and codes of what is fresh are those of the vector.
+TEST(GraphIndex, KnowsWhatItsGraphsSay) {
+    rc::check([] {
+        Set set(Metric::kL2, VectorStorage::kF32, 4, 0, *rc::gen::arbitrary<std::uint64_t>());
+        GraphIndex index;
+        std::unique_ptr<GraphBuild> build;
+        bool copied = false;
+        const int steps = *rc::gen::inRange(0, 400);
+        for (int step = 0; step < steps; ++step) {
+            const auto slot = static_cast<std::uint32_t>(set.random() % 60);
+            switch (set.random() % 8) {
+                case 0:
+                    set.vectors.erase(Slot(slot));
+                    index.changed(Slot(slot));
+                    break;
+                case 1:
+                case 2:
+                    if (!build && index.wants_build(set.vectors, 5)) {
+                        build = index.begin_build(set.vectors);
+                        copied = false;
+                    } else if (build && !copied) {
+                        copied = build->copy(set.vectors, 4);
+                    } else if (build) {
+                        const auto done = build->link(10);
+                        RC_ASSERT(done.ok());
+                        if (!*done) break;
+                        index.finish_build(build->take());
+                        build.reset();
+                    }
+                    break;
+                default:
+                    set.put(slot);
+                    index.changed(Slot(slot));
+            }
+            Roaring all;
+            for (const GraphIndex::Segment& segment : index.segments()) {
+                RC_ASSERT((segment.fresh & all).isEmpty());
+                RC_ASSERT(segment.fresh.isSubset(segment.graph->slots()));
+                all |= segment.fresh;
+                for (const std::uint32_t fresh : segment.fresh) {
+                    std::vector<std::byte> row(segment.graph->coder().row_bytes());
+                    segment.graph->coder().encode(set.vectors.values(Slot(fresh)), row.data());
+                    RC_ASSERT(std::equal(row.begin(), row.end(),
+                                         segment.graph->row(segment.graph->node_of(Slot(fresh)))));
+                }
+            }
+            RC_ASSERT(all == index.fresh());
+            RC_ASSERT(all.isSubset(set.vectors.present()));
+        }
+    });
+}
+
+/// The longest tail and the number of graphs stay small while a slot fills.
+TEST(GraphIndex, KeepsFewGraphs) {
+    Set set(Metric::kL2, VectorStorage::kF32, 4, 0, 5);
+    GraphIndex index;
+    std::uint64_t linked = 0;
+    for (std::uint32_t slot = 0; slot < 1000; ++slot) {
+        set.put(slot);
+        index.changed(Slot(slot));
+        if (!index.wants_build(set.vectors, 30)) continue;
+        auto build = index.begin_build(set.vectors);
+        auto graph = built(build.get(), set.vectors);
+        linked += graph->size();
+        index.finish_build(std::move(graph));
+    }
+    EXPECT_LE(set.vectors.size() - index.fresh().cardinality(), 30U);
+    EXPECT_LE(index.segments().size(), 6U);
+    EXPECT_LE(linked, 1000U * 6U);
+}
+
+}  // namespace
+}  // namespace tidal::vector
