@@ -19,7 +19,8 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr std::size_t kBlock = 16;  // width() is a multiple of it
+constexpr std::size_t kBlock = 16;   // width() is a multiple of it
+constexpr float kStep = 1.0F / 254;  // of the second plane, in steps of the first
 using D16 = hn::CappedTag<std::int16_t, kBlock>;
 using D8 = hn::Rebind<std::int8_t, D16>;
 using D32 = hn::RepartitionToWide<D16>;
@@ -54,21 +55,27 @@ HWY_INLINE void prefetch(const std::byte* row, std::size_t bytes) {
         __builtin_prefetch(row + line * kLine);
 }
 
-void products_here(const std::int16_t* probe, std::size_t width,
-                   std::span<const std::byte* const> rows, std::int32_t* out) {
+void products_here(const std::int16_t* probe, std::size_t width, std::size_t planes,
+                   std::span<const std::byte* const> rows, float* out) {
     constexpr std::size_t kAhead = 4;
-    const std::size_t bytes = sizeof(CodeTerms) + width;
+    const std::size_t bytes = sizeof(CodeTerms) + planes * width;
     for (std::size_t i = 0; i < std::min(kAhead, rows.size()); ++i) prefetch(rows[i], bytes);
     for (std::size_t i = 0; i < rows.size(); ++i) {
         if (i + kAhead < rows.size()) prefetch(rows[i + kAhead], bytes);
-        out[i] = product(probe, reinterpret_cast<const std::int8_t*>(rows[i] + sizeof(CodeTerms)),
-                         width);
+        const auto* const codes = reinterpret_cast<const std::int8_t*>(rows[i] + sizeof(CodeTerms));
+        out[i] = static_cast<float>(product(probe, codes, width));
+        if (planes == 2) out[i] += kStep * static_cast<float>(product(probe, codes + width, width));
     }
 }
 
-std::int32_t between_here(const std::byte* a, const std::byte* b, std::size_t width) {
-    return product(reinterpret_cast<const std::int8_t*>(a + sizeof(CodeTerms)),
-                   reinterpret_cast<const std::int8_t*>(b + sizeof(CodeTerms)), width);
+float between_here(const std::byte* a, const std::byte* b, std::size_t width, std::size_t planes) {
+    const auto* const left = reinterpret_cast<const std::int8_t*>(a + sizeof(CodeTerms));
+    const auto* const right = reinterpret_cast<const std::int8_t*>(b + sizeof(CodeTerms));
+    const auto sum = static_cast<float>(product(left, right, width));
+    if (planes == 1) return sum;
+    // What the second planes have in common is less than the codes tell.
+    return sum + kStep * static_cast<float>(product(left, right + width, width) +
+                                            product(left + width, right, width));
 }
 
 }  // namespace
@@ -84,6 +91,8 @@ HWY_EXPORT(between_here);
 namespace {
 
 constexpr std::size_t kWidthStep = 16;
+constexpr std::uint32_t kTwoPlanesMax = 64;  // dimensions
+constexpr float kSteps = 254;
 constexpr float kCodeMax = 127, kProbeMax = 16'383;
 
 CodeTerms terms_of(const std::byte* row) {
@@ -103,6 +112,7 @@ float largest(std::span<const float> values) {
 Coder::Coder(const schema::EmbeddingSpec& spec, std::vector<float> mean)
     : metric_(spec.metric),
       width_((spec.dimensions + kWidthStep - 1) / kWidthStep * kWidthStep),
+      planes_(spec.dimensions <= kTwoPlanesMax ? 2 : 1),
       mean_(std::move(mean)) {
     assert(mean_.size() == spec.dimensions);
 }
@@ -120,15 +130,18 @@ void Coder::encode(std::span<const float> values, std::byte* row) const {
     const std::vector<float> from = centred(values);
     const float scale = largest(from) / kCodeMax;
     auto* const codes = reinterpret_cast<std::int8_t*>(row + sizeof(CodeTerms));
-    std::memset(codes, 0, width_);
+    std::memset(codes, 0, planes_ * width_);
     double squares = 0, along_mean = 0;
     for (std::size_t d = 0; d < from.size(); ++d) {
         const double v = from[d];
         squares += v * v;
         along_mean += v * static_cast<double>(mean_[d]);
-        if (scale > 0 && std::isfinite(scale))
-            codes[d] = static_cast<std::int8_t>(
-                std::clamp(std::nearbyint(from[d] / scale), -kCodeMax, kCodeMax));
+        if (scale == 0 || !std::isfinite(scale)) continue;
+        const float code = std::clamp(std::nearbyint(from[d] / scale), -kCodeMax, kCodeMax);
+        codes[d] = static_cast<std::int8_t>(code);
+        if (planes_ == 2)
+            codes[width_ + d] = static_cast<std::int8_t>(
+                std::clamp(std::nearbyint((from[d] / scale - code) * kSteps), -kCodeMax, kCodeMax));
     }
     CodeTerms terms{.base = static_cast<float>(-along_mean), .factor = -scale};
     if (metric_ == schema::Metric::kL2)
@@ -142,7 +155,9 @@ Coder::Probe Coder::probe(std::span<const float> values) const {
     const float most = std::min(
         kProbeMax, std::floor(static_cast<float>(std::numeric_limits<std::int32_t>::max()) /
                               (kCodeMax * static_cast<float>(width_ + kWidthStep))));
-    Probe out{.codes = std::vector<std::int16_t>(width_), .scale = largest(from) / most};
+    Probe out{.codes = std::vector<std::int16_t>(width_),
+              .scale = largest(from) / most,
+              .planes = planes_};
     if (out.scale == 0 || !std::isfinite(out.scale)) return out;
     for (std::size_t d = 0; d < from.size(); ++d)
         out.codes[d] =
@@ -151,7 +166,7 @@ Coder::Probe Coder::probe(std::span<const float> values) const {
 }
 
 float Coder::between(const std::byte* a, const std::byte* b) const {
-    const auto sum = static_cast<float>(HWY_DYNAMIC_DISPATCH(between_here)(a, b, width_));
+    const float sum = HWY_DYNAMIC_DISPATCH(between_here)(a, b, width_, planes_);
     const CodeTerms left = terms_of(a), right = terms_of(b);
     const float share = metric_ == schema::Metric::kL2 ? 0.5F : 1.0F;
     return left.base + right.base - share * left.factor * right.factor * sum;
@@ -159,13 +174,14 @@ float Coder::between(const std::byte* a, const std::byte* b) const {
 
 void code_distances(const Coder::Probe& probe, std::span<const std::byte* const> rows, float* out) {
     constexpr std::size_t kAtOnce = 64;
-    std::int32_t sums[kAtOnce];
+    float sums[kAtOnce];
     for (std::size_t begin = 0; begin < rows.size(); begin += kAtOnce) {
         const auto some = rows.subspan(begin, std::min(kAtOnce, rows.size() - begin));
-        HWY_DYNAMIC_DISPATCH(products_here)(probe.codes.data(), probe.codes.size(), some, sums);
+        HWY_DYNAMIC_DISPATCH(products_here)
+        (probe.codes.data(), probe.codes.size(), probe.planes, some, sums);
         for (std::size_t i = 0; i < some.size(); ++i) {
             const CodeTerms terms = terms_of(some[i]);
-            out[begin + i] = terms.base + terms.factor * probe.scale * static_cast<float>(sums[i]);
+            out[begin + i] = terms.base + terms.factor * probe.scale * sums[i];
         }
     }
 }

@@ -2,7 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
+#include <optional>
+#include <string_view>
 
 namespace tidal::vector {
 
@@ -10,16 +14,26 @@ namespace tidal::vector {
 /// 0.99, kExact all: every candidate is compared.
 enum class Effort : std::uint8_t { kLow, kDefault, kHigh, kExact };
 
+inline constexpr std::string_view kEffortNames[] = {"low", "default", "high", "exact"};
+inline std::string_view effort_name(Effort effort) {
+    return kEffortNames[static_cast<std::size_t>(effort)];
+}
+inline std::optional<Effort> find_effort(std::string_view name) {
+    const auto* const found = std::ranges::find(kEffortNames, name);
+    if (found == std::end(kEffortNames)) return std::nullopt;
+    return static_cast<Effort>(found - std::begin(kEffortNames));
+}
+
 /// How many of the nearest nodes a search of a graph keeps while it looks for `wanted` (ef).
 inline std::uint32_t beam_of(Effort effort, std::uint32_t wanted) {
     switch (effort) {
         case Effort::kLow:
-            return std::max(wanted + wanted / 8, 24U);
+            return std::max(wanted + wanted / 8, 20U);
         case Effort::kDefault:
-            return std::max(wanted + wanted / 4, 80U);
+            return std::max(wanted + wanted / 4, 56U);
         case Effort::kHigh:
         case Effort::kExact:
-            return std::max(wanted * 2, 240U);
+            return std::max(wanted * 2, 200U);
     }
     return wanted;
 }

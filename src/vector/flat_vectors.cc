@@ -79,7 +79,7 @@ FlatVectors::FlatVectors(const schema::EmbeddingSpec& spec)
 FlatVectors::FlatVectors(FlatVectors&&) noexcept = default;
 FlatVectors::~FlatVectors() = default;
 
-void FlatVectors::put(Slot slot, const entity::VectorBytes& vector) {
+bool FlatVectors::put(Slot slot, const entity::VectorBytes& vector) {
     assert(vector.storage == spec_.storage && vector.components.size() == row_bytes_);
     const std::size_t at = slot.value() >> block_shift_;
     if (at >= blocks_.size()) blocks_.resize(at + 1);
@@ -92,9 +92,12 @@ void FlatVectors::put(Slot slot, const entity::VectorBytes& vector) {
     }
     const std::size_t place = slot.value() & (block_slots_ - 1);
     std::byte* const row = block->rows.get() + place * row_bytes_;
-    std::memcpy(row, vector.components.data(), row_bytes_);
     float& factor = block->factors[place];
-    if (std::isnan(factor)) {
+    const bool is_new = std::isnan(factor);
+    const float before = factor;
+    const bool same_row = !is_new && std::memcmp(row, vector.components.data(), row_bytes_) == 0;
+    std::memcpy(row, vector.components.data(), row_bytes_);
+    if (is_new) {
         ++size_;
         ++block->size;
         present_.add(slot.value());
@@ -102,18 +105,20 @@ void FlatVectors::put(Slot slot, const entity::VectorBytes& vector) {
     factor = spec_.storage == VectorStorage::kInt8 ? vector.scale : 1.0F;
     if (spec_.metric == Metric::kCosine)
         factor = static_cast<float>(norm_of(plain_values(row, spec_.storage, spec_.dimensions)));
+    return !same_row || factor != before;
 }
 
-void FlatVectors::erase(Slot slot) {
-    if (!has(slot)) return;
+bool FlatVectors::erase(Slot slot) {
+    if (!has(slot)) return false;
     const std::size_t at = slot.value() >> block_shift_;
     Block& block = *blocks_[at];
     block.factors[slot.value() & (block_slots_ - 1)] = kAbsent;
     present_.remove(slot.value());
     --size_;
-    if (--block.size > 0) return;
+    if (--block.size > 0) return true;
     blocks_[at].reset();
     --blocks_used_;
+    return true;
 }
 
 /// nullptr = no vector there.

@@ -27,9 +27,11 @@ public:
     FlatVectors(FlatVectors&&) noexcept;
     ~FlatVectors();
 
-    /// Replaces what is there. Precondition: as many components as the slot has dimensions.
-    void put(Slot slot, const entity::VectorBytes& vector);
-    void erase(Slot slot);
+    /// Replaces what is there; false = it was the same. Precondition: as many components as the
+    /// slot has dimensions.
+    bool put(Slot slot, const entity::VectorBytes& vector);
+    /// False = there was none.
+    bool erase(Slot slot);
 
     bool has(Slot slot) const;
     /// The slots that have a vector.

@@ -1,7 +1,13 @@
 // Links are hnswlib's (docs/decisions/0039-graphs-by-hnswlib.md); it is in no other file.
 #include "vector/graph_build.h"
 
+// Distances are ours. Those of its headers are no inline functions, and its templates depend on
+// what the compiler may use: a program that has hnswlib itself keeps its own.
+#define NO_MANUAL_VECTORIZATION
+#define hnswlib tidal_hnswlib
 #include <hnswlib/hnswlib.h>
+#undef hnswlib
+namespace hnswlib = tidal_hnswlib;
 
 #include <algorithm>
 #include <cassert>

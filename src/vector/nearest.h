@@ -26,35 +26,43 @@ private:
     std::uint64_t bits_ = 0;
 };
 
-/// The nearest `most` of a stream.
+/// The nearest `most` of a stream. A few hundred are kept in order, into which one is put faster
+/// than into a heap, whose comparisons no processor foresees; more are a heap.
 class Nearest {
 public:
-    explicit Nearest(std::uint32_t most) : most_(most) { heap_.reserve(most); }
+    explicit Nearest(std::uint32_t most) : most_(most) { kept_.reserve(most); }
 
-    bool full() const { return heap_.size() >= most_; }
-    std::size_t size() const { return heap_.size(); }
+    bool full() const { return kept_.size() >= most_; }
+    std::size_t size() const { return kept_.size(); }
     /// The farthest kept. Precondition: size() > 0.
-    const NodeDistance& last() const { return heap_.front(); }
+    const NodeDistance& last() const { return in_order() ? kept_.back() : kept_.front(); }
     bool admits(const NodeDistance& one) const { return !full() || one < last(); }
     void offer(const NodeDistance& one) {
-        if (!full()) {
-            heap_.push_back(one);
-            std::ranges::push_heap(heap_);
-        } else if (one < last()) {
-            std::ranges::pop_heap(heap_);
-            heap_.back() = one;
-            std::ranges::push_heap(heap_);
+        if (!admits(one)) return;
+        if (in_order()) {
+            if (full()) kept_.pop_back();
+            kept_.insert(std::ranges::upper_bound(kept_, one), one);
+        } else if (!full()) {
+            kept_.push_back(one);
+            std::ranges::push_heap(kept_);
+        } else {
+            std::ranges::pop_heap(kept_);
+            kept_.back() = one;
+            std::ranges::push_heap(kept_);
         }
     }
     /// Nearest first; leaves it empty.
     std::vector<NodeDistance> take() {
-        std::ranges::sort_heap(heap_);
-        return std::move(heap_);
+        if (!in_order()) std::ranges::sort_heap(kept_);
+        return std::move(kept_);
     }
 
 private:
+    static constexpr std::uint32_t kInOrderMax = 512;
+    bool in_order() const { return most_ <= kInOrderMax; }
+
     std::uint32_t most_;
-    std::vector<NodeDistance> heap_;
+    std::vector<NodeDistance> kept_;
 };
 
 }  // namespace tidal::vector

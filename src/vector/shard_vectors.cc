@@ -8,12 +8,12 @@ Error of_another_shape(const schema::EmbeddingSpec& spec) {
         .with("embedding", spec.name);
 }
 
-Result<void> put(Slot slot, std::string_view bytes, FlatVectors* to) {
+/// False = it was the same.
+Result<bool> put(Slot slot, std::string_view bytes, FlatVectors* to) {
     TIDAL_ASSIGN(const entity::VectorBytes vector, entity::view_vector(bytes));
     if (vector.storage != to->spec().storage || vector.dimensions != to->spec().dimensions)
         return of_another_shape(to->spec());
-    to->put(slot, vector);
-    return {};
+    return to->put(slot, vector);
 }
 
 }  // namespace
@@ -26,15 +26,19 @@ void ShardVectors::set_schema(const schema::Schema& schema) {
 Result<void> ShardVectors::load(const schema::Schema& schema, entity::EntityTable& entities) {
     slots_.clear();
     set_schema(schema);
-    for (FlatVectors& vectors : slots_)
-        TIDAL_TRY(entities.for_each_embedding(
-            vectors.spec().id,
-            [&](Slot slot, std::string_view bytes) { return put(slot, bytes, &vectors); }));
+    for (auto& [vectors, graphs] : slots_) {
+        const auto take = [&](Slot slot, std::string_view bytes) -> Result<void> {
+            const auto taken = put(slot, bytes, &vectors);
+            return taken.ok() ? Result<void>() : Result<void>(Error(taken.error()));
+        };
+        TIDAL_TRY(entities.for_each_embedding(vectors.spec().id, take));
+    }
     return {};
 }
 
 Result<void> ShardVectors::refresh(const EntityId& id, entity::EntityTable& entities) {
-    for (const FlatVectors& vectors : slots_) TIDAL_TRY(refresh(id, vectors.spec().id, entities));
+    for (const EmbeddingSlot& slot : slots_)
+        TIDAL_TRY(refresh(id, slot.vectors.spec().id, entities));
     return {};
 }
 
@@ -42,22 +46,44 @@ Result<void> ShardVectors::refresh(const EntityId& id, EmbeddingSlotId slot,
                                    entity::EntityTable& entities) {
     const auto at = entities.find_reserved(id);
     if (!at || slot.value() >= slots_.size()) return {};
-    FlatVectors& vectors = slots_[slot.value()];
+    auto& [vectors, graphs] = slots_[slot.value()];
     TIDAL_ASSIGN(const auto bytes, entities.embedding_row(id, slot));
-    if (bytes && entities.find(id)) return put(*at, *bytes, &vectors);
-    vectors.erase(*at);
+    bool changed = false;
+    if (bytes && entities.find(id)) {
+        TIDAL_ASSIGN(changed, put(*at, *bytes, &vectors));
+    } else {
+        changed = vectors.erase(*at);
+    }
+    if (changed) graphs.changed(*at);
     return {};
+}
+
+std::optional<EmbeddingSlotId> ShardVectors::wants_graph(std::uint64_t tail_max) const {
+    for (const EmbeddingSlot& slot : slots_)
+        if (slot.graphs.wants_build(slot.vectors, tail_max)) return slot.vectors.spec().id;
+    return std::nullopt;
+}
+
+ShardVectors::GraphStats ShardVectors::graph_stats() const {
+    GraphStats out;
+    for (const EmbeddingSlot& slot : slots_) {
+        out.graphs += slot.graphs.segments().size();
+        out.vectors += slot.graphs.fresh().cardinality();
+        out.bytes += slot.graphs.bytes();
+        out.built += slot.graphs.built();
+    }
+    return out;
 }
 
 std::uint64_t ShardVectors::size() const {
     std::uint64_t sum = 0;
-    for (const FlatVectors& vectors : slots_) sum += vectors.size();
+    for (const EmbeddingSlot& slot : slots_) sum += slot.vectors.size();
     return sum;
 }
 
 std::size_t ShardVectors::bytes() const {
     std::size_t sum = 0;
-    for (const FlatVectors& vectors : slots_) sum += vectors.bytes();
+    for (const EmbeddingSlot& slot : slots_) sum += slot.vectors.bytes();
     return sum;
 }
 

@@ -1,15 +1,18 @@
 // vector/shard_vectors.h: the vectors of one kind of entity in one shard, in every embedding slot.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "entity/entity_table.h"
 #include "vector/flat_vectors.h"
+#include "vector/graph_index.h"
 
 namespace tidal::vector {
 
 /// A copy of the rows' vectors for scans: made from them at open, told of every change after it.
-/// Threads: one at a time (the shard is a monitor).
+/// Graphs over them come and go by whoever owns a thread for that: they change what is fast, not
+/// what is. Threads: one at a time (the shard is a monitor).
 class ShardVectors {
 public:
     explicit ShardVectors(EntityKind kind) : kind_(kind) {}
@@ -24,14 +27,31 @@ public:
 
     /// nullptr = the schema has no such slot.
     const FlatVectors* find(EmbeddingSlotId slot) const {
-        return slot.value() < slots_.size() ? &slots_[slot.value()] : nullptr;
+        return slot.value() < slots_.size() ? &slots_[slot.value()].vectors : nullptr;
     }
+    const GraphIndex* find_graphs(EmbeddingSlotId slot) const {
+        return slot.value() < slots_.size() ? &slots_[slot.value()].graphs : nullptr;
+    }
+    /// A slot that wants a graph (GraphIndex::wants_build), if there is one.
+    std::optional<EmbeddingSlotId> wants_graph(std::uint64_t tail_max) const;
+    /// Precondition: the schema has the slot.
+    GraphIndex& graphs(EmbeddingSlotId slot) { return slots_[slot.value()].graphs; }
     std::uint64_t size() const;
     std::size_t bytes() const;
+    struct GraphStats {
+        std::uint64_t graphs = 0, vectors = 0, bytes = 0, built = 0;
+    };
+    GraphStats graph_stats() const;
 
 private:
+    struct EmbeddingSlot {
+        explicit EmbeddingSlot(const schema::EmbeddingSpec& spec) : vectors(spec) {}
+        FlatVectors vectors;
+        GraphIndex graphs;
+    };
+
     const EntityKind kind_;
-    std::vector<FlatVectors> slots_;  ///< By EmbeddingSlotId.
+    std::vector<EmbeddingSlot> slots_;  ///< By EmbeddingSlotId.
 };
 
 }  // namespace tidal::vector

@@ -9,9 +9,11 @@
 //   dot, cosine  -a.b    = A + B - sA sB I - |m|^2   base = -m.(x-m)     factor = -s
 //
 // so that base + factor * s * I orders rows by how near they are, whatever the metric: a probe's
-// own base and constants are the same for all rows. A probe is coded to 12 to 15 bits a component:
-// its error is nothing beside that of the rows, and the sums are the same instructions. Sums are of
-// integers: the same bits on every machine.
+// own base and constants are the same for all rows. Of few dimensions, where many vectors lie
+// closer together than such codes tell, a second plane of codes says what the first left over, in
+// steps of 1/254. A probe is coded to 12 to 15 bits a component: its error is nothing beside that
+// of the rows, and the sums are the same instructions. Sums are of integers: the same bits on every
+// machine.
 #pragma once
 
 #include <cstddef>
@@ -36,8 +38,10 @@ public:
 
     /// Dimensions, and zeros up to a multiple of 16.
     std::size_t width() const { return width_; }
-    /// Of a row: its terms, then width() codes; a multiple of 8.
-    std::size_t row_bytes() const { return sizeof(CodeTerms) + width_; }
+    /// Of codes in a row: 1 or 2.
+    std::size_t planes() const { return planes_; }
+    /// Of a row: its terms, then planes() times width() codes; a multiple of 8.
+    std::size_t row_bytes() const { return sizeof(CodeTerms) + planes_ * width_; }
     /// @param values  As FlatVectors::values() gives them.
     /// @param row     row_bytes() of them.
     void encode(std::span<const float> values, std::byte* row) const;
@@ -45,6 +49,7 @@ public:
     struct Probe {
         std::vector<std::int16_t> codes;  ///< width() of them.
         float scale = 0;
+        std::size_t planes = 1;  ///< Of the rows.
     };
     /// @param values  Of a vector::Probe of the slot.
     Probe probe(std::span<const float> values) const;
@@ -55,7 +60,7 @@ private:
     std::vector<float> centred(std::span<const float> values) const;
 
     schema::Metric metric_;
-    std::size_t width_;
+    std::size_t width_, planes_;
     std::vector<float> mean_;
 };
 

@@ -1,0 +1,69 @@
+// vector/planned_search.h: the nearest among what a filter accepted, by whichever way is cheapest.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <roaring/roaring.hh>
+#include <vector>
+
+#include "vector/effort.h"
+#include "vector/graph_index.h"
+#include "vector/graph_search.h"
+#include "vector/search_trace.h"
+
+namespace tidal::vector {
+
+/// The candidates fall into those of each graph, whose vector is the graph's, and the rest. Those
+/// of a graph are found by going through it, or by comparing all of them by their codes. Costs are
+/// counted in comparisons: n accepted of N against ef * M * N / n. A way that has taken as long as
+/// the list would gives up for it; so does one that found fewer than there are, so that there are
+/// never fewer than min(wanted, candidates). What either finds, and all of the rest, is for the
+/// caller to compare exactly.
+///
+/// Threads   One at a time, in pieces between which anything may change.
+/// Lifetime  Borrows the probe, shares the graphs.
+class PlannedSearch {
+public:
+    /// @param wanted    How many of the nearest.
+    /// @param accepted  Slots that may be found.
+    PlannedSearch(const FlatVectors& vectors, const GraphIndex& graphs, const Probe& probe,
+                  Effort effort, std::uint32_t wanted, const Roaring& accepted);
+
+    /// False = `take`, asked before each piece of work, said that it belongs to the next call.
+    /// @param also  What of `accepted` may be found is rather asked here, one by one.
+    bool run(
+        GraphSearch::Take take, GraphSearch::Accepts also = [](Slot) { return true; });
+    /// Once run() was true: what is to be compared exactly, `also` or not where it is in no graph.
+    /// It changes no more.
+    const Roaring& found() const { return found_; }
+    SearchTrace& trace() { return trace_; }
+
+private:
+    /// Of one graph.
+    struct Part {
+        std::shared_ptr<const Graph> graph;
+        Roaring accepted;
+        std::uint64_t count = 0;  ///< Of `accepted`.
+    };
+
+    void choose(const Part& part);
+    void begin_list(const Part& part);
+    bool search(const Part& part, GraphSearch::Take take, GraphSearch::Accepts also);
+    bool scan(GraphSearch::Take take, GraphSearch::Accepts also);
+    void keep(const Graph& graph, const std::vector<NodeDistance>& nearest);
+
+    const Probe& probe_;
+    const Effort effort_;
+    const std::uint32_t wanted_;
+    const double exact_cost_, code_cost_, visit_cost_;  ///< Nanoseconds, of one comparison.
+    std::vector<Part> parts_;
+    std::size_t part_ = 0;
+    std::optional<GraphSearch> search_;
+    std::optional<CodeScan> scan_;
+    roaring_uint32_iterator_t next_ = {};  ///< Of the list that is scanned.
+    Roaring found_;
+    SearchTrace trace_;
+};
+
+}  // namespace tidal::vector
