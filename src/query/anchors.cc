@@ -137,6 +137,8 @@ std::string canonical_anchors(const FeedRequest& request) {
         out += " vector ";
         out.append(bytes, request.vector.size() * sizeof(float));
     }
+    if (request.effort != vector::Effort::kDefault)
+        out += " effort " + std::string(vector::effort_name(request.effort));
     return out;
 }
 

@@ -37,6 +37,8 @@
 #include "text/query_parser.h"
 #include "text/statistics.h"
 #include "text/synonyms.h"
+#include "vector/effort.h"
+#include "vector/search_trace.h"
 
 namespace tidal::query {
 
@@ -81,7 +83,8 @@ struct FeedRequest {
     std::vector<EntityId> pin, bury;      ///< First and last; at most kPinnedMax each.
     std::optional<EntityId> similar_to;   ///< An item; it is not on the page itself.
     std::vector<float> vector;            ///< Empty = none.
-    std::optional<std::uint64_t> seed;    ///< Of random(seed); now_ms when not given.
+    vector::Effort effort = vector::Effort::kDefault;  ///< Of sources of what is near.
+    std::optional<std::uint64_t> seed;                 ///< Of random(seed); now_ms when not given.
     bool explain = false;
     std::optional<Viewer> user;  ///< For whom the page is.
     std::optional<FeedCohort> cohort;
@@ -124,6 +127,9 @@ struct FeedPlan {
     bool reordered = false;      ///< The order is not the profile's alone.
     /// By source: rank from 1 in its list over all shards (merge_sources).
     std::vector<absl::flat_hash_map<EntityId, std::uint32_t>> ranks;
+    vector::Effort effort = vector::Effort::kDefault;
+    std::vector<vector::SearchTrace>
+        ann_traces;                  ///< Of all shards, by source, where run_sources() ran.
     ranking::AnchorVectors anchors;  ///< Whole once read_anchor_item() has been called.
     std::optional<EntityId> similar_to;
     std::vector<EmbeddingSlotId> item_slots;  ///< Where the vector of `similar_to` is read,
@@ -241,6 +247,13 @@ void merge_sources(std::span<const std::vector<SourceList>> of_shards, FeedPlan*
 Result<ShardPage> run_feed(const ranking::ShardView& view, const FeedPlan& plan,
                            TopViews* views = nullptr);
 
+struct SourceExplanation {
+    std::string source;  ///< As the language writes it.
+    std::string path;    ///< "graph", "codes", "scan", or several: "graph+scan".
+    std::string why;
+    vector::SearchTrace trace;
+};
+
 struct FeedItem {
     ScoredItem item;
     std::uint64_t rank = 1;  ///< From 1, counted on over pages.
@@ -253,6 +266,7 @@ struct FeedPage {
     FeedCounts counts;                       ///< Of all shards.
     std::vector<FilterExplanation> filter;   ///< With `explain`: its nodes, parents first.
     std::vector<Facet> facets;               ///< In the order asked for.
+    std::vector<SourceExplanation> sources;  ///< With `explain`: of what is near.
     std::vector<std::string> warnings;
     bool constraints_satisfied = true;  ///< No rule of diversity was given up.
 };

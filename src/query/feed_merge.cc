@@ -3,6 +3,7 @@
 #include "query/diversity.h"
 #include "query/feed.h"
 #include "query/internal/item_order.h"
+#include "ranking/candidate_source.h"
 
 namespace tidal::query {
 
@@ -110,12 +111,44 @@ Cursor cursor_after(const FeedPlan& plan, const FeedPage& page) {
     return cursor;
 }
 
+/// Which way a source of what is near took, and why.
+SourceExplanation explain_near(const FeedPlan& plan, std::size_t source) {
+    SourceExplanation out{.source = ranking::print_source(plan.sources[source]),
+                          .path = {},
+                          .why = {},
+                          .trace = plan.ann_traces[source]};
+    const auto add = [](std::string_view part, std::string_view by, std::string* to) {
+        if (!to->empty()) *to += by;
+        *to += part;
+    };
+    const vector::SearchTrace& trace = out.trace;
+    if (trace.graphs > 0) {
+        add("graph", "+", &out.path);
+        add("many of a graph's nodes are candidates", "; ", &out.why);
+    }
+    if (trace.listed + trace.given_up > 0) add("codes", "+", &out.path);
+    if (trace.listed > 0)
+        add("comparing the candidates by their codes is cheaper than a way through a graph", "; ",
+            &out.why);
+    if (trace.given_up > 0)
+        add("a graph led away from the candidates, their codes were compared", "; ", &out.why);
+    if (!out.path.empty()) return out;
+    out.path = "scan";
+    out.why = plan.effort == vector::Effort::kExact ? "effort=exact compares every candidate"
+              : trace.candidates == 0               ? "no candidate has a vector"
+                                      : "few candidates, or no graph of them: all are compared";
+    return out;
+}
+
 }  // namespace
 
 FeedPage merge_pages(const FeedPlan& plan, std::span<ShardPage> pages, const CursorCodec& cursors) {
     FeedPage out;
     out.warnings = plan.warnings;
     if (plan.explain && plan.filter) out.filter = describe_nodes(*plan.filter);
+    for (std::size_t source = 0; plan.explain && source < plan.ann_traces.size(); ++source)
+        if (plan.sources[source].kind == ranking::SourceKind::kAnn)
+            out.sources.push_back(explain_near(plan, source));
     std::vector<std::vector<FacetCounts>> counts;
     for (ShardPage& page : pages) counts.push_back(std::move(page.facets));
     out.facets = merge_facets(plan.facets, counts);

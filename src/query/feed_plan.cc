@@ -361,6 +361,7 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
     plan.kind = request.kind;
     plan.limit = request.limit;
     plan.explain = request.explain;
+    plan.effort = request.effort;
     plan.now_ms = request.now_ms;
     plan.seed = request.seed.value_or(static_cast<std::uint64_t>(request.now_ms));
     plan.user = request.user;

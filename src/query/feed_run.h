@@ -48,6 +48,8 @@ public:
     Result<bool> step(const ranking::ShardView& view, StepBudget budget = StepBudget());
     /// One list per source, at most its limit long; empty of `scan`.
     std::vector<SourceList> take();
+    /// One per source, all zero but of `ann`.
+    const std::vector<vector::SearchTrace>& ann_traces() const;
 
 private:
     class State;

@@ -21,6 +21,16 @@ Roaring HardNegatives::all(const ranking::ShardView& view) const {
     return out;
 }
 
+bool HardNegatives::refuses(const ranking::ShardView& view, Slot slot) const {
+    if (!plan_.user) return false;
+    if (view.user_states != nullptr)
+        if (const Roaring* hidden = view.user_states->find(plan_.user->id, audience::kHidden);
+            hidden != nullptr && hidden->contains(slot.value()))
+            return true;
+    return view.kind == EntityKind::kItem && !plan_.user->blocked.empty() &&
+           is_blocked(view, slot.value());
+}
+
 void HardNegatives::remove_from(const ranking::ShardView& view, Roaring* slots) const {
     if (!plan_.user) return;
     if (view.user_states != nullptr)

@@ -23,13 +23,14 @@ using ranking::Token;
 using ranking::TokenKind;
 using ranking::TokenStream;
 
-///   query   := RETRIEVE items clauses | SEARCH items FOR STRING clauses
+///   query   := RETRIEVE kind clauses | SEARCH kind FOR STRING clauses
 ///            | SUGGEST STRING [LIMIT n]
 ///   clauses := { USING NAME [@ n] | WITH NAME = number { , NAME = number } | FOR USER id
 ///              | COHORT NAME | SIMILAR TO id | VECTOR ( number { , number } ) | WHERE filter |
 ///              EXCLUDE id { , id } | FACETS facets | SEED n | LIMIT n | ORDER BY sort | GROUP BY
 ///              group | DIVERSIFY diversity | PIN id { , id } | BURY id { , id } | FIELDS (NONE |
-///              NAME { , NAME }) | AFTER STRING | EXPLAIN | LOG IMPRESSIONS }
+///              NAME { , NAME }) | EFFORT (LOW | DEFAULT | HIGH | EXACT) | AFTER STRING | EXPLAIN |
+///              LOG IMPRESSIONS }
 class QueryParser {
 public:
     explicit QueryParser(std::string_view text) : tokens_(text) {}
@@ -45,7 +46,7 @@ private:
         std::string_view word;
         Result<void> (QueryParser::*read)();
     };
-    static constexpr std::size_t kClauses = 21;
+    static constexpr std::size_t kClauses = 22;
 
     static const std::array<Clause, kClauses>& clauses() {
         static constexpr std::array<Clause, kClauses> kAll{{
@@ -57,9 +58,9 @@ private:
             {"GROUP", &QueryParser::read_group},     {"DIVERSIFY", &QueryParser::read_diversity},
             {"PIN", &QueryParser::read_pin},         {"BURY", &QueryParser::read_bury},
             {"FIELDS", &QueryParser::read_fields},   {"HIGHLIGHT", &QueryParser::read_highlight},
-            {"SEED", &QueryParser::read_seed},       {"LIMIT", &QueryParser::read_limit},
-            {"AFTER", &QueryParser::read_cursor},    {"EXPLAIN", &QueryParser::read_explain},
-            {"LOG", &QueryParser::read_log},
+            {"EFFORT", &QueryParser::read_effort},   {"SEED", &QueryParser::read_seed},
+            {"LIMIT", &QueryParser::read_limit},     {"AFTER", &QueryParser::read_cursor},
+            {"EXPLAIN", &QueryParser::read_explain}, {"LOG", &QueryParser::read_log},
         }};
         return kAll;
     }
@@ -267,6 +268,16 @@ private:
         return {};
     }
 
+    Result<void> read_effort() {
+        for (const std::string_view name : vector::kEffortNames)
+            if (accept_keyword(&tokens_, name)) {
+                query_.effort = name;
+                return {};
+            }
+        constexpr std::string_view kNames[] = {"LOW", "DEFAULT", "HIGH", "EXACT"};
+        return unknown_word("LOW, DEFAULT, HIGH or EXACT", kNames);
+    }
+
     Result<void> read_facets() {
         query_.facets_at.begin = tokens_.peek().offset;
         TIDAL_ASSIGN(query_.facets, parse_facets_part(&tokens_));
@@ -361,6 +372,12 @@ std::string print_names(const std::string& clause, const std::vector<std::string
     return out;
 }
 
+std::string print_effort(std::string_view effort) {
+    std::string out = " EFFORT ";
+    for (const char c : effort) out += static_cast<char>(c - 'a' + 'A');
+    return out;
+}
+
 }  // namespace
 
 Result<Query> parse_query(std::string_view text) {
@@ -395,6 +412,7 @@ std::string print_query(const Query& query) {
     if (query.fields)
         out += query.fields->empty() ? " FIELDS NONE" : print_names(" FIELDS ", *query.fields);
     out += print_names(" HIGHLIGHT ", query.highlight);
+    if (!query.effort.empty()) out += print_effort(query.effort);
     if (query.seed) out += " SEED " + std::to_string(*query.seed);
     if (query.limit) out += " LIMIT " + std::to_string(*query.limit);
     if (!query.after.empty()) out += " AFTER " + ranking::quote(query.after, '\'');

@@ -34,6 +34,7 @@ struct Query {
     std::vector<Literal> pin, bury;                  ///< As `exclude`; at most kPinnedMax.
     std::optional<std::vector<std::string>> fields;  ///< Of the reply's items; each once.
     std::vector<std::string> highlight;              ///< Fields; each once; empty = none.
+    std::string effort;                              ///< vector/effort.h; empty = not said.
     std::optional<std::uint64_t> seed;
     std::optional<std::uint32_t> limit;  ///< 1..kLimitMax.
     std::string after;                   ///< A cursor; empty = the first page.
@@ -53,8 +54,8 @@ struct Query {
                filter == other.filter && exclude == other.exclude && facets == other.facets &&
                sort == other.sort && diversity == other.diversity && group == other.group &&
                pin == other.pin && bury == other.bury && fields == other.fields &&
-               highlight == other.highlight && seed == other.seed && limit == other.limit &&
-               after == other.after && explain == other.explain &&
+               highlight == other.highlight && effort == other.effort && seed == other.seed &&
+               limit == other.limit && after == other.after && explain == other.explain &&
                log_impressions == other.log_impressions;
     }
 };

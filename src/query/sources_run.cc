@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "query/feed_run.h"
+#include "query/internal/ann_run.h"
 #include "query/internal/candidate_lists.h"
 #include "query/internal/candidate_scan.h"
 #include "query/internal/top_items.h"
@@ -40,6 +41,10 @@ public:
     Result<bool> step(const ranking::ShardView& view, StepBudget& budget) {
         if (!scan_.prepare(view, budget)) return false;
         if (tops_.empty()) begin(view);
+        if (one_by_one_) {
+            TIDAL_ASSIGN(const bool through, go_through_graphs(view, budget));
+            return through && finish(view, budget);
+        }
         for (;;) {
             if (!slots_.empty()) {
                 TIDAL_ASSIGN(const bool offered, offer(view, budget));
@@ -47,35 +52,48 @@ public:
             } else if (blocks_ && !blocks_->at_end()) {
                 next_block();
             } else if (scan_.next(view, nullptr, budget, &window_, nullptr)) {
-                if (plan_.text) accepted_ |= window_.matched;
+                if (plan_.text || has_graphs_) accepted_ |= window_.matched;
                 if (has_values_) blocks_.emplace(window_.matched);
             } else {
-                return scan_.at_end() && search(view, budget) && finish(view, budget);
+                if (!scan_.at_end()) return false;
+                TIDAL_ASSIGN(const bool through, go_through_graphs(view, budget));
+                return through && search(view, budget) && finish(view, budget);
             }
         }
     }
 
     std::vector<SourceList> take() { return std::move(lists_); }
+    const std::vector<vector::SearchTrace>& traces() const { return traces_; }
 
 private:
     const std::vector<ranking::Source>& sources() const { return plan_.sources; }
 
     void begin(const ranking::ShardView& view) {
+        traces_.resize(sources().size());
         for (const ranking::Source& source : sources()) {
             const bool valued = has_value(source);
             const bool listed = source.kind == ranking::SourceKind::kText || valued;
             tops_.emplace_back(listed ? plan_.limit_of(source) : 0, view.entities);
             orders_.push_back(valued ? order(source, view) : Order());
-            has_values_ = has_values_ || orders_.back().members != Members::kNone;
+            const Members members = orders_.back().members;
+            has_graphs_ = has_graphs_ || members == Members::kOfGraphs;
+            if (members == Members::kNone || members == Members::kOfGraphs) continue;
+            has_values_ = true;
             block_slots_ = std::min(
                 block_slots_,
                 std::max<std::size_t>(kBlockSlotsMin,
                                       static_cast<std::size_t>(kBlockCost / orders_.back().cost)));
         }
+        one_by_one_ = asks_one_by_one();
+    }
+
+    /// Nothing but graphs asks, about few: no need to know all that would be accepted.
+    bool asks_one_by_one() const {
+        return has_graphs_ && !has_values_ && !plan_.filter && !plan_.text;
     }
 
     /// Who is in a source's list at all.
-    enum class Members : std::uint8_t { kNone, kAll, kPositive, kWithValue, kFollowed };
+    enum class Members : std::uint8_t { kNone, kAll, kPositive, kWithValue, kFollowed, kOfGraphs };
     struct Order {
         ranking::Feature by;
         Members members = Members::kNone;
@@ -101,6 +119,7 @@ private:
         if (source.kind != ranking::SourceKind::kAnn) return out;
         const bool near = plan_.anchors.find(out.by.slot, out.by.anchor) != nullptr;
         out.members = near ? Members::kWithValue : Members::kNone;
+        if (near && has_graphs(view, out.by.slot)) out.members = Members::kOfGraphs;
         out.cost = out.by.nanoseconds;
         return out;
     }
@@ -131,6 +150,12 @@ private:
         return {};
     }
 
+    bool has_graphs(const ranking::ShardView& view, EmbeddingSlotId slot) const {
+        return plan_.effort != vector::Effort::kExact && view.vectors != nullptr &&
+               view.vectors->find_graphs(slot) != nullptr &&
+               !view.vectors->find_graphs(slot)->segments().empty();
+    }
+
     bool is_member(const ranking::ShardView& view, const Order& order,
                    const ranking::FeatureSource& features, std::size_t i) const {
         if (order.members == Members::kPositive) return keys_[i] > 0;
@@ -144,6 +169,32 @@ private:
     bool has_value(const ranking::Source& source) const {
         return !texts_only_ && source.kind != ranking::SourceKind::kScan &&
                source.kind != ranking::SourceKind::kText;
+    }
+
+    /// The sources of what is near that have graphs, among what the scan accepted.
+    Result<bool> go_through_graphs(const ranking::ShardView& view, StepBudget& budget) {
+        for (; near_ < orders_.size(); ++near_) {
+            const Order& order = orders_[near_];
+            if (order.members != Members::kOfGraphs) continue;
+            if (!ann_) {
+                constexpr double kSetCost = 20'000, kSetCostOfSlot = 0.05;
+                if (!budget.take(kSetCost +
+                                 kSetCostOfSlot * static_cast<double>(view.entities.slot_count())))
+                    return false;
+                ann_.emplace(view, order.by, context_, plan_.effort,
+                             plan_.limit_of(sources()[near_]),
+                             one_by_one_ ? view.entities.live() : accepted_);
+            }
+            const TimeGates gates(view.entities, plan_.now_ms);
+            const auto leaves = [&](Slot slot) {
+                return !one_by_one_ || scan_.leaves(view, gates, slot);
+            };
+            TIDAL_ASSIGN(const bool done, ann_->step(view, tops_[near_], budget, leaves));
+            if (!done) return false;
+            traces_[near_] = ann_->trace();
+            ann_.reset();
+        }
+        return true;
     }
 
     /// The sources of texts, among what the scan accepted.
@@ -174,7 +225,7 @@ private:
         ranking::TableFeatureSource features(view);
         for (; source_ < sources().size(); ++source_) {
             const Order& order = orders_[source_];
-            if (order.members == Members::kNone) continue;
+            if (order.members == Members::kNone || order.members == Members::kOfGraphs) continue;
             if (!budget.take(order.cost * static_cast<double>(slots_.size()))) return false;
             keys_.resize(slots_.size());
             if (order.co_engaged != nullptr) {
@@ -184,6 +235,8 @@ private:
             } else {
                 TIDAL_TRY(features.fill(order.by, slots_, context_, keys_));
             }
+            if (sources()[source_].kind == ranking::SourceKind::kAnn && plan_.explain)
+                trace_scan(features, order, &traces_[source_]);
             TopItems& top = tops_[source_];
             for (std::size_t i = 0; i < slots_.size(); ++i)
                 if (top.admits(keys_[i]) && is_member(view, order, features, i))
@@ -191,6 +244,15 @@ private:
         }
         slots_.clear();
         return true;
+    }
+
+    void trace_scan(const ranking::FeatureSource& features, const Order& order,
+                    vector::SearchTrace* trace) const {
+        for (const Slot slot : slots_) {
+            const std::uint64_t has = features.is_missing(order.by, slot) ? 0 : 1;
+            trace->candidates += has;
+            trace->compared += has;
+        }
     }
 
     bool finish(const ranking::ShardView& view, StepBudget& budget) {
@@ -217,8 +279,13 @@ private:
     std::vector<Slot> slots_;           ///< The block at hand; empty = offered to every list.
     std::vector<double> keys_, part_;
     std::size_t source_ = 0;
-    bool has_values_ = false;  ///< Some source.
-    Roaring accepted_;         ///< Of all windows, for searches of texts.
+    bool has_values_ = false;  ///< Some source, of what is offered block by block.
+    bool has_graphs_ = false;  ///< Some source.
+    bool one_by_one_ = false;
+    Roaring accepted_;  ///< Of all windows, for graphs and searches of texts.
+    std::optional<AnnRun> ann_;
+    std::size_t near_ = 0;                     ///< The source it is of.
+    std::vector<vector::SearchTrace> traces_;  ///< By source.
     std::optional<text::Search> search_;
     std::size_t searched_ = 0;
     std::vector<SourceList> lists_;
@@ -233,6 +300,10 @@ Result<bool> SourcesRun::step(const ranking::ShardView& view, StepBudget budget)
 }
 std::vector<SourceList> SourcesRun::take() {
     return state_->take();
+}
+
+const std::vector<vector::SearchTrace>& SourcesRun::ann_traces() const {
+    return state_->traces();
 }
 
 Result<std::vector<SourceList>> run_sources(const ranking::ShardView& view, const FeedPlan& plan) {

@@ -7,6 +7,7 @@
 
 #include "query/feed.h"
 #include "query/internal/hard_negatives.h"
+#include "query/internal/time_gates.h"
 #include "query/step_budget.h"
 
 namespace tidal::query {
@@ -31,6 +32,12 @@ public:
     /// @return false  the budget is spent, or at_end().
     bool next(const ranking::ShardView& view, const Roaring* listed, StepBudget& budget,
               Window* window, std::vector<NodeTrace>* trace);
+    /// Whether the plan, which has no filter, leaves this slot; after prepare(). Until the next
+    /// change.
+    bool leaves(const ranking::ShardView& view, const TimeGates& gates, Slot slot) const {
+        return view.entities.live().contains(slot.value()) && gates.open(slot.value()) &&
+               !excluded_.contains(slot.value()) && !negatives_.refuses(view, slot);
+    }
     bool at_end() const { return next_slot_ >= end_slot_; }
 
     /// Of `slots`, which may have changed since: those that still are candidates and match.

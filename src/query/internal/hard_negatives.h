@@ -20,6 +20,7 @@ public:
     /// All of them.
     Roaring all(const ranking::ShardView& view) const;
     void remove_from(const ranking::ShardView& view, Roaring* slots) const;
+    bool refuses(const ranking::ShardView& view, Slot slot) const;
     /// About the nanoseconds that remove_from() takes.
     double cost(std::uint64_t slots) const {
         constexpr double kLookCost = 100;

@@ -71,6 +71,7 @@ Query random_query() {
     for (std::size_t i = die(3); i > 0; --i) out.pin.push_back(random_id());
     for (std::size_t i = die(3); i > 0; --i) out.bury.push_back(random_id());
     if (die(2) == 0) {
+        out.effort = vector::kEffortNames[die(4)];
         out.fields.emplace();
         for (std::size_t i = die(3); i > 0; --i)
             out.fields->push_back(random_name() + std::to_string(i));

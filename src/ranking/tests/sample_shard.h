@@ -102,6 +102,17 @@ public:
         ASSERT_TRUE(vectors_.refresh(id, body.slot, *entities_).ok());
     }
 
+    /// As a shard does in the background.
+    void make_graphs(std::uint64_t tail_max) {
+        while (const auto slot = vectors_.wants_graph(tail_max)) {
+            auto build = vectors_.graphs(*slot).begin_build(*vectors_.find(*slot));
+            while (!build->copy(*vectors_.find(*slot), 1000)) {
+            }
+            for (bool done = false; !done;) done = must(build->link(1000));
+            vectors_.graphs(*slot).finish_build(build->take());
+        }
+    }
+
     void signal(const EntityId& id, std::string_view name, double weight, UnixMillis at_ms,
                 std::size_t region = 0) {
         const signal::LedgerEvent event{.slot = *entities_->find(id),

@@ -1,0 +1,41 @@
+#include "query/internal/ann_run.h"
+
+#include <algorithm>
+
+#include "ranking/table_features.h"
+
+namespace tidal::query {
+
+AnnRun::AnnRun(const ranking::ShardView& view, const ranking::Feature& by,
+               const ranking::EvaluationContext& context, vector::Effort effort,
+               std::uint32_t wanted, const Roaring& accepted)
+    : by_(by),
+      context_(context),
+      search_(*view.vectors->find(by.slot), *view.vectors->find_graphs(by.slot),
+              *context.anchors->find(by.slot, by.anchor), effort, wanted, accepted) {}
+
+Result<bool> AnnRun::step(const ranking::ShardView& view, TopItems& top, StepBudget& budget,
+                          vector::GraphSearch::Accepts also) {
+    if (!search_.run([&](double cost) { return budget.take(cost); }, also)) return false;
+    if (!blocks_) blocks_.emplace(search_.found());
+    const vector::FlatVectors& vectors = *view.vectors->find(by_.slot);
+    ranking::TableFeatureSource features(view);
+    constexpr double kBlockCost = 20'000;
+    const double cost = vector::FlatVectors::cost(vectors.spec());
+    const auto most = std::clamp<std::size_t>(static_cast<std::size_t>(kBlockCost / cost), 16,
+                                              ranking::kBlockSlots);
+    while (!blocks_->at_end()) {
+        if (!budget.take(cost * static_cast<double>(most))) return false;
+        slots_.clear();
+        for (const std::uint32_t slot : blocks_->next(most))
+            if (vectors.has(Slot(slot)) && also(Slot(slot))) slots_.push_back(Slot(slot));
+        keys_.resize(slots_.size());
+        TIDAL_TRY(features.fill(by_, slots_, context_, keys_));
+        search_.trace().compared += slots_.size();
+        for (std::size_t i = 0; i < slots_.size(); ++i)
+            if (top.admits(keys_[i])) top.offer(keys_[i], slots_[i]);
+    }
+    return true;
+}
+
+}  // namespace tidal::query
