@@ -71,6 +71,7 @@ Database::~Database() {
     for (auto& pump : pumps_) pump->stop();
     if (cluster_ != nullptr) cluster_->stop();
     if (log_ != nullptr) log_->stop();
+    if (graphs_ != nullptr) graphs_->stop();
     if (background_ != nullptr) background_->stop();
     for (auto& executor : executors_) executor->stop();
     for (auto& each : shards_) each->turns().stop();
@@ -133,6 +134,7 @@ Result<void> Database::open_shards() {
         TIDAL_ASSIGN(rows_, storage::open_rocksdb_rows(native));
     }
     background_ = runtime_.executors().create_executor("background");
+    graphs_ = runtime_.executors().create_executor("graphs");
     for (std::uint16_t i = 0; i < std::max<std::uint16_t>(options_.executors, 1); ++i)
         executors_.push_back(runtime_.executors().create_executor("shard-" + std::to_string(i)));
     const auto executors_used =
@@ -145,6 +147,8 @@ Result<void> Database::open_shards() {
         shard::Shard::Options options;
         options.state.shard = ShardId(id);
         options.state.view_items_min = options_.view_items_min;
+        options.state.graph_vectors_min = options_.graph_vectors_min;
+        options.graphs = graphs_.get();
         options.state.ledger_bytes_max = options_.ledger_bytes_max / identity_.shards;
         options.state.idempotency_bytes_max = options_.idempotency_bytes_max / identity_.shards;
         options.state.disk = &runtime_.disk();

@@ -70,6 +70,8 @@ struct DatabaseOptions {
     std::uint64_t log_bytes_max = 1ULL << 30;  ///< Above it a shard that pins the log checkpoints.
     std::uint64_t ledger_bytes_max = 4ULL << 30;
     std::uint64_t idempotency_bytes_max = 256ULL << 20;
+    /// Vectors of a slot of a shard that no graph has, from which on one is made of them.
+    std::uint64_t graph_vectors_min = 8'192;
     std::uint64_t view_items_min = 4'096;  ///< Items of a shard from which on top views are kept.
     LoadLimits load;
     wal::LogOptions log;
@@ -388,6 +390,7 @@ private:
     std::atomic<bool> ready_ = false;
     // Last: executors stop before anything they may still run on is destroyed.
     std::unique_ptr<runtime::Executor> background_;
+    std::unique_ptr<runtime::Executor> graphs_;  ///< Links graphs of vectors.
     std::vector<std::unique_ptr<runtime::Executor>> executors_;
 
     mutable std::mutex mutex_;  ///< Guards what follows.

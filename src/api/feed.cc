@@ -37,6 +37,14 @@ Result<std::optional<std::set<std::string>>> check_fields(const FeedCall& call,
     return std::optional(std::set<std::string>(call.fields->begin(), call.fields->end()));
 }
 
+Result<vector::Effort> effort_of(const FeedCall& call) {
+    if (call.effort.empty()) return vector::Effort::kDefault;
+    if (const auto found = vector::find_effort(call.effort)) return *found;
+    return Error(ErrorCode::kInvalidArgument, "unknown effort `" + call.effort + "`")
+        .with_field("effort")
+        .with_hint(name_hint(call.effort, vector::kEffortNames));
+}
+
 Result<query::FeedRequest> to_request(const FeedCall& call, std::string profile,
                                       const schema::Schema& schema, UnixMillis now_ms) {
     query::FeedRequest request;
@@ -59,6 +67,7 @@ Result<query::FeedRequest> to_request(const FeedCall& call, std::string profile,
                      resolve_id(schema, call.kind, *call.similar_to, "similar_to"));
     }
     request.vector.assign(call.vector.begin(), call.vector.end());
+    TIDAL_ASSIGN(request.effort, effort_of(call));
     request.sort = call.sort;
     request.diversity = call.diversity;
     request.group_by = call.group_by;
@@ -70,6 +79,10 @@ void describe(query::FeedPage* page, FeedReply* reply) {
     for (query::FilterExplanation& node : page->filter)
         reply->filter.push_back({std::move(node.text), node.depth, node.trace.estimated,
                                  node.trace.examined, node.trace.matched});
+    for (query::SourceExplanation& each : page->sources)
+        reply->sources.push_back({std::move(each.source), std::move(each.path), std::move(each.why),
+                                  each.trace.candidates, each.trace.visited, each.trace.coded,
+                                  each.trace.compared});
     for (query::Facet& facet : page->facets) {
         FacetReply& out = reply->facets.emplace_back();
         out.name = std::move(facet.name);

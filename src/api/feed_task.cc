@@ -111,10 +111,13 @@ runtime::Task<Result<void>> Database::gather_texts(bool typos, query::FeedPlan* 
 runtime::Task<Result<void>> Database::list_sources(bool typos, query::FeedPlan* plan,
                                                    FeedPace* pace) {
     std::vector<std::vector<query::SourceList>> of_shards;
+    if (!typos) plan->ann_traces.resize(plan->sources.size());
     for (std::size_t id = 1; id < shards_.size(); ++id) {
         query::SourcesRun run(*plan, typos);
         auto steps = run_steps(shards_[id].get(), &run, pace);
         TIDAL_CO_TRY(co_await std::move(steps));
+        for (std::size_t source = 0; !typos && source < run.ann_traces().size(); ++source)
+            plan->ann_traces[source] += run.ann_traces()[source];
         of_shards.push_back(run.take());
     }
     typos ? merge_typos(of_shards, plan) : merge_sources(of_shards, plan);

@@ -29,6 +29,7 @@ FeedCall to_call(const query::Query& query, std::string_view text, FeedCall call
     for (const query::Literal& id : query.bury) call.bury.emplace_back(id.text);
     call.fields = query.fields;
     call.highlight = query.highlight;
+    call.effort = query.effort;
     call.seed = query.seed;
     call.cursor = query.after;
     call.explain = query.explain;

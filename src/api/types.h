@@ -205,6 +205,8 @@ struct FeedCall {
     std::string group_by;   ///< "category TOP 2"; empty = no groups.
     std::vector<IdInput> pin, bury;
     std::optional<std::vector<std::string>> fields;  ///< What items show; nullopt = all.
+    /// How hard to look for what is near: "low", "default", "high", "exact"; empty = default.
+    std::string effort;
     std::optional<std::uint64_t> seed;
     std::string region;  ///< Empty = here.
     /// Fields of texts whose words the reply marks, of a call with a query; empty = none.
@@ -267,6 +269,16 @@ struct FilterNodeReply {
     std::uint64_t examined = 0;  ///< Entities asked about; the others were decided before.
     std::uint64_t matched = 0;
 };
+/// How a source `ann` found what is near, over all shards.
+struct SourceReply {
+    std::string source;  ///< "ann(content, item)".
+    std::string path;    ///< "graph", "codes", "scan", or several: "graph+codes".
+    std::string why;
+    std::uint64_t candidates = 0;  ///< What may be listed and has a vector.
+    std::uint64_t visited = 0;     ///< Nodes of graphs.
+    std::uint64_t coded = 0;       ///< Compared by their codes, from a list.
+    std::uint64_t compared = 0;    ///< Compared exactly.
+};
 /// How many of what matches have each value of a field.
 struct FacetReply {
     struct Value {
@@ -300,6 +312,7 @@ struct FeedReply {
     };
     std::optional<Impressions> impressions;
     std::vector<FilterNodeReply> filter;  ///< With `explain` and a filter.
+    std::vector<SourceReply> sources;     ///< With `explain`: of what is near.
     std::vector<FacetReply> facets;       ///< In the order asked for.
     std::uint8_t degradation = 0;         ///< 0 full, 1 or 2 under load.
     std::vector<std::string> left_out;    ///< What the request asked for and did not get.

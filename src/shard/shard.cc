@@ -33,6 +33,11 @@ Shard::Shard(const Options& options, runtime::Runtime& runtime, runtime::Executo
                          " cannot be kept; a start will analyse the texts",
                      "the indexed texts of shard " + std::to_string(options.state.shard.value()) +
                          " are kept again"),
+      graph_trouble_(options.logger,
+                     "graphs of vectors of shard " + std::to_string(options.state.shard.value()) +
+                         " cannot be made; searches compare every candidate",
+                     "graphs of vectors of shard " + std::to_string(options.state.shard.value()) +
+                         " are made again"),
       store_(std::move(store)) {}
 
 Shard::~Shard() = default;
@@ -330,6 +335,11 @@ Shard::Stats Shard::stats_now() {
         stats.row_cache_bytes += state_->entities(kind).row_cache_bytes();
         stats.vectors += state_->vectors(kind).size();
         stats.vector_bytes += state_->vectors(kind).bytes();
+        const auto graphs = state_->vectors(kind).graph_stats();
+        stats.graphs += graphs.graphs;
+        stats.graph_vectors += graphs.vectors;
+        stats.graph_bytes += graphs.bytes;
+        stats.graph_builds += graphs.built;
         for (const auto& [origin, table] : state_->ledgers(kind)) {
             const auto ledger = table->stats();
             stats.ledger_pairs += ledger.pairs_resident;

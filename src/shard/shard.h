@@ -40,6 +40,9 @@ public:
         std::uint64_t checkpoint_events = 1'000'000;
         /// A shard that keeps more of the log than this from going checkpoints at once.
         std::uint64_t log_bytes_max = 1ULL << 30;
+        /// Where graphs of vectors are linked, a piece at a time; nullptr = none are made. Stop it
+        /// before the shard's executor.
+        runtime::Executor* graphs = nullptr;
         std::uint64_t outbox_bytes_max = 256ULL << 20;
         Logger logger;  ///< Of checkpoints that fail: when it begins and when it ends.
         std::uint64_t proposed_bytes_max = 256ULL
@@ -189,8 +192,10 @@ public:
         std::uint64_t cohort_refused = 0;
         std::uint64_t row_cache_bytes = 0;            ///< Of all kinds of entities.
         std::uint64_t vectors = 0, vector_bytes = 0;  ///< In memory, of all kinds of entities.
-        std::uint64_t views = 0;                      ///< Top views ready.
-        std::uint64_t view_pages = 0;                 ///< Pages read from them since the start...
+        std::uint64_t graphs = 0, graph_vectors = 0, graph_bytes = 0;  ///< Of vectors.
+        std::uint64_t graph_builds = 0;                                ///< Since the start.
+        std::uint64_t views = 0;                                       ///< Top views ready.
+        std::uint64_t view_pages = 0;   ///< Pages read from them since the start...
         std::uint64_t view_misses = 0;  ///< ...and pages of their profiles that were scanned.
         std::uint64_t view_builds = 0;  ///< Views made, refills among them.
         std::uint64_t outbox_rows = 0, idempotency_keys = 0, proposed_bytes = 0, checkpoints = 0;
@@ -345,6 +350,14 @@ private:
     void evict_slice();
     void advance_stop();
 
+    // Graphs of vectors; shard_graphs.cc.
+    struct GraphJob;
+    using GraphJobPtr = std::shared_ptr<GraphJob>;
+    GraphJobPtr begin_graph_locked();
+    void copy_graph_slice(GraphJobPtr job);
+    void link_graph_slice(GraphJobPtr job);
+    void publish_graph(GraphJobPtr job);
+
     /// How often a slice of work looks whether the monitor can be entered again.
     static constexpr std::uint64_t kReplacingNs = 50'000'000;
 
@@ -369,6 +382,7 @@ private:
     QueryTurns turns_;
     Trouble checkpoint_trouble_;  ///< The executor's own.
     Trouble texts_trouble_;       ///< The background executor's.
+    Trouble graph_trouble_;       ///< Likewise.
 
     Monitor mutex_;  ///< The monitor. Guards everything below up to queue_mutex_.
     std::unique_ptr<storage::ShardStore> store_;
@@ -408,6 +422,7 @@ private:
     bool checkpointing_ = false;
     bool evicting_ = false;  ///< A slice is posted or under way.
     bool making_views_ = false;
+    bool making_graph_ = false;
     std::string checkpoint_error_;
     std::vector<Waiter> checkpoint_waiters_;
     bool stopping_ = false, final_checkpoint_ = false;

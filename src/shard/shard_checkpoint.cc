@@ -71,6 +71,7 @@ void Shard::on_timer() {
     bool tick = false;
     std::vector<Finished> overdue;
     std::vector<Waiter> overdue_waiters;
+    GraphJobPtr graph;
     timer_skipped_ = replacing_.load();
     if (timer_skipped_) return;
     {
@@ -84,10 +85,12 @@ void Shard::on_timer() {
         tick = can_propose() && oldest && now - *oldest > IdempotencyTable::kKeepMs + kTickMs &&
                now - ticked_ms_ >= kTickMs;
         if (tick) ticked_ms_ = now;
+        graph = begin_graph_locked();
         overdue = take_overdue();
         overdue_waiters = take_overdue_waiters();
         schedule_timer();
     }
+    if (graph) copy_graph_slice(std::move(graph));
     for (Finished& each : overdue) each.done(std::move(each.result));
     for (Waiter& waiter : overdue_waiters)
         waiter(Error(ErrorCode::kTimeout, "not applied in time"));

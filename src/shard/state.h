@@ -73,6 +73,8 @@ public:
         /// With fewer changed texts no file is made: a start analyses them as fast as it reads one.
         std::uint64_t text_changes_min = 10'000;
         Logger logger;  ///< Of such a file that cannot be used.
+        /// So many vectors of a slot that no graph has make a graph (vector/graph_index.h).
+        std::uint64_t graph_vectors_min = 8'192;
     };
     ~ShardState();
 
@@ -126,6 +128,9 @@ public:
     audience::CohortLedgers& cohorts() { return *cohorts_; }
     /// The vectors of a kind, for scans; not part of the content hash.
     const vector::ShardVectors& vectors(EntityKind kind) const {
+        return vectors_[static_cast<std::size_t>(kind)];
+    }
+    vector::ShardVectors& vectors(EntityKind kind) {
         return vectors_[static_cast<std::size_t>(kind)];
     }
     const Outbox& outbox() const { return *outbox_; }

@@ -1,0 +1,143 @@
+// Graphs of vectors in a whole database under a simulated world: made in the background, used by
+// feeds, made anew after a power cut; the pages are those of a database that compares all.
+#include <cmath>
+#include <random>
+
+#include "sim_node.h"
+
+namespace tidal::api {
+namespace {
+
+constexpr std::string_view kSchema = R"(
+items:
+  fields:
+    title: text
+  embeddings:
+    default: {dimensions: 6, metric: l2}
+signals:
+  view: {polarity: neutral, half_life: 1d}
+)";
+constexpr std::uint64_t kItems = 2600;
+
+class Graphs : public testing::TestWithParam<std::uint16_t> {
+protected:
+    static DatabaseOptions options() {
+        DatabaseOptions out;
+        out.shards = GetParam();
+        out.schema = std::string(kSchema);
+        out.graph_vectors_min = 100;
+        return out;
+    }
+    std::vector<double> any() {
+        std::vector<double> out(6);
+        for (double& v : out) v = normal_(random_);
+        return out;
+    }
+    EmbeddingWrite vector_of(std::uint64_t id) {
+        EmbeddingWrite out;
+        out.id = id;
+        out.values = any();
+        return out;
+    }
+    static void write_all(SimNode& node, const std::vector<Write>& writes) {
+        constexpr std::size_t kOfABatch = 60;
+        for (std::size_t at = 0; at < writes.size(); at += kOfABatch) {
+            const std::size_t end = std::min(at + kOfABatch, writes.size());
+            std::vector<Write> some(writes.begin() + static_cast<std::ptrdiff_t>(at),
+                                    writes.begin() + static_cast<std::ptrdiff_t>(end));
+            for (const auto& reply : node.write(std::move(some)))
+                ASSERT_TRUE(reply.ok()) << reply.error().to_string();
+        }
+    }
+    std::vector<std::string> page(SimNode& node, const std::string& effort,
+                                  const std::vector<double>& near) {
+        FeedCall call;
+        call.profile = "near";
+        call.vector = near;
+        call.effort = effort;
+        call.explain = true;
+        call.limit = 10;
+        const auto reply = node->feed(call);
+        EXPECT_TRUE(reply.ok()) << reply.error().to_string();
+        std::vector<std::string> out;
+        for (const FeedItem& item : reply->items) out.push_back(item.entity.id.to_string());
+        EXPECT_EQ(reply->sources.size(), 1U);
+        path_ = reply->sources.empty() ? "" : reply->sources[0].path;
+        return out;
+    }
+    std::uint64_t in_graphs(SimNode& node) {
+        std::uint64_t sum = 0;
+        for (const auto& shard : node->stats().shards) sum += shard.graph_vectors;
+        return sum;
+    }
+    void expect_like_exact(SimNode& node) {
+        std::size_t common = 0;
+        for (int asked = 0; asked < 10; ++asked) {
+            const auto near = any();
+            const auto exact = page(node, "exact", near);
+            EXPECT_EQ(path_, "scan");
+            const auto found = page(node, "", near);
+            EXPECT_EQ(found.size(), exact.size());
+            for (const std::string& id : found)
+                common += std::ranges::find(exact, id) != exact.end() ? 1 : 0;
+        }
+        EXPECT_GE(common, 95U);
+    }
+
+    std::mt19937_64 random_{5};
+    std::normal_distribution<double> normal_;
+    std::string path_;
+};
+
+TEST_P(Graphs, AreMadeUsedAndMadeAnew) {
+    SimNode node(options());
+    ASSERT_TRUE(node.open().ok());
+    ASSERT_TRUE(node.wait([&](Database::Done done) {
+                        node->put_profile(
+                            "profile near version 1 { candidates ann(default) limit "
+                            "10; score similarity(default); }",
+                            false, [done = std::move(done)](auto reply) mutable {
+                                done(reply.ok() ? Result<void>()
+                                                : Result<void>(reply.take_error()));
+                            });
+                    })
+                    .ok());
+    std::vector<Write> writes;
+    for (std::uint64_t id = 1; id <= kItems; ++id) writes.emplace_back(item(id));
+    write_all(node, writes);
+    writes.clear();
+    for (std::uint64_t id = 1; id <= kItems; ++id) writes.emplace_back(vector_of(id));
+    write_all(node, writes);
+    expect_like_exact(node);
+    node.world().run_until([&] { return in_graphs(node) + GetParam() * 100U >= kItems; },
+                           60 * kSecondNs);
+    EXPECT_GE(in_graphs(node) + GetParam() * 100U, kItems);
+    expect_like_exact(node);
+    EXPECT_NE(path_, "scan");
+    // What changes counts at once, and sooner or later in graphs.
+    writes.clear();
+    for (std::uint64_t id = 1; id <= kItems; id += 3) writes.emplace_back(vector_of(id));
+    for (std::uint64_t id = 2; id <= kItems; id += 30) {
+        EntityDelete gone;
+        gone.id = id;
+        writes.emplace_back(gone);
+    }
+    write_all(node, writes);
+    expect_like_exact(node);
+    node.world().advance(20 * kSecondNs);
+    expect_like_exact(node);
+    const auto near = any();
+    const auto exact = page(node, "exact", near);
+    ASSERT_TRUE(node.crash_and_open().ok());
+    EXPECT_EQ(page(node, "exact", near), exact);
+    EXPECT_EQ(in_graphs(node), 0U) << "a start does not wait for graphs";
+    node.world().advance(20 * kSecondNs);
+    EXPECT_GT(in_graphs(node), kItems / 2);
+    EXPECT_EQ(page(node, "exact", near), exact);
+    expect_like_exact(node);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shards, Graphs, testing::Values(1, 3));
+
+}  // namespace
+}  // namespace tidal::api
