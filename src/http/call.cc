@@ -190,13 +190,33 @@ Result<void> check_json(const Request& request) {
 Result<api::FeedCall> feed_call(const Request& request, std::string* compare_with) {
     api::FeedCall call;
     if (request.path == "/search") call.profile.clear();
-    constexpr std::string_view known[] = {
-        "user_id",         "kind",       "cohort",    "similar_to", "vector",
-        "profile",         "query",      "filter",    "facets",     "limit",
-        "cursor",          "exclude",    "seed",      "region",     "explain",
-        "token",           "experiment", "sort",      "pin",        "bury",
-        "group_by",        "fields",     "highlight", "diversity",  "log_impressions",
-        "read_consistency"};
+    constexpr std::string_view known[] = {"user_id",
+                                          "kind",
+                                          "cohort",
+                                          "similar_to",
+                                          "vector",
+                                          "profile",
+                                          "query",
+                                          "filter",
+                                          "facets",
+                                          "limit",
+                                          "cursor",
+                                          "exclude",
+                                          "seed",
+                                          "region",
+                                          "explain",
+                                          "token",
+                                          "experiment",
+                                          "sort",
+                                          "pin",
+                                          "bury",
+                                          "group_by",
+                                          "fields",
+                                          "highlight",
+                                          "diversity",
+                                          "effort",
+                                          "log_impressions",
+                                          "read_consistency"};
     for (const auto& [name, value] : request.query.all()) {
         if (name == "user_id") {
             call.user_id = api::IdInput(value);
@@ -230,6 +250,8 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
             call.sort = value;
         } else if (name == "diversity") {
             call.diversity = value;
+        } else if (name == "effort") {
+            call.effort = value;
         } else if (name == "group_by") {
             call.group_by = value;
         } else if (name == "pin") {

@@ -317,11 +317,11 @@ Result<api::Write> read_signal(const element& json) {
 }
 
 Result<api::FeedCall> read_feed(const element& json, std::string_view default_profile) {
-    constexpr std::array<std::string_view, 25> keys = {
+    constexpr std::array<std::string_view, 26> keys = {
         "kind",     "cohort",  "query",           "similar_to", "vector", "user_id", "profile",
         "params",   "filter",  "facets",          "limit",      "cursor", "exclude", "seed",
         "region",   "explain", "experiment",      "sort",       "pin",    "bury",    "diversity",
-        "group_by", "fields",  "log_impressions", "highlight"};
+        "group_by", "fields",  "log_impressions", "highlight",  "effort"};
     api::FeedCall call;
     call.profile = default_profile;
     TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
@@ -353,6 +353,8 @@ Result<api::FeedCall> read_feed(const element& json, std::string_view default_pr
             TIDAL_ASSIGN(call.sort, text(value, key));
         } else if (key == "diversity") {
             TIDAL_ASSIGN(call.diversity, text(value, key));
+        } else if (key == "effort") {
+            TIDAL_ASSIGN(call.effort, text(value, key));
         } else if (key == "group_by") {
             TIDAL_ASSIGN(call.group_by, text(value, key));
         } else if (key == "fields") {

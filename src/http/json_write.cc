@@ -170,6 +170,19 @@ json::object impressions_object(const api::FeedReply::Impressions& impressions) 
     return out;
 }
 
+json::array sources_array(const std::vector<api::SourceReply>& sources) {
+    json::array out;
+    for (const api::SourceReply& each : sources)
+        out.push_back(json::object{{"source", each.source},
+                                   {"path", each.path},
+                                   {"why", each.why},
+                                   {"candidates", each.candidates},
+                                   {"visited", each.visited},
+                                   {"coded", each.coded},
+                                   {"compared", each.compared}});
+    return out;
+}
+
 /// What a page says beside its items.
 json::object page_object(const api::FeedReply& reply, std::optional<std::uint64_t> staleness_ms) {
     json::array warnings;
@@ -190,6 +203,7 @@ json::object page_object(const api::FeedReply& reply, std::optional<std::uint64_
     if (!reply.facets.empty()) out["facets"] = facets_object(reply.facets);
     if (reply.impressions) out["impressions"] = impressions_object(*reply.impressions);
     if (!reply.filter.empty()) out["filter"] = filter_array(reply.filter);
+    if (!reply.sources.empty()) out["sources"] = sources_array(reply.sources);
     if (!reply.experiment.empty()) out["experiment"] = reply.experiment;
     return out;
 }

@@ -74,6 +74,11 @@ void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
     set("tidal_shard_vectors", "Vectors of entities.", count(shard.vectors));
     set("tidal_shard_vector_bytes", "Memory of the vectors of entities.",
         count(shard.vector_bytes));
+    set("tidal_shard_graphs", "Graphs over vectors.", count(shard.graphs));
+    set("tidal_shard_graph_vectors", "Vectors that a graph has as they are.",
+        count(shard.graph_vectors));
+    set("tidal_shard_graph_bytes", "Memory of graphs over vectors.", count(shard.graph_bytes));
+    set("tidal_shard_graph_builds", "Graphs made since the start.", count(shard.graph_builds));
     set("tidal_shard_row_cache_bytes", "Memory of the entity rows kept for the next read.",
         count(shard.row_cache_bytes));
     set("tidal_shard_views", "Top views ready.", count(shard.views));

@@ -101,6 +101,8 @@ std::vector<Option> options(Settings* s) {
               "at most this long between checkpoints"),
         value("ledger_memory_mib", &s->ledger_memory_mib,
               "above it the coldest ledgers move to disk"),
+        value("graph_vectors_min", &s->graph_vectors_min,
+              "vectors that make a graph; fewer are compared one by one"),
         value("backup_dir", &s->backup_dir,
               "where POST /backups makes backups; without it, nowhere"),
         value("import_spool_mib", &s->import_spool_mib,

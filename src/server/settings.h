@@ -30,6 +30,7 @@ struct Settings {
     std::uint16_t http_threads = 2;  ///< Parsing is the first work to fill a core.
     std::uint64_t checkpoint_interval_ms = 30'000;
     std::uint64_t ledger_memory_mib = 4096;
+    std::uint64_t graph_vectors_min = 8192;  ///< Of a slot of a shard, from which on it has graphs.
     std::string data_clock;  ///< Where the data's clock starts; empty = the world's time.
     std::string backup_dir;  ///< Where backups go; empty = there are none.
     std::uint64_t import_spool_mib = 16 * 1024;

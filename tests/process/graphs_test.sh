@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2154  # bin, work, port, reply and status come from lib.sh
+# What is near, through graphs made in the background, through the doors of the real programs: the
+# way that explain tells, every effort, filters, changes, and the same after a restart.
+# shellcheck source=tests/process/lib.sh
+. "$(dirname "$0")/lib.sh" "$1"
+
+start_graphs() { start_server standalone --data-dir "$work/data" --graph-vectors-min 1000 || finish; }
+start_graphs
+items=5000
+awk -v n=$items 'BEGIN { for (i = 1; i <= n; i++)
+    printf "{\"entity_id\":%d,\"metadata\":{\"title\":\"t\",\"category\":\"%s\"}}\n", i, i % 50 == 0 ? "rare" : "many" }' >"$work/items"
+# On a ring, a little apart in two more dimensions: near in number is near.
+awk -v n=$items 'BEGIN { for (i = 1; i <= n; i++) { a = i * 6.283185307 / n
+    printf "{\"entity_id\":%d,\"values\":[%.6f,%.6f,%.6f,0.1]}\n", i, cos(a), sin(a), 0.001 * (i % 7) } }' >"$work/vectors"
+bulk() {
+    reply=$(curl -s -H 'Content-Type: application/x-ndjson' --data-binary "@$2" "http://127.0.0.1:$port$1")
+    [[ $reply == *'"rejected":0'* || $reply != *'"error"'* ]] || fail "bulk $1: ${reply:0:300}"
+}
+bulk /items "$work/items"
+bulk /embeddings "$work/vectors"
+call POST /profiles '{"text":"profile near version 1 { candidates ann(default) limit 10; score similarity(default); }"}'
+expect 200
+
+near() {
+    call POST /feed "{\"profile\":\"near\",\"vector\":[$1],\"explain\":true,\"fields\":[]${2-}}"
+    expect 200 '"sources":['
+}
+ids() { grep -o '"entity_id":[0-9]*' <<<"$reply" | sed 's/.*://' | tr '\n' ' '; }
+path() { sed -n 's/.*"path":"\([^"]*\)".*/\1/p' <<<"$reply"; }
+expect_path() { [ "$(path)" = "$1" ] || fail "expected the path $1, got '$(path)': ${reply: -500}"; }
+# So many vectors that some graph has as they are.
+graphed() {
+    call GET /metrics
+    awk '/^tidal_shard_graph_vectors\{/ { sum += $2 } END { print sum + 0 }' <<<"$reply"
+}
+wait_for_graphs() {
+    local deadline=$((SECONDS + 120))
+    until [ "$(graphed)" -ge "$1" ]; do
+        [ $SECONDS -gt $deadline ] && fail "only $(graphed) vectors are in graphs" && return
+        pause
+    done
+}
+compare_efforts() {
+    near 0.5,-0.8,0.003,0.1 ',"effort":"exact"'
+    expect_path scan
+    exact=$(ids)
+    near 0.5,-0.8,0.003,0.1
+    expect_path graph
+    [ "$(ids)" = "$exact" ] || fail "graph '$(ids)', exact '$exact'"
+    near 0.5,-0.8,0.003,0.1 ',"effort":"high"'
+    [ "$(ids)" = "$exact" ] || fail "high '$(ids)', exact '$exact'"
+    near 0.5,-0.8,0.003,0.1 ',"filter":"category = '"'rare'"'"'
+    expect_path codes
+    [ "$(ids | wc -w)" = 10 ] || fail "ten match, and more: '$(ids)'"
+}
+
+wait_for_graphs 4000
+compare_efforts
+near 1,0,0,0.1 ',"filter":"category != '"'rare'"'"'
+expect_path graph
+call POST /query '{"query":"RETRIEVE items USING near VECTOR (1, 0, 0, 0.1) EFFORT EXACT EXPLAIN"}'
+expect 200 '"path":"scan"' 'effort=exact compares every candidate'
+call GET "/feed?profile=near&vector=1,0,0,0.1&effort=low&explain=true"
+expect 200 '"path":"graph"'
+call GET "/feed?profile=near&vector=1,0,0,0.1&effort=most"
+expect 400 '"field":"effort"' 'unknown effort'
+call POST /query '{"query":"RETRIEVE items USING near VECTOR (1, 0, 0, 0.1) EFFORT MOST"}'
+expect 400 'LOW, DEFAULT, HIGH or EXACT'
+
+# What changed since the graph counts at once; what is deleted is near to nothing.
+call POST '/embeddings' '{"entity_id":2500,"values":[1,0,0,0.1]}'
+token=$(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' <<<"$reply")
+call DELETE "/items/$items"
+call GET "/items/2500?token=$token"
+near 1,0,0,0.1
+expect_path graph
+[[ $(ids) == "2500 "* ]] || fail "the new vector is not first: $(ids)"
+[[ " $(ids)" != *" $items "* ]] || fail "a deleted item is shown: $(ids)"
+
+# After a crash the graphs are made anew; until then every candidate is compared.
+stop_server KILL
+start_graphs
+near 1,0,0,0.1
+[[ $(ids) == "2500 "* ]] || fail "after a crash: $(ids)"
+wait_for_graphs 4000
+compare_efforts
+near 1,0,0,0.1
+[[ $(ids) == "2500 "* ]] || fail "through graphs after a crash: $(ids)"
+stop_server TERM
+finish
