@@ -1,0 +1,561 @@
+// bench/vector_graph_bench.cc: graphs of vectors beside hnswlib 0.6.2 (M 16, ef of construction
+// 200); whole and under filters, random ones and such that leave only what is far from the query.
+//
+//     vector_graph_bench [vectors = 200000] [dimensions = 128]
+//     TIDAL_TEST_DATA=DIR vector_graph_bench     mnist-784, 60,000 vectors, as well
+//
+// One thread. Every query is asked of all contenders in turn, five times around; its time is the
+// least of the five, of the processor, so that other work on the machine counts as little as can
+// be. Printed are means over the queries beside recall@10 against the exact scan, for rising ef;
+// then, under filters, ours against the better of hnswlib with a filter, at the least ef with
+// recall >= 0.98, and the exact scan. The generator: 1,000 centres, normal in every dimension, and
+// points around them, 0.5 times as wide (xorshift64 from a fixed seed, Box-Muller). Classes are
+// those of ten of the vectors taken as centres after three rounds of k-means. Ours includes the
+// exact comparison of what is found; the bitmap of a filter is made before, as is hnswlib's.
+#include <hnswlib/hnswlib.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "base/codec.h"
+#include "vector/planned_search.h"
+
+namespace tidal {
+namespace {
+
+using vector::Effort;
+
+constexpr std::size_t kTop = 10, kQueries = 100, kFilteredQueries = 20, kRounds = 5;
+
+/// Of this thread's processor time.
+double now_s() {
+    timespec now = {};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+double seconds_since(double begin) {
+    return now_s() - begin;
+}
+
+struct Random {
+    std::uint64_t state = 88172645463325252ULL;  // xorshift64 (Marsaglia 2003)
+    std::uint64_t next() {
+        state ^= state << 13;
+        state ^= state >> 7;
+        return state ^= state << 17;
+    }
+    double unit() { return static_cast<double>(next() >> 11) * 0x1p-53; }
+    float normal() {
+        return static_cast<float>(std::sqrt(-2 * std::log(1 - unit())) *
+                                  std::cos(6.283185307179586 * unit()));
+    }
+};
+
+struct Data {
+    std::size_t dimensions = 0;
+    std::vector<float> base, queries;
+    std::size_t size() const { return base.size() / dimensions; }
+    const float* row(std::size_t i) const { return base.data() + i * dimensions; }
+    std::span<const float> query(std::size_t i) const {
+        return {queries.data() + i * dimensions, dimensions};
+    }
+};
+
+Data generated(std::size_t count, std::size_t dimensions) {
+    constexpr std::size_t kCentres = 1000;
+    Random random;
+    Data out{.dimensions = dimensions, .base = {}, .queries = {}};
+    std::vector<float> centres(kCentres * dimensions);
+    for (float& v : centres) v = random.normal();
+    const auto add = [&](std::vector<float>* to) {
+        const std::size_t centre = random.next() % kCentres;
+        for (std::size_t d = 0; d < dimensions; ++d)
+            to->push_back(centres[centre * dimensions + d] + 0.5F * random.normal());
+    };
+    for (std::size_t i = 0; i < count; ++i) add(&out.base);
+    for (std::size_t i = 0; i < kQueries; ++i) add(&out.queries);
+    return out;
+}
+
+/// A grey PNG of 784 columns, whose rows are vectors: filters 0, 1 and 2 only (the set's README).
+bool read_png(const std::string& path, std::vector<float>* out) {
+    std::ifstream file(path, std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+    std::string packed;
+    for (std::size_t at = 8; at + 12 <= bytes.size();) {
+        std::uint32_t size = 0;
+        for (int i = 0; i < 4; ++i) size = (size << 8) | static_cast<unsigned char>(bytes[at + i]);
+        if (bytes.compare(at + 4, 4, "IDAT") == 0) packed += bytes.substr(at + 8, size);
+        at += 12 + size;
+    }
+    constexpr std::size_t kColumns = 784, kRows = 3000;
+    std::vector<unsigned char> raw((kColumns + 1) * kRows);
+    uLongf length = raw.size();
+    if (uncompress(raw.data(), &length, reinterpret_cast<const Bytef*>(packed.data()),
+                   packed.size()) != Z_OK)
+        return false;
+    for (std::size_t r = 0; r < kRows; ++r) {
+        unsigned char* const line = raw.data() + r * (kColumns + 1);
+        const unsigned char* const above = line - (kColumns + 1);
+        for (std::size_t c = 1; c <= kColumns; ++c) {
+            if (line[0] == 1 && c > 1) line[c] = static_cast<unsigned char>(line[c] + line[c - 1]);
+            if (line[0] == 2 && r > 0) line[c] = static_cast<unsigned char>(line[c] + above[c]);
+            out->push_back(line[c]);
+        }
+    }
+    return true;
+}
+
+bool mnist(Data* out) {
+    const char* const folder = std::getenv("TIDAL_TEST_DATA");
+    if (folder == nullptr) return false;
+    out->dimensions = 784;
+    for (int batch = 0; batch <= 20; ++batch)
+        if (!read_png(
+                std::string(folder) + "/mnist-784/mnist_batch_" + std::to_string(batch) + ".png",
+                batch < 20 ? &out->base : &out->queries))
+            return false;
+    out->queries.resize(kQueries * out->dimensions);
+    return true;
+}
+
+/// hnswlib with a filter: its own loop (searchBaseLayerST), which lists what is accepted only.
+class Peer : public hnswlib::HierarchicalNSW<float> {
+public:
+    using hnswlib::HierarchicalNSW<float>::HierarchicalNSW;
+
+    std::vector<std::uint32_t> search(const float* query, std::size_t ef,
+                                      const std::vector<bool>& accepted) {
+        hnswlib::tableint at = enterpoint_node_;
+        float nearest = distance(query, at);
+        for (int layer = maxlevel_; layer > 0; --layer)
+            for (bool nearer = true; nearer;) {
+                nearer = false;
+                const auto* const list = get_linklist(at, layer);
+                const std::size_t count = getListCount(const_cast<unsigned*>(list));
+                for (std::size_t i = 1; i <= count; ++i) {
+                    const float d = distance(query, list[i]);
+                    if (d >= nearest) continue;
+                    nearest = d;
+                    at = list[i];
+                    nearer = true;
+                }
+            }
+        return base_layer(query, ef, accepted, at, nearest);
+    }
+
+private:
+    using Near = std::pair<float, hnswlib::tableint>;
+
+    float distance(const float* query, hnswlib::tableint node) const {
+        return fstdistfunc_(query, getDataByInternalId(node), dist_func_param_);
+    }
+
+    std::vector<std::uint32_t> base_layer(const float* query, std::size_t ef,
+                                          const std::vector<bool>& accepted, hnswlib::tableint at,
+                                          float distance_at) {
+        auto* const visited = visited_list_pool_->getFreeVisitedList();
+        auto* const marks = visited->mass;
+        const auto mark = visited->curV;
+        std::priority_queue<Near> top, candidates;
+        candidates.emplace(-distance_at, at);
+        if (accepted[getExternalLabel(at)]) top.emplace(distance_at, at);
+        marks[at] = mark;
+        while (!candidates.empty()) {
+            const Near next = candidates.top();
+            if (top.size() == ef && -next.first > top.top().first) break;
+            candidates.pop();
+            const auto* const list = get_linklist0(next.second);
+            const std::size_t count = getListCount(const_cast<unsigned*>(list));
+            __builtin_prefetch(getDataByInternalId(list[1]));
+            for (std::size_t i = 1; i <= count; ++i) {
+                if (i < count) {
+                    __builtin_prefetch(marks + list[i + 1]);
+                    __builtin_prefetch(getDataByInternalId(list[i + 1]));
+                }
+                if (marks[list[i]] == mark) continue;
+                marks[list[i]] = mark;
+                const float d = distance(query, list[i]);
+                if (top.size() == ef && d >= top.top().first) continue;
+                candidates.emplace(-d, list[i]);
+                if (!accepted[getExternalLabel(list[i])]) continue;
+                top.emplace(d, list[i]);
+                if (top.size() > ef) top.pop();
+            }
+        }
+        visited_list_pool_->releaseVisitedList(visited);
+        while (top.size() > kTop) top.pop();
+        std::vector<std::uint32_t> out;
+        for (; !top.empty(); top.pop())
+            out.push_back(static_cast<std::uint32_t>(getExternalLabel(top.top().second)));
+        return out;
+    }
+};
+
+class Bench {
+public:
+    explicit Bench(const Data& data)
+        : data_(data),
+          flat_({.id = EmbeddingSlotId(0),
+                 .name = "bench",
+                 .dimensions = static_cast<std::uint32_t>(data.dimensions),
+                 .metric = schema::Metric::kL2,
+                 .storage = schema::VectorStorage::kF32}),
+          space_(data.dimensions),
+          peer_(&space_, data.size(), 16, 200) {
+        Encoder out;
+        for (std::size_t i = 0; i < data.size(); ++i) {
+            out.clear();
+            entity::encode_vector(flat_.spec(), HybridTime(), {data.row(i), data.dimensions}, &out);
+            flat_.put(Slot(static_cast<std::uint32_t>(i)), *entity::view_vector(out.view()));
+        }
+    }
+
+    void build() {
+        double begin = now_s();
+        for (std::size_t i = 0; i < data_.size(); ++i) peer_.addPoint(data_.row(i), i);
+        const double peer_s = seconds_since(begin);
+        begin = now_s();
+        auto build = graphs_.begin_build(flat_);
+        while (!build->copy(flat_, 10'000)) {
+        }
+        const double copy_s = seconds_since(begin);
+        while (!*build->link(10'000)) {
+        }
+        graphs_.finish_build(build->take());
+        std::printf("build: hnswlib %.1f s, ours %.1f s, of which copied in %.2f s\n", peer_s,
+                    seconds_since(begin), copy_s);
+        const double peer_bytes =
+            static_cast<double>(data_.size()) * static_cast<double>(peer_.size_data_per_element_);
+        const auto ours = static_cast<double>(flat_.bytes() + graphs_.bytes());
+        std::printf(
+            "memory a vector: hnswlib %.0f B, ours %.0f B, %.2fx (f32 %.0f B, graph and codes %.0f "
+            "B)\n\n",
+            peer_bytes / count(), ours / count(), ours / peer_bytes,
+            static_cast<double>(flat_.bytes()) / count(),
+            static_cast<double>(graphs_.bytes()) / count());
+    }
+
+    void whole() {
+        const std::vector<bool> all(data_.size(), true);
+        std::vector<Contender> contenders;
+        for (const std::size_t ef : {10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512}) {
+            contenders.push_back(
+                {"hnswlib ef " + std::to_string(ef), [this, ef, &all](std::size_t query) {
+                     return peer_.search(data_.query(query).data(), ef, all);
+                 }});
+            contenders.push_back({"ours ef " + std::to_string(ef), [this, ef](std::size_t query) {
+                                      return by_graph(query, static_cast<std::uint32_t>(ef));
+                                  }});
+        }
+        for (const Effort effort : {Effort::kLow, Effort::kDefault, Effort::kHigh})
+            contenders.push_back({"ours effort=" + std::string(effort_name(effort)),
+                                  [this, effort](std::size_t query) {
+                                      return planned(query, effort, flat_.present());
+                                  }});
+        contenders.push_back(
+            {"exact scan", [this](std::size_t query) { return exact(query, flat_.present()); }});
+        std::vector<const Roaring*> accepted(kQueries, &flat_.present());
+        in_turn(&contenders, accepted);
+        std::printf("%-22s %10s %10s\n", "whole", "us", "recall@10");
+        for (const Contender& each : contenders)
+            std::printf("%-22s %10.1f %10.4f\n", each.name.c_str(), each.us(), each.recall());
+        costs();
+        for (const double bar : {0.95, 0.99}) {
+            const Contender* const peer = fastest(contenders, "hnswlib", bar);
+            const Contender* const ours = fastest(contenders, "ours ef", bar);
+            if (peer != nullptr && ours != nullptr)
+                std::printf("recall >= %.2f: %s %.1f us, %s %.1f us: %.2fx its speed\n", bar,
+                            peer->name.c_str(), peer->us(), ours->name.c_str(), ours->us(),
+                            peer->us() / ours->us());
+        }
+    }
+
+    /// What the planner takes for constants (graph_search.cc, flat_vectors.cc).
+    void costs() {
+        std::vector<std::uint32_t> slots(data_.size());
+        flat_.present().toUint32Array(slots.data());
+        const auto& graph = graphs_.segments().front().graph;
+        std::vector<double> visits, codes, exacts;
+        for (std::size_t query = 0; query < kFilteredQueries; ++query) {
+            const vector::Probe probe = this->probe(query);
+            double begin = now_s();
+            vector::GraphSearch search(graph, probe, 200, UINT64_MAX);
+            search.run([](Slot) { return true; }, [](double) { return true; });
+            visits.push_back(seconds_since(begin) * 1e9 / static_cast<double>(search.visits()));
+            begin = now_s();
+            vector::CodeScan scan(graph, probe, 40);
+            scan.offer(slots);
+            codes.push_back(seconds_since(begin) * 1e9 / count());
+            begin = now_s();
+            (void)exact(probe, flat_.present());
+            exacts.push_back(seconds_since(begin) * 1e9 / count());
+        }
+        for (auto* each : {&visits, &codes, &exacts}) std::ranges::sort(*each);
+        std::printf("ns a comparison: in the graph %.1f, of codes in a list %.1f, exact %.1f\n",
+                    visits[visits.size() / 2], codes[codes.size() / 2], exacts[exacts.size() / 2]);
+    }
+
+    void filtered(bool adversarial) {
+        std::printf("\n%-8s %8s %12s %9s %11s %10s %8s %7s  %s\n", adversarial ? "far" : "random",
+                    "matches", "hnswlib us", "recall", "exact us", "ours us", "recall", "ratio",
+                    "way");
+        for (const double percent : {50.0, 10.0, 1.0, 0.1, 0.01}) {
+            std::vector<Roaring> sets;
+            for (std::size_t query = 0; query < kFilteredQueries; ++query)
+                sets.push_back(accepted(query, percent / 100, adversarial));
+            filtered_by(percent, sets);
+        }
+    }
+
+    /// Ten centres and, by vector and query, which is nearest.
+    void classify() {
+        std::vector<float> centres;
+        for (std::size_t c = 0; c < kClasses; ++c)
+            centres.insert(centres.end(), data_.row(c * 97), data_.row(c * 97) + data_.dimensions);
+        for (int round = 0; round < 3; ++round) {
+            std::vector<float> sums(centres.size());
+            std::vector<float> counts(kClasses);
+            for (std::size_t i = 0; i < data_.size(); i += 20) {
+                const std::size_t c = nearest_centre(centres, data_.row(i));
+                counts[c] += 1;
+                for (std::size_t d = 0; d < data_.dimensions; ++d)
+                    sums[c * data_.dimensions + d] += data_.row(i)[d];
+            }
+            for (std::size_t at = 0; at < sums.size(); ++at)
+                if (counts[at / data_.dimensions] > 0)
+                    centres[at] = sums[at] / counts[at / data_.dimensions];
+        }
+        for (std::size_t i = 0; i < data_.size(); ++i)
+            classes_.push_back(nearest_centre(centres, data_.row(i)));
+        for (std::size_t query = 0; query < kQueries; ++query)
+            query_classes_.push_back(nearest_centre(centres, data_.query(query).data()));
+    }
+
+private:
+    using Found = std::vector<std::uint32_t>;
+    struct Contender {
+        std::string name;
+        std::function<Found(std::size_t query)> run;
+        std::vector<double> seconds = {};
+        double recalls = 0;
+        double us() const {
+            double sum = 0;
+            for (const double each : seconds) sum += each;
+            return sum * 1e6 / static_cast<double>(seconds.size());
+        }
+        double recall() const { return recalls / static_cast<double>(seconds.size()); }
+    };
+    static constexpr std::size_t kClasses = 10;
+
+    double count() const { return static_cast<double>(data_.size()); }
+
+    vector::Probe probe(std::size_t query) const {
+        return *vector::make_probe(flat_.spec(), data_.query(query));
+    }
+    Found exact(const vector::Probe& probe, const Roaring& slots) const {
+        constexpr std::size_t kBlock = 1024;
+        vector::Nearest best(kTop);
+        std::uint32_t block[kBlock];
+        Slot asked[kBlock];
+        double values[kBlock];
+        roaring_uint32_iterator_t at;
+        roaring_init_iterator(&slots.roaring, &at);
+        while (const std::uint32_t n = roaring_read_uint32_iterator(&at, block, kBlock)) {
+            for (std::uint32_t i = 0; i < n; ++i) asked[i] = Slot(block[i]);
+            flat_.similarities(probe, {asked, n}, {values, n});
+            for (std::uint32_t i = 0; i < n; ++i)
+                best.offer({static_cast<float>(-values[i]), block[i]});
+        }
+        Found out;
+        for (const auto& one : best.take()) out.push_back(one.node());
+        return out;
+    }
+    Found exact(std::size_t query, const Roaring& slots) const {
+        return exact(probe(query), slots);
+    }
+    Found by_graph(std::size_t query, std::uint32_t ef) const {
+        const vector::Probe probe = this->probe(query);
+        const auto& graph = graphs_.segments().front().graph;
+        vector::GraphSearch search(graph, probe, ef, UINT64_MAX);
+        search.run([](Slot) { return true; }, [](double) { return true; });
+        const auto nearest = search.results();
+        std::vector<Slot> found;
+        for (std::size_t i = 0; i < std::min<std::size_t>(nearest.size(), 3 * kTop); ++i)
+            found.push_back(graph->slot_of(nearest[i].node()));
+        std::vector<double> values(found.size());
+        flat_.similarities(probe, found, values);
+        vector::Nearest best(kTop);
+        for (std::size_t i = 0; i < found.size(); ++i)
+            best.offer({static_cast<float>(-values[i]), found[i].value()});
+        Found out;
+        for (const auto& one : best.take()) out.push_back(one.node());
+        return out;
+    }
+    Found planned(std::size_t query, Effort effort, const Roaring& accepted) {
+        const vector::Probe probe = this->probe(query);
+        vector::PlannedSearch search(flat_, graphs_, probe, effort, kTop, accepted);
+        while (!search.run([](double) { return true; })) {
+        }
+        trace_ = search.trace();
+        return exact(probe, search.found());
+    }
+
+    void in_turn(std::vector<Contender>* all, const std::vector<const Roaring*>& accepted) {
+        for (std::size_t round = 0; round < kRounds; ++round)
+            for (std::size_t query = 0; query < accepted.size(); ++query) {
+                const Found wanted = exact(query, *accepted[query]);
+                for (Contender& each : *all) {
+                    const double begin = now_s();
+                    const Found found = each.run(query);
+                    const double took = seconds_since(begin);
+                    if (round == 0) each.seconds.push_back(took);
+                    each.seconds[query] = std::min(each.seconds[query], took);
+                    if (round > 0) continue;
+                    std::size_t common = 0;
+                    for (const std::uint32_t id : wanted)
+                        common += std::ranges::find(found, id) != found.end() ? 1 : 0;
+                    each.recalls += wanted.empty() ? 1
+                                                   : static_cast<double>(common) /
+                                                         static_cast<double>(wanted.size());
+                }
+            }
+    }
+    static const Contender* fastest(const std::vector<Contender>& all, std::string_view name,
+                                    double recall) {
+        const Contender* best = nullptr;
+        for (const Contender& each : all)
+            if (each.name.starts_with(name) && each.recall() >= recall &&
+                (best == nullptr || each.us() < best->us()))
+                best = &each;
+        return best;
+    }
+
+    void filtered_by(double percent, const std::vector<Roaring>& sets) {
+        std::vector<std::vector<bool>> bits(sets.size(), std::vector<bool>(data_.size()));
+        std::vector<const Roaring*> accepted;
+        double matches = 0;
+        for (std::size_t query = 0; query < sets.size(); ++query) {
+            for (const std::uint32_t slot : sets[query]) bits[query][slot] = true;
+            accepted.push_back(&sets[query]);
+            matches +=
+                static_cast<double>(sets[query].cardinality()) / static_cast<double>(sets.size());
+        }
+        std::vector<Contender> contenders;
+        // Below one in a hundred it goes through all there is, whatever its ef.
+        for (const std::size_t ef : {16, 32, 64, 128, 256})
+            if (percent >= 1 || ef == 16)
+                contenders.push_back(
+                    {"hnswlib ef " + std::to_string(ef), [&, ef](std::size_t query) {
+                         return peer_.search(data_.query(query).data(), ef, bits[query]);
+                     }});
+        contenders.push_back(
+            {"exact", [&](std::size_t query) { return exact(query, sets[query]); }});
+        contenders.push_back({"ours", [&](std::size_t query) {
+                                  return planned(query, Effort::kDefault, sets[query]);
+                              }});
+        in_turn(&contenders, accepted);
+        const Contender* const peer = fastest(contenders, "hnswlib", 0.98);
+        const Contender& ours = contenders.back();
+        const Contender& scan = contenders[contenders.size() - 2];
+        const double better = std::min(peer == nullptr ? scan.us() : peer->us(), scan.us());
+        std::printf("%6.2f %% %8.0f %12.1f %9.4f %11.1f %10.1f %8.4f %6.2fx  %s\n", percent,
+                    matches, peer == nullptr ? 0 : peer->us(), peer == nullptr ? 0 : peer->recall(),
+                    scan.us(), ours.us(), ours.recall(), better / ours.us(),
+                    trace_.given_up > 0 ? "graph, then codes"
+                    : trace_.graphs > 0 ? "graph"
+                    : trace_.listed > 0 ? "codes"
+                                        : "exact");
+    }
+
+    Roaring accepted(std::size_t query, double share, bool adversarial) {
+        Roaring out;
+        if (!adversarial) {
+            for (std::uint32_t i = 0; i < data_.size(); ++i)
+                if (random_.unit() < share) out.add(i);
+            return out;
+        }
+        // Of one other class where that is enough, else of all others.
+        const std::size_t other = (query_classes_[query] + 1 + query % (kClasses - 1)) % kClasses;
+        std::vector<std::uint32_t> ids;
+        const auto wanted = static_cast<std::size_t>(std::ceil(share * count()));
+        for (std::uint32_t i = 0; i < data_.size(); ++i)
+            if (classes_[i] == other) ids.push_back(i);
+        for (std::uint32_t i = 0; i < data_.size() && ids.size() < wanted; ++i)
+            if (classes_[i] != other && classes_[i] != query_classes_[query]) ids.push_back(i);
+        for (std::size_t i = 0; i < std::min(wanted, ids.size()); ++i) {
+            std::swap(ids[i], ids[i + random_.next() % (ids.size() - i)]);
+            out.add(ids[i]);
+        }
+        return out;
+    }
+
+    std::size_t nearest_centre(const std::vector<float>& centres, const float* row) const {
+        std::size_t best = 0;
+        float least = 0;
+        for (std::size_t c = 0; c < kClasses; ++c) {
+            float sum = 0;
+            for (std::size_t d = 0; d < data_.dimensions; ++d) {
+                const float difference = row[d] - centres[c * data_.dimensions + d];
+                sum += difference * difference;
+            }
+            if (c > 0 && sum >= least) continue;
+            best = c;
+            least = sum;
+        }
+        return best;
+    }
+
+    const Data& data_;
+    vector::FlatVectors flat_;
+    vector::GraphIndex graphs_;
+    hnswlib::L2Space space_;
+    Peer peer_;
+    std::vector<std::size_t> classes_, query_classes_;
+    vector::SearchTrace trace_;  ///< Of the newest search.
+    Random random_;
+};
+
+void run(const std::string& name, const Data& data) {
+    std::printf("%s: %zu vectors of %zu dimensions, l2, top %zu\n", name.c_str(), data.size(),
+                data.dimensions, kTop);
+    Bench bench(data);
+    bench.build();
+    bench.whole();
+    bench.classify();
+    bench.filtered(false);
+    bench.filtered(true);
+    std::printf("\n");
+}
+
+}  // namespace
+}  // namespace tidal
+
+int main(int argc, char** argv) {
+    const auto argument = [&](int at, std::size_t otherwise) {
+        return argc > at ? static_cast<std::size_t>(std::strtoull(argv[at], nullptr, 10))
+                         : otherwise;
+    };
+    std::setvbuf(stdout, nullptr, _IOLBF, 0);
+    {
+        tidal::Data digits;
+        if (tidal::mnist(&digits))
+            tidal::run("mnist-784", digits);
+        else
+            std::printf("mnist-784: left out, not in TIDAL_TEST_DATA\n\n");
+    }
+    const std::size_t count = argument(1, 200'000);
+    if (count > 0) tidal::run("clusters", tidal::generated(count, argument(2, 128)));
+}
