@@ -10,8 +10,8 @@
 
 namespace tidal::vector {
 
-/// Of the ten nearest, found on the sets of docs/benchmarks.md: kDefault >= 0.95 of them, kHigh >=
-/// 0.99, kExact all: every candidate is compared.
+/// What of the ten nearest is found on the sets of docs/benchmarks.md is said there; kExact finds
+/// all: every candidate is compared.
 enum class Effort : std::uint8_t { kLow, kDefault, kHigh, kExact };
 
 inline constexpr std::string_view kEffortNames[] = {"low", "default", "high", "exact"};
