@@ -30,10 +30,10 @@ inline std::uint32_t beam_of(Effort effort, std::uint32_t wanted) {
         case Effort::kLow:
             return std::max(wanted + wanted / 8, 20U);
         case Effort::kDefault:
-            return std::max(wanted + wanted / 4, 56U);
+            return std::max(wanted + wanted / 4, 160U);
         case Effort::kHigh:
         case Effort::kExact:
-            return std::max(wanted * 2, 200U);
+            return std::max(wanted * 2, 480U);
     }
     return wanted;
 }

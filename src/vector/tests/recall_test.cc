@@ -1,0 +1,164 @@
+// How many of the ten nearest are found on public sets, with a graph forced; whole, and under
+// filters, such as one that leaves another class than the query's. The sets lie in the directory
+// TIDAL_TEST_DATA; without it these tests are skipped. With TIDAL_TEST_FULL all of
+// each set, else some of the two larger ones.
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+
+#include "vector/planned_search.h"
+#include "vector/tests/real_data.h"
+#include "vector/tests/vector_rows.h"
+
+namespace tidal::vector {
+namespace {
+
+constexpr std::uint32_t kTop = 10;
+
+bool full() {
+    return std::getenv("TIDAL_TEST_FULL") != nullptr;
+}
+
+class Indexed {
+public:
+    Indexed(const Vectors& data, schema::Metric metric, schema::VectorStorage storage)
+        : data_(data),
+          flat_(spec_of(static_cast<std::uint32_t>(data.base[0].size()), metric, storage)) {
+        for (std::uint32_t slot = 0; slot < data.base.size(); ++slot)
+            flat_.put(Slot(slot), *entity::view_vector(row_of(flat_.spec(), data.base[slot])));
+        auto build = graphs_.begin_build(flat_);
+        while (!build->copy(flat_, 1000)) {
+        }
+        for (;;) {
+            const auto done = build->link(1000);
+            EXPECT_TRUE(done.ok());
+            if (!done.ok() || *done) break;
+        }
+        graphs_.finish_build(build->take());
+    }
+
+    const Roaring& all() const { return flat_.present(); }
+
+    std::vector<std::uint32_t> nearest(const Probe& probe, const Roaring& among) const {
+        std::vector<Slot> slots;
+        for (const std::uint32_t slot : among) slots.emplace_back(slot);
+        std::vector<double> values(slots.size());
+        flat_.similarities(probe, slots, values);
+        std::vector<std::pair<double, std::uint32_t>> all;
+        for (std::size_t i = 0; i < slots.size(); ++i)
+            all.emplace_back(-values[i], slots[i].value());
+        std::ranges::sort(all);
+        if (all.size() > kTop) all.resize(kTop);
+        std::vector<std::uint32_t> out;
+        for (const auto& [value, slot] : all) out.push_back(slot);
+        return out;
+    }
+
+    /// By planner, or with `beam` through the graph whatever that costs.
+    double recall(std::size_t query, Effort effort, const Roaring& accepted, bool graph = false) {
+        const Probe probe = *make_probe(flat_.spec(), data_.queries[query]);
+        const auto wanted = nearest(probe, accepted);
+        Roaring found;
+        if (graph) {
+            GraphSearch search(graphs_.segments()[0].graph, probe, beam_of(effort, kTop),
+                               UINT64_MAX);
+            (void)search.run([&](Slot slot) { return accepted.contains(slot.value()); },
+                             [](double) { return true; });
+            const auto results = search.results();
+            for (std::size_t i = 0;
+                 i < std::min<std::size_t>(results.size(), reranked_of(effort, kTop)); ++i)
+                found.add(search.graph().slot_of(results[i].node()).value());
+        } else {
+            PlannedSearch search(flat_, graphs_, probe, effort, kTop, accepted);
+            while (!search.run([](double) { return true; })) {
+            }
+            found = search.found();
+            trace += search.trace();
+        }
+        const auto got = nearest(probe, found);
+        EXPECT_TRUE(graph || got.size() == wanted.size());
+        std::size_t common = 0;
+        for (const std::uint32_t slot : wanted)
+            common += std::ranges::find(got, slot) != got.end() ? 1 : 0;
+        return wanted.empty() ? 1
+                              : static_cast<double>(common) / static_cast<double>(wanted.size());
+    }
+
+    double mean_recall(Effort effort, bool graph = false) {
+        double sum = 0;
+        for (std::size_t query = 0; query < data_.queries.size(); ++query)
+            sum += recall(query, effort, all(), graph);
+        return sum / static_cast<double>(data_.queries.size());
+    }
+
+    /// At selectivities from a half to one in 10,000.
+    void expect_found_under_random_filters() {
+        std::mt19937_64 random(3);
+        for (const double share : {0.5, 0.1, 0.01, 0.001, 0.0001}) {
+            double sum = 0;
+            for (std::size_t query = 0; query < data_.queries.size(); ++query) {
+                Roaring accepted;
+                for (const std::uint32_t slot : all())
+                    if (std::generate_canonical<double, 53>(random) < share) accepted.add(slot);
+                sum += recall(query, Effort::kDefault, accepted);
+            }
+            EXPECT_GE(sum / static_cast<double>(data_.queries.size()), 0.98) << share;
+        }
+    }
+
+    SearchTrace trace;
+
+private:
+    const Vectors& data_;
+    FlatVectors flat_;
+    GraphIndex graphs_;
+};
+
+TEST(Recall, Sift) {
+    const auto data = read_sift();
+    if (!data) GTEST_SKIP() << "TIDAL_TEST_DATA has no sift-5k";
+    ASSERT_EQ(data->base.size(), 5000U);
+    ASSERT_EQ(data->queries.size(), 100U);
+    Indexed index(*data, schema::Metric::kL2, schema::VectorStorage::kF32);
+    EXPECT_GE(index.mean_recall(Effort::kDefault, true), 0.95);
+    EXPECT_GE(index.mean_recall(Effort::kHigh, true), 0.99);
+    EXPECT_GE(index.mean_recall(Effort::kDefault), 0.95);
+    index.expect_found_under_random_filters();
+}
+
+TEST(Recall, TitlesOfQuestions) {
+    std::vector<std::size_t> classes, query_classes;
+    const auto data = read_titles(full() ? 1 : 4, &classes, &query_classes);
+    if (!data) GTEST_SKIP() << "TIDAL_TEST_DATA has no cqadupstack-bge768";
+    Indexed index(*data, schema::Metric::kCosine, schema::VectorStorage::kF16);
+    EXPECT_GE(index.mean_recall(Effort::kDefault, true), 0.95);
+    EXPECT_GE(index.mean_recall(Effort::kHigh, true), 0.99);
+    index.expect_found_under_random_filters();
+    double forced = 0, planned = 0;
+    for (std::size_t query = 0; query < data->queries.size(); ++query) {
+        Roaring other;
+        for (std::uint32_t slot = 0; slot < classes.size(); ++slot)
+            if (classes[slot] == (query_classes[query] + 1) % 9) other.add(slot);
+        forced += index.recall(query, Effort::kDefault, other, true);
+        planned += index.recall(query, Effort::kDefault, other);
+    }
+    EXPECT_GE(forced / static_cast<double>(data->queries.size()), 0.95);
+    EXPECT_GE(planned / static_cast<double>(data->queries.size()), 0.98);
+}
+
+TEST(Recall, Digits) {
+    const auto data = read_mnist(full() ? 20 : 1, full() ? 1000 : 40);
+    if (!data) GTEST_SKIP() << "TIDAL_TEST_DATA has no mnist-784";
+    Indexed index(*data, schema::Metric::kL2, schema::VectorStorage::kF32);
+    EXPECT_GE(index.mean_recall(Effort::kDefault, true), 0.95);
+    EXPECT_GE(index.mean_recall(Effort::kHigh, true), 0.99);
+    EXPECT_GE(index.mean_recall(Effort::kDefault), 0.95);
+    if (full()) {
+        EXPECT_GT(index.trace.graphs, 0U);
+    }
+    index.expect_found_under_random_filters();
+}
+
+}  // namespace
+}  // namespace tidal::vector
