@@ -140,7 +140,7 @@ TEST(BuiltInProfiles, EqualTheirFormulas) {
     // The two orders by a text, `following`, `similar`, `search` and `cohort_trending` have no
     // formula: query/tests, tests/process.
     ASSERT_EQ(std::ranges::count_if(listed, &ProfileListing::available),
-              static_cast<std::ptrdiff_t>(formulas().size() + 6));
+              static_cast<std::ptrdiff_t>(formulas().size() + 7));
     const ShardView view = shard.view();
     TableFeatureSource source(view);
     for (const auto& [name, formula] : formulas()) {
@@ -239,6 +239,7 @@ TEST(ProfileRegistry, SaysWhatASchemaCannotServe) {
               "alphabetical_desc: unknown field `title`\n"
               "date_saved: unknown field `date_saved`\n"
               "for_you: there is no embedding slot\n"
+              "hybrid: there is no embedding slot\n"
               "live_viewers: unknown field `live_viewers`\n"
               "longest: unknown field `duration`\n"
               "most_commented: unknown signal `comment`\n"

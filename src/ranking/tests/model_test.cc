@@ -251,7 +251,7 @@ TEST(Model, IsAFunctionOfTheLanguage) {
         why("profile p version 1 { score model(ranker); }"),
         "unknown field `views`, line=1, column=35, offset=34, model=ranker, profile=p@1; numbers "
         "here: year, quality, price, featured, released, length, age_hours, bm25, "
-        "co_engagement, created_at, created_s, fused");
+        "co_engagement, created_at, created_s, fused, popularity");
 }
 
 }  // namespace
