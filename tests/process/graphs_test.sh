@@ -7,7 +7,7 @@
 
 start_graphs() { start_server standalone --data-dir "$work/data" --graph-vectors-min 1000 || finish; }
 start_graphs
-items=5000
+items=15000
 awk -v n=$items 'BEGIN { for (i = 1; i <= n; i++)
     printf "{\"entity_id\":%d,\"metadata\":{\"title\":\"t\",\"category\":\"%s\"}}\n", i, i % 50 == 0 ? "rare" : "many" }' >"$work/items"
 # On a ring, a little apart in two more dimensions: near in number is near.
