@@ -55,7 +55,7 @@ compare_efforts() {
     [ "$(ids | wc -w)" = 10 ] || fail "ten match, and more: '$(ids)'"
 }
 
-wait_for_graphs 4000
+wait_for_graphs $((items - 1100))
 compare_efforts
 near 1,0,0,0.1 ',"filter":"category != '"'rare'"'"'
 expect_path graph
@@ -83,7 +83,7 @@ stop_server KILL
 start_graphs
 near 1,0,0,0.1
 [[ $(ids) == "2500 "* ]] || fail "after a crash: $(ids)"
-wait_for_graphs 4000
+wait_for_graphs $((items - 1100))
 compare_efforts
 near 1,0,0,0.1
 [[ $(ids) == "2500 "* ]] || fail "through graphs after a crash: $(ids)"
