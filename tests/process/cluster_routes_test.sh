@@ -108,6 +108,8 @@ ask POST /search /search '{"query":"jazz","limit":2,"log_impressions":true}'
 poll 10 holds $'/items/1/signals\t.signals.impression.counts.all == 3' || fail "a search's impressions are not on all nodes"
 then_all /items/1/signals '.signals.impression.counts.all == 3'
 then_all '/search?query=jazz' '[.items[].entity_id] == [1]'
+ask POST /suggest /suggest '{"query":"ja"}'
+then_all '/suggest?query=ja' '[.suggestions[] | select(.kind == "item") | .text] == ["Jazz"]'
 
 # What a user likes goes from the item's shard to the user's, from there to the items': on every node.
 ask POST /signals /signals '{"entity_id":1,"signal":"like","user_id":8}'
