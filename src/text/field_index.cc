@@ -203,13 +203,11 @@ void FieldIndex::add(std::uint32_t slot, std::string_view text) {
 void FieldIndex::remove(std::uint32_t slot, std::string_view text) {
     if (length(slot) == 0) return;
     analyzer_.analyze(text, &tokens_);
-    assert(tokens_.size() == length(slot));
     std::ranges::sort(tokens_, {}, &Token::word);
     for (std::size_t i = 0; i < tokens_.size(); ++i) {
         if (i > 0 && tokens_[i].word == tokens_[i - 1].word) continue;
         const auto word = find_word(tokens_[i].word);
-        assert(word);
-        if (!word) continue;
+        if (!word) continue;  // Of a segment whose parts say different things.
         list(word_terms_[*word]).remove(slot, length_of());  // Another word may have had its stem.
         discount_word(*word);
     }
