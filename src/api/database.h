@@ -3,6 +3,7 @@
 #pragma once
 
 #include <absl/functional/any_invocable.h>
+#include <absl/functional/function_ref.h>
 
 #include <atomic>
 #include <deque>
@@ -10,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -222,6 +224,8 @@ public:
     /// kConflict, reason "history_incomplete", where a snapshot brought this member so far that its
     /// log lacks signals behind the position, and `gaps` is not asked for.
     Result<ExportPage> export_signals(const ExportRequest& request);
+    /// Of what was shown, and what came of it. Blocks; errors as above, and kInvalidArgument.
+    Result<ShownPage> export_shown(const ShownRequest& request);
 
     struct Stats {
         Identity identity;
@@ -299,6 +303,7 @@ private:
     Result<query::FeedPlan> plan_call(const FeedCall& call, query::TextMode mode, FeedReply* reply);
     Result<void> read_anchors(query::FeedPlan* plan);
     Result<void> read_liked(query::FeedPlan* plan);
+    Result<void> read_disliked(query::FeedPlan* plan);
     Result<void> finish_feed(const query::FeedPlan& plan, std::vector<query::ShardPage> pages,
                              FeedReply* reply);
     runtime::Task<void> log_impressions(const FeedCall* call, FeedReply* reply);
@@ -413,6 +418,10 @@ private:
     std::size_t widening_ = 0;  ///< Writes that wait for the schema to learn their fields.
     bool writing_held_ = false;
     std::deque<HeldWrite> held_;  ///< Came after those; bounded by what callers have in flight.
+    Result<std::unique_lock<std::mutex>> begin_export();
+    Result<bool> visit_history(ShardId id, LogIndex from,
+                               absl::FunctionRef<bool(const record::Record&)> visit);
+    Result<std::map<EntityId, HybridTime>> erasures_of(const std::set<EntityId>& users);
     Result<const TermIndex*> terms_of(ShardId shard, LogIndex applied);
     Result<void> check_whole(const std::vector<LogIndex>& from);
     std::mutex exporting_;  ///< Guards terms_; only members of a cluster have any.

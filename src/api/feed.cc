@@ -57,7 +57,7 @@ Result<query::FeedRequest> to_request(const FeedCall& call, std::string profile,
     request.limit = call.limit;
     request.cursor = call.cursor;
     request.seed = call.seed;
-    request.explain = call.explain;
+    request.explain = call.explain || call.log_features;
     request.now_ms = now_ms;
     TIDAL_ASSIGN(request.exclude, resolve_all(schema, call.kind, call.exclude, "exclude"));
     TIDAL_ASSIGN(request.pin, resolve_all(schema, call.kind, call.pin, "pin"));
@@ -108,6 +108,10 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, query::TextMod
     if (call.log_impressions && call.kind != EntityKind::kItem)
         return Error(ErrorCode::kInvalidArgument, "only of items impressions are counted")
             .with_field("log_impressions");
+    if (call.log_features && !call.log_impressions)
+        return Error(ErrorCode::kInvalidArgument, "features are logged with impressions")
+            .with_field("log_features")
+            .with_hint("log_impressions=true beside it");
     const auto schema = this->schema();
     const auto profiles = this->profiles();
     // One moment for all shards, never before the newest commit stamp of any.
@@ -208,9 +212,11 @@ Result<void> Database::finish_feed(const query::FeedPlan& plan, std::vector<quer
         item.group = std::move(shown.item.group);
         if (const auto& why = shown.item.explored)
             item.explored = FeedItem::Explored{why->impressions, why->positives, why->draw};
-        if (shown.item.explanation)
-            for (const auto& term : shown.item.explanation->terms)
-                item.explain.emplace_back(term.text, term.value);
+        if (!shown.item.explanation) continue;
+        for (const auto& term : shown.item.explanation->terms)
+            item.explain.emplace_back(term.text, term.value);
+        for (const auto& feature : shown.item.explanation->features)
+            item.features.emplace_back(feature.text, feature.value);
     }
     return {};
 }

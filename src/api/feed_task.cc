@@ -50,6 +50,13 @@ FeedComparison compared(FeedReply left, FeedReply right) {
     return out;
 }
 
+/// They were made for the log alone.
+void forget_explanations(FeedReply* reply) {
+    reply->filter.clear();
+    reply->sources.clear();
+    for (FeedItem& item : reply->items) item.explain.clear();
+}
+
 }  // namespace
 
 Result<bool> Database::step(shard::Shard& shard, std::uint64_t generation, EntityKind kind,
@@ -174,6 +181,7 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
         auto logged = log_impressions(&call, &reply);
         co_await std::move(logged);
     }
+    if (!call.explain) forget_explanations(&reply);
     co_return std::move(reply);
 }
 

@@ -1,6 +1,8 @@
 // Impressions of a page: written after it is ranked, before it is answered.
 #include <algorithm>
+#include <array>
 #include <cassert>
+#include <charconv>
 #include <map>
 
 #include "api/database.h"
@@ -21,6 +23,26 @@ void append_quoted(std::string_view text, std::string* out) {
         if (static_cast<unsigned char>(c) >= 0x20) *out += c;
     }
     *out += '"';
+}
+
+void append_number(double value, std::string* out) {
+    std::array<char, 32> digits;
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+    out->append(digits.data(), end);
+}
+
+/// ,"score":1.5,"features":{"sum(view, 24h)":3}
+std::string features_of(const FeedItem& item) {
+    std::string out = ",\"score\":";
+    append_number(item.score, &out);
+    out += ",\"features\":{";
+    for (std::size_t i = 0; i < item.features.size(); ++i) {
+        if (i > 0) out += ',';
+        append_quoted(item.features[i].first, &out);
+        out += ':';
+        append_number(item.features[i].second, &out);
+    }
+    return out + "}";
 }
 
 /// {"position":3,"profile":"trending@1","request_id":"..."}
@@ -91,16 +113,29 @@ std::string merged_token(const WriteReplies& answers) {
 runtime::Task<void> Database::log_impressions(const FeedCall* call, FeedReply* reply) {
     auto& out = reply->impressions.emplace();
     std::vector<Write> writes;
+    std::size_t too_long = 0;
     for (const FeedItem& item : reply->items) {
         SignalWrite write;
         write.id = as_input(item.entity.id);
         write.signal = schema::kImpression;
         write.user_id = call->user_id;
         write.context = context_of(item, *call, *reply);
+        if (call->log_features) {
+            const std::string features = features_of(item);
+            if (write.context.size() + features.size() > record::kContextBytesMax) {
+                ++too_long;
+            } else {
+                write.context.insert(write.context.size() - 1, features);
+            }
+        }
         write.idempotency_key = key_of(call->impressions_key, item.entity.id);
         writes.emplace_back(std::move(write));
     }
     if (writes.empty()) co_return;
+    if (too_long > 0)
+        reply->warnings.push_back("features of " + std::to_string(too_long) +
+                                  " impressions were left out: a context has at most " +
+                                  std::to_string(record::kContextBytesMax) + " bytes");
     CallContext context;
     context.timeout_ms = kImpressionsWaitMs;
     runtime::Completion<WriteReplies> done;

@@ -34,6 +34,7 @@ FeedCall to_call(const query::Query& query, std::string_view text, FeedCall call
     call.cursor = query.after;
     call.explain = query.explain;
     call.log_impressions = query.log_impressions;
+    call.log_features = query.log_features;
     return call;
 }
 

@@ -111,6 +111,8 @@ Result<query::Viewer> Database::viewer_of(const EntityId& user, UnixMillis now_m
         for (const audience::Affinity& affinity : taste->creators)
             out.affinities.emplace(affinity.creator, taste->affinity(affinity.creator, now_ms));
         for (const audience::RingEntry& entry : taste->positives) out.liked.push_back(entry.item);
+        for (const audience::RingEntry& entry : taste->negatives)
+            out.disliked.push_back(entry.item);
         return {};
     }));
     return out;

@@ -11,7 +11,6 @@ namespace tidal::api {
 namespace {
 
 constexpr std::size_t kNameBytesMax = 255;
-constexpr std::size_t kContextBytesMax = 1024;
 constexpr UnixMillis kAheadMaxMs = 60'000;
 // Years 0001 to 9999: what RFC 3339 can print.
 constexpr UnixMillis kEarliestMs = -62'135'596'800'000;
@@ -159,8 +158,8 @@ Result<ResolvedWrite> resolve_one(const schema::Schema& schema, TenantId tenant,
         TIDAL_ASSIGN(body.creator,
                      resolve_id(schema, EntityKind::kCreator, *write.creator_id, "creator_id"));
     }
-    if (write.context.size() > kContextBytesMax)
-        return Error(ErrorCode::kInvalidArgument, "context is longer than 1 KiB")
+    if (write.context.size() > record::kContextBytesMax)
+        return Error(ErrorCode::kInvalidArgument, "context is longer than 4 KiB")
             .with_field("context");
     if (write.session_id.size() > kNameBytesMax)
         return Error(ErrorCode::kInvalidArgument, "session_id is longer than 255 bytes")

@@ -20,7 +20,20 @@ Result<void> Database::read_anchors(query::FeedPlan* plan) {
         });
         TIDAL_TRY(std::move(read));
     }
+    TIDAL_TRY(read_disliked(plan));
     return read_liked(plan);
+}
+
+Result<void> Database::read_disliked(query::FeedPlan* plan) {
+    if (plan->disliked_slots.empty()) return {};
+    constexpr std::size_t kMax = ranking::AnchorVectors::kDislikedMax;
+    for (const EntityId& item : plan->user->disliked | std::views::take(kMax)) {
+        const VShard vshard = record::vshard_of(kDefaultTenant, plan->kind, item);
+        TIDAL_TRY(shard(shard_of(vshard)).with_state([&](shard::ShardState& state) {
+            return query::add_disliked(state.view(plan->kind), item, plan);
+        }));
+    }
+    return {};
 }
 
 Result<void> Database::read_liked(query::FeedPlan* plan) {

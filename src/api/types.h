@@ -214,6 +214,8 @@ struct FeedCall {
     bool explain = false;
     /// Counts an `impression` of every item of the page, before the reply.
     bool log_impressions = false;
+    /// With `log_impressions`: their context also has the score and the features behind it.
+    bool log_features = false;
     /// Under one key an item is counted once in 24 hours, however often the page is asked for;
     /// empty = every time.
     std::string impressions_key;
@@ -252,6 +254,7 @@ struct FeedItem {
     /// Of the fields asked for, those in which a word was found: HTML, the words in <em>.
     std::vector<std::pair<std::string, std::string>> highlights;
     std::vector<std::pair<std::string, double>> explain;
+    std::vector<std::pair<std::string, double>> features;  ///< With `log_features`.
     std::optional<std::string> group;  ///< Its value of the field of `group_by`.
     bool pinned = false;
     /// It is there because few have seen it: out of so many impressions so many positive signals.
@@ -380,6 +383,41 @@ struct ExportedSignal {
     bool undo = false;
     std::string undo_key;
     std::string position;  ///< Resumes right after this one.
+};
+/// A line of an export of what was shown, and what was then done with it.
+struct ShownRequest {
+    std::optional<UnixMillis> from_ms, until_ms;  ///< Event time of impressions, half-open.
+    std::optional<IdInput> user_id;
+    /// So long after an impression what its user does with the item counts for it: 1 min..30 days.
+    std::int64_t within_ms = 24LL * 3'600'000;
+    std::string position;        ///< From an earlier page; empty = the beginning.
+    std::uint32_t limit = 1000;  ///< Of impressions.
+    bool gaps = false;           ///< As of an ExportRequest.
+};
+inline constexpr std::int64_t kShownWithinMinMs = 60'000;
+inline constexpr std::int64_t kShownWithinMaxMs = 30LL * 24 * 3'600'000;
+struct ShownSignal {
+    std::string signal;
+    double weight = 0;
+    UnixMillis at_ms = 0;
+};
+struct ShownItem {
+    EntityId id;
+    UnixMillis at_ms = 0;
+    std::optional<EntityId> user_id;
+    std::string session_id;
+    std::string context;  ///< Of the impression: rank, profile, features where they were logged.
+    /// What its user, or without one its session, did with the item after this impression and
+    /// before the next, but for what was taken back; in log order.
+    std::vector<ShownSignal> signals;
+    double reward = 0;      ///< Their weights: positive types less negative ones.
+    bool complete = false;  ///< Nothing more will count.
+    std::string position;   ///< Resumes right after this one.
+};
+struct ShownPage {
+    std::vector<ShownItem> items;
+    std::string position;
+    bool end = false;
 };
 struct ExportPage {
     std::vector<ExportedSignal> signals;

@@ -58,6 +58,8 @@ struct Options {
     std::string target;  ///< An item or a creator.
 
     // export
+    std::string export_what = "signals";
+    std::string within;
     std::string from, until, signals, user_id, position, format = "jsonl";
     bool gaps = false;
 };

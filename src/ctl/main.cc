@@ -175,10 +175,16 @@ int run(int argc, char** argv) {
     import_app->add_option("--rejects", options.rejects, "file for rejected rows");
 
     CLI::App* export_app =
-        online(add("export", "signals as they were logged, to standard output", export_signals));
+        online(add("export", "signals, or impressions and what came of them, to standard output",
+                   export_signals));
+    export_app->add_option("what", options.export_what, "signals or impressions")
+        ->check(CLI::IsMember({"signals", "impressions"}))
+        ->capture_default_str();
     export_app->add_option("--from", options.from, "event time, inclusive");
     export_app->add_option("--until", options.until, "event time, exclusive");
     export_app->add_option("--signals", options.signals, "names, comma separated");
+    export_app->add_option("--within", options.within,
+                           "what is done so long after an impression counts for it, 24h");
     export_app->add_option("--user-id", options.user_id, "of one user");
     export_app->add_option("--position", options.position, "resume after the line that had it");
     export_app->add_option("--format", options.format, "jsonl or csv")->capture_default_str();

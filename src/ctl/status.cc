@@ -16,13 +16,18 @@ Result<void> export_signals(const Options& options) {
         return Error(ErrorCode::kInvalidArgument,
                      "--json and --format " + options.format + " exclude each other")
             .with_field("format");
-    std::string path = "/export/signals?format=" + percent_encode(options.format);
+    const bool shown = options.export_what == "impressions";
+    const std::string& alien = shown ? options.signals : options.within;
+    if (!alien.empty())
+        return Error(ErrorCode::kInvalidArgument, shown ? "--signals is of `export signals`"
+                                                        : "--within is of `export impressions`")
+            .with_field(shown ? "signals" : "within");
+    std::string path =
+        "/export/" + options.export_what + "?format=" + percent_encode(options.format);
     const std::pair<const char*, const std::string*> parameters[] = {
-        {"from", &options.from},
-        {"until", &options.until},
-        {"signals", &options.signals},
-        {"user_id", &options.user_id},
-        {"position", &options.position}};
+        {"from", &options.from},       {"until", &options.until},
+        {"signals", &options.signals}, {"within", &options.within},
+        {"user_id", &options.user_id}, {"position", &options.position}};
     for (const auto& [name, value] : parameters)
         if (!value->empty()) path += std::string("&") + name + "=" + percent_encode(*value);
     if (options.gaps) path += "&gaps=on";

@@ -107,6 +107,10 @@ Result<api::ExportPage> Library::export_signals(const api::ExportRequest& reques
     return open_->database->export_signals(request);
 }
 
+Result<api::ShownPage> Library::export_shown(const api::ShownRequest& request) {
+    return open_->database->export_shown(request);
+}
+
 Result<api::BackupManifest> Library::backup(const std::string& folder) {
     if (!open_->database->durable())
         return Error(ErrorCode::kUnsupported, "a database in memory has no backups");

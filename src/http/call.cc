@@ -190,33 +190,20 @@ Result<void> check_json(const Request& request) {
 Result<api::FeedCall> feed_call(const Request& request, std::string* compare_with) {
     api::FeedCall call;
     if (request.path == "/search") call.profile.clear();
-    constexpr std::string_view known[] = {"user_id",
-                                          "kind",
-                                          "cohort",
-                                          "similar_to",
-                                          "vector",
-                                          "profile",
-                                          "query",
-                                          "filter",
-                                          "facets",
-                                          "limit",
-                                          "cursor",
-                                          "exclude",
-                                          "seed",
-                                          "region",
-                                          "explain",
-                                          "token",
-                                          "experiment",
-                                          "sort",
-                                          "pin",
-                                          "bury",
-                                          "group_by",
-                                          "fields",
-                                          "highlight",
-                                          "diversity",
-                                          "effort",
-                                          "log_impressions",
-                                          "read_consistency"};
+    constexpr std::string_view known[] = {"user_id",      "kind",
+                                          "cohort",       "similar_to",
+                                          "vector",       "profile",
+                                          "query",        "filter",
+                                          "facets",       "limit",
+                                          "cursor",       "exclude",
+                                          "seed",         "region",
+                                          "explain",      "token",
+                                          "experiment",   "sort",
+                                          "pin",          "bury",
+                                          "group_by",     "fields",
+                                          "highlight",    "diversity",
+                                          "effort",       "log_impressions",
+                                          "log_features", "read_consistency"};
     for (const auto& [name, value] : request.query.all()) {
         if (name == "user_id") {
             call.user_id = api::IdInput(value);
@@ -271,6 +258,8 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
             TIDAL_ASSIGN(call.explain, parse_flag(name, value));
         } else if (name == "log_impressions") {
             TIDAL_ASSIGN(call.log_impressions, parse_flag(name, value));
+        } else if (name == "log_features") {
+            TIDAL_ASSIGN(call.log_features, parse_flag(name, value));
         } else if (name.starts_with(kParamPrefix)) {
             TIDAL_ASSIGN(call.params[name.substr(kParamPrefix.size())],
                          parse<double>(name, value, "a number"));

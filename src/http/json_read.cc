@@ -317,11 +317,12 @@ Result<api::Write> read_signal(const element& json) {
 }
 
 Result<api::FeedCall> read_feed(const element& json, std::string_view default_profile) {
-    constexpr std::array<std::string_view, 26> keys = {
-        "kind",     "cohort",  "query",           "similar_to", "vector", "user_id", "profile",
-        "params",   "filter",  "facets",          "limit",      "cursor", "exclude", "seed",
-        "region",   "explain", "experiment",      "sort",       "pin",    "bury",    "diversity",
-        "group_by", "fields",  "log_impressions", "highlight",  "effort"};
+    constexpr std::array<std::string_view, 27> keys = {
+        "kind",      "cohort", "query",       "similar_to", "vector",     "user_id",
+        "profile",   "params", "filter",      "facets",     "limit",      "cursor",
+        "exclude",   "seed",   "region",      "explain",    "experiment", "sort",
+        "pin",       "bury",   "diversity",   "group_by",   "fields",     "log_impressions",
+        "highlight", "effort", "log_features"};
     api::FeedCall call;
     call.profile = default_profile;
     TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
@@ -361,8 +362,10 @@ Result<api::FeedCall> read_feed(const element& json, std::string_view default_pr
             TIDAL_ASSIGN(call.fields, texts(value, key));
         } else if (key == "highlight") {
             TIDAL_ASSIGN(call.highlight, texts(value, key));
-        } else if (key == "explain" || key == "log_impressions") {
-            bool& flag = key == "explain" ? call.explain : call.log_impressions;
+        } else if (key == "explain" || key == "log_impressions" || key == "log_features") {
+            bool& flag = key == "explain"           ? call.explain
+                         : key == "log_impressions" ? call.log_impressions
+                                                    : call.log_features;
             if (value.get(flag) != simdjson::SUCCESS) return wrong_type(key, "true or false");
         } else if (key == "limit") {
             std::uint64_t limit = 0;

@@ -87,4 +87,10 @@ std::string json_text(const json::value& value) {
     return out;
 }
 
+json::value id_value(const EntityId& id) {
+    if (id.is_text()) return json::string(id.text());
+    if (id.number() > kExactIdMax) return json::string(std::to_string(id.number()));
+    return id.number();
+}
+
 }  // namespace tidal::http

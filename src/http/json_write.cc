@@ -14,12 +14,6 @@ namespace {
 
 namespace json = boost::json;
 
-json::value id_value(const EntityId& id) {
-    if (id.is_text()) return json::string(id.text());
-    if (id.number() > kExactIdMax) return json::string(std::to_string(id.number()));
-    return id.number();
-}
-
 json::value optional_id(const std::optional<EntityId>& id) {
     return id ? id_value(*id) : json::value(nullptr);
 }
@@ -425,59 +419,6 @@ std::string health_json(const api::Database::Stats& stats, const api::ClusterSta
                                           {"archive_bytes", stats.log.archive_bytes}}}};
     if (cluster.mode == api::NodeMode::kCluster) out["cluster"] = cluster_object(cluster);
     return json_text(out);
-}
-
-namespace {
-
-/// As a client would have sent it: a text that is a JSON object becomes one, where it reads back as
-/// the same text.
-json::value context_value(const std::string& text) {
-    if (text.front() != '{') return json::string(text);
-    json::error_code failed;
-    json::value parsed = json::parse(text, failed);
-    if (failed || json_text(parsed) != text) return json::string(text);
-    return parsed;
-}
-
-}  // namespace
-
-std::string exported_json(const api::ExportedSignal& signal) {
-    json::object out{{"entity_id", id_value(signal.id)}};
-    if (signal.undo) {
-        out["undo"] = signal.undo_key;
-    } else {
-        out["signal"] = signal.signal;
-        out["weight"] = signal.weight;
-        if (signal.user_id) out["user_id"] = id_value(*signal.user_id);
-        if (signal.creator_id) out["creator_id"] = id_value(*signal.creator_id);
-        if (!signal.context.empty()) out["context"] = context_value(signal.context);
-    }
-    out["at"] = format_time(signal.at_ms);
-    if (!signal.session_id.empty()) out["session_id"] = signal.session_id;
-    out["position"] = signal.position;
-    return json_text(out);
-}
-
-std::string exported_csv_header() {
-    return "entity_id,signal,weight,at,user_id,creator_id,session_id,context,undo,position\n";
-}
-
-std::string exported_csv(const api::ExportedSignal& signal) {
-    // RFC 4180: quoted where a separator, a quote or a line break is inside.
-    const auto cell = [](const std::string& text) {
-        if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-        std::string out = "\"";
-        for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-        return out + "\"";
-    };
-    const auto id = [&](const std::optional<EntityId>& value) {
-        return value ? cell(value->to_string()) : std::string();
-    };
-    const std::string weight = signal.undo ? "" : json_text(json::value(signal.weight));
-    return cell(signal.id.to_string()) + "," + signal.signal + "," + weight + "," +
-           format_time(signal.at_ms) + "," + id(signal.user_id) + "," + id(signal.creator_id) +
-           "," + cell(signal.session_id) + "," + cell(signal.context) + "," +
-           cell(signal.undo_key) + "," + signal.position;
 }
 
 }  // namespace tidal::http

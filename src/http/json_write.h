@@ -32,10 +32,6 @@ std::string comparison_json(const api::FeedComparison& comparison,
 /// @param state  "ok", "shutting_down", "catching_up", "draining".
 std::string health_json(const api::Database::Stats& stats, const api::ClusterStatus& cluster,
                         std::string_view version, std::string_view state);
-/// One line of an export, without the newline; `position` resumes right after it.
-std::string exported_json(const api::ExportedSignal& signal);
-std::string exported_csv(const api::ExportedSignal& signal);
-std::string exported_csv_header();  ///< With its newline.
 std::string etag(HybridTime version);
 
 }  // namespace tidal::http

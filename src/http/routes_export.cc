@@ -1,13 +1,17 @@
-// Signals as they were logged, streamed page by page.
+// Signals as they were logged, and what was shown and came of it, streamed page by page.
 #include "http/call.h"
 #include "http/door.h"
+#include "http/export_lines.h"
 #include "http/json_read.h"
-#include "http/json_write.h"
+#include "schema/duration.h"
 
 namespace tidal::http {
 namespace {
 
 constexpr std::uint32_t kPageSignals = 2000;
+/// For each page the log is read on until nothing more counts: few pages are better, and one holds
+/// some 10 MiB.
+constexpr std::uint32_t kPageShown = 20'000;
 
 std::vector<std::string> split_names(const std::string& text) {
     std::vector<std::string> out;
@@ -19,104 +23,164 @@ std::vector<std::string> split_names(const std::string& text) {
     return out;
 }
 
-struct ExportCall {
-    api::ExportRequest request;
-    bool csv = false;
-};
+Result<bool> is_csv(const Request& request) {
+    const auto* format = request.query.find("format");
+    if (format == nullptr || *format == "jsonl") return false;
+    if (*format == "csv") return true;
+    return Error(ErrorCode::kInvalidArgument, "no such export format")
+        .with_field("format")
+        .with_hint("jsonl or csv");
+}
 
-Result<ExportCall> export_call(const Request& request) {
-    TIDAL_TRY(check_parameters(request, {"from", "until", "signals", "user_id", "position",
-                                         "format", "gaps", "token", "read_consistency"}));
-    ExportCall call;
-    call.request.limit = kPageSignals;
+/// What every export may be asked.
+template <typename Call>
+Result<void> read_common(const Request& request, Call* call) {
     if (const auto* from = request.query.find("from")) {
-        TIDAL_ASSIGN(call.request.from_ms, read_time_text(*from, "from"));
+        TIDAL_ASSIGN(call->from_ms, read_time_text(*from, "from"));
     }
     if (const auto* until = request.query.find("until")) {
-        TIDAL_ASSIGN(call.request.until_ms, read_time_text(*until, "until"));
+        TIDAL_ASSIGN(call->until_ms, read_time_text(*until, "until"));
     }
-    if (const auto* names = request.query.find("signals"))
-        call.request.signals = split_names(*names);
-    if (const auto* user = request.query.find("user_id"))
-        call.request.user_id = api::IdInput(*user);
-    if (const auto* position = request.query.find("position")) call.request.position = *position;
-    if (const auto* gaps = request.query.find("gaps")) {
-        if (*gaps != "on" && *gaps != "off")
-            return Error(ErrorCode::kInvalidArgument, "gaps is neither on nor off")
-                .with_field("gaps");
-        call.request.gaps = *gaps == "on";
-    }
-    if (const auto* format = request.query.find("format")) {
-        if (*format != "jsonl" && *format != "csv")
-            return Error(ErrorCode::kInvalidArgument, "no such export format")
-                .with_field("format")
-                .with_hint("jsonl or csv");
-        call.csv = *format == "csv";
+    if (const auto* user = request.query.find("user_id")) call->user_id = api::IdInput(*user);
+    if (const auto* position = request.query.find("position")) call->position = *position;
+    const auto* gaps = request.query.find("gaps");
+    if (gaps != nullptr && *gaps != "on" && *gaps != "off")
+        return Error(ErrorCode::kInvalidArgument, "gaps is neither on nor off").with_field("gaps");
+    call->gaps = gaps != nullptr && *gaps == "on";
+    return {};
+}
+
+Result<api::ExportRequest> signals_call(const Request& request) {
+    TIDAL_TRY(check_parameters(request, {"from", "until", "signals", "user_id", "position",
+                                         "format", "gaps", "token", "read_consistency"}));
+    api::ExportRequest call;
+    call.limit = kPageSignals;
+    TIDAL_TRY(read_common(request, &call));
+    if (const auto* names = request.query.find("signals")) call.signals = split_names(*names);
+    return call;
+}
+
+Result<api::ShownRequest> shown_call(const Request& request) {
+    TIDAL_TRY(check_parameters(request, {"from", "until", "within", "user_id", "position", "format",
+                                         "gaps", "token", "read_consistency"}));
+    api::ShownRequest call;
+    call.limit = kPageShown;
+    TIDAL_TRY(read_common(request, &call));
+    if (const auto* within = request.query.find("within")) {
+        auto read = schema::parse_duration_ms(*within);
+        if (!read.ok()) return read.take_error().with_field("within").with_hint("within=24h");
+        call.within_ms = *read;
     }
     return call;
 }
+
+/// Some lines and whether they are the last; asked for again, the next.
+struct Piece {
+    std::string lines;
+    bool end = false;
+};
+using Source = std::function<Result<Piece>()>;
 
 /// One export under way. Pages are read on the door's export thread, each after the one before it
 /// is with the client.
 class ExportStream : public std::enable_shared_from_this<ExportStream> {
 public:
-    ExportStream(api::Database& database, runtime::Executor& executor, ExportCall call)
-        : database_(database), executor_(executor), call_(std::move(call)) {}
+    ExportStream(runtime::Executor& executor, bool csv, Source source)
+        : executor_(executor), csv_(csv), source_(std::move(source)) {}
 
     /// The first page decides between a problem and a stream.
-    void start(Responder responder) {
-        executor_.post([self = shared_from_this(), responder = std::move(responder)]() mutable {
-            auto page = self->database_.export_signals(self->call_.request);
-            if (!page.ok()) return responder.fail(page.error());
+    /// @param header  What comes before the first line.
+    void start(std::string header, Responder responder) {
+        executor_.post([self = shared_from_this(), header = std::move(header),
+                        responder = std::move(responder)]() mutable {
+            auto piece = self->source_();
+            if (!piece.ok()) return responder.fail(piece.error());
             Response head;
-            head.content_type = self->call_.csv ? "text/csv" : "application/x-ndjson";
+            head.content_type = self->csv_ ? "text/csv" : "application/x-ndjson";
             self->writer_.emplace(responder.stream(std::move(head)));
-            self->send(std::move(*page), self->call_.csv ? exported_csv_header() : std::string());
+            piece->lines.insert(0, header);
+            self->send(std::move(*piece));
         });
     }
 
 private:
-    void send(api::ExportPage page, std::string bytes) {
-        for (const api::ExportedSignal& signal : page.signals)
-            bytes += (call_.csv ? exported_csv(signal) : exported_json(signal)) + "\n";
-        call_.request.position = page.position;
-        const bool end = page.end;
-        writer_->write(std::move(bytes), [self = shared_from_this(), end](bool alive) {
-            if (!alive) return;
-            if (end) return self->writer_->finish();
-            self->executor_.post([self] { self->next(); });
-        });
+    void send(Piece piece) {
+        writer_->write(std::move(piece.lines),
+                       [self = shared_from_this(), end = piece.end](bool alive) {
+                           if (!alive) return;
+                           if (end) return self->writer_->finish();
+                           self->executor_.post([self] { self->next(); });
+                       });
     }
 
     /// An error in the middle cuts the connection: the client resumes from its last line's
     /// position.
     void next() {
-        auto page = database_.export_signals(call_.request);
-        if (page.ok()) {
-            send(std::move(*page), {});
+        auto piece = source_();
+        if (piece.ok()) {
+            send(std::move(*piece));
         } else {
             writer_.reset();
         }
     }
 
-    api::Database& database_;
     runtime::Executor& executor_;
-    ExportCall call_;
+    const bool csv_;
+    const Source source_;
     std::optional<ResponseWriter> writer_;
 };
+
+Source signals_source(api::Database& database, api::ExportRequest call, bool csv) {
+    return [&database, csv, call = std::move(call)]() mutable -> Result<Piece> {
+        TIDAL_ASSIGN(const api::ExportPage page, database.export_signals(call));
+        call.position = page.position;
+        Piece out{"", page.end};
+        for (const api::ExportedSignal& each : page.signals)
+            out.lines += (csv ? exported_csv(each) : exported_json(each)) + "\n";
+        return out;
+    };
+}
+
+Source shown_source(api::Database& database, api::ShownRequest call, bool csv) {
+    return [&database, csv, call = std::move(call)]() mutable -> Result<Piece> {
+        TIDAL_ASSIGN(const api::ShownPage page, database.export_shown(call));
+        call.position = page.position;
+        Piece out{"", page.end};
+        for (const api::ShownItem& each : page.items)
+            out.lines += (csv ? shown_csv(each) : shown_json(each)) + "\n";
+        return out;
+    };
+}
 
 }  // namespace
 
 void Door::add_export_routes() {
-    whole_.add(Method::kGet, "/export/signals", [this](Request request, Responder responder) {
-        auto call = export_call(request);
-        if (!call.ok()) return responder.fail(call.error());
+    const auto stream = [this](Request request, Responder responder, bool csv, std::string header,
+                               Source source) {
         once_fresh(std::move(request), std::move(responder), {},
-                   [this, call = std::move(*call)](const Request&, Responder to) mutable {
-                       std::make_shared<ExportStream>(database_, *exports_, std::move(call))
-                           ->start(std::move(to));
+                   [this, csv, header = std::move(header), source = std::move(source)](
+                       const Request&, Responder to) mutable {
+                       std::make_shared<ExportStream>(*exports_, csv, std::move(source))
+                           ->start(csv ? std::move(header) : std::string(), std::move(to));
                    });
+    };
+    whole_.add(Method::kGet, "/export/signals", [=, this](Request request, Responder responder) {
+        auto call = signals_call(request);
+        if (!call.ok()) return responder.fail(call.error());
+        const auto csv = is_csv(request);
+        if (!csv.ok()) return responder.fail(csv.error());
+        stream(std::move(request), std::move(responder), *csv, exported_csv_header(),
+               signals_source(database_, std::move(*call), *csv));
     });
+    whole_.add(Method::kGet, "/export/impressions",
+               [=, this](Request request, Responder responder) {
+                   auto call = shown_call(request);
+                   if (!call.ok()) return responder.fail(call.error());
+                   const auto csv = is_csv(request);
+                   if (!csv.ok()) return responder.fail(csv.error());
+                   stream(std::move(request), std::move(responder), *csv, shown_csv_header(),
+                          shown_source(database_, std::move(*call), *csv));
+               });
 }
 
 }  // namespace tidal::http

@@ -14,13 +14,6 @@ namespace {
 namespace json = boost::json;
 
 /// Ids above 2^53 as texts, since JavaScript loses their last bits.
-json::value id_value(const EntityId& id) {
-    if (id.is_text()) return json::value(id.text());
-    constexpr std::uint64_t kExactMax = 1ULL << 53;
-    if (id.number() > kExactMax) return json::value(id.to_string());
-    return json::value(id.number());
-}
-
 Result<api::RelationshipsRequest> request_of(const Request& request) {
     static constexpr std::string_view kParameters[] = {"token", "read_consistency", "kind"};
     TIDAL_TRY(check_parameters(request, kParameters));

@@ -50,6 +50,9 @@ public:
 
     Result<void> run() {
         for (const Use& use : uses_of(plan_, schema_)) TIDAL_TRY(take(use));
+        for (const ranking::Feature& feature : plan_.profile->program.features)
+            if (feature.kind == ranking::FeatureKind::kNearestDisliked)
+                plan_.disliked_slots.push_back(feature.slot);
         if (reads_item_) {
             plan_.similar_to = request_.similar_to;
             plan_.exclude.insert(*request_.similar_to);
@@ -72,7 +75,9 @@ private:
             reads_item_ = true;
             return {};
         }
-        if ((!use.anchor || use.anchor == Anchor::kUser) && request_.user) {
+        // Users like items: what they prefer is near to nothing else.
+        if ((!use.anchor || use.anchor == Anchor::kUser) && request_.user &&
+            plan_.kind == EntityKind::kItem) {
             if (std::ranges::find(plan_.user_slots, use.slot) == plan_.user_slots.end())
                 plan_.user_slots.push_back(use.slot);
             return {};

@@ -61,4 +61,16 @@ Result<void> Preference::finish(const schema::EmbeddingSpec& spec, FeedPlan* pla
     return {};
 }
 
+Result<void> add_disliked(const ranking::ShardView& view, const EntityId& item, FeedPlan* plan) {
+    const auto at = view.entities.find(item);
+    if (!at || view.vectors == nullptr) return {};
+    for (const EmbeddingSlotId slot : plan->disliked_slots) {
+        const auto* const vectors = view.vectors->find(slot);
+        if (vectors == nullptr || !vectors->has(*at)) continue;
+        TIDAL_ASSIGN(auto probe, vector::make_probe(vectors->spec(), vectors->values(*at)));
+        plan->anchors.add_disliked(slot, std::move(probe));
+    }
+    return {};
+}
+
 }  // namespace tidal::query

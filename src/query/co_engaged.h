@@ -46,4 +46,8 @@ private:
     double weight_ = 0;
 };
 
+/// Puts the vectors of one item that the user disliked into the plan, in every slot of
+/// plan->disliked_slots that it has one in. Threads: inside the monitor of its shard.
+Result<void> add_disliked(const ranking::ShardView& view, const EntityId& item, FeedPlan* plan);
+
 }  // namespace tidal::query

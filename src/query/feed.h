@@ -133,7 +133,8 @@ struct FeedPlan {
     ranking::AnchorVectors anchors;  ///< Whole once read_anchor_item() has been called.
     std::optional<EntityId> similar_to;
     std::vector<EmbeddingSlotId> item_slots;  ///< Where the vector of `similar_to` is read,
-    std::vector<EmbeddingSlotId> user_slots;  ///< and where what the user prefers.
+    std::vector<EmbeddingSlotId> user_slots;  ///< and where what the user prefers,
+    std::vector<EmbeddingSlotId> disliked_slots;  ///< or those of what the user disliked.
     /// By what it starts from, where something reads it; filled before anything runs.
     std::map<ranking::Anchor, CoEngaged> co_engaged;
     bool explain = false;

@@ -316,6 +316,9 @@ private:
     Result<void> read_log() {
         if (!accept_keyword(&tokens_, "impressions")) return tokens_.expected("IMPRESSIONS");
         query_.log_impressions = true;
+        if (!accept_keyword(&tokens_, "with")) return {};
+        if (!accept_keyword(&tokens_, "features")) return tokens_.expected("FEATURES");
+        query_.log_features = true;
         return {};
     }
 
@@ -418,6 +421,7 @@ std::string print_query(const Query& query) {
     if (!query.after.empty()) out += " AFTER " + ranking::quote(query.after, '\'');
     if (query.explain) out += " EXPLAIN";
     if (query.log_impressions) out += " LOG IMPRESSIONS";
+    if (query.log_features) out += " WITH FEATURES";
     return out;
 }
 

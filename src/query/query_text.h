@@ -40,6 +40,7 @@ struct Query {
     std::string after;                   ///< A cursor; empty = the first page.
     bool explain = false;
     bool log_impressions = false;
+    bool log_features = false;  ///< Only with `log_impressions`.
 
     /// Where these parts stand in the source, for messages about them; not compared.
     struct Place {
@@ -56,7 +57,8 @@ struct Query {
                pin == other.pin && bury == other.bury && fields == other.fields &&
                highlight == other.highlight && effort == other.effort && seed == other.seed &&
                limit == other.limit && after == other.after && explain == other.explain &&
-               log_impressions == other.log_impressions;
+               log_impressions == other.log_impressions &&
+               log_features == other.log_features;
     }
 };
 

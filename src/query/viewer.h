@@ -20,7 +20,7 @@ struct Viewer {
     Creators muted;                                    ///< Their items rank lower.
     absl::flat_hash_map<EntityId, double> affinities;  ///< To creators, as of the page's moment.
     std::vector<EntityId> friends;                     ///< By id.
-    std::vector<EntityId> liked;                       ///< The newest first.
+    std::vector<EntityId> liked, disliked;             ///< The newest first.
 };
 
 /// What an item of a muted creator keeps of its score.

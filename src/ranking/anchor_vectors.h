@@ -1,9 +1,12 @@
 // ranking/anchor_vectors.h: what the similarities of one request are measured from.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "base/ids.h"
 #include "ranking/candidate_source.h"
@@ -32,8 +35,20 @@ public:
         return nullptr;
     }
 
+    /// So many of a user's newest negative items count.
+    static constexpr std::uint32_t kDislikedMax = 20;
+    /// @param probe  Of one item that the user disliked; kDislikedMax at most.
+    void add_disliked(EmbeddingSlotId slot, vector::Probe probe) {
+        disliked_[slot].push_back(std::move(probe));
+    }
+    std::span<const vector::Probe> disliked(EmbeddingSlotId slot) const {
+        const auto found = disliked_.find(slot);
+        return found == disliked_.end() ? std::span<const vector::Probe>() : found->second;
+    }
+
 private:
     std::map<std::pair<EmbeddingSlotId, Anchor>, vector::Probe> probes_;
+    std::map<EmbeddingSlotId, std::vector<vector::Probe>> disliked_;
 };
 
 }  // namespace tidal::ranking

@@ -157,8 +157,9 @@ Result<Value> Compiler::lower_name(const Expr& expr) {
         keep_feature(expr, value);
         return value;
     }
-    if (function != nullptr && function->form == Form::kSimilarity) {
-        TIDAL_ASSIGN(const Value value, lower_similarity(expr, nullptr));
+    if (function != nullptr &&
+        (function->form == Form::kSimilarity || function->form == Form::kNearestDisliked)) {
+        TIDAL_ASSIGN(const Value value, lower_similarity(*function, expr, nullptr));
         keep_feature(expr, value);
         return value;
     }

@@ -44,6 +44,7 @@ std::uint32_t cost_of(const Feature& feature) {
         case FeatureKind::kDistance:
             return 80;
         case FeatureKind::kSimilarity:
+        case FeatureKind::kNearestDisliked:
             return feature.nanoseconds;
         default:
             return 40;

@@ -31,7 +31,8 @@ enum class FeatureKind : std::uint8_t {
     // What the request brings, see Need.
     kSourceRank,  ///< 1 / (60 + rank) in the profile's source number `source`, else 0.
     kSimilarity,  ///< vector::FlatVectors::similarities in `slot` to `anchor`; 0 without a vector.
-    kBm25,        ///< Of the query.
+    kNearestDisliked,  ///< The greatest of the same to what the user disliked lately; else 0.
+    kBm25,             ///< Of the query.
     kAffinity,    ///< Of the user to the entity's creator.
     kFollows,     ///< 1 where the user follows the entity's creator.
     kFriends,     ///< Friends of the user who gave `signal`.

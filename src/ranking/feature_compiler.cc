@@ -58,6 +58,7 @@ Result<Value> Compiler::lower_feature(const Function& function, const Expr& expr
         case Form::kModel:
             return lower_model(expr);
         case Form::kSimilarity:
+        case Form::kNearestDisliked:
         case Form::kOfCreator:
         case Form::kFriends:
         case Form::kState:

@@ -34,6 +34,7 @@ constexpr Function kFunctions[] = {
     {"max", "max(a, b, ...)", Form::kVariadic, 2, kAnyNumber, Op::kMax},
     {"min", "min(a, b, ...)", Form::kVariadic, 2, kAnyNumber, Op::kMin},
     {"model", "model(name)", Form::kModel, 1, 1},
+    {"nearest_disliked", "nearest_disliked(slot)", Form::kNearestDisliked, 1, 1},
     {"negative", "negative(window)", Form::kNegative, 1, 1},
     {"param", "param(name)", Form::kParam, 1, 1},
     {"popularity", "popularity", Form::kNoArguments, 0, 0},

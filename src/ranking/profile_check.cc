@@ -74,7 +74,9 @@ private:
             case SourceKind::kWindowTop:
                 return ledger(source);
             case SourceKind::kAnn:
-                return slot(source.name, source.offset);
+                TIDAL_TRY(slot(source.name, source.offset));
+                if (source.anchor != Anchor::kUser) return {};
+                break;
             case SourceKind::kFollows:
             case SourceKind::kCoEngaged:
             case SourceKind::kCohortTop:

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "audience/cohort_ledgers.h"
+#include "ranking/anchor_vectors.h"
 #include "ranking/embedding_name.h"
 #include "ranking/internal/compiler.h"
 #include "vector/flat_vectors.h"
@@ -238,7 +239,7 @@ Result<Value> Compiler::lower_request_feature(const Function& function, const Ex
                        {.kind = follows ? FeatureKind::kFollows : FeatureKind::kAffinity});
     }
     if (function.form == Form::kState) return lower_state(expr);
-    return lower_similarity(expr, &argument);
+    return lower_similarity(function, expr, &argument);
 }
 
 Result<Value> Compiler::lower_state(const Expr& expr) {
@@ -257,8 +258,9 @@ Result<Value> Compiler::lower_state(const Expr& expr) {
         .with_reason("unknown_state");
 }
 
-/// @param argument  nullptr = `similarity` alone.
-Result<Value> Compiler::lower_similarity(const Expr& expr, const Expr* argument) {
+/// @param argument  nullptr = the function's name alone.
+Result<Value> Compiler::lower_similarity(const Function& function, const Expr& expr,
+                                         const Expr* argument) {
     const std::string name = argument == nullptr ? "" : print_expression(*argument);
     const auto* slot = argument == nullptr || argument->kind == ExprKind::kName
                            ? find_embedding(schema_, kind_, name)
@@ -270,10 +272,17 @@ Result<Value> Compiler::lower_similarity(const Expr& expr, const Expr* argument)
             .with_hint(hint)
             .with_reason("unknown_slot");
     }
-    return needing(Input::kAnchor, expr,
-                   {.kind = FeatureKind::kSimilarity,
-                    .slot = slot->id,
-                    .nanoseconds = static_cast<std::uint32_t>(vector::FlatVectors::cost(*slot))});
+    const auto nanoseconds = static_cast<std::uint32_t>(vector::FlatVectors::cost(*slot));
+    if (function.form == Form::kNearestDisliked && kind_ != EntityKind::kItem)
+        return fail(ErrorCode::kInvalidArgument, expr, "users like and dislike items only");
+    if (function.form == Form::kNearestDisliked)
+        return needing(Input::kUser, expr,
+                       {.kind = FeatureKind::kNearestDisliked,
+                        .slot = slot->id,
+                        .nanoseconds = nanoseconds * AnchorVectors::kDislikedMax});
+    return needing(
+        Input::kAnchor, expr,
+        {.kind = FeatureKind::kSimilarity, .slot = slot->id, .nanoseconds = nanoseconds});
 }
 
 }  // namespace tidal::ranking

@@ -1,6 +1,7 @@
 #include "ranking/table_features.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cmath>
 #include <cstring>
@@ -97,6 +98,9 @@ Result<void> TableFeatureSource::fill(const Feature& feature, std::span<const Sl
             return {};
         case FeatureKind::kSimilarity:
             fill_similarity(feature, slots, context.anchors, out);
+            return {};
+        case FeatureKind::kNearestDisliked:
+            fill_nearest_disliked(feature, slots, context.anchors, out);
             return {};
         default:
             break;
@@ -206,10 +210,30 @@ void TableFeatureSource::fill_similarity(const Feature& feature, std::span<const
     for (double& value : out) value = score_math::sanitize(value);
 }
 
+void TableFeatureSource::fill_nearest_disliked(const Feature& feature, std::span<const Slot> slots,
+                                               const AnchorVectors* anchors,
+                                               std::span<double> out) {
+    std::ranges::fill(out, 0.0);
+    const auto* const vectors =
+        view_.vectors == nullptr ? nullptr : view_.vectors->find(feature.slot);
+    if (anchors == nullptr || vectors == nullptr) return;
+    std::array<double, kBlockSlots> one;
+    const std::span<double> each(one.data(), slots.size());
+    bool first = true;
+    for (const vector::Probe& probe : anchors->disliked(feature.slot)) {
+        vectors->similarities(probe, slots, each);
+        for (std::size_t i = 0; i < slots.size(); ++i) {
+            const double near = score_math::sanitize(each[i]);
+            out[i] = first ? near : std::max(out[i], near);
+        }
+        first = false;
+    }
+}
+
 bool TableFeatureSource::is_missing(const Feature& feature, Slot slot) const {
     if (feature.kind == FeatureKind::kDistance)
         return std::isnan(view_.entities.geo_column(feature.field)[slot.value()].latitude);
-    if (feature.kind == FeatureKind::kSimilarity) {
+    if (feature.kind == FeatureKind::kSimilarity || feature.kind == FeatureKind::kNearestDisliked) {
         const auto* const vectors =
             view_.vectors == nullptr ? nullptr : view_.vectors->find(feature.slot);
         return vectors == nullptr || !vectors->has(slot);

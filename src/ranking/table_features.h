@@ -29,6 +29,8 @@ private:
                      UnixMillis now_ms, std::span<double> out) const;
     Result<void> fill_unique(const Feature& feature, std::span<const Slot> slots, UnixMillis now_ms,
                              std::span<double> out);
+    void fill_nearest_disliked(const Feature& feature, std::span<const Slot> slots,
+                               const AnchorVectors* anchors, std::span<double> out);
     void fill_similarity(const Feature& feature, std::span<const Slot> slots,
                          const AnchorVectors* anchors, std::span<double> out);
     void fill_distance(const Feature& feature, std::span<const Slot> slots,

@@ -44,7 +44,7 @@ Violation check(const SignalBody& body) {
     return first(
         {check_id(body.item, "entity_id"), check_weight(body.weight),
          check_id(body.user, "user_id"), check_id(body.creator, "creator_id"),
-         unless(body.context.size() <= kContextBytesMax, "context", "has at most 1024 bytes")});
+         unless(body.context.size() <= kContextBytesMax, "context", "has at most 4096 bytes")});
 }
 
 Violation check(const UndoBody& body) {

@@ -21,7 +21,7 @@ inline constexpr FixedWeight kWeightMax = kWeightOne << 20;
 inline constexpr std::size_t kIdBytesMax = 255;  ///< Of a text id.
 /// Session, idempotency key, principal, import id.
 inline constexpr std::size_t kTokenBytesMax = 255;
-inline constexpr std::size_t kContextBytesMax = 1024;
+inline constexpr std::size_t kContextBytesMax = 4096;
 inline constexpr std::size_t kCohortsMax = 8;
 inline constexpr std::size_t kCatalogTextBytesMax = 1 << 20;
 /// Of a model; half of what a batch of the log holds.
@@ -59,7 +59,7 @@ struct SignalBody {
     FixedWeight weight = kWeightOne;
     std::optional<EntityId> user;
     std::optional<EntityId> creator;
-    std::string context;  ///< Free text kept for export, at most 1 KiB.
+    std::string context;  ///< Free text kept for export, at most 4 KiB.
     bool operator==(const SignalBody&) const = default;
 };
 /// Takes back what the signal sent with `key` did.

@@ -59,8 +59,8 @@ for context in 7 true '["a"]'; do
     call POST /signals "{\"entity_id\":1,\"signal\":\"like\",\"user_id\":8,\"context\":$context}"
     expect 400 '"field":"context"' 'a string or an object'
 done
-call POST /signals "{\"entity_id\":1,\"signal\":\"like\",\"context\":{\"long\":\"$(printf 'x%.0s' $(seq 1020))\"}}"
-expect 400 '"field":"context"' '1 KiB'
+call POST /signals "{\"entity_id\":1,\"signal\":\"like\",\"context\":{\"long\":\"$(printf 'x%.0s' $(seq 4092))\"}}"
+expect 400 '"field":"context"' '4 KiB'
 call GET "/export/signals?signals=like&user_id=8"
 expect 200 '"context":"front page"' '"context":{"slot":2,"ab":["x","y"],"r":1.5,"é":null}' '"context":"{\"spaced\": 1}"' '"context":{"a":40.0}'
 sed 's/,"position":"[^"]*"//; s/"user_id":8/"user_id":9/' <<<"$reply" | grep . >"$work/again.jsonl"

@@ -1,16 +1,20 @@
-// What users liked, through the database: affinities, preferences and pairs equal a model of the
-// log through lost power, clean stops, undos and deletes of users, whichever shards are involved.
+// What users liked and disliked, through the database: affinities, preferences, pairs and nearness
+// to what was disliked equal a model of the log through lost power, clean stops, undos and deletes of users, whichever shards are involved.
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <random>
 
 #include "audience/tastes.h"
+#include "ranking/anchor_vectors.h"
 #include "sim_node.h"
 
 namespace tidal::api {
 namespace {
 
 constexpr std::uint64_t kItems = 40, kCreators = 5, kUsers = 6;
+/// Only the first of them are disliked: all that a score looks at.
+constexpr std::uint64_t kDisliked = ranking::AnchorVectors::kDislikedMax;
 
 class Tastes : public testing::TestWithParam<std::uint16_t> {
 protected:
@@ -34,10 +38,11 @@ protected:
     void write_something() {
         if (below(8) == 0 && !events_.empty()) return undo(below(events_.size()));
         if (below(60) == 0) return delete_user(1 + below(kUsers));
+        const bool like = below(3) != 0;
         Event event{
             1 + below(kUsers),
-            1 + below(kItems),
-            below(3) != 0,
+            1 + below(like ? kItems : kDisliked),
+            like,
             static_cast<double>(1 + below(12)) / 4,
             node_.runtime().clock().wall_ms() - static_cast<UnixMillis>(below(90)) * 24 * 3'600'000,
             {}};
@@ -83,6 +88,16 @@ protected:
         });
     }
 
+    /// Of unit vectors in the plane, so that a cosine is that of an angle.
+    static double angle_of(std::uint64_t item) { return 0.7 * static_cast<double>(item); }
+    double nearest_disliked(std::uint64_t user, std::uint64_t item) const {
+        double best = -2;
+        for (const Event& event : events_)
+            if (event.user == user && !event.like)
+                best = std::max(best, std::cos(angle_of(item) - angle_of(event.item)));
+        return best == -2 ? 0 : best;
+    }
+
     void compare() {
         node_.rest();
         for (std::uint64_t user = 1; user <= kUsers; ++user) {
@@ -98,6 +113,13 @@ protected:
                 ASSERT_NEAR(item.score, affinity(user, creator_of(item.entity.id.number()), now_ms),
                             1e-6)
                     << "user " << user;
+            call.profile = "averse";
+            const auto averse = node_->feed(call);
+            ASSERT_TRUE(averse.ok()) << averse.error().to_string();
+            ASSERT_EQ(averse->items.size(), kItems);
+            for (const FeedItem& item : averse->items)
+                ASSERT_NEAR(item.score, -nearest_disliked(user, item.entity.id.number()), 1e-5)
+                    << "user " << user << " item " << item.entity.id.number();
             call.profile = "together";
             const auto pairs = node_->feed(call);
             ASSERT_TRUE(pairs.ok()) << pairs.error().to_string();
@@ -118,6 +140,7 @@ protected:
 TEST_P(Tastes, EqualAModelOfTheLog) {
     ASSERT_OK(node_.open());
     for (const char* text : {"profile loved version 1 { score affinity(creator); }",
+                             "profile averse version 1 { score -nearest_disliked(default); }",
                              "profile together version 1 { candidates co_engaged(user); score "
                              "co_engagement; }"})
         ASSERT_OK(node_.wait([&](Database::Done done) {
@@ -125,7 +148,14 @@ TEST_P(Tastes, EqualAModelOfTheLog) {
                 done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
             });
         }));
-    for (std::uint64_t id = 1; id <= kItems; ++id) node_.put(item(id, creator_of(id)));
+    for (std::uint64_t id = 1; id <= kItems; ++id) {
+        node_.put(item(id, creator_of(id)));
+        EmbeddingWrite vector;
+        vector.id = id;
+        vector.values = {static_cast<float>(std::cos(angle_of(id))),
+                         static_cast<float>(std::sin(angle_of(id))), 0, 0};
+        node_.put(vector);
+    }
     for (int step = 0; step < 600; ++step) {
         ASSERT_NO_FATAL_FAILURE(write_something());
         if (step % 40 == 39) {

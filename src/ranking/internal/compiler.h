@@ -43,7 +43,8 @@ private:
 
     Result<Value> lower_bare_feature(const Expr& expr);
     Result<Value> lower_request_feature(const Function& function, const Expr& expr);
-    Result<Value> lower_similarity(const Expr& expr, const Expr* argument);
+    Result<Value> lower_similarity(const Function& function, const Expr& expr,
+                                   const Expr* argument);
     Result<Value> lower_state(const Expr& expr);
     Result<Value> lower_rank(const Expr& expr);
     Result<Value> lower_fused(const Expr& expr);

@@ -30,6 +30,7 @@ enum class Form : std::uint8_t {
     kRank,
     kDistance,
     kSimilarity,
+    kNearestDisliked,
     kOfCreator,  ///< affinity(creator), follows(creator)
     kState,
     kFriends,

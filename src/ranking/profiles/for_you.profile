@@ -5,7 +5,7 @@ profile for_you version 1 {
     require 1 - state(seen);
     require 1 - state(liked);
     score co_engagement + rank(ann(user)) + rank(follows) + 0.01 * log1p(max(affinity(creator), 0))
-        + 0.01 * log1p(sum(like, all));
+        + 0.01 * log1p(sum(like, all)) - 0.01 * max(nearest_disliked, 0);
     order score desc;
     explore 10%;
 }

@@ -125,6 +125,8 @@ public:
     Result<api::ImportProgress> import(ImportFiles files);
     /// A page of signals from log and archive; ask on from its `position` until `end`.
     Result<api::ExportPage> export_signals(const api::ExportRequest& request);
+    /// The same of impressions, each with what its user then did with the item.
+    Result<api::ShownPage> export_shown(const api::ShownRequest& request);
 
     /// Makes a backup in `folder`, which must not exist yet, while writes and reads go on.
     /// kUnsupported in memory, kConflict, kDiskFull; after an error nothing is left there.

@@ -1,0 +1,214 @@
+// What was shown, joined with what its users then did with it: a page of impressions at a time, in
+// one reading of each shard's log, because an impression and the signals on its item lie in one
+// shard.
+#include <absl/container/flat_hash_map.h>
+
+#include <algorithm>
+#include <iterator>
+#include <ranges>
+#include <set>
+
+#include "api/database.h"
+#include "api/internal/export_position.h"
+#include "api/resolve.h"
+
+namespace tidal::api {
+namespace {
+
+using record::Record;
+using record::SignalBody;
+
+/// Whose impression of what: of a user, else of a session without one.
+struct Viewing {
+    EntityId item;
+    std::optional<EntityId> user;
+    std::string session;
+    bool operator==(const Viewing&) const = default;
+    template <typename H>
+    friend H AbslHashValue(H h, const Viewing& v) {
+        return H::combine(std::move(h), v.item, v.user, v.session);
+    }
+};
+
+struct Filter {
+    std::optional<UnixMillis> from_ms, until_ms;
+    std::optional<EntityId> user;
+    bool wants(const Record& record, const SignalBody& body) const {
+        const UnixMillis at_ms = record.envelope.event_time_ms;
+        return (!user || body.user == user) && (!from_ms || at_ms >= *from_ms) &&
+               (!until_ms || at_ms < *until_ms);
+    }
+};
+
+/// Joins the records of one shard, in log order.
+class ShownJoin {
+public:
+    ShownJoin(const ShownRequest& request, Filter filter, const schema::Schema& schema,
+              SignalTypeId impression, ExportPosition* position, std::size_t limit)
+        : within_ms_(request.within_ms),
+          filter_(std::move(filter)),
+          schema_(schema),
+          position_(*position),
+          limit_(limit),
+          impression_(impression) {}
+
+    /// False = what follows changes nothing.
+    bool take(const Record& record) {
+        const UnixMillis logged_ms = record.envelope.stamp.wall_ms();
+        if (full_ && logged_ms >= last_logged_ms_ + within_ms_) return false;
+        if (const auto* body = std::get_if<SignalBody>(&record.body)) {
+            if (body->signal == impression_) {
+                take_impression(record, *body);
+            } else {
+                take_signal(record, *body);
+            }
+        } else if (const auto* undo = std::get_if<record::UndoBody>(&record.body)) {
+            take_undo(*undo);
+        }
+        if (!full_) position_.next_of(position_.at) = record.envelope.index.next();
+        return true;
+    }
+    bool full() const { return full_; }
+
+    struct Shown {
+        ShownItem item;
+        HybridTime stamp;
+        UnixMillis until_ms = 0;           ///< What is logged from then on is not counted.
+        std::set<std::size_t> taken_back;  ///< Of item.signals.
+    };
+    /// With rewards.
+    std::vector<Shown> finish() {
+        for (Shown& each : shown_) {
+            for (const std::size_t taken_back : each.taken_back | std::views::reverse)
+                each.item.signals.erase(each.item.signals.begin() +
+                                        static_cast<std::ptrdiff_t>(taken_back));
+            for (const ShownSignal& one : each.item.signals) each.item.reward += reward_of(one);
+        }
+        return std::move(shown_);
+    }
+
+private:
+    static Viewing viewing_of(const Record& record, const SignalBody& body) {
+        return {body.item, body.user, body.user ? std::string() : record.envelope.session};
+    }
+
+    void take_impression(const Record& record, const SignalBody& body) {
+        const Viewing viewing = viewing_of(record, body);
+        const bool wanted = filter_.wants(record, body);
+        if (wanted && shown_.size() >= limit_) full_ = true;
+        if (!wanted || full_) {
+            latest_.erase(viewing);  // Signals from here on are its own.
+            return;
+        }
+        last_logged_ms_ = record.envelope.stamp.wall_ms();
+        Shown& out = shown_.emplace_back();
+        out.stamp = record.envelope.stamp;
+        out.until_ms = last_logged_ms_ + within_ms_;
+        out.item.id = body.item;
+        out.item.at_ms = record.envelope.event_time_ms;
+        out.item.user_id = body.user;
+        out.item.session_id = record.envelope.session;
+        out.item.context = body.context;
+        ExportPosition behind = position_;
+        behind.next_of(behind.at) = record.envelope.index.next();
+        out.item.position = encode_position(behind);
+        if (viewing.user || !viewing.session.empty()) latest_[viewing] = shown_.size() - 1;
+    }
+
+    void take_signal(const Record& record, const SignalBody& body) {
+        const auto found = latest_.find(viewing_of(record, body));
+        if (found == latest_.end() || body.signal.value() >= schema_.signals.size()) return;
+        Shown& shown = shown_[found->second];
+        const UnixMillis after_ms = record.envelope.event_time_ms - shown.item.at_ms;
+        if (after_ms < 0 || after_ms >= within_ms_ ||
+            record.envelope.stamp.wall_ms() >= shown.until_ms)
+            return;
+        if (!record.envelope.idempotency_key.empty())
+            by_key_[{body.item, record.envelope.idempotency_key}] = {found->second,
+                                                                     shown.item.signals.size()};
+        shown.item.signals.push_back({schema_.signals[body.signal.value()].name,
+                                      record::weight_to_double(body.weight),
+                                      record.envelope.event_time_ms});
+    }
+
+    void take_undo(const record::UndoBody& undo) {
+        const auto found = by_key_.find({undo.item, undo.key});
+        if (found == by_key_.end()) return;
+        shown_[found->second.first].taken_back.insert(found->second.second);
+        by_key_.erase(found);
+    }
+
+    double reward_of(const ShownSignal& one) const {
+        switch (schema_.find_signal(one.signal)->polarity) {
+            case schema::Polarity::kPositive:
+                return one.weight;
+            case schema::Polarity::kNegative:
+                return -one.weight;
+            case schema::Polarity::kNeutral:
+                break;
+        }
+        return 0;
+    }
+
+    const UnixMillis within_ms_;
+    const Filter filter_;
+    const schema::Schema& schema_;
+    ExportPosition& position_;
+    const std::size_t limit_;
+    const SignalTypeId impression_;
+    bool full_ = false;
+    UnixMillis last_logged_ms_ = 0;  ///< Of the newest in shown_.
+    std::vector<Shown> shown_;
+    absl::flat_hash_map<Viewing, std::size_t> latest_;  ///< Index into shown_.
+    /// By item and idempotency key: index into shown_, and into its signals.
+    absl::flat_hash_map<std::pair<EntityId, std::string>, std::pair<std::size_t, std::size_t>>
+        by_key_;
+};
+
+}  // namespace
+
+Result<ShownPage> Database::export_shown(const ShownRequest& request) {
+    TIDAL_ASSIGN(const auto exporting, begin_export());
+    if (request.within_ms < kShownWithinMinMs || request.within_ms > kShownWithinMaxMs)
+        return Error(ErrorCode::kInvalidArgument, "within is from 1m to 30d").with_field("within");
+    const auto schema = this->schema();
+    const schema::SignalSpec* impression = schema->find_signal(schema::kImpression);
+    if (impression == nullptr) return unknown_signal(*schema, std::string(schema::kImpression));
+    Filter filter{request.from_ms, request.until_ms, std::nullopt};
+    if (request.user_id) {
+        TIDAL_ASSIGN(filter.user,
+                     resolve_id(*schema, EntityKind::kUser, *request.user_id, "user_id"));
+    }
+    TIDAL_ASSIGN(ExportPosition position, decode_position(request.position, shards_.size() - 1));
+    if (cluster_ != nullptr && !request.gaps) TIDAL_TRY(check_whole(position.next));
+    const std::size_t limit = std::max<std::uint32_t>(request.limit, 1);
+    std::vector<ShownJoin::Shown> shown;
+    bool full = false;
+    for (std::size_t round = 1; round < shards_.size() && !full; ++round) {
+        ShownJoin join(request, filter, *schema, impression->id, &position, limit - shown.size());
+        const LogIndex from = position.next_of(position.at);
+        TIDAL_TRY(visit_history(position.at, from,
+                                [&](const Record& record) { return join.take(record); }));
+        full = join.full();
+        std::ranges::move(join.finish(), std::back_inserter(shown));
+        if (!full) position.to_next_shard();
+    }
+    std::set<EntityId> users;
+    for (const auto& each : shown)
+        if (each.item.user_id) users.insert(*each.item.user_id);
+    TIDAL_ASSIGN(const auto erasures, erasures_of(users));
+    const UnixMillis now_ms = runtime_.clock().wall_ms();
+    ShownPage page;
+    page.end = !full;
+    for (auto& each : shown) {
+        // Nobody can tell any more what an erased user did next: a reward of 0 would be made up.
+        const auto gone = each.item.user_id ? erasures.find(*each.item.user_id) : erasures.end();
+        if (gone != erasures.end() && each.stamp <= gone->second) continue;
+        each.item.complete = each.until_ms <= now_ms;
+        page.items.push_back(std::move(each.item));
+    }
+    page.position = encode_position(position);
+    return page;
+}
+
+}  // namespace tidal::api
