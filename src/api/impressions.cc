@@ -54,6 +54,15 @@ IdInput as_input(const EntityId& id) {
     return IdInput(id.number());
 }
 
+/// What the session was shown.
+SessionWrite page_of(const FeedCall& call, const FeedReply& reply) {
+    SessionWrite out;
+    out.body.act = record::SessionAct::kShow;
+    out.body.session = call.session;
+    for (const FeedItem& item : reply.items) out.body.shown.push_back(item.entity.id);
+    return out;
+}
+
 /// @param answer  Of one impression.
 void count(const Result<WriteReply>& answer, FeedReply::Impressions* out, const Error** problem) {
     if (answer.ok()) {
@@ -96,21 +105,27 @@ runtime::Task<void> Database::log_impressions(const FeedCall* call, FeedReply* r
         write.id = as_input(item.entity.id);
         write.signal = schema::kImpression;
         write.user_id = call->user_id;
+        if (call->session != 0) write.session_id = std::to_string(call->session);
+        write.under_policy = false;
         write.context = context_of(item, *call, *reply);
         write.idempotency_key = key_of(call->impressions_key, item.entity.id);
         writes.emplace_back(std::move(write));
     }
     if (writes.empty()) co_return;
+    if (call->session != 0) writes.emplace_back(page_of(*call, *reply));
     CallContext context;
     context.timeout_ms = kImpressionsWaitMs;
     runtime::Completion<WriteReplies> done;
-    out.failed = writes.size();  // Until they are answered.
+    out.failed = reply->items.size();  // Until they are answered.
     write(std::move(writes), context, done.completer());
     const Result<WriteReplies> answers = co_await done;
     const Error* problem = answers.ok() ? nullptr : &answers.error();
     if (answers.ok()) {
         out.failed = 0;
-        for (const Result<WriteReply>& answer : *answers) count(answer, &out, &problem);
+        for (std::size_t i = 0; i < reply->items.size(); ++i) count((*answers)[i], &out, &problem);
+        if (const Result<WriteReply>& noted = answers->back(); !noted.ok() && problem == nullptr)
+            reply->warnings.push_back("the session does not know of this page: " +
+                                      noted.error().message());
         out.token = merged_token(*answers);
     }
     if (problem != nullptr)

@@ -191,6 +191,8 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
     api::FeedCall call;
     if (request.path == "/search") call.profile.clear();
     constexpr std::string_view known[] = {"user_id",
+                                          "session_id",
+                                          "fresh",
                                           "kind",
                                           "cohort",
                                           "similar_to",
@@ -220,6 +222,10 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
     for (const auto& [name, value] : request.query.all()) {
         if (name == "user_id") {
             call.user_id = api::IdInput(value);
+        } else if (name == "session_id") {
+            TIDAL_ASSIGN(call.session, api::parse_session_id(value));
+        } else if (name == "fresh") {
+            TIDAL_ASSIGN(call.fresh, parse_flag(name, value));
         } else if (name == "kind") {
             TIDAL_ASSIGN(call.kind, api::kind_named(value));
         } else if (name == "cohort") {
