@@ -86,16 +86,16 @@ std::string_view wrong_with(const SessionLimits& limits) {
 }
 
 std::string_view wrong_with(const Annotations& annotations) {
-    if (annotations.size() > kAnnotationsMax) return "annotations: are at most 32";
+    if (annotations.size() > kAnnotationsMax) return "are at most 32";
     std::size_t bytes = 0;
     for (std::size_t i = 0; i < annotations.size(); ++i) {
         const auto& [key, value] = annotations[i];
         bytes += key.size() + value.size();
-        if (key.empty()) return "annotations: a key is not empty";
-        if (i > 0 && annotations[i - 1].first >= key) return "annotations: are sorted, each once";
+        if (key.empty()) return "a key is not empty";
+        if (i > 0 && annotations[i - 1].first >= key) return "are sorted, each once";
     }
     return bytes <= kAnnotationBytesMax ? std::string_view()
-                                        : "annotations: have at most 1 KiB together";
+                                        : "have at most 1 KiB together";
 }
 
 }  // namespace tidal::record
