@@ -94,8 +94,7 @@ std::string_view wrong_with(const Annotations& annotations) {
         if (key.empty()) return "a key is not empty";
         if (i > 0 && annotations[i - 1].first >= key) return "are sorted, each once";
     }
-    return bytes <= kAnnotationBytesMax ? std::string_view()
-                                        : "have at most 1 KiB together";
+    return bytes <= kAnnotationBytesMax ? std::string_view() : "have at most 1 KiB together";
 }
 
 }  // namespace tidal::record
