@@ -8,6 +8,7 @@
 #include "audience/co_engagement.h"
 #include "audience/cohort_ledgers.h"
 #include "audience/internal/hold_row.h"
+#include "audience/session.h"
 #include "audience/taste.h"
 
 namespace {
@@ -27,6 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto list = decode_neighbours(input)) require(encode_neighbours(*list) == input);
     if (const auto pairs = decode_cohort_pairs(input))
         require(encode_cohort_pairs(*pairs) == input);
+    if (const auto session = decode_session(input)) require(encode_session(*session) == input);
+    if (const auto shown = decode_shown(input)) require(encode_shown(*shown) == input);
     if (const auto taste = decode_taste(input)) require(encode_taste(*taste) == input);
     return 0;
 }

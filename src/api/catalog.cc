@@ -4,6 +4,7 @@
 #include "api/internal/cluster_node.h"
 #include "api/internal/cohorts.h"
 #include "api/internal/models.h"
+#include "api/internal/sessions.h"
 #include "api/resolve.h"
 #include "ranking/source_text.h"
 #include "text/synonyms.h"
@@ -72,6 +73,7 @@ Result<void> Database::publish_nothing() {
     experiments_ = std::make_shared<const std::vector<ranking::Experiment>>();
     models_ = std::make_shared<const std::vector<StoredModel>>();
     cohorts_ = std::make_shared<const query::Cohorts>();
+    policies_ = std::make_shared<const std::vector<StoredPolicy>>(policies_in({}));
     return {};
 }
 
@@ -126,6 +128,7 @@ void Database::publish_catalog() {
             experiments->pop_back();
         experiments->push_back(std::move(*experiment));
     }
+    auto policies = std::make_shared<const std::vector<StoredPolicy>>(policies_in(entries));
     auto cohorts = bind_cohorts(cohorts_in(entries), *oldest);
     auto profiles =
         std::make_shared<const ranking::ProfileRegistry>(*oldest, stored, model_set(*models));
@@ -136,6 +139,7 @@ void Database::publish_catalog() {
     models_ = std::move(models);
     search_synonyms_ = std::move(synonyms);
     cohorts_ = std::move(cohorts);
+    policies_ = std::move(policies);
     // A data shard that lacks the newest schema publishes again when it has it.
     published_ = published;
     ready_ = true;

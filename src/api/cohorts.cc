@@ -10,6 +10,16 @@
 #include "ranking/source_text.h"
 
 namespace tidal::api {
+namespace {
+
+/// Also of one that a session sends.
+const record::SignalBody* signal_of(const record::Record& record) {
+    if (const auto* body = std::get_if<record::SessionSignalBody>(&record.body))
+        return &body->signal;
+    return std::get_if<record::SignalBody>(&record.body);
+}
+
+}  // namespace
 
 std::vector<query::Cohort> cohorts_in(const std::vector<shard::CatalogEntry>& entries) {
     std::vector<query::Cohort> out;
@@ -135,7 +145,7 @@ void Database::name_cohorts(Groups* groups, Join& join) {
     std::map<ShardId, std::vector<record::Record*>> homes;
     for (auto& [id, group] : *groups)
         for (record::Record& record : group.proposal.records) {
-            const auto* signal = std::get_if<record::SignalBody>(&record.body);
+            const record::SignalBody* const signal = signal_of(record);
             if (signal == nullptr || !signal->user || !known->track(signal->signal)) continue;
             const VShard vshard =
                 record::vshard_of(record.envelope.tenant, EntityKind::kUser, *signal->user);
@@ -158,7 +168,7 @@ Result<void> Database::name_cohorts(ShardId home, const query::Cohorts& known,
     shard(home).with_state([&](shard::ShardState& state) {
         const entity::EntityTable& users = state.entities(EntityKind::kUser);
         for (record::Record* const record : signals) {
-            const auto& body = std::get<record::SignalBody>(record->body);
+            const record::SignalBody& body = *signal_of(*record);
             if (const auto user = users.find(*body.user))
                 record->envelope.cohorts = known.of(users, *user, body.signal);
         }

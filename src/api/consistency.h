@@ -34,9 +34,10 @@ struct ReadFence {
     std::string token;  ///< Of a write's reply; empty = none.
 };
 
-/// What the read looks at. Empty `entity` = all shards.
+/// What the read looks at. Neither = all shards.
 struct FenceScope {
     std::optional<EntityRequest> entity;
+    std::optional<std::uint64_t> session;
 };
 
 struct FenceReply {

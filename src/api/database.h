@@ -23,6 +23,7 @@
 #include "api/identity.h"
 #include "api/query_gate.h"
 #include "api/recent_queries.h"
+#include "api/session_policy.h"
 #include "api/token.h"
 #include "api/types.h"
 #include "query/shown_set.h"
@@ -138,9 +139,21 @@ public:
     /// A new version of a set of synonyms, which every search goes by; or nothing when the newest
     /// has this text.
     void put_synonyms(const std::string& name, std::string text, bool dry_run, CatalogDone done);
+    /// A new version of a policy of sessions (docs/reference/sessions.md#policies), or nothing when
+    /// the newest has this text. Sessions keep what they were opened with.
+    void put_policy(const std::string& name, std::string text, bool dry_run, CatalogDone done);
     /// Ends every version of what has that name; their numbers are not used again. kConflict for a
     /// built-in profile and for what an experiment, a profile or another cohort still uses.
     void retire(record::CatalogKind kind, const std::string& name, Done done);
+    // Sessions: docs/reference/sessions.md. Replies are as of the write, on this node.
+    using SessionDone = absl::AnyInvocable<void(Result<SessionReply>)>;
+    /// With an idempotency key the same call opens the same session, while that is known.
+    /// @return kUnknownName  the policy; kOverloaded, reason "too_many_sessions".
+    void open_session(SessionOpen open, const CallContext& context, SessionDone done);
+    /// kNotFound, reason "unknown_session"; kGone; kInvalidArgument, reason "too_many_annotations".
+    void annotate_session(SessionAnnotate annotate, const CallContext& context, SessionDone done);
+    /// The second time it changes nothing. kNotFound.
+    void close_session(std::uint64_t id, const CallContext& context, SessionDone done);
     void checkpoint(Done done);
     /// Whether anything is on disk.
     bool durable() const { return !options_.ephemeral; }
@@ -181,6 +194,14 @@ public:
     Result<EntityReply> get(const EntityRequest& request);
     Result<SignalReadings> signals(const EntityRequest& request);
     Result<RelationshipsReply> relationships(const RelationshipsRequest& request);
+    /// kNotFound, reason "unknown_session".
+    Result<SessionReply> session(std::uint64_t id);
+    /// Of a user, by id.
+    Result<std::vector<SessionReply>> sessions(const IdInput& user_id);
+    /// Newest version of each, by name, "default" among them.
+    std::shared_ptr<const std::vector<StoredPolicy>> policies() const;
+    /// kUnknownName, reason "unknown_policy".
+    Result<StoredPolicy> policy(std::string_view name) const;
     /// By name.
     Result<std::vector<SavedSearch>> saved_searches(const IdInput& user_id);
     /// A page for its user. kNotFound, reason "unknown_saved_search".
@@ -275,6 +296,15 @@ private:
     void put_model_now(const std::string& name, std::string text, bool dry_run, CatalogDone done);
     void put_synonyms_now(const std::string& name, std::string text, bool dry_run,
                           CatalogDone done);
+    void put_policy_now(const std::string& name, std::string text, bool dry_run, CatalogDone done);
+    void with_policy(const std::string& name, absl::AnyInvocable<void(Result<StoredPolicy>)> done);
+    void answer_session(std::uint64_t id, const Result<WriteReply>& written, SessionDone done);
+    void write_session(SessionWrite write, const CallContext& context, SessionDone done);
+    void open_drawn(SessionWrite write, const CallContext& context, int left, SessionDone done);
+    Result<void> name_user_of_session(FeedCall* call);
+    Result<audience::Session> session_of(const FeedCall& call, UnixMillis now_ms);
+    Result<void> add_session(const FeedCall& call, const audience::Session& session,
+                             query::Viewer* viewer);
     void retire_now(record::CatalogKind kind, const std::string& name, Done done);
     std::shared_ptr<const schema::Schema> oldest_schema();
     void publish_api_keys(const std::vector<shard::CatalogEntry>& entries);
@@ -320,6 +350,9 @@ private:
     using Groups = std::map<ShardId, WriteGroup>;
     Groups group_by_shard(const std::vector<Write>& writes, const schema::Schema& schema,
                           const CallContext& context, Join& join);
+    Result<void> name_target(record::Record* record);
+    std::vector<ShardId> name_targets(Groups* groups, Join& join);
+    void catch_up_with(std::vector<ShardId> shards, absl::AnyInvocable<void()> again);
     void name_cohorts(Groups* groups, Join& join);
     Result<void> name_cohorts(ShardId home, const query::Cohorts& known,
                               std::span<record::Record* const> signals);
@@ -333,6 +366,7 @@ private:
                bool only_here = false);
     void propose_here(Proposal proposal, std::uint64_t timeout_ms, shard::Shard::Done done);
     void propose_import(Proposal proposal, std::uint64_t timeout_ms, shard::Shard::Done done);
+    ShardId goes_on_to(const record::Record& record) const;
     void propose_groups(Groups groups, const CallContext& context, std::shared_ptr<Join> join);
     Result<void> add_item_relationships(record::RelationshipKind kind, RelationshipsReply* reply);
     void add_other_relationships(record::RelationshipKind kind, RelationshipsReply* reply);
@@ -376,6 +410,9 @@ private:
         const query::FeedPlan& plan, const std::vector<query::FeedItem>& page, bool ids_alone);
     std::vector<shard::StreamPosition> rows_under_way(const shard::StreamPosition& all);
     void wait_for(const Token& token, std::uint64_t timeout_ms, Done done);
+    void wait_for_all(std::deque<shard::StreamPosition> sources, std::uint64_t deadline_ns,
+                      Done done);
+    void wait_for_these(const Token& token, std::uint64_t timeout_ms, Done done);
 
     RecentQueries recent_queries_;
     const DatabaseOptions options_;
@@ -402,6 +439,8 @@ private:
     std::shared_ptr<const schema::Schema> schema_;
     std::shared_ptr<const ranking::ProfileRegistry> profiles_;
     std::shared_ptr<const std::vector<ranking::Experiment>> experiments_;
+    std::shared_ptr<const std::vector<StoredPolicy>> policies_ =
+        std::make_shared<const std::vector<StoredPolicy>>();
     std::shared_ptr<const query::Cohorts> cohorts_ = std::make_shared<const query::Cohorts>();
     std::shared_ptr<const std::vector<StoredModel>> models_;
     std::shared_ptr<const text::Synonyms> search_synonyms_;  ///< Of all sets.

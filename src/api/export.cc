@@ -59,7 +59,10 @@ void take(const record::Record& record, const Filter& filter, const schema::Sche
     out.at_ms = record.envelope.event_time_ms;
     out.position = encode_position(behind);
     out.session_id = record.envelope.session;
-    if (const auto* signal = std::get_if<record::SignalBody>(&record.body)) {
+    const auto* signal = std::get_if<record::SignalBody>(&record.body);
+    if (const auto* of_session = std::get_if<record::SessionSignalBody>(&record.body))
+        signal = &of_session->signal;
+    if (signal != nullptr) {
         if (!filter.wants(record.envelope, *signal) ||
             signal->signal.value() >= schema.signals.size())
             return;

@@ -2,8 +2,10 @@
 // one reading of each shard's log, because an impression and the signals on its item lie in one
 // shard.
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <ranges>
 #include <set>
@@ -44,24 +46,31 @@ struct Filter {
 class ShownJoin {
 public:
     ShownJoin(const ShownRequest& request, Filter filter, const schema::Schema& schema,
-              SignalTypeId impression, ExportPosition* position, std::size_t limit)
+              SignalTypeId impression, std::function<bool(TenantId, const EntityId&)> of_this_shard,
+              ExportPosition* position, std::size_t limit)
         : within_ms_(request.within_ms),
           filter_(std::move(filter)),
           schema_(schema),
           position_(*position),
           limit_(limit),
-          impression_(impression) {}
+          impression_(impression),
+          of_this_shard_(std::move(of_this_shard)) {}
 
     /// False = what follows changes nothing.
     bool take(const Record& record) {
         const UnixMillis logged_ms = record.envelope.stamp.wall_ms();
         if (full_ && logged_ms >= last_logged_ms_ + within_ms_) return false;
+        const record::Envelope& envelope = record.envelope;
         if (const auto* body = std::get_if<SignalBody>(&record.body)) {
             if (body->signal == impression_) {
                 take_impression(record, *body);
             } else {
-                take_signal(record, *body);
+                take_signal(envelope, envelope.event_time_ms, *body);
             }
+        } else if (const auto* of_session = std::get_if<record::SessionSignalBody>(&record.body)) {
+            take_session_signal(envelope, *of_session);
+        } else if (const auto* relay = std::get_if<record::RelayBody>(&record.body)) {
+            for (const record::RelayRow& row : relay->rows) take_row(envelope, row);
         } else if (const auto* undo = std::get_if<record::UndoBody>(&record.body)) {
             take_undo(*undo);
         }
@@ -115,20 +124,44 @@ private:
         if (viewing.user || !viewing.session.empty()) latest_[viewing] = shown_.size() - 1;
     }
 
-    void take_signal(const Record& record, const SignalBody& body) {
-        const auto found = latest_.find(viewing_of(record, body));
-        if (found == latest_.end() || body.signal.value() >= schema_.signals.size()) return;
+    /// Whether it was counted.
+    bool take_signal(const record::Envelope& envelope, UnixMillis event_time_ms,
+                     const SignalBody& body) {
+        const auto found =
+            latest_.find({body.item, body.user, body.user ? std::string() : envelope.session});
+        if (found == latest_.end() || body.signal.value() >= schema_.signals.size()) return false;
         Shown& shown = shown_[found->second];
-        const UnixMillis after_ms = record.envelope.event_time_ms - shown.item.at_ms;
-        if (after_ms < 0 || after_ms >= within_ms_ ||
-            record.envelope.stamp.wall_ms() >= shown.until_ms)
-            return;
-        if (!record.envelope.idempotency_key.empty())
-            by_key_[{body.item, record.envelope.idempotency_key}] = {found->second,
-                                                                     shown.item.signals.size()};
+        const UnixMillis after_ms = event_time_ms - shown.item.at_ms;
+        if (after_ms < 0 || after_ms >= within_ms_ || envelope.stamp.wall_ms() >= shown.until_ms)
+            return false;
+        if (!envelope.idempotency_key.empty())
+            by_key_[{body.item, envelope.idempotency_key}] = {found->second,
+                                                              shown.item.signals.size()};
         shown.item.signals.push_back({schema_.signals[body.signal.value()].name,
-                                      record::weight_to_double(body.weight),
-                                      record.envelope.event_time_ms});
+                                      record::weight_to_double(body.weight), event_time_ms});
+        return true;
+    }
+
+    /// Of a user whose shard this is. Where the item is in another, the row that arrives there
+    /// counts. A number that two calls brought at once is logged twice and means one signal.
+    void take_session_signal(const record::Envelope& envelope,
+                             const record::SessionSignalBody& body) {
+        if (!of_this_shard_(envelope.tenant, body.signal.item)) return;
+        const std::pair key(body.session, envelope.session_sequence);
+        if (envelope.session_sequence != 0 && !numbers_.insert(key).second) return;
+        take_signal(envelope, envelope.event_time_ms, body.signal);
+    }
+
+    /// A signal of a session from its user's shard; the relay may bring it again.
+    void take_row(const record::Envelope& envelope, const record::RelayRow& row) {
+        if (row.effect != record::RelayEffect::kSignal || row.signal == impression_) return;
+        if (!rows_.insert({*row.user, row.stamp.bits()}).second) return;
+        SignalBody body;
+        body.signal = row.signal;
+        body.item = row.target;
+        body.weight = row.weight;
+        body.user = row.user;
+        take_signal(envelope, row.event_time_ms, body);
     }
 
     void take_undo(const record::UndoBody& undo) {
@@ -156,6 +189,9 @@ private:
     ExportPosition& position_;
     const std::size_t limit_;
     const SignalTypeId impression_;
+    const std::function<bool(TenantId, const EntityId&)> of_this_shard_;
+    absl::flat_hash_set<std::pair<std::uint64_t, std::uint64_t>> numbers_;  ///< Session, sequence.
+    absl::flat_hash_set<std::pair<EntityId, std::uint64_t>> rows_;          ///< User, stamp.
     bool full_ = false;
     UnixMillis last_logged_ms_ = 0;  ///< Of the newest in shown_.
     std::vector<Shown> shown_;
@@ -185,7 +221,11 @@ Result<ShownPage> Database::export_shown(const ShownRequest& request) {
     std::vector<ShownJoin::Shown> shown;
     bool full = false;
     for (std::size_t round = 1; round < shards_.size() && !full; ++round) {
-        ShownJoin join(request, filter, *schema, impression->id, &position, limit - shown.size());
+        const auto here = [this, at = position.at](TenantId tenant, const EntityId& item) {
+            return shard_of(record::vshard_of(tenant, EntityKind::kItem, item)) == at;
+        };
+        ShownJoin join(request, filter, *schema, impression->id, here, &position,
+                       limit - shown.size());
         const LogIndex from = position.next_of(position.at);
         TIDAL_TRY(visit_history(position.at, from,
                                 [&](const Record& record) { return join.take(record); }));

@@ -133,6 +133,10 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, query::TextMod
                      resolve_id(*schema, EntityKind::kUser, *call.user_id, "user_id"));
         TIDAL_ASSIGN(request.user, viewer_of(user, now_ms));
     }
+    if (call.session != 0) {
+        TIDAL_ASSIGN(const audience::Session session, session_of(call, now_ms));
+        TIDAL_TRY(add_session(call, session, &*request.user));
+    }
     if (!call.cohort.empty()) {
         TIDAL_ASSIGN(request.cohort, cohort_of(call.cohort, now_ms));
     }

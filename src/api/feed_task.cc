@@ -145,6 +145,7 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
             delay_ns = std::max(delay_ns, shards_[id]->turns().delay_ns());
         TIDAL_CO_ASSIGN(reply.degradation, gate_->admit(call.urgency, delay_ns, pace.kind));
     }
+    TIDAL_CO_TRY(name_user_of_session(&call));
     TIDAL_CO_ASSIGN(query::FeedPlan plan, plan_call(call, mode, &reply));
     if (plan.text) {
         auto gathered = gather_texts(false, &plan, &pace);

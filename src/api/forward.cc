@@ -150,6 +150,9 @@ bool may_repeat(const Proposal& proposal) {
                std::holds_alternative<record::ImportMarkBody>(record.body) ||
                std::holds_alternative<record::RelationshipBody>(record.body) ||
                std::holds_alternative<record::SavedSearchBody>(record.body) ||
+               std::holds_alternative<record::SessionBody>(record.body) ||
+               (std::holds_alternative<record::SessionSignalBody>(record.body) &&
+                record.envelope.session_sequence != 0) ||
                std::holds_alternative<record::CatalogBody>(record.body) ||
                std::holds_alternative<record::SchemaBody>(record.body);
     });

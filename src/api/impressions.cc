@@ -76,6 +76,15 @@ IdInput as_input(const EntityId& id) {
     return IdInput(id.number());
 }
 
+/// What the session was shown.
+SessionWrite page_of(const FeedCall& call, const FeedReply& reply) {
+    SessionWrite out;
+    out.body.act = record::SessionAct::kShow;
+    out.body.session = call.session;
+    for (const FeedItem& item : reply.items) out.body.shown.push_back(item.entity.id);
+    return out;
+}
+
 /// @param answer  Of one impression.
 void count(const Result<WriteReply>& answer, FeedReply::Impressions* out, const Error** problem) {
     if (answer.ok()) {
@@ -119,6 +128,8 @@ runtime::Task<void> Database::log_impressions(const FeedCall* call, FeedReply* r
         write.id = as_input(item.entity.id);
         write.signal = schema::kImpression;
         write.user_id = call->user_id;
+        if (call->session != 0) write.session_id = std::to_string(call->session);
+        write.under_policy = false;
         write.context = context_of(item, *call, *reply);
         if (call->log_features) {
             const std::string features = features_of(item);
@@ -136,16 +147,20 @@ runtime::Task<void> Database::log_impressions(const FeedCall* call, FeedReply* r
         reply->warnings.push_back("features of " + std::to_string(too_long) +
                                   " impressions were left out: a context has at most " +
                                   std::to_string(record::kContextBytesMax) + " bytes");
+    if (call->session != 0) writes.emplace_back(page_of(*call, *reply));
     CallContext context;
     context.timeout_ms = kImpressionsWaitMs;
     runtime::Completion<WriteReplies> done;
-    out.failed = writes.size();  // Until they are answered.
+    out.failed = reply->items.size();  // Until they are answered.
     write(std::move(writes), context, done.completer());
     const Result<WriteReplies> answers = co_await done;
     const Error* problem = answers.ok() ? nullptr : &answers.error();
     if (answers.ok()) {
         out.failed = 0;
-        for (const Result<WriteReply>& answer : *answers) count(answer, &out, &problem);
+        for (std::size_t i = 0; i < reply->items.size(); ++i) count((*answers)[i], &out, &problem);
+        if (const Result<WriteReply>& noted = answers->back(); !noted.ok() && problem == nullptr)
+            reply->warnings.push_back("the session does not know of this page: " +
+                                      noted.error().message());
         out.token = merged_token(*answers);
     }
     if (problem != nullptr)

@@ -15,6 +15,8 @@ FeedCall to_call(const query::Query& query, std::string_view text, FeedCall call
     if (!query.profile.empty()) call.profile = query.profile;
     call.params = query.params;
     if (query.user) call.user_id = IdInput(query.user->text);
+    call.session = query.session;
+    call.fresh = query.fresh;
     call.cohort = query.cohort;
     if (query.similar_to) call.similar_to = IdInput(query.similar_to->text);
     call.vector = query.vector;

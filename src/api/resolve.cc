@@ -171,7 +171,32 @@ Result<ResolvedWrite> resolve_one(const schema::Schema& schema, TenantId tenant,
     resolved.at_ms = write.at_ms;
     resolved.session = write.session_id;
     resolved.idempotency_key = write.idempotency_key;
-    resolved.body = std::move(body);
+    if (write.session_id.empty() && write.sequence != 0)
+        return Error(ErrorCode::kInvalidArgument, "a sequence number is one of a session")
+            .with_field("sequence")
+            .with_hint("name it in session_id");
+    if (write.session_id.empty() || !write.under_policy) {
+        resolved.body = std::move(body);
+        return resolved;
+    }
+    TIDAL_ASSIGN(const std::uint64_t session, parse_session_id(write.session_id));
+    resolved.vshard = record::vshard_of_session(session);
+    resolved.session = std::to_string(session);
+    resolved.session_sequence = write.sequence;
+    resolved.body = record::SessionSignalBody{session, std::move(body)};
+    return resolved;
+}
+
+/// A limit that a record would not pass is said before.
+Result<ResolvedWrite> resolve_one(const schema::Schema&, TenantId, const SessionWrite& write,
+                                  UnixMillis) {
+    record::Record record;
+    record.body = write.body;
+    TIDAL_TRY(record::check_record(record));
+    ResolvedWrite resolved;
+    resolved.vshard = record::vshard_of_session(write.body.session);
+    resolved.session_sequence = write.sequence;
+    resolved.body = write.body;
     return resolved;
 }
 
@@ -283,6 +308,18 @@ Result<EntityId> resolve_id(const schema::Schema& schema, EntityKind kind, const
         .with_reason("bad_id")
         .with_field(field)
         .with_hint("an unsigned 64-bit number, or the same as a decimal string");
+}
+
+Result<std::uint64_t> parse_session_id(std::string_view text) {
+    std::uint64_t id = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+    if (error == std::errc() && end == text.data() + text.size() && id > 0 &&
+        id <= record::kSessionIdMax)
+        return id;
+    return Error(ErrorCode::kInvalidArgument, "not the id of a session")
+        .with_reason("bad_id")
+        .with_field("session_id")
+        .with_hint("the session_id that POST /sessions answered with");
 }
 
 Result<ResolvedWrite> resolve(const schema::Schema& schema, TenantId tenant, const Write& write,

@@ -13,6 +13,7 @@ struct ResolvedWrite {
     VShard vshard;
     std::optional<UnixMillis> at_ms;
     std::string session;
+    std::uint64_t session_sequence = 0;
     std::string idempotency_key;  ///< Of the write itself; empty = the call's.
 };
 
@@ -20,6 +21,9 @@ struct ResolvedWrite {
 /// or over-long name, or a number where ids are names.
 Result<EntityId> resolve_id(const schema::Schema& schema, EntityKind kind, const IdInput& id,
                             std::string_view field);
+
+/// kInvalidArgument, field "session_id", reason "bad_id".
+Result<std::uint64_t> parse_session_id(std::string_view text);
 
 /// "item", "user", "creator"; kUnknownName, field "kind".
 Result<EntityKind> kind_named(std::string_view name);

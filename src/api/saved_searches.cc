@@ -14,6 +14,7 @@ Result<void> check_saved_search(std::string_view text) {
     std::string_view wrong;
     if (query.verb == query::Query::Verb::kSuggest) wrong = "SUGGEST";
     if (query.user) wrong = "FOR USER";
+    if (query.session != 0) wrong = "SESSION";
     if (!query.after.empty()) wrong = "AFTER";
     if (query.log_impressions) wrong = "LOG IMPRESSIONS";
     if (wrong.empty()) return {};

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "audience/session.h"
 #include "base/hlc.h"
 #include "base/ids.h"
 #include "base/result.h"
@@ -75,7 +76,12 @@ struct SignalWrite {
     double weight = 1;
     std::optional<UnixMillis> at_ms;
     std::optional<IdInput> user_id, creator_id;
+    /// A session of the user, which need not be named then; empty = none.
     std::string session_id;
+    /// Above all that the session has accepted, else nothing changes; 0 = it has none.
+    std::uint64_t sequence = 0;
+    /// False: `session_id` is kept with the signal, as any text, and no session knows of it.
+    bool under_policy = true;
     std::string context;
     std::string idempotency_key;  ///< Of this signal; overrides the call's.
 };
@@ -110,13 +116,18 @@ struct SavedSearch {
     std::string name, query;
     UnixMillis saved_ms = 0, looked_ms = 0;
 };
+/// What open_session() and its like write; not for doors.
+struct SessionWrite {
+    record::SessionBody body;
+    std::uint64_t sequence = 0;
+};
 /// A write in the schema's terms already, as an import's mapping makes it.
 struct PreparedWrite {
     std::variant<record::UpsertBody, record::SignalBody> body;
     std::optional<UnixMillis> at_ms;
 };
 using Write = std::variant<EntityWrite, EntityDelete, EmbeddingWrite, SignalWrite, SignalUndo,
-                           PreparedWrite, RelationshipWrite, SavedSearchWrite>;
+                           PreparedWrite, RelationshipWrite, SavedSearchWrite, SessionWrite>;
 
 struct WriteReply {
     std::string token;  ///< Give it to a read that must see this write.
@@ -129,6 +140,39 @@ struct WriteReply {
 };
 /// One per write, in order. An error of one line leaves the others alone.
 using WriteReplies = std::vector<Result<WriteReply>>;
+
+/// POST /sessions: docs/reference/sessions.md.
+struct SessionOpen {
+    IdInput user_id;
+    std::string agent;               ///< Who acts for the user, at most 255 bytes; empty = nobody.
+    std::string policy = "default";  ///< Its newest version says what the session may do.
+    std::map<std::string, std::string> annotations;
+};
+struct SessionAnnotate {
+    std::uint64_t session = 0;
+    std::map<std::string, std::string> annotations;  ///< An empty value ends its key.
+    std::uint64_t sequence = 0;                      ///< As of a signal.
+};
+/// What a session is at one moment; of one that ended for 24 hours.
+struct SessionReply {
+    std::uint64_t id = 0;
+    EntityId user;
+    std::string agent;
+    std::string policy;  ///< "default@1"
+    UnixMillis opened_ms = 0, expires_ms = 0;
+    audience::SessionEnd end = audience::SessionEnd::kOpen;
+    UnixMillis ended_ms = 0;  ///< Of one that is not open.
+    std::uint64_t last_sequence = 0;
+    double tokens = 0;  ///< Signals that it may send now.
+    double reward = 0;  ///< Weights of positive signals less those of negative ones.
+    std::vector<std::pair<std::string, std::uint64_t>> counts;     ///< By signal, in schema order.
+    std::vector<std::pair<std::string, std::string>> annotations;  ///< By key.
+    std::vector<EntityId> liked;  ///< What its pages go by before all else, the newest first.
+    std::vector<EntityId> shown;  ///< In the order shown.
+    // Of a write:
+    std::string token;
+    bool repeated = false;  ///< It changed nothing: it was there before.
+};
 
 struct EntityRequest {
     EntityKind kind = EntityKind::kItem;
@@ -189,6 +233,9 @@ struct FeedCall {
     std::string experiment;
     std::map<std::string, double> params;
     std::optional<IdInput> user_id;
+    /// An open session: its user is the page's, and what was liked in it goes first; 0 = none.
+    std::uint64_t session = 0;
+    bool fresh = false;  ///< Without what the session was shown; needs one.
     std::string cohort;  ///< Whose signals count where the profile reads a cohort; empty = none.
     std::optional<IdInput> similar_to;  ///< An item to be near to; it is not shown itself.
     std::vector<double> vector;         ///< What to be near to; empty = nothing.

@@ -35,7 +35,46 @@ std::vector<shard::StreamPosition> Database::rows_under_way(const shard::StreamP
     });
 }
 
+/// What a shard has under way is looked up once all else is there, one source after the other: what
+/// the first one sends may be what the next one sends on.
 void Database::wait_for(const Token& token, std::uint64_t timeout_ms, Done done) {
+    Token first;
+    first.applied = token.applied;
+    std::deque<shard::StreamPosition> sources;
+    for (const shard::StreamPosition& stream : token.streams) {
+        if (stream.is_all())
+            sources.push_back(stream);
+        else
+            first.streams.push_back(stream);
+    }
+    if (sources.empty()) return wait_for_these(first, timeout_ms, std::move(done));
+    const std::uint64_t deadline_ns = runtime_.clock().monotonic_ns() + timeout_ms * 1'000'000;
+    wait_for_these(first, timeout_ms,
+                   [this, sources = std::move(sources), deadline_ns,
+                    done = std::move(done)](Result<void> result) mutable {
+                       if (!result.ok()) return done(std::move(result));
+                       wait_for_all(std::move(sources), deadline_ns, std::move(done));
+                   });
+}
+
+void Database::wait_for_all(std::deque<shard::StreamPosition> sources, std::uint64_t deadline_ns,
+                            Done done) {
+    if (sources.empty()) return done({});
+    Token rows;
+    rows.streams = rows_under_way(sources.front());
+    sources.pop_front();
+    const std::uint64_t now_ns = runtime_.clock().monotonic_ns();
+    const std::uint64_t left_ms = (deadline_ns - std::min(deadline_ns, now_ns)) / 1'000'000;
+    wait_for_these(rows, left_ms,
+                   [this, sources = std::move(sources), deadline_ns,
+                    done = std::move(done)](Result<void> result) mutable {
+                       if (!result.ok()) return done(std::move(result));
+                       wait_for_all(std::move(sources), deadline_ns, std::move(done));
+                   });
+}
+
+/// @param token  Without positions of all rows.
+void Database::wait_for_these(const Token& token, std::uint64_t timeout_ms, Done done) {
     struct Wait {
         std::atomic<std::size_t> left;
         std::atomic<bool> answered{false};
@@ -63,24 +102,7 @@ void Database::wait_for(const Token& token, std::uint64_t timeout_ms, Done done)
                 stream.sequence, timeout_ms, arrive);
     };
     for (const auto& [id, index] : token.applied) shard(id).when_applied(index, timeout_ms, arrive);
-    for (const auto& stream : token.streams) {
-        if (!stream.is_all()) {
-            wait_for_mark(stream);
-            continue;
-        }
-        LogIndex index;
-        for (const auto& [id, at] : token.applied)
-            if (id == stream.source) index = std::max(index, at);
-        shard(stream.source)
-            .when_applied(index, timeout_ms,
-                          [this, wait, arrive, wait_for_mark, stream](Result<void> result) {
-                              if (!result.ok()) return arrive(std::move(result));
-                              const auto rows = rows_under_way(stream);
-                              wait->left += rows.size();
-                              for (const auto& row : rows) wait_for_mark(row);
-                              arrive({});
-                          });
-    }
+    for (const auto& stream : token.streams) wait_for_mark(stream);
     arrive({});
     if (wait->answered) return;
     wait->timer = executors_.front()->post_after(timeout_ms * 1'000'000, [wait] {
@@ -109,7 +131,9 @@ void Database::fence(const ReadFence& fence, const FenceScope& scope, std::uint6
                             });
     }
     std::vector<ShardId> shards;
-    if (scope.entity) {
+    if (scope.session) {
+        shards = {shard_of(record::vshard_of_session(*scope.session))};
+    } else if (scope.entity) {
         const auto shard = shard_of(*scope.entity);
         if (!shard.ok()) return done(Error(shard.error()));
         shards = {*shard};

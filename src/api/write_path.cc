@@ -38,12 +38,23 @@ shard::WriteConcern level_reached(const shard::Outcome& outcome, const shard::Wr
     return asked == shard::WriteConcern::kLocal ? shard::WriteConcern::kMajority : asked;
 }
 
-WriteReply write_reply(const shard::Outcome& outcome, ShardId shard,
+/// Where a signal of a session goes on to from its user's shard, what it does there goes on in
+/// turn: whatever that shard has under way once it is there.
+std::vector<shard::StreamPosition> streams_of(const shard::Outcome& outcome, ShardId shard,
+                                              ShardId on_to) {
+    auto streams = outcome.relayed;
+    if (on_to == ShardId(0) || on_to == shard) return streams;
+    if (outcome.repeated) streams.push_back(shard::StreamPosition::all_of(shard, Incarnation(1)));
+    streams.push_back(shard::StreamPosition::all_of(on_to, Incarnation(1)));
+    return streams;
+}
+
+WriteReply write_reply(const shard::Outcome& outcome, ShardId shard, ShardId on_to,
                        const shard::WriteConcern& asked, bool clustered, bool ephemeral) {
     WriteReply reply;
     reply.repeated = outcome.repeated;
     if (outcome.index.value() == 0) return reply;  // a row that an import wrote before
-    reply.token = encode_token({{{shard, outcome.index}}, outcome.relayed});
+    reply.token = encode_token({{{shard, outcome.index}}, streams_of(outcome, shard, on_to)});
     reply.durable = level_reached(outcome, asked, clustered);
     const bool in_memory = asked == shard::WriteConcern::kMemory;
     reply.may_be_lost = (in_memory && !ephemeral) || outcome.promised;
@@ -68,6 +79,8 @@ void Database::write(std::vector<Write> writes, const CallContext& context, Writ
 
 void Database::write_import(std::vector<Write> writes, const ImportChunk& chunk,
                             const CallContext& context, WritesDone done) {
+    for (Write& write : writes)
+        if (auto* const signal = std::get_if<SignalWrite>(&write)) signal->under_policy = false;
     write_lines(std::move(writes), &chunk, context, std::move(done));
 }
 
@@ -107,6 +120,16 @@ void Database::write_joined(std::vector<Write> writes, const ImportChunk* chunk,
     Groups groups = group_by_shard(writes, *schema, context, *join);
     if (cluster_ != nullptr && !caught_up && join->names_unknown())
         return catch_up_then_write(std::move(writes), chunk, context, std::move(join));
+    auto elsewhere = name_targets(&groups, *join);
+    if (cluster_ != nullptr && !caught_up && !elsewhere.empty()) {
+        join->forget();
+        const std::optional<ImportChunk> kept = chunk ? std::optional(*chunk) : std::nullopt;
+        return catch_up_with(std::move(elsewhere), [this, writes = std::move(writes), kept, context,
+                                                    join = std::move(join)]() mutable {
+            write_joined(std::move(writes), kept ? &*kept : nullptr, context, std::move(join),
+                         true);
+        });
+    }
     name_cohorts(&groups, *join);
     if (chunk != nullptr) name_import(*chunk, *schema, writes.size(), &groups);
     propose_groups(std::move(groups), context, std::move(join));
@@ -202,6 +225,7 @@ Database::Groups Database::group_by_shard(const std::vector<Write>& writes,
         envelope.principal = context.principal;
         envelope.schema_version = schema.version;
         envelope.session = std::move(resolved->session);
+        envelope.session_sequence = resolved->session_sequence;
         envelope.event_time_given = resolved->at_ms.has_value();
         envelope.event_time_ms = resolved->at_ms.value_or(0);
         record.body = std::move(resolved->body);
@@ -225,6 +249,14 @@ void Database::name_import(const ImportChunk& chunk, const schema::Schema& schem
     }
 }
 
+/// The shard of what a session's signal is about; 0 of any other record.
+ShardId Database::goes_on_to(const record::Record& record) const {
+    const auto* body = std::get_if<record::SessionSignalBody>(&record.body);
+    if (body == nullptr) return ShardId(0);
+    const EntityKind kind = schema()->signals[body->signal.signal.value()].target;
+    return shard_of(record::vshard_of(record.envelope.tenant, kind, body->signal.item));
+}
+
 void Database::propose_groups(Groups groups, const CallContext& context,
                               std::shared_ptr<Join> join) {
     const shard::WriteConcern concern = concern_of(context);
@@ -232,16 +264,20 @@ void Database::propose_groups(Groups groups, const CallContext& context,
     for (auto& [id, group] : groups) {
         group.proposal.shard = id;
         group.proposal.concern = concern;
-        auto answered = [this, join, id = id, concern, lines = std::move(group.lines)](
-                            Result<std::vector<shard::Outcome>> outcomes) {
+        for (const record::Record& record : group.proposal.records)
+            group.on_to.push_back(goes_on_to(record));
+        auto answered = [this, join, id = id, concern, lines = std::move(group.lines),
+                         on_to =
+                             std::move(group.on_to)](Result<std::vector<shard::Outcome>> outcomes) {
             for (std::size_t i = 0; i < lines.size(); ++i) {
                 if (!outcomes.ok()) {
                     join->fail(lines[i], Error(outcomes.error()));
                 } else if (const auto& refused = (*outcomes)[i].refused) {
                     join->fail(lines[i], Error(*refused));
                 } else {
-                    join->replies[lines[i]].emplace(write_reply(
-                        (*outcomes)[i], id, concern, cluster_ != nullptr, options_.ephemeral));
+                    join->replies[lines[i]].emplace(write_reply((*outcomes)[i], id, on_to[i],
+                                                                concern, cluster_ != nullptr,
+                                                                options_.ephemeral));
                 }
             }
             join->arrive();

@@ -78,10 +78,11 @@ Result<std::string> Client::send(Method method, const std::string& path,
                                  const std::string& content_type, const std::string& body) {
     auto& client = state_->client;
     const auto reply =
-        method == Method::kPost  ? client.Post(path.c_str(), body, content_type.c_str())
-        : method == Method::kPut ? client.Put(path.c_str(), body, content_type.c_str())
-        : body.empty()           ? client.Delete(path.c_str())
-                                 : client.Delete(path.c_str(), body, content_type.c_str());
+        method == Method::kPost    ? client.Post(path.c_str(), body, content_type.c_str())
+        : method == Method::kPut   ? client.Put(path.c_str(), body, content_type.c_str())
+        : method == Method::kPatch ? client.Patch(path.c_str(), body, content_type.c_str())
+        : body.empty()             ? client.Delete(path.c_str())
+                                   : client.Delete(path.c_str(), body, content_type.c_str());
     if (!reply) return state_->unreachable(reply.error());
     if (reply->status != 200 && reply->status != 202) return problem(reply->status, reply->body);
     return reply->body;

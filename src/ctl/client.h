@@ -24,7 +24,7 @@ public:
     /// The body of a 200. kUnavailable when nobody answers; else the server's problem, with its
     /// code as the reason.
     Result<std::string> get(const std::string& path);
-    enum class Method { kPost, kPut, kDelete };
+    enum class Method { kPost, kPut, kPatch, kDelete };
     /// The body of a 200 or 202.
     Result<std::string> send(Method method, const std::string& path,
                              const std::string& content_type = "", const std::string& body = "");

@@ -3,6 +3,7 @@
 // JSON lines either way.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,7 @@ struct Options {
     std::string expires = "1h";  ///< Of a join token.
     std::string role = "reader";
 
-    // schema, profile, experiment, cohort, model, synonyms
+    // schema, profile, experiment, cohort, model, synonyms, policy; `name` is also a signal's
     std::string name;  ///< "spicy" or, to show, "spicy@1".
     std::string file;  ///< "-" = standard input.
     bool dry_run = false;
@@ -56,6 +57,14 @@ struct Options {
     // relationship: of `user_id`
     std::string kind;    ///< Empty = all, to list.
     std::string target;  ///< An item or a creator.
+
+    struct Session {
+        std::string id;
+        std::string agent, policy;             ///< Empty = none, the default one.
+        std::vector<std::string> annotations;  ///< "key=value"
+        std::uint64_t sequence = 0;            ///< 0 = none.
+        double weight = 1;
+    } session;
 
     // export
     std::string export_what = "signals";
@@ -100,6 +109,16 @@ Result<void> synonyms_list(const Options& options);
 Result<void> synonyms_show(const Options& options);
 Result<void> synonyms_put(const Options& options);
 Result<void> synonyms_retire(const Options& options);
+Result<void> session_open(const Options& options);
+Result<void> session_list(const Options& options);
+Result<void> session_show(const Options& options);
+Result<void> session_signal(const Options& options);
+Result<void> session_annotate(const Options& options);
+Result<void> session_close(const Options& options);
+Result<void> policy_list(const Options& options);
+Result<void> policy_show(const Options& options);
+Result<void> policy_put(const Options& options);
+Result<void> policy_retire(const Options& options);
 Result<void> node_list(const Options& options);
 Result<void> node_token(const Options& options);
 Result<void> node_remove(const Options& options);

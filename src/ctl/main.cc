@@ -291,6 +291,50 @@ int run(int argc, char** argv) {
         sub->add_option("target", options.target, "an item, a creator or a user, as the kind says")
             ->required();
     }
+    CLI::App* policy_app = group("policy", "what sessions may do");
+    online(add_to(policy_app, "list", "every policy and its limits", policy_list));
+    with_name(online(add_to(policy_app, "show", "the text of one", policy_show)));
+    CLI::App* policy_put_app =
+        online(add_to(policy_app, "put", "a text as the policy of a name", policy_put));
+    with_name(policy_put_app);
+    checked(with_file(policy_put_app));
+    with_name(online(add_to(policy_app, "retire", "end one; sessions keep it", policy_retire)));
+
+    CLI::App* session_app = group("session", "what users and agents do in one sitting");
+    const auto with_annotations = [&](CLI::App* sub) {
+        sub->add_option("--annotate", options.session.annotations, "key=value; may be repeated")
+            ->allow_extra_args(false);
+        return sub;
+    };
+    const auto with_session = [&](CLI::App* sub) {
+        sub->add_option("session", options.session.id, "its id")->required();
+        return sub;
+    };
+    const auto with_sequence = [&](CLI::App* sub) {
+        sub->add_option("--sequence", options.session.sequence,
+                        "above all that the session has accepted, else nothing changes");
+        return sub;
+    };
+    CLI::App* session_open_app =
+        with_annotations(online(add_to(session_app, "open", "begin one", session_open)));
+    session_open_app->add_option("user", options.user_id, "the user")->required();
+    session_open_app->add_option("--agent", options.session.agent, "who acts for the user");
+    session_open_app->add_option("--policy", options.session.policy, "what it may do");
+    online(add_to(session_app, "list", "those of a user", session_list))
+        ->add_option("user", options.user_id, "the user")
+        ->required();
+    with_session(online(add_to(session_app, "show", "what one is now", session_show)));
+    CLI::App* session_signal_app = with_sequence(
+        with_session(online(add_to(session_app, "signal", "send one signal", session_signal))));
+    session_signal_app->add_option("signal", options.name, "its name")->required();
+    session_signal_app->add_option("item", options.target, "what it is about")->required();
+    session_signal_app->add_option("--weight", options.session.weight, "of the signal")
+        ->capture_default_str();
+    with_annotations(with_sequence(with_session(
+        online(add_to(session_app, "annotate", "note something with one", session_annotate)))));
+    with_session(
+        online(add_to(session_app, "close", "end one, and see what it came to", session_close)));
+
     CLI::App* node_app = group("node", "the nodes of a cluster");
     online(add_to(node_app, "list", "all of them, and whether they are up", node_list));
     online(add_to(node_app, "token", "a token that lets one more node join", node_token))

@@ -190,23 +190,20 @@ Result<void> check_json(const Request& request) {
 Result<api::FeedCall> feed_call(const Request& request, std::string* compare_with) {
     api::FeedCall call;
     if (request.path == "/search") call.profile.clear();
-    constexpr std::string_view known[] = {"user_id",      "kind",
-                                          "cohort",       "similar_to",
-                                          "vector",       "profile",
-                                          "query",        "filter",
-                                          "facets",       "limit",
-                                          "cursor",       "exclude",
-                                          "seed",         "region",
-                                          "explain",      "token",
-                                          "experiment",   "sort",
-                                          "pin",          "bury",
-                                          "group_by",     "fields",
-                                          "highlight",    "diversity",
-                                          "effort",       "log_impressions",
-                                          "log_features", "read_consistency"};
+    constexpr std::string_view known[] = {
+        "user_id",    "session_id", "fresh",           "kind",         "cohort",
+        "similar_to", "vector",     "profile",         "query",        "filter",
+        "facets",     "limit",      "cursor",          "exclude",      "seed",
+        "region",     "explain",    "token",           "experiment",   "sort",
+        "pin",        "bury",       "group_by",        "fields",       "highlight",
+        "diversity",  "effort",     "log_impressions", "log_features", "read_consistency"};
     for (const auto& [name, value] : request.query.all()) {
         if (name == "user_id") {
             call.user_id = api::IdInput(value);
+        } else if (name == "session_id") {
+            TIDAL_ASSIGN(call.session, api::parse_session_id(value));
+        } else if (name == "fresh") {
+            TIDAL_ASSIGN(call.fresh, parse_flag(name, value));
         } else if (name == "kind") {
             TIDAL_ASSIGN(call.kind, api::kind_named(value));
         } else if (name == "cohort") {

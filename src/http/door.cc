@@ -57,6 +57,7 @@ Door::Door(api::Database& database, runtime::Runtime& runtime, Metrics& metrics,
     add_feed_routes();
     add_suggest_routes();
     add_saved_search_routes();
+    add_session_routes();
     add_catalog_routes();
     add_operations_routes();
     add_bulk_routes();

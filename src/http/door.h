@@ -64,6 +64,9 @@ private:
     void add_feed_routes();
     void add_suggest_routes();
     void add_saved_search_routes();
+    void add_session_routes();
+    void add_session_signal_routes();
+    void add_policy_routes();
     void add_catalog_routes();
     void add_operations_routes();
     void add_bulk_routes();
@@ -119,7 +122,9 @@ private:
     void write_one(const WriteRoute& route, Request request, Responder responder);
     void write_all(std::vector<api::Write> writes, std::vector<Responder> responders);
     StreamHandler bulk_handler(ParseLine parse);
-    void answer_array(const Request& request, Responder responder);
+    /// @param change  Of each line; nullptr = as it is.
+    using ChangeLine = std::function<Result<api::Write>(Result<api::Write>)>;
+    void answer_array(const Request& request, Responder responder, ChangeLine change = nullptr);
     Result<void> check_region(const api::FeedCall& call) const;
     void answer_related(const Request& request, Responder responder);
     void answer_saved_search(const Request& request, Responder responder);
@@ -130,6 +135,8 @@ private:
     void answer_comparison(const Request& request, Responder responder);
     void add_catalog_writes(const std::string& path, record::CatalogKind kind);
     void add_retirement(const std::string& path, record::CatalogKind kind);
+    /// PUT and DELETE of texts whose name the path has.
+    void add_named_writes(const std::string& path, record::CatalogKind kind);
     void add_model_routes();
     void add_synonym_routes();
     std::string metrics_text();

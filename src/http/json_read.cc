@@ -261,9 +261,35 @@ Result<api::EmbeddingWrite> read_embedding(const element& json) {
     return write;
 }
 
-constexpr std::array<std::string_view, 10> kSignalKeys = {
-    "entity_id",  "signal",  "weight",          "at",  "user_id", "creator_id",
-    "session_id", "context", "idempotency_key", "undo"};
+constexpr std::array<std::string_view, 11> kSignalKeys = {
+    "entity_id",  "signal",  "weight",          "at",   "user_id", "creator_id",
+    "session_id", "context", "idempotency_key", "undo", "sequence"};
+
+Result<std::uint64_t> sequence(const element& json) {
+    std::uint64_t out = 0;
+    if (json.get(out) == simdjson::SUCCESS && out > 0) return out;
+    return wrong_type("sequence", "a whole number from 1");
+}
+
+/// Of imports any text; otherwise checked when it is resolved.
+Result<std::string> session_id(const element& json) {
+    std::uint64_t number = 0;
+    if (json.get(number) == simdjson::SUCCESS) return std::to_string(number);
+    return text(json, "session_id");
+}
+
+Result<std::map<std::string, std::string>> annotations(const element& json) {
+    object all;
+    if (json.get(all) != simdjson::SUCCESS) return wrong_type("annotations", "an object of texts");
+    std::map<std::string, std::string> out;
+    for (const auto& [key, value] : all) {
+        TIDAL_ASSIGN(std::string one, text(value, "annotations." + std::string(key)));
+        if (!out.emplace(key, std::move(one)).second)
+            return Error(ErrorCode::kInvalidArgument, "an annotation is given twice")
+                .with_field("annotations." + std::string(key));
+    }
+    return out;
+}
 
 Result<api::Write> read_signal(const element& json) {
     api::SignalWrite write;
@@ -296,7 +322,9 @@ Result<api::Write> read_signal(const element& json) {
             } else if (key == "creator_id") {
                 TIDAL_ASSIGN(write.creator_id, id(value, key));
             } else if (key == "session_id") {
-                TIDAL_ASSIGN(write.session_id, text(value, key));
+                TIDAL_ASSIGN(write.session_id, session_id(value));
+            } else if (key == "sequence") {
+                TIDAL_ASSIGN(write.sequence, sequence(value));
             } else if (key == "context") {
                 TIDAL_ASSIGN(write.context, context(value));
             } else {
@@ -317,12 +345,12 @@ Result<api::Write> read_signal(const element& json) {
 }
 
 Result<api::FeedCall> read_feed(const element& json, std::string_view default_profile) {
-    constexpr std::array<std::string_view, 27> keys = {
-        "kind",      "cohort", "query",       "similar_to", "vector",     "user_id",
-        "profile",   "params", "filter",      "facets",     "limit",      "cursor",
-        "exclude",   "seed",   "region",      "explain",    "experiment", "sort",
-        "pin",       "bury",   "diversity",   "group_by",   "fields",     "log_impressions",
-        "highlight", "effort", "log_features"};
+    constexpr std::array<std::string_view, 29> keys = {
+        "kind",      "cohort", "query",      "similar_to", "vector",      "user_id",
+        "profile",   "params", "filter",     "facets",     "limit",       "cursor",
+        "exclude",   "seed",   "region",     "explain",    "experiment",  "sort",
+        "pin",       "bury",   "diversity",  "group_by",   "fields",      "log_impressions",
+        "highlight", "effort", "session_id", "fresh",      "log_features"};
     api::FeedCall call;
     call.profile = default_profile;
     TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
@@ -330,6 +358,11 @@ Result<api::FeedCall> read_feed(const element& json, std::string_view default_pr
             TIDAL_ASSIGN(call.user_id, id(value, key));
         } else if (key == "kind") {
             TIDAL_ASSIGN(call.kind, kind(value));
+        } else if (key == "session_id") {
+            TIDAL_ASSIGN(const std::string id, session_id(value));
+            TIDAL_ASSIGN(call.session, api::parse_session_id(id));
+        } else if (key == "fresh") {
+            if (value.get(call.fresh) != simdjson::SUCCESS) return wrong_type(key, "true or false");
         } else if (key == "cohort") {
             TIDAL_ASSIGN(call.cohort, text(value, key));
         } else if (key == "similar_to") {
@@ -481,6 +514,46 @@ Result<api::Write> JsonReader::embedding(std::string_view json) {
 Result<api::Write> JsonReader::signal(std::string_view json) {
     TIDAL_ASSIGN(const element root, parser_->parse(json));
     return read_signal(root);
+}
+
+Result<api::SessionOpen> JsonReader::session(std::string_view json) {
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    api::SessionOpen out;
+    bool has_user = false;
+    constexpr std::array<std::string_view, 4> keys = {"user_id", "agent", "policy", "annotations"};
+    TIDAL_TRY(members(root, keys, [&](std::string_view key, const element& value) -> Result<void> {
+        if (key == "user_id") {
+            TIDAL_ASSIGN(out.user_id, id(value, key));
+            has_user = true;
+        } else if (key == "agent") {
+            TIDAL_ASSIGN(out.agent, text(value, key));
+        } else if (key == "policy") {
+            TIDAL_ASSIGN(out.policy, text(value, key));
+        } else {
+            TIDAL_ASSIGN(out.annotations, http::annotations(value));
+        }
+        return {};
+    }));
+    if (!has_user) return missing("user_id");
+    return out;
+}
+
+Result<api::SessionAnnotate> JsonReader::annotations(std::string_view json) {
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    api::SessionAnnotate out;
+    bool has_any = false;
+    constexpr std::array<std::string_view, 2> keys = {"annotations", "sequence"};
+    TIDAL_TRY(members(root, keys, [&](std::string_view key, const element& value) -> Result<void> {
+        if (key == "sequence") {
+            TIDAL_ASSIGN(out.sequence, sequence(value));
+        } else {
+            TIDAL_ASSIGN(out.annotations, http::annotations(value));
+            has_any = true;
+        }
+        return {};
+    }));
+    if (!has_any) return missing("annotations");
+    return out;
 }
 
 Result<api::Write> JsonReader::relationship(std::string_view json, bool ends) {

@@ -41,6 +41,11 @@ public:
     Result<api::Write> embedding(std::string_view json);
     /// A signal, or {"undo": key, "entity_id": id}. `kind_id` names the entity when the path does.
     Result<api::Write> signal(std::string_view json);
+    /// {"user_id": …, "agent": "…", "policy": "…", "annotations": {…}}, of which only the user is
+    /// needed.
+    Result<api::SessionOpen> session(std::string_view json);
+    /// {"annotations": {"goal": "a present"}, "sequence": 7}; the session is for the caller to say.
+    Result<api::SessionAnnotate> annotations(std::string_view json);
     /// {"user_id": …, "kind": "hides", "item_id": …}, or `creator_id` as the kind says.
     Result<api::Write> relationship(std::string_view json, bool ends);
     /// A line of an import: a signal, an undo, or an entity (of `kind`, default item).

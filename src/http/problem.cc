@@ -65,6 +65,14 @@ std::string title_of(const ErrorInfo& info) {
     return title;
 }
 
+/// In seconds, where the error knows in how many milliseconds; else one.
+std::string retry_after(const Error& error) {
+    for (const auto& [key, value] : error.context())
+        if (key == "retry_after_ms" && is_small_number(value))
+            return std::to_string(std::max((std::stoll(value) + 999) / 1000, 1LL));
+    return "1";
+}
+
 }  // namespace
 
 void append_json_string(std::string_view text, std::string* out) {
@@ -115,7 +123,7 @@ Response problem_response(const Error& error, std::uint16_t status) {
     response.content_type = "application/problem+json";
     response.body = problem_json(error, status);
     if (response.status == 429 || response.status == 503)
-        response.headers.push_back({"Retry-After", "1"});
+        response.headers.push_back({"Retry-After", retry_after(error)});
     return response;
 }
 

@@ -1,4 +1,5 @@
-// What can be asked for: schema, profiles, experiments, cohorts, models, synonyms.
+// What can be asked for: schema, profiles, experiments, cohorts, models, synonyms, and how texts
+// with names are put.
 #include "http/call.h"
 #include "http/door.h"
 #include "http/json_read.h"
@@ -86,13 +87,23 @@ void Door::add_model_routes() {
                        if (each.name == name) return Response::json(model_json(each, *text));
                    return problem_response(unreadable_model(name));
                }));
-    whole_.add(Method::kPut, "/models/{name}", [this](Request request, Responder responder) {
+    add_named_writes("/models", record::CatalogKind::kModel);
+}
+
+void Door::add_named_writes(const std::string& path, record::CatalogKind kind) {
+    whole_.add(Method::kPut, path + "/{name}", [this, kind](Request request, Responder responder) {
         auto body = named_text(request);
         if (!body.ok()) return responder.fail(body.error());
-        database_.put_model(request.parameters.text("name"), std::move(body->text), body->dry_run,
-                            answer_catalog(std::move(responder)));
+        const std::string& name = request.parameters.text("name");
+        auto answer = answer_catalog(std::move(responder));
+        if (kind == record::CatalogKind::kModel)
+            database_.put_model(name, std::move(body->text), body->dry_run, std::move(answer));
+        else if (kind == record::CatalogKind::kSynonyms)
+            database_.put_synonyms(name, std::move(body->text), body->dry_run, std::move(answer));
+        else
+            database_.put_policy(name, std::move(body->text), body->dry_run, std::move(answer));
     });
-    add_retirement("/models", record::CatalogKind::kModel);
+    add_retirement(path, kind);
 }
 
 /// The text itself, or as JSON.
@@ -108,13 +119,7 @@ void Door::add_synonym_routes() {
             return problem_response(
                 Error(ErrorCode::kNotFound, "no synonyms `" + name + "`").with_field("name"));
         }));
-    whole_.add(Method::kPut, "/synonyms/{name}", [this](Request request, Responder responder) {
-        auto body = named_text(request);
-        if (!body.ok()) return responder.fail(body.error());
-        database_.put_synonyms(request.parameters.text("name"), std::move(body->text),
-                               body->dry_run, answer_catalog(std::move(responder)));
-    });
-    add_retirement("/synonyms", record::CatalogKind::kSynonyms);
+    add_named_writes("/synonyms", record::CatalogKind::kSynonyms);
 }
 
 void Door::add_catalog_routes() {

@@ -86,7 +86,7 @@ void Door::add_signal_routes() {
         });
 }
 
-void Door::answer_array(const Request& request, Responder responder) {
+void Door::answer_array(const Request& request, Responder responder, ChangeLine change) {
     auto parsed = [&]() -> Result<std::vector<Result<api::Write>>> {
         TIDAL_TRY(check_parameters(request, kBulkParameters));
         TIDAL_TRY(check_json(request));
@@ -94,6 +94,8 @@ void Door::answer_array(const Request& request, Responder responder) {
         return reader.signals(request.body);
     }();
     if (!parsed.ok()) return responder.fail(parsed.error());
+    if (change)
+        for (Result<api::Write>& line : *parsed) line = change(std::move(line));
     auto context = context_of(request);
     if (!context.ok()) return responder.fail(context.error());
     write_bulk(database_, std::move(*parsed), *context, 1,

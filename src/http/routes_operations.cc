@@ -62,6 +62,8 @@ void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
     set("tidal_shard_co_engagement_refused",
         "Neighbours not kept for want of memory since the start.",
         count(shard.co_engagement_refused));
+    set("tidal_shard_sessions", "Sessions of its users: open ones, and ended ones for a day.",
+        count(shard.sessions));
     set("tidal_shard_cohort_cells",
         "Hours of cohorts, items and signals in which there were events.",
         count(shard.cohort_cells));

@@ -298,6 +298,8 @@ std::string canonical_stages(const FeedRequest& request) {
     for (const EntityId& id : request.pin) out += " pin " + id.to_string();
     for (const EntityId& id : request.bury) out += " bury " + id.to_string();
     if (request.user) out += " user " + request.user->id.to_string();
+    if (request.user && request.user->session != 0)
+        out += " session " + std::to_string(request.user->session);
     if (request.cohort) out += " cohort " + request.cohort->name;
     if (request.text) out += " text " + *request.text;
     return out + canonical_anchors(request);
@@ -366,6 +368,7 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
     plan.seed = request.seed.value_or(static_cast<std::uint64_t>(request.now_ms));
     plan.user = request.user;
     plan.exclude.insert(request.exclude.begin(), request.exclude.end());
+    if (request.user) plan.exclude.insert(request.user->shown.begin(), request.user->shown.end());
     if (request.user && request.kind == EntityKind::kCreator)
         plan.exclude.insert(request.user->blocked.begin(), request.user->blocked.end());
     TIDAL_ASSIGN(plan.profile, profiles.find(request.profile, request.kind));

@@ -26,11 +26,11 @@ using ranking::TokenStream;
 ///   query   := RETRIEVE kind clauses | SEARCH kind FOR STRING clauses
 ///            | SUGGEST STRING [LIMIT n]
 ///   clauses := { USING NAME [@ n] | WITH NAME = number { , NAME = number } | FOR USER id
-///              | COHORT NAME | SIMILAR TO id | VECTOR ( number { , number } ) | WHERE filter |
-///              EXCLUDE id { , id } | FACETS facets | SEED n | LIMIT n | ORDER BY sort | GROUP BY
-///              group | DIVERSIFY diversity | PIN id { , id } | BURY id { , id } | FIELDS (NONE |
-///              NAME { , NAME }) | EFFORT (LOW | DEFAULT | HIGH | EXACT) | AFTER STRING | EXPLAIN |
-///              LOG IMPRESSIONS }
+///              | SESSION n [FRESH] | COHORT NAME | SIMILAR TO id | VECTOR ( number { , number } )
+///              | WHERE filter | EXCLUDE id { , id } | FACETS facets | SEED n | LIMIT n | ORDER BY
+///              sort | GROUP BY group | DIVERSIFY diversity | PIN id { , id } | BURY id { , id } |
+///              FIELDS (NONE | NAME { , NAME }) | EFFORT (LOW | DEFAULT | HIGH | EXACT) | AFTER
+///              STRING | EXPLAIN | LOG IMPRESSIONS }
 class QueryParser {
 public:
     explicit QueryParser(std::string_view text) : tokens_(text) {}
@@ -46,7 +46,7 @@ private:
         std::string_view word;
         Result<void> (QueryParser::*read)();
     };
-    static constexpr std::size_t kClauses = 22;
+    static constexpr std::size_t kClauses = 23;
 
     static const std::array<Clause, kClauses>& clauses() {
         static constexpr std::array<Clause, kClauses> kAll{{
@@ -61,6 +61,7 @@ private:
             {"EFFORT", &QueryParser::read_effort},   {"SEED", &QueryParser::read_seed},
             {"LIMIT", &QueryParser::read_limit},     {"AFTER", &QueryParser::read_cursor},
             {"EXPLAIN", &QueryParser::read_explain}, {"LOG", &QueryParser::read_log},
+            {"SESSION", &QueryParser::read_session},
         }};
         return kAll;
     }
@@ -174,6 +175,15 @@ private:
     Result<void> read_user() {
         if (!accept_keyword(&tokens_, "user")) return tokens_.expected("USER");
         TIDAL_ASSIGN(query_.user, take_id("the id of a user: digits, or text in single quotes"));
+        return {};
+    }
+
+    Result<void> read_session() {
+        const std::uint32_t offset = tokens_.peek().offset;
+        TIDAL_ASSIGN(query_.session, take_whole_number(&tokens_, record::kSessionIdMax));
+        if (query_.session == 0)
+            return tokens_.error(ErrorCode::kInvalidArgument, offset, "SESSION is at least 1");
+        query_.fresh = accept_keyword(&tokens_, "fresh");
         return {};
     }
 
@@ -402,6 +412,8 @@ std::string print_query(const Query& query) {
     if (!query.profile.empty()) out += " USING " + print_profile_name(query.profile);
     out += print_params(query);
     if (query.user) out += " FOR USER " + print_literal(*query.user);
+    if (query.session != 0) out += " SESSION " + std::to_string(query.session);
+    if (query.fresh) out += " FRESH";
     if (!query.cohort.empty()) out += " COHORT " + print_query_name(query.cohort);
     if (query.similar_to) out += " SIMILAR TO " + print_literal(*query.similar_to);
     if (!query.vector.empty()) out += print_vector(query.vector);

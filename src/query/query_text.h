@@ -22,6 +22,8 @@ struct Query {
     std::string profile;                   ///< "trending" or "trending@1"; empty = not said.
     std::map<std::string, double> params;  ///< By name; finite.
     std::optional<Literal> user;           ///< A string, or a number written with digits alone.
+    std::uint64_t session = 0;             ///< 0 = none.
+    bool fresh = false;                    ///< Without what the session was shown.
     std::string cohort;                    ///< Empty = none.
     std::optional<FilterNode> filter;
     std::optional<Literal> similar_to;  ///< As `user`.
@@ -51,7 +53,8 @@ struct Query {
     bool operator==(const Query& other) const {
         return verb == other.verb && kind == other.kind && text == other.text &&
                profile == other.profile && params == other.params && user == other.user &&
-               similar_to == other.similar_to && vector == other.vector && cohort == other.cohort &&
+               similar_to == other.similar_to && vector == other.vector &&
+               session == other.session && fresh == other.fresh && cohort == other.cohort &&
                filter == other.filter && exclude == other.exclude && facets == other.facets &&
                sort == other.sort && diversity == other.diversity && group == other.group &&
                pin == other.pin && bury == other.bury && fields == other.fields &&

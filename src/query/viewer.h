@@ -4,6 +4,7 @@
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
+#include <cstdint>
 #include <vector>
 
 #include "base/ids.h"
@@ -20,7 +21,11 @@ struct Viewer {
     Creators muted;                                    ///< Their items rank lower.
     absl::flat_hash_map<EntityId, double> affinities;  ///< To creators, as of the page's moment.
     std::vector<EntityId> friends;                     ///< By id.
-    std::vector<EntityId> liked, disliked;             ///< The newest first.
+    /// The newest first; what was liked in the page's session before all else.
+    std::vector<EntityId> liked;
+    std::vector<EntityId> disliked;  ///< The newest first.
+    std::uint64_t session = 0;       ///< Under which the page is shown; 0 = none.
+    std::vector<EntityId> shown;     ///< What its session was shown, and this page leaves out.
 };
 
 /// What an item of a muted creator keeps of its score.

@@ -6,12 +6,13 @@
 #include "record/id_codec.h"
 #include "record/internal/body.h"
 #include "record/relay_codec.h"
+#include "record/session_codec.h"
 
 namespace tidal::record {
 namespace {
 
 // The tag of a body is its place in the variant; both only grow at the end.
-static_assert(std::variant_size_v<Body> == 14);
+static_assert(std::variant_size_v<Body> == 16);
 
 template <typename IdType>
 IdType decode_id_number(Decoder* in) {
@@ -238,9 +239,12 @@ void encode_effect(const RelayRow& row, Encoder* out) {
         for (const EntityId& other : row.others) encode_optional_id(other, out);
         return;
     }
-    encode_optional_id(row.item, out);
+    if (row.effect == RelayEffect::kTaste) encode_optional_id(row.item, out);
     encode_optional_id(row.creator, out);
     out->u64(row.stamp.bits());
+    if (row.effect == RelayEffect::kTaste) return;
+    out->u64(row.generation.bits());
+    encode_cohorts(row.cohorts, out);
 }
 void decode_effect(RelayRow* row, Decoder* in) {
     const std::uint8_t effect = in->u8();
@@ -256,9 +260,12 @@ void decode_effect(RelayRow* row, Decoder* in) {
         }
         return;
     }
-    row->item = decode_optional_id(in);
+    if (row->effect == RelayEffect::kTaste) row->item = decode_optional_id(in);
     row->creator = decode_optional_id(in);
     row->stamp = HybridTime::from_bits(in->u64());
+    if (row->effect == RelayEffect::kTaste) return;
+    row->generation = HybridTime::from_bits(in->u64());
+    decode_cohorts(in, &row->cohorts);
 }
 
 namespace {
@@ -398,6 +405,59 @@ void decode(SavedSearchBody* body, Decoder* in) {
     body->name = in->bytes();
     if ((flags & kHasText) != 0) body->text = in->bytes();
     body->looked = (flags & kLooked) != 0;
+}
+
+void encode_ids(const std::vector<EntityId>& ids, Encoder* out) {
+    out->varint(ids.size());
+    for (const EntityId& id : ids) encode_optional_id(id, out);
+}
+void decode_ids(std::size_t most, Decoder* in, std::vector<EntityId>* ids) {
+    const std::size_t count = in->count(2);
+    if (count > most) return in->fail();
+    for (std::size_t i = 0; i < count && !in->failed(); ++i) {
+        auto id = decode_optional_id(in);
+        if (!id) return in->fail();
+        ids->push_back(std::move(*id));
+    }
+}
+
+bool opens(const SessionBody& body) {
+    return body.act == SessionAct::kOpen;
+}
+
+void encode(const SessionBody& body, Encoder* out) {
+    out->u8(static_cast<std::uint8_t>(body.act));
+    out->varint(body.session);
+    if (opens(body)) {
+        encode_optional_id(body.user, out);
+        out->bytes(body.agent);
+        encode_limits(body.limits, out);
+    }
+    if (opens(body) || body.act == SessionAct::kAnnotate) encode_annotations(body.annotations, out);
+    if (body.act == SessionAct::kShow) encode_ids(body.shown, out);
+}
+void decode(SessionBody* body, Decoder* in) {
+    const std::uint8_t act = in->u8();
+    if (act >= kSessionActCount) return in->fail();
+    body->act = static_cast<SessionAct>(act);
+    body->session = in->varint();
+    if (opens(*body)) {
+        body->user = decode_optional_id(in);
+        body->agent = in->bytes();
+        body->limits = decode_limits(in);
+    }
+    if (opens(*body) || body->act == SessionAct::kAnnotate)
+        body->annotations = decode_annotations(in);
+    if (body->act == SessionAct::kShow) decode_ids(kShownMax, in, &body->shown);
+}
+
+void encode(const SessionSignalBody& body, Encoder* out) {
+    out->varint(body.session);
+    encode(body.signal, out);
+}
+void decode(SessionSignalBody* body, Decoder* in) {
+    body->session = in->varint();
+    decode(&body->signal, in);
 }
 
 template <std::size_t... I>

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "record/record.h"
+#include "record/session_codec.h"
 
 namespace tidal::record {
 namespace {
@@ -102,6 +103,8 @@ Violation check(const RelayBody& body) {
                    check_id(row.creator, "creator_id"),
                    unless(row.item.has_value() == (row.effect == RelayEffect::kTaste), "item_id",
                           "is named by tastes"),
+                   unless(row.effect != RelayEffect::kSignal || row.user, "user_id",
+                          "is named by signals of sessions"),
                    unless(row.others.size() <= kRelayOthersMax, "others", "are at most 16")});
         for (const EntityId& other : row.others)
             if (const Violation of_other = check_id(other, "others"); !of_other.field.empty())
@@ -141,6 +144,31 @@ Violation check(const SavedSearchBody& body) {
                   unless(!body.text || body.text->size() <= kSavedSearchBytesMax, "query",
                          "has at most 16 KiB"),
                   unless(!body.text || !body.looked, "looked", "has no text")});
+}
+
+Violation check_session(std::uint64_t session) {
+    return unless(session > 0 && session <= kSessionIdMax, "session_id",
+                  "is a number of 1 to 2^53 - 1");
+}
+
+Violation check(const SessionBody& body) {
+    const std::string_view annotations = wrong_with(body.annotations);
+    Violation v = first({check_session(body.session), check_id(body.user, "user_id"),
+                         unless(annotations.empty(), "annotations", annotations),
+                         unless(body.shown.size() <= kShownMax, "shown", "has at most 1000 ids")});
+    for (const EntityId& id : body.shown)
+        if (v.field.empty()) v = check_id(id, "shown");
+    if (!v.field.empty() || body.act != SessionAct::kOpen) return v;
+    const std::string_view limits = wrong_with(body.limits);
+    return first({unless(body.user.has_value(), "user_id", "is named by a session that opens"),
+                  unless(body.user && vshard_of_session(body.session) ==
+                                          vshard_of(kDefaultTenant, EntityKind::kUser, *body.user),
+                         "session_id", "names the vshard of its user"),
+                  check_token(body.agent, "agent"), unless(limits.empty(), "policy", limits)});
+}
+
+Violation check(const SessionSignalBody& body) {
+    return first({check_session(body.session), check(body.signal)});
 }
 
 Violation check(const Envelope& e) {

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "record/internal/body.h"
+#include "record/session_codec.h"
 
 namespace tidal::record {
 namespace {
@@ -64,22 +65,12 @@ void encode_envelope(const Envelope& e, RegionId batch_region, Encoder* out) {
     if ((bits & kIdempotencyKey) != 0) out->bytes(e.idempotency_key);
     if ((bits & kOrigin) != 0) out->varint(e.origin.value());
     if ((bits & kTenant) != 0) out->varint(e.tenant.value());
-    if ((bits & kCohorts) != 0) {
-        out->varint(e.cohorts.size());
-        for (const CohortId cohort : e.cohorts) out->varint(cohort.value());
-    }
+    if ((bits & kCohorts) != 0) encode_cohorts(e.cohorts, out);
     if ((bits & kSession) != 0) {
         out->bytes(e.session);
         out->varint(e.session_sequence);
     }
     if ((bits & kPrincipal) != 0) out->bytes(e.principal);
-}
-
-void decode_cohorts(Decoder* in, std::vector<CohortId>* cohorts) {
-    const std::size_t count = in->count(1);
-    if (count > kCohortsMax) return in->fail();
-    cohorts->resize(count);
-    for (CohortId& cohort : *cohorts) decode_number(in, &cohort);
 }
 
 /// Numbers take their default when absent; `e` may hold another record's values.

@@ -190,6 +190,8 @@ Result<void> ShardState::apply_row(TenantId tenant, RegionId origin, const Marks
         case record::RelayEffect::kCoEngagement:
             apply_co_engagement(row);
             return {};
+        case record::RelayEffect::kSignal:
+            return apply_session_signal(tenant, origin, row, outcome);
         case record::RelayEffect::kCreator:
             break;
     }

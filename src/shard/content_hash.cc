@@ -16,9 +16,9 @@ std::uint64_t combine(std::uint64_t hash, std::string_view bytes) {
 }
 
 // Rows that are state as they stand: idempotency entries, outbox rows, configuration, schema,
-// imports, the catalogue, tastes, saved searches.
-constexpr std::string_view kPlainRowPrefixes[] = {"k/", "o/", "c/config", "s/",
-                                                  "i/", "g/", "a/t/",     "a/q/"};
+// imports, the catalogue, tastes, saved searches, sessions and what they were shown.
+constexpr std::string_view kPlainRowPrefixes[] = {"k/", "o/",   "c/config", "s/",   "i/",
+                                                  "g/", "a/t/", "a/q/",     "a/e/", "a/w/"};
 
 }  // namespace
 

@@ -1,4 +1,5 @@
-// What of a call is answered without the log: repeats of idempotency keys, signals for no item.
+// What of a call is answered without the log: repeats of idempotency keys, signals for no item,
+// what a session has or does not allow.
 #include <algorithm>
 #include <cassert>
 #include <iterator>
@@ -18,6 +19,12 @@ Result<std::optional<Shard::Early>> Shard::answer_early(const record::Record& re
         if (keys_in_flight_.contains(key))
             return std::optional(Early{0, {}, {}, Awaited{std::move(key), record.body}});
     }
+    if (const auto* of_session = std::get_if<record::SessionSignalBody>(&record.body)) {
+        TIDAL_ASSIGN(auto known, state_->answer_session(*of_session, envelope.session_sequence,
+                                                        runtime_.clock().wall_ms()));
+        if (!known) return std::optional<Early>();
+        return std::optional(Early{0, std::move(*known), {}, {}});
+    }
     // A leader that does not know yet that another one leads may lack an item; the log does not.
     const auto* signal = std::get_if<record::SignalBody>(&record.body);
     if (signal == nullptr || replicator_ != nullptr ||
@@ -30,6 +37,14 @@ Result<std::optional<Shard::Early>> Shard::answer_early(const record::Record& re
 
 bool Shard::item_known(const EntityId& item) const {
     return items_in_flight_.contains(item) || state_->entities(EntityKind::kItem).find(item);
+}
+
+std::optional<HybridTime> Shard::generation_of(EntityKind kind, const EntityId& id) {
+    const std::lock_guard lock(mutex_);
+    const entity::EntityTable& table = state_->entities(kind);
+    if (const auto slot = table.find(id)) return table.generation_of(*slot);
+    if (items_in_flight_.contains(id)) return HybridTime();
+    return std::nullopt;
 }
 
 void Shard::make_item(const record::Record& record, InFlight* batch) {

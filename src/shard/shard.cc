@@ -103,6 +103,7 @@ Result<void> Shard::admit(const std::vector<record::Record>& records) {
         return Error(ErrorCode::kOverloaded, "too many writes in flight")
             .with("bytes", proposed_bytes_);
     const bool relays = std::holds_alternative<record::SignalBody>(records.front().body) ||
+                        std::holds_alternative<record::SessionSignalBody>(records.front().body) ||
                         std::holds_alternative<record::UndoBody>(records.front().body);
     if (relays && state_->outbox().bytes() > options_.outbox_bytes_max)
         return Error(ErrorCode::kOverloaded, "too many effects wait for other shards")
@@ -230,7 +231,7 @@ std::optional<Shard::Finished> Shard::commit_locally(InFlight batch) {
     batch.bytes = pending.payload.size();
     std::optional<Finished> now;
     if (batch.concern == WriteConcern::kMemory && committer_->durable() &&
-        !awaits_any(batch.early)) {
+        !awaits_any(batch.early) && !waits(batch.records)) {
         auto promised = merge_early(promise(batch.records), std::move(batch.early));
         now.emplace(std::exchange(batch.done, Done()), std::move(promised));
     }
@@ -249,6 +250,13 @@ void Shard::forget_in_flight(const InFlight& batch) {
     proposed_bytes_ -= batch.bytes;
     for (const std::string& key : batch.keys) keys_in_flight_.erase(key);
     forget_items(batch);
+}
+
+bool Shard::waits(const std::vector<record::Record>& records) {
+    return std::ranges::any_of(records, [](const record::Record& record) {
+        return std::holds_alternative<record::SessionBody>(record.body) ||
+               std::holds_alternative<record::SessionSignalBody>(record.body);
+    });
 }
 
 std::vector<Outcome> Shard::promise(const std::vector<record::Record>& records) const {
@@ -355,6 +363,7 @@ Shard::Stats Shard::stats_now() {
     stats.user_state_users = states.users;
     stats.user_state_bytes = states.bytes;
     stats.user_states_refused = states.refused;
+    stats.sessions = state_->sessions().size();
     const auto tastes = state_->tastes().stats();
     stats.taste_users = tastes.users;
     stats.taste_bytes = tastes.bytes;

@@ -106,6 +106,9 @@ public:
         TIDAL_TRY(still(generation));
         return step(*state_);
     }
+    /// An item, or one that a write on its way makes: whether there is one, and its generation
+    /// where that is known already (else 0).
+    std::optional<HybridTime> generation_of(EntityKind kind, const EntityId& id);
     /// Rises whenever a snapshot takes the state's place.
     std::uint64_t generation() const { return generation_.load(); }
     /// kUnavailable "state_replaced" while that goes on. Ask before a read: with_state() would wait
@@ -182,6 +185,7 @@ public:
         std::uint64_t uniques_refused = 0;  ///< Users not counted for want of memory, ever.
         std::uint64_t user_state_rows = 0, user_state_users = 0, user_state_bytes = 0;
         std::uint64_t user_states_refused = 0;  ///< Not kept for want of memory, since the start.
+        std::uint64_t sessions = 0;  ///< Of users here: open ones, and ended ones that are kept.
         std::uint64_t taste_users = 0;
         std::uint64_t taste_bytes = 0;
         std::uint64_t tastes_refused = 0;  ///< The same, of tastes.
@@ -290,6 +294,8 @@ private:
     static bool awaits_any(const std::vector<Early>& early);
     std::vector<Outcome> promise(const std::vector<record::Record>& records) const;
     static std::vector<Outcome> merge_early(std::vector<Outcome> rest, std::vector<Early> early);
+    /// Whether nobody is told of any of them before it is applied: their policy may refuse it.
+    static bool waits(const std::vector<record::Record>& records);
     /// Exists, or is made by a write ahead in the log or in the call at hand.
     bool item_known(const EntityId& item) const;
     Result<void> admit_concern(const WriteConcern& concern) const;

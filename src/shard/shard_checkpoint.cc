@@ -82,8 +82,9 @@ void Shard::on_timer() {
         if (may_checkpoint() && checkpoint_due(since_ms)) begin_checkpoint_locked({});
         const UnixMillis now = runtime_.clock().wall_ms();
         const auto oldest = state_->idempotency().oldest_ms();
-        tick = can_propose() && oldest && now - *oldest > IdempotencyTable::kKeepMs + kTickMs &&
-               now - ticked_ms_ >= kTickMs;
+        const bool keys_due = oldest && now - *oldest > IdempotencyTable::kKeepMs + kTickMs;
+        const bool sessions_due = state_->configured() && state_->sessions().due(now);
+        tick = can_propose() && (keys_due || sessions_due) && now - ticked_ms_ >= kTickMs;
         if (tick) ticked_ms_ = now;
         graph = begin_graph_locked();
         overdue = take_overdue();

@@ -337,6 +337,7 @@ void Shard::answer_durable(std::vector<Finished>* finished) {
         const bool soon =
             batch.concern == WriteConcern::kLocal || planted(Bug::kAnswerBeforeMajority);
         if (!batch.done || (batch.concern == WriteConcern::kMajority && !soon)) continue;
+        if (waits(batch.records)) continue;
         const std::uint64_t last = batch.first.value() + batch.records.size() - 1;
         if (!soon || batch.first.value() == 0 || !leads_ || batch.term != durable_.term ||
             last > durable_.own.value() || awaits_any(batch.early)) {

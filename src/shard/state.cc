@@ -112,6 +112,8 @@ Result<void> ShardState::open_tables() {
     TIDAL_ASSIGN(user_states_, audience::UserStates::open(
                                    {.bytes_max = options_.user_state_bytes_max}, store_, *schema_));
     TIDAL_ASSIGN(relationships_, audience::Relationships::open(store_));
+    TIDAL_ASSIGN(sessions_,
+                 audience::Sessions::open({.sessions_max = options_.sessions_max}, store_));
     TIDAL_ASSIGN(tastes_, audience::Tastes::open({.bytes_max = options_.taste_bytes_max}, store_));
     TIDAL_ASSIGN(co_engagement_, audience::CoEngagement::open(
                                      {.bytes_max = options_.co_engagement_bytes_max}, store_));
@@ -305,6 +307,7 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
 
 Result<Outcome> ShardState::apply_body(const record::Envelope& envelope, const record::TickBody&) {
     TIDAL_TRY(idempotency_->expire(envelope.stamp));
+    TIDAL_TRY(sessions_->sweep(envelope.stamp.wall_ms()));
     return accepted(envelope);
 }
 

@@ -13,6 +13,7 @@
 #include "audience/cohort_ledgers.h"
 #include "audience/relationships.h"
 #include "audience/saved_searches.h"
+#include "audience/sessions.h"
 #include "audience/tastes.h"
 #include "audience/user_states.h"
 #include "base/hlc.h"
@@ -64,6 +65,7 @@ public:
         std::uint64_t taste_bytes_max = 1ULL << 30;
         std::uint64_t co_engagement_bytes_max = 1ULL << 30;
         std::uint64_t cohort_bytes_max = 256ULL << 20;
+        std::size_t sessions_max = 100'000;
         std::uint64_t idempotency_bytes_max = 256ULL << 20;
         /// With fewer items a feed is scanned instead of read from a view (query/top_views.h).
         std::uint64_t view_items_min = 4'096;
@@ -123,6 +125,7 @@ public:
     audience::UserStates& user_states() { return *user_states_; }
     audience::Relationships& relationships() { return *relationships_; }
     audience::SavedSearches& saved_searches() { return saved_searches_; }
+    audience::Sessions& sessions() { return *sessions_; }
     audience::Tastes& tastes() { return *tastes_; }
     audience::CoEngagement& co_engagement() { return *co_engagement_; }
     audience::CohortLedgers& cohorts() { return *cohorts_; }
@@ -141,6 +144,10 @@ public:
     /// or a refusal when it was used with another body; nullopt when the key is new.
     Result<std::optional<Outcome>> find_answer(const std::string& row_key,
                                                const record::Body& body);
+    /// What apply would say of a session's signal that changes nothing: a repeat or a refusal that
+    /// no record on its way can change; nullopt = it has to be applied.
+    Result<std::optional<Outcome>> answer_session(const record::SessionSignalBody& body,
+                                                  std::uint64_t sequence, UnixMillis wall_ms) const;
     /// Rows of `import_id` up to this position are in this shard.
     Result<std::uint64_t> import_position(std::string_view import_id);
 
@@ -201,6 +208,9 @@ private:
     Result<Outcome> apply_body(const record::Envelope& envelope, const record::CatalogBody& body);
     Result<Outcome> apply_body(const record::Envelope& envelope,
                                const record::SavedSearchBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope, const record::SessionBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope,
+                               const record::SessionSignalBody& body);
 
     Result<Outcome> relate_to_item(const record::Envelope& envelope,
                                    const record::RelationshipBody& body);
@@ -230,8 +240,10 @@ private:
     Result<void> apply_taste(TenantId tenant, RegionId origin, const record::RelayRow& row,
                              Outcome* outcome);
     void apply_co_engagement(const record::RelayRow& row);
-    /// One relay row at its target: a creator's ledger, a user's taste or an item's neighbours, and
-    /// the stream's mark. What it sends on is added to the outcome.
+    Result<void> apply_session_signal(TenantId tenant, RegionId origin, const record::RelayRow& row,
+                                      Outcome* outcome);
+    /// One relay row at its target: a creator's ledger, a user's taste, an item's neighbours or a
+    /// signal under a session, and the stream's mark. What it sends on is added to the outcome.
     Result<void> apply_row(TenantId tenant, RegionId origin, const Marks::Stream& stream,
                            const record::RelayRow& row, Outcome* outcome);
     Result<void> count_event(EntityKind kind, RegionId origin, const signal::LedgerEvent& event,
@@ -256,6 +268,7 @@ private:
     std::unique_ptr<audience::UserStates> user_states_;       ///< Of items.
     std::unique_ptr<audience::Relationships> relationships_;  ///< To creators.
     audience::SavedSearches saved_searches_;
+    std::unique_ptr<audience::Sessions> sessions_;           ///< Likewise.
     std::unique_ptr<audience::Tastes> tastes_;               ///< Of users at home here.
     std::unique_ptr<audience::CoEngagement> co_engagement_;  ///< Of items.
     std::unique_ptr<audience::CohortLedgers> cohorts_;       ///< Of items.

@@ -193,6 +193,23 @@ then_all /users/7/searches '[.searches[].name] == ["kept"]'
 ask POST '/users/{id}/searches/{name}/look' /users/7/searches/kept/look
 then_all /users/7/searches '.searches[0] | .looked_at > .saved_at'
 then_all /users/7/searches/kept '.items | length > 0'
+for name in brief gone; do
+    ask PUT '/policies/{name}' /policies/$name '{"text":"per_minute 600"}'
+    then_all /policies "[.policies[].name] | index(\"$name\") != null"
+done
+forget /policies
+ask DELETE '/policies/{name}' /policies/gone
+then_all /policies '[.policies[].name] == ["brief", "default"]'
+ask POST /sessions /sessions '{"user_id":80,"policy":"brief"}'
+session=$(jq .session_id <<<"$reply")
+then_all "/sessions/$session" '.user_id == 80 and .policy == "brief@1"'
+ask POST '/sessions/{id}/signals' "/sessions/$session/signals" '{"entity_id":2,"signal":"share","sequence":1}'
+then_all "/sessions/$session" '.counts.share == 1 and .last_sequence == 1 or .state == "closed"'
+ask PATCH '/sessions/{id}' "/sessions/$session" '{"annotations":{"page":"cart"}}'
+then_all "/sessions/$session" '.annotations.page == "cart"'
+ask DELETE '/sessions/{id}' "/sessions/$session"
+then_all "/sessions/$session" '.state == "closed" and .reward == 1'
+then_all /users/80/sessions '[.sessions[].state] == ["closed"]'
 covered["POST /import"]=1
 last="POST /import"
 printf '%s\n' '{"entity_id":11,"metadata":{"title":"Eleven"}}' '{"entity_id":11,"signal":"view"}' |

@@ -62,7 +62,7 @@ json_of() {
     call POST /query "@$work/value"
     [[ $status == 400 && $reply != *'"code":"not_json"'* ]] || fail "not JSON: tidalctl --json $*: $out ($reply)"
     commands_seen+=" $1"
-    case $1 in backup | schema | profile | experiment | cohort | model | synonyms | node | shard | key | relationship) commands_seen+="/${2-}" ;; esac
+    case $1 in backup | schema | profile | experiment | cohort | model | synonyms | policy | session | node | shard | key | relationship) commands_seen+="/${2-}" ;; esac
 }
 # The check itself: text is seen to be none.
 call POST /query 'ok: 3 files'
@@ -141,6 +141,29 @@ json_of 0 '"text":"tv, television' synonyms show people
 json_of 1 '"status":"error"' synonyms show persons
 json_of 0 '"status":"ok"' synonyms retire people
 json_of 1 '"status":"error"' synonyms retire people
+printf 'per_minute 30\n' >"$work/policy"
+json_of 0 '"name":"brief"' policy put brief "$work/policy"
+json_of 1 '"status":"error"' policy put brief "$work/own.profile"
+json_of 0 '"brief"' policy list
+json_of 1 '"code":"unavailable"' policy list --url $nobody
+json_of 0 '"text":"per_minute 30' policy show brief
+json_of 1 '"status":"error"' policy show brieff
+json_of 0 '"policy":"brief@1"' session open 5 --policy brief --agent bot --annotate page=home
+session=$(jq .session_id "$work/value")
+json_of 1 '"code":"unknown_policy"' session open 5 --policy brieff
+json_of 0 "\"session_id\":$session" session list 5
+json_of 1 '"code":"unavailable"' session list 5 --url $nobody
+json_of 0 '"status":"ok"' session signal "$session" like 1 --sequence 1
+json_of 0 '"repeated":true' session signal "$session" like 1 --sequence 1
+json_of 1 '"code":"unknown_signal"' session signal "$session" lick 1
+json_of 0 '"page":"cart"' session annotate "$session" --annotate page=cart --sequence 2
+json_of 1 '"status":"error"' session annotate "$session" --annotate page
+json_of 0 '"reward":1' session show "$session"
+json_of 1 '"code":"unknown_session"' session show 77
+json_of 0 '"state":"closed"' session close "$session"
+json_of 1 '"code":"unknown_session"' session close 77
+json_of 0 '"status":"ok"' policy retire brief
+json_of 1 '"status":"error"' policy retire brief
 json_of 0 '"status":"ok"' experiment retire spring
 json_of 1 '"status":"error"' experiment retire spring
 json_of 0 '"status":"ok"' profile retire own
@@ -192,7 +215,7 @@ json_of 1 '"damaged_places":1' fsck --data-dir "$work/restored"
 for command in $(complete_words tidalctl ''); do
     case $command in
         -*) ;;
-        backup | schema | profile | experiment | cohort | model | synonyms | node | shard | key | relationship)
+        backup | schema | profile | experiment | cohort | model | synonyms | policy | session | node | shard | key | relationship)
             for sub in $(complete_words tidalctl "$command" ''); do
                 [[ $sub == -* || " $commands_seen " == *" $command/$sub "* ]] || fail "no --json of $command $sub was tried"
             done

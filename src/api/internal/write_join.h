@@ -16,6 +16,8 @@ namespace tidal::api {
 struct WriteGroup {
     Proposal proposal;
     std::vector<std::size_t> lines;
+    /// Of the records, when they are proposed: where a session's signal goes on to; 0 = nowhere.
+    std::vector<ShardId> on_to;
 };
 
 /// Collects the replies of one call; the last shard to answer hands them over.

@@ -47,6 +47,7 @@ protected:
         SignalWrite write = signal(event.item, event.signal);
         if (event.user != 0) write.user_id = IdInput(event.user);
         write.session_id = event.session;
+        write.under_policy = false;
         write.weight = event.weight;
         write.idempotency_key = event.key;
         write.context = event.signal == "impression" ? std::to_string(events_.size()) : "";
@@ -202,6 +203,35 @@ TEST_F(ExportShown, AnErasedUserIsInNoExport) {
     ASSERT_TRUE(of_one.ok());
     ASSERT_EQ(of_one->signals.size(), 1U);
     EXPECT_EQ(of_one->signals[0].id, EntityId(2));
+}
+
+TEST_F(ExportShown, SignalsOfSessionsCountOnceWhereverTheirUserLives) {
+    for (const std::uint64_t user : {1, 2, 3}) {
+        auto opened = std::make_shared<std::optional<Result<SessionReply>>>();
+        SessionOpen opening;
+        opening.user_id = user;
+        node_->open_session(opening, {},
+                            [opened](auto reply) { opened->emplace(std::move(reply)); });
+        node_.world().run_until([&] { return opened->has_value(); }, 600 * kSecondNs);
+        ASSERT_OK(**opened);
+        for (std::uint64_t id = 1; id <= kItems; ++id) {
+            write({.user = user, .item = id, .signal = "impression"});
+            SignalWrite like = signal(id, "like");
+            like.session_id = std::to_string((**opened)->session.id);
+            like.sequence = id;
+            for (int attempt = 0; attempt < 2; ++attempt) ASSERT_OK(node_.write_one(like));
+        }
+    }
+    ASSERT_OK(node_.crash_and_open());
+    node_.rest();
+    const auto shown = node_->export_shown({});
+    ASSERT_TRUE(shown.ok());
+    ASSERT_EQ(shown->items.size(), 3 * kItems);
+    for (const ShownItem& each : shown->items) {
+        ASSERT_EQ(each.signals.size(), 1U) << print(each);
+        EXPECT_EQ(each.signals[0].signal, "like");
+        EXPECT_EQ(each.reward, 1);
+    }
 }
 
 TEST_F(ExportShown, FeaturesAreLoggedWhereTheyAreAskedFor) {

@@ -51,6 +51,7 @@ protected:
                 write.user_id = IdInput(i % 3);
                 write.context = "bulk " + std::to_string(bulk);
                 write.session_id = "s" + std::to_string(i);
+                write.under_policy = false;
                 writes.push_back(write);
                 expected_.insert(write.weight);
             }

@@ -205,6 +205,43 @@ protected:
     int last_ = 0;
 };
 
+TEST_F(OpenApiReplies, SessionsAndPolicies) {
+    write("/items", R"({"entity_id":1,"metadata":{"title":"a"}})");
+    ask("PUT", "/policies/{name}", "/policies/own",
+        R"({"text":"signals like\nburst 2\nper_minute 1"})");
+    EXPECT_EQ(last_, 200);
+    ask("GET", "/policies", "/policies");
+    ask("GET", "/policies/{name}", "/policies/own");
+    EXPECT_EQ(last_, 200);
+    const auto opened =
+        ask("POST", "/sessions", "/sessions",
+            R"({"user_id":5,"agent":"bot","policy":"own","annotations":{"goal":"a present"}})");
+    ASSERT_EQ(last_, 200);
+    const std::string path = "/sessions/" + json::serialize(opened.at("session_id"));
+    const auto send = [&](const std::string& body) {
+        ask("POST", "/sessions/{id}/signals", path + "/signals", body);
+        return last_;
+    };
+    EXPECT_EQ(send(R"({"entity_id":1,"signal":"like","sequence":1})"), 200);
+    EXPECT_EQ(send(R"({"entity_id":1,"signal":"share","sequence":2})"), 403);
+    EXPECT_EQ(send(R"({"entity_id":1,"signal":"like"})"), 200);
+    EXPECT_EQ(send(R"({"entity_id":1,"signal":"like"})"), 429);
+    ask("PATCH", "/sessions/{id}", path, R"({"annotations":{"page":"cart"},"sequence":2})");
+    EXPECT_EQ(last_, 200);
+    ask("GET", "/feed", "/feed?profile=new&log_impressions=on&session_id=" + path.substr(10));
+    EXPECT_EQ(last_, 200);
+    const auto now = ask("GET", "/sessions/{id}", path);
+    EXPECT_EQ(now.at("shown").as_array().size(), 1u);
+    EXPECT_EQ(now.at("last_sequence").to_number<int>(), 2);
+    ask("GET", "/users/{id}/sessions", "/users/5/sessions");
+    EXPECT_EQ(last_, 200);
+    ask("DELETE", "/sessions/{id}", path);
+    EXPECT_EQ(last_, 200);
+    EXPECT_EQ(send(R"({"entity_id":1,"signal":"like","sequence":9})"), 410);
+    ask("DELETE", "/policies/{name}", "/policies/own");
+    EXPECT_EQ(last_, 200);
+}
+
 TEST_F(OpenApiReplies, FeedsQueriesAndComparisons) {
     write("/items",
           R"({"entity_id":1,"creator_id":7,"publish_at":1,"expires_at":9999999999999,)"

@@ -44,6 +44,8 @@ Query random_query() {
     for (std::size_t i = die(3); i > 0; --i)
         out.params[random_name()] = (static_cast<double>(die(2000)) - 1000) / 7;
     if (die(2) == 0) out.user = random_id();
+    if (die(2) == 0) out.session = 1 + (static_cast<std::uint64_t>(die(1024)) << 42);
+    out.fresh = out.session != 0 && die(2) == 0;
     if (die(2) == 0) out.similar_to = random_id();
     for (auto left = die(2) == 0 ? 1 + die(4) : 0; left > 0; --left)
         out.vector.push_back((static_cast<double>(die(2001)) - 1000) / 8);

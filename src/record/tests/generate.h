@@ -69,6 +69,15 @@ inline RelayRow any_relay_row() {
     row.user = maybe(any_entity);
     if (any_bool()) return row;
     if (any_bool()) {
+        row.effect = RelayEffect::kSignal;
+        row.user = any_entity();
+        row.creator = maybe(any_entity);
+        row.stamp = any_time();
+        row.generation = any_time();
+        if (any_bool()) row.cohorts = {CohortId(3), CohortId(1000)};
+        return row;
+    }
+    if (any_bool()) {
         row.effect = RelayEffect::kCoEngagement;
         for (std::size_t i = *rc::gen::inRange<std::size_t>(0, 6); i > 0; --i)
             row.others.push_back(any_entity());
@@ -81,9 +90,46 @@ inline RelayRow any_relay_row() {
     return row;
 }
 
+inline std::uint64_t any_session() {
+    return std::max<std::uint64_t>(any_u64() & kSessionIdMax, 1);
+}
+inline Annotations any_annotations() {
+    Annotations out;
+    if (any_bool()) out.emplace_back("a", any_bytes(0, 40));
+    if (any_bool()) out.emplace_back("b" + any_bytes(0, 4), any_bytes(0, 40));
+    return out;
+}
+inline SessionLimits any_limits() {
+    SessionLimits out;
+    out.policy = any_bytes(1, 20);
+    for (std::uint16_t i = any_u16() % 4; i > 0; --i)
+        out.signals.insert(out.signals.begin(), SignalTypeId(i * 1'000));
+    out.per_minute = 1 + any_u16() % kSessionRateMax;
+    out.burst = 1 + any_u16() % kSessionRateMax;
+    out.duration_ms = kSessionDurationMsMin + any_u16();
+    return out;
+}
+inline SessionBody any_session_body() {
+    SessionBody body;
+    body.act = static_cast<SessionAct>(*rc::gen::inRange<int>(0, kSessionActCount));
+    body.session = any_session();
+    if (body.act == SessionAct::kOpen) {
+        body.user = any_entity();
+        const VShard home = vshard_of(kDefaultTenant, EntityKind::kUser, *body.user);
+        body.session = (body.session | 1024) / kVShardCount * kVShardCount + home.value();
+        body.agent = any_bytes(0, 20);
+        body.limits = any_limits();
+    }
+    if (body.act == SessionAct::kOpen || body.act == SessionAct::kAnnotate)
+        body.annotations = any_annotations();
+    if (body.act == SessionAct::kShow)
+        for (std::uint16_t i = any_u16() % 4; i > 0; --i) body.shown.push_back(any_entity());
+    return body;
+}
+
 inline Body any_body() {
     // Signals are most of a log.
-    switch (any_bool() ? 0 : *rc::gen::inRange(1, 13)) {
+    switch (any_bool() ? 0 : *rc::gen::inRange(1, 16)) {
         case 0:
             return SignalBody{SignalTypeId(any_u16()), any_entity(),      any_weight(),
                               maybe(any_entity),       maybe(any_entity), any_bytes(0, 20)};
@@ -133,6 +179,12 @@ inline Body any_body() {
             if (!body.looked) body.text = maybe([] { return any_bytes(0, 300); });
             return body;
         }
+        case 13:
+            return any_session_body();
+        case 14:
+            return SessionSignalBody{any_session(),
+                                     {SignalTypeId(any_u16()), any_entity(), any_weight(),
+                                      maybe(any_entity), maybe(any_entity), any_bytes(0, 20)}};
         default:
             return CatalogBody{
                 static_cast<CatalogKind>(*rc::gen::inRange<int>(0, kCatalogKindCount)),

@@ -88,7 +88,42 @@ std::map<std::string, Record> golden_records() {
                              .signal = SignalTypeId(2),
                              .event_time_ms = 1'767'225'599'000,
                              .others = {EntityId(8), EntityId("film")}}}};
+    const RelayBody signals{ShardId(3),
+                            Incarnation(2),
+                            VShard(777),
+                            {{.sequence = 45,
+                              .effect = RelayEffect::kSignal,
+                              .target = EntityId("film"),
+                              .signal = SignalTypeId(2),
+                              .weight = kWeightOne,
+                              .event_time_ms = 1'767'225'599'000,
+                              .user = EntityId(7),
+                              .creator = EntityId("nina"),
+                              .stamp = HybridTime::from_bits(0x0123456789abcdef),
+                              .generation = HybridTime::from_bits(0x0023456789abcdef),
+                              .cohorts = {CohortId(1), CohortId(200)}}}};
+    SessionBody opens;
+    opens.user = EntityId(7);
+    opens.session =
+        (77ULL << 10) + vshard_of(kDefaultTenant, EntityKind::kUser, *opens.user).value();
+    opens.agent = "shopper";
+    opens.limits = {"checkout@2", {SignalTypeId(0), SignalTypeId(300)}, 30, 5, 60'000};
+    opens.annotations = {{"goal", "a present"}, {"page", "home"}};
+    SessionBody shows;
+    shows.act = SessionAct::kShow;
+    shows.session = 78'855;
+    shows.shown = {EntityId(9), EntityId("film")};
+    SessionBody closes;
+    closes.act = SessionAct::kClose;
+    closes.session = kSessionIdMax;
     return {
+        {"relay_signals", {plain_envelope(), signals}},
+        {"session_open", {full_envelope(), opens}},
+        {"session_show", {plain_envelope(), shows}},
+        {"session_close", {plain_envelope(), closes}},
+        {"session_signal",
+         {full_envelope(),
+          SessionSignalBody{78'855, SignalBody{SignalTypeId(3), EntityId(1), kWeightOne}}}},
         {"signal_plain",
          {plain_envelope(), SignalBody{SignalTypeId(0), EntityId(1), kWeightOne, EntityId(42)}}},
         {"signal_full",

@@ -16,6 +16,7 @@
 
 #include "api/backup_manifest.h"
 #include "api/import.h"
+#include "api/session_policy.h"
 #include "api/types.h"
 #include "base/log.h"
 #include "base/result.h"
@@ -74,6 +75,17 @@ public:
     /// docs/reference/search.md#saved-searches.
     Result<std::vector<api::SavedSearch>> saved_searches(const api::IdInput& user_id);
     Result<api::FeedReply> run_saved_search(const api::SavedSearchRequest& request);
+    /// Sessions of users and agents: docs/reference/sessions.md. A signal goes with one that its
+    /// `session_id` names, a page with the one of `session`.
+    Result<api::SessionReply> open_session(const api::SessionOpen& open,
+                                           const api::CallContext& context = {});
+    /// kNotFound, reason "unknown_session".
+    Result<api::SessionReply> session(std::uint64_t id) const;
+    Result<std::vector<api::SessionReply>> sessions(const api::IdInput& user_id) const;
+    Result<api::SessionReply> annotate_session(const api::SessionAnnotate& annotate,
+                                               const api::CallContext& context = {});
+    /// What it came to. The second time it changes nothing (`repeated`).
+    Result<api::SessionReply> close_session(std::uint64_t id, const api::CallContext& context = {});
     /// How what is being typed may go on: docs/reference/search.md#suggestions.
     Result<api::SuggestReply> suggest(const api::SuggestCall& call);
     /// Returns once everything the token of a write names is applied, on every shard it reached.
@@ -86,9 +98,10 @@ public:
     Result<void> put_schema(std::string_view yaml);
     std::string schema_yaml() const;
 
-    // Profiles, experiments, cohorts, models and synonyms, kept with the data. `put_*` makes a
-    // version, or with `dry_run` only checks; kConflict when the version is taken or the name is
-    // built in. `retire_*` ends all versions; kConflict while something still uses it, kNotFound.
+    // Profiles, experiments, cohorts, models, synonyms and policies, kept with the data. `put_*`
+    // makes a version, or with `dry_run` only checks; kConflict when the version is taken or the
+    // name is built in. `retire_*` ends all versions; kConflict while something still uses it,
+    // kNotFound.
     Result<api::CatalogReply> put_profile(std::string_view text, bool dry_run = false);
     std::vector<ranking::ProfileListing> profiles(EntityKind kind = EntityKind::kItem) const;
     /// @param name  "trending" (its newest version) or "trending@1". kUnknownName.
@@ -118,6 +131,12 @@ public:
                                            bool dry_run = false);
     std::vector<api::StoredSynonyms> synonyms() const;
     Result<void> retire_synonyms(const std::string& name);
+    /// @param text  Rules as "per_minute 30": docs/reference/sessions.md#policies.
+    Result<api::CatalogReply> put_policy(const std::string& name, std::string_view text,
+                                         bool dry_run = false);
+    /// By name, "default" among them.
+    std::vector<api::StoredPolicy> policies() const;
+    Result<void> retire_policy(const std::string& name);
 
     /// Returns once all of it is in, or with what ended it; a second call goes on where it stopped.
     /// Rows that do not fit are told to `observer.on_rejected` and counted. kNotFound for a file of

@@ -1,0 +1,206 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2154  # bin, root, work, port, status and reply come from lib.sh
+# Sessions through the doors of the real programs: what a policy allows, numbers that make repeats no-ops, pages that go by
+# the session; the same after kill -9, after a clean stop, and on every node of a cluster whose leader was killed.
+# shellcheck source=tests/process/lib.sh
+. "$(dirname "$0")/lib.sh" "$1"
+
+field() { jq -r "$1" <<<"$reply"; }
+is() { # JQ WANT
+    [ "$(field "$1")" = "$2" ] || fail "expected $1 = $2: $reply"
+}
+send() { # SESSION BODY
+    call POST "/sessions/$1/signals" "$2"
+}
+# What a session sends is on its way to its item's shard for a moment.
+totals() { # ITEM SIGNAL COUNT
+    call GET "/items/$1/signals"
+    [ "$(field ".signals.$2.counts.all")" = "$3" ]
+}
+total() { poll 20 totals "$@" || fail "item $1: expected $3 of $2: $reply"; }
+
+start_server standalone --data-dir "$work/data" --shards 4 || finish
+for id in 1 2 3 4 5 6; do
+    call POST /items "{\"entity_id\":$id,\"metadata\":{\"title\":\"item $id\"}}"
+    expect 200
+done
+
+call GET /policies
+expect 200 '"name":"default"' '"built_in":true'
+call PUT /policies/shopper '{"text":"signals like, view\nper_minute 1\nburst 4\nduration 1h\n"}'
+expect 200 '"version":1' '"created":true'
+call PUT /policies/shopper '{"text":"signals like, view\nper_minute 1\nburst 4\nduration 1h\n"}'
+expect 200 '"version":1' '"created":false'
+call PUT /policies/wrong '{"text":"per_minute 0"}'
+expect 400 '"field":"text"' '"line":1' '1 to 60000'
+call PUT /policies/wrong '{"text":"signals lick"}'
+expect 400 '"code":"unknown_signal"' 'like'
+call PUT /policies/wrong '{"text":"# first\nburts 4"}'
+expect 400 'burst' '"line":2'
+call GET /policies/shoper
+expect 404 'shopper'
+call POST /sessions '{"user_id":5,"policy":"shoper"}'
+expect 400 '"code":"unknown_policy"' 'shopper'
+call POST /sessions '{"agent":"bot"}'
+expect 400 '"field":"user_id"'
+
+call POST /sessions '{"user_id":5,"agent":"bot","policy":"shopper","annotations":{"goal":"a present"}}' 'Idempotency-Key: visit-1'
+expect 200 '"policy":"shopper@1"' '"state":"open"' '"agent":"bot"'
+session=$(field .session_id)
+call POST /sessions '{"user_id":5,"agent":"bot","policy":"shopper","annotations":{"goal":"a present"}}' 'Idempotency-Key: visit-1'
+expect 200 '"repeated":true' "\"session_id\":$session"
+call GET /users/5/sessions
+is '.sessions | length' 1
+
+send "$session" '{"entity_id":1,"signal":"like","sequence":3}'
+expect 200 '"status":"ok"'
+send "$session" '{"entity_id":1,"signal":"like","sequence":3}'
+expect 200 '"repeated":true'
+send "$session" '{"entity_id":2,"signal":"like","sequence":2}'
+expect 200 '"repeated":true'
+call POST /signals "{\"entity_id\":3,\"signal\":\"view\",\"session_id\":$session,\"sequence\":4}"
+expect 200
+send "$session" '{"entity_id":3,"signal":"share","sequence":5}'
+expect 403 '"code":"signal_not_allowed"' '"policy":"shopper@1"'
+send "$session" '{"entity_id":99,"signal":"like","sequence":5}'
+expect 404 '"code":"unknown_item"'
+send "$session" '{"entity_id":3,"signal":"like","user_id":6}'
+expect 400 '"code":"foreign_session"'
+send "$session" '{"undo":"x","entity_id":3}'
+expect 400 '"field":"undo"'
+send 77 '{"entity_id":3,"signal":"like"}'
+expect 404 '"code":"unknown_session"'
+send visit '{"entity_id":3,"signal":"like"}'
+expect 400 '"code":"bad_id"'
+call POST /signals '{"entity_id":3,"signal":"like","session_id":"s-1"}'
+expect 400 '"code":"bad_id"'
+call POST /signals '{"entity_id":3,"signal":"like","sequence":1}'
+expect 400 '"field":"sequence"'
+# The bucket: four at first, two are gone; a line of a bulk is refused for itself.
+send "$session" '[{"entity_id":4,"signal":"view"},{"entity_id":4,"signal":"view"},{"entity_id":4,"signal":"view"},{"entity_id":4,"signal":"view"},{"entity_id":4,"signal":"view"},{"entity_id":4,"signal":"view"},{"entity_id":4,"signal":"view"}]'
+expect 200 '"code":"session_rate"' '"retry_after_ms":'
+send "$session" '{"entity_id":4,"signal":"view"}'
+[ "$status" = 429 ] || fail "the bucket should be empty: $status $reply"
+call PATCH "/sessions/$session" '{"annotations":{"goal":"","page":"cart"},"sequence":6}'
+expect 200 '"annotations":{"page":"cart"}' '"last_sequence":6'
+
+call GET "/feed?profile=new&session_id=$session&limit=2&fields=&log_impressions=on"
+expect 200 '"written":2'
+shown=$(field '[.items[].entity_id] | tostring')
+call GET "/feed?profile=new&session_id=$session&limit=10&fields=&fresh=on"
+is '.items | length' 4
+call POST /query "{\"query\":\"RETRIEVE items USING new SESSION $session FRESH\"}"
+is '.items | length' 4
+call GET "/feed?profile=new&session_id=$session&user_id=6"
+expect 400 '"code":"foreign_session"'
+call GET '/feed?profile=new&fresh=on'
+expect 400 '"field":"fresh"'
+call GET '/feed?profile=new&session_id=77'
+expect 404 '"code":"unknown_session"'
+
+views=0
+state() {
+    call GET "/sessions/$session"
+    expect 200 '"policy":"shopper@1"' '"annotations":{"page":"cart"}'
+    is .last_sequence 6
+    is '.reward == 1' true
+    is .counts.like 1
+    is '.liked | tostring' '[1]'
+    is '.shown | tostring' "$shown"
+    [ "$views" != 0 ] || views=$(field .counts.view)
+    is .counts.view "$views"
+    total 1 like 1
+    total 2 like 0
+    total 3 view 1
+    total 4 view $((views - 1))
+}
+state
+stop_server KILL
+start_server standalone --data-dir "$work/data" --shards 4 || finish
+state
+send "$session" '{"entity_id":1,"signal":"like","sequence":3}'
+expect 200 '"repeated":true'
+state
+stop_server TERM || fail "SIGTERM should exit 0"
+start_server standalone --data-dir "$work/data" --shards 4 || finish
+state
+call DELETE "/sessions/$session"
+expect 200 '"state":"closed"' '"reward":1'
+call DELETE "/sessions/$session"
+expect 200 '"repeated":true' '"state":"closed"'
+send "$session" '{"entity_id":1,"signal":"like","sequence":9}'
+expect 410 '"code":"session_closed"'
+send "$session" '{"entity_id":1,"signal":"like","sequence":3}'
+expect 200 '"repeated":true'
+call GET "/feed?profile=new&session_id=$session"
+expect 410 '"code":"session_closed"'
+# An import keeps the text.
+printf '%s\n' '{"entity_id":6,"signal":"view","session_id":"old-1"}' |
+    curl -s -H 'Content-Type: application/x-ndjson' --data-binary @- "http://127.0.0.1:$port/import?id=old" >"$work/reply"
+grep -q '"accepted":1' "$work/reply" || fail "import: $(cat "$work/reply")"
+call GET /export/signals
+expect 200 '"session_id":"old-1"' "\"session_id\":\"$session\""
+call DELETE /users/5
+call GET "/sessions/$session"
+expect 404 '"code":"unknown_session"'
+call PUT /policies/brief '{"text":"duration 1s"}'
+call POST /sessions '{"user_id":8,"policy":"brief"}'
+expect 200
+brief=$(field .session_id)
+ended() {
+    call GET "/sessions/$brief"
+    [ "$(field .state)" = expired ]
+}
+poll 20 ended || fail "a session of a second does not end: $reply"
+send "$brief" '{"entity_id":1,"signal":"like"}'
+expect 410 '"code":"session_expired"'
+call DELETE /policies/brief
+expect 200
+stop_server INT || fail "SIGINT should exit 0"
+
+# Three nodes: opened on one, written on another, read on all; the leader of its shard dies.
+start_node a init --shards 2 || finish
+token() { "$bin/tidalctl" node token --url "http://127.0.0.1:${node_http[a]}"; }
+for node in b c; do TIDAL_TOKEN=$(token) start_node $node join --seed "127.0.0.1:${node_peer[a]}" || finish; done
+voters() { [ "$(get "$1" /cluster/shards '[.shards[] | select((.voters | length) == 3 and .leader != null)] | length')" = 3 ]; }
+for node in a b c; do poll 60 voters "$node" || fail "node $node is no voter everywhere"; done
+on a POST /items '{"entity_id":1,"metadata":{"title":"one"}}'
+on b PUT /policies/own '{"text":"signals like\nburst 3\nper_minute 1"}'
+expect 200 '"version":1'
+on c POST /sessions '{"user_id":5,"policy":"own"}'
+expect 200 '"policy":"own@1"'
+session=$(field .session_id)
+on b POST "/sessions/$session/signals" '{"entity_id":1,"signal":"like","sequence":1}'
+expect 200 '"status":"ok"'
+everywhere() { # STATE, on the nodes that are there
+    for node in "${!node_pid[@]}"; do
+        on "$node" GET "/sessions/$session"
+        expect 200 "\"state\":\"$1\"" '"last_sequence":1' '"counts":{"like":1}'
+        total 1 like 1
+    done
+}
+everywhere open
+# The low ten bits of the number are the vshard of its user: the lower half is shard 1.
+shard=$((1 + session % 1024 / 512))
+leader=$(get a /cluster/shards ".shards[] | select(.shard == $shard) | .leader")
+names=(none a b c)
+end_node "${names[leader]}" KILL
+rest=("${!node_pid[@]}")
+led_anew() {
+    local now
+    now=$(get "${rest[0]}" /cluster/shards ".shards[] | select(.shard == $shard) | .leader")
+    [ -n "$now" ] && [ "$now" != null ] && [ "$now" != "$leader" ]
+}
+poll 60 led_anew || fail "nobody leads shard $shard"
+everywhere open
+repeats() {
+    on "${rest[1]}" POST "/sessions/$session/signals" '{"entity_id":1,"signal":"like","sequence":1}'
+    [ "$status" = 200 ]
+}
+poll 60 repeats || fail "no answer from the new leader: $reply"
+expect 200 '"repeated":true'
+everywhere open
+on "${rest[1]}" DELETE "/sessions/$session"
+expect 200 '"state":"closed"'
+everywhere closed
+finish
