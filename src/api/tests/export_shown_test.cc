@@ -217,7 +217,7 @@ TEST_F(ExportShown, SignalsOfSessionsCountOnceWhereverTheirUserLives) {
         for (std::uint64_t id = 1; id <= kItems; ++id) {
             write({.user = user, .item = id, .signal = "impression"});
             SignalWrite like = signal(id, "like");
-            like.session_id = std::to_string((**opened)->session.id);
+            like.session_id = std::to_string((**opened)->id);
             like.sequence = id;
             for (int attempt = 0; attempt < 2; ++attempt) ASSERT_OK(node_.write_one(like));
         }
