@@ -150,6 +150,8 @@ bool may_repeat(const Proposal& proposal) {
                std::holds_alternative<record::ImportMarkBody>(record.body) ||
                std::holds_alternative<record::RelationshipBody>(record.body) ||
                std::holds_alternative<record::SavedSearchBody>(record.body) ||
+               std::holds_alternative<record::CollectionMemberBody>(record.body) ||
+               std::holds_alternative<record::DeliveryBody>(record.body) ||
                std::holds_alternative<record::CatalogBody>(record.body) ||
                std::holds_alternative<record::SchemaBody>(record.body);
     });

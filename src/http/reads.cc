@@ -29,6 +29,9 @@ api::EntityRequest entity_of(const api::Write& write, const schema::Schema& sche
             if (record::is_of_items(w.kind)) return {EntityKind::kItem, w.target};
             return {EntityKind::kUser, w.user_id};
         }
+        api::EntityRequest operator()(const api::CollectionMemberWrite& w) const {
+            return {EntityKind::kItem, w.id};
+        }
         api::EntityRequest operator()(const api::SavedSearchWrite& w) const {
             return {EntityKind::kUser, w.user_id};
         }

@@ -1,6 +1,7 @@
 // Limits of a record, the same for the writer and the reader of a log.
 
 #include <algorithm>
+#include <cmath>
 
 #include "record/record.h"
 
@@ -141,6 +142,23 @@ Violation check(const SavedSearchBody& body) {
                   unless(!body.text || body.text->size() <= kSavedSearchBytesMax, "query",
                          "has at most 16 KiB"),
                   unless(!body.text || !body.looked, "looked", "has no text")});
+}
+
+Violation check(const CollectionMemberBody& body) {
+    using Change = CollectionMemberBody::Change;
+    return first({check_id(body.item, "entity_id"),
+                  unless(std::isfinite(body.position), "position", "is a finite number"),
+                  unless(body.change == Change::kPut || body.position == 0, "position",
+                         "is of an item that is put")});
+}
+
+Violation check(const DeliveryBody& body) {
+    return first(
+        {check_id(body.user, "user_id"),
+         unless(!body.profile.empty() && body.profile.size() <= schema::kNameBytesMax, "profile",
+                "has 1 to 63 bytes"),
+         unless(body.cap >= 1 && body.cap <= kDailyCapMax, "cap", "is 1 to 1000"),
+         unless(body.wanted >= 1 && body.wanted <= kDailyCapMax, "wanted", "is 1 to 1000")});
 }
 
 Violation check(const Envelope& e) {

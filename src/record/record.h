@@ -173,8 +173,13 @@ enum class CatalogKind : std::uint8_t {
     kApiKey,
     kSynonyms,
     kCohort,
+    kCollection = 9,
 };
-inline constexpr std::size_t kCatalogKindCount = 8;
+inline constexpr std::size_t kCatalogKindCount = 10;  ///< One above the greatest.
+/// 8 is of no kind.
+constexpr bool is_catalog_kind(std::uint8_t number) {
+    return number < kCatalogKindCount && number != 8;
+}
 constexpr bool is_of_cluster(CatalogKind kind) {
     return kind >= CatalogKind::kMember && kind <= CatalogKind::kApiKey;
 }
@@ -227,9 +232,34 @@ struct SavedSearchBody {
     bool operator==(const SavedSearchBody&) const = default;
 };
 
-using Body = std::variant<SignalBody, UndoBody, UpsertBody, DeleteBody, EmbeddingBody, SchemaBody,
-                          ShardConfigBody, TickBody, RelayBody, RelayAckBody, ImportMarkBody,
-                          CatalogBody, RelationshipBody, SavedSearchBody>;
+/// An item is put into a collection at a place, or taken out; or all items of one shard are taken
+/// out, some with each record, because the collection is gone. What is in a collection lies in the
+/// shard of the item.
+struct CollectionMemberBody {
+    enum class Change : std::uint8_t { kPut, kRemove, kDropAll };
+    Change change = Change::kPut;
+    CollectionId collection;
+    EntityId item;        ///< Of kDropAll: the number 0.
+    double position = 0;  ///< Of kPut; finite. The least comes first.
+    bool operator==(const CollectionMemberBody&) const = default;
+};
+
+inline constexpr std::uint32_t kDailyCapMax = 1000;
+/// So many items are about to be shown to a user under a profile with a daily cap. Its shard says
+/// how many of them may be.
+struct DeliveryBody {
+    EntityId user;
+    std::string profile;       ///< Its name, 1 to schema::kNameBytesMax bytes.
+    std::uint32_t cap = 1;     ///< Of the UTC day of the record's stamp; 1..kDailyCapMax.
+    std::uint32_t wanted = 1;  ///< 1..kDailyCapMax.
+    std::uint64_t page = 0;    ///< Which page: asked for again it is granted what it was.
+    bool operator==(const DeliveryBody&) const = default;
+};
+
+using Body =
+    std::variant<SignalBody, UndoBody, UpsertBody, DeleteBody, EmbeddingBody, SchemaBody,
+                 ShardConfigBody, TickBody, RelayBody, RelayAckBody, ImportMarkBody, CatalogBody,
+                 RelationshipBody, SavedSearchBody, CollectionMemberBody, DeliveryBody>;
 
 struct Record {
     Envelope envelope;

@@ -19,7 +19,7 @@ std::string row_key(record::CatalogKind kind, const std::string& name, std::uint
 
 constexpr bool only_newest_kept(record::CatalogKind kind) {
     return kind == record::CatalogKind::kModel || kind == record::CatalogKind::kSynonyms ||
-           record::is_of_cluster(kind);
+           kind == record::CatalogKind::kCollection || record::is_of_cluster(kind);
 }
 
 }  // namespace
@@ -42,6 +42,8 @@ std::string_view name_of(record::CatalogKind kind) {
             return "synonyms";
         case record::CatalogKind::kCohort:
             return "cohort";
+        case record::CatalogKind::kCollection:
+            return "collection";
     }
     return "";
 }

@@ -83,7 +83,7 @@ inline RelayRow any_relay_row() {
 
 inline Body any_body() {
     // Signals are most of a log.
-    switch (any_bool() ? 0 : *rc::gen::inRange(1, 13)) {
+    switch (any_bool() ? 0 : *rc::gen::inRange(1, 16)) {
         case 0:
             return SignalBody{SignalTypeId(any_u16()), any_entity(),      any_weight(),
                               maybe(any_entity),       maybe(any_entity), any_bytes(0, 20)};
@@ -133,11 +133,23 @@ inline Body any_body() {
             if (!body.looked) body.text = maybe([] { return any_bytes(0, 300); });
             return body;
         }
+        case 13: {
+            using Change = CollectionMemberBody::Change;
+            const auto change = static_cast<Change>(*rc::gen::inRange(0, 3));
+            CollectionMemberBody body{change, CollectionId(any_u64()), EntityId(), 0};
+            if (change != Change::kDropAll) body.item = any_entity();
+            if (change == Change::kPut) body.position = static_cast<double>(any_i64()) / 1024;
+            return body;
+        }
+        case 14:
+            return DeliveryBody{any_entity(), any_bytes(1, 63),
+                                *rc::gen::inRange<std::uint32_t>(1, kDailyCapMax + 1),
+                                *rc::gen::inRange<std::uint32_t>(1, kDailyCapMax + 1), any_u64()};
         default:
-            return CatalogBody{
-                static_cast<CatalogKind>(*rc::gen::inRange<int>(0, kCatalogKindCount)),
-                any_bytes(1, 63), *rc::gen::inRange<std::uint32_t>(1, UINT32_MAX),
-                maybe([] { return any_bytes(0, 300); })};
+            return CatalogBody{any_bool() ? CatalogKind::kCollection
+                                          : static_cast<CatalogKind>(*rc::gen::inRange<int>(0, 8)),
+                               any_bytes(1, 63), *rc::gen::inRange<std::uint32_t>(1, UINT32_MAX),
+                               maybe([] { return any_bytes(0, 300); })};
     }
 }
 
