@@ -7,7 +7,9 @@
 
 #include "audience/co_engagement.h"
 #include "audience/cohort_ledgers.h"
+#include "audience/deliveries.h"
 #include "audience/internal/hold_row.h"
+#include "audience/internal/member_row.h"
 #include "audience/session.h"
 #include "audience/taste.h"
 
@@ -31,5 +33,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto session = decode_session(input)) require(encode_session(*session) == input);
     if (const auto shown = decode_shown(input)) require(encode_shown(*shown) == input);
     if (const auto taste = decode_taste(input)) require(encode_taste(*taste) == input);
+    if (const auto row = decode_member(input)) require(encode_member(*row) == input);
+    if (const auto key = decode_member_key(input)) require(encode_member_key(*key) == input);
+    if (const auto day = decode_deliveries(input)) require(encode_deliveries(*day) == input);
     return 0;
 }

@@ -3,6 +3,7 @@
 #include "api/forward.h"
 #include "api/internal/cluster_node.h"
 #include "api/internal/cohorts.h"
+#include "api/internal/collections.h"
 #include "api/internal/models.h"
 #include "api/internal/sessions.h"
 #include "api/resolve.h"
@@ -74,6 +75,7 @@ Result<void> Database::publish_nothing() {
     models_ = std::make_shared<const std::vector<StoredModel>>();
     cohorts_ = std::make_shared<const query::Cohorts>();
     policies_ = std::make_shared<const std::vector<StoredPolicy>>(policies_in({}));
+    collections_ = std::make_shared<const query::Collections>();
     return {};
 }
 
@@ -130,6 +132,7 @@ void Database::publish_catalog() {
     }
     auto policies = std::make_shared<const std::vector<StoredPolicy>>(policies_in(entries));
     auto cohorts = bind_cohorts(cohorts_in(entries), *oldest);
+    auto collections = std::make_shared<const query::Collections>(collections_in(entries));
     auto profiles =
         std::make_shared<const ranking::ProfileRegistry>(*oldest, stored, model_set(*models));
     const std::lock_guard lock(mutex_);
@@ -140,6 +143,7 @@ void Database::publish_catalog() {
     search_synonyms_ = std::move(synonyms);
     cohorts_ = std::move(cohorts);
     policies_ = std::move(policies);
+    collections_ = std::move(collections);
     // A data shard that lacks the newest schema publishes again when it has it.
     published_ = published;
     ready_ = true;
@@ -197,6 +201,8 @@ void Database::put_profile_now(std::string text, bool dry_run, CatalogDone done)
     if (auto named = check_name(profile->name); !named) return done(named.take_error());
     auto warnings = check_profile(*profile, *schema(), model_set(*models()));
     if (!warnings.ok()) return done(warnings.take_error().with_field("text"));
+    if (auto known = check_collections(*profile, *collections()); !known.ok())
+        return done(known.take_error().with_field("text"));
     if (is_built_in(*profiles(), profile->name))
         return done(Error(ErrorCode::kConflict, "`" + profile->name + "` is a built-in profile")
                         .with_field("name")
@@ -259,6 +265,9 @@ void Database::retire_now(record::CatalogKind kind, const std::string& name, Don
                                 .with_field("name")
                                 .with_reason("cohort_in_use")
                                 .with_hint("retire that one first"));
+    if (kind == record::CatalogKind::kCollection)
+        if (auto unused = check_unused(name, *profiles()); !unused.ok())
+            return done(unused.take_error());
     if (kind == record::CatalogKind::kModel)
         if (auto kept = check_profiles_live_on(model_set(*models(), name), name); !kept.ok())
             return done(kept.take_error());

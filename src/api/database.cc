@@ -229,6 +229,8 @@ void Database::start_alone(Done done) {
         if (result.ok()) {
             publish_catalog();
             for (auto& pump : pumps_) pump->poke();  // rows that waited when the last process ended
+            for (std::size_t id = 1; id < shards_.size(); ++id)
+                drop_lost_collections(shards_[id]->id());
         }
         finished(std::move(result));
     };

@@ -142,6 +142,12 @@ public:
     /// A new version of a policy of sessions (docs/reference/sessions.md#policies), or nothing when
     /// the newest has this text. Sessions keep what they were opened with.
     void put_policy(const std::string& name, std::string text, bool dry_run, CatalogDone done);
+    /// Makes a collection, or describes one anew (docs/guides/collections.md). What is in it are
+    /// writes: api::CollectionMemberWrite. kTooLarge above query::kCollectionCountMax.
+    void put_collection(std::string name, std::string description, CatalogDone done);
+    /// It is gone when this calls back, and so is what was in it, but for shards that have no
+    /// leader: they forget it later. kConflict while a profile names it.
+    void delete_collection(const std::string& name, Done done);
     /// Ends every version of what has that name; their numbers are not used again. kConflict for a
     /// built-in profile and for what an experiment, a profile or another cohort still uses.
     void retire(record::CatalogKind kind, const std::string& name, Done done);
@@ -235,6 +241,12 @@ public:
     std::shared_ptr<const query::Cohorts> cohorts() const;
     /// kNotFound.
     Result<CohortReply> cohort(std::string_view name);
+    std::shared_ptr<const query::Collections> collections() const;
+    /// By name, with how many items are in each.
+    Result<std::vector<CollectionReply>> collection_list();
+    /// kNotFound, reason "unknown_collection".
+    Result<CollectionReply> collection(const std::string& name);
+    Result<CollectionItems> collection_items(const CollectionItemsRequest& request);
     /// By name.
     std::shared_ptr<const std::vector<StoredModel>> models() const;
     /// As it was put. kNotFound.
@@ -306,6 +318,11 @@ private:
     Result<void> add_session(const FeedCall& call, const audience::Session& session,
                              query::Viewer* viewer);
     void retire_now(record::CatalogKind kind, const std::string& name, Done done);
+    void put_collection_now(std::string name, std::string description, CatalogDone done);
+    void drop_collection(ShardId shard, CollectionId collection, Done done);
+    /// What of collections that are gone is left in a shard that this node leads.
+    void drop_lost_collections(ShardId shard);
+    Result<std::uint64_t> items_in(CollectionId collection);
     std::shared_ptr<const schema::Schema> oldest_schema();
     void publish_api_keys(const std::vector<shard::CatalogEntry>& entries);
     void add_to_schema(schema::Schema wanted, Done done);
@@ -323,7 +340,16 @@ private:
     std::vector<shard::CatalogEntry> catalog_entries();
     Result<void> check_profiles_live_on(const ranking::ModelSet& models, const std::string& name);
     void put_catalog(record::CatalogBody body, std::vector<std::string> warnings, CatalogDone done);
-    runtime::Task<Result<FeedReply>> feed_task(FeedCall call, bool in_turns, query::TextMode mode);
+    /// @param shown  To its user: counted where the profile has a daily cap.
+    runtime::Task<Result<FeedReply>> feed_task(FeedCall call, bool in_turns, query::TextMode mode,
+                                               bool shown = true);
+    /// Lowers the plan's limit to what of the cap seems to be left.
+    Result<void> read_cap(const FeedCall& call, std::uint64_t page, query::FeedPlan* plan,
+                          FeedReply* reply);
+    /// Counts the page, and cuts it to what is granted.
+    runtime::Task<Result<void>> deliver(const query::FeedPlan* plan, std::uint32_t asked,
+                                        std::uint64_t page, FeedReply* reply);
+    std::uint64_t page_number(const FeedCall& call);
     Result<FeedCall> saved_search_call(const SavedSearchRequest& request);
     runtime::Task<Result<SuggestReply>> suggest_task(SuggestCall call, bool in_turns);
     /// Adds what entities of one kind go on with, behind what the reply has.
@@ -442,6 +468,8 @@ private:
     std::shared_ptr<const std::vector<StoredPolicy>> policies_ =
         std::make_shared<const std::vector<StoredPolicy>>();
     std::shared_ptr<const query::Cohorts> cohorts_ = std::make_shared<const query::Cohorts>();
+    std::shared_ptr<const query::Collections> collections_ =
+        std::make_shared<const query::Collections>();
     std::shared_ptr<const std::vector<StoredModel>> models_;
     std::shared_ptr<const text::Synonyms> search_synonyms_;  ///< Of all sets.
     /// Of the metadata shard, as of the newest publication.

@@ -140,6 +140,7 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, query::TextMod
     if (!call.cohort.empty()) {
         TIDAL_ASSIGN(request.cohort, cohort_of(call.cohort, now_ms));
     }
+    request.collections = collections();
     TIDAL_ASSIGN(query::FeedPlan plan, query::plan_feed(request, *schema, *profiles, cursors()));
     TIDAL_TRY(read_anchors(&plan));
     reply->left_out = query::degrade(reply->degradation, &plan);

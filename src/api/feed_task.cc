@@ -132,7 +132,7 @@ runtime::Task<Result<void>> Database::list_sources(bool typos, query::FeedPlan* 
 }
 
 runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turns,
-                                                     query::TextMode mode) {
+                                                     query::TextMode mode, bool shown) {
     FeedPace pace{.in_turns = in_turns,
                   .urgency = call.urgency,
                   .kind = kind_of(call),
@@ -147,6 +147,12 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
     }
     TIDAL_CO_TRY(name_user_of_session(&call));
     TIDAL_CO_ASSIGN(query::FeedPlan plan, plan_call(call, mode, &reply));
+    const bool counted = shown && plan.daily_cap;
+    const std::uint64_t page = counted ? page_number(call) : 0;
+    if (counted) {
+        TIDAL_CO_TRY(read_cap(call, page, &plan, &reply));
+        if (plan.limit == 0) co_return std::move(reply);
+    }
     if (plan.text) {
         auto gathered = gather_texts(false, &plan, &pace);
         TIDAL_CO_TRY(co_await std::move(gathered));
@@ -178,7 +184,11 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
     if (call.query && mode == query::TextMode::kSearch && call.cursor.empty() &&
         call.kind == EntityKind::kItem && !reply.items.empty())
         recent_queries_.add(*call.query, runtime_.clock().wall_ms());
-    if (call.log_impressions) {
+    if (counted) {
+        auto delivered = deliver(&plan, call.limit, page, &reply);
+        TIDAL_CO_TRY(co_await std::move(delivered));
+    }
+    if (call.log_impressions || counted) {
         auto logged = log_impressions(&call, &reply);
         co_await std::move(logged);
     }
@@ -188,10 +198,10 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
 
 runtime::Task<Result<FeedComparison>> Database::compare_task(FeedCall call,
                                                              std::string other_profile) {
-    auto left_task = feed_task(call, true, query::TextMode::kSearch);
+    auto left_task = feed_task(call, true, query::TextMode::kSearch, false);
     TIDAL_CO_ASSIGN(FeedReply left, co_await std::move(left_task));
     call.profile = std::move(other_profile);
-    auto right_task = feed_task(std::move(call), true, query::TextMode::kSearch);
+    auto right_task = feed_task(std::move(call), true, query::TextMode::kSearch, false);
     TIDAL_CO_ASSIGN(FeedReply right, co_await std::move(right_task));
     co_return compared(std::move(left), std::move(right));
 }

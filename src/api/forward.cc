@@ -153,6 +153,8 @@ bool may_repeat(const Proposal& proposal) {
                std::holds_alternative<record::SessionBody>(record.body) ||
                (std::holds_alternative<record::SessionSignalBody>(record.body) &&
                 record.envelope.session_sequence != 0) ||
+               std::holds_alternative<record::CollectionMemberBody>(record.body) ||
+               std::holds_alternative<record::DeliveryBody>(record.body) ||
                std::holds_alternative<record::CatalogBody>(record.body) ||
                std::holds_alternative<record::SchemaBody>(record.body);
     });

@@ -48,6 +48,7 @@ void Reconciler::look_at(ShardId shard) {
     const auto status = cluster_.node().groups().status(shard);
     if (status.ok() && change_members(shard, status->raft)) return;
     if (status.ok() && cluster_.draining()) hand_on(shard, status->raft);
+    if (shard != kMetaShard) database_.drop_lost_collections(shard);
     busy_[shard.value()] = false;
 }
 

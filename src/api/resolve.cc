@@ -257,6 +257,32 @@ Result<ResolvedWrite> resolve_one(const schema::Schema& schema, TenantId tenant,
     return resolved;
 }
 
+Result<ResolvedWrite> resolve_member(const schema::Schema& schema, TenantId tenant,
+                                     const CollectionMemberWrite& write,
+                                     const query::Collections& collections) {
+    const query::Collection* const found = collections.find(write.collection);
+    if (found == nullptr) return no_collection(collections, write.collection);
+    record::CollectionMemberBody body;
+    using Change = record::CollectionMemberBody::Change;
+    body.change = write.ends ? Change::kRemove : Change::kPut;
+    body.collection = found->id;
+    TIDAL_ASSIGN(body.item, resolve_id(schema, EntityKind::kItem, write.id, "entity_id"));
+    if (!std::isfinite(write.position))
+        return Error(ErrorCode::kInvalidArgument, "a position is a finite number")
+            .with_field("position");
+    body.position = write.ends ? 0 : write.position;
+    ResolvedWrite resolved;
+    resolved.vshard = record::vshard_of(tenant, EntityKind::kItem, body.item);
+    resolved.body = std::move(body);
+    return resolved;
+}
+
+/// resolve() has taken it.
+Result<ResolvedWrite> resolve_one(const schema::Schema& schema, TenantId tenant,
+                                  const CollectionMemberWrite& write, UnixMillis) {
+    return resolve_member(schema, tenant, write, {});
+}
+
 Result<ResolvedWrite> resolve_one(const schema::Schema& schema, TenantId tenant,
                                   const PreparedWrite& write, UnixMillis now_ms) {
     TIDAL_TRY(check_event_time(write.at_ms, now_ms));
@@ -275,6 +301,14 @@ Result<ResolvedWrite> resolve_one(const schema::Schema& schema, TenantId tenant,
 }
 
 }  // namespace
+
+Error no_collection(const query::Collections& known, const std::string& name) {
+    const Error unknown = known.unknown(name);
+    return Error(ErrorCode::kNotFound, "no collection `" + name + "`")
+        .with_field("name")
+        .with_reason(unknown.reason())
+        .with_hint(unknown.hint());
+}
 
 Result<EntityKind> kind_named(std::string_view name) {
     for (const EntityKind kind : {EntityKind::kItem, EntityKind::kUser, EntityKind::kCreator})
@@ -323,7 +357,9 @@ Result<std::uint64_t> parse_session_id(std::string_view text) {
 }
 
 Result<ResolvedWrite> resolve(const schema::Schema& schema, TenantId tenant, const Write& write,
-                              UnixMillis now_ms) {
+                              UnixMillis now_ms, const query::Collections& collections) {
+    if (const auto* member = std::get_if<CollectionMemberWrite>(&write))
+        return resolve_member(schema, tenant, *member, collections);
     return std::visit([&](const auto& one) { return resolve_one(schema, tenant, one, now_ms); },
                       write);
 }

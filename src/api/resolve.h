@@ -31,12 +31,14 @@ Result<EntityKind> kind_named(std::string_view name);
 /// kUnknownName with the nearest known name, kInvalidArgument with field and what would be right.
 /// `now_ms` bounds event times: more than 60 s ahead is refused.
 Result<ResolvedWrite> resolve(const schema::Schema& schema, TenantId tenant, const Write& write,
-                              UnixMillis now_ms);
+                              UnixMillis now_ms, const query::Collections& collections = {});
 
 /// A client's value in the type of the field: numbers must fit, timestamps may be RFC 3339 or Unix
 /// milliseconds, durations "90s", "15m", "2h", "7d" or milliseconds.
 Result<record::Value> coerce(const schema::FieldSpec& field, const FieldInput& input);
 
+/// kNotFound, reason "unknown_collection", with the nearest name.
+Error no_collection(const query::Collections& known, const std::string& name);
 Error unknown_field(const schema::KindSchema& kind, std::string_view name);
 Error unknown_signal(const schema::Schema& schema, std::string_view name);
 

@@ -47,6 +47,7 @@ Result<FeedCall> Database::saved_search_call(const SavedSearchRequest& request) 
         if (request.limit) call.limit = *request.limit;
         call.cursor = request.cursor;
         call.urgency = request.urgency;
+        call.may_count = request.may_count;
         if (!request.only_new) return call;
         const std::string since = "created_at > '" + format_time(search.looked_ms) + "'";
         call.filter = call.filter.empty() ? since : "(" + call.filter + ") AND " + since;

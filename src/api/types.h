@@ -16,6 +16,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "query/cohort.h"
+#include "query/collections.h"
 #include "ranking/model.h"
 #include "record/record.h"
 #include "schema/schema.h"
@@ -111,6 +112,7 @@ struct SavedSearchRequest {
     std::optional<std::uint32_t> limit;
     std::string cursor;
     std::uint8_t urgency = 3;  ///< As of a FeedCall.
+    bool may_count = true;     ///< Likewise.
 };
 struct SavedSearch {
     std::string name, query;
@@ -121,13 +123,21 @@ struct SessionWrite {
     record::SessionBody body;
     std::uint64_t sequence = 0;
 };
+/// An item is put into a collection, or moved in it, or taken out.
+struct CollectionMemberWrite {
+    std::string collection;
+    IdInput id;
+    double position = 0;  ///< Finite. The least comes first, equal ones by id.
+    bool ends = false;    ///< Taken out.
+};
 /// A write in the schema's terms already, as an import's mapping makes it.
 struct PreparedWrite {
     std::variant<record::UpsertBody, record::SignalBody> body;
     std::optional<UnixMillis> at_ms;
 };
-using Write = std::variant<EntityWrite, EntityDelete, EmbeddingWrite, SignalWrite, SignalUndo,
-                           PreparedWrite, RelationshipWrite, SavedSearchWrite, SessionWrite>;
+using Write =
+    std::variant<EntityWrite, EntityDelete, EmbeddingWrite, SignalWrite, SignalUndo, PreparedWrite,
+                 RelationshipWrite, SavedSearchWrite, SessionWrite, CollectionMemberWrite>;
 
 struct WriteReply {
     std::string token;  ///< Give it to a read that must see this write.
@@ -212,6 +222,28 @@ std::string_view relationship_target(record::RelationshipKind kind);
 /// kInvalidArgument of field "kind".
 Result<record::RelationshipKind> parse_relationship(std::string_view name);
 
+/// A collection, and how many items are in it.
+struct CollectionReply {
+    query::Collection collection;
+    std::uint64_t items = 0;
+};
+struct CollectionItemsRequest {
+    std::string name;
+    std::uint32_t limit = 100;  ///< 1..kCollectionItemsMax.
+    std::string cursor;         ///< Of the page before; empty = the first.
+};
+inline constexpr std::uint32_t kCollectionItemsMax = 1000;
+/// What is in a collection, in its order, whether or not it may be listed now.
+struct CollectionItems {
+    struct One {
+        EntityId id;
+        double position = 0;
+        UnixMillis added_ms = 0;
+    };
+    std::vector<One> items;
+    std::string next_cursor;  ///< Empty = the end.
+};
+
 struct SignalReadings {
     EntityId id;
     UnixMillis at_ms = 0;
@@ -259,7 +291,8 @@ struct FeedCall {
     /// Fields of texts whose words the reply marks, of a call with a query; empty = none.
     std::vector<std::string> highlight;
     bool explain = false;
-    /// Counts an `impression` of every item of the page, before the reply.
+    /// Counts an `impression` of every item of the page, before the reply; so do profiles with a
+    /// daily cap, whatever this says.
     bool log_impressions = false;
     /// With `log_impressions`: their context also has the score and the features behind it.
     bool log_features = false;
@@ -267,6 +300,8 @@ struct FeedCall {
     /// empty = every time.
     std::string impressions_key;
     std::string request_id;  ///< Goes into the context of the impressions.
+    /// Whoever asks may write: else a profile with a daily cap, which counts, is refused.
+    bool may_count = true;
     /// 0 the most, 7 the least: under load the less urgent are refused first (query_gate.h).
     std::uint8_t urgency = 3;
 };
@@ -361,6 +396,13 @@ struct FeedReply {
         std::string token;  ///< Of what was written: for a read that must see it.
     };
     std::optional<Impressions> impressions;
+    /// Under a profile with a daily cap: what of it is left.
+    struct Cap {
+        std::uint32_t per_day = 0;
+        std::uint32_t delivered = 0;  ///< In this UTC day, with this page.
+        UnixMillis resets_ms = 0;     ///< When the day ends.
+    };
+    std::optional<Cap> cap;
     std::vector<FilterNodeReply> filter;  ///< With `explain` and a filter.
     std::vector<SourceReply> sources;     ///< With `explain`: of what is near.
     std::vector<FacetReply> facets;       ///< In the order asked for.

@@ -207,9 +207,10 @@ Database::Groups Database::group_by_shard(const std::vector<Write>& writes,
                                           const schema::Schema& schema, const CallContext& context,
                                           Join& join) {
     const UnixMillis now_ms = runtime_.clock().wall_ms();
+    const auto collections = this->collections();
     Groups groups;
     for (std::size_t line = 0; line < writes.size(); ++line) {
-        auto resolved = resolve(schema, context.tenant, writes[line], now_ms);
+        auto resolved = resolve(schema, context.tenant, writes[line], now_ms, *collections);
         if (!resolved.ok()) {
             join.fail(line, resolved.take_error());
             continue;

@@ -46,6 +46,7 @@ using FieldId = Id<struct FieldTag, std::uint16_t>;            ///< Dense per ki
 using EmbeddingSlotId = Id<struct EmbeddingSlotTag, std::uint16_t>;
 using Slot = Id<struct SlotTag, std::uint32_t>;  ///< Dense per shard and kind.
 using CohortId = Id<struct CohortTag, std::uint32_t>;
+using CollectionId = Id<struct CollectionTag, std::uint64_t>;
 
 inline constexpr std::uint16_t kVShardCount = 1024;
 inline constexpr TenantId kDefaultTenant{0};

@@ -65,6 +65,9 @@ struct Options {
         std::uint64_t sequence = 0;            ///< 0 = none.
         double weight = 1;
     } session;
+    // collection
+    std::string description;
+    double place = 0;  ///< Where in it the `target` stands.
 
     // export
     std::string export_what = "signals";
@@ -101,6 +104,13 @@ Result<void> cohort_list(const Options& options);
 Result<void> cohort_show(const Options& options);
 Result<void> cohort_put(const Options& options);
 Result<void> cohort_retire(const Options& options);
+Result<void> collection_list(const Options& options);
+/// What is in one; `position` = the cursor of the page before.
+Result<void> collection_show(const Options& options);
+Result<void> collection_put(const Options& options);
+Result<void> collection_delete(const Options& options);
+Result<void> collection_add(const Options& options);
+Result<void> collection_remove(const Options& options);
 Result<void> model_list(const Options& options);
 Result<void> model_show(const Options& options);
 Result<void> model_put(const Options& options);

@@ -199,6 +199,7 @@ int run(int argc, char** argv) {
     const auto with_name = [&](CLI::App* sub) {
         sub->add_option("name", options.name, "name, or name@version where one is shown")
             ->required();
+        return sub;
     };
     const auto checked = [&](CLI::App* sub) {
         sub->add_flag("--dry-run", options.dry_run, "check it, change nothing");
@@ -253,6 +254,25 @@ int run(int argc, char** argv) {
     checked(with_file(online(add_to(cohort_app, "put", "make a version", cohort_put))));
     with_name(
         online(add_to(cohort_app, "retire", "end one that is nobody's parent", cohort_retire)));
+
+    CLI::App* collection_app = group("collection", "named sets of items that people choose");
+    online(add_to(collection_app, "list", "all of them", collection_list));
+    CLI::App* collection_show_app =
+        online(add_to(collection_app, "show", "the items of one, in order", collection_show));
+    with_name(collection_show_app)->add_option("--cursor", options.position, "of the page before");
+    CLI::App* collection_put_app =
+        online(add_to(collection_app, "put", "make one, or describe it anew", collection_put));
+    with_name(collection_put_app)
+        ->add_option("--description", options.description, "what it is for");
+    with_name(online(add_to(collection_app, "delete", "end one", collection_delete)));
+    CLI::App* collection_add_app =
+        online(add_to(collection_app, "add", "put an item into one, or move it", collection_add));
+    with_name(collection_add_app)->add_option("item", options.target, "its id")->required();
+    collection_add_app->add_option("--position", options.place, "the least comes first")
+        ->capture_default_str();
+    CLI::App* collection_remove_app =
+        online(add_to(collection_app, "remove", "take an item out of one", collection_remove));
+    with_name(collection_remove_app)->add_option("item", options.target, "its id")->required();
 
     CLI::App* model_app = group("model", "trees that profiles of a running server call");
     online(add_to(model_app, "list", "every model and what it reads", model_list));

@@ -71,6 +71,24 @@ Result<void> Library::retire_cohort(const std::string& name) {
     });
 }
 
+Result<api::CatalogReply> Library::put_collection(const std::string& name,
+                                                  std::string_view description) {
+    return wait<api::CatalogReply>([&](auto done) {
+        open_->database->put_collection(name, std::string(description), std::move(done));
+    });
+}
+Result<std::vector<api::CollectionReply>> Library::collections() const {
+    return open_->database->collection_list();
+}
+Result<api::CollectionItems> Library::collection_items(
+    const api::CollectionItemsRequest& request) const {
+    return open_->database->collection_items(request);
+}
+Result<void> Library::delete_collection(const std::string& name) {
+    return wait<void>(
+        [&](auto done) { open_->database->delete_collection(name, std::move(done)); });
+}
+
 Result<api::CatalogReply> Library::put_model(const std::string& name, std::string_view text,
                                              bool dry_run) {
     return wait<api::CatalogReply>([&](auto done) {

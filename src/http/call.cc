@@ -289,6 +289,33 @@ Result<api::SuggestCall> suggest_call(const Request& request) {
     return call;
 }
 
+Result<api::CollectionItemsRequest> collection_items_request(const Request& request) {
+    TIDAL_TRY(check_parameters(request, {"limit", "cursor", "token", "read_consistency"}));
+    api::CollectionItemsRequest out;
+    out.name = request.parameters.text("name");
+    if (const auto* limit = request.query.find("limit")) {
+        TIDAL_ASSIGN(out.limit, parse<std::uint32_t>("limit", *limit, "an integer from 1 to 1000"));
+    }
+    if (const auto* cursor = request.query.find("cursor")) out.cursor = *cursor;
+    return out;
+}
+
+/// A GET is what an image of a foreign page can send, without an Origin that would tell.
+Result<void> check_counting(const Request& request) {
+    if (request.access < Access::kWrite)
+        return Error(ErrorCode::kForbidden, "impressions are writes, and the key is a reader's")
+            .with_field("log_impressions")
+            .with_reason("role")
+            .with_hint("a key with the role writer");
+    if (request.method != Method::kGet) return {};
+    const std::string_view site = request.headers.find("Sec-Fetch-Site").value_or("none");
+    if (site == "none" || site == "same-origin") return {};
+    return Error(ErrorCode::kForbidden, "the request comes from a page of another site")
+        .with_field("Sec-Fetch-Site")
+        .with_reason("foreign_origin")
+        .with_hint("POST /feed from a program, or from a page of this server");
+}
+
 Result<api::SavedSearchRequest> saved_search_request(const Request& request) {
     TIDAL_TRY(check_parameters(request, {"new", "limit", "cursor", "token", "read_consistency"}));
     api::SavedSearchRequest out;

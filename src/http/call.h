@@ -63,6 +63,10 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
 
 Result<api::SuggestCall> suggest_call(const Request& request);
 
+Result<api::CollectionItemsRequest> collection_items_request(const Request& request);
+/// Whether the request may count impressions. kForbidden of field "log_impressions" for a reader's
+/// key, and for a GET of a page of another site.
+Result<void> check_counting(const Request& request);
 Result<api::SavedSearchRequest> saved_search_request(const Request& request);
 
 }  // namespace tidal::http

@@ -59,6 +59,7 @@ Door::Door(api::Database& database, runtime::Runtime& runtime, Metrics& metrics,
     add_saved_search_routes();
     add_session_routes();
     add_catalog_routes();
+    add_collection_routes();
     add_operations_routes();
     add_bulk_routes();
     add_export_routes();

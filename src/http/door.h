@@ -68,6 +68,7 @@ private:
     void add_session_signal_routes();
     void add_policy_routes();
     void add_catalog_routes();
+    void add_collection_routes();
     void add_operations_routes();
     void add_bulk_routes();
     void add_export_routes();
@@ -122,9 +123,13 @@ private:
     void write_one(const WriteRoute& route, Request request, Responder responder);
     void write_all(std::vector<api::Write> writes, std::vector<Responder> responders);
     StreamHandler bulk_handler(ParseLine parse);
-    /// @param change  Of each line; nullptr = as it is.
-    using ChangeLine = std::function<Result<api::Write>(Result<api::Write>)>;
-    void answer_array(const Request& request, Responder responder, ChangeLine change = nullptr);
+    /// Line by line, like a stream.
+    using ReadWrites =
+        std::function<Result<std::vector<Result<api::Write>>>(JsonReader&, const Request&)>;
+    void answer_array(const Request& request, const ReadWrites& read, Responder responder);
+    /// Where lines need what the path says.
+    using ParseFor = std::function<ParseLine(const Request&)>;
+    StreamHandler bulk_handler_for(ParseFor parse_for);
     Result<void> check_region(const api::FeedCall& call) const;
     void answer_related(const Request& request, Responder responder);
     void answer_saved_search(const Request& request, Responder responder);

@@ -455,6 +455,24 @@ Result<api::SuggestCall> read_suggest(const element& json) {
     return call;
 }
 
+Result<api::Write> read_member(const element& json, const std::string& collection) {
+    api::CollectionMemberWrite write;
+    write.collection = collection;
+    std::optional<api::IdInput> item;
+    constexpr std::array<std::string_view, 2> keys = {"entity_id", "position"};
+    TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
+        if (key == "entity_id") {
+            TIDAL_ASSIGN(item, id(value, key));
+            return {};
+        }
+        if (value.get(write.position) != simdjson::SUCCESS) return wrong_type(key, "a number");
+        return {};
+    }));
+    if (!item) return missing("entity_id");
+    write.id = *std::move(item);
+    return api::Write(std::move(write));
+}
+
 }  // namespace
 
 struct JsonReader::Parser {
@@ -589,6 +607,36 @@ Result<api::Write> JsonReader::relationship(std::string_view json, bool ends) {
     write.kind = *kind;
     write.target = *std::move(target);
     return api::Write(std::move(write));
+}
+
+Result<api::Write> JsonReader::member(std::string_view json, const std::string& collection) {
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    return read_member(root, collection);
+}
+
+Result<std::vector<Result<api::Write>>> JsonReader::members_of(std::string_view json,
+                                                               const std::string& collection) {
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    std::vector<Result<api::Write>> out;
+    simdjson::dom::array array;
+    if (root.get(array) != simdjson::SUCCESS) {
+        out.push_back(read_member(root, collection));
+        return out;
+    }
+    for (const element each : array) out.push_back(read_member(each, collection));
+    return out;
+}
+
+Result<std::string> JsonReader::description(std::string_view json) {
+    std::string out;
+    if (json.empty()) return out;
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    TIDAL_TRY(members(root, std::array<std::string_view, 1>{"description"},
+                      [&](std::string_view key, const element& value) -> Result<void> {
+                          TIDAL_ASSIGN(out, text(value, key));
+                          return {};
+                      }));
+    return out;
 }
 
 Result<api::Write> JsonReader::import_line(std::string_view json) {

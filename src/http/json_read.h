@@ -48,6 +48,13 @@ public:
     Result<api::SessionAnnotate> annotations(std::string_view json);
     /// {"user_id": …, "kind": "hides", "item_id": …}, or `creator_id` as the kind says.
     Result<api::Write> relationship(std::string_view json, bool ends);
+    /// {"entity_id": 1, "position": 2}: put into the collection of that name.
+    Result<api::Write> member(std::string_view json, const std::string& collection);
+    /// One of them or an array; as signals().
+    Result<std::vector<Result<api::Write>>> members_of(std::string_view json,
+                                                       const std::string& collection);
+    /// The description of {"description": "..."}; "" for {} and for no body.
+    Result<std::string> description(std::string_view json);
     /// A line of an import: a signal, an undo, or an entity (of `kind`, default item).
     Result<api::Write> import_line(std::string_view json);
     /// One signal object or an array of them; lines of the array fail one by one.

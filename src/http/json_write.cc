@@ -195,6 +195,10 @@ json::object page_object(const api::FeedReply& reply, std::optional<std::uint64_
     if (!reply.left_out.empty())
         out["left_out"] = json::array(reply.left_out.begin(), reply.left_out.end());
     if (!reply.facets.empty()) out["facets"] = facets_object(reply.facets);
+    if (reply.cap)
+        out["cap"] = json::object{{"per_day", reply.cap->per_day},
+                                  {"delivered", reply.cap->delivered},
+                                  {"resets_at", format_time(reply.cap->resets_ms)}};
     if (reply.impressions) out["impressions"] = impressions_object(*reply.impressions);
     if (!reply.filter.empty()) out["filter"] = filter_array(reply.filter);
     if (!reply.sources.empty()) out["sources"] = sources_array(reply.sources);
@@ -348,6 +352,38 @@ std::string cohort_json(const api::CohortReply& cohort) {
     json::object out = cohort_object(cohort.cohort);
     out["events_7d"] = cohort.events_7d;
     return json_text(out);
+}
+
+json::object collection_object(const api::CollectionReply& reply) {
+    const query::Collection& collection = reply.collection;
+    return {{"name", collection.name},
+            {"version", collection.version},
+            {"description", collection.description},
+            {"put_at", format_time(collection.put_ms)},
+            {"items", reply.items}};
+}
+
+std::string collections_json(const std::vector<api::CollectionReply>& collections) {
+    json::array out;
+    for (const api::CollectionReply& each : collections) out.push_back(collection_object(each));
+    return json_text(json::object{{"collections", std::move(out)}});
+}
+
+std::string collection_json(const api::CollectionReply& collection) {
+    return json_text(collection_object(collection));
+}
+
+std::string collection_items_json(const std::string& name, const api::CollectionItems& items) {
+    json::array out;
+    for (const api::CollectionItems::One& each : items.items)
+        out.push_back(json::object{{"entity_id", id_value(each.id)},
+                                   {"position", each.position},
+                                   {"added_at", format_time(each.added_ms)}});
+    return json_text(
+        json::object{{"collection", name},
+                     {"items", std::move(out)},
+                     {"next_cursor", items.next_cursor.empty() ? json::value(nullptr)
+                                                               : json::value(items.next_cursor)}});
 }
 
 json::object model_object(const api::StoredModel& stored) {

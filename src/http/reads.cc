@@ -30,6 +30,9 @@ api::EntityRequest entity_of(const api::Write& write, const schema::Schema& sche
             return {EntityKind::kUser, w.user_id};
         }
         api::EntityRequest operator()(const api::SessionWrite&) const { return {}; }
+        api::EntityRequest operator()(const api::CollectionMemberWrite& w) const {
+            return {EntityKind::kItem, w.id};
+        }
         api::EntityRequest operator()(const api::SavedSearchWrite& w) const {
             return {EntityKind::kUser, w.user_id};
         }

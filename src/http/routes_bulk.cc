@@ -15,12 +15,18 @@ ParseLine entity_line(EntityKind kind) {
 }  // namespace
 
 StreamHandler Door::bulk_handler(ParseLine parse) {
-    return [this, parse](Request request, Responder responder) -> std::shared_ptr<BodySink> {
+    return bulk_handler_for([parse = std::move(parse)](const Request&) { return parse; });
+}
+
+StreamHandler Door::bulk_handler_for(ParseFor parse_for) {
+    return [this, parse_for = std::move(parse_for)](
+               Request request, Responder responder) -> std::shared_ptr<BodySink> {
         auto context = [&]() -> Result<api::CallContext> {
             TIDAL_TRY(check_parameters(request, kBulkParameters));
             return context_of(request);
         }();
-        if (context.ok()) return make_bulk_sink(database_, *context, parse, std::move(responder));
+        if (context.ok())
+            return make_bulk_sink(database_, *context, parse_for(request), std::move(responder));
         responder.fail(context.error());
         return std::make_shared<RefusedSink>();
     };
@@ -33,6 +39,13 @@ void Door::add_bulk_routes() {
     ndjson_.add_stream(Method::kPost, "/embeddings",
                        bulk_handler([](JsonReader& reader, std::string_view line) {
                            return reader.embedding(line);
+                       }));
+    ndjson_.add_stream(Method::kPost, "/collections/{name}/items",
+                       bulk_handler_for([](const Request& request) {
+                           return [name = request.parameters.text("name")](JsonReader& reader,
+                                                                           std::string_view line) {
+                               return reader.member(line, name);
+                           };
                        }));
     ndjson_.add_stream(Method::kPost, "/signals",
                        bulk_handler([](JsonReader& reader, std::string_view line) {

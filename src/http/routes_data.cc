@@ -82,20 +82,21 @@ void Door::add_signal_routes() {
             return reader.signal(request.body);
         },
         [this](Request request, Responder responder) {
-            answer_array(request, std::move(responder));
+            answer_array(
+                request,
+                [](JsonReader& reader, const Request& of) { return reader.signals(of.body); },
+                std::move(responder));
         });
 }
 
-void Door::answer_array(const Request& request, Responder responder, ChangeLine change) {
+void Door::answer_array(const Request& request, const ReadWrites& read, Responder responder) {
     auto parsed = [&]() -> Result<std::vector<Result<api::Write>>> {
         TIDAL_TRY(check_parameters(request, kBulkParameters));
         TIDAL_TRY(check_json(request));
         JsonReader reader;
-        return reader.signals(request.body);
+        return read(reader, request);
     }();
     if (!parsed.ok()) return responder.fail(parsed.error());
-    if (change)
-        for (Result<api::Write>& line : *parsed) line = change(std::move(line));
     auto context = context_of(request);
     if (!context.ok()) return responder.fail(context.error());
     write_bulk(database_, std::move(*parsed), *context, 1,

@@ -71,6 +71,10 @@ void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
     set("tidal_shard_cohorts_refused",
         "Events of cohorts not kept for want of memory since the start.",
         count(shard.cohort_refused));
+    set("tidal_shard_collection_members", "Items in collections, each once for each of them.",
+        count(shard.collection_members));
+    set("tidal_shard_collection_bytes", "Memory of them, estimated.",
+        count(shard.collection_bytes));
     set("tidal_shard_log_pinned_bytes", "Bytes of the log that wait for the shard's checkpoint.",
         count(shard.log_bytes_pinned));
     set("tidal_shard_vectors", "Vectors of entities.", count(shard.vectors));

@@ -27,29 +27,15 @@ api::Database::FeedDone send_feed(const Request& request, Responder responder) {
     };
 }
 
-Error no_writer(std::string_view field) {
-    return Error(ErrorCode::kForbidden, "impressions are writes, and the key is a reader's")
-        .with_field(field)
-        .with_reason("role")
-        .with_hint("a key with the role writer");
-}
-
-/// A GET is what an image of a foreign page can send, without an Origin that would tell.
 Result<void> check_impressions(const api::FeedCall& call, const Request& request) {
     if (!call.log_impressions) return {};
-    if (request.access < Access::kWrite) return no_writer("log_impressions");
-    if (request.method != Method::kGet) return {};
-    const std::string_view site = request.headers.find("Sec-Fetch-Site").value_or("none");
-    if (site == "none" || site == "same-origin") return {};
-    return Error(ErrorCode::kForbidden, "the request comes from a page of another site")
-        .with_field("Sec-Fetch-Site")
-        .with_reason("foreign_origin")
-        .with_hint("POST /feed from a program, or from a page of this server");
+    return check_counting(request);
 }
 
 /// What the text of a query, a body or parameters do not say.
 void add_headers(const Request& request, api::FeedCall* call) {
     call->urgency = urgency_of(request);
+    call->may_count = check_counting(request).ok();
     call->impressions_key = request.headers.find("Idempotency-Key").value_or("");
     call->request_id = request.request_id;
 }
@@ -112,7 +98,8 @@ void Door::answer_query(const Request& request, Responder responder) {
     if (!text.ok()) return responder.fail(text.error());
     if (request.access < Access::kWrite) {
         const auto parsed = query::parse_query(*text);
-        if (parsed.ok() && parsed->log_impressions) return responder.fail(no_writer("query"));
+        if (parsed.ok() && parsed->log_impressions)
+            return responder.fail(check_counting(request).error());
     }
     api::FeedCall call;
     add_headers(request, &call);

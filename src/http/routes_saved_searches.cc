@@ -66,6 +66,7 @@ void Door::add_saved_search_routes() {
 void Door::answer_saved_search(const Request& request, Responder responder) {
     auto wanted = saved_search_request(request);
     if (!wanted.ok()) return responder.fail(wanted.error());
+    wanted->may_count = check_counting(request).ok();
     database_.run_saved_search(
         *wanted, [responder = std::move(responder),
                   staleness_ms = request.staleness_ms](Result<api::FeedReply> reply) mutable {

@@ -109,9 +109,14 @@ void Door::add_session_signal_routes() {
         [this](Request request, Responder responder) {
             const auto session = session_of(request);
             if (!session.ok()) return responder.fail(session.error());
-            answer_array(request, std::move(responder), [session = *session](auto line) {
-                return under(session, std::move(line));
-            });
+            const auto read = [session = *session](
+                                  JsonReader& reader,
+                                  const Request& of) -> Result<std::vector<Result<api::Write>>> {
+                TIDAL_ASSIGN(auto lines, reader.signals(of.body));
+                for (Result<api::Write>& line : lines) line = under(session, std::move(line));
+                return lines;
+            };
+            answer_array(request, read, std::move(responder));
         });
     ndjson_.add_stream(Method::kPost, path,
                        [this](Request request, Responder responder) -> std::shared_ptr<BodySink> {

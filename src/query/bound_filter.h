@@ -21,10 +21,13 @@
 #include "vector/shard_vectors.h"
 
 namespace tidal::audience {
+class Collections;
 class UserStates;
-}
+}  // namespace tidal::audience
 
 namespace tidal::query {
+
+class Collections;
 
 /// Numbers between two bounds, both included. Absent numbers are in no range and outside none.
 struct InRange {
@@ -100,6 +103,11 @@ struct OfCreators {
     std::vector<EntityId> ids;
     bool negated = false;
 };
+/// In a collection of items; never unknown.
+struct InCollection {
+    CollectionId collection;
+    bool negated = false;
+};
 struct Constant {
     bool value = false;
 };
@@ -114,7 +122,7 @@ struct SimilarityIs {
 };
 using Leaf = std::variant<InRange, InNumbers, HasValue, HasPrefix, IsPresent, CreatorIs,
                           CreatorPresent, EntityIs, TimePresent, Near, CreatedWithin, InUserState,
-                          OfCreators, EngagedBy, Constant, SimilarityIs>;
+                          OfCreators, EngagedBy, InCollection, Constant, SimilarityIs>;
 
 struct BoundFilter {
     enum class Kind : std::uint8_t { kAnd, kOr, kLeaf };
@@ -128,7 +136,8 @@ struct BoundFilter {
 /// What the request around the filter gives.
 struct FilterInputs {
     const Viewer* user = nullptr;
-    bool anchor = false;  ///< A vector, or an item whose vector counts.
+    bool anchor = false;                       ///< A vector, or an item whose vector counts.
+    const Collections* collections = nullptr;  ///< nullptr = there are none.
 };
 
 /// What happened at one node.
@@ -154,14 +163,15 @@ struct NodeEstimate;
 
 /// What a filter reads beside the entities. Lifetime: borrowed as those.
 struct FilterState {
-    const vector::ShardVectors* vectors = nullptr;      ///< nullptr = nobody has one.
-    const ranking::AnchorVectors* anchors = nullptr;    ///< nullptr = none.
-    const audience::UserStates* user_states = nullptr;  ///< nullptr = nobody did anything.
+    const vector::ShardVectors* vectors = nullptr;       ///< nullptr = nobody has one.
+    const ranking::AnchorVectors* anchors = nullptr;     ///< nullptr = none.
+    const audience::UserStates* user_states = nullptr;   ///< nullptr = nobody did anything.
+    const audience::Collections* collections = nullptr;  ///< nullptr = nothing is in any.
 };
 
 /// Resolves names against `schema` for entities of `kind` and types the values.
 /// @param source  The text the offsets of `filter` count in.
-/// @return kUnknownName  no such field, with a hint;
+/// @return kUnknownName  no such field or collection, with a hint;
 ///         kInvalidArgument  a value or comparison the field's type does not have, or a condition
 ///                           about the user of a request that names none (reason missing_input);
 ///         kUnsupported      a condition on state this version does not keep;

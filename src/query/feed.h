@@ -22,6 +22,7 @@
 
 #include "query/bound_filter.h"
 #include "query/co_engaged.h"
+#include "query/collections.h"
 #include "query/cursor.h"
 #include "query/diversity.h"
 #include "query/exploration.h"
@@ -88,6 +89,7 @@ struct FeedRequest {
     bool explain = false;
     std::optional<Viewer> user;  ///< For whom the page is.
     std::optional<FeedCohort> cohort;
+    std::shared_ptr<const Collections> collections;  ///< That it may name; nullptr = none.
     UnixMillis now_ms = 0;  ///< The shard's clock; later pages use the one of the first.
 };
 
@@ -116,6 +118,11 @@ struct FeedPlan {
     std::set<EntityId> exclude;
     std::optional<Viewer> user;  ///< Who is never shown what they hid and whom they block.
     std::optional<FeedCohort> cohort;
+    /// By source: which collection it lists; nullopt = it is no `collection`.
+    std::vector<std::optional<CollectionId>> collections;
+    /// How many items a day its user is shown under the profile; nullopt = any number. Whoever
+    /// answers lowers `limit` to what is left of it.
+    std::optional<std::uint32_t> daily_cap;
     std::uint32_t limit = kLimitDefault;
     std::uint32_t keep = kLimitDefault + 1;  ///< Best items each shard returns: one tells of more.
     std::vector<ranking::DiversityRule> diversity;
@@ -132,8 +139,8 @@ struct FeedPlan {
         ann_traces;                  ///< Of all shards, by source, where run_sources() ran.
     ranking::AnchorVectors anchors;  ///< Whole once read_anchor_item() has been called.
     std::optional<EntityId> similar_to;
-    std::vector<EmbeddingSlotId> item_slots;  ///< Where the vector of `similar_to` is read,
-    std::vector<EmbeddingSlotId> user_slots;  ///< and where what the user prefers,
+    std::vector<EmbeddingSlotId> item_slots;      ///< Where the vector of `similar_to` is read,
+    std::vector<EmbeddingSlotId> user_slots;      ///< and where what the user prefers,
     std::vector<EmbeddingSlotId> disliked_slots;  ///< or those of what the user disliked.
     /// By what it starts from, where something reads it; filled before anything runs.
     std::map<ranking::Anchor, CoEngaged> co_engaged;
@@ -184,7 +191,10 @@ struct FeedPlan {
 Result<void> read_anchor_item(const ranking::ShardView& view, FeedPlan* plan);
 
 inline FilterState filter_state(const FeedPlan& plan, const ranking::ShardView& view) {
-    return {.vectors = view.vectors, .anchors = &plan.anchors, .user_states = view.user_states};
+    return {.vectors = view.vectors,
+            .anchors = &plan.anchors,
+            .user_states = view.user_states,
+            .collections = view.collections};
 }
 
 /// One source's list: the first of its order.
@@ -194,7 +204,7 @@ struct SourceEntry {
 };
 using SourceList = std::vector<SourceEntry>;
 
-/// @return kUnknownName      profile, parameter or field, with a hint;
+/// @return kUnknownName      profile, parameter, field or collection, with a hint;
 ///         kInvalidArgument  limit, filter, parameter, vector or cursor, or an input that the
 ///                           profile or filter needs is missing (reason missing_input);
 ///         kTooLarge; kUnsupported (cursor).

@@ -33,7 +33,8 @@ Result<void> check_limits(const FeedRequest& request) {
 /// What the profile reads of a request's user.
 Result<void> check_inputs(const FeedRequest& request, const ranking::CompiledProfile& profile) {
     if (request.user) return {};
-    const bool needed = std::ranges::any_of(profile.profile.sources,
+    const bool needed = profile.profile.cap ||
+                        std::ranges::any_of(profile.profile.sources,
                                             [](const ranking::Source& source) {
                                                 return source.kind == ranking::SourceKind::kFollows;
                                             }) ||
@@ -127,7 +128,8 @@ Result<std::vector<double>> bind_params(const FeedRequest& request,
 
 FilterInputs inputs_of(const FeedRequest& request) {
     return {.user = request.user ? &*request.user : nullptr,
-            .anchor = request.similar_to.has_value() || !request.vector.empty()};
+            .anchor = request.similar_to.has_value() || !request.vector.empty(),
+            .collections = request.collections.get()};
 }
 
 Result<void> plan_facets(const FeedRequest& request, const FilterNode* filter,
@@ -279,6 +281,46 @@ Result<void> plan_filter(const FeedRequest& request, std::optional<FilterNode> c
     return plan_facets(request, filter ? &*filter : nullptr, schema, plan);
 }
 
+/// What the sources `collection` list.
+Result<void> plan_collections(const FeedRequest& request, FeedPlan* plan) {
+    static const Collections kNone;
+    const Collections& known = request.collections ? *request.collections : kNone;
+    plan->collections.resize(plan->sources.size());
+    for (std::size_t i = 0; i < plan->sources.size(); ++i) {
+        const ranking::Source& source = plan->sources[i];
+        if (source.kind != ranking::SourceKind::kCollection) continue;
+        const Collection* const found = known.find(source.name);
+        if (found == nullptr)
+            return known.unknown(source.name)
+                .with_field("profile")
+                .with("profile", plan->profile->profile.name_and_version());
+        plan->collections[i] = found->id;
+    }
+    return {};
+}
+
+/// Of the profile's cap on items a day, by the request's parameters.
+Result<void> plan_cap(const FeedRequest& request, FeedPlan* plan) {
+    const ranking::Profile& profile = plan->profile->profile;
+    if (!profile.cap) return {};
+    double items = profile.cap->items;
+    if (!profile.cap->param.empty()) {
+        const auto given = request.params.find(profile.cap->param);
+        items = given != request.params.end()
+                    ? given->second
+                    : std::ranges::find(profile.params, profile.cap->param,
+                                        &ranking::ProfileParam::name)
+                          ->default_value;
+    }
+    if (!(items >= 1 && items <= ranking::kDailyCapMax && items == std::floor(items)))
+        return Error(ErrorCode::kInvalidArgument, "the cap of a day is a whole number from 1 to " +
+                                                      std::to_string(ranking::kDailyCapMax))
+            .with_field("params." + profile.cap->param)
+            .with("profile", profile.name_and_version());
+    plan->daily_cap = static_cast<std::uint32_t>(items);
+    return {};
+}
+
 /// What a hit says of its vector: the first source that compares vectors compares it.
 void plan_nearness(const schema::Schema& schema, FeedPlan* plan) {
     if (!plan->text) return;
@@ -381,6 +423,8 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
     TIDAL_ASSIGN(plan.params, bind_params(request, *plan.profile));
     TIDAL_TRY(plan_filter(request, std::move(conditions), schema, &plan));
     TIDAL_TRY(plan_anchors(request, schema, &plan));
+    TIDAL_TRY(plan_collections(request, &plan));
+    TIDAL_TRY(plan_cap(request, &plan));
     plan_nearness(schema, &plan);
     TIDAL_TRY(plan_co_engaged(request, &plan));
     TIDAL_TRY(resume(request, cursors, canonical_stages(request), &plan));

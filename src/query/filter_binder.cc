@@ -7,6 +7,7 @@
 
 #include "base/time_text.h"
 #include "query/bound_filter.h"
+#include "query/collections.h"
 #include "ranking/embedding_name.h"
 #include "ranking/feature.h"
 #include "ranking/source_text.h"
@@ -86,9 +87,7 @@ private:
         if (node.test == Test::kFriendsEngaged) return bind_friends(node, negated);
         if (node.similarity || node.test == Test::kAnn || node.test == Test::kMmr)
             return bind_vectors(node, negated);
-        if (node.test == Test::kInCollection)
-            return fail(ErrorCode::kUnsupported, node.offset, "collections do not exist yet")
-                .with_reason("no_collections");
+        if (node.test == Test::kInCollection) return bind_collection(node, negated);
         if (node.field == "created_at") return bind_created_at(node, negated);
         if (node.field == "entity_id") return bind_entity_id(node, negated);
         if (node.field == "creator_id" && kind_ == EntityKind::kItem)
@@ -263,6 +262,20 @@ private:
                 .with_hint("a signal tells by a state that it alone sets: `sets: [shared]`")
                 .with_reason("no_state_of_signal");
         return Leaf(std::move(out));
+    }
+
+    Result<Leaf> bind_collection(const FilterNode& node, bool negated) const {
+        if (kind_ != EntityKind::kItem)
+            return fail(ErrorCode::kInvalidArgument, node.offset, "`in_collection` is about items");
+        static const Collections kNone;
+        const Collections& known = inputs_.collections == nullptr ? kNone : *inputs_.collections;
+        const std::string& name = node.values[0].text;
+        if (const Collection* const found = known.find(name))
+            return Leaf(InCollection{found->id, negated});
+        const Error why = known.unknown(name);
+        return fail(ErrorCode::kUnknownName, node.values[0].offset, why.message())
+            .with_hint(why.hint())
+            .with_reason(why.reason());
     }
 
     Result<FieldId> place_of(const FilterNode& node) const {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "audience/collections.h"
 #include "audience/user_states.h"
 #include "query/bound_filter.h"
 #include "query/selectivity.h"
@@ -220,6 +221,13 @@ private:
         return leaf.negated ? domain - *slots : domain & *slots;
     }
 
+    Roaring match(const InCollection& leaf, const Roaring& domain, const NodeEstimate&) const {
+        const auto* const in =
+            state_.collections == nullptr ? nullptr : state_.collections->find(leaf.collection);
+        if (in == nullptr) return leaf.negated ? domain : Roaring();
+        return leaf.negated ? domain - in->slots : domain & in->slots;
+    }
+
     Roaring match(const OfCreators& leaf, const Roaring& domain,
                   const NodeEstimate& estimate) const {
         return leaf.negated ? domain - estimate.holders : domain & estimate.holders;
@@ -299,7 +307,7 @@ FilterEvaluator::FilterEvaluator(const BoundFilter& filter, const entity::Entity
       entities_(entities),
       now_ms_(now_ms),
       state_(state),
-      estimates_(estimate_nodes(filter, entities, now_ms, state.user_states)),
+      estimates_(estimate_nodes(filter, entities, now_ms, state)),
       cost_(cost_of(filter)) {}
 FilterEvaluator::~FilterEvaluator() = default;
 FilterEvaluator::FilterEvaluator(FilterEvaluator&&) noexcept = default;

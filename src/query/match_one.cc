@@ -83,7 +83,8 @@ private:
 bool reads_more(const Leaf& leaf) {
     return std::holds_alternative<CreatedWithin>(leaf) ||
            std::holds_alternative<InUserState>(leaf) || std::holds_alternative<OfCreators>(leaf) ||
-           std::holds_alternative<EngagedBy>(leaf) || std::holds_alternative<SimilarityIs>(leaf);
+           std::holds_alternative<InCollection>(leaf) || std::holds_alternative<EngagedBy>(leaf) ||
+           std::holds_alternative<SimilarityIs>(leaf);
 }
 
 }  // namespace

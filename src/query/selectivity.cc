@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "audience/collections.h"
 #include "audience/user_states.h"
 #include "ranking/table_features.h"
 
@@ -17,10 +18,11 @@ constexpr std::uint32_t kSamples = 256;
 
 class Estimation {
 public:
-    Estimation(const entity::EntityTable& entities, const audience::UserStates* user_states,
-               UnixMillis now_ms, std::vector<NodeEstimate>* out)
+    Estimation(const entity::EntityTable& entities, const FilterState& state, UnixMillis now_ms,
+               std::vector<NodeEstimate>* out)
         : entities_(entities),
-          user_states_(user_states),
+          user_states_(state.user_states),
+          collections_(state.collections),
           now_ms_(now_ms),
           live_(static_cast<double>(entities.live_count())),
           out_(*out) {}
@@ -178,6 +180,12 @@ private:
         const auto holders = static_cast<double>(estimate->holders.cardinality());
         return leaf.negated ? live_ - holders : holders;
     }
+    double count(const InCollection& leaf, NodeEstimate*) const {
+        const auto* const in =
+            collections_ == nullptr ? nullptr : collections_->find(leaf.collection);
+        const double holds = in == nullptr ? 0 : static_cast<double>(in->slots.cardinality());
+        return leaf.negated ? live_ - holds : holds;
+    }
     double count(const SimilarityIs&, NodeEstimate* estimate) const { return unknown(estimate); }
     double count(const Constant& leaf, NodeEstimate*) const { return leaf.value ? live_ : 0; }
 
@@ -188,6 +196,7 @@ private:
 
     const entity::EntityTable& entities_;
     const audience::UserStates* const user_states_;
+    const audience::Collections* const collections_;
     const UnixMillis now_ms_;
     const double live_;
     std::vector<NodeEstimate>& out_;
@@ -208,9 +217,9 @@ InRange range_of(const CreatedWithin& leaf, UnixMillis now_ms) {
 
 std::vector<NodeEstimate> estimate_nodes(const BoundFilter& filter,
                                          const entity::EntityTable& entities, UnixMillis now_ms,
-                                         const audience::UserStates* user_states) {
+                                         const FilterState& state) {
     std::vector<NodeEstimate> out;
-    Estimation(entities, user_states, now_ms, &out).visit(filter);
+    Estimation(entities, state, now_ms, &out).visit(filter);
     return out;
 }
 

@@ -18,7 +18,7 @@ struct NodeEstimate {
 /// chunks more of each ordered column the filter reads (entity/ordered_column.h).
 std::vector<NodeEstimate> estimate_nodes(const BoundFilter& filter,
                                          const entity::EntityTable& entities, UnixMillis now_ms,
-                                         const audience::UserStates* user_states = nullptr);
+                                         const FilterState& state = {});
 
 /// created_at >= now - age, as the range it is.
 InRange range_of(const CreatedWithin& leaf, UnixMillis now_ms);

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <limits>
 
+#include "audience/collections.h"
 #include "query/feed_run.h"
 #include "query/internal/ann_run.h"
 #include "query/internal/candidate_lists.h"
@@ -75,6 +77,8 @@ private:
             const bool listed = source.kind == ranking::SourceKind::kText || valued;
             tops_.emplace_back(listed ? plan_.limit_of(source) : 0, view.entities);
             orders_.push_back(valued ? order(source, view) : Order());
+            if (valued && source.kind == ranking::SourceKind::kCollection)
+                orders_.back() = collection_order(orders_.size() - 1);
             const Members members = orders_.back().members;
             has_graphs_ = has_graphs_ || members == Members::kOfGraphs;
             if (members == Members::kNone || members == Members::kOfGraphs) continue;
@@ -93,13 +97,22 @@ private:
     }
 
     /// Who is in a source's list at all.
-    enum class Members : std::uint8_t { kNone, kAll, kPositive, kWithValue, kFollowed, kOfGraphs };
+    enum class Members : std::uint8_t {
+        kNone,
+        kAll,
+        kPositive,
+        kWithValue,
+        kFollowed,
+        kOfGraphs,
+        kOfCollection
+    };
     struct Order {
         ranking::Feature by;
         Members members = Members::kNone;
         const CoEngaged* co_engaged = nullptr;  ///< Of a source of what is liked together.
         std::vector<ranking::Feature> parts;    ///< Of a cohort's: what is added up.
-        double cost = 1;                        ///< Of one value, in nanoseconds.
+        std::optional<CollectionId> collection;
+        double cost = 1;  ///< Of one value, in nanoseconds.
     };
     static constexpr double kBlockCost = 100'000;
     static constexpr std::size_t kBlockSlotsMin = 16;
@@ -107,6 +120,7 @@ private:
     Order order(const ranking::Source& source, const ranking::ShardView& view) const {
         constexpr double kValueCost = 40;
         if (source.kind == ranking::SourceKind::kCohortTop) return cohort_order(view.schema);
+        if (source.kind == ranking::SourceKind::kCollection) return {};
         Order out{.by = order_of(source, view.schema, view.kind),
                   .members = Members::kPositive,
                   .cost = kValueCost};
@@ -122,6 +136,26 @@ private:
         if (near && has_graphs(view, out.by.slot)) out.members = Members::kOfGraphs;
         out.cost = out.by.nanoseconds;
         return out;
+    }
+
+    /// Places in a collection, the least first.
+    Order collection_order(std::size_t source) const {
+        constexpr double kMemberCost = 10;
+        return {.by = {},
+                .members = Members::kOfCollection,
+                .collection = plan_.collections[source],
+                .cost = kMemberCost};
+    }
+
+    /// NaN = it is not in the collection.
+    void fill_positions(const ranking::ShardView& view, CollectionId collection) {
+        const auto* const in =
+            view.collections == nullptr ? nullptr : view.collections->find(collection);
+        for (std::size_t i = 0; i < slots_.size(); ++i) {
+            keys_[i] = std::numeric_limits<double>::quiet_NaN();
+            if (in == nullptr || !in->slots.contains(slots_[i].value())) continue;
+            keys_[i] = -in->members.at(slots_[i].value()).position;
+        }
     }
 
     /// Events of a week, but for those that speak against an item.
@@ -158,6 +192,7 @@ private:
 
     bool is_member(const ranking::ShardView& view, const Order& order,
                    const ranking::FeatureSource& features, std::size_t i) const {
+        if (order.members == Members::kOfCollection) return true;
         if (order.members == Members::kPositive) return keys_[i] > 0;
         if (order.members == Members::kFollowed) {
             const EntityId* const creator = view.entities.creator_of(slots_[i]);
@@ -230,6 +265,8 @@ private:
             keys_.resize(slots_.size());
             if (order.co_engaged != nullptr) {
                 fill_co_engaged(view, *order.co_engaged, plan_.now_ms, slots_, keys_);
+            } else if (order.collection) {
+                fill_positions(view, *order.collection);
             } else if (!order.parts.empty()) {
                 TIDAL_TRY(add_parts(order, features));
             } else {
@@ -239,7 +276,8 @@ private:
                 trace_scan(features, order, &traces_[source_]);
             TopItems& top = tops_[source_];
             for (std::size_t i = 0; i < slots_.size(); ++i)
-                if (top.admits(keys_[i]) && is_member(view, order, features, i))
+                if (keys_[i] == keys_[i] && top.admits(keys_[i]) &&
+                    is_member(view, order, features, i))
                     top.offer(keys_[i], slots_[i]);
         }
         slots_.clear();

@@ -56,6 +56,17 @@ struct ProfileParam {
     bool operator==(const ProfileParam&) const = default;
 };
 
+inline constexpr std::uint32_t kDailyCapMax = 1000;
+/// How many items a user is shown in a UTC day under any version of the profile.
+struct DailyCap {
+    double items = 0;          ///< Without `param`: a whole number, 1..kDailyCapMax.
+    std::string param;         ///< A parameter of the profile that says it; empty = `items`.
+    std::uint32_t offset = 0;  ///< In the text; not compared.
+    bool operator==(const DailyCap& other) const {
+        return items == other.items && param == other.param;
+    }
+};
+
 struct Profile {
     std::string name;
     std::uint32_t version = 1;
@@ -69,7 +80,8 @@ struct Profile {
     ProfileOrder order;
     std::vector<DiversityRule> diversity;
     double explore_percent = 0;  ///< Part of a page given to entities few have seen; [0, 100].
-    std::string text;            ///< As written; not compared.
+    std::optional<DailyCap> cap;
+    std::string text;  ///< As written; not compared.
 
     std::string name_and_version() const { return name + "@" + std::to_string(version); }
     bool operator==(const Profile& other) const {
@@ -77,7 +89,8 @@ struct Profile {
                sources == other.sources && params == other.params &&
                definitions == other.definitions && gates == other.gates && score == other.score &&
                penalties == other.penalties && order == other.order &&
-               diversity == other.diversity && explore_percent == other.explore_percent;
+               diversity == other.diversity && explore_percent == other.explore_percent &&
+               cap == other.cap;
     }
 };
 

@@ -16,6 +16,7 @@ public:
     Result<void> run() const {
         for (const Source& source : profile_.sources) TIDAL_TRY(check(source));
         for (const DiversityRule& rule : profile_.diversity) TIDAL_TRY(check(rule));
+        TIDAL_TRY(check_cap());
         if (profile_.explore_percent != 0 && kind_ != EntityKind::kItem)
             return Error(ErrorCode::kInvalidArgument, "`explore` is for items")
                 .with_hint("impressions are counted of items");
@@ -28,6 +29,19 @@ public:
     }
 
 private:
+    Result<void> check_cap() const {
+        if (!profile_.cap) return {};
+        const DailyCap& cap = *profile_.cap;
+        if (kind_ != EntityKind::kItem)
+            return fail(ErrorCode::kInvalidArgument, cap.offset, "`cap` is for items")
+                .with_hint("what of items was shown to a user is counted");
+        if (cap.param.empty()) return {};
+        for (const ProfileParam& param : profile_.params)
+            if (param.name == cap.param) return {};
+        return unknown("parameter", cap.param, cap.offset, profile_.params)
+            .with_reason("unknown_param");
+    }
+
     Error fail(ErrorCode code, std::uint32_t offset, std::string message) const {
         if (profile_.text.empty()) return Error(code, std::move(message));
         return error_at(code, profile_.text, offset, std::move(message));
@@ -68,7 +82,6 @@ private:
             case SourceKind::kScan:
             case SourceKind::kRecent:
             case SourceKind::kText:
-            case SourceKind::kCollection:
                 return {};
             case SourceKind::kOrdered:
             case SourceKind::kWindowTop:
@@ -80,6 +93,7 @@ private:
             case SourceKind::kFollows:
             case SourceKind::kCoEngaged:
             case SourceKind::kCohortTop:
+            case SourceKind::kCollection:
                 break;
         }
         if (kind_ == EntityKind::kItem) return {};

@@ -17,7 +17,7 @@ constexpr double kVersionMax = 1e9;
 ///   statement := about STRING | candidates sources | param NAME = [-] NUMBER
 ///              | let NAME = expression | require expression | score expression
 ///              | penalty NUMBER when expression | order (score | NAME) [asc | desc]
-///              | diversity rules | explore P%
+///              | diversity rules | explore P% | cap (NUMBER | param ( NAME )) per day
 /// `sources` and `rules`: profile_stage_parser.h.
 class ProfileParser {
 public:
@@ -201,22 +201,41 @@ private:
         return {};
     }
 
+    Result<void> cap() {
+        DailyCap& cap = out_.cap.emplace();
+        cap.offset = tokens_.peek().offset;
+        if (tokens_.accept_word("param")) {
+            TIDAL_TRY(tokens_.expect_symbol("("));
+            TIDAL_ASSIGN(cap.param, name("the name of a parameter"));
+            TIDAL_TRY(tokens_.expect_symbol(")"));
+        } else {
+            const Token token = tokens_.peek();
+            if (token.kind != TokenKind::kNumber || token.number != std::floor(token.number) ||
+                token.number < 1 || token.number > kDailyCapMax)
+                return tokens_.expected("a whole number from 1 to " + std::to_string(kDailyCapMax) +
+                                        " or `param(name)`");
+            cap.items = tokens_.take().number;
+        }
+        TIDAL_TRY(word("per"));
+        return word("day");
+    }
+
     struct Statement {
         std::string_view word;
         Result<void> (ProfileParser::*read)();
         bool only_once;
     };
-    static const Statement kStatements[10];
+    static const Statement kStatements[11];
 
     TokenStream tokens_;
     Profile out_;
     std::uint32_t nodes_ = 0;
     std::uint32_t penalty_offset_ = 0;
-    bool seen_[10] = {};
+    bool seen_[11] = {};
     bool has_score_ = false;
 };
 
-constexpr ProfileParser::Statement ProfileParser::kStatements[10] = {
+constexpr ProfileParser::Statement ProfileParser::kStatements[11] = {
     {"about", &ProfileParser::about, true},
     {"candidates", &ProfileParser::candidates, true},
     {"param", &ProfileParser::param, false},
@@ -227,6 +246,7 @@ constexpr ProfileParser::Statement ProfileParser::kStatements[10] = {
     {"order", &ProfileParser::order, true},
     {"diversity", &ProfileParser::diversity, true},
     {"explore", &ProfileParser::explore, true},
+    {"cap", &ProfileParser::cap, true},
 };
 
 }  // namespace

@@ -9,6 +9,12 @@ std::string_view anchor_name(Anchor anchor) {
     return kNames[static_cast<std::size_t>(anchor)];
 }
 
+/// Read back as one name without quotes.
+bool is_word(const std::string& text) {
+    TokenStream tokens(text);
+    return tokens.peek().kind == TokenKind::kName && tokens.take().text == text;
+}
+
 std::string print_member(const Source& source) {
     std::string out = print_source(source);
     if (source.limit) out += " limit " + std::to_string(*source.limit);
@@ -22,6 +28,10 @@ std::string print_sources(const std::vector<Source>& sources) {
     for (std::size_t i = 0; i < sources.size(); ++i)
         out += (i == 0 ? "" : ", ") + print_member(sources[i]);
     return out + ")";
+}
+
+std::string print_cap(const DailyCap& cap) {
+    return cap.param.empty() ? print_number(cap.items) : "param(" + cap.param + ")";
 }
 
 std::string line(const std::string& text) {
@@ -44,8 +54,10 @@ std::string print_source(const Source& source) {
         case SourceKind::kText:
             return kind + "(query)";
         case SourceKind::kOrdered:
-        case SourceKind::kCollection:
             return kind + "(" + source.name + ")";
+        case SourceKind::kCollection:
+            return kind + "(" + (is_word(source.name) ? source.name : quote(source.name, '\'')) +
+                   ")";
         default:
             return kind;
     }
@@ -90,6 +102,7 @@ std::string print_profile(const Profile& profile) {
     if (!rules.empty()) out += line("diversity " + rules);
     if (profile.explore_percent != 0)
         out += line("explore " + print_number(profile.explore_percent) + "%");
+    if (profile.cap) out += line("cap " + print_cap(*profile.cap) + " per day");
     return out + "}\n";
 }
 

@@ -7,7 +7,6 @@
 
 #include "ranking/internal/built_in_profiles.h"
 #include "ranking/internal/profile_check.h"
-#include "ranking/internal/unsupported.h"
 #include "ranking/source_text.h"
 
 namespace tidal::ranking {
@@ -48,8 +47,6 @@ Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
     auto explain = compile(input, schema, kind);
     if (!explain) return named(explain.take_error());
     out->explain = std::move(explain).value();
-    if (auto why = unsupported(out->profile))
-        return named(Error(ErrorCode::kUnsupported, *std::move(why)));
     assert(out->program.params == out->explain.params);
     return std::shared_ptr<const CompiledProfile>(std::move(out));
 }

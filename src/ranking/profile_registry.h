@@ -20,8 +20,7 @@ struct CompiledProfile {
     Program explain;  ///< The same score, with its terms and features.
 };
 
-/// @return As compile(), and kUnsupported for a statement that no query executes yet; with the
-///         profile's name in the context pairs.
+/// @return As compile(), with the profile's name in the context pairs.
 Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
                                                                const schema::Schema& schema,
                                                                EntityKind kind,

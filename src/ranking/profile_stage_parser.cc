@@ -96,7 +96,14 @@ Result<void> source_arguments(TokenStream& tokens, Source* out) {
             if (!tokens.accept_word("query")) return tokens.expected("`query`");
             break;
         default: {
-            TIDAL_ASSIGN(out->name, name_of(tokens, "the name of a collection"));
+            const bool quoted = tokens.peek().kind == TokenKind::kString;
+            constexpr std::string_view kWhat = "the name of a collection";
+            if (quoted) {
+                out->name = unquote(tokens.take());
+                if (out->name.empty()) return tokens.expected(kWhat);
+            } else {
+                TIDAL_ASSIGN(out->name, name_of(tokens, kWhat));
+            }
             break;
         }
     }

@@ -6,7 +6,6 @@
 #include "ranking/internal/expression_parser.h"
 #include "ranking/internal/profile_check.h"
 #include "ranking/internal/profile_stage_parser.h"
-#include "ranking/internal/unsupported.h"
 
 namespace tidal::ranking {
 namespace {
@@ -37,7 +36,6 @@ Result<void> check_diversity(const std::vector<DiversityRule>& rules, std::strin
     only.diversity = rules;
     only.text = source;
     TIDAL_TRY(check_profile(only, schema, kind));
-    if (auto why = unsupported(only)) return Error(ErrorCode::kUnsupported, *why);
     return {};
 }
 
@@ -62,7 +60,6 @@ Result<std::shared_ptr<const CompiledProfile>> sorted_by(const CompiledProfile& 
     TIDAL_ASSIGN(out->program, compile(input, schema, kind));
     input.explain = true;
     TIDAL_ASSIGN(out->explain, compile(input, schema, kind));
-    if (auto why = unsupported(out->profile)) return Error(ErrorCode::kUnsupported, *why);
     return std::shared_ptr<const CompiledProfile>(std::move(out));
 }
 

@@ -13,6 +13,7 @@
 namespace tidal::audience {
 class CoEngagement;
 class CohortLedgers;
+class Collections;
 class UserStates;
 }  // namespace tidal::audience
 
@@ -33,6 +34,7 @@ struct ShardView {
     const audience::UserStates* user_states = nullptr;
     const audience::CoEngagement* co_engagement = nullptr;  ///< nullptr = nothing is kept.
     const audience::CohortLedgers* cohorts = nullptr;       ///< Likewise.
+    const audience::Collections* collections = nullptr;     ///< Likewise.
 };
 
 }  // namespace tidal::ranking

@@ -12,7 +12,7 @@ namespace tidal::record {
 namespace {
 
 // The tag of a body is its place in the variant; both only grow at the end.
-static_assert(std::variant_size_v<Body> == 16);
+static_assert(std::variant_size_v<Body> == 18);
 
 template <typename IdType>
 IdType decode_id_number(Decoder* in) {
@@ -458,6 +458,52 @@ void encode(const SessionSignalBody& body, Encoder* out) {
 void decode(SessionSignalBody* body, Decoder* in) {
     body->session = in->varint();
     decode(&body->signal, in);
+}
+
+// Of a collection's member: what changes in the low bits.
+constexpr unsigned kChangeBits = 3, kOfTextItem = 4;
+
+void encode(const CollectionMemberBody& body, Encoder* out) {
+    using Change = CollectionMemberBody::Change;
+    out->u8(static_cast<std::uint8_t>(static_cast<unsigned>(body.change) |
+                                      flag(body.item.is_text(), kOfTextItem)));
+    out->u64(body.collection.value());
+    if (body.change != Change::kDropAll) encode_entity(body.item, out);
+    if (body.change == Change::kPut) out->f64(body.position);
+}
+void decode(CollectionMemberBody* body, Decoder* in) {
+    using Change = CollectionMemberBody::Change;
+    const unsigned flags = in->u8();
+    if (flags > 7 || (flags & kChangeBits) == 3) return in->fail();
+    body->change = static_cast<Change>(flags & kChangeBits);
+    const bool text = (flags & kOfTextItem) != 0;
+    body->collection = CollectionId(in->u64());
+    if (body->change == Change::kDropAll) {
+        body->item = EntityId();
+        return text ? in->fail() : void();
+    }
+    body->item = decode_entity(text, in);
+    if (body->change == Change::kPut) body->position = in->f64();
+}
+
+void encode(const DeliveryBody& body, Encoder* out) {
+    out->u8(body.user.is_text() ? 1 : 0);
+    encode_entity(body.user, out);
+    out->bytes(body.profile);
+    out->varint(body.cap);
+    out->varint(body.wanted);
+    out->u64(body.page);
+}
+void decode(DeliveryBody* body, Decoder* in) {
+    const std::uint8_t text = in->u8();
+    if (text > 1) return in->fail();
+    body->user = decode_entity(text == 1, in);
+    body->profile = in->bytes();
+    const std::uint64_t cap = in->varint(), wanted = in->varint();
+    if (cap > kDailyCapMax || wanted > kDailyCapMax) return in->fail();
+    body->cap = static_cast<std::uint32_t>(cap);
+    body->wanted = static_cast<std::uint32_t>(wanted);
+    body->page = in->u64();
 }
 
 template <std::size_t... I>

@@ -177,8 +177,9 @@ enum class CatalogKind : std::uint8_t {
     kSynonyms,
     kCohort,
     kPolicy,
+    kCollection,
 };
-inline constexpr std::size_t kCatalogKindCount = 9;
+inline constexpr std::size_t kCatalogKindCount = 10;
 constexpr bool is_of_cluster(CatalogKind kind) {
     return kind >= CatalogKind::kMember && kind <= CatalogKind::kApiKey;
 }
@@ -231,58 +232,14 @@ struct SavedSearchBody {
     bool operator==(const SavedSearchBody&) const = default;
 };
 
-/// A session's id is a number below 2^53, so that JavaScript holds it; its low ten bits are the
-/// vshard of its user, so that it says where it lives.
-inline constexpr std::uint64_t kSessionIdMax = (1ULL << 53) - 1;
-constexpr VShard vshard_of_session(std::uint64_t session) {
-    return VShard(static_cast<std::uint16_t>(session % kVShardCount));
-}
-
-inline constexpr std::uint32_t kSessionRateMax = 60'000;            ///< Signals a minute.
-inline constexpr std::uint64_t kSessionDurationMsMin = 1'000;       ///< A second...
-inline constexpr std::uint64_t kSessionDurationMsMax = 86'400'000;  ///< ...to a day.
-inline constexpr std::size_t kAnnotationsMax = 32;                  ///< Of one session...
-inline constexpr std::size_t kAnnotationBytesMax = 1024;            ///< ...keys and values.
-inline constexpr std::size_t kShownMax = 1'000;                     ///< Newest ids it remembers.
-
-/// What a session may do, as its policy said when it was opened.
-struct SessionLimits {
-    std::string policy = "default@1";   ///< Name and version.
-    std::vector<SignalTypeId> signals;  ///< Allowed ones, sorted; empty = all.
-    std::uint32_t per_minute = 120;     ///< Tokens that come back, 1..kSessionRateMax.
-    std::uint32_t burst = 60;           ///< Tokens it has at most, and at first; likewise.
-    std::uint64_t duration_ms = 1'800'000;
-    bool operator==(const SessionLimits&) const = default;
-};
-using Annotations = std::vector<std::pair<std::string, std::string>>;  ///< Sorted by key.
-
-enum class SessionAct : std::uint8_t { kOpen, kAnnotate, kShow, kClose };
-inline constexpr std::size_t kSessionActCount = 4;
-/// A session begins, gets annotations, is shown a page, or ends. Its sequence number is the
-/// envelope's.
-struct SessionBody {
-    SessionAct act = SessionAct::kOpen;
-    std::uint64_t session = 0;
-    // kOpen:
-    std::optional<EntityId> user;
-    std::string agent;  ///< Who acts for the user; empty = they themselves.
-    SessionLimits limits;
-    Annotations annotations;      ///< kOpen, kAnnotate; there an empty value ends its key.
-    std::vector<EntityId> shown;  ///< kShow: at most kShownMax, in the order shown.
-    bool operator==(const SessionBody&) const = default;
-};
-/// A signal under a session, logged in the shard of the session's user, which sends it on to the
-/// item's. Without a user it is the session's.
-struct SessionSignalBody {
-    std::uint64_t session = 0;
-    SignalBody signal;
-    bool operator==(const SessionSignalBody&) const = default;
+RelationshipBody, SavedSearchBody, SessionBody, SessionSignalBody, CollectionMemberBody,
+    DeliveryBody > ;
 };
 
-using Body =
-    std::variant<SignalBody, UndoBody, UpsertBody, DeleteBody, EmbeddingBody, SchemaBody,
-                 ShardConfigBody, TickBody, RelayBody, RelayAckBody, ImportMarkBody, CatalogBody,
-                 RelationshipBody, SavedSearchBody, SessionBody, SessionSignalBody>;
+using Body = std::variant<SignalBody, UndoBody, UpsertBody, DeleteBody, EmbeddingBody, SchemaBody,
+                          ShardConfigBody, TickBody, RelayBody, RelayAckBody, ImportMarkBody,
+                          CatalogBody, RelationshipBody, SavedSearchBody, SessionBody,
+                          SessionSignalBody, CollectionMemberBody, DeliveryBody>;
 
 struct Record {
     Envelope envelope;

@@ -53,6 +53,7 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
         TIDAL_TRY(relationships_->erase_user(body.id));
         TIDAL_TRY(saved_searches_.erase_user(body.id));
         TIDAL_TRY(sessions_->erase_user(body.id));
+        TIDAL_TRY(deliveries_.erase_user(body.id));
         TIDAL_TRY(relationships_->erase_friend(body.id));
         tastes_->erase_user(body.id, envelope.stamp);
     }
@@ -62,6 +63,7 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     if (body.kind == EntityKind::kItem) TIDAL_TRY(user_states_->drop_item(*slot));
     if (body.kind == EntityKind::kItem) co_engagement_->drop_item(*slot);
     if (body.kind == EntityKind::kItem) cohorts_->drop_item(*slot);
+    if (body.kind == EntityKind::kItem) TIDAL_TRY(collections_->drop_item(*slot));
     if (body.kind == EntityKind::kItem) item_views_->on_change(*slot);
     return accepted(envelope);
 }

@@ -19,7 +19,8 @@ std::string row_key(record::CatalogKind kind, const std::string& name, std::uint
 
 constexpr bool only_newest_kept(record::CatalogKind kind) {
     return kind == record::CatalogKind::kModel || kind == record::CatalogKind::kSynonyms ||
-           kind == record::CatalogKind::kPolicy || record::is_of_cluster(kind);
+           kind == record::CatalogKind::kPolicy || kind == record::CatalogKind::kCollection ||
+           record::is_of_cluster(kind);
 }
 
 }  // namespace
@@ -44,6 +45,8 @@ std::string_view name_of(record::CatalogKind kind) {
             return "cohort";
         case record::CatalogKind::kPolicy:
             return "policy";
+        case record::CatalogKind::kCollection:
+            return "collection";
     }
     return "";
 }

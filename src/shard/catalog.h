@@ -18,7 +18,7 @@ inline constexpr std::size_t kCatalogEntriesMax = 10'000;  ///< Retired ones inc
 inline constexpr std::uint64_t kCatalogBytesMax = 64ULL << 20;
 
 /// "profile", "experiment", "model", "member", "join token", "API key", "synonyms",
-/// "cohort", "policy".
+/// "cohort", "policy", "collection".
 std::string_view name_of(record::CatalogKind kind);
 
 struct CatalogEntry {
@@ -31,7 +31,8 @@ struct CatalogEntry {
 
 /// Kept in the metadata shard; rows `g/` of the store, and all of it in memory. A version is
 /// written once: it keeps its text for ever, or is retired, and its number is not used again. Of a
-/// model, of synonyms and of a policy only the newest version is kept: nothing names an older one.
+/// model, of synonyms, a policy and a collection only the newest version is kept: nothing names an
+/// older one.
 /// Likewise of what is the cluster's: there a version is the next state of the same thing, and who
 /// writes newest + 1 after reading newest loses to whoever did so first (kConflict): read again.
 /// Threads: one at a time.

@@ -28,6 +28,16 @@ struct StreamPosition {
     bool is_all() const { return sequence == 0; }
 };
 
+/// What a shard says of items that are about to be shown under a daily cap.
+struct Delivered {
+    std::uint32_t granted = 0;  ///< Of the page that asks.
+    std::uint32_t today = 0;    ///< All, with these, of the profile and the UTC day.
+    std::uint64_t bits() const { return std::uint64_t{today} << 32 | granted; }
+    static Delivered from_bits(std::uint64_t bits) {
+        return {static_cast<std::uint32_t>(bits), static_cast<std::uint32_t>(bits >> 32)};
+    }
+};
+
 /// A pure function of the state and the record: every replica computes the same one.
 struct Outcome {
     /// Why the record changed nothing; null when it was accepted.
@@ -38,7 +48,9 @@ struct Outcome {
     LogIndex index;        ///< Of the record that took effect.
     HybridTime version;    ///< Of the entity after an upsert; else the record's stamp.
     std::vector<StreamPosition> relayed;
-    std::uint64_t mark = 0;  ///< Relay: the stream's mark afterwards.
+    /// Relay: the stream's mark afterwards. Dropping a collection: how many items are left in it
+    /// here. Delivery: Delivered::bits().
+    std::uint64_t mark = 0;
 
     // Of the answer, not of the state.
     /// Answered before it was applied: may be lost, or be refused after all.

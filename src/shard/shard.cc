@@ -376,6 +376,9 @@ Shard::Stats Shard::stats_now() {
     stats.cohort_cells = cohorts.cells;
     stats.cohort_bytes = cohorts.bytes;
     stats.cohort_refused = cohorts.refused;
+    const auto collections = state_->collections().stats();
+    stats.collection_members = collections.members;
+    stats.collection_bytes = collections.bytes;
     return stats;
 }
 

@@ -194,6 +194,7 @@ public:
         std::uint64_t co_engagement_refused = 0;  ///< The same, of neighbours of items.
         std::uint64_t cohort_cells = 0, cohort_bytes = 0;
         std::uint64_t cohort_refused = 0;
+        std::uint64_t collection_members = 0, collection_bytes = 0;
         std::uint64_t row_cache_bytes = 0;            ///< Of all kinds of entities.
         std::uint64_t vectors = 0, vector_bytes = 0;  ///< In memory, of all kinds of entities.
         std::uint64_t graphs = 0, graph_vectors = 0, graph_bytes = 0;  ///< Of vectors.

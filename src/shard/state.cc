@@ -26,7 +26,7 @@ constexpr EntityKind kKinds[] = {EntityKind::kItem, EntityKind::kUser, EntityKin
 }  // namespace
 
 ShardState::ShardState(const Options& options, storage::ShardStore& store)
-    : options_(options), store_(store), saved_searches_(store) {}
+    : options_(options), store_(store), saved_searches_(store), deliveries_(store) {}
 ShardState::~ShardState() = default;
 
 Result<std::unique_ptr<ShardState>> ShardState::open(const Options& options,
@@ -119,6 +119,8 @@ Result<void> ShardState::open_tables() {
                                      {.bytes_max = options_.co_engagement_bytes_max}, store_));
     TIDAL_ASSIGN(cohorts_,
                  audience::CohortLedgers::open({.bytes_max = options_.cohort_bytes_max}, store_));
+    TIDAL_ASSIGN(collections_,
+                 audience::Collections::open({.bytes_max = options_.collection_bytes_max}, store_));
     return {};
 }
 
@@ -146,7 +148,8 @@ ranking::ShardView ShardState::view(EntityKind kind) {
             &vectors(kind),
             item ? user_states_.get() : nullptr,
             item ? co_engagement_.get() : nullptr,
-            item ? cohorts_.get() : nullptr};
+            item ? cohorts_.get() : nullptr,
+            item ? collections_.get() : nullptr};
 }
 
 text::TextIndex& ShardState::texts(EntityKind kind) {

@@ -11,6 +11,8 @@
 
 #include "audience/co_engagement.h"
 #include "audience/cohort_ledgers.h"
+#include "audience/collections.h"
+#include "audience/deliveries.h"
 #include "audience/relationships.h"
 #include "audience/saved_searches.h"
 #include "audience/sessions.h"
@@ -66,6 +68,7 @@ public:
         std::uint64_t co_engagement_bytes_max = 1ULL << 30;
         std::uint64_t cohort_bytes_max = 256ULL << 20;
         std::size_t sessions_max = 100'000;
+        std::uint64_t collection_bytes_max = 256ULL << 20;
         std::uint64_t idempotency_bytes_max = 256ULL << 20;
         /// With fewer items a feed is scanned instead of read from a view (query/top_views.h).
         std::uint64_t view_items_min = 4'096;
@@ -129,6 +132,8 @@ public:
     audience::Tastes& tastes() { return *tastes_; }
     audience::CoEngagement& co_engagement() { return *co_engagement_; }
     audience::CohortLedgers& cohorts() { return *cohorts_; }
+    audience::Collections& collections() { return *collections_; }
+    audience::Deliveries& deliveries() { return deliveries_; }
     /// The vectors of a kind, for scans; not part of the content hash.
     const vector::ShardVectors& vectors(EntityKind kind) const {
         return vectors_[static_cast<std::size_t>(kind)];
@@ -211,6 +216,9 @@ private:
     Result<Outcome> apply_body(const record::Envelope& envelope, const record::SessionBody& body);
     Result<Outcome> apply_body(const record::Envelope& envelope,
                                const record::SessionSignalBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope,
+                               const record::CollectionMemberBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope, const record::DeliveryBody& body);
 
     Result<Outcome> relate_to_item(const record::Envelope& envelope,
                                    const record::RelationshipBody& body);
@@ -272,6 +280,8 @@ private:
     std::unique_ptr<audience::Tastes> tastes_;               ///< Of users at home here.
     std::unique_ptr<audience::CoEngagement> co_engagement_;  ///< Of items.
     std::unique_ptr<audience::CohortLedgers> cohorts_;       ///< Of items.
+    std::unique_ptr<audience::Collections> collections_;     ///< Of items.
+    audience::Deliveries deliveries_;                        ///< To users at home here.
     std::unique_ptr<IdempotencyTable> idempotency_;
     std::unique_ptr<Outbox> outbox_;
     std::unique_ptr<Marks> marks_;

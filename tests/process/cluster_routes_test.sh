@@ -161,6 +161,18 @@ done
 forget /cohorts
 ask DELETE '/cohorts/{name}' /cohorts/writers
 then_all /cohorts '[.cohorts[].name] == ["readers"]'
+for name in shelf later; do
+    ask PUT '/collections/{name}' /collections/$name "{\"description\":\"$name\"}"
+    then_all /collections "[.collections[].name] | index(\"$name\") != null"
+done
+forget /collections
+ask DELETE '/collections/{name}' /collections/later
+then_all /collections '[.collections[].name] == ["shelf"]'
+ask POST '/collections/{name}/items' /collections/shelf/items '{"entity_id":1,"position":2}'
+then_all /collections/shelf/items '[.items[].entity_id] == [1]'
+then_all '/feed?profile=new&filter=in_collection(%27shelf%27)' '[.items[].entity_id] == [1]'
+ask DELETE '/collections/{name}/items/{id}' /collections/shelf/items/1
+then_all /collections/shelf '.items == 0'
 ask POST /users /users '{"entity_id":70,"metadata":{"language":"fr"}}'
 then_all /users/70 '.metadata.language == "fr"'
 ask POST /signals /signals '{"entity_id":1,"signal":"like","user_id":70}'

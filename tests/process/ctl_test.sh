@@ -62,7 +62,7 @@ json_of() {
     call POST /query "@$work/value"
     [[ $status == 400 && $reply != *'"code":"not_json"'* ]] || fail "not JSON: tidalctl --json $*: $out ($reply)"
     commands_seen+=" $1"
-    case $1 in backup | schema | profile | experiment | cohort | model | synonyms | policy | session | node | shard | key | relationship) commands_seen+="/${2-}" ;; esac
+    case $1 in backup | schema | profile | experiment | cohort | collection | model | synonyms | policy | session | node | shard | key | relationship) commands_seen+="/${2-}" ;; esac
 }
 # The check itself: text is seen to be none.
 call POST /query 'ok: 3 files'
@@ -123,6 +123,14 @@ json_of 1 '"code":"unavailable"' cohort list --url $nobody
 json_of 0 '"events_7d":0' cohort show french
 json_of 1 '"status":"error"' cohort show frensh
 json_of 0 '"status":"ok"' cohort retire french
+json_of 0 '"created":true' collection put 'staff picks' --description 'What we like'
+json_of 0 '"staff picks"' collection list
+json_of 0 '"status":"ok"' collection add 'staff picks' 1 --position 2.5
+json_of 0 '"position":2.5' collection show 'staff picks'
+json_of 1 '"code":"unknown_collection"' collection show 'staff pics'
+json_of 0 '"status":"ok"' collection remove 'staff picks' 1
+json_of 1 '"code":"not_in_collection"' collection remove 'staff picks' 1
+json_of 0 '"status":"ok"' collection delete 'staff picks'
 json_of 1 '"status":"error"' cohort retire french
 json_of 0 '"name":"hits"' model put hits "$work/model"
 json_of 1 '"status":"error"' model put hits "$work/own.profile"

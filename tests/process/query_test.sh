@@ -163,7 +163,7 @@ expect 200 '"matched":0'
 query "RETRIEVE items USING old WHERE ann OR mmr(0.5)"
 expect 501 '"code":"no_condition"' '`ann` gives candidates'
 query "RETRIEVE items USING old WHERE in_collection('later')"
-expect 501 'collections do not exist yet'
+expect 400 'unknown collection `later`'
 query "RETRIEVE items USING old WHERE yaer = 3"
 expect 400 'did you mean `year`?' '"column":32'
 query "RETRIEVE items USING old WHER year = 3"

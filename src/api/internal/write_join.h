@@ -40,7 +40,9 @@ struct Database::Join {
     /// Before anything was proposed.
     bool names_unknown() const {
         return std::ranges::any_of(replies, [](const auto& reply) {
-            return reply && !reply->ok() && reply->error().code() == ErrorCode::kUnknownName;
+            return reply && !reply->ok() &&
+                   (reply->error().code() == ErrorCode::kUnknownName ||
+                    reply->error().reason() == "unknown_collection");
         });
     }
     void forget() {

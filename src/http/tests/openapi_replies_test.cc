@@ -304,6 +304,17 @@ TEST_F(OpenApiReplies, TheCatalogue) {
     EXPECT_EQ(last_, 200);
     ask("DELETE", "/cohorts/{name}", "/cohorts/b");
     EXPECT_EQ(last_, 200);
+    ask("PUT", "/collections/{name}", "/collections/shelf", R"({"description":"Ours"})");
+    EXPECT_EQ(last_, 200);
+    write("/collections/shelf/items", R"({"entity_id":1,"position":2})");
+    EXPECT_EQ(ask("GET", "/collections", "/collections").at("collections").as_array().size(), 1u);
+    ask("GET", "/collections/{name}", "/collections/shelf");
+    ask("GET", "/collections/{name}/items", "/collections/shelf/items?limit=1");
+    EXPECT_EQ(last_, 200);
+    ask("DELETE", "/collections/{name}/items/{id}", "/collections/shelf/items/1");
+    ask("DELETE", "/collections/{name}", "/collections/shelf");
+    ask("DELETE", "/collections/{name}", "/collections/shelf");
+    EXPECT_EQ(last_, 404);
     ask("DELETE", "/profiles/{name}", "/profiles/p");
     EXPECT_EQ(last_, 200);
     ask("PUT", "/models/{name}", "/models/m", json::serialize(json::object{{"text", kModel}}));

@@ -129,7 +129,7 @@ inline SessionBody any_session_body() {
 
 inline Body any_body() {
     // Signals are most of a log.
-    switch (any_bool() ? 0 : *rc::gen::inRange(1, 16)) {
+    switch (any_bool() ? 0 : *rc::gen::inRange(1, 18)) {
         case 0:
             return SignalBody{SignalTypeId(any_u16()), any_entity(),      any_weight(),
                               maybe(any_entity),       maybe(any_entity), any_bytes(0, 20)};
@@ -185,6 +185,18 @@ inline Body any_body() {
             return SessionSignalBody{any_session(),
                                      {SignalTypeId(any_u16()), any_entity(), any_weight(),
                                       maybe(any_entity), maybe(any_entity), any_bytes(0, 20)}};
+        case 15: {
+            using Change = CollectionMemberBody::Change;
+            const auto change = static_cast<Change>(*rc::gen::inRange(0, 3));
+            CollectionMemberBody body{change, CollectionId(any_u64()), EntityId(), 0};
+            if (change != Change::kDropAll) body.item = any_entity();
+            if (change == Change::kPut) body.position = static_cast<double>(any_i64()) / 1024;
+            return body;
+        }
+        case 16:
+            return DeliveryBody{any_entity(), any_bytes(1, 63),
+                                *rc::gen::inRange<std::uint32_t>(1, kDailyCapMax + 1),
+                                *rc::gen::inRange<std::uint32_t>(1, kDailyCapMax + 1), any_u64()};
         default:
             return CatalogBody{
                 static_cast<CatalogKind>(*rc::gen::inRange<int>(0, kCatalogKindCount)),

@@ -119,6 +119,16 @@ public:
     std::vector<query::Cohort> cohorts() const;
     Result<api::CohortReply> cohort(std::string_view name) const;
     Result<void> retire_cohort(const std::string& name);
+    /// Named sets of items that people choose: docs/guides/collections.md. write() takes an
+    /// api::CollectionMemberWrite. A description that is put anew replaces the one before.
+    Result<api::CatalogReply> put_collection(const std::string& name,
+                                             std::string_view description = "");
+    /// By name.
+    Result<std::vector<api::CollectionReply>> collections() const;
+    /// kNotFound, reason "unknown_collection".
+    Result<api::CollectionItems> collection_items(const api::CollectionItemsRequest& request) const;
+    /// kConflict while a profile takes candidates from it.
+    Result<void> delete_collection(const std::string& name);
     /// @param text  As LightGBM writes it: docs/reference/expressions.md#models.
     Result<api::CatalogReply> put_model(const std::string& name, std::string_view text,
                                         bool dry_run = false);
