@@ -232,8 +232,76 @@ struct SavedSearchBody {
     bool operator==(const SavedSearchBody&) const = default;
 };
 
-RelationshipBody, SavedSearchBody, SessionBody, SessionSignalBody, CollectionMemberBody,
-    DeliveryBody > ;
+/// A session's id is a number below 2^53, so that JavaScript holds it; its low ten bits are the
+/// vshard of its user, so that it says where it lives.
+inline constexpr std::uint64_t kSessionIdMax = (1ULL << 53) - 1;
+constexpr VShard vshard_of_session(std::uint64_t session) {
+    return VShard(static_cast<std::uint16_t>(session % kVShardCount));
+}
+
+inline constexpr std::uint32_t kSessionRateMax = 60'000;            ///< Signals a minute.
+inline constexpr std::uint64_t kSessionDurationMsMin = 1'000;       ///< A second...
+inline constexpr std::uint64_t kSessionDurationMsMax = 86'400'000;  ///< ...to a day.
+inline constexpr std::size_t kAnnotationsMax = 32;                  ///< Of one session...
+inline constexpr std::size_t kAnnotationBytesMax = 1024;            ///< ...keys and values.
+inline constexpr std::size_t kShownMax = 1'000;                     ///< Newest ids it remembers.
+
+/// What a session may do, as its policy said when it was opened.
+struct SessionLimits {
+    std::string policy = "default@1";   ///< Name and version.
+    std::vector<SignalTypeId> signals;  ///< Allowed ones, sorted; empty = all.
+    std::uint32_t per_minute = 120;     ///< Tokens that come back, 1..kSessionRateMax.
+    std::uint32_t burst = 60;           ///< Tokens it has at most, and at first; likewise.
+    std::uint64_t duration_ms = 1'800'000;
+    bool operator==(const SessionLimits&) const = default;
+};
+using Annotations = std::vector<std::pair<std::string, std::string>>;  ///< Sorted by key.
+
+enum class SessionAct : std::uint8_t { kOpen, kAnnotate, kShow, kClose };
+inline constexpr std::size_t kSessionActCount = 4;
+/// A session begins, gets annotations, is shown a page, or ends. Its sequence number is the
+/// envelope's.
+struct SessionBody {
+    SessionAct act = SessionAct::kOpen;
+    std::uint64_t session = 0;
+    // kOpen:
+    std::optional<EntityId> user;
+    std::string agent;  ///< Who acts for the user; empty = they themselves.
+    SessionLimits limits;
+    Annotations annotations;      ///< kOpen, kAnnotate; there an empty value ends its key.
+    std::vector<EntityId> shown;  ///< kShow: at most kShownMax, in the order shown.
+    bool operator==(const SessionBody&) const = default;
+};
+/// A signal under a session, logged in the shard of the session's user, which sends it on to the
+/// item's. Without a user it is the session's.
+struct SessionSignalBody {
+    std::uint64_t session = 0;
+    SignalBody signal;
+    bool operator==(const SessionSignalBody&) const = default;
+};
+
+/// An item is put into a collection at a place, or taken out; or all items of one shard are taken
+/// out, some with each record, because the collection is gone. What is in a collection lies in the
+/// shard of the item.
+struct CollectionMemberBody {
+    enum class Change : std::uint8_t { kPut, kRemove, kDropAll };
+    Change change = Change::kPut;
+    CollectionId collection;
+    EntityId item;        ///< Of kDropAll: the number 0.
+    double position = 0;  ///< Of kPut; finite. The least comes first.
+    bool operator==(const CollectionMemberBody&) const = default;
+};
+
+inline constexpr std::uint32_t kDailyCapMax = 1000;
+/// So many items are about to be shown to a user under a profile with a daily cap. Its shard says
+/// how many of them may be.
+struct DeliveryBody {
+    EntityId user;
+    std::string profile;       ///< Its name, 1 to schema::kNameBytesMax bytes.
+    std::uint32_t cap = 1;     ///< Of the UTC day of the record's stamp; 1..kDailyCapMax.
+    std::uint32_t wanted = 1;  ///< 1..kDailyCapMax.
+    std::uint64_t page = 0;    ///< Which page: asked for again it is granted what it was.
+    bool operator==(const DeliveryBody&) const = default;
 };
 
 using Body = std::variant<SignalBody, UndoBody, UpsertBody, DeleteBody, EmbeddingBody, SchemaBody,
