@@ -8,8 +8,9 @@
 namespace tidal::http {
 namespace {
 
-constexpr std::array<std::string_view, 7> kWritten = {
-    "/items", "/users", "/creators", "/embeddings", "/signals", "/relationships", "/import"};
+constexpr std::array<std::string_view, 8> kWritten = {
+    "/items",   "/users",         "/creators", "/embeddings",
+    "/signals", "/relationships", "/import",   "/collections/{name}/items"};
 constexpr std::array<std::string_view, 3> kOpen = {"/health/live", "/health/ready", "/healthz"};
 
 /// "/items" is the head of "/items" and of "/items/{id}".
