@@ -8,9 +8,10 @@
 namespace tidal::http {
 namespace {
 
-constexpr std::array<std::string_view, 8> kWritten = {"/items",      "/users",   "/creators",
-                                                      "/embeddings", "/signals", "/relationships",
-                                                      "/import",     "/sessions"};
+constexpr std::array<std::string_view, 9> kWritten = {
+    "/items",      "/users",    "/creators",
+    "/embeddings", "/signals",  "/relationships",
+    "/import",     "/sessions", "/collections/{name}/items"};
 constexpr std::array<std::string_view, 3> kOpen = {"/health/live", "/health/ready", "/healthz"};
 
 /// "/items" is the head of "/items" and of "/items/{id}".

@@ -170,32 +170,34 @@ Violation check(const SessionBody& body) {
 
 Violation check(const SessionSignalBody& body) {
     return first({check_session(body.session), check(body.signal)});
-    Violation check(const CollectionMemberBody& body) {
-        using Change = CollectionMemberBody::Change;
-        return first({check_id(body.item, "entity_id"),
-                      unless(std::isfinite(body.position), "position", "is a finite number"),
-                      unless(body.change == Change::kPut || body.position == 0, "position",
-                             "is of an item that is put")});
-    }
+}
 
-    Violation check(const DeliveryBody& body) {
-        return first(
-            {check_id(body.user, "user_id"),
-             unless(!body.profile.empty() && body.profile.size() <= schema::kNameBytesMax,
-                    "profile", "has 1 to 63 bytes"),
-             unless(body.cap >= 1 && body.cap <= kDailyCapMax, "cap", "is 1 to 1000"),
-             unless(body.wanted >= 1 && body.wanted <= kDailyCapMax, "wanted", "is 1 to 1000")});
-    }
+Violation check(const CollectionMemberBody& body) {
+    using Change = CollectionMemberBody::Change;
+    return first({check_id(body.item, "entity_id"),
+                  unless(std::isfinite(body.position), "position", "is a finite number"),
+                  unless(body.change == Change::kPut || body.position == 0, "position",
+                         "is of an item that is put")});
+}
 
-    Violation check(const Envelope& e) {
-        const bool sorted = std::adjacent_find(e.cohorts.begin(), e.cohorts.end(),
-                                               std::greater_equal<>()) == e.cohorts.end();
-        return first({check_token(e.session, "session_id"),
-                      check_token(e.idempotency_key, "idempotency_key"),
-                      check_token(e.principal, "principal"),
-                      unless(sorted && e.cohorts.size() <= kCohortsMax, "cohorts",
-                             "are at most 8, sorted, each once")});
-    }
+Violation check(const DeliveryBody& body) {
+    return first(
+        {check_id(body.user, "user_id"),
+         unless(!body.profile.empty() && body.profile.size() <= schema::kNameBytesMax, "profile",
+                "has 1 to 63 bytes"),
+         unless(body.cap >= 1 && body.cap <= kDailyCapMax, "cap", "is 1 to 1000"),
+         unless(body.wanted >= 1 && body.wanted <= kDailyCapMax, "wanted", "is 1 to 1000")});
+}
+
+Violation check(const Envelope& e) {
+    const bool sorted = std::adjacent_find(e.cohorts.begin(), e.cohorts.end(),
+                                           std::greater_equal<>()) == e.cohorts.end();
+    return first({check_token(e.session, "session_id"),
+                  check_token(e.idempotency_key, "idempotency_key"),
+                  check_token(e.principal, "principal"),
+                  unless(sorted && e.cohorts.size() <= kCohortsMax, "cohorts",
+                         "are at most 8, sorted, each once")});
+}
 
 }  // namespace
 

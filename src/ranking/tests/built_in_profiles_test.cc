@@ -243,6 +243,7 @@ TEST(ProfileRegistry, SaysWhatASchemaCannotServe) {
               "live_viewers: unknown field `live_viewers`\n"
               "longest: unknown field `duration`\n"
               "most_commented: unknown signal `comment`\n"
+              "notification: unknown user state `seen`\n"
               "related: there is no embedding slot\n"
               "shortest: unknown field `duration`\n"
               "similar: there is no embedding slot\n");
