@@ -235,8 +235,12 @@ void Database::drop_lost_collections(ShardId shard) {
     // Whatever is in a shard was named before: who knows all names knows which are gone.
     with_newest_catalog([this, shard, lost](Result<void> fenced) mutable {
         if (!fenced.ok()) return;
-        for (const query::Collection& each : collections_in(catalog_entries()))
-            std::erase(lost, each.id);
+        const auto entries = catalog_entries();
+        const auto named = collections_in(entries);
+        // One that this version cannot read is there all the same: then nobody knows what is gone.
+        if (std::ranges::count(entries, kKind, &shard::CatalogEntry::kind) != std::ssize(named))
+            return;
+        for (const query::Collection& each : named) std::erase(lost, each.id);
         for (const CollectionId id : lost) drop_collection(shard, id, [](Result<void>) {});
     });
 }

@@ -4,6 +4,7 @@
 
 #include "api/database.h"
 #include "api/forward.h"
+#include "base/codec.h"
 #include "base/hash.h"
 #include "base/time_text.h"
 #include "query/feed.h"
@@ -23,9 +24,15 @@ void warn(const query::FeedPlan& plan, std::uint32_t asked, FeedReply* reply) {
 
 }  // namespace
 
-/// The same for the same Idempotency-Key, else its own.
+/// The same for the same Idempotency-Key and cursor, else its own; a fresh page shows other items
+/// each time.
 std::uint64_t Database::page_number(const FeedCall& call) {
-    return call.impressions_key.empty() ? runtime_.random().u64() : hash64(call.impressions_key);
+    if (call.impressions_key.empty() || call.fresh) return runtime_.random().u64();
+    Encoder out;
+    out.bytes(call.impressions_key);
+    out.bytes(call.cursor);
+    out.u64(call.session);
+    return hash64(out.view());
 }
 
 Result<void> Database::read_cap(const FeedCall& call, std::uint64_t page, query::FeedPlan* plan,
@@ -85,8 +92,10 @@ runtime::Task<Result<void>> Database::deliver(const query::FeedPlan* plan, std::
     // The day of the record, which may have begun since the page was asked for.
     reply->cap->resets_ms = (UnixMillis{audience::delivery_day(outcome.version.wall_ms())} + 1) *
                             audience::kDeliveryDayMs;
-    if (delivered.granted < reply->items.size()) reply->items.resize(delivered.granted);
-    if (delivered.today >= reply->cap->per_day) reply->next_cursor.clear();
+    // A cursor that counts as shown what was cut would pass it over.
+    const bool cut = delivered.granted < reply->items.size();
+    if (cut) reply->items.resize(delivered.granted);
+    if (cut || delivered.today >= reply->cap->per_day) reply->next_cursor.clear();
     warn(*plan, asked, reply);
     co_return Result<void>();
 }

@@ -400,6 +400,8 @@ private:
     /// Of a call that deletes users: every other shard forgets what they did before it is answered.
     WritesDone then_erase_users(const std::vector<Write>& writes, const CallContext& context,
                                 WritesDone done);
+    Token sent_before(const std::vector<std::pair<std::size_t, IdInput>>& users,
+                      const CallContext& context, const WriteReplies& replies);
     void erase_users(const std::vector<std::pair<std::size_t, IdInput>>& users,
                      const CallContext& context, WriteReplies replies, WritesDone done);
     void write_lines(std::vector<Write> writes, const ImportChunk* chunk,
@@ -486,6 +488,7 @@ private:
     bool writing_held_ = false;
     std::deque<HeldWrite> held_;  ///< Came after those; bounded by what callers have in flight.
     Result<std::unique_lock<std::mutex>> begin_export();
+    UnixMillis known_through(ShardId id);
     Result<bool> visit_history(ShardId id, LogIndex from,
                                absl::FunctionRef<bool(const record::Record&)> visit);
     Result<std::map<EntityId, HybridTime>> erasures_of(const std::set<EntityId>& users);

@@ -6,6 +6,7 @@
 #include "api/database.h"
 #include "api/forward.h"
 #include "api/resolve.h"
+#include "api/token.h"
 
 namespace tidal::api {
 namespace {
@@ -48,8 +49,35 @@ Database::WritesDone Database::then_erase_users(const std::vector<Write>& writes
     if (users.empty() || shards_.size() <= 2) return done;
     return [this, users = std::move(users), context,
             done = std::move(done)](WriteReplies replies) mutable {
-        erase_users(users, context, std::move(replies), std::move(done));
+        Token sent = sent_before(users, context, replies);
+        auto erase = [this, users = std::move(users), context, replies = std::move(replies),
+                      done = std::move(done)](Result<void> arrived) mutable {
+            if (!arrived.ok())
+                for (const auto& [line, id] : users)
+                    if (is_gone(replies[line])) replies[line] = Error(arrived.error());
+            erase_users(users, context, std::move(replies), std::move(done));
+        };
+        wait_for(sent, context.timeout_ms, std::move(erase));
     };
+}
+
+/// What the users' sessions had sent to the shards of items when their own shard forgot them: there
+/// it has to come before the deletion.
+Token Database::sent_before(const std::vector<std::pair<std::size_t, IdInput>>& users,
+                            const CallContext& context, const WriteReplies& replies) {
+    Token out;
+    for (const auto& [line, id] : users) {
+        if (!is_gone(replies[line])) continue;
+        if (replies[line].ok())
+            if (const auto token = decode_token(replies[line]->token); token.ok())
+                out.applied.insert(out.applied.end(), token->applied.begin(), token->applied.end());
+        const auto user = resolve_id(*schema(), EntityKind::kUser, id, "entity_id");
+        if (user.ok())
+            out.streams.push_back(shard::StreamPosition::all_of(
+                shard_of(record::vshard_of(context.tenant, EntityKind::kUser, *user)),
+                Incarnation(1)));
+    }
+    return out;
 }
 
 void Database::erase_users(const std::vector<std::pair<std::size_t, IdInput>>& users,

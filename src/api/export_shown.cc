@@ -6,9 +6,8 @@
 
 #include <algorithm>
 #include <functional>
-#include <iterator>
-#include <ranges>
 #include <set>
+#include <tuple>
 
 #include "api/database.h"
 #include "api/internal/export_position.h"
@@ -28,7 +27,7 @@ struct Viewing {
     bool operator==(const Viewing&) const = default;
     template <typename H>
     friend H AbslHashValue(H h, const Viewing& v) {
-        return H::combine(std::move(h), v.item, v.user, v.session);
+        return H::combine(std::move(h), v.item, v.user.value_or(EntityId()), v.session);
     }
 };
 
@@ -70,9 +69,9 @@ public:
         } else if (const auto* of_session = std::get_if<record::SessionSignalBody>(&record.body)) {
             take_session_signal(envelope, *of_session);
         } else if (const auto* relay = std::get_if<record::RelayBody>(&record.body)) {
-            for (const record::RelayRow& row : relay->rows) take_row(envelope, row);
+            take_rows(envelope, *relay);
         } else if (const auto* undo = std::get_if<record::UndoBody>(&record.body)) {
-            take_undo(*undo);
+            take_undo(envelope, *undo);
         }
         if (!full_) position_.next_of(position_.at) = record.envelope.index.next();
         return true;
@@ -83,14 +82,16 @@ public:
         ShownItem item;
         HybridTime stamp;
         UnixMillis until_ms = 0;           ///< What is logged from then on is not counted.
+        UnixMillis known_ms = 0;           ///< What is logged later here has a later time.
         std::set<std::size_t> taken_back;  ///< Of item.signals.
     };
     /// With rewards.
     std::vector<Shown> finish() {
         for (Shown& each : shown_) {
-            for (const std::size_t taken_back : each.taken_back | std::views::reverse)
-                each.item.signals.erase(each.item.signals.begin() +
-                                        static_cast<std::ptrdiff_t>(taken_back));
+            std::vector<ShownSignal> kept;
+            for (std::size_t i = 0; i < each.item.signals.size(); ++i)
+                if (!each.taken_back.contains(i)) kept.push_back(std::move(each.item.signals[i]));
+            each.item.signals = std::move(kept);
             for (const ShownSignal& one : each.item.signals) each.item.reward += reward_of(one);
         }
         return std::move(shown_);
@@ -134,9 +135,14 @@ private:
         const UnixMillis after_ms = event_time_ms - shown.item.at_ms;
         if (after_ms < 0 || after_ms >= within_ms_ || envelope.stamp.wall_ms() >= shown.until_ms)
             return false;
-        if (!envelope.idempotency_key.empty())
-            by_key_[{body.item, envelope.idempotency_key}] = {found->second,
-                                                              shown.item.signals.size()};
+        if (shown.item.signals.size() >= kShownSignalsMax) return false;
+        // A key means one signal, however often a cluster logged it.
+        if (!envelope.idempotency_key.empty() &&
+            !by_key_
+                 .try_emplace({body.item, envelope.idempotency_key}, found->second,
+                              shown.item.signals.size())
+                 .second)
+            return false;
         shown.item.signals.push_back({schema_.signals[body.signal.value()].name,
                                       record::weight_to_double(body.weight), event_time_ms});
         return true;
@@ -146,29 +152,36 @@ private:
     /// counts. A number that two calls brought at once is logged twice and means one signal.
     void take_session_signal(const record::Envelope& envelope,
                              const record::SessionSignalBody& body) {
-        if (!of_this_shard_(envelope.tenant, body.signal.item)) return;
+        if (!of_this_shard_(envelope.tenant, body.signal.item) ||
+            !latest_.contains({body.signal.item, body.signal.user, {}}))
+            return;
         const std::pair key(body.session, envelope.session_sequence);
         if (envelope.session_sequence != 0 && !numbers_.insert(key).second) return;
         take_signal(envelope, envelope.event_time_ms, body.signal);
     }
 
-    /// A signal of a session from its user's shard; the relay may bring it again.
-    void take_row(const record::Envelope& envelope, const record::RelayRow& row) {
-        if (row.effect != record::RelayEffect::kSignal || row.signal == impression_) return;
-        if (!rows_.insert({*row.user, row.stamp.bits()}).second) return;
-        SignalBody body;
-        body.signal = row.signal;
-        body.item = row.target;
-        body.weight = row.weight;
-        body.user = row.user;
-        take_signal(envelope, row.event_time_ms, body);
+    /// Signals of sessions from their users' shard, each once, as the relay counts them.
+    void take_rows(const record::Envelope& envelope, const record::RelayBody& relay) {
+        std::uint64_t& mark = marks_[{relay.source, relay.source_incarnation, relay.target}];
+        for (const record::RelayRow& row : relay.rows) {
+            if (row.sequence <= mark) continue;
+            mark = row.sequence;
+            if (row.effect != record::RelayEffect::kSignal || row.signal == impression_) continue;
+            SignalBody body;
+            body.signal = row.signal;
+            body.item = row.target;
+            body.weight = row.weight;
+            body.user = row.user;
+            take_signal(envelope, row.event_time_ms, body);
+        }
     }
 
-    void take_undo(const record::UndoBody& undo) {
+    void take_undo(const record::Envelope& envelope, const record::UndoBody& undo) {
         const auto found = by_key_.find({undo.item, undo.key});
         if (found == by_key_.end()) return;
-        shown_[found->second.first].taken_back.insert(found->second.second);
-        by_key_.erase(found);
+        Shown& shown = shown_[found->second.first];
+        if (envelope.stamp.wall_ms() < shown.until_ms)
+            shown.taken_back.insert(found->second.second);
     }
 
     double reward_of(const ShownSignal& one) const {
@@ -191,7 +204,8 @@ private:
     const SignalTypeId impression_;
     const std::function<bool(TenantId, const EntityId&)> of_this_shard_;
     absl::flat_hash_set<std::pair<std::uint64_t, std::uint64_t>> numbers_;  ///< Session, sequence.
-    absl::flat_hash_set<std::pair<EntityId, std::uint64_t>> rows_;          ///< User, stamp.
+    /// Newest row of each stream.
+    absl::flat_hash_map<std::tuple<ShardId, Incarnation, VShard>, std::uint64_t> marks_;
     bool full_ = false;
     UnixMillis last_logged_ms_ = 0;  ///< Of the newest in shown_.
     std::vector<Shown> shown_;
@@ -202,6 +216,16 @@ private:
 };
 
 }  // namespace
+
+/// No write that is applied here later is of a time before.
+UnixMillis Database::known_through(ShardId id) {
+    // Longer than a write waits between its stamp and its place in the log.
+    constexpr UnixMillis kWritesTakeMs = 10'000;
+    const UnixMillis applied_ms =
+        shard(id).with_state([](shard::ShardState& state) { return state.read_time_ms(0); });
+    if (cluster_ != nullptr) return applied_ms;
+    return std::max(applied_ms, runtime_.clock().wall_ms() - kWritesTakeMs);
+}
 
 Result<ShownPage> Database::export_shown(const ShownRequest& request) {
     TIDAL_ASSIGN(const auto exporting, begin_export());
@@ -226,25 +250,28 @@ Result<ShownPage> Database::export_shown(const ShownRequest& request) {
         };
         ShownJoin join(request, filter, *schema, impression->id, here, &position,
                        limit - shown.size());
+        const UnixMillis known_ms = known_through(position.at);
         const LogIndex from = position.next_of(position.at);
         TIDAL_TRY(visit_history(position.at, from,
                                 [&](const Record& record) { return join.take(record); }));
         full = join.full();
-        std::ranges::move(join.finish(), std::back_inserter(shown));
+        for (ShownJoin::Shown& each : join.finish()) {
+            each.known_ms = known_ms;
+            shown.push_back(std::move(each));
+        }
         if (!full) position.to_next_shard();
     }
     std::set<EntityId> users;
     for (const auto& each : shown)
         if (each.item.user_id) users.insert(*each.item.user_id);
     TIDAL_ASSIGN(const auto erasures, erasures_of(users));
-    const UnixMillis now_ms = runtime_.clock().wall_ms();
     ShownPage page;
     page.end = !full;
     for (auto& each : shown) {
         // Nobody can tell any more what an erased user did next: a reward of 0 would be made up.
         const auto gone = each.item.user_id ? erasures.find(*each.item.user_id) : erasures.end();
         if (gone != erasures.end() && each.stamp <= gone->second) continue;
-        each.item.complete = each.until_ms <= now_ms;
+        each.item.complete = each.until_ms <= each.known_ms;
         page.items.push_back(std::move(each.item));
     }
     page.position = encode_position(position);

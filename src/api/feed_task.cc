@@ -185,6 +185,7 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
         call.kind == EntityKind::kItem && !reply.items.empty())
         recent_queries_.add(*call.query, runtime_.clock().wall_ms());
     if (counted) {
+        { const auto gone = std::move(pace.pass); }  // Others need not wait for the log.
         auto delivered = deliver(&plan, call.limit, page, &reply);
         TIDAL_CO_TRY(co_await std::move(delivered));
     }

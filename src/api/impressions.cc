@@ -158,7 +158,8 @@ runtime::Task<void> Database::log_impressions(const FeedCall* call, FeedReply* r
     if (answers.ok()) {
         out.failed = 0;
         for (std::size_t i = 0; i < reply->items.size(); ++i) count((*answers)[i], &out, &problem);
-        if (const Result<WriteReply>& noted = answers->back(); !noted.ok() && problem == nullptr)
+        if (const Result<WriteReply>& noted = answers->back();
+            call->session != 0 && !noted.ok() && problem == nullptr)
             reply->warnings.push_back("the session does not know of this page: " +
                                       noted.error().message());
         out.token = merged_token(*answers);

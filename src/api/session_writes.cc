@@ -24,9 +24,9 @@ Result<void> Database::name_target(record::Record* record) {
                  shard(home).with_state(
                      [&](shard::ShardState& state) { return state.sessions().get(body.session); }));
     const std::uint64_t sequence = record->envelope.session_sequence;
-    if (sequence != 0 && sequence <= session.last_sequence) return {};  // it changes nothing
-    // Who it is stays for the session to check.
+    // Who it is stays for the session to check. Also of a repeat: keys compare bodies.
     if (!body.signal.user) body.signal.user = session.user;
+    if (sequence != 0 && sequence <= session.last_sequence) return {};  // it changes nothing
     const EntityKind kind = schema()->signals[body.signal.signal.value()].target;
     if (kind != EntityKind::kItem) return {};
     const VShard of_item =

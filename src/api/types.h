@@ -483,6 +483,7 @@ struct ShownRequest {
     std::uint32_t limit = 1000;  ///< Of impressions.
     bool gaps = false;           ///< As of an ExportRequest.
 };
+inline constexpr std::size_t kShownSignalsMax = 1000;  ///< Of one impression; more do not count.
 inline constexpr std::int64_t kShownWithinMinMs = 60'000;
 inline constexpr std::int64_t kShownWithinMaxMs = 30LL * 24 * 3'600'000;
 struct ShownSignal {

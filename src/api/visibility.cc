@@ -42,10 +42,11 @@ void Database::wait_for(const Token& token, std::uint64_t timeout_ms, Done done)
     first.applied = token.applied;
     std::deque<shard::StreamPosition> sources;
     for (const shard::StreamPosition& stream : token.streams) {
-        if (stream.is_all())
-            sources.push_back(stream);
-        else
+        if (!stream.is_all())
             first.streams.push_back(stream);
+        else if (std::ranges::find(sources, stream.source, &shard::StreamPosition::source) ==
+                 sources.end())
+            sources.push_back(stream);  // Once each, whatever a token says.
     }
     if (sources.empty()) return wait_for_these(first, timeout_ms, std::move(done));
     const std::uint64_t deadline_ns = runtime_.clock().monotonic_ns() + timeout_ms * 1'000'000;

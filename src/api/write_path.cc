@@ -43,8 +43,9 @@ shard::WriteConcern level_reached(const shard::Outcome& outcome, const shard::Wr
 std::vector<shard::StreamPosition> streams_of(const shard::Outcome& outcome, ShardId shard,
                                               ShardId on_to) {
     auto streams = outcome.relayed;
-    if (on_to == ShardId(0) || on_to == shard) return streams;
+    if (on_to == ShardId(0)) return streams;
     if (outcome.repeated) streams.push_back(shard::StreamPosition::all_of(shard, Incarnation(1)));
+    if (on_to == shard) return streams;
     streams.push_back(shard::StreamPosition::all_of(on_to, Incarnation(1)));
     return streams;
 }

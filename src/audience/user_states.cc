@@ -206,7 +206,9 @@ Result<void> UserStates::set(const EntityId& user, StateId state, Slot slot, Hyb
         return {};
     }
     if (bits == nullptr || !bits->cleared.contains(slot.value())) {
-        if (full()) {
+        // A hard negative that nobody asked admits() for came by the relay: it is kept whatever it
+        // takes.
+        if (full() && state != kHidden) {
             ++refused_;
             return {};
         }

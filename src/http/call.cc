@@ -307,7 +307,7 @@ Result<void> check_counting(const Request& request) {
             .with_field("log_impressions")
             .with_reason("role")
             .with_hint("a key with the role writer");
-    if (request.method != Method::kGet) return {};
+    if (request.method != Method::kGet && request.method != Method::kHead) return {};
     const std::string_view site = request.headers.find("Sec-Fetch-Site").value_or("none");
     if (site == "none" || site == "same-origin") return {};
     return Error(ErrorCode::kForbidden, "the request comes from a page of another site")

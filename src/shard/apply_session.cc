@@ -72,7 +72,11 @@ Result<void> ShardState::apply_session_signal(TenantId tenant, RegionId origin,
     std::optional<Slot> slot = table.find(row.target);
     if (!slot && kind != EntityKind::kItem) slot = table.find_or_reserve(row.target);
     if (!slot) return {};
-    if (row.generation != HybridTime() && row.generation != table.generation_of(*slot)) return {};
+    // The generation is as the node knew it that took the signal in: of one that was behind it is
+    // too old, and the signal is newer than the item all the same.
+    const HybridTime generation = table.generation_of(*slot);
+    if (row.generation != HybridTime() && row.generation != generation && row.stamp < generation)
+        return {};
     const EntityId* creator = nullptr;
     if (kind == EntityKind::kItem) creator = row.creator ? &*row.creator : table.creator_of(*slot);
     record::Envelope envelope;

@@ -16,7 +16,7 @@ struct Event {
     std::string signal, session, key;
     double weight = 1;
     UnixMillis at_ms = 0, logged_ms = 0;
-    bool taken_back = false;
+    UnixMillis taken_back_ms = 0;  ///< 0 = it was not.
 };
 
 std::string print(const Event& event) {
@@ -64,11 +64,11 @@ protected:
         node_.world().advance(((1 + below(40)) * 60 + 7) * kSecondNs);
         if (below(6) == 0 && !events_.empty()) {
             Event& event = events_[below(events_.size())];
-            if (event.key.empty() || event.taken_back || event.signal == "impression" ||
+            if (event.key.empty() || event.taken_back_ms != 0 || event.signal == "impression" ||
                 now_ms() - event.logged_ms > 20 * kHourMs)
                 return;
             ASSERT_OK(node_.write_one(SignalUndo{event.item, event.key, {}}));
-            event.taken_back = true;
+            event.taken_back_ms = now_ms();
             return;
         }
         Event event;
@@ -99,13 +99,15 @@ protected:
                     continue;
                 if (next.user == 0 && next.session.empty()) continue;
                 if (next.signal == "impression") break;
-                if (next.taken_back || next.logged_ms - shown.logged_ms >= within_ms) continue;
+                const bool taken_back =
+                    next.taken_back_ms != 0 && next.taken_back_ms - shown.logged_ms < within_ms;
+                if (taken_back || next.logged_ms - shown.logged_ms >= within_ms) continue;
                 signals += ", " + print(next);
                 if (next.signal == "like" || next.signal == "share") reward += next.weight;
                 if (next.signal == "dislike") reward -= next.weight;
             }
             out.insert(line + std::to_string(reward) + signals +
-                       (shown.logged_ms + within_ms <= now_ms() ? " complete" : ""));
+                       (shown.logged_ms + within_ms <= now_ms() - 10'000 ? " complete" : ""));
         }
         return out;
     }
@@ -142,6 +144,7 @@ TEST_F(ExportShown, EqualsAModelInPagesOfAnySize) {
         if (step % 100 == 99) ASSERT_OK(node_.crash_and_open());
     }
     node_.rest();
+    node_.world().advance(60 * kSecondNs);
     for (const std::int64_t within_ms : {kHourMs, 5 * kHourMs, 100 * kHourMs}) {
         const auto expected = model(within_ms);
         ASSERT_GT(expected.size(), 80U);
@@ -254,15 +257,13 @@ TEST_F(ExportShown, FeaturesAreLoggedWhereTheyAreAskedFor) {
     const auto shown = node_->export_shown({});
     ASSERT_TRUE(shown.ok());
     ASSERT_EQ(shown->items.size(), 1U);
-    EXPECT_EQ(shown->items[0].context,
-              R"({"position":1,"profile":"most_viewed@1","score":1,)"
-              R"("features":{"sum(view, all)":1
-}
-})");
+    EXPECT_EQ(
+        shown->items[0].context,
+        R"json({"position":1,"profile":"most_viewed@1","score":1,"features":{"sum(view, all)":1}})json");
     call.log_impressions = false;
-const auto refused = task();
-ASSERT_FALSE(refused.ok());
-EXPECT_EQ(refused.error().field(), "log_features");
+    const auto refused = task();
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().field(), "log_features");
 }
 
 }  // namespace

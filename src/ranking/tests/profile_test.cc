@@ -33,7 +33,7 @@ TEST(Profile, Transcripts) {
 }
 
 TEST(Profile, BuiltInOnesPrintAndParseBack) {
-    EXPECT_EQ(built_in_profiles().size(), 32u);
+    EXPECT_EQ(built_in_profiles().size(), 33u);
     for (const BuiltInProfile& built_in : built_in_profiles()) {
         const auto profile = parse_profile(built_in.text);
         ASSERT_TRUE(profile.ok()) << built_in.file << ": " << profile.error().to_string();

@@ -100,7 +100,7 @@ TEST(RecordLimits, AreToldByField) {
     EXPECT_EQ(with_body(signal), "weight");
     signal = {.user = EntityId(std::string(256, 'x'))};
     EXPECT_EQ(with_body(signal), "user_id");
-    signal = {.context = std::string(1025, 'x')};
+    signal = {.context = std::string(4097, 'x')};
     EXPECT_EQ(with_body(signal), "context");
     EXPECT_EQ(with_body(EmbeddingBody{}), "values");
     EXPECT_EQ(with_body(UndoBody{}), "undo");
