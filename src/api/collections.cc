@@ -38,7 +38,7 @@ std::string encode_cursor(CollectionId collection, const Item& last) {
 Result<std::optional<Item>> decode_cursor(CollectionId collection, const std::string& text) {
     if (text.empty()) return std::optional<Item>();
     const auto bytes = base64url_decode(text);
-    Decoder in(bytes ? *bytes : "");
+    Decoder in(bytes ? std::string_view(*bytes) : std::string_view());
     const bool same = in.u64() == collection.value();
     Item out;
     out.position = in.f64();

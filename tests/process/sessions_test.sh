@@ -84,16 +84,16 @@ send "$session" '{"entity_id":4,"signal":"view"}'
 call PATCH "/sessions/$session" '{"annotations":{"goal":"","page":"cart"},"sequence":6}'
 expect 200 '"annotations":{"page":"cart"}' '"last_sequence":6'
 
-call GET "/feed?profile=new&session_id=$session&limit=2&fields=&log_impressions=on"
+call GET "/feed?profile=new&session_id=$session&limit=2&fields=&log_impressions=true"
 expect 200 '"written":2'
 shown=$(field '[.items[].entity_id] | tostring')
-call GET "/feed?profile=new&session_id=$session&limit=10&fields=&fresh=on"
+call GET "/feed?profile=new&session_id=$session&limit=10&fields=&fresh=true"
 is '.items | length' 4
 call POST /query "{\"query\":\"RETRIEVE items USING new SESSION $session FRESH\"}"
 is '.items | length' 4
 call GET "/feed?profile=new&session_id=$session&user_id=6"
 expect 400 '"code":"foreign_session"'
-call GET '/feed?profile=new&fresh=on'
+call GET '/feed?profile=new&fresh=true'
 expect 400 '"field":"fresh"'
 call GET '/feed?profile=new&session_id=77'
 expect 404 '"code":"unknown_session"'

@@ -228,7 +228,7 @@ TEST_F(OpenApiReplies, SessionsAndPolicies) {
     EXPECT_EQ(send(R"({"entity_id":1,"signal":"like"})"), 429);
     ask("PATCH", "/sessions/{id}", path, R"({"annotations":{"page":"cart"},"sequence":2})");
     EXPECT_EQ(last_, 200);
-    ask("GET", "/feed", "/feed?profile=new&log_impressions=on&session_id=" + path.substr(10));
+    ask("GET", "/feed", "/feed?profile=new&log_impressions=true&session_id=" + path.substr(10));
     EXPECT_EQ(last_, 200);
     const auto now = ask("GET", "/sessions/{id}", path);
     EXPECT_EQ(now.at("shown").as_array().size(), 1u);
@@ -295,6 +295,7 @@ TEST_F(OpenApiReplies, TheCatalogue) {
     write("/experiments", R"({"text":"experiment e version 1 { arm p@1; arm new@1; }"})");
     ask("GET", "/experiments", "/experiments");
     ask("DELETE", "/experiments/{name}", "/experiments/e");
+    write("/items", R"({"entity_id":1})");
     write("/cohorts", R"({"text":"cohort a version 1 { tracks view; where language = 'fr'; }"})");
     write("/cohorts", R"({"text":"cohort b version 1 { about 'B'; parent a; tracks view, like; )"
                       R"(at_least 5 events; where region = 'x'; }"})");
@@ -306,7 +307,9 @@ TEST_F(OpenApiReplies, TheCatalogue) {
     EXPECT_EQ(last_, 200);
     ask("PUT", "/collections/{name}", "/collections/shelf", R"({"description":"Ours"})");
     EXPECT_EQ(last_, 200);
-    write("/collections/shelf/items", R"({"entity_id":1,"position":2})");
+    ask("POST", "/collections/{name}/items", "/collections/shelf/items",
+        R"({"entity_id":1,"position":2})");
+    EXPECT_EQ(last_, 200);
     EXPECT_EQ(ask("GET", "/collections", "/collections").at("collections").as_array().size(), 1u);
     ask("GET", "/collections/{name}", "/collections/shelf");
     ask("GET", "/collections/{name}/items", "/collections/shelf/items?limit=1");

@@ -206,11 +206,16 @@ TEST_F(ShardSessions, ARowOfASignalArrivesAsTheSignalWouldHave) {
     const auto slot = lives.state().entities(EntityKind::kItem).find(row.target);
     body.rows.push_back(row);
     body.rows.back().sequence = 2;
-    body.rows.back().generation = HybridTime::from_bits(77);  // An item that was deleted since.
+    // Of an item that was deleted since, and made anew.
+    body.rows.back().stamp = body.rows.back().generation = HybridTime::from_bits(77);
+    body.rows.push_back(row);
+    body.rows.back().sequence = 3;
+    // By a node that did not know of that yet: it is newer than the item there is.
+    body.rows.back().generation = HybridTime::from_bits(77);
     for (int i = 0; i < 2; ++i)
         lives.apply(std::vector<record::Record>{stamper_.stamp(body)});  // The second time: known.
     must(lives.state().settle());
-    EXPECT_EQ(count(lives.state(), item, kLike), 1u);
+    EXPECT_EQ(count(lives.state(), item, kLike), 2u);
     const auto liked = lives.state().user_states().names().find("liked");
     ASSERT_TRUE(liked);
     EXPECT_TRUE(lives.state().user_states().holds(user_here(0), *liked, *slot));
