@@ -101,6 +101,8 @@ Result<void> query(const Options& options) {
                 shown(page.at("candidates")).c_str());
     if (const auto* impressions = page.if_contains("impressions"))
         std::printf("%s impressions written\n", shown(impressions->at("written")).c_str());
+    for (const json::value& warning : page.at("warnings").as_array())
+        std::printf("warning: %s\n", shown(warning).c_str());
     if (const json::value& cursor = page.at("next_cursor"); cursor.is_string())
         std::printf("next: AFTER '%s'\n", shown(cursor).c_str());
     return {};

@@ -181,7 +181,7 @@ call GET '/feed?profile=picks&limit=2'
 is '[.items[].entity_id] | tostring' '[2,5]'
 page_of "/feed?profile=picks&limit=2&cursor=$(field .next_cursor)" '[1,6]'
 call DELETE $picks
-expect 409 '"code":"collection_in_use"' 'retire the profile'
+expect 409 '"code":"collection_in_use"' 'takes candidates from collection `staff picks`' 'retire the profile'
 holds staff%20picks '[2,5,1,6,3]'
 
 # By the command.
@@ -203,14 +203,14 @@ grep -q 'cursor' "$work/err" || fail "a bad cursor: $(cat "$work/err")"
 ctl collection remove 'by hand' 3 >/dev/null || fail "collection remove"
 holds by%20hand '[2,4]'
 ctl collection delete 'staff picks' >/dev/null 2>"$work/err" && fail "one in use is deleted"
-grep -q 'firsts@1' "$work/err" || fail "which profile: $(cat "$work/err")"
+grep -q "takes candidates from collection" "$work/err" || fail "which profile: $(cat "$work/err")"
 ctl collection delete 'by hand' >/dev/null || fail "collection delete"
 call GET /collections/by%20hand
 expect 404 '"code":"unknown_collection"'
 call GET /items/4
 expect 200
 
-# Made anew it is empty; its number goes on.
+# Made anew it is empty, and a version further.
 put_in later 2 1
 call DELETE /collections/later
 expect 200
@@ -281,6 +281,22 @@ expect 404 '"code":"unknown_collection"'
 call PUT $picks
 expect 200 '"created":true'
 holds staff%20picks '[]'
+
+# More than a page, by the command.
+many=$(for id in {101..250}; do printf '{"entity_id":%d,"position":%d}\n' "$id" "$((-id))"; done)
+curl -s -o /dev/null -H 'Content-Type: application/x-ndjson' --data-binary @- "http://127.0.0.1:$port/items" < <(jq -c '{entity_id}' <<<"$many")
+call PUT /collections/long
+lines long "$many"
+expect 200 '"accepted":150' '"rejected":0'
+ctl collection show long >"$work/first"
+next=$(sed -n 's/^more: --cursor //p' "$work/first")
+{ awk 'NR > 1 && !/^more:/ {print $2}' "$work/first" && ctl collection show long --cursor "$next" | awk 'NR > 1 {print $2}'; } >"$work/shown"
+[ "$(wc -l <"$work/first")" = 102 ] || fail "a page of 100: $(tail -n 2 "$work/first")"
+diff "$work/shown" <(seq 250 -1 101) >&2 || fail "collection show by pages"
+for id in {101..250}; do printf '/collections/long/items/%d\n' "$id"; done | head -n 3 | while read -r path; do call DELETE "$path"; done
+call GET /collections/long
+expect 200 '"items":147'
+ctl collection delete long >/dev/null || fail "a long one is not deleted"
 
 # Who may: what is in one is for writers, names are for admins.
 call POST /keys '{"name":"ops","role":"admin"}'
@@ -355,7 +371,7 @@ expect 200
 on "${rest[0]}" DELETE /collections/later
 expect 200
 on "${rest[1]}" PUT /collections/later
-expect 200 '"created":true' '"version":3'
+expect 200 '"created":true' '"version":2'
 start_node "$victim" start || finish
 caught_up() {
     on "$victim" GET '/collections/later/items'

@@ -223,7 +223,7 @@ json_of 1 '"damaged_places":1' fsck --data-dir "$work/restored"
 for command in $(complete_words tidalctl ''); do
     case $command in
         -*) ;;
-        backup | schema | profile | experiment | cohort | model | synonyms | policy | session | node | shard | key | relationship)
+        backup | schema | profile | experiment | cohort | collection | model | synonyms | policy | session | node | shard | key | relationship)
             for sub in $(complete_words tidalctl "$command" ''); do
                 [[ $sub == -* || " $commands_seen " == *" $command/$sub "* ]] || fail "no --json of $command $sub was tried"
             done

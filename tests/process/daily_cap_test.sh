@@ -12,7 +12,7 @@ is() { # JQ WANT
 # It is noon of today, so that midnight comes only when the test says so.
 noon_ms=$((43200000 - $(date +%s%3N) % 86400000))
 echo $noon_ms >"$work/shift"
-tomorrow=$(date -u -d tomorrow +%F)T00:00:00.000Z
+tomorrow=$(date -u -d tomorrow +%F)T00:00:00Z
 start() { LD_PRELOAD=$bin/libshifted_clock.so TIDAL_CLOCK_SHIFT_FILE=$work/shift start_server standalone "$@"; }
 page() { # ITEMS PER_DAY DELIVERED PATH [HEADER...]
     call GET "$4" "" "${@:5}"
@@ -86,7 +86,7 @@ expect 200 '"delivered":2'
 is '.items | length' 1
 call POST /query '{"query":"RETRIEVE items USING push FOR USER 3 LIMIT 5"}'
 expect 200 '"items":[]' '0 left until'
-TIDAL_URL=http://127.0.0.1:$port "$bin/tidalctl" query 'RETRIEVE items USING push FOR USER 3' >"$work/told" 2>&1 || fail "tidalctl query"
+TIDAL_URL=http://127.0.0.1:$port "$bin/tidalctl" --json query 'RETRIEVE items USING push FOR USER 3' >"$work/told" 2>&1 || fail "tidalctl query"
 grep -q 'at most 2 items a day' "$work/told" || fail "tidalctl does not say why the page is empty: $(cat "$work/told")"
 
 # Without a user, and what the parameter may be.
@@ -191,7 +191,7 @@ page 2 2 2 '/feed?profile=push@1&user_id=5'
 
 # The day turns at midnight UTC, and a clock that is set back opens no second one.
 today=$tomorrow
-tomorrow=$(date -u -d '2 days' +%F)T00:00:00.000Z
+tomorrow=$(date -u -d '2 days' +%F)T00:00:00Z
 echo $((noon_ms + 86400000)) >"$work/shift"
 page 2 3 2 '/feed?profile=push&user_id=1&limit=2'
 page 1 3 3 '/feed?profile=push&user_id=1'
