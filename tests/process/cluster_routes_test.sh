@@ -171,8 +171,14 @@ then_all /collections '[.collections[].name] == ["shelf"]'
 ask POST '/collections/{name}/items' /collections/shelf/items '{"entity_id":1,"position":2}'
 then_all /collections/shelf/items '[.items[].entity_id] == [1]'
 then_all '/feed?profile=new&filter=in_collection(%27shelf%27)' '[.items[].entity_id] == [1]'
+forget /collections/shelf/items
+forget '/feed?profile=new&filter=in_collection(%27shelf%27)'
 ask DELETE '/collections/{name}/items/{id}' /collections/shelf/items/1
 then_all /collections/shelf '.items == 0'
+forget /collections/shelf
+ask POST '/collections/{name}/items' /collections/shelf/items '{"entity_id":1,"position":3}'
+then_all /collections/shelf/items '[.items[] | [.entity_id, .position]] == [[1, 3]]'
+then_all '/feed?profile=new&filter=in_collection(%27shelf%27)' '[.items[].entity_id] == [1]'
 ask POST /users /users '{"entity_id":70,"metadata":{"language":"fr"}}'
 then_all /users/70 '.metadata.language == "fr"'
 ask POST /signals /signals '{"entity_id":1,"signal":"like","user_id":70}'
