@@ -60,8 +60,7 @@ struct Query {
                pin == other.pin && bury == other.bury && fields == other.fields &&
                highlight == other.highlight && effort == other.effort && seed == other.seed &&
                limit == other.limit && after == other.after && explain == other.explain &&
-               log_impressions == other.log_impressions &&
-               log_features == other.log_features;
+               log_impressions == other.log_impressions && log_features == other.log_features;
     }
 };
 

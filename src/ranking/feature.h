@@ -33,11 +33,11 @@ enum class FeatureKind : std::uint8_t {
     kSimilarity,  ///< vector::FlatVectors::similarities in `slot` to `anchor`; 0 without a vector.
     kNearestDisliked,  ///< The greatest of the same to what the user disliked lately; else 0.
     kBm25,             ///< Of the query.
-    kAffinity,    ///< Of the user to the entity's creator.
-    kFollows,     ///< 1 where the user follows the entity's creator.
-    kFriends,     ///< Friends of the user who gave `signal`.
-    kCoEngagement,  ///< With the request's item, else the user's last items.
-    kState,         ///< 1 where `state` of the user and the entity holds.
+    kAffinity,         ///< Of the user to the entity's creator.
+    kFollows,          ///< 1 where the user follows the entity's creator.
+    kFriends,          ///< Friends of the user who gave `signal`.
+    kCoEngagement,     ///< With the request's item, else the user's last items.
+    kState,            ///< 1 where `state` of the user and the entity holds.
 };
 
 /// A number that is one for a whole query.

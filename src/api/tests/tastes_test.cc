@@ -1,5 +1,6 @@
 // What users liked and disliked, through the database: affinities, preferences, pairs and nearness
-// to what was disliked equal a model of the log through lost power, clean stops, undos and deletes of users, whichever shards are involved.
+// to what was disliked equal a model of the log through lost power, clean stops, undos and deletes
+// of users, whichever shards are involved.
 #include <algorithm>
 #include <cmath>
 #include <map>
