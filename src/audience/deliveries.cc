@@ -74,6 +74,8 @@ Result<Deliveries::Day> decode_deliveries(std::string_view bytes) {
         each.granted = static_cast<std::uint32_t>(granted);
     }
     TIDAL_TRY(in.finish("deliveries of a day"));
+    if (encode_deliveries(out) != bytes)
+        return Error(ErrorCode::kCorruption, "deliveries of a day: not as they are written");
     return out;
 }
 
