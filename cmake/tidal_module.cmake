@@ -1,9 +1,10 @@
-# tidal_module(NAME n [CONCURRENCY] [DEPS module...] [LIBS library...] [TEST_DEPS ...])
+# tidal_module(NAME n [CONCURRENCY] [PRECOMPILED group] [DEPS module...] [LIBS library...] [TEST_DEPS ...])
 #   One static library from the *.cc of the calling folder. DEPS are the tidalDB modules it may
 #   use; `tests/*.cc` become `n_test`; `n_link_test` links the whole module with DEPS alone, so
 #   that an upward call fails to link. A folder of headers only becomes an interface library.
 #   `tests/*_fuzz.cc` are fuzz targets, one each.
 #   CONCURRENCY labels the tests `concurrency`: ./test runs those again under ThreadSanitizer.
+#   PRECOMPILED: see precompiled.cmake; `base` where nothing is said.
 # tidal_program(NAME n OUTPUT o [DEPS ...] [LIBS ...]) is the same for an executable; its `tests/`
 #   become `n_test`, which sees only what TEST_DEPS and TEST_LIBS name.
 
@@ -53,9 +54,20 @@ function(tidal_sources_of name)
   set(${name} ${sources} PARENT_SCOPE)
 endfunction()
 
+# Code of tests under a sanitizer: rapidcheck's templates take three times as long to compile with
+# optimisation and UBSan, which are for the product's sources.
+function(tidal_compile_quickly target)
+  if(TIDAL_SANITIZE)
+    target_compile_options(${target} PRIVATE -O0)
+  endif()
+  if(TIDAL_SANITIZE MATCHES undefined)
+    target_compile_options(${target} PRIVATE -fno-sanitize=undefined)
+  endif()
+endfunction()
+
 # tidal_tests(n [CONCURRENCY] [DEPS ...] [LIBS ...] [LABELS ...]): tests/*.cc of the calling folder.
 function(tidal_tests name)
-  cmake_parse_arguments(T "CONCURRENCY" "" "DEPS;LIBS;LABELS" ${ARGN})
+  cmake_parse_arguments(T "CONCURRENCY" "PRECOMPILED" "DEPS;LIBS;LABELS" ${ARGN})
   file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/tests/*.cc)
   set(fuzz_targets ${tests})
   list(FILTER tests EXCLUDE REGEX "_fuzz\\.cc$")
@@ -68,14 +80,11 @@ function(tidal_tests name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE
       tidal_options ${T_DEPS} ${T_LIBS} ${RAPIDCHECK_LIBRARY} GTest::gmock_main)
+    tidal_precompile(${name}_test ${T_PRECOMPILED} TESTS)
     target_compile_definitions(${name}_test PRIVATE
       TIDAL_TESTDATA_DIR="${CMAKE_CURRENT_SOURCE_DIR}/testdata" TIDAL_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
       TIDAL_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
-    if(TIDAL_SANITIZE MATCHES undefined)
-      # These four double the time to compile rapidcheck's templates; product sources keep them, and
-      # AddressSanitizer stops at a null pointer anyway.
-      target_compile_options(${name}_test PRIVATE -fno-sanitize=null,alignment,vptr,object-size)
-    endif()
+    tidal_compile_quickly(${name}_test)
     add_test(NAME ${name} COMMAND ${name}_test)
     if(T_CONCURRENCY)
       list(APPEND T_LABELS concurrency)
@@ -108,7 +117,10 @@ function(tidal_fuzz_target source)
 endfunction()
 
 function(tidal_module)
-  cmake_parse_arguments(M "CONCURRENCY" "NAME" "DEPS;LIBS;TEST_DEPS;TEST_LIBS" ${ARGN})
+  cmake_parse_arguments(M "CONCURRENCY" "NAME;PRECOMPILED" "DEPS;LIBS;TEST_DEPS;TEST_LIBS" ${ARGN})
+  if(NOT M_PRECOMPILED)
+    set(M_PRECOMPILED base)
+  endif()
   tidal_record_dependencies(${M_NAME} DEPS ${M_DEPS} TEST_DEPS ${M_TEST_DEPS})
   tidal_sources_of(sources)
   if(NOT sources)
@@ -117,12 +129,13 @@ function(tidal_module)
   else()
     add_library(${M_NAME} STATIC ${sources})
     target_link_libraries(${M_NAME} PUBLIC tidal_options ${M_DEPS} ${M_LIBS})
+    tidal_precompile(${M_NAME} ${M_PRECOMPILED})
     tidal_link_test(${M_NAME} DEPS ${M_DEPS} LIBS ${M_LIBS})
   endif()
   if(M_CONCURRENCY)
     set(concurrency CONCURRENCY)
   endif()
-  tidal_tests(${M_NAME} ${concurrency} DEPS ${M_NAME} ${M_TEST_DEPS} LIBS ${M_TEST_LIBS})
+  tidal_tests(${M_NAME} ${concurrency} PRECOMPILED ${M_PRECOMPILED} DEPS ${M_NAME} ${M_TEST_DEPS} LIBS ${M_TEST_LIBS})
 endfunction()
 
 # An empty main linked with every object of the module and with nothing but what it declares.
@@ -144,7 +157,10 @@ function(tidal_link_test name)
 endfunction()
 
 function(tidal_program)
-  cmake_parse_arguments(P "" "NAME;OUTPUT" "DEPS;LIBS;TEST_DEPS;TEST_LIBS" ${ARGN})
+  cmake_parse_arguments(P "" "NAME;OUTPUT;PRECOMPILED" "DEPS;LIBS;TEST_DEPS;TEST_LIBS" ${ARGN})
+  if(NOT P_PRECOMPILED)
+    set(P_PRECOMPILED base)
+  endif()
   tidal_record_dependencies(${P_NAME} DEPS ${P_DEPS} TEST_DEPS ${P_TEST_DEPS})
   tidal_sources_of(sources)
   if(NOT sources)
@@ -153,5 +169,19 @@ function(tidal_program)
   add_executable(${P_NAME} ${sources})
   set_target_properties(${P_NAME} PROPERTIES OUTPUT_NAME ${P_OUTPUT})
   target_link_libraries(${P_NAME} PRIVATE tidal_options ${P_DEPS} ${P_LIBS})
-  tidal_tests(${P_NAME} DEPS ${P_TEST_DEPS} LIBS ${P_TEST_LIBS})
+  tidal_precompile(${P_NAME} ${P_PRECOMPILED})
+  tidal_tests(${P_NAME} PRECOMPILED ${P_PRECOMPILED} DEPS ${P_TEST_DEPS} LIBS ${P_TEST_LIBS})
+endfunction()
+
+# tidal_planted_sources(out file...): those of the files that hold bugs a test can switch on.
+function(tidal_planted_sources out)
+  set(found "")
+  foreach(file ${ARGN})
+    file(STRINGS ${file} include REGEX "^#include \"[a-z]+/internal/planted.h\"")
+    if(include)
+      list(APPEND found ${file})
+      set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+    endif()
+  endforeach()
+  set(${out} ${found} PARENT_SCOPE)
 endfunction()

@@ -1,11 +1,19 @@
 // The first phase of a page: what it starts from, read from whichever shards have it.
-#include <ranges>
+#include <algorithm>
+#include <span>
 
 #include "api/database.h"
 #include "query/co_engaged.h"
 #include "query/feed.h"
 
 namespace tidal::api {
+namespace {
+
+std::span<const EntityId> first_of(const std::vector<EntityId>& items, std::size_t max) {
+    return std::span(items).first(std::min(items.size(), max));
+}
+
+}  // namespace
 
 Result<void> Database::read_anchors(query::FeedPlan* plan) {
     const auto of_item = plan->co_engaged.find(ranking::Anchor::kItem);
@@ -27,7 +35,7 @@ Result<void> Database::read_anchors(query::FeedPlan* plan) {
 Result<void> Database::read_disliked(query::FeedPlan* plan) {
     if (plan->disliked_slots.empty()) return {};
     constexpr std::size_t kMax = ranking::AnchorVectors::kDislikedMax;
-    for (const EntityId& item : plan->user->disliked | std::views::take(kMax)) {
+    for (const EntityId& item : first_of(plan->user->disliked, kMax)) {
         const VShard vshard = record::vshard_of(kDefaultTenant, plan->kind, item);
         TIDAL_TRY(shard(shard_of(vshard)).with_state([&](shard::ShardState& state) {
             return query::add_disliked(state.view(plan->kind), item, plan);
@@ -42,7 +50,7 @@ Result<void> Database::read_liked(query::FeedPlan* plan) {
     if (!pairs && plan->user_slots.empty()) return {};
     std::vector<query::Preference> preferences(plan->user_slots.size());
     double weight = 1;
-    for (const EntityId& item : plan->user->liked | std::views::take(query::kLikedMax)) {
+    for (const EntityId& item : first_of(plan->user->liked, query::kLikedMax)) {
         const VShard vshard = record::vshard_of(kDefaultTenant, plan->kind, item);
         shard(shard_of(vshard)).with_state([&](shard::ShardState& state) {
             const ranking::ShardView view = state.view(plan->kind);

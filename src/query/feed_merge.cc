@@ -106,8 +106,7 @@ Cursor cursor_after(const FeedPlan& plan, const FeedPage& page) {
     for (const FeedItem& item : page.items)
         if (shown.size() < kShownMax) shown.push_back(short_hash(item.item.id));
     std::ranges::sort(shown);
-    const auto repeated = std::ranges::unique(shown);
-    shown.erase(repeated.begin(), repeated.end());
+    shown.erase(std::unique(shown.begin(), shown.end()), shown.end());
     return cursor;
 }
 

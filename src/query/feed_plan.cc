@@ -241,7 +241,7 @@ Result<void> plan_text(const FeedRequest& request, const schema::Schema& schema,
         if (field.type == schema::FieldType::kText) fields.push_back(field.name);
     if (request.text_mode != TextMode::kSearch) return plan_completion(request, fields, plan);
     QueryConditions conditions = take_conditions(*request.text, schema, request.kind);
-    plan->text.emplace(text::parse_query(conditions.words, fields), text::Statistics(), false);
+    plan->text = TextPlan{.query = text::parse_query(conditions.words, fields)};
     for (const std::string& warning : plan->text->query.warnings) plan->warnings.push_back(warning);
     if (request.synonyms) request.synonyms->expand(&plan->text->query.root);
     const bool has_words = !text::words_of(plan->text->query.root).empty();

@@ -7,7 +7,7 @@
 namespace tidal::query {
 
 TextRun::TextRun(const FeedPlan& plan, bool typos)
-    : plan_(plan), typos_(typos), words_(text::words_of(plan.text->query.root)) {}
+    : typos_(typos), words_(text::words_of(plan.text->query.root)) {}
 
 bool TextRun::step(const ranking::ShardView& view, StepBudget budget) {
     constexpr double kWordCost = 1'000, kVocabularyCost = 250'000;

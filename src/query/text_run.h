@@ -27,7 +27,6 @@ public:
     text::Statistics take() { return std::move(statistics_); }
 
 private:
-    const FeedPlan& plan_;
     const bool typos_;
     const std::vector<const text::QueryNode*> words_;
     std::size_t next_ = 0;

@@ -12,6 +12,13 @@
 #include "ranking/internal/block_math.h"
 #include "ranking/internal/score_math.h"
 
+// Only g++ makes clones of functions for the values they are called with.
+#if __has_attribute(noclone)
+#define TIDAL_NOT_CLONED __attribute__((noclone))
+#else
+#define TIDAL_NOT_CLONED
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace tidal::ranking::block_math::HWY_NAMESPACE {
 namespace {
@@ -234,8 +241,8 @@ V number_of(const Addend& addend, V value) {
 }
 
 /// What a sum does without the bound below: every step saturates.
-HWY_NOINLINE __attribute__((noclone)) V add_saturated(const Addend* addends, std::size_t count,
-                                                      std::size_t i) {
+HWY_NOINLINE TIDAL_NOT_CLONED V add_saturated(const Addend* addends, std::size_t count,
+                                              std::size_t i) {
     V sum = set(0);
     for (std::size_t k = 0; k < count; ++k) {
         const V value = saturate(number_of(addends[k], hn::LoadU(D(), addends[k].values + i)));

@@ -184,8 +184,7 @@ void FieldIndex::add(std::uint32_t slot, std::string_view text) {
         occurrences_.push_back({word_terms_[word], token.position});
     }
     std::ranges::sort(seen_);
-    const auto repeated = std::ranges::unique(seen_);
-    seen_.erase(repeated.begin(), repeated.end());
+    seen_.erase(std::unique(seen_.begin(), seen_.end()), seen_.end());
     for (const WordNumber word : seen_) count_word(word);
     if (keeping_) new_documents_[slot] = {hash64(text, seed_), seen_};
     std::ranges::sort(occurrences_, [](const Occurrence& a, const Occurrence& b) {

@@ -26,7 +26,8 @@ void ShardVectors::set_schema(const schema::Schema& schema) {
 Result<void> ShardVectors::load(const schema::Schema& schema, entity::EntityTable& entities) {
     slots_.clear();
     set_schema(schema);
-    for (auto& [vectors, graphs] : slots_) {
+    for (EmbeddingSlot& each : slots_) {
+        FlatVectors& vectors = each.vectors;
         const auto take = [&](Slot slot, std::string_view bytes) -> Result<void> {
             const auto taken = put(slot, bytes, &vectors);
             return taken.ok() ? Result<void>() : Result<void>(Error(taken.error()));

@@ -1,11 +1,11 @@
 // Imports, exports and backups through the library, on real files.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
 
+#include "embed/tests/on_disk.h"
 #include "embed/tests/shop.h"
 
 namespace tidal {
@@ -13,22 +13,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class LibraryTransfer : public testing::Test {
+class LibraryTransfer : public OnDisk {
 protected:
-    LibraryTransfer() {
-        std::string pattern = (fs::temp_directory_path() / "tidal_embed_XXXXXX").string();
-        EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
-        root_ = pattern;
-    }
-    ~LibraryTransfer() override { fs::remove_all(root_); }
-    std::string path(const std::string& name) const { return (root_ / name).string(); }
     void put(const std::string& name, const std::string& text) const {
         std::ofstream(path(name), std::ios::binary) << text;
-    }
-    OpenOptions on_disk(const std::string& name = "data") const {
-        OpenOptions options;
-        options.directory = path(name);
-        return options;
     }
     static std::int64_t views(Library& library, std::uint64_t id) {
         const auto readings = must(library.signals({EntityKind::kItem, id}));
@@ -37,8 +25,6 @@ protected:
                 return one.reading.windows[static_cast<std::size_t>(schema::Window::kAll)].count;
         return -1;
     }
-
-    fs::path root_;
 };
 
 constexpr char kMapping[] =

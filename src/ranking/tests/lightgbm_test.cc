@@ -38,7 +38,7 @@ std::string line_of(const char* key, const std::vector<T>& values) {
 }
 
 /// Two of the inputs are categories: a small one and one whose sets take several words.
-constexpr int kInputs = 6, kSmallCategory = 4, kLargeCategory = 5;
+constexpr int kInputs = 6, kSmallCategory = 4;
 
 /// Grows as LightGBM does: leaf after leaf is split, its left child keeps the leaf's number.
 class Grower {

@@ -121,8 +121,7 @@ private:
         std::vector<std::string> terms;
         for (const auto& [word, term] : words) terms.push_back(term);
         std::ranges::sort(terms);
-        const auto repeated = std::ranges::unique(terms);
-        terms.erase(repeated.begin(), repeated.end());
+        terms.erase(std::unique(terms.begin(), terms.end()), terms.end());
         for (const std::string& term : terms) {
             if (all == nullptr) break;
             const auto frequency = static_cast<double>(std::ranges::count_if(

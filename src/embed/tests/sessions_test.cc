@@ -1,0 +1,104 @@
+// Sessions, collections and what was shown, through the library, also after the next open.
+#include <gtest/gtest.h>
+
+#include "embed/tests/on_disk.h"
+#include "embed/tests/shop.h"
+
+namespace tidal {
+namespace {
+
+using LibrarySessions = OnDisk;
+using LibraryCollections = OnDisk;
+
+api::SignalWrite signal(const std::string& name, std::uint64_t user, std::uint64_t item) {
+    api::SignalWrite write;
+    write.signal = name;
+    write.user_id = api::IdInput(user);
+    write.id = item;
+    return write;
+}
+
+TEST_F(LibrarySessions, OneGoesOnAfterTheNextOpenUntilItIsClosed) {
+    std::uint64_t id = 0;
+    {
+        auto library = shop(on_disk());
+        EXPECT_TRUE(must(library.put_policy("brief", "per_minute 2\n")).created);
+        api::SessionOpen open{.user_id = api::IdInput(7), .agent = "helper", .policy = "brief"};
+        id = must(library.open_session(open)).id;
+        open.policy = "bref";
+        EXPECT_EQ(library.open_session(open).error().code(), ErrorCode::kUnknownName);
+        api::SignalWrite like = signal("like", 7, 2);
+        like.session_id = std::to_string(id);
+        like.sequence = 1;
+        must(library.write(like));
+        must(library.annotate_session({.session = id, .annotations = {{"goal", "laugh"}}}));
+    }
+    auto library = must(Library::open(on_disk()));
+    const auto session = must(library.session(id));
+    EXPECT_EQ(session.agent, "helper");
+    EXPECT_EQ(session.policy, "brief@1");
+    EXPECT_EQ(session.last_sequence, 1u);
+    ASSERT_EQ(session.liked.size(), 1u);
+    EXPECT_EQ(session.liked[0].number(), 2u);
+    ASSERT_EQ(session.annotations.size(), 1u);
+    EXPECT_EQ(session.annotations[0].second, "laugh");
+    EXPECT_EQ(must(library.sessions(api::IdInput(7))).size(), 1u);
+    api::SignalWrite like = signal("like", 7, 3);
+    like.session_id = std::to_string(id);
+    must(library.write(like));
+    EXPECT_EQ(library.write(like).error().code(), ErrorCode::kOverloaded) << "two a minute";
+    EXPECT_FALSE(must(library.close_session(id)).repeated);
+    EXPECT_TRUE(must(library.close_session(id)).repeated);
+    EXPECT_EQ(library.write(like).error().code(), ErrorCode::kGone);
+    EXPECT_EQ(library.session(id + 1).error().code(), ErrorCode::kNotFound);
+}
+
+TEST_F(LibraryCollections, MembersKeepTheirOrderAfterTheNextOpen) {
+    {
+        auto library = shop(on_disk());
+        EXPECT_TRUE(must(library.put_collection("front", "what editors like")).created);
+        must(library.write(
+            api::CollectionMemberWrite{.collection = "front", .id = 3, .position = 1}));
+        must(library.write(
+            api::CollectionMemberWrite{.collection = "front", .id = 1, .position = 2}));
+        EXPECT_EQ(library.write(api::CollectionMemberWrite{.collection = "frunt", .id = 1})
+                      .error()
+                      .code(),
+                  ErrorCode::kUnknownName);
+    }
+    auto library = must(Library::open(on_disk()));
+    ASSERT_EQ(must(library.collections()).size(), 1u);
+    EXPECT_EQ(must(library.collections())[0].items, 2u);
+    const auto items = must(library.collection_items({.name = "front"}));
+    ASSERT_EQ(items.items.size(), 2u);
+    EXPECT_EQ(items.items[0].id.number(), 3u);
+    EXPECT_EQ(items.items[1].id.number(), 1u);
+    EXPECT_EQ(must(library.query("RETRIEVE items USING new FILTER in_collection(\"front\")"))
+                  .items.size(),
+              2u);
+    must(library.write(api::CollectionMemberWrite{.collection = "front", .id = 3, .ends = true}));
+    EXPECT_EQ(must(library.collection_items({.name = "front"})).items.size(), 1u);
+    must(library.delete_collection("front"));
+    EXPECT_EQ(library.collection_items({.name = "front"}).error().code(), ErrorCode::kNotFound);
+}
+
+TEST(LibraryExport, WhatWasShownComesWithWhatItsUserDid) {
+    auto library = shop();
+    api::FeedCall call;
+    call.profile = "new";
+    call.user_id = api::IdInput(7);
+    call.log_impressions = true;
+    const auto page = must(library.feed(call));
+    ASSERT_EQ(page.items.size(), 3u);
+    must(library.write(signal("like", 7, page.items[1].entity.id.number())));
+    const auto shown = must(library.export_shown({}));
+    ASSERT_EQ(shown.items.size(), 3u);
+    EXPECT_TRUE(shown.end);
+    double reward = 0;
+    for (const auto& item : shown.items) reward += item.reward;
+    EXPECT_EQ(reward, 1);
+    EXPECT_EQ(must(library.export_shown({.user_id = api::IdInput(8)})).items.size(), 0u);
+}
+
+}  // namespace
+}  // namespace tidal
