@@ -1,9 +1,10 @@
-# tidal_module(NAME n [CONCURRENCY] [PRECOMPILED group] [DEPS module...] [LIBS library...] [TEST_DEPS ...])
+# tidal_module(NAME n [CONCURRENCY test...] [PRECOMPILED group] [DEPS module...] [LIBS library...] [TEST_DEPS ...])
 #   One static library from the *.cc of the calling folder. DEPS are the tidalDB modules it may
 #   use; `tests/*.cc` become `n_test`; `n_link_test` links the whole module with DEPS alone, so
 #   that an upward call fails to link. A folder of headers only becomes an interface library.
 #   `tests/*_fuzz.cc` are fuzz targets, one each.
-#   CONCURRENCY labels the tests `concurrency`: ./test runs those again under ThreadSanitizer.
+#   CONCURRENCY names the tests (files, without `_test.cc`) that have threads: `n_test` of the `tsan` preset has
+#   no others and is labelled `concurrency`; one simulated thread has nothing to race with.
 #   PRECOMPILED: see precompiled.cmake; `base` where nothing is said.
 # tidal_program(NAME n OUTPUT o [DEPS ...] [LIBS ...]) is the same for an executable; its `tests/`
 #   become `n_test`, which sees only what TEST_DEPS and TEST_LIBS name.
@@ -65,9 +66,26 @@ function(tidal_compile_quickly target)
   endif()
 endfunction()
 
-# tidal_tests(n [CONCURRENCY] [DEPS ...] [LIBS ...] [LABELS ...]): tests/*.cc of the calling folder.
+# Of the files of tests, those named and those that all share; none where none is named.
+function(tidal_tests_of_threads tests)
+  set(left "")
+  if(ARGN)
+    set(left ${${tests}})
+    list(FILTER left EXCLUDE REGEX "_test\\.cc$")
+    foreach(name ${ARGN})
+      set(file ${CMAKE_CURRENT_SOURCE_DIR}/tests/${name}_test.cc)
+      if(NOT EXISTS ${file})
+        message(FATAL_ERROR "CONCURRENCY names ${name}: no ${file}")
+      endif()
+      list(APPEND left ${file})
+    endforeach()
+  endif()
+  set(${tests} ${left} PARENT_SCOPE)
+endfunction()
+
+# tidal_tests(n [CONCURRENCY ...] [DEPS ...] [LIBS ...] [LABELS ...]): tests/*.cc of the calling folder.
 function(tidal_tests name)
-  cmake_parse_arguments(T "CONCURRENCY" "PRECOMPILED" "DEPS;LIBS;LABELS" ${ARGN})
+  cmake_parse_arguments(T "" "PRECOMPILED" "CONCURRENCY;DEPS;LIBS;LABELS" ${ARGN})
   file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/tests/*.cc)
   set(fuzz_targets ${tests})
   list(FILTER tests EXCLUDE REGEX "_fuzz\\.cc$")
@@ -76,6 +94,9 @@ function(tidal_tests name)
     get_filename_component(fuzz_name ${fuzz_target} NAME_WE)
     tidal_fuzz_target(${fuzz_target} CORPUS ${CMAKE_CURRENT_SOURCE_DIR}/testdata/fuzz/${fuzz_name} DEPS ${T_DEPS} LIBS ${T_LIBS})
   endforeach()
+  if(TIDAL_SANITIZE MATCHES thread)
+    tidal_tests_of_threads(tests ${T_CONCURRENCY})
+  endif()
   if(TIDAL_TESTS AND tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE
@@ -117,7 +138,7 @@ function(tidal_fuzz_target source)
 endfunction()
 
 function(tidal_module)
-  cmake_parse_arguments(M "CONCURRENCY" "NAME;PRECOMPILED" "DEPS;LIBS;TEST_DEPS;TEST_LIBS" ${ARGN})
+  cmake_parse_arguments(M "" "NAME;PRECOMPILED" "CONCURRENCY;DEPS;LIBS;TEST_DEPS;TEST_LIBS" ${ARGN})
   if(NOT M_PRECOMPILED)
     set(M_PRECOMPILED base)
   endif()
@@ -132,10 +153,7 @@ function(tidal_module)
     tidal_precompile(${M_NAME} ${M_PRECOMPILED})
     tidal_link_test(${M_NAME} DEPS ${M_DEPS} LIBS ${M_LIBS})
   endif()
-  if(M_CONCURRENCY)
-    set(concurrency CONCURRENCY)
-  endif()
-  tidal_tests(${M_NAME} ${concurrency} PRECOMPILED ${M_PRECOMPILED} DEPS ${M_NAME} ${M_TEST_DEPS} LIBS ${M_TEST_LIBS})
+  tidal_tests(${M_NAME} CONCURRENCY ${M_CONCURRENCY} PRECOMPILED ${M_PRECOMPILED} DEPS ${M_NAME} ${M_TEST_DEPS} LIBS ${M_TEST_LIBS})
 endfunction()
 
 # An empty main linked with every object of the module and with nothing but what it declares.

@@ -313,6 +313,7 @@ private:
     void answer_session(std::uint64_t id, const Result<WriteReply>& written, SessionDone done);
     void write_session(SessionWrite write, const CallContext& context, SessionDone done);
     void open_drawn(SessionWrite write, const CallContext& context, int left, SessionDone done);
+    void keep_limits(record::SessionBody* body);
     Result<void> name_user_of_session(FeedCall* call);
     Result<audience::Session> session_of(const FeedCall& call, UnixMillis now_ms);
     Result<void> add_session(const FeedCall& call, const audience::Session& session,

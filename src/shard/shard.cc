@@ -233,7 +233,7 @@ std::optional<Shard::Finished> Shard::commit_locally(InFlight batch) {
     if (batch.concern == WriteConcern::kMemory && committer_->durable() &&
         !awaits_any(batch.early) && !waits(batch.records)) {
         auto promised = merge_early(promise(batch.records), std::move(batch.early));
-        now.emplace(std::exchange(batch.done, Done()), std::move(promised));
+        now = Finished{std::exchange(batch.done, Done()), std::move(promised)};
     }
     proposed_bytes_ += batch.bytes;
     in_flight_.push_back(std::move(batch));

@@ -277,6 +277,9 @@ TEST_P(Sessions, AKeyMeansTheSameSessionAndPoliciesBindThoseOpenedUnderThem) {
     EXPECT_EQ(node_->sessions(IdInput(std::uint64_t{5}))->size(), 2u);
     ASSERT_OK(put_policy("likes", "per_minute 60"));
     EXPECT_EQ(open(5, "likes")->policy, "likes@2");
+    EXPECT_EQ(open(5, "likes", "visit")->id, session->id) << "its policy has changed since";
+    EXPECT_EQ(open(5, "likes", "visit")->policy, "likes@1");
+    EXPECT_EQ(open(5, "default", "visit").error().code(), ErrorCode::kIdempotencyMismatch);
     EXPECT_EQ(open(5, "lykes").error().reason(), "unknown_policy");
     EXPECT_EQ(reason(send(session->id, 1, "skip")), "signal_not_allowed") << "as it was opened";
     EXPECT_EQ(reason(send(session->id, 99, "like")), "unknown_item");

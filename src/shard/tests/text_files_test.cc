@@ -40,7 +40,7 @@ public:
     void title(std::uint64_t item, const std::string& text) {
         record::UpsertBody body;
         body.id = EntityId(item);
-        body.fields.emplace_back(kTitle, record::Value(text));
+        body.fields.push_back({kTitle, record::Value(text)});
         apply(std::move(body));
     }
     /// An index of the titles that reads give.
