@@ -51,7 +51,8 @@ Result<void> Database::read_cap(const FeedCall& call, std::uint64_t page, query:
         const auto day = audience::delivery_day(state.read_time_ms(now_ms));
         TIDAL_ASSIGN(const auto today,
                      state.deliveries().find(user, plan->profile->profile.name, day));
-        auto& cap = reply->cap.emplace();
+        reply->cap = FeedReply::Cap();
+        auto& cap = *reply->cap;
         cap.per_day = *plan->daily_cap;
         cap.delivered = today.delivered();
         cap.resets_ms = (UnixMillis{day} + 1) * audience::kDeliveryDayMs;

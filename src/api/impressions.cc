@@ -120,7 +120,8 @@ std::string merged_token(const WriteReplies& answers) {
 }  // namespace
 
 runtime::Task<void> Database::log_impressions(const FeedCall* call, FeedReply* reply) {
-    auto& out = reply->impressions.emplace();
+    reply->impressions = FeedReply::Impressions();
+    auto& out = *reply->impressions;
     std::vector<Write> writes;
     std::size_t too_long = 0;
     for (const FeedItem& item : reply->items) {

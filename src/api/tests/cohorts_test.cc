@@ -152,8 +152,8 @@ protected:
 
 constexpr const char* kCohorts[] = {
     "cohort french version 1 { tracks view, like; at_least 0 events; where language = 'fr'; }",
-    "cohort parisian version 1 { parent french; tracks view, like; at_least 0 events; where region "
-    "= 'paris'; }",
+    ("cohort parisian version 1 { parent french; tracks view, like; at_least 0 events; where "
+     "region = 'paris'; }"),
     "cohort away version 1 { tracks like; at_least 0 events; where region != 'paris'; }",
 };
 constexpr const char* kCounted =

@@ -23,7 +23,8 @@ TEST_F(LibrarySessions, OneGoesOnAfterTheNextOpenUntilItIsClosed) {
     {
         auto library = shop(on_disk());
         EXPECT_TRUE(must(library.put_policy("brief", "per_minute 2\n")).created);
-        api::SessionOpen open{.user_id = api::IdInput(7), .agent = "helper", .policy = "brief"};
+        api::SessionOpen open{
+            .user_id = api::IdInput(std::uint64_t{7}), .agent = "helper", .policy = "brief"};
         id = must(library.open_session(open)).id;
         open.policy = "bref";
         EXPECT_EQ(library.open_session(open).error().code(), ErrorCode::kUnknownName);
@@ -42,7 +43,7 @@ TEST_F(LibrarySessions, OneGoesOnAfterTheNextOpenUntilItIsClosed) {
     EXPECT_EQ(session.liked[0].number(), 2u);
     ASSERT_EQ(session.annotations.size(), 1u);
     EXPECT_EQ(session.annotations[0].second, "laugh");
-    EXPECT_EQ(must(library.sessions(api::IdInput(7))).size(), 1u);
+    EXPECT_EQ(must(library.sessions(api::IdInput(std::uint64_t{7}))).size(), 1u);
     api::SignalWrite like = signal("like", 7, 3);
     like.session_id = std::to_string(id);
     must(library.write(like));
@@ -57,14 +58,15 @@ TEST_F(LibraryCollections, MembersKeepTheirOrderAfterTheNextOpen) {
     {
         auto library = shop(on_disk());
         EXPECT_TRUE(must(library.put_collection("front", "what editors like")).created);
-        must(library.write(
-            api::CollectionMemberWrite{.collection = "front", .id = 3, .position = 1}));
-        must(library.write(
-            api::CollectionMemberWrite{.collection = "front", .id = 1, .position = 2}));
-        EXPECT_EQ(library.write(api::CollectionMemberWrite{.collection = "frunt", .id = 1})
-                      .error()
-                      .code(),
-                  ErrorCode::kUnknownName);
+        must(library.write(api::CollectionMemberWrite{
+            .collection = "front", .id = std::uint64_t{3}, .position = 1}));
+        must(library.write(api::CollectionMemberWrite{
+            .collection = "front", .id = std::uint64_t{1}, .position = 2}));
+        EXPECT_EQ(
+            library.write(api::CollectionMemberWrite{.collection = "frunt", .id = std::uint64_t{1}})
+                .error()
+                .code(),
+            ErrorCode::kUnknownName);
     }
     auto library = must(Library::open(on_disk()));
     ASSERT_EQ(must(library.collections()).size(), 1u);
@@ -76,7 +78,8 @@ TEST_F(LibraryCollections, MembersKeepTheirOrderAfterTheNextOpen) {
     EXPECT_EQ(must(library.query("RETRIEVE items USING new FILTER in_collection(\"front\")"))
                   .items.size(),
               2u);
-    must(library.write(api::CollectionMemberWrite{.collection = "front", .id = 3, .ends = true}));
+    must(library.write(
+        api::CollectionMemberWrite{.collection = "front", .id = std::uint64_t{3}, .ends = true}));
     EXPECT_EQ(must(library.collection_items({.name = "front"})).items.size(), 1u);
     must(library.delete_collection("front"));
     EXPECT_EQ(library.collection_items({.name = "front"}).error().code(), ErrorCode::kNotFound);
@@ -86,7 +89,7 @@ TEST(LibraryExport, WhatWasShownComesWithWhatItsUserDid) {
     auto library = shop();
     api::FeedCall call;
     call.profile = "new";
-    call.user_id = api::IdInput(7);
+    call.user_id = api::IdInput(std::uint64_t{7});
     call.log_impressions = true;
     const auto page = must(library.feed(call));
     ASSERT_EQ(page.items.size(), 3u);
@@ -97,7 +100,8 @@ TEST(LibraryExport, WhatWasShownComesWithWhatItsUserDid) {
     double reward = 0;
     for (const auto& item : shown.items) reward += item.reward;
     EXPECT_EQ(reward, 1);
-    EXPECT_EQ(must(library.export_shown({.user_id = api::IdInput(8)})).items.size(), 0u);
+    EXPECT_EQ(must(library.export_shown({.user_id = api::IdInput(std::uint64_t{8})})).items.size(),
+              0u);
 }
 
 }  // namespace
