@@ -21,7 +21,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     -Wno-array-bounds -Wno-tsan)
 endif()
 if(TIDAL_SANITIZE)
-  target_compile_options(tidal_options INTERFACE -fsanitize=${TIDAL_SANITIZE} -fno-sanitize-recover=all)
+  # Code of tests (tidal_compile_quickly) has neither UBSan nor optimisation: with them rapidcheck's templates
+  # take three times as long to compile.
+  target_compile_options(tidal_options INTERFACE -fsanitize=${TIDAL_SANITIZE} -fno-sanitize-recover=all
+    "$<$<BOOL:$<TARGET_PROPERTY:TIDAL_QUICKLY>>:-O0;-fno-sanitize=undefined>")
   target_link_options(tidal_options INTERFACE -fsanitize=${TIDAL_SANITIZE})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND TIDAL_SANITIZE MATCHES undefined)
     # clang 14 cannot place UBSan's function signatures in coroutines ("difference across sections").
@@ -55,15 +58,9 @@ function(tidal_sources_of name)
   set(${name} ${sources} PARENT_SCOPE)
 endfunction()
 
-# Code of tests under a sanitizer: rapidcheck's templates take three times as long to compile with
-# optimisation and UBSan, which are for the product's sources.
+# Says that a target is code of tests.
 function(tidal_compile_quickly target)
-  if(TIDAL_SANITIZE)
-    target_compile_options(${target} PRIVATE -O0)
-  endif()
-  if(TIDAL_SANITIZE MATCHES undefined)
-    target_compile_options(${target} PRIVATE -fno-sanitize=undefined)
-  endif()
+  set_target_properties(${target} PROPERTIES TIDAL_QUICKLY ON)
 endfunction()
 
 # Of the files of tests, those named and those that all share; none where none is named.

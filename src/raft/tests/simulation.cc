@@ -138,7 +138,9 @@ private:
     void crash(PeerId id) {
         if (!cluster_.up(id)) return;
         ++result_.crashes;
-        cluster_.crash(id, below(cluster_.at(id).writes.size() + 1), below(3));
+        // A statement each: the order of arguments is the compiler's.
+        const std::uint64_t torn = below(3);
+        cluster_.crash(id, below(cluster_.at(id).writes.size() + 1), torn);
         checker_.crashed(id);
     }
 

@@ -45,10 +45,12 @@ double walk(const Branch& branch, const std::vector<double>& row) {
     const double x = row[static_cast<std::size_t>(branch.input)];
     bool left = x <= branch.threshold;
     if (branch.kind == 1) {
-        const auto category = static_cast<std::int64_t>(std::trunc(x));
-        left = category >= 0 && category < 64 &&
-               ((branch.categories[static_cast<std::size_t>(category / 32)] >> (category % 32)) &
-                1) != 0;
+        const double whole = std::trunc(x);
+        left = false;
+        if (whole >= 0 && whole < 64) {
+            const auto category = static_cast<std::size_t>(whole);
+            left = (branch.categories[category / 32] >> (category % 32) & 1) != 0;
+        }
     } else if ((branch.kind == 4 || branch.kind == 6) && x == 0) {
         left = branch.kind == 6;
     }

@@ -109,11 +109,12 @@ private:
         if (dice < 905) return cluster_.world().network().heal_all();
         if (dice < 925) return weather();
         if (dice < 975 && node != 0) return befall(cluster_.node(node));
-        if (dice < 990 && node != 0)
-            return cluster_.node(node)->cluster()->transfer(
-                ShardId(static_cast<std::uint16_t>(below(3))),
-                cluster::NodeId(static_cast<std::uint32_t>(1 + below(kNodes))),
-                [](Result<void>) {});
+        if (dice < 990 && node != 0) {
+            // A statement each: the order of arguments is the compiler's.
+            const cluster::NodeId to(static_cast<std::uint32_t>(1 + below(kNodes)));
+            const ShardId shard(static_cast<std::uint16_t>(below(3)));
+            return cluster_.node(node)->cluster()->transfer(shard, to, [](Result<void>) {});
+        }
         if (dice < 995 && node != 0) cluster_.node(node)->checkpoint([](Result<void>) {});
     }
 
@@ -234,6 +235,11 @@ private:
                 return cluster_.restart(number);
             }
     }
+    void stall(runtime::SimRuntime& runtime) {
+        ++result_.stalls;
+        const std::string_view name = below(2) ? "wal" : "background";
+        runtime.pause(below(1'500) * kMsNs, name);
+    }
     /// Damaged packets are not among them: the frames that notice lie below the simulated network.
     void befall(SimCluster::Member& member) {
         runtime::SimRuntime& runtime = *member.runtime;
@@ -242,8 +248,7 @@ private:
                 ++result_.pauses;
                 return runtime.pause(below(1'500) * kMsNs);
             case 1:
-                ++result_.stalls;
-                return runtime.pause(below(1'500) * kMsNs, below(2) ? "wal" : "background");
+                return stall(runtime);
             case 2:
                 ++result_.failed_syncs;
                 return member.disk->add_fault(

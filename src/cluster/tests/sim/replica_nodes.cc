@@ -165,7 +165,9 @@ void ReplicaNodes::stall(Node& node) {
                                            "raft-files", "background", "shard"};
     if (!node.life) return;
     ++faults_.stalls;
-    node.life->runtime().pause((1 + below(2 * kLongPauseMs)) * kMs, kNames[below(6)]);
+    // A statement each: the order of arguments is the compiler's.
+    const std::string_view name = kNames[below(6)];
+    node.life->runtime().pause((1 + below(2 * kLongPauseMs)) * kMs, name);
 }
 
 /// Ends the node, whatever it was that it wrote.

@@ -88,7 +88,11 @@ private:
         if (dice < 810) return fill(node);
         if (dice < 830) return node.disk->set_capacity(~0ULL);
         if (dice < 836) return transfer(node);
-        if (dice < 846) return change(leader(), chance(50), chance(50));
+        if (dice < 846) {
+            const bool second = chance(50);
+            const bool first = chance(50);
+            return change(leader(), first, second);
+        }
         if (dice < 856) return world_.advance(below(1'500) * kMs);
         if (dice < 860 && node.life) return node.life->host().campaign(kReplicated);
     }
