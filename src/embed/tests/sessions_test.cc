@@ -9,6 +9,7 @@ namespace {
 
 using LibrarySessions = OnDisk;
 using LibraryCollections = OnDisk;
+using LibraryExport = OnDisk;
 
 api::SignalWrite signal(const std::string& name, std::uint64_t user, std::uint64_t item) {
     api::SignalWrite write;
@@ -85,8 +86,8 @@ TEST_F(LibraryCollections, MembersKeepTheirOrderAfterTheNextOpen) {
     EXPECT_EQ(library.collection_items({.name = "front"}).error().code(), ErrorCode::kNotFound);
 }
 
-TEST(LibraryExport, WhatWasShownComesWithWhatItsUserDid) {
-    auto library = shop();
+TEST_F(LibraryExport, WhatWasShownComesWithWhatItsUserDid) {
+    auto library = shop(on_disk());
     api::FeedCall call;
     call.profile = "new";
     call.user_id = api::IdInput(std::uint64_t{7});
