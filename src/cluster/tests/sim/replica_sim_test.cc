@@ -122,6 +122,7 @@ TEST(ReplicaSimulation, KeepsEveryPromise) {
 TEST(ReplicaSimulation, TheSameSeedGivesTheSameRun) {
     const ReplicaSimPlan plan{.seed = 7, .steps = 200};
     const std::uint64_t trace = simulate_replicas(plan).trace;
+    std::printf("trace %016llx\n", static_cast<unsigned long long>(trace));
     const std::uint64_t repeats = from_environment("TIDAL_CLUSTER_REPEATS", 4);
     for (std::uint64_t i = 0; i < repeats; ++i)
         ASSERT_EQ(simulate_replicas(plan).trace, trace) << i;
