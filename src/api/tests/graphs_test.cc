@@ -90,9 +90,6 @@ protected:
 };
 
 TEST_P(Graphs, AreMadeUsedAndMadeAnew) {
-#ifdef __SANITIZE_THREAD__
-    GTEST_SKIP() << "a simulated node has one thread, and linking takes minutes here";
-#endif
     SimNode node(options());
     ASSERT_TRUE(node.open().ok());
     ASSERT_TRUE(node.wait([&](Database::Done done) {
