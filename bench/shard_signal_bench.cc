@@ -11,7 +11,6 @@
 //            item and creator, the user's liked set, taste ring and affinity, the ledgers of both
 //            cohorts, and which items were liked by the same users
 #include <absl/container/flat_hash_map.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cmath>
@@ -22,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cpu_time.h"
 #include "runtime/sim_disk.h"
 #include "shard/state.h"
 
@@ -41,16 +41,6 @@ signals:
   like: {polarity: positive, half_life: 7d, windows: [1h, 24h, 7d, all], sets: [liked]}
 )";
 
-double cpu_seconds() {
-    timespec time{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-}
-
-[[noreturn]] void fail(const Error& error) {
-    std::fprintf(stderr, "%s\n", error.to_string().c_str());
-    std::exit(1);
-}
 template <typename T>
 T must(Result<T> result) {
     if (!result.ok()) fail(result.error());

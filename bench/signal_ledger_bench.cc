@@ -12,7 +12,6 @@
 //          a year in time order, evict() every 10 M events; `--weights`: weights of 0.25..4 in
 //          quarters.
 #include <absl/container/flat_hash_map.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cmath>
@@ -22,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "cpu_time.h"
 #include "runtime/sim_disk.h"
 #include "signal/ledger_table.h"
 
@@ -31,18 +31,6 @@ namespace {
 constexpr std::uint32_t kItems = 1'000'000;
 constexpr UnixMillis kStart = 1'700'000'000'000;
 constexpr std::int64_t kHalfLife = 6 * 3'600'000;
-
-/// Of this thread: what else runs on the machine does not count.
-double cpu_seconds() {
-    timespec time{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-}
-
-[[noreturn]] void fail(const Error& error) {
-    std::fprintf(stderr, "%s\n", error.to_string().c_str());
-    std::exit(1);
-}
 
 /// A store whose pages are real and whose rows lie in memory.
 struct Bed {
