@@ -124,6 +124,11 @@ state
 stop_server TERM || fail "SIGTERM should exit 0"
 start_server standalone --data-dir "$work/data" --shards 4 || finish
 state
+# A repeat means what it opened, whatever version its policy has by now.
+call PUT /policies/shopper '{"text":"signals like\nper_minute 1\n"}'
+expect 200 '"version":2' '"created":true'
+call POST /sessions '{"user_id":5,"agent":"bot","policy":"shopper","annotations":{"goal":"a present"}}' 'Idempotency-Key: visit-1'
+expect 200 "\"session_id\":$session," '"policy":"shopper@1"'
 call DELETE "/sessions/$session"
 expect 200 '"state":"closed"' '"reward":1'
 call DELETE "/sessions/$session"
