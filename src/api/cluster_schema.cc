@@ -7,7 +7,7 @@
 namespace tidal::api {
 namespace {
 
-constexpr std::uint64_t kPollNs = 10'000'000;
+constexpr std::uint64_t kSchemaPollNs = 10'000'000;
 
 std::uint64_t left_ms(runtime::Runtime& runtime, std::uint64_t deadline_ns) {
     const std::uint64_t now = runtime.clock().monotonic_ns();
@@ -78,7 +78,7 @@ void Database::wait_for_schema(SchemaVersion version, std::uint64_t deadline_ns,
         return done(Error(ErrorCode::kTimeout, "not every shard has the schema yet")
                         .with("version", version.value())
                         .with_hint("it will have: the metadata shard knows it"));
-    executors_.front()->post_after(kPollNs,
+    executors_.front()->post_after(kSchemaPollNs,
                                    [this, version, deadline_ns, done = std::move(done)]() mutable {
                                        wait_for_schema(version, deadline_ns, std::move(done));
                                    });

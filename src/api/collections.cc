@@ -15,7 +15,7 @@
 namespace tidal::api {
 namespace {
 
-constexpr auto kKind = record::CatalogKind::kCollection;
+constexpr auto kCollectionKind = record::CatalogKind::kCollection;
 constexpr std::size_t kMembersAtOnce = 4'096;  // inside a shard's monitor: about 200 us
 
 using Item = CollectionItems::One;
@@ -104,7 +104,7 @@ bool offer_some(shard::ShardState& state, CollectionId id, std::uint32_t* next, 
 std::vector<query::Collection> collections_in(const std::vector<shard::CatalogEntry>& entries) {
     std::vector<query::Collection> out;
     for (const shard::CatalogEntry& entry : entries) {
-        if (entry.kind != kKind) continue;
+        if (entry.kind != kCollectionKind) continue;
         auto collection = query::parse_collection(entry.text);
         if (!collection.ok()) continue;
         collection->name = entry.name;
@@ -164,7 +164,7 @@ void Database::put_collection_now(std::string name, std::string description, Cat
     const std::vector<query::Collection> all = collections_in(catalog_entries());
     const auto found = std::ranges::find(all, name, &query::Collection::name);
     std::uint32_t version = shards_[0]->with_state(
-        [&](shard::ShardState& state) { return state.catalog().newest(kKind, name); });
+        [&](shard::ShardState& state) { return state.catalog().newest(kCollectionKind, name); });
     query::Collection wanted;
     if (found != all.end()) wanted.id = found->id;
     if (found == all.end() || found->description != description) ++version;
@@ -178,7 +178,7 @@ void Database::put_collection_now(std::string name, std::string description, Cat
                             .with_hint("delete some first"));
     }
     wanted.description = std::move(description);
-    put_catalog({kKind, std::move(name), version, query::print_collection(wanted)}, {},
+    put_catalog({kCollectionKind, std::move(name), version, query::print_collection(wanted)}, {},
                 std::move(done));
 }
 
@@ -188,7 +188,7 @@ void Database::delete_collection(const std::string& name, Done done) {
         const query::Collections known(collections_in(catalog_entries()));
         const query::Collection* const found = known.find(name);
         if (found == nullptr) return done(no_collection(known, name));
-        retire_now(kKind, name,
+        retire_now(kCollectionKind, name,
                    [this, id = found->id, done = std::move(done)](Result<void> retired) mutable {
                        if (!retired.ok()) return done(std::move(retired));
                        auto left = std::make_shared<std::atomic<std::size_t>>(shards_.size() - 1);
@@ -238,7 +238,8 @@ void Database::drop_lost_collections(ShardId shard) {
         const auto entries = catalog_entries();
         const auto named = collections_in(entries);
         // One that this version cannot read is there all the same: then nobody knows what is gone.
-        if (std::ranges::count(entries, kKind, &shard::CatalogEntry::kind) != std::ssize(named))
+        if (std::ranges::count(entries, kCollectionKind, &shard::CatalogEntry::kind) !=
+            std::ssize(named))
             return;
         for (const query::Collection& each : named) std::erase(lost, each.id);
         for (const CollectionId id : lost) drop_collection(shard, id, [](Result<void>) {});

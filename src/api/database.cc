@@ -14,10 +14,10 @@ namespace tidal::api {
 namespace {
 
 constexpr std::string_view kLockFile = "LOCK";
-constexpr std::string_view kStoreDirectory = "store";
+constexpr std::string_view kRowsDirectory = "store";
 constexpr std::uint64_t kStartTimeoutMs = 60'000;
 constexpr std::uint64_t kSchemaTimeoutMs = 30'000;
-constexpr std::uint16_t kShardsMax = 256;
+constexpr std::uint16_t kOpenShardsMax = 256;
 
 /// Runs `step(i, next)` for i = 0 .. count-1, one after the other, until one fails.
 void run_in_turn(std::size_t count, std::function<void(std::size_t, Database::Done)> step,
@@ -60,7 +60,7 @@ std::vector<record::Record> one_record(record::Body body) {
 
 std::string Database::shard_directory(ShardId shard) {
     std::string digits = std::to_string(shard.value());
-    return std::string(kStoreDirectory) + "/s" +
+    return std::string(kRowsDirectory) + "/s" +
            std::string(4 - std::min<std::size_t>(4, digits.size()), '0') + digits;
 }
 
@@ -80,7 +80,7 @@ Database::~Database() {
 
 Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options,
                                                  runtime::Runtime& runtime) {
-    if (options.shards && (*options.shards == 0 || *options.shards > kShardsMax))
+    if (options.shards && (*options.shards == 0 || *options.shards > kOpenShardsMax))
         return Error(ErrorCode::kInvalidArgument, "the number of shards must be 1 to 256")
             .with_field("shards");
     TIDAL_TRY(check_limits(options.load));
@@ -125,8 +125,8 @@ Result<void> Database::open_directory() {
 }
 
 Result<void> Database::open_shards() {
-    TIDAL_TRY(runtime_.disk().create_directories(kStoreDirectory));
-    const std::string rows = std::string(kStoreDirectory) + "/rows";
+    TIDAL_TRY(runtime_.disk().create_directories(kRowsDirectory));
+    const std::string rows = std::string(kRowsDirectory) + "/rows";
     const std::string native = runtime_.disk().native_path(rows);
     if (native.empty()) {
         TIDAL_ASSIGN(rows_, storage::open_simple_rows(runtime_.disk(), rows));

@@ -31,7 +31,7 @@ struct Viewing {
     }
 };
 
-struct Filter {
+struct ShownFilter {
     std::optional<UnixMillis> from_ms, until_ms;
     std::optional<EntityId> user;
     bool wants(const Record& record, const SignalBody& body) const {
@@ -44,7 +44,7 @@ struct Filter {
 /// Joins the records of one shard, in log order.
 class ShownJoin {
 public:
-    ShownJoin(const ShownRequest& request, Filter filter, const schema::Schema& schema,
+    ShownJoin(const ShownRequest& request, ShownFilter filter, const schema::Schema& schema,
               SignalTypeId impression, std::function<bool(TenantId, const EntityId&)> of_this_shard,
               ExportPosition* position, std::size_t limit)
         : within_ms_(request.within_ms),
@@ -197,7 +197,7 @@ private:
     }
 
     const UnixMillis within_ms_;
-    const Filter filter_;
+    const ShownFilter filter_;
     const schema::Schema& schema_;
     ExportPosition& position_;
     const std::size_t limit_;
@@ -234,7 +234,7 @@ Result<ShownPage> Database::export_shown(const ShownRequest& request) {
     const auto schema = this->schema();
     const schema::SignalSpec* impression = schema->find_signal(schema::kImpression);
     if (impression == nullptr) return unknown_signal(*schema, std::string(schema::kImpression));
-    Filter filter{request.from_ms, request.until_ms, std::nullopt};
+    ShownFilter filter{request.from_ms, request.until_ms, std::nullopt};
     if (request.user_id) {
         TIDAL_ASSIGN(filter.user,
                      resolve_id(*schema, EntityKind::kUser, *request.user_id, "user_id"));

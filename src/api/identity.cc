@@ -10,11 +10,11 @@ namespace {
 
 constexpr std::string_view kClusterFile = "CLUSTER";
 constexpr std::string_view kNodeFile = "NODE";
-constexpr std::string_view kLockFile = "LOCK";
+constexpr std::string_view kNodeLockFile = "LOCK";
 // Of an init or join that was interrupted (cluster_directory.h).
 constexpr std::string_view kTlsDirectory = "tls";
 constexpr std::string_view kPeersFile = "PEERS";
-constexpr std::string_view kTemporarySuffix = ".tmp";
+constexpr std::string_view kUnfinishedSuffix = ".tmp";
 
 // "key value" lines, the last one "checksum <crc32c of all before, decimal>".
 using Properties = std::map<std::string, std::string, std::less<>>;
@@ -108,8 +108,8 @@ Result<bool> is_empty(runtime::Disk& disk) {
     TIDAL_ASSIGN(const auto names, disk.list(""));
     for (std::string_view name : names) {
         // write_file leaves this when the process dies before its rename.
-        if (name.ends_with(kTemporarySuffix)) name.remove_suffix(kTemporarySuffix.size());
-        if (name != kLockFile && name != kClusterFile && name != kNodeFile &&
+        if (name.ends_with(kUnfinishedSuffix)) name.remove_suffix(kUnfinishedSuffix.size());
+        if (name != kNodeLockFile && name != kClusterFile && name != kNodeFile &&
             name != kTlsDirectory && name != kPeersFile)
             return false;
     }

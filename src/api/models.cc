@@ -77,13 +77,13 @@ void Database::put_model_now(const std::string& name, std::string text, bool dry
     wanted.put(name, std::make_shared<const ranking::Model>(std::move(*model)));
     if (auto kept = check_profiles_live_on(wanted, name); !kept) return done(kept.take_error());
 
-    constexpr auto kKind = record::CatalogKind::kModel;
+    constexpr auto kModelKind = record::CatalogKind::kModel;
     std::uint32_t version = shards_[0]->with_state(
-        [&](shard::ShardState& state) { return state.catalog().newest(kKind, name); });
+        [&](shard::ShardState& state) { return state.catalog().newest(kModelKind, name); });
     const auto stored = model_text(name);
     if (!stored.ok() || *stored != text) ++version;
     if (dry_run) return done(CatalogReply{name, version, false, {}});
-    put_catalog({kKind, name, version, std::move(text)}, {}, std::move(done));
+    put_catalog({kModelKind, name, version, std::move(text)}, {}, std::move(done));
 }
 
 }  // namespace tidal::api

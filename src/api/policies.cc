@@ -9,15 +9,15 @@
 namespace tidal::api {
 namespace {
 
-constexpr auto kKind = record::CatalogKind::kPolicy;
-constexpr std::uint64_t kCatchUpMs = 2'000;
+constexpr auto kPolicyKind = record::CatalogKind::kPolicy;
+constexpr std::uint64_t kPolicyCatchUpMs = 2'000;
 
 }  // namespace
 
 std::vector<StoredPolicy> policies_in(const std::vector<shard::CatalogEntry>& entries) {
     std::vector<StoredPolicy> out;
     for (const shard::CatalogEntry& entry : entries) {
-        if (entry.kind != kKind) continue;
+        if (entry.kind != kPolicyKind) continue;
         auto rules = parse_policy(entry.text);
         if (!rules.ok()) continue;  // of a version of the program that knew more rules
         out.push_back(
@@ -52,7 +52,7 @@ void Database::with_policy(const std::string& name,
                            absl::AnyInvocable<void(Result<StoredPolicy>)> done) {
     auto known = policy(name);
     if (known.ok() || cluster_ == nullptr) return done(std::move(known));
-    cluster_->fences().pass({}, {kMetaShard}, kCatchUpMs,
+    cluster_->fences().pass({}, {kMetaShard}, kPolicyCatchUpMs,
                             [this, name, done = std::move(done)](Result<FenceReply>) mutable {
                                 publish_if_changed();
                                 done(policy(name));
@@ -80,14 +80,14 @@ void Database::put_policy_now(const std::string& name, std::string text, bool dr
     std::uint32_t version = 0;
     bool known = false;
     for (const shard::CatalogEntry& entry : catalog_entries())
-        if (entry.kind == kKind && entry.name == name) known = entry.text == text;
+        if (entry.kind == kPolicyKind && entry.name == name) known = entry.text == text;
     version = shards_[0]->with_state(
-        [&](shard::ShardState& state) { return state.catalog().newest(kKind, name); });
+        [&](shard::ShardState& state) { return state.catalog().newest(kPolicyKind, name); });
     // The built-in one is the first version of its name.
     if (version == 0 && name == kDefaultPolicy) version = 1;
     if (!known) ++version;
     if (dry_run) return done(CatalogReply{name, version, false, {}});
-    put_catalog({kKind, name, version, std::move(text)}, {}, std::move(done));
+    put_catalog({kPolicyKind, name, version, std::move(text)}, {}, std::move(done));
 }
 
 }  // namespace tidal::api

@@ -10,7 +10,7 @@
 namespace tidal::api {
 namespace {
 
-constexpr std::uint64_t kCatchUpMs = 2'000;
+constexpr std::uint64_t kOpenCatchUpMs = 2'000;
 
 }  // namespace
 
@@ -73,7 +73,7 @@ std::vector<ShardId> Database::name_targets(Groups* groups, Join& join) {
 
 /// Another node may have opened the session, or made the item, a moment ago.
 void Database::catch_up_with(std::vector<ShardId> shards, absl::AnyInvocable<void()> again) {
-    cluster_->fences().pass({}, std::move(shards), kCatchUpMs,
+    cluster_->fences().pass({}, std::move(shards), kOpenCatchUpMs,
                             [again = std::move(again)](Result<FenceReply>) mutable { again(); });
 }
 

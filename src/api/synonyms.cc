@@ -6,14 +6,14 @@
 namespace tidal::api {
 namespace {
 
-constexpr auto kKind = record::CatalogKind::kSynonyms;
+constexpr auto kSynonymsKind = record::CatalogKind::kSynonyms;
 
 }  // namespace
 
 std::vector<StoredSynonyms> Database::synonyms() {
     std::vector<StoredSynonyms> out;
     for (shard::CatalogEntry& entry : catalog_entries())
-        if (entry.kind == kKind)
+        if (entry.kind == kSynonymsKind)
             out.push_back(
                 {entry.name, entry.version, entry.stamp.wall_ms(), std::move(entry.text)});
     return out;
@@ -34,13 +34,13 @@ void Database::put_synonyms_now(const std::string& name, std::string text, bool 
         return done(named.take_error().with_field("name"));
     if (auto parsed = text::Synonyms::parse(text); !parsed.ok()) return done(parsed.take_error());
     std::uint32_t version = shards_[0]->with_state(
-        [&](shard::ShardState& state) { return state.catalog().newest(kKind, name); });
+        [&](shard::ShardState& state) { return state.catalog().newest(kSynonymsKind, name); });
     bool known = false;
     for (const StoredSynonyms& each : synonyms())
         known = known || (each.name == name && each.text == text);
     if (!known) ++version;
     if (dry_run) return done(CatalogReply{name, version, false, {}});
-    put_catalog({kKind, name, version, std::move(text)}, {}, std::move(done));
+    put_catalog({kSynonymsKind, name, version, std::move(text)}, {}, std::move(done));
 }
 
 }  // namespace tidal::api

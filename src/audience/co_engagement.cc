@@ -11,18 +11,18 @@
 namespace tidal::audience {
 namespace {
 
-constexpr std::string_view kPrefix = "a/c/";
-constexpr std::uint8_t kVersion = 1;
+constexpr std::string_view kNeighboursPrefix = "a/c/";
+constexpr std::uint8_t kNeighboursVersion = 1;
 
-std::string row_key(Slot slot) {
-    std::string key(kPrefix);
+std::string neighbours_row_key(Slot slot) {
+    std::string key(kNeighboursPrefix);
     for (int shift = 24; shift >= 0; shift -= 8)
         key.push_back(static_cast<char>(slot.value() >> shift));
     return key;
 }
 
-Result<Slot> read_row_key(std::string_view key) {
-    key.remove_prefix(kPrefix.size());
+Result<Slot> read_neighbours_row_key(std::string_view key) {
+    key.remove_prefix(kNeighboursPrefix.size());
     if (key.size() != 4) return Error(ErrorCode::kCorruption, "bad key of co-engagement");
     std::uint32_t slot = 0;
     for (const char c : key) slot = slot << 8 | static_cast<unsigned char>(c);
@@ -68,7 +68,7 @@ void Neighbours::count(std::span<const EntityId> others, double likes, UnixMilli
 
 std::string encode_neighbours(const Neighbours& neighbours) {
     Encoder out;
-    out.u8(kVersion);
+    out.u8(kNeighboursVersion);
     out.svarint(neighbours.at_ms);
     out.f64(neighbours.events);
     out.varint(neighbours.items.size());
@@ -81,7 +81,8 @@ std::string encode_neighbours(const Neighbours& neighbours) {
 
 Result<Neighbours> decode_neighbours(std::string_view bytes) {
     Decoder in(bytes);
-    if (in.u8() != kVersion) return Error(ErrorCode::kCorruption, "co-engagement: unknown version");
+    if (in.u8() != kNeighboursVersion)
+        return Error(ErrorCode::kCorruption, "co-engagement: unknown version");
     Neighbours out;
     out.at_ms = in.svarint();
     out.events = in.f64();
@@ -107,8 +108,8 @@ Result<std::unique_ptr<CoEngagement>> CoEngagement::open(const Options& options,
                                                          storage::ShardStore& store) {
     std::unique_ptr<CoEngagement> out(new CoEngagement(options, store));
     Result<void> outcome;
-    TIDAL_TRY(store.scan(kPrefix, [&](std::string_view key, std::string_view value) {
-        auto slot = read_row_key(key);
+    TIDAL_TRY(store.scan(kNeighboursPrefix, [&](std::string_view key, std::string_view value) {
+        auto slot = read_neighbours_row_key(key);
         auto neighbours =
             slot.ok() ? decode_neighbours(value) : Result<Neighbours>(slot.take_error());
         if (!neighbours.ok()) {
@@ -143,7 +144,7 @@ void CoEngagement::drop_item(Slot slot) {
     if (found == items_.end()) return;
     pairs_ -= found->second.neighbours.items.size();
     items_.erase(found);
-    store_.erase(row_key(slot));
+    store_.erase(neighbours_row_key(slot));
 }
 
 const Neighbours* CoEngagement::find(Slot slot) const {
@@ -157,7 +158,7 @@ void CoEngagement::write_rows(std::size_t left) {
         unwritten_.pop_front();
         const auto found = items_.find(slot);
         if (found == items_.end() || !found->second.unwritten) continue;
-        store_.put(row_key(slot), encode_neighbours(found->second.neighbours));
+        store_.put(neighbours_row_key(slot), encode_neighbours(found->second.neighbours));
         found->second.unwritten = false;
     }
 }

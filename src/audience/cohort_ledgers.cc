@@ -10,21 +10,21 @@
 namespace tidal::audience {
 namespace {
 
-constexpr std::string_view kPrefix = "a/o/";
+constexpr std::string_view kCohortPrefix = "a/o/";
 constexpr std::string_view kFirstHourKey = "a/o-first";
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kCohortRowVersion = 1;
 /// A cell with its part of the pair, the item and the maps around it.
 constexpr std::uint64_t kCellBytes = 96;
 
-std::string row_key(Slot slot) {
-    std::string key(kPrefix);
+std::string cohort_row_key(Slot slot) {
+    std::string key(kCohortPrefix);
     for (int shift = 24; shift >= 0; shift -= 8)
         key.push_back(static_cast<char>(slot.value() >> shift));
     return key;
 }
 
-Result<Slot> read_row_key(std::string_view key) {
-    key.remove_prefix(kPrefix.size());
+Result<Slot> read_cohort_row_key(std::string_view key) {
+    key.remove_prefix(kCohortPrefix.size());
     if (key.size() != 4) return Error(ErrorCode::kCorruption, "bad key of a cohort's ledgers");
     std::uint32_t slot = 0;
     for (const char c : key) slot = slot << 8 | static_cast<unsigned char>(c);
@@ -57,7 +57,7 @@ bool decode_cells(Decoder* in, std::vector<CohortCell>* out) {
 
 std::string encode_cohort_pairs(const CohortPairs& pairs) {
     Encoder out;
-    out.u8(kVersion);
+    out.u8(kCohortRowVersion);
     out.varint(pairs.size());
     for (const CohortPair& pair : pairs) {
         out.varint(pair.cohort.value());
@@ -74,7 +74,8 @@ std::string encode_cohort_pairs(const CohortPairs& pairs) {
 
 Result<CohortPairs> decode_cohort_pairs(std::string_view bytes) {
     Decoder in(bytes);
-    if (in.u8() != kVersion) return Error(ErrorCode::kCorruption, "cohorts: unknown version");
+    if (in.u8() != kCohortRowVersion)
+        return Error(ErrorCode::kCorruption, "cohorts: unknown version");
     CohortPairs out;
     const std::size_t count = in.count(6);
     for (std::size_t i = 0; i < count && !in.failed(); ++i) {
@@ -109,8 +110,8 @@ Result<void> CohortLedgers::load() {
         TIDAL_TRY(in.finish("first hour of cohorts"));
     }
     Result<void> outcome;
-    TIDAL_TRY(store_.scan(kPrefix, [&](std::string_view key, std::string_view value) {
-        auto slot = read_row_key(key);
+    TIDAL_TRY(store_.scan(kCohortPrefix, [&](std::string_view key, std::string_view value) {
+        auto slot = read_cohort_row_key(key);
         auto pairs =
             slot.ok() ? decode_cohort_pairs(value) : Result<CohortPairs>(slot.take_error());
         if (!pairs.ok()) {
@@ -138,7 +139,7 @@ const CohortLedgers::Item* CohortLedgers::find(Slot slot) const {
 }
 
 void CohortLedgers::erase(std::size_t at) {
-    store_.erase(row_key(items_[at].slot));
+    store_.erase(cohort_row_key(items_[at].slot));
     places_.erase(items_[at].slot);
     if (at + 1 < items_.size()) {
         items_[at] = std::move(items_.back());
@@ -301,9 +302,9 @@ void CohortLedgers::write_rows(std::size_t left) {
         if (!item.unwritten) continue;
         item.unwritten = false;
         if (item.pairs.empty())
-            store_.erase(row_key(item.slot));
+            store_.erase(cohort_row_key(item.slot));
         else
-            store_.put(row_key(item.slot), encode_cohort_pairs(item.pairs));
+            store_.put(cohort_row_key(item.slot), encode_cohort_pairs(item.pairs));
     }
 }
 

@@ -3,23 +3,19 @@
 #include <algorithm>
 
 #include "audience/internal/hold_row.h"
+#include "base/big_endian.h"
 #include "base/codec.h"
 #include "base/hash.h"
 
 namespace tidal::audience {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
-constexpr std::string_view kPrefix = "a/d/";
-
-void append_big_endian(std::uint64_t value, int bytes, std::string* out) {
-    for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
-        out->push_back(static_cast<char>(value >> shift));
-}
+constexpr std::uint8_t kDeliveryRowVersion = 1;
+constexpr std::string_view kDeliveryPrefix = "a/d/";
 
 /// Users in 65,536 parts, each small enough to be gone through whenever one of them is counted.
 std::string bucket_of(const EntityId& user) {
-    std::string id, out(kPrefix);
+    std::string id, out(kDeliveryPrefix);
     append_id(user, &id);
     append_big_endian(hash64(id) >> 48, 2, &out);
     return out;
@@ -31,7 +27,7 @@ std::string day_prefix(const std::string& bucket, DeliveryDay day) {
     return out;
 }
 
-std::string row_key(const EntityId& user, const std::string& profile, DeliveryDay day) {
+std::string delivery_row_key(const EntityId& user, const std::string& profile, DeliveryDay day) {
     return user_prefix(day_prefix(bucket_of(user), day), user) + profile;
 }
 
@@ -51,7 +47,7 @@ std::optional<std::uint32_t> Deliveries::Day::granted(std::uint64_t page) const 
 
 std::string encode_deliveries(const Deliveries::Day& day) {
     Encoder out;
-    out.u8(kVersion);
+    out.u8(kDeliveryRowVersion);
     out.varint(day.pages.size());
     for (const Deliveries::Page& each : day.pages) {
         out.u64(each.page);
@@ -62,7 +58,7 @@ std::string encode_deliveries(const Deliveries::Day& day) {
 
 Result<Deliveries::Day> decode_deliveries(std::string_view bytes) {
     Decoder in(bytes);
-    if (in.u8() != kVersion) in.fail();
+    if (in.u8() != kDeliveryRowVersion) in.fail();
     Deliveries::Day out;
     const std::size_t count = in.count(9);
     if (count == 0 || count > record::kDailyCapMax) in.fail();
@@ -81,7 +77,7 @@ Result<Deliveries::Day> decode_deliveries(std::string_view bytes) {
 
 Result<Deliveries::Day> Deliveries::find(const EntityId& user, const std::string& profile,
                                          DeliveryDay day) const {
-    TIDAL_ASSIGN(const auto row, store_.get(row_key(user, profile, day)));
+    TIDAL_ASSIGN(const auto row, store_.get(delivery_row_key(user, profile, day)));
     if (!row) return Day();
     return decode_deliveries(*row);
 }
@@ -95,7 +91,7 @@ Result<std::uint32_t> Deliveries::grant(const record::DeliveryBody& body, Delive
     const std::uint32_t granted = std::min(body.wanted, body.cap - std::min(body.cap, delivered));
     if (granted == 0) return granted;
     after->pages.push_back({body.page, granted});
-    store_.put(row_key(body.user, body.profile, day), encode_deliveries(*after));
+    store_.put(delivery_row_key(body.user, body.profile, day), encode_deliveries(*after));
     return granted;
 }
 

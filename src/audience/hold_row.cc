@@ -3,28 +3,18 @@
 #include <algorithm>
 #include <cassert>
 
+#include "base/big_endian.h"
 #include "record/record.h"
 
 namespace tidal::audience {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kHoldRowVersion = 1;
 constexpr std::uint8_t kSet = 1, kCleared = 2, kSignals = 4;
 constexpr std::size_t kIdTextBytesMax = 255;
 
 Error malformed(std::string_view what) {
     return Error(ErrorCode::kCorruption, "row of an audience: " + std::string(what));
-}
-
-void append_big_endian(std::uint64_t value, int bytes, std::string* out) {
-    for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8)
-        out->push_back(static_cast<char>(value >> shift));
-}
-
-std::uint64_t read_big_endian(std::string_view bytes) {
-    std::uint64_t value = 0;
-    for (const char byte : bytes) value = (value << 8) | static_cast<std::uint8_t>(byte);
-    return value;
 }
 
 }  // namespace
@@ -33,7 +23,7 @@ std::string encode_hold(const HoldRow& row) {
     assert(row.in_force() ? row.set >= row.cleared : row.cleared != HybridTime());
     const bool cleared = row.cleared != HybridTime();
     Encoder out;
-    out.u8(kVersion);
+    out.u8(kHoldRowVersion);
     out.u8(static_cast<std::uint8_t>((row.in_force() ? kSet : 0) | (cleared ? kCleared : 0) |
                                      (row.signals != 0 ? kSignals : 0)));
     if (row.in_force()) out.u64(row.set.bits());
@@ -48,7 +38,7 @@ std::string encode_hold(const HoldRow& row) {
 Result<HoldRow> decode_hold(std::string_view bytes) {
     Decoder in(bytes);
     const std::uint8_t version = in.u8();
-    if (!in.failed() && version != kVersion)
+    if (!in.failed() && version != kHoldRowVersion)
         return Error(ErrorCode::kIncompatible, "row of an audience of another version")
             .with("version", version);
     const std::uint8_t flags = in.u8();

@@ -2,24 +2,14 @@
 
 #include <cmath>
 
+#include "base/big_endian.h"
 #include "base/codec.h"
 
 namespace tidal::audience {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kMemberRowVersion = 1;
 constexpr std::size_t kKeyBytes = kMemberPrefix.size() + 4 + 8;
-
-void append_big_endian(std::uint64_t value, int bytes, std::string* out) {
-    for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
-        out->push_back(static_cast<char>(value >> shift));
-}
-
-std::uint64_t read_big_endian(std::string_view bytes) {
-    std::uint64_t out = 0;
-    for (const char c : bytes) out = out << 8 | static_cast<unsigned char>(c);
-    return out;
-}
 
 }  // namespace
 
@@ -45,7 +35,7 @@ Result<MemberKey> decode_member_key(std::string_view key) {
 
 std::string encode_member(const MemberRow& row) {
     Encoder out;
-    out.u8(kVersion);
+    out.u8(kMemberRowVersion);
     out.f64(row.position);
     out.u64(row.added.bits());
     return out.take();
@@ -53,7 +43,7 @@ std::string encode_member(const MemberRow& row) {
 
 Result<MemberRow> decode_member(std::string_view bytes) {
     Decoder in(bytes);
-    if (in.u8() != kVersion) in.fail();
+    if (in.u8() != kMemberRowVersion) in.fail();
     MemberRow out;
     out.position = in.f64();
     out.added = HybridTime::from_bits(in.u64());

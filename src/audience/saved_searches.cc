@@ -7,11 +7,11 @@ namespace {
 
 using Search = SavedSearches::Search;
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kSavedSearchVersion = 1;
 
 std::string encode(const Search& search) {
     Encoder out;
-    out.u8(kVersion);
+    out.u8(kSavedSearchVersion);
     out.u64(search.saved.bits());
     out.u64(search.looked.bits());
     out.bytes(search.text);
@@ -22,7 +22,7 @@ Result<Search> decode(std::string_view name, std::string_view row) {
     Decoder in(row);
     Search out;
     out.name = name;
-    if (in.u8() != kVersion) in.fail();
+    if (in.u8() != kSavedSearchVersion) in.fail();
     out.saved = HybridTime::from_bits(in.u64());
     out.looked = HybridTime::from_bits(in.u64());
     out.text = in.bytes();

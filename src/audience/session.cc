@@ -8,7 +8,7 @@
 namespace tidal::audience {
 namespace {
 
-bool is_newer(const SessionLike& a, const SessionLike& b) {
+bool is_newer_like(const SessionLike& a, const SessionLike& b) {
     return a.at_ms != b.at_ms ? a.at_ms > b.at_ms : a.item > b.item;
 }
 
@@ -18,7 +18,7 @@ void note(SessionLike like, std::vector<SessionLike>* likes) {
         like.at_ms = std::max(like.at_ms, found->at_ms);
         likes->erase(found);
     }
-    likes->insert(std::ranges::lower_bound(*likes, like, is_newer), std::move(like));
+    likes->insert(std::ranges::lower_bound(*likes, like, is_newer_like), std::move(like));
     if (likes->size() > Session::kLikesMax) likes->pop_back();
 }
 

@@ -9,9 +9,9 @@
 namespace tidal::audience {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kSessionRowVersion = 1;
 
-EntityId decode_id(Decoder* in) {
+EntityId decode_session_id(Decoder* in) {
     auto id = record::decode_optional_id(in);
     if (!id) in->fail();
     return std::move(id).value_or(EntityId());
@@ -32,7 +32,7 @@ void decode_likes(Decoder* in, Session* out) {
     if (count > Session::kLikesMax) return in->fail();
     for (std::size_t i = 0; i < count && !in->failed(); ++i) {
         SessionLike& like = out->likes.emplace_back();
-        like.item = decode_id(in);
+        like.item = decode_session_id(in);
         like.at_ms = in->svarint();
     }
 }
@@ -41,7 +41,7 @@ void decode_likes(Decoder* in, Session* out) {
 
 std::string encode_session(const Session& session) {
     Encoder out;
-    out.u8(kVersion);
+    out.u8(kSessionRowVersion);
     record::encode_optional_id(session.user, &out);
     out.bytes(session.agent);
     record::encode_limits(session.limits, &out);
@@ -69,9 +69,10 @@ std::string encode_session(const Session& session) {
 
 Result<Session> decode_session(std::string_view bytes) {
     Decoder in(bytes);
-    if (in.u8() != kVersion) return Error(ErrorCode::kCorruption, "session: unknown version");
+    if (in.u8() != kSessionRowVersion)
+        return Error(ErrorCode::kCorruption, "session: unknown version");
     Session out;
-    out.user = decode_id(&in);
+    out.user = decode_session_id(&in);
     out.agent = in.bytes();
     out.limits = record::decode_limits(&in);
     out.opened = HybridTime::from_bits(in.u64());
@@ -96,7 +97,7 @@ Result<Session> decode_session(std::string_view bytes) {
 
 std::string encode_shown(const std::vector<EntityId>& shown) {
     Encoder out;
-    out.u8(kVersion);
+    out.u8(kSessionRowVersion);
     out.varint(shown.size());
     for (const EntityId& id : shown) record::encode_optional_id(id, &out);
     return out.take();
@@ -104,11 +105,11 @@ std::string encode_shown(const std::vector<EntityId>& shown) {
 
 Result<std::vector<EntityId>> decode_shown(std::string_view bytes) {
     Decoder in(bytes);
-    if (in.u8() != kVersion) in.fail();
+    if (in.u8() != kSessionRowVersion) in.fail();
     std::vector<EntityId> out;
     const std::size_t count = in.count(2);
     if (count > record::kShownMax) in.fail();
-    for (std::size_t i = 0; i < count && !in.failed(); ++i) out.push_back(decode_id(&in));
+    for (std::size_t i = 0; i < count && !in.failed(); ++i) out.push_back(decode_session_id(&in));
     TIDAL_TRY(in.finish("what a session was shown"));
     if (encode_shown(out) != bytes)
         return Error(ErrorCode::kCorruption, "what a session was shown: not as it is written");

@@ -7,13 +7,13 @@
 namespace tidal::audience {
 namespace {
 
-std::string row_key(std::string_view prefix, std::uint64_t id) {
+std::string session_row_key(std::string_view prefix, std::uint64_t id) {
     std::string key(prefix);
     for (int shift = 56; shift >= 0; shift -= 8) key.push_back(static_cast<char>(id >> shift));
     return key;
 }
 
-Result<std::uint64_t> read_row_key(std::string_view key) {
+Result<std::uint64_t> read_session_row_key(std::string_view key) {
     std::uint64_t id = 0;
     if (key.size() != kSessionPrefix.size() + sizeof id)
         return Error(ErrorCode::kCorruption, "session: not a key of one");
@@ -44,7 +44,7 @@ Result<std::unique_ptr<Sessions>> Sessions::open(const Options& options,
     std::unique_ptr<Sessions> out(new Sessions(options, store));
     Result<void> outcome;
     TIDAL_TRY(store.scan(kSessionPrefix, [&](std::string_view key, std::string_view value) {
-        auto id = read_row_key(key);
+        auto id = read_session_row_key(key);
         auto session = id.ok() ? decode_session(value) : Result<Session>(id.take_error());
         if (session.ok())
             out->place(*id, *session);
@@ -77,13 +77,13 @@ void Sessions::forget(std::uint64_t id) {
     if (of_user->second.empty()) of_users_.erase(of_user);
     due_.erase({found->second.due_ms, id});
     places_.erase(found);
-    store_.erase(row_key(kSessionPrefix, id));
-    store_.erase(row_key(kShownPrefix, id));
+    store_.erase(session_row_key(kSessionPrefix, id));
+    store_.erase(session_row_key(kShownPrefix, id));
 }
 
 Result<std::optional<Session>> Sessions::find(std::uint64_t id) const {
     if (!places_.contains(id)) return std::optional<Session>();
-    TIDAL_ASSIGN(const auto row, store_.get(row_key(kSessionPrefix, id)));
+    TIDAL_ASSIGN(const auto row, store_.get(session_row_key(kSessionPrefix, id)));
     if (!row) return Error(ErrorCode::kCorruption, "a session has no row").with("session_id", id);
     TIDAL_ASSIGN(Session session, decode_session(*row));
     return std::optional(std::move(session));
@@ -96,7 +96,7 @@ Result<Session> Sessions::get(std::uint64_t id) const {
 }
 
 Result<std::vector<EntityId>> Sessions::shown(std::uint64_t id) const {
-    TIDAL_ASSIGN(const auto row, store_.get(row_key(kShownPrefix, id)));
+    TIDAL_ASSIGN(const auto row, store_.get(session_row_key(kShownPrefix, id)));
     if (!row) return std::vector<EntityId>();
     return decode_shown(*row);
 }
@@ -107,7 +107,7 @@ std::vector<std::uint64_t> Sessions::of(const EntityId& user) const {
 }
 
 void Sessions::put(std::uint64_t id, const Session& session) {
-    store_.put(row_key(kSessionPrefix, id), encode_session(session));
+    store_.put(session_row_key(kSessionPrefix, id), encode_session(session));
 }
 
 Result<bool> Sessions::begin(const record::SessionBody& body, HybridTime stamp) {
@@ -139,7 +139,7 @@ void Sessions::end(std::uint64_t id, Session* session, UnixMillis at_ms) {
 Result<void> Sessions::show(const record::SessionBody& body) {
     TIDAL_ASSIGN(auto all, shown(body.session));
     add_shown(body.shown, &all);
-    store_.put(row_key(kShownPrefix, body.session), encode_shown(all));
+    store_.put(session_row_key(kShownPrefix, body.session), encode_shown(all));
     return {};
 }
 

@@ -65,7 +65,7 @@ void add_weight(const EntityId& creator, double weight, UnixMillis at_ms,
     creators->erase(std::ranges::min_element(*creators, {}, magnitude));
 }
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kTasteVersion = 1;
 
 void encode_ring(const std::vector<RingEntry>& ring, Encoder* out) {
     out->varint(ring.size());
@@ -129,7 +129,7 @@ double Taste::affinity(const EntityId& creator, UnixMillis now_ms) const {
 
 std::string encode_taste(const Taste& taste) {
     Encoder out;
-    out.u8(kVersion);
+    out.u8(kTasteVersion);
     out.u64(taste.erased.bits());
     encode_ring(taste.positives, &out);
     encode_ring(taste.negatives, &out);
@@ -144,7 +144,7 @@ std::string encode_taste(const Taste& taste) {
 
 Result<Taste> decode_taste(std::string_view bytes) {
     Decoder in(bytes);
-    if (in.u8() != kVersion) return Error(ErrorCode::kCorruption, "taste: unknown version");
+    if (in.u8() != kTasteVersion) return Error(ErrorCode::kCorruption, "taste: unknown version");
     Taste taste;
     taste.erased = HybridTime::from_bits(in.u64());
     decode_ring(Taste::kPositivesMax, &in, &taste.positives);

@@ -5,7 +5,7 @@
 namespace tidal::audience {
 namespace {
 
-std::string row_key(const EntityId& user) {
+std::string taste_row_key(const EntityId& user) {
     std::string key(kTastePrefix);
     append_id(user, &key);
     return key;
@@ -43,7 +43,7 @@ void Tastes::write(const EntityId& user, const Taste& taste) {
     row_bytes_ -= row.size();
     row = encode_taste(taste);
     row_bytes_ += row.size();
-    store_.put(row_key(user), row);
+    store_.put(taste_row_key(user), row);
 }
 
 Result<Tastes::LikedBefore> Tastes::apply(const EntityId& user, const TasteEvent& event) {

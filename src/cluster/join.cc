@@ -11,7 +11,6 @@ namespace {
 constexpr std::uint32_t kRequestMagic = 0x514a4454;  // "TDJQ"
 constexpr std::uint32_t kAnswerMagic = 0x414a4454;   // "TDJA"
 constexpr std::uint8_t kVersion = 1;
-constexpr std::size_t kIdBytes = 16;
 constexpr std::size_t kNonceBytes = 16;
 constexpr std::size_t kMacBytes = 32;
 constexpr std::string_view kRequestUse = "tidaldb join request 1";
@@ -24,12 +23,6 @@ constexpr ErrorCode kRefusalCodes[] = {ErrorCode::kUnauthenticated, ErrorCode::k
 
 std::string mac_of_request(std::string_view body, std::string_view key) {
     return internal::mac_of(key, std::string(kRequestUse) + std::string(body));
-}
-
-void put_id(std::string_view digits, Encoder* out) {
-    std::string bytes = internal::from_hex(digits);
-    bytes.resize(kIdBytes);
-    out->raw(bytes);
 }
 
 Result<void> begin(Decoder* in, std::uint32_t magic, std::string_view what) {
@@ -45,9 +38,9 @@ Result<void> begin(Decoder* in, std::uint32_t magic, std::string_view what) {
 
 std::string encode(const JoinAccepted& accepted) {
     Encoder out;
-    put_id(accepted.identity.cluster_id, &out);
+    out.raw(internal::id_bytes(accepted.identity.cluster_id));
     out.u32(accepted.identity.node.value());
-    put_id(accepted.identity.instance_id, &out);
+    out.raw(internal::id_bytes(accepted.identity.instance_id));
     out.u16(accepted.identity.region.value());
     out.bytes(accepted.secret);
     out.u16(accepted.shards);
@@ -66,9 +59,9 @@ std::string encode(const JoinAccepted& accepted) {
 Result<JoinAccepted> decode(std::string_view bytes) {
     Decoder in(bytes);
     JoinAccepted accepted;
-    accepted.identity.cluster_id = internal::to_hex(in.raw(kIdBytes));
+    accepted.identity.cluster_id = internal::to_hex(in.raw(internal::kIdBytes));
     accepted.identity.node = NodeId(in.u32());
-    accepted.identity.instance_id = internal::to_hex(in.raw(kIdBytes));
+    accepted.identity.instance_id = internal::to_hex(in.raw(internal::kIdBytes));
     accepted.identity.region = RegionId(in.u16());
     accepted.secret = in.bytes();
     accepted.shards = in.u16();
@@ -121,7 +114,7 @@ std::string encode_join_request(const JoinRequest& request, std::string_view key
     std::string nonce = request.nonce;
     nonce.resize(kNonceBytes);
     out.raw(nonce);
-    put_id(request.instance_id, &out);
+    out.raw(internal::id_bytes(request.instance_id));
     out.u16(request.region.value());
     out.bytes(request.public_key);
     out.bytes(request.address);
@@ -136,7 +129,7 @@ Result<JoinRequest> decode_join_request(std::string_view bytes) {
     JoinRequest request;
     request.token_id = in.u64();
     request.nonce = in.raw(kNonceBytes);
-    request.instance_id = internal::to_hex(in.raw(kIdBytes));
+    request.instance_id = internal::to_hex(in.raw(internal::kIdBytes));
     request.region = RegionId(in.u16());
     request.public_key = in.bytes();
     request.address = in.bytes();

@@ -8,8 +8,7 @@
 namespace tidal::cluster {
 namespace {
 
-constexpr std::size_t kIdBytes = 16;
-constexpr std::size_t kHashBytes = 32;
+constexpr std::size_t kAuthorityHashBytes = 32;
 
 std::string_view trimmed(std::string_view text) {
     constexpr std::string_view kSpace = " \t\r\n";
@@ -46,8 +45,8 @@ Result<JoinToken> parse_join_token(std::string_view text) {
     JoinToken token;
     token.id = in.u64();
     token.key = in.raw(kJoinKeyBytes);
-    token.cluster_id = internal::to_hex(in.raw(kIdBytes));
-    token.authority_hash = in.raw(kHashBytes);
+    token.cluster_id = internal::to_hex(in.raw(internal::kIdBytes));
+    token.authority_hash = in.raw(kAuthorityHashBytes);
     token.expires_ms = in.i64();
     const std::size_t covered = in.offset();
     const std::uint32_t checksum = in.u32();

@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::size_t kInstanceDigits = 32;
 constexpr std::size_t kAddressBytesMax = 255;
-constexpr std::size_t kNonceBytes = 16;
-constexpr std::size_t kHashBytes = 32;
+constexpr std::size_t kTextNonceBytes = 16;
+constexpr std::size_t kKeyHashBytes = 32;
 constexpr std::size_t kApiKeyIdBytesMax = 63;
 
 constexpr std::string_view kStates[] = {"joining", "active", "leaving", "left"};
@@ -167,7 +167,7 @@ Result<void> check_member(const Member& member) {
 Result<void> check_join_token(const JoinTokenRecord& token) {
     TIDAL_TRY(require(token.key.size() == kJoinKeyBytes, "key", "has 32 bytes"));
     TIDAL_TRY(require(token.expires_ms >= 0, "expires_ms", "is not before 1970"));
-    return require(token.nonce.size() == (token.used_by == kNoNode ? 0 : kNonceBytes), "nonce",
+    return require(token.nonce.size() == (token.used_by == kNoNode ? 0 : kTextNonceBytes), "nonce",
                    "has 16 bytes once the token is used, and none before");
 }
 
@@ -176,7 +176,7 @@ Result<void> check_api_key(const ApiKeyRecord& key) {
         !key.id.empty() && key.id.size() <= kApiKeyIdBytesMax &&
             key.id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-") == key.id.npos,
         "id", "has 1 to 63 characters of a-z, 0-9, _ and -"));
-    TIDAL_TRY(require(key.hash.size() == kHashBytes, "hash", "has 32 bytes"));
+    TIDAL_TRY(require(key.hash.size() == kKeyHashBytes, "hash", "has 32 bytes"));
     TIDAL_TRY(require(key.created_ms >= 0, "created_ms", "is not before 1970"));
     return require(key.expires_ms >= 0, "expires_ms", "is not before 1970");
 }
@@ -237,7 +237,7 @@ Result<JoinTokenRecord> parse_join_token_record(std::string_view text) {
     token.expires_ms = lines.number<UnixMillis>("expires_ms");
     if (lines.next_is("used_by")) {
         token.used_by = NodeId(lines.number<std::uint32_t>("used_by"));
-        token.nonce = lines.hex("nonce", kNonceBytes);
+        token.nonce = lines.hex("nonce", kTextNonceBytes);
     }
     TIDAL_TRY(lines.finish(check_join_token(token)));
     return token;
@@ -247,7 +247,7 @@ Result<ApiKeyRecord> parse_api_key(std::string_view text) {
     Lines lines("API key", text);
     ApiKeyRecord key;
     key.id = lines.take("id");
-    key.hash = lines.hex("hash", kHashBytes);
+    key.hash = lines.hex("hash", kKeyHashBytes);
     key.role = lines.word<ApiRole>("role", kRoles);
     key.created_ms = lines.number<UnixMillis>("created_ms");
     if (lines.next_is("expires_ms")) {

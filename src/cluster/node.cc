@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "cluster/membership.h"
+
 namespace tidal::cluster {
 namespace {
 
@@ -15,10 +17,6 @@ constexpr Channel channel_of(GroupTraffic traffic) {
             return Channel::kSnapshot;
     }
     return Channel::kHeartbeat;
-}
-
-raft::PeerId peer_of(NodeId node) {
-    return raft::PeerId(node.value());
 }
 
 }  // namespace

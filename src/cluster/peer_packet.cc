@@ -9,7 +9,6 @@ namespace tidal::cluster {
 namespace {
 
 constexpr std::uint8_t kLayout = 1;
-constexpr std::size_t kIdBytes = 16;
 enum class Kind : std::uint8_t {
     kHello = 1,
     kWelcome,
@@ -29,15 +28,8 @@ void begin(Kind kind, Encoder* out) {
     out->u16(0);
 }
 
-/// 32 hex digits as 16 bytes.
-void put_id(std::string_view digits, Encoder* out) {
-    std::string bytes = internal::from_hex(digits);
-    bytes.resize(kIdBytes);
-    out->raw(bytes);
-}
-
 std::string get_id(Decoder* in) {
-    return internal::to_hex(in->raw(kIdBytes));
+    return internal::to_hex(in->raw(internal::kIdBytes));
 }
 
 std::string get_text(Decoder* in, std::size_t size_max) {
@@ -47,9 +39,9 @@ std::string get_text(Decoder* in, std::size_t size_max) {
 }
 
 void put(const Introduction& from, Encoder* out) {
-    put_id(from.identity.cluster_id, out);
+    out->raw(internal::id_bytes(from.identity.cluster_id));
     out->u32(from.identity.node.value());
-    put_id(from.identity.instance_id, out);
+    out->raw(internal::id_bytes(from.identity.instance_id));
     out->u16(from.identity.region.value());
     out->u64(from.boot.value());
     out->u16(from.version_min);

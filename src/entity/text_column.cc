@@ -7,7 +7,7 @@
 namespace tidal::entity {
 namespace {
 
-constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNoText = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
@@ -29,11 +29,11 @@ void TextColumn::put(std::uint32_t slot, std::string_view text) {
 void TextColumn::remove(std::uint32_t slot) {
     if (slot >= texts_.size()) return;
     texts_[slot] = std::string();
-    prefixes_[slot] = kAbsent;
+    prefixes_[slot] = kNoText;
 }
 
 void TextColumn::resize(std::uint32_t slots) {
-    prefixes_.resize(slots, kAbsent);
+    prefixes_.resize(slots, kNoText);
     texts_.resize(slots);
 }
 

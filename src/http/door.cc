@@ -17,7 +17,7 @@ bool is_array(std::string_view body) {
 }
 
 /// One write under the conditions that every write has.
-bool is_plain(const Request& request) {
+bool is_plain_request(const Request& request) {
     return request.query.all().empty() && !request.headers.find("Idempotency-Key") &&
            !is_array(request.body);
 }
@@ -190,7 +190,7 @@ void Door::handle_together(std::vector<Call> calls) {
     std::vector<Responder> responders;
     for (Call& call : calls) {
         const auto route = write_routes_.find(call.request.route);
-        if (route == write_routes_.end() || !is_plain(call.request)) {
+        if (route == write_routes_.end() || !is_plain_request(call.request)) {
             write_all(std::exchange(writes, {}), std::exchange(responders, {}));
             handle(std::move(call.request), std::move(call.responder));
             continue;

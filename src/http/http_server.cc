@@ -14,7 +14,6 @@
 namespace tidal::http {
 namespace {
 
-constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 /// After accept() failed for want of descriptors or memory.
 constexpr auto kAcceptPause = std::chrono::milliseconds(50);
 

@@ -11,7 +11,7 @@ namespace {
 constexpr std::array<std::string_view, 7> kMembers{"type", "title", "status", "detail",
                                                    "code", "field", "hint"};
 
-bool is_plain(char c) {
+bool needs_no_escape(char c) {
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
@@ -78,7 +78,7 @@ std::string retry_after(const Error& error) {
 void append_json_string(std::string_view text, std::string* out) {
     *out += '"';
     // Most texts need no second look.
-    if (std::ranges::all_of(text, is_plain)) {
+    if (std::ranges::all_of(text, needs_no_escape)) {
         *out += text;
         *out += '"';
         return;

@@ -208,10 +208,9 @@ InRange range_of(const CreatedWithin& leaf, UnixMillis now_ms) {
     UnixMillis since = 0;
     if (__builtin_sub_overflow(now_ms, leaf.age_ms, &since))
         since = std::numeric_limits<UnixMillis>::min();
-    constexpr double kInfinity = std::numeric_limits<double>::infinity();
     return {.column = {.kind = entity::NumberSource::Kind::kCreatedAt, .field = {}},
             .low = static_cast<double>(since),
-            .high = kInfinity,
+            .high = std::numeric_limits<double>::infinity(),
             .outside = leaf.negated};
 }
 

@@ -11,7 +11,7 @@
 namespace tidal::ranking {
 namespace {
 
-constexpr double kVersionMax = 1e9;
+constexpr double kArmVersionMax = 1e9;
 
 ///   experiment := experiment NAME version NUMBER { { statement ; } }
 ///   statement  := about STRING | salt STRING | arm NAME @ NUMBER [weight NUMBER]
@@ -41,7 +41,7 @@ private:
         if (!tokens_.accept_word("experiment")) return tokens_.expected("`experiment`");
         TIDAL_ASSIGN(out_.name, name("the name of the experiment"));
         if (!tokens_.accept_word("version")) return tokens_.expected("`version`");
-        TIDAL_ASSIGN(out_.version, whole("a version", kVersionMax));
+        TIDAL_ASSIGN(out_.version, whole("a version", kArmVersionMax));
         return tokens_.expect_symbol("{");
     }
 
@@ -67,7 +67,7 @@ private:
         ExperimentArm arm;
         TIDAL_ASSIGN(arm.profile, name("the name of a profile"));
         TIDAL_TRY(tokens_.expect_symbol("@"));
-        TIDAL_ASSIGN(const std::uint32_t version, whole("a version", kVersionMax));
+        TIDAL_ASSIGN(const std::uint32_t version, whole("a version", kArmVersionMax));
         arm.profile += "@" + std::to_string(version);
         if (tokens_.accept_word("weight")) {
             TIDAL_ASSIGN(arm.weight, whole("a weight", kArmWeightMax));

@@ -67,10 +67,6 @@ double fold(Op op, double a, double b, double c) {
     return 0;
 }
 
-bool is_uniform(Op op) {
-    return op == Op::kConstant || op == Op::kParam;
-}
-
 /// Index of an equal element, appended when there is none.
 template <typename T, typename Same>
 std::uint32_t index_of(std::vector<T>* all, const T& wanted, Same same) {

@@ -6,14 +6,6 @@
 #include "ranking/internal/value_graph.h"
 
 namespace tidal::ranking {
-namespace {
-
-bool is_uniform(Op op) {
-    return op == Op::kConstant || op == Op::kParam;
-}
-
-}  // namespace
-
 ValueGraph::Plan ValueGraph::plan_of(const std::vector<Value>& kept) const {
     const std::size_t count = nodes_.size();
     Plan out{

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "base/big_endian.h"
 #include "base/hash.h"
 #include "record/id_codec.h"
 
@@ -13,16 +14,6 @@ constexpr std::string_view kAgePrefix = "x/";
 constexpr UnixMillis kMinuteMs = 60'000;
 // What a key costs beside its entry: two row keys and the age row's value.
 constexpr std::uint64_t kOverheadBytes = 48;
-
-void append_big_endian(std::uint64_t value, int bytes, std::string* out) {
-    for (int i = bytes - 1; i >= 0; --i) out->push_back(static_cast<char>(value >> (8 * i)));
-}
-
-std::uint64_t read_big_endian(std::string_view bytes) {
-    std::uint64_t value = 0;
-    for (const char byte : bytes) value = (value << 8) | static_cast<std::uint8_t>(byte);
-    return value;
-}
 
 std::string age_key(HybridTime stamp, std::string_view row_key) {
     std::string key(kAgePrefix);

@@ -10,7 +10,7 @@ constexpr std::string_view kMagic = "tidaltxt";
 constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kChecked = kSegmentHeadBytes - sizeof(std::uint32_t);
 
-Error damaged(std::string_view what) {
+Error damaged_head(std::string_view what) {
     return Error(ErrorCode::kCorruption, "text segment: " + std::string(what));
 }
 
@@ -36,7 +36,7 @@ std::string encode_segment_head(const SegmentHead& head) {
 
 Result<SegmentHead> decode_segment_head(std::string_view bytes) {
     if (bytes.size() < kSegmentHeadBytes || !bytes.starts_with(kMagic))
-        return damaged("not the head of one");
+        return damaged_head("not the head of one");
     bytes = bytes.substr(0, kSegmentHeadBytes);
     Decoder in(bytes.substr(kMagic.size()));
     const std::uint32_t version = in.u32();
@@ -55,9 +55,10 @@ Result<SegmentHead> decode_segment_head(std::string_view bytes) {
     head.index_crc = in.u32();
     head.documents_crc = in.u32();
     const std::uint32_t reserved_too = in.u32();
-    if (in.u32() != crc32c(bytes.substr(0, kChecked))) return damaged("the head is damaged");
+    if (in.u32() != crc32c(bytes.substr(0, kChecked)))
+        return damaged_head("the head is damaged_head");
     if (kind >= kEntityKindCount || reserved != 0 || reserved_too != 0)
-        return damaged("a head that nobody writes");
+        return damaged_head("a head that nobody writes");
     return head;
 }
 
@@ -72,10 +73,10 @@ Result<void> check_segment(const Segment& segment) {
     const SegmentHead& head = segment.head;
     if (segment.index.size() != head.index_bytes ||
         segment.documents.size() != head.documents_bytes)
-        return damaged("not as long as the head says");
-    if (crc32c(segment.index) != head.index_crc) return damaged("the index is damaged");
+        return damaged_head("not as long as the head says");
+    if (crc32c(segment.index) != head.index_crc) return damaged_head("the index is damaged_head");
     if (crc32c(segment.documents) != head.documents_crc)
-        return damaged("the documents are damaged");
+        return damaged_head("the documents are damaged_head");
     return {};
 }
 

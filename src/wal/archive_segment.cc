@@ -15,12 +15,12 @@ namespace {
 
 constexpr std::string_view kSegmentMagic = "TIDLSEG\n";
 constexpr std::uint16_t kSegmentVersion = 1;
-constexpr std::size_t kCrcAt = kSegmentHeaderBytes - 4;
+constexpr std::size_t kSegmentCrcAt = kSegmentHeaderBytes - 4;
 constexpr std::size_t kBlockPlainBytes = 256 << 10;
 constexpr std::size_t kBlockPlainBytesMax =
     kBlockPlainBytes + kBatchHeaderBytes + kBatchPayloadBytesMax;
 constexpr int kCompressionLevel = 3;
-constexpr std::string_view kAdvice =
+constexpr std::string_view kSegmentAdvice =
     "take the segment from a replica or a backup, or remove it: the signals in it are then missing "
     "from exports";
 
@@ -50,7 +50,7 @@ std::string encode_segment_header(const SegmentLayout& layout) {
     out.u64(layout.index_offset);
     out.u32(layout.block_count);
     out.u32(layout.index_crc);
-    out.raw(std::string(kCrcAt - out.size(), '\0'));
+    out.raw(std::string(kSegmentCrcAt - out.size(), '\0'));
     out.u32(crc32c(out.view()));
     return out.take();
 }
@@ -79,8 +79,8 @@ Result<SegmentLayout> decode_segment_header(std::string_view bytes) {
     layout.index_offset = in.u64();
     layout.block_count = in.u32();
     layout.index_crc = in.u32();
-    const bool spare_zero = all_zero(in.raw(kCrcAt - in.offset()));
-    if (in.u32() != crc32c(bytes.substr(0, kCrcAt))) return damaged("checksum");
+    const bool spare_zero = all_zero(in.raw(kSegmentCrcAt - in.offset()));
+    if (in.u32() != crc32c(bytes.substr(0, kSegmentCrcAt))) return damaged("checksum");
     if (version != kSegmentVersion || length != kSegmentHeaderBytes || flags != 0 || !spare_zero)
         return Error(ErrorCode::kIncompatible, "segment header: written by a later version");
     if (layout.block_count == 0 || info.first > info.last) return damaged("range");
@@ -127,7 +127,7 @@ void widen(T& range, LogIndex first, LogIndex last, HybridTime stamp) {
 }
 
 Error at(Error error, const std::string& path, std::uint64_t offset) {
-    return std::move(error).with("file", path).with("offset", offset).with_hint(kAdvice);
+    return std::move(error).with("file", path).with("offset", offset).with_hint(kSegmentAdvice);
 }
 
 /// Takes `prefix` and a decimal number off the front of `text`.

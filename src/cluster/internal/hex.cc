@@ -29,4 +29,10 @@ std::string from_hex(std::string_view digits) {
     return out;
 }
 
+std::string id_bytes(std::string_view digits) {
+    std::string bytes = from_hex(digits);
+    bytes.resize(kIdBytes);
+    return bytes;
+}
+
 }  // namespace tidal::cluster::internal

@@ -10,10 +10,10 @@
 namespace tidal::entity {
 namespace {
 
-constexpr std::size_t kIdTextBytesMax = 255;
+constexpr std::size_t kIdBytesMax = 255;
 
 Result<void> check_id(const EntityId& id, std::string_view what) {
-    if (!id.is_text() || (!id.text().empty() && id.text().size() <= kIdTextBytesMax)) return {};
+    if (!id.is_text() || (!id.text().empty() && id.text().size() <= kIdBytesMax)) return {};
     return Error(ErrorCode::kInvalidArgument, std::string(what) + " has a wrong length")
         .with_field(what)
         .with("bytes", id.text().size())

@@ -1,6 +1,5 @@
 #include "http/internal/connection.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -15,11 +14,8 @@
 namespace tidal::http {
 namespace {
 
-constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kHeadReadBytes = 4 * 1024;
 constexpr std::size_t kLingerReadBytes = 64 * 1024;
-/// Before closing on a client that still sends: otherwise its reset could overtake our reply.
-constexpr std::uint32_t kLingerMs = 1'000;
 constexpr std::size_t kLingerBytesMax = 16 * 1024 * 1024;
 /// Overlapping requests of one connection: their number, the body of each, and their bodies
 /// together. Enough for any group commit, little enough for ten thousand connections.

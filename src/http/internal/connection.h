@@ -11,6 +11,7 @@
 #include <absl/functional/any_invocable.h>
 
 #include <atomic>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
@@ -32,6 +33,11 @@ namespace tidal::http {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
+
+/// What is awaited gives its error code as a value.
+inline constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
+/// Before closing on a client that still sends: otherwise its reset could overtake our reply.
+inline constexpr std::uint32_t kLingerMs = 1'000;
 
 /// Numbers of one server, /metrics names tidal_http_*.
 struct ServerMetrics {

@@ -1,5 +1,4 @@
 // The replies of a connection, in the order of its requests.
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/write.hpp>
 
@@ -9,13 +8,11 @@
 namespace tidal::http {
 namespace {
 
-constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 /// Replies are joined up to here, so that a pipelining client costs one system call for many.
 constexpr std::size_t kJoinedBytesMax = 64 * 1024;
 /// Bodies up to here are copied behind their head: one buffer is cheaper to send than two.
 constexpr std::size_t kCopiedBodyBytesMax = 8 * 1024;
 constexpr std::size_t kProgressBytes = 64 * 1024;
-constexpr std::uint32_t kLingerMs = 1'000;
 
 bool ends_turn(Piece::Kind kind) {
     return kind == Piece::Kind::kWhole || kind == Piece::Kind::kEnd;

@@ -11,6 +11,11 @@
 
 namespace tidal::ranking {
 
+/// Whether all items have the same value of it.
+inline bool is_uniform(Op op) {
+    return op == Op::kConstant || op == Op::kParam;
+}
+
 /// Hash-consed values in the order they were first needed: an equal value is the same value, and an
 /// operator over constants is a constant.
 class ValueGraph {

@@ -14,7 +14,7 @@ namespace tidal::runtime::internal {
 namespace {
 
 constexpr std::size_t kPinBytes = 32;
-constexpr std::size_t kReadBytes = 16 * 1024;  // of one record
+constexpr std::size_t kRecordBytes = 16 * 1024;  // of one record
 
 template <auto Free>
 struct Freeing {
@@ -241,9 +241,9 @@ private:
     Result<void> read_all(std::string* plain) {
         while (true) {
             const std::size_t before = plain->size();
-            plain->resize(before + kReadBytes);
+            plain->resize(before + kRecordBytes);
             std::size_t got = 0;
-            const int read = SSL_read_ex(ssl_.get(), plain->data() + before, kReadBytes, &got);
+            const int read = SSL_read_ex(ssl_.get(), plain->data() + before, kRecordBytes, &got);
             plain->resize(before + (read == 1 ? got : 0));
             if (read == 1) continue;
             const int error = SSL_get_error(ssl_.get(), read);

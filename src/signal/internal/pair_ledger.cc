@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "base/big_endian.h"
 #include "base/codec.h"
 #include "base/crc32c.h"
 
@@ -19,7 +20,7 @@ constexpr std::uint8_t kLedgerVersionOne = 1;
 /// core keeps in flight.
 constexpr std::size_t kAhead = 12;
 
-std::string table_prefix(EntityKind kind, RegionId origin) {
+std::string ledger_prefix(EntityKind kind, RegionId origin) {
     std::string prefix = "l/";
     prefix += entity_kind_name(kind).front();
     prefix += '/';
@@ -29,17 +30,12 @@ std::string table_prefix(EntityKind kind, RegionId origin) {
     return prefix;
 }
 
-void append_big_endian(std::string* out, std::uint32_t value, int bytes) {
-    for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8)
-        out->push_back(static_cast<char>(value >> shift));
-}
-
 }  // namespace
 
 PairLedger::PairLedger(const Options& options, storage::ShardStore& store)
     : options_(options),
       store_(store),
-      prefix_(table_prefix(options.kind, options.origin)),
+      prefix_(ledger_prefix(options.kind, options.origin)),
       heap_(store, prefix_ + "b/", static_cast<std::uint8_t>(options.kind)) {}
 
 Result<void> PairLedger::load(const schema::Schema& schema) {
@@ -64,7 +60,7 @@ Result<void> PairLedger::load(const schema::Schema& schema) {
 void PairLedger::set_schema(const schema::Schema& schema) {
     for (std::size_t id = signals_.size(); id < schema.signals.size(); ++id) {
         std::string key = prefix_ + "d/";
-        append_big_endian(&key, static_cast<std::uint32_t>(id), 2);
+        append_big_endian(static_cast<std::uint32_t>(id), 2, &key);
         signals_.push_back({DecayRule(schema.signals[id]), SlotDirectory(store_, std::move(key))});
     }
 }
@@ -88,8 +84,8 @@ LedgerTable::Stats PairLedger::stats() const {
 
 std::string PairLedger::row_key(Place place) const {
     std::string key = prefix_ + "p/";
-    append_big_endian(&key, place.slot.value(), 4);
-    append_big_endian(&key, place.signal.value(), 2);
+    append_big_endian(place.slot.value(), 4, &key);
+    append_big_endian(place.signal.value(), 2, &key);
     return key;
 }
 

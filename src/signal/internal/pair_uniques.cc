@@ -18,7 +18,7 @@ constexpr std::size_t kFirstSketchBytes = 64;
 constexpr int kSweepEntries = 64;
 constexpr int kSweepPairs = 2;
 
-std::string table_prefix(EntityKind kind, RegionId origin) {
+std::string uniques_prefix(EntityKind kind, RegionId origin) {
     std::string prefix = "u/";
     prefix += entity_kind_name(kind).front();
     prefix += '/';
@@ -40,7 +40,7 @@ std::uint16_t bit_of(unsigned slice) {
 PairUniques::PairUniques(const Options& options, storage::ShardStore& store)
     : options_(options),
       store_(store),
-      prefix_(table_prefix(options.kind, options.origin)),
+      prefix_(uniques_prefix(options.kind, options.origin)),
       heap_(store, prefix_ + "b/",
             static_cast<std::uint8_t>(0x80 | static_cast<unsigned>(options.kind))) {}
 

@@ -10,10 +10,10 @@ namespace {
 
 constexpr std::string_view kHeadMagic = "tidalcur";
 constexpr std::string_view kLogMagic = "tidalrow";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kLogVersion = 1;
 constexpr std::string_view kNamePrefix = "rows-";
 constexpr std::string_view kNameSuffix = ".log";
-constexpr std::size_t kNameDigits = 10;
+constexpr std::size_t kLogNameDigits = 10;
 
 Result<void> decode_frame(std::string_view payload, SimpleVisitor visitor) {
     Decoder in(payload);
@@ -37,7 +37,7 @@ Error damaged(std::size_t offset) {
 std::string encode_simple_head(const SimpleLogHead& head) {
     Encoder out;
     out.raw(kHeadMagic);
-    out.u32(kVersion);
+    out.u32(kLogVersion);
     out.u32(head.number);
     out.u64(head.bytes);
     out.u32(crc32c(out.view()));
@@ -56,7 +56,7 @@ Result<SimpleLogHead> decode_simple_head(std::string_view bytes) {
     TIDAL_TRY(in.finish("CURRENT"));
     if (!magic_right || crc != crc32c(bytes.substr(0, checked)) || head.number == 0)
         return Error(ErrorCode::kCorruption, "CURRENT does not match its checksum");
-    if (version != kVersion)
+    if (version != kLogVersion)
         return Error(ErrorCode::kIncompatible, "CURRENT of an unknown version")
             .with("version", version);
     return head;
@@ -69,19 +69,19 @@ std::string simple_log_name(std::uint32_t number) {
 }
 
 std::uint32_t parse_simple_log_name(std::string_view name) {
-    if (name.size() != kNamePrefix.size() + kNameDigits + kNameSuffix.size() ||
+    if (name.size() != kNamePrefix.size() + kLogNameDigits + kNameSuffix.size() ||
         !name.starts_with(kNamePrefix) || !name.ends_with(kNameSuffix))
         return 0;
     std::uint32_t number = 0;
     const char* const begin = name.data() + kNamePrefix.size();
-    const auto [stop, problem] = std::from_chars(begin, begin + kNameDigits, number);
-    return problem == std::errc() && stop == begin + kNameDigits ? number : 0;
+    const auto [stop, problem] = std::from_chars(begin, begin + kLogNameDigits, number);
+    return problem == std::errc() && stop == begin + kLogNameDigits ? number : 0;
 }
 
 std::string simple_log_magic() {
     Encoder out;
     out.raw(kLogMagic);
-    out.u32(kVersion);
+    out.u32(kLogVersion);
     return out.take();
 }
 
@@ -104,7 +104,7 @@ Result<void> decode_simple_log(std::string_view bytes, SimpleVisitor visitor) {
     Decoder in(bytes);
     if (in.raw(kLogMagic.size()) != kLogMagic)
         return Error(ErrorCode::kCorruption, "not a rows log").with("offset", std::uint64_t{0});
-    if (const auto version = in.u32(); version != kVersion)
+    if (const auto version = in.u32(); version != kLogVersion)
         return Error(ErrorCode::kIncompatible, "rows log of an unknown version")
             .with("version", version);
     while (in.remaining() > 0) {

@@ -8,8 +8,8 @@
 namespace tidal::storage::internal {
 namespace {
 
-constexpr std::string_view kMagic = "tidalsnp";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::string_view kSnapshotMagic = "tidalsnp";
+constexpr std::uint32_t kSnapshotVersion = 1;
 constexpr std::size_t kRowBlockBytes = 256 * 1024;
 // A value takes up to 64 MiB (row_engine.h); the rest is for its key and for rows before it.
 constexpr std::size_t kBlockBytesMax = 72 << 20;
@@ -26,8 +26,8 @@ std::string_view view(const std::byte* bytes) {
 
 std::string encode_snapshot_head(const SnapshotHead& head) {
     Encoder out;
-    out.raw(kMagic);
-    out.u32(kVersion);
+    out.raw(kSnapshotMagic);
+    out.u32(kSnapshotVersion);
     out.u32(kPageBytes);
     out.u16(head.shard.value());
     out.u16(0);
@@ -40,16 +40,16 @@ std::string encode_snapshot_head(const SnapshotHead& head) {
 }
 
 Result<SnapshotHead> decode_snapshot_head(std::string_view bytes) {
-    if (bytes.size() != kSnapshotHeadBytes || !bytes.starts_with(kMagic))
+    if (bytes.size() != kSnapshotHeadBytes || !bytes.starts_with(kSnapshotMagic))
         return Error(ErrorCode::kCorruption, "not a shard snapshot");
     Decoder tail(bytes.substr(kSnapshotHeadBytes - 4));
     if (tail.u32() != crc32c(bytes.substr(0, kSnapshotHeadBytes - 4)))
         return Error(ErrorCode::kCorruption, "shard snapshot's head does not match its checksum");
-    Decoder in(bytes.substr(kMagic.size()));
-    if (const auto version = in.u32(); version != kVersion)
+    Decoder in(bytes.substr(kSnapshotMagic.size()));
+    if (const auto version = in.u32(); version != kSnapshotVersion)
         return Error(ErrorCode::kIncompatible, "shard snapshot of an unknown version")
             .with("version", version)
-            .with("known", kVersion);
+            .with("known", kSnapshotVersion);
     if (const auto size = in.u32(); size != kPageBytes)
         return Error(ErrorCode::kIncompatible, "shard snapshot with another page size")
             .with("bytes", size)

@@ -15,7 +15,7 @@ namespace {
 
 // Files of 16 MiB at least, and no more of them than a checkpoint merges others into.
 constexpr std::uint32_t kFilePagesMin = 1024;
-constexpr std::uint32_t kFilesMax = 32;
+constexpr std::uint32_t kPageFilesMax = 32;
 constexpr std::size_t kKeysBytesMax = 256 * 1024;
 
 /// Keys of the engine with this prefix, drawn one at a time while nobody changes them.
@@ -204,7 +204,8 @@ Result<void> Installer::write_page_file(SnapshotFileReader& file, std::uint32_t 
 
 Result<void> Installer::write_pages(SnapshotFileReader& file) {
     const std::uint32_t pages = file.head().pages;
-    const std::uint32_t per_file = std::max(kFilePagesMin, (pages + kFilesMax - 1) / kFilesMax);
+    const std::uint32_t per_file =
+        std::max(kFilePagesMin, (pages + kPageFilesMax - 1) / kPageFilesMax);
     for (std::uint32_t done = 0; done < pages; done += per_file)
         TIDAL_TRY(write_page_file(file, std::min(per_file, pages - done)));
     // One number even without pages: it tells this checkpoint from the one before.

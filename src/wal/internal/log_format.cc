@@ -14,8 +14,8 @@ constexpr std::string_view kFileMagic = "TIDLWAL\n";
 constexpr std::uint16_t kFileVersion = 2;
 constexpr std::string_view kLogSuffix = ".log";
 constexpr std::size_t kSequenceDigits = 20;
-constexpr std::size_t kCrcAt = kFileHeaderBytes - 4;
-static_assert(8 + 2 + 2 + 4 + 8 + 4 + 4 + 28 == kCrcAt);
+constexpr std::size_t kFileCrcAt = kFileHeaderBytes - 4;
+static_assert(8 + 2 + 2 + 4 + 8 + 4 + 4 + 28 == kFileCrcAt);
 
 Error wrong(ErrorCode code, std::string_view field, std::string_view right) {
     return Error(code, "log file header: wrong " + std::string(field)).with_hint(right);
@@ -32,7 +32,7 @@ std::string encode_file_header(const FileHeader& header) {
     out.u64(header.sequence);
     out.u32(header.file_bytes);
     out.u32(header.previous_end);
-    out.raw(std::string(kCrcAt - out.size(), '\0'));
+    out.raw(std::string(kFileCrcAt - out.size(), '\0'));
     out.u32(crc32c(out.view()));
     return out.take();
 }
@@ -49,8 +49,8 @@ Result<FileHeader> decode_file_header(std::string_view bytes) {
     header.sequence = in.u64();
     header.file_bytes = in.u32();
     header.previous_end = in.u32();
-    const bool spare_zero = all_zero(in.raw(kCrcAt - in.offset()));
-    if (in.u32() != crc32c(bytes.substr(0, kCrcAt)))
+    const bool spare_zero = all_zero(in.raw(kFileCrcAt - in.offset()));
+    if (in.u32() != crc32c(bytes.substr(0, kFileCrcAt)))
         return wrong(kDamaged, "checksum", "the CRC-32C of its bytes");
     if (version != kFileVersion) return wrong(ErrorCode::kIncompatible, "version", "2");
     if (length != kFileHeaderBytes) return wrong(ErrorCode::kIncompatible, "header length", "64");

@@ -9,7 +9,7 @@ namespace tidal::wal {
 
 namespace {
 
-constexpr std::string_view kAdvice =
+constexpr std::string_view kLogAdvice =
     "do not delete it: restore this node from a replica or a backup; tidalctl fsck lists all "
     "damage";
 
@@ -77,7 +77,7 @@ Result<void> Recovery::list_files() {
             return Error(ErrorCode::kCorruption, "a log file is missing")
                 .with("file", join_path(options_.directory, log_file_name(sequences_[i - 1] + 1)))
                 .with("offset", std::uint64_t{0})
-                .with_hint(kAdvice);
+                .with_hint(kLogAdvice);
     return {};
 }
 
@@ -200,7 +200,7 @@ Error Recovery::refuse(std::size_t file, std::uint64_t offset, std::string_view 
     Error error(code, std::string(what));
     error.with("file", path_of(file)).with("offset", offset);
     if (cause != nullptr) error.with("found", cause->to_string());
-    return std::move(error).with_hint(kAdvice);
+    return std::move(error).with_hint(kLogAdvice);
 }
 
 }  // namespace tidal::wal
