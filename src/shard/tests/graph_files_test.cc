@@ -123,7 +123,8 @@ RC_GTEST_PROP(GraphFiles, GiveWhatTheRowsSayAfterAnyHistory, ()) {
     const auto fresh = shard.index().fresh();
     shard.restart();
     RC_ASSERT(shard.right());
-    RC_ASSERT(shard.index().fresh() == fresh);
+    // And more where a file was newer than the checkpoint of an earlier start.
+    RC_ASSERT(fresh.isSubset(shard.index().fresh()));
 }
 
 TEST(GraphFiles, AreOpenedByAStart) {
@@ -132,10 +133,10 @@ TEST(GraphFiles, AreOpenedByAStart) {
     ASSERT_TRUE(shard.make_graph());
     shard.checkpoint();
     EXPECT_EQ(shard.file_graphs(), 1u);
-    for (std::uint64_t item = 1; item <= 20; ++item) shard.embed(item);
-    for (std::uint64_t item = 21; item <= 30; ++item) shard.erase(item);
+    for (std::uint64_t item = 1; item <= 80; ++item) shard.embed(item);
+    for (std::uint64_t item = 81; item <= 90; ++item) shard.erase(item);
     const Roaring fresh = shard.index().fresh();
-    EXPECT_EQ(fresh.cardinality(), 170u);
+    EXPECT_EQ(fresh.cardinality(), 110u);
     shard.restart();
     EXPECT_EQ(shard.index().fresh(), fresh);
     EXPECT_EQ(shard.index().segments()[0].graph->size(), 200u);
