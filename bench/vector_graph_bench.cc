@@ -228,13 +228,13 @@ public:
         for (std::size_t i = 0; i < data_.size(); ++i) peer_.addPoint(data_.row(i), i);
         const double peer_s = seconds_since(begin);
         begin = now_s();
-        auto build = graphs_.begin_build(flat_);
+        auto build = graphs_.begin_build(flat_, 1);
         while (!build->copy(flat_, 10'000)) {
         }
         const double copy_s = seconds_since(begin);
         while (!*build->link(10'000)) {
         }
-        graphs_.finish_build(build->take());
+        graphs_.finish_build(build->take(), LogIndex(1));
         std::printf("build: hnswlib %.1f s, ours %.1f s, of which copied in %.2f s\n", peer_s,
                     seconds_since(begin), copy_s);
         const double peer_bytes =

@@ -1,8 +1,8 @@
 #include "api/import.h"
 
+#include "api/internal/file_feed.h"
 #include "api/internal/import_sinks.h"
 #include "runtime/data_clock.h"
-#include "transfer/zstd_reader.h"
 
 namespace tidal::api {
 namespace {
@@ -17,6 +17,8 @@ std::size_t bytes_of(const Write& write) {
     const auto& body = std::get<PreparedWrite>(write).body;
     if (const auto* signal = std::get_if<record::SignalBody>(&body))
         return bytes + signal->context.size();
+    if (const auto* vector = std::get_if<record::EmbeddingBody>(&body))
+        return bytes + vector->values.size() * sizeof(float);
     for (const record::FieldChange& change : std::get<record::UpsertBody>(body).fields) {
         bytes += 16;
         if (!change.value) continue;
@@ -36,42 +38,6 @@ std::size_t chunk_of(const std::vector<Write>& writes) {
     }
     return count;
 }
-
-/// Feeds a file to a mapper, unpacking where it is packed.
-class FileFeed {
-public:
-    static Result<FileFeed> open(const ImportSource& source) {
-        FileFeed feed;
-        TIDAL_ASSIGN(feed.reader_, source.open());
-        return feed;
-    }
-
-    /// The bytes taken from the file; 0 at its end, after which the mapper is finished.
-    Result<std::uint64_t> step(transfer::FileMapper& mapper) {
-        TIDAL_ASSIGN(const std::string piece, reader_->read());
-        if (first_) packed_ = transfer::ZstdReader::is_packed(piece);
-        first_ = false;
-        if (piece.empty()) {
-            if (packed_) TIDAL_TRY(unpacker_->finish());
-            TIDAL_TRY(mapper.finish());
-            return std::uint64_t{0};
-        }
-        if (!packed_) {
-            TIDAL_TRY(mapper.feed(piece));
-        } else {
-            transfer::ZstdReader::Sink sink = [&](std::string_view bytes) {
-                return mapper.feed(bytes);
-            };
-            TIDAL_TRY(unpacker_->feed(piece, sink));
-        }
-        return std::uint64_t{piece.size()};
-    }
-
-private:
-    std::unique_ptr<ByteReader> reader_;
-    std::unique_ptr<transfer::ZstdReader> unpacker_ = std::make_unique<transfer::ZstdReader>();
-    bool first_ = true, packed_ = false;
-};
 
 class Import {
 public:
@@ -125,9 +91,20 @@ private:
                 return Error(ErrorCode::kNotFound, "the mapping names a file that is not there")
                     .with("file", file.name);
             sources_.push_back(found);
-            progress_.bytes_total += found->bytes * (twice && file.signals ? 2 : 1);
+            if (spec_.replay && file.vectors)
+                return Error(ErrorCode::kInvalidArgument, "vectors have no time to be replayed at")
+                    .with_field("replay")
+                    .with("file", file.name)
+                    .with_hint("import them once the replay has ended");
+            if (has_rows(file))
+                progress_.bytes_total += found->bytes * (twice && file.signals ? 2 : 1);
         }
         return {};
+    }
+
+    /// Else it is there for the ids that other files' rows have.
+    static bool has_rows(const transfer::FileMapping& file) {
+        return file.entity || file.signals || file.vectors;
     }
 
     /// Reads block, so not on the thread that answered a write.
@@ -164,9 +141,12 @@ private:
 
     runtime::Task<Result<void>> write_file(std::size_t at, std::int64_t shift_ms) {
         const transfer::FileMapping& file = spec_.mapping.files[at];
+        if (!has_rows(file)) co_return Result<void>();
         const auto schema = database_.schema();
         GatheringSink sink(file.name, shift_ms, observer_, &progress_);
-        TIDAL_CO_ASSIGN(auto mapper, transfer::FileMapper::create(file, *schema, &first_, sink));
+        TIDAL_CO_ASSIGN(const auto ids, ids_of(file, *schema));
+        TIDAL_CO_ASSIGN(auto mapper,
+                        transfer::FileMapper::create(file, *schema, &first_, sink, ids.get()));
         TIDAL_CO_ASSIGN(FileFeed feed, FileFeed::open(*sources_[at]));
         std::uint64_t rows_before = progress_.rows;
         for (std::uint64_t bytes = 1; bytes > 0;) {
@@ -180,6 +160,15 @@ private:
             report(file.name, bytes);
         }
         co_return Result<void>();
+    }
+
+    /// nullptr = the file's rows need none from elsewhere.
+    Result<std::unique_ptr<IdFeed>> ids_of(const transfer::FileMapping& file,
+                                           const schema::Schema& schema) const {
+        if (!file.vectors || !file.vectors->ids_column) return std::unique_ptr<IdFeed>();
+        const transfer::FileMapping* const ids = spec_.mapping.find(file.vectors->ids_file);
+        const auto at = static_cast<std::size_t>(ids - spec_.mapping.files.data());
+        return IdFeed::open(*file.vectors, *ids, schema, *sources_[at]);
     }
 
     runtime::Task<Result<void>> write_chunk(WriteQueue* queue) {

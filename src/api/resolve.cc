@@ -291,6 +291,9 @@ Result<ResolvedWrite> resolve_one(const schema::Schema& schema, TenantId tenant,
     if (const auto* upsert = std::get_if<record::UpsertBody>(&write.body)) {
         resolved.vshard = record::vshard_of(tenant, upsert->kind, upsert->id);
         resolved.body = *upsert;
+    } else if (const auto* vector = std::get_if<record::EmbeddingBody>(&write.body)) {
+        resolved.vshard = record::vshard_of(tenant, vector->kind, vector->id);
+        resolved.body = *vector;
     } else {
         const auto& signal = std::get<record::SignalBody>(write.body);
         resolved.vshard =

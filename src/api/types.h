@@ -132,7 +132,7 @@ struct CollectionMemberWrite {
 };
 /// A write in the schema's terms already, as an import's mapping makes it.
 struct PreparedWrite {
-    std::variant<record::UpsertBody, record::SignalBody> body;
+    std::variant<record::UpsertBody, record::SignalBody, record::EmbeddingBody> body;
     std::optional<UnixMillis> at_ms;
 };
 using Write =

@@ -165,7 +165,7 @@ int run(int argc, char** argv) {
     import_app->add_option("paths", options.paths, "files, or the folder of the mapping's files")
         ->required();
     import_app->add_option("--mapping", options.mapping,
-                           "YAML: how CSV, TSV or JSON rows become items and signals");
+                           "YAML: how rows of files become items, signals and vectors");
     import_app->add_option("--id", options.import_id,
                            "name of the import; default made from files and mapping");
     import_app->add_option("--time-shift", options.time_shift,

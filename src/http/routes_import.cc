@@ -144,7 +144,7 @@ void Door::add_import_routes() {
         responder.fail(Error(ErrorCode::kUnsupportedMedia, "an import is a stream")
                            .with_field("Content-Type")
                            .with_hint("application/x-ndjson for JSON lines; application/x-tar for "
-                                      "a mapping and its CSV, TSV or JSON files"));
+                                      "a mapping and its CSV, TSV, JSON, fvecs or npy files"));
     });
     whole_.add(Method::kGet, "/import", [this](Request request, Responder responder) {
         if (auto known = check_parameters(request, {}); !known.ok())

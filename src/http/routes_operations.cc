@@ -81,6 +81,8 @@ void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
     set("tidal_shard_vector_bytes", "Memory of the vectors of entities.",
         count(shard.vector_bytes));
     set("tidal_shard_graphs", "Graphs over vectors.", count(shard.graphs));
+    set("tidal_shard_graphs_filed", "Graphs over vectors that a start finds in files.",
+        count(shard.graphs_filed));
     set("tidal_shard_graph_vectors", "Vectors that a graph has as they are.",
         count(shard.graph_vectors));
     set("tidal_shard_graph_bytes", "Memory of graphs over vectors.", count(shard.graph_bytes));

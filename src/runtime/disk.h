@@ -22,6 +22,19 @@
 
 namespace tidal::runtime {
 
+/// What a file holds, read where it lies. It stays whatever becomes of the file's name.
+class MappedFile {
+public:
+    virtual ~MappedFile() = default;
+    std::string_view bytes() const { return bytes_; }
+
+protected:
+    explicit MappedFile(std::string_view bytes) : bytes_(bytes) {}
+
+private:
+    const std::string_view bytes_;
+};
+
 class File {
 public:
     virtual ~File() = default;
@@ -32,6 +45,9 @@ public:
     virtual Result<void> sync() = 0;
     virtual Result<std::uint64_t> size() = 0;
     virtual Result<void> truncate(std::uint64_t size) = 0;
+    /// All of it, from an address that is a multiple of 64. For files that nobody writes any more.
+    /// What the medium cannot give later ends the process: whoever needs an error reads it first.
+    virtual Result<std::shared_ptr<const MappedFile>> map() = 0;
 };
 
 enum class OpenMode {

@@ -172,6 +172,8 @@ private:
     Result<void> truncate(Life life, internal::SimInode& inode, const std::string& path,
                           std::uint64_t size);
     Result<std::uint64_t> size(Life life, internal::SimInode& inode, const std::string& path);
+    Result<std::shared_ptr<const MappedFile>> map(Life life, internal::SimInode& inode,
+                                                  const std::string& path);
 
     mutable std::mutex mutex_;
     const SimDiskOptions options_;

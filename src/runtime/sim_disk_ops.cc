@@ -1,6 +1,7 @@
 // The file operations of a SimDisk, each bound to the life its handle was made in.
 #include <algorithm>
 #include <limits>
+#include <new>
 
 #include "runtime/internal/path.h"
 #include "runtime/internal/sim_names.h"
@@ -11,6 +12,26 @@ namespace tidal::runtime {
 using internal::check_path;
 using internal::RootPath;
 using internal::SimInode;
+
+namespace {
+
+/// A copy: what is mapped is not written any more.
+class SimMappedFile final : public MappedFile {
+public:
+    SimMappedFile(char* memory, std::size_t size) : MappedFile({memory, size}), memory_(memory) {}
+    static std::shared_ptr<const MappedFile> copy_of(std::string_view bytes) {
+        auto* const memory = static_cast<char*>(::operator new(bytes.size() + 1, kAlignment));
+        bytes.copy(memory, bytes.size());
+        return std::make_shared<SimMappedFile>(memory, bytes.size());
+    }
+    ~SimMappedFile() override { ::operator delete(memory_, kAlignment); }
+
+private:
+    static constexpr std::align_val_t kAlignment{64};
+    char* const memory_;
+};
+
+}  // namespace
 
 class SimDisk::Handle final : public File {
 public:
@@ -33,6 +54,9 @@ public:
     Result<void> truncate(std::uint64_t size) override {
         TIDAL_TRY(check_writable());
         return disk_.truncate(life_, *inode_, path_, size);
+    }
+    Result<std::shared_ptr<const MappedFile>> map() override {
+        return disk_.map(life_, *inode_, path_);
     }
 
 private:
@@ -322,6 +346,14 @@ Result<void> SimDisk::truncate(Life life, SimInode& inode, const std::string& pa
     }
     if (failed) return std::move(*failed);
     return {};
+}
+
+Result<std::shared_ptr<const MappedFile>> SimDisk::map(Life life, SimInode& inode,
+                                                       const std::string& path) {
+    const auto lock = enter();
+    bool perform;
+    if (auto failed = begin(life, DiskOp::kRead, path, &perform)) return std::move(*failed);
+    return SimMappedFile::copy_of(inode.data());
 }
 
 Result<std::uint64_t> SimDisk::size(Life life, SimInode& inode, const std::string& path) {

@@ -38,6 +38,12 @@ Shard::Shard(const Options& options, runtime::Runtime& runtime, runtime::Executo
                          " cannot be made; searches compare every candidate",
                      "graphs of vectors of shard " + std::to_string(options.state.shard.value()) +
                          " are made again"),
+      graph_files_trouble_(options.logger,
+                           "graphs of vectors of shard " +
+                               std::to_string(options.state.shard.value()) +
+                               " cannot be kept; a start will make them anew",
+                           "graphs of vectors of shard " +
+                               std::to_string(options.state.shard.value()) + " are kept again"),
       store_(std::move(store)) {}
 
 Shard::~Shard() = default;
@@ -90,6 +96,7 @@ void Shard::begin() {
     schedule_timer();
     if (checkpoint_index_.value() == 0) return;
     if (plan_texts()) background_.post([this] { file_texts(); });
+    file_graphs();
 }
 
 Result<void> Shard::admit(const std::vector<record::Record>& records) {
@@ -345,6 +352,7 @@ Shard::Stats Shard::stats_now() {
         stats.vector_bytes += state_->vectors(kind).bytes();
         const auto graphs = state_->vectors(kind).graph_stats();
         stats.graphs += graphs.graphs;
+        stats.graphs_filed += graphs.filed;
         stats.graph_vectors += graphs.vectors;
         stats.graph_bytes += graphs.bytes;
         stats.graph_builds += graphs.built;

@@ -198,11 +198,12 @@ public:
         std::uint64_t row_cache_bytes = 0;            ///< Of all kinds of entities.
         std::uint64_t vectors = 0, vector_bytes = 0;  ///< In memory, of all kinds of entities.
         std::uint64_t graphs = 0, graph_vectors = 0, graph_bytes = 0;  ///< Of vectors.
-        std::uint64_t graph_builds = 0;                                ///< Since the start.
-        std::uint64_t views = 0;                                       ///< Top views ready.
-        std::uint64_t view_pages = 0;   ///< Pages read from them since the start...
-        std::uint64_t view_misses = 0;  ///< ...and pages of their profiles that were scanned.
-        std::uint64_t view_builds = 0;  ///< Views made, refills among them.
+        std::uint64_t graphs_filed = 0;  ///< That a start finds in files.
+        std::uint64_t graph_builds = 0;  ///< Since the start.
+        std::uint64_t views = 0;         ///< Top views ready.
+        std::uint64_t view_pages = 0;    ///< Pages read from them since the start...
+        std::uint64_t view_misses = 0;   ///< ...and pages of their profiles that were scanned.
+        std::uint64_t view_builds = 0;   ///< Views made, refills among them.
         std::uint64_t outbox_rows = 0, idempotency_keys = 0, proposed_bytes = 0, checkpoints = 0;
         std::uint64_t log_bytes_pinned = 0;  ///< Of the log, until its next checkpoint.
         std::string checkpoint_error;        ///< Of the newest attempt; empty = none.
@@ -365,6 +366,14 @@ private:
     void link_graph_slice(GraphJobPtr job);
     void publish_graph(GraphJobPtr job);
 
+    // Their files; shard_graph_files.cc.
+    struct GraphFiling;
+    using GraphFilingPtr = std::shared_ptr<GraphFiling>;
+    void file_graphs();
+    void file_graph_piece(GraphFilingPtr job);
+    vector::GraphHead head_of(const GraphFiling& job) const;
+    void finish_graph_file(GraphFilingPtr job);
+
     /// How often a slice of work looks whether the monitor can be entered again.
     static constexpr std::uint64_t kReplacingNs = 50'000'000;
 
@@ -387,9 +396,10 @@ private:
     GroupPlace durable_place_;    ///< Of the newest checkpoint. The background executor's.
 
     QueryTurns turns_;
-    Trouble checkpoint_trouble_;  ///< The executor's own.
-    Trouble texts_trouble_;       ///< The background executor's.
-    Trouble graph_trouble_;       ///< Likewise.
+    Trouble checkpoint_trouble_;   ///< The executor's own.
+    Trouble texts_trouble_;        ///< The background executor's.
+    Trouble graph_trouble_;        ///< Likewise.
+    Trouble graph_files_trouble_;  ///< The executor's own.
 
     Monitor mutex_;  ///< The monitor. Guards everything below up to queue_mutex_.
     std::unique_ptr<storage::ShardStore> store_;
@@ -430,6 +440,8 @@ private:
     bool evicting_ = false;  ///< A slice is posted or under way.
     bool making_views_ = false;
     bool making_graph_ = false;
+    bool filing_graph_ = false;     ///< Or removing files.
+    bool graph_files_worn_ = true;  ///< Some may be of no use: a start does not know.
     std::string checkpoint_error_;
     std::vector<Waiter> checkpoint_waiters_;
     bool stopping_ = false, final_checkpoint_ = false;

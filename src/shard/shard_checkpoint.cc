@@ -185,6 +185,7 @@ void Shard::finish_checkpoint(Result<void> written) {
             checkpoint_index_ = store_->checkpoint_index();
             keeper_->checkpointed(checkpoint_index_);
             if (!std::exchange(evicting_, true)) executor_.post([this] { evict_slice(); });
+            file_graphs();
         } else {
             if (checkpoint_files_texts_) filing_texts_ = false;
             // A full disk passes; the log still holds everything. Anything else could hide damage.
@@ -244,7 +245,7 @@ void Shard::advance_stop() {
     {
         const std::lock_guard lock(mutex_);
         if (!stopping_ || !stopped_ || !in_flight_.empty() || !spreading_.empty() ||
-            checkpointing_ || filing_texts_ || replacement_)
+            checkpointing_ || filing_texts_ || filing_graph_ || replacement_)
             return;
         const bool changed = state_->applied() > checkpoint_index_;
         if (changed && may_checkpoint() && !std::exchange(final_checkpoint_, true)) {

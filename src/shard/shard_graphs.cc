@@ -18,6 +18,7 @@ struct Shard::GraphJob {
     EntityKind kind = EntityKind::kItem;
     EmbeddingSlotId slot;
     std::size_t vectors_at_once = 0;
+    LogIndex index;  ///< Of the newest record applied when the last vector was copied.
     std::unique_ptr<vector::GraphBuild> build;
     std::optional<Error> failure;
 };
@@ -35,7 +36,7 @@ Shard::GraphJobPtr Shard::begin_graph_locked() {
         job->slot = *slot;
         const vector::FlatVectors& flat = *vectors.find(*slot);
         job->vectors_at_once = kSliceComponents / flat.spec().dimensions + 1;
-        job->build = vectors.graphs(*slot).begin_build(flat);
+        job->build = vectors.graphs(*slot).begin_build(flat, runtime_.random().u64());
         making_graph_ = true;
         return job;
     }
@@ -58,6 +59,7 @@ void Shard::copy_graph_slice(GraphJobPtr job) {
         }
         complete =
             job->build->copy(*state_->vectors(job->kind).find(job->slot), job->vectors_at_once);
+        job->index = state_->applied();
     }
     if (complete) {
         options_.graphs->post(
@@ -94,8 +96,9 @@ void Shard::publish_graph(GraphJobPtr job) {
     const std::lock_guard lock(mutex_);
     making_graph_ = false;
     if (job->generation != generation_.load()) return;
-    state_->vectors(job->kind).graphs(job->slot).finish_build(job->failure ? nullptr
-                                                                           : job->build->take());
+    state_->vectors(job->kind).graphs(job->slot).finish_build(
+        job->failure ? nullptr : job->build->take(), job->index);
+    file_graphs();
 }
 
 }  // namespace tidal::shard

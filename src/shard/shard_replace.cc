@@ -33,7 +33,8 @@ void Shard::replace_state(Replacement replacement, Waiter done) {
 void Shard::begin_replacement() {
     {
         const std::lock_guard lock(mutex_);
-        if (!replacement_ || checkpointing_ || filing_texts_ || replacing_.load()) return;
+        if (!replacement_ || checkpointing_ || filing_texts_ || filing_graph_ || replacing_.load())
+            return;
         ++generation_;
         stale_ = true;
         replacing_ = true;
@@ -65,6 +66,7 @@ Result<void> Shard::reopen() {
     last_index_ = std::max(last_index_, checkpoint_index_);
     clock_.observe(state_->last_stamp());
     durable_place_ = state_->place();
+    graph_files_worn_ = true;
     return {};
 }
 
@@ -79,6 +81,7 @@ void Shard::end_replacement(Result<void> result) {
         if (result.ok()) {
             stale_ = false;
             checkpoint_ns_ = runtime_.clock().monotonic_ns();
+            file_graphs();
             collect_waiters(&ready);
         }
     }

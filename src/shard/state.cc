@@ -5,6 +5,7 @@
 #include "base/codec.h"
 #include "query/top_views.h"
 #include "ranking/shard_view.h"
+#include "shard/internal/graph_files.h"
 #include "shard/internal/indexed_texts.h"
 #include "shard/internal/planted.h"
 
@@ -109,6 +110,7 @@ Result<void> ShardState::open_tables() {
         options.bytes_max = options_.unique_bytes_max / kEntityKindCount;
         TIDAL_ASSIGN(uniques_[at], signal::UniqueTable::open(options, store_, *schema_));
     }
+    open_graphs();
     TIDAL_ASSIGN(user_states_, audience::UserStates::open(
                                    {.bytes_max = options_.user_state_bytes_max}, store_, *schema_));
     TIDAL_ASSIGN(relationships_, audience::Relationships::open(store_));
@@ -122,6 +124,26 @@ Result<void> ShardState::open_tables() {
     TIDAL_ASSIGN(collections_,
                  audience::Collections::open({.bytes_max = options_.collection_bytes_max}, store_));
     return {};
+}
+
+/// The newest first: older ones have what it has not, if anything.
+void ShardState::open_graphs() {
+    if (options_.disk == nullptr) return;
+    const GraphFiles files{options_.disk, options_.directory, options_.shard};
+    const auto warn = [&](const std::string& path, const Error& cause) {
+        options_.logger.warning("a file of a graph of vectors cannot be used: it is made again",
+                                {{"file", path}, {"cause", cause.to_string()}});
+    };
+    auto numbers = files.list();
+    if (!numbers.ok()) return warn(files.directory, numbers.error());
+    for (auto number = numbers->rbegin(); number != numbers->rend(); ++number) {
+        graph_file_last_ = std::max(graph_file_last_, *number);
+        auto found = files.open(*number);
+        if (!found.ok() && found.error().code() == ErrorCode::kNotFound) continue;  // begun only
+        auto taken = found.ok() ? vectors(found->head.kind).open_graph(found->head, found->bytes)
+                                : Result<bool>(found.take_error());
+        if (!taken.ok()) warn(files.path(*number), taken.error());
+    }
 }
 
 void ShardState::open_views() {

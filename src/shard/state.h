@@ -72,12 +72,13 @@ public:
         std::uint64_t idempotency_bytes_max = 256ULL << 20;
         /// With fewer items a feed is scanned instead of read from a view (query/top_views.h).
         std::uint64_t view_items_min = 4'096;
-        // Where text indexes have their files; nullptr = nowhere, then a start analyses all texts.
+        // Where text indexes and graphs of vectors have their files; nullptr = nowhere, then a
+        // start analyses all texts, and graphs are made anew.
         runtime::Disk* disk = nullptr;
         std::string directory;
         /// With fewer changed texts no file is made: a start analyses them as fast as it reads one.
         std::uint64_t text_changes_min = 10'000;
-        Logger logger;  ///< Of such a file that cannot be used.
+        Logger logger;  ///< Of files that cannot be used.
         /// So many vectors of a slot that no graph has make a graph (vector/graph_index.h).
         std::uint64_t graph_vectors_min = 8'192;
     };
@@ -171,6 +172,9 @@ public:
     std::vector<TextsDue> texts_due() const;
     void texts_filed(const TextsDue& done);
 
+    /// The number of a new file of a graph of vectors.
+    std::uint64_t next_graph_file() { return ++graph_file_last_; }
+
     /// Puts rows that follow memory into the store, `most` of them. True when few are left: call it
     /// until then, in slices, before prepare_checkpoint().
     bool write_rows(std::size_t most);
@@ -187,6 +191,7 @@ private:
     Result<void> load();
     Result<void> load_place();
     Result<void> open_tables();
+    void open_graphs();
     void open_views();
     /// The ledgers of one origin, made when the first event from there arrives.
     Result<signal::LedgerTable*> ledger(EntityKind kind, RegionId origin);
@@ -271,6 +276,7 @@ private:
     vector::ShardVectors vectors_[kEntityKindCount] = {vector::ShardVectors(EntityKind::kItem),
                                                        vector::ShardVectors(EntityKind::kUser),
                                                        vector::ShardVectors(EntityKind::kCreator)};
+    std::uint64_t graph_file_last_ = 0;  ///< Of the files there are, and of those begun.
     Ledgers ledgers_[kEntityKindCount];
     std::unique_ptr<signal::UniqueTable> uniques_[kEntityKindCount];
     std::unique_ptr<audience::UserStates> user_states_;       ///< Of items.

@@ -5,6 +5,7 @@
 #include "base/edit_distance.h"
 #include "transfer/internal/bound_mapping.h"
 #include "transfer/internal/ndjson_reader.h"
+#include "transfer/internal/vector_mapper.h"
 
 namespace tidal::transfer {
 namespace {
@@ -181,7 +182,8 @@ private:
 Result<std::unique_ptr<FileMapper>> FileMapper::create(const FileMapping& mapping,
                                                        const schema::Schema& schema,
                                                        const FirstSignals* first_signals,
-                                                       ImportSink& sink) {
+                                                       ImportSink& sink, RowIds* ids) {
+    if (mapping.vectors) return make_vector_mapper(mapping, schema, sink, ids);
     TIDAL_ASSIGN(BoundMapping bound, BoundMapping::bind(mapping, schema, first_signals));
     if (mapping.format == FileFormat::kNdjson)
         return std::unique_ptr<FileMapper>(std::make_unique<NdjsonMapper>(std::move(bound), sink));

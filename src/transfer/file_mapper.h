@@ -22,6 +22,18 @@ public:
     virtual void on_rejected(const RejectedRow& rejected) = 0;
 };
 
+/// The ids of a file's rows, from another file.
+class RowIds {
+public:
+    virtual ~RowIds() = default;
+    struct Id {
+        std::optional<EntityId> id;
+        std::string reason;  ///< Why there is none, where that row cannot be used.
+    };
+    /// Of the next row; nullopt = there are no more rows.
+    virtual Result<std::optional<Id>> next() = 0;
+};
+
 /// Turns one file into writes, as its mapping says. No I/O, no clock: the same bytes give the same
 /// calls however they are cut. Bad rows are counted and reported, not fatal. Memory: one row.
 /// Not thread-safe.
@@ -34,21 +46,23 @@ public:
         std::uint64_t rejected = 0;
     };
 
-    /// `mapping`, `schema`, `first_signals` (nullptr = not read) and `sink` must outlive it.
-    /// @return kUnknownName with the line of the mapping: a field or signal that the schema does
-    /// not
-    ///         have. kInvalidArgument: a constant of the wrong type, a weight out of range,
-    ///         `first_signal` without `first_signals`.
+    /// `mapping`, `schema`, `first_signals` (nullptr = not read), `sink` and `ids` must outlive it.
+    /// @param ids  Of vectors, where their mapping names a file of them.
+    /// @return kUnknownName with the line of the mapping: a field, signal or embedding slot that
+    ///         the schema does not have. kInvalidArgument: a constant of the wrong type, a weight
+    ///         out of range, `first_signal` without `first_signals`, `first_id` of text ids.
     static Result<std::unique_ptr<FileMapper>> create(const FileMapping& mapping,
                                                       const schema::Schema& schema,
                                                       const FirstSignals* first_signals,
-                                                      ImportSink& sink);
+                                                      ImportSink& sink, RowIds* ids = nullptr);
     virtual ~FileMapper() = default;
 
     /// Any number of unpacked bytes. kUnknownName: the header lacks a column that the mapping
-    /// names; kInvalidArgument: the header cannot be read. After an error nothing more is read.
+    /// names; kInvalidArgument: the header cannot be read; of vectors also a row that is not of the
+    /// slot's dimensions, or has no id. After an error nothing more is read.
     virtual Result<void> feed(std::string_view bytes) = 0;
-    /// The end of the file. kInvalidArgument when a header is asked for and there is none.
+    /// The end of the file. kInvalidArgument when a header is asked for and there is none; of
+    /// vectors when it ends within a row, or the file of ids has more rows.
     virtual Result<void> finish() = 0;
     virtual const Counts& counts() const = 0;
 };

@@ -16,10 +16,11 @@ void shift_times(ImportRow* row, std::int64_t delta_ms) {
         if (signal->at_ms) *signal->at_ms += delta_ms;
         return;
     }
-    auto& upsert = std::get<record::UpsertBody>(*row);
-    shift(&upsert.created_at, delta_ms);
-    shift(&upsert.publish_at, delta_ms);
-    shift(&upsert.expires_at, delta_ms);
+    auto* const upsert = std::get_if<record::UpsertBody>(row);
+    if (upsert == nullptr) return;
+    shift(&upsert->created_at, delta_ms);
+    shift(&upsert->publish_at, delta_ms);
+    shift(&upsert->expires_at, delta_ms);
 }
 
 void FirstSignals::note(const ImportRow& row) {

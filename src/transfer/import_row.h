@@ -16,7 +16,7 @@ struct SignalRow {
     std::optional<UnixMillis> at_ms;  ///< nullopt = when it is committed.
 };
 
-using ImportRow = std::variant<record::UpsertBody, SignalRow>;
+using ImportRow = std::variant<record::UpsertBody, SignalRow, record::EmbeddingBody>;
 
 /// Moves every time that is given (a signal's `at`; created, publish and expiry times) by
 /// `delta_ms`: `time_shift=end:now` moves the newest signal to now. Fields are left alone.

@@ -14,7 +14,7 @@ namespace {
 using schema::yaml_error;
 using schema::YamlNode;
 
-constexpr std::string_view kFormats[] = {"csv", "tsv", "ndjson"};
+constexpr std::string_view kFormats[] = {"csv", "tsv", "ndjson", "fvecs", "npy"};
 constexpr std::string_view kUnits[] = {"s", "ms", "rfc3339"};
 constexpr std::string_view kPackedSuffix = ".zst";
 constexpr std::string_view kFirstSignal = "first_signal";
@@ -244,6 +244,57 @@ Result<SignalMapping> read_signals(const YamlNode& node) {
     return signals;
 }
 
+/// `{file: songs.csv, column: song}`
+Result<void> read_ids(const YamlNode& node, VectorMapping* vectors) {
+    static constexpr std::string_view kKeys[] = {"file", "column"};
+    TIDAL_TRY(read_map(node, "ids", kKeys,
+                       [&](std::string_view key, const YamlNode& value) -> Result<void> {
+                           if (key == "file") {
+                               TIDAL_ASSIGN(vectors->ids_file, read_text(value, key));
+                           } else {
+                               TIDAL_ASSIGN(vectors->ids_column, read_column(value, key));
+                           }
+                           return {};
+                       }));
+    if (vectors->ids_file.empty() || !vectors->ids_column)
+        return yaml_error(node.mark, "ids needs a file and a column");
+    return {};
+}
+
+Result<std::uint64_t> read_first_id(const YamlNode& node) {
+    TIDAL_ASSIGN(const std::string text, read_text(node, "first_id"));
+    std::uint64_t id = 0;
+    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+    if (error == std::errc() && stop == text.data() + text.size()) return id;
+    return yaml_error(node.mark, "first_id must be a whole number");
+}
+
+Result<VectorMapping> read_vectors(const YamlNode& node) {
+    static constexpr std::string_view kKinds[] = {"items", "users", "creators"};
+    static constexpr std::string_view kKeys[] = {"of", "slot", "first_id", "ids"};
+    VectorMapping vectors;
+    vectors.mark = node.mark;
+    TIDAL_TRY(read_map(
+        node, "vectors", kKeys, [&](std::string_view key, const YamlNode& value) -> Result<void> {
+            if (key == "of") {
+                TIDAL_ASSIGN(const std::size_t kind, read_choice(value, key, kKinds));
+                vectors.kind = static_cast<EntityKind>(kind);
+            } else if (key == "slot") {
+                TIDAL_ASSIGN(vectors.slot, read_text(value, key));
+            } else if (key == "first_id") {
+                TIDAL_ASSIGN(vectors.first_id, read_first_id(value));
+            } else {
+                return read_ids(value, &vectors);
+            }
+            return {};
+        }));
+    if (vectors.first_id.has_value() == vectors.ids_column.has_value())
+        return yaml_error(node.mark,
+                          "vectors need first_id, the id of the first row, or ids, a column of "
+                          "another file; one of them");
+    return vectors;
+}
+
 /// Keys whose order in the file does not matter: defaults come from the format.
 struct FileOptions {
     std::optional<char> delimiter;
@@ -285,6 +336,8 @@ Result<void> read_file_key(std::string_view key, const YamlNode& value, FileMapp
             return yaml_error(value.mark, "a column is named twice");
     } else if (key == "signals") {
         TIDAL_ASSIGN(file->signals, read_signals(value));
+    } else if (key == "vectors") {
+        TIDAL_ASSIGN(file->vectors, read_vectors(value));
     } else {
         return read_entities(key, value, file);
     }
@@ -295,11 +348,13 @@ Result<void> settle_file(const YamlNode& node, const FileOptions& options, FileM
     if (file->name.ends_with(kPackedSuffix))
         file->name.resize(file->name.size() - kPackedSuffix.size());
     if (file->name.empty()) return yaml_error(node.mark, "a file needs a name: 'file: movies.csv'");
-    if (!file->entity && !file->signals)
-        return yaml_error(
-            node.mark,
-            "file '" + file->name + "' maps to nothing: give items, users, creators or signals");
-    const bool delimited = file->format != FileFormat::kNdjson;
+    const bool binary = file->format == FileFormat::kFvecs || file->format == FileFormat::kNpy;
+    if (binary != file->vectors.has_value())
+        return yaml_error(node.mark, binary ? "a file of vectors needs 'vectors'"
+                                            : "vectors are in files of the format fvecs or npy");
+    if (binary && (file->entity || file->signals))
+        return yaml_error(node.mark, "a file of vectors holds nothing else");
+    const bool delimited = file->format == FileFormat::kCsv || file->format == FileFormat::kTsv;
     if (!delimited &&
         (options.delimiter || options.quoting || options.header || !file->columns.empty()))
         return yaml_error(node.mark, "delimiter, quoting, header and columns are for csv and tsv");
@@ -319,12 +374,32 @@ Result<FileMapping> read_file(const YamlNode& node) {
     FileOptions options;
     static constexpr std::string_view kKeys[] = {"file",     "format",  "delimiter", "quoting",
                                                  "header",   "columns", "items",     "users",
-                                                 "creators", "signals"};
+                                                 "creators", "signals", "vectors"};
     TIDAL_TRY(read_map(node, "file", kKeys, [&](std::string_view key, const YamlNode& value) {
         return read_file_key(key, value, &file, &options);
     }));
     TIDAL_TRY(settle_file(node, options, &file));
     return file;
+}
+
+/// A file may be there for the ids of another one's vectors alone.
+Result<void> check_uses(const Mapping& mapping) {
+    std::set<const FileMapping*> for_ids;
+    for (const FileMapping& file : mapping.files) {
+        if (!file.vectors || !file.vectors->ids_column) continue;
+        const FileMapping* const ids = mapping.find(file.vectors->ids_file);
+        if (ids == nullptr || ids->vectors)
+            return yaml_error(file.vectors->mark, "ids of '" + file.name + "' are in '" +
+                                                      file.vectors->ids_file +
+                                                      "', which is no file of rows under 'files'");
+        for_ids.insert(ids);
+    }
+    for (const FileMapping& file : mapping.files)
+        if (!file.entity && !file.signals && !file.vectors && !for_ids.contains(&file))
+            return yaml_error(file.mark, "file '" + file.name +
+                                             "' maps to nothing: give items, users, creators, "
+                                             "signals or vectors");
+    return {};
 }
 
 }  // namespace
@@ -356,6 +431,7 @@ Result<Mapping> parse_mapping(std::string_view yaml) {
             return {};
         }));
     if (mapping.files.empty()) return yaml_error(root.mark, "the mapping names no files");
+    TIDAL_TRY(check_uses(mapping));
     return mapping;
 }
 

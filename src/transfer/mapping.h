@@ -13,7 +13,7 @@
 
 namespace tidal::transfer {
 
-enum class FileFormat : std::uint8_t { kCsv, kTsv, kNdjson };
+enum class FileFormat : std::uint8_t { kCsv, kTsv, kNdjson, kFvecs, kNpy };
 enum class TimeUnit : std::uint8_t { kSeconds, kMilliseconds, kText };  ///< kText: RFC 3339.
 
 /// A column by name, and where the mapping names it.
@@ -76,6 +76,17 @@ struct SignalMapping {
     std::vector<SignalSource> emit;
 };
 
+/// One vector per row of a file that holds nothing else.
+struct VectorMapping {
+    schema::YamlMark mark;
+    EntityKind kind = EntityKind::kItem;
+    std::string slot;                       ///< Empty = the only one of the kind.
+    std::optional<std::uint64_t> first_id;  ///< Of the first row, each next one's is one more…
+    /// …or row by row those of a column of another file of the mapping.
+    std::string ids_file;
+    std::optional<ColumnName> ids_column;
+};
+
 struct FileMapping {
     std::string name;  ///< As in `file:`; a packed file is this name and ".zst".
     schema::YamlMark mark;
@@ -85,6 +96,7 @@ struct FileMapping {
     std::vector<std::string> columns;  ///< Given when the file has no header line.
     std::optional<EntityMapping> entity;
     std::optional<SignalMapping> signals;
+    std::optional<VectorMapping> vectors;
 
     /// Some time is `first_signal`: the signals must have been read once before.
     bool needs_first_signals() const;

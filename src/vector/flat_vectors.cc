@@ -8,6 +8,7 @@
 #include <limits>
 #include <new>
 
+#include "base/hash.h"
 #include "vector/internal/kernels.h"
 
 namespace tidal::vector {
@@ -148,6 +149,14 @@ std::vector<float> FlatVectors::values(Slot slot) const {
     if (spec_.storage != VectorStorage::kInt8) return out;
     for (float& v : out) v = spec_.metric == Metric::kCosine ? v / factor : v * factor;
     return out;
+}
+
+std::uint64_t FlatVectors::hash(Slot slot, std::uint64_t seed) const {
+    float factor = 0;
+    const void* const at = row(slot, &factor);
+    assert(at != nullptr);
+    return hash64({static_cast<const char*>(at), row_bytes_},
+                  seed ^ std::bit_cast<std::uint32_t>(factor));
 }
 
 double FlatVectors::similarity(float sum, float factor) const {

@@ -43,6 +43,9 @@ public:
     /// As stored; of int8 under cosine, scaled to length 1. Precondition: has(slot).
     std::vector<float> values(Slot slot) const;
 
+    /// Of what is stored of it. Precondition: has(slot).
+    std::uint64_t hash(Slot slot, std::uint64_t seed) const;
+
     /// How near each is, the greatest nearest; 0 where there is no vector. By the slot's metric:
     /// the cosine (-1..1); the dot product; 1 / (1 + squared distance) under l2 (0..1). Sums are of
     /// f32: within some 1e-6 of exact, relative to the product of the lengths. May be infinite or

@@ -14,6 +14,7 @@ namespace hnswlib = tidal_hnswlib;
 #include <cmath>
 #include <cstring>
 #include <exception>
+#include <new>
 
 #include "vector/probe.h"
 
@@ -48,32 +49,46 @@ private:
     const Coder& coder_;
 };
 
+std::vector<std::uint32_t> slots_of(const Roaring& slots) {
+    std::vector<std::uint32_t> out(slots.cardinality());
+    slots.toUint32Array(out.data());
+    return out;
+}
+
+std::shared_ptr<char> zeros(std::size_t size) {
+    constexpr std::align_val_t kAlignment{64};
+    auto* const memory = static_cast<char*>(::operator new(size, kAlignment));
+    std::memset(memory, 0, size);
+    return {memory, [](char* at) { ::operator delete(at, kAlignment); }};
+}
+
 }  // namespace
 
 class GraphBuild::Linker {
 public:
-    Linker(const Graph& graph, std::vector<float> squares)
-        : graph_(graph),
+    Linker(const Coder& coder, std::size_t nodes, std::vector<float> squares)
+        : coder_(coder),
           added_(std::move(squares)),
-          row_(graph.coder().row_bytes() + sizeof(float)),
-          space_(graph.coder()),
-          index_(&space_, graph.size(), Graph::kLinks, kConstructionEf) {
+          row_(coder.row_bytes() + sizeof(float)),
+          space_(coder),
+          index_(&space_, nodes, Graph::kLinks, kConstructionEf) {
         const float largest = added_.empty() ? 0 : std::ranges::max(added_);
         for (float& square : added_) square = std::sqrt(largest - square);
     }
 
     std::uint32_t linked() const { return linked_; }
-    void link_next() {
+    /// @param row  Of the node numbered linked().
+    void link_next(const std::byte* row) {
         const float added = added_.empty() ? 0 : added_[linked_];
-        std::memcpy(row_.data(), graph_.row(linked_), graph_.coder().row_bytes());
-        std::memcpy(row_.data() + graph_.coder().row_bytes(), &added, sizeof(added));
+        std::memcpy(row_.data(), row, coder_.row_bytes());
+        std::memcpy(row_.data() + coder_.row_bytes(), &added, sizeof(added));
         index_.addPoint(row_.data(), linked_);
         ++linked_;
     }
     auto& index() { return index_; }
 
 private:
-    const Graph& graph_;
+    const Coder& coder_;
     /// Of dot products, whose nearest are no neighbours of each other: the component that makes all
     /// of one length, so that they are (Bachrach et al. 2014, doi:10.1145/2645710.2645741). A
     /// probe's is 0.
@@ -84,33 +99,35 @@ private:
     std::uint32_t linked_ = 0;
 };
 
-GraphBuild::GraphBuild(const FlatVectors& vectors, const Roaring& slots) {
-    wanted_.resize(slots.cardinality());
-    slots.toUint32Array(wanted_.data());
-    sample(vectors);
+GraphBuild::GraphBuild(const FlatVectors& vectors, const Roaring& slots, std::uint64_t seed)
+    : spec_(vectors.spec()),
+      seed_(seed),
+      wanted_(slots_of(slots)),
+      mean_(sample(vectors)),
+      coder_(spec_, mean_) {
+    slots_.reserve(wanted_.size());
+    hashes_.reserve(wanted_.size());
+    rows_.reserve(wanted_.size() * coder_.row_bytes());
 }
 GraphBuild::~GraphBuild() = default;
 
 /// Evenly spread ones are enough: it has only to be near the middle.
-void GraphBuild::sample(const FlatVectors& vectors) {
-    const schema::EmbeddingSpec& spec = vectors.spec();
-    std::vector<double> sums(spec.dimensions);
+std::vector<float> GraphBuild::sample(const FlatVectors& vectors) const {
+    std::vector<double> sums(spec_.dimensions);
     const std::size_t step = std::max<std::size_t>(1, wanted_.size() / kSampleMax);
     std::size_t count = 0;
     for (std::size_t at = 0; at < wanted_.size(); at += step) {
         if (!vectors.has(Slot(wanted_[at]))) continue;
         std::vector<float> values = vectors.values(Slot(wanted_[at]));
-        if (spec.metric == schema::Metric::kCosine) values = comparable(spec.metric, values);
+        if (spec_.metric == schema::Metric::kCosine) values = comparable(spec_.metric, values);
         if (values.empty()) continue;
         for (std::size_t d = 0; d < sums.size(); ++d) sums[d] += static_cast<double>(values[d]);
         ++count;
     }
-    std::vector<float> mean(spec.dimensions);
+    std::vector<float> mean(spec_.dimensions);
     for (std::size_t d = 0; d < sums.size() && count > 0; ++d)
         mean[d] = static_cast<float>(sums[d] / static_cast<double>(count));
-    graph_ = std::make_shared<Graph>(Coder(spec, std::move(mean)));
-    graph_->slots_.reserve(wanted_.size());
-    graph_->rows_.reserve(wanted_.size() * graph_->coder().row_bytes());
+    return mean;
 }
 
 bool GraphBuild::copy(const FlatVectors& vectors, std::size_t most) {
@@ -118,73 +135,98 @@ bool GraphBuild::copy(const FlatVectors& vectors, std::size_t most) {
     for (; copied_ < end; ++copied_) {
         const Slot slot(wanted_[copied_]);
         if (!vectors.has(slot)) continue;
-        graph_->slots_.push_back(slot.value());
-        graph_->rows_.resize(graph_->slots_.size() * graph_->coder().row_bytes());
+        slots_.push_back(slot.value());
+        hashes_.push_back(vectors.hash(slot, seed_));
+        rows_.resize(slots_.size() * coder_.row_bytes());
         const std::vector<float> values = vectors.values(slot);
-        if (vectors.spec().metric == schema::Metric::kDot) {
+        if (spec_.metric == schema::Metric::kDot) {
             const double norm = norm_of(values);
             squares_.push_back(static_cast<float>(norm * norm));
         }
-        graph_->coder().encode(values,
-                               &graph_->rows_[graph_->rows_.size() - graph_->coder().row_bytes()]);
+        coder_.encode(values, &rows_[rows_.size() - coder_.row_bytes()]);
     }
     return copied_ == wanted_.size();
 }
 
 Result<bool> GraphBuild::link(std::size_t most) {
     assert(copied_ == wanted_.size());
-    if (graph_->size() == 0) return true;
     try {
-        if (!linker_) linker_ = std::make_unique<Linker>(*graph_, std::move(squares_));
-        const auto end = std::min<std::size_t>(linker_->linked() + most, graph_->size());
-        while (linker_->linked() < end) linker_->link_next();
+        if (!linker_)
+            linker_ = std::make_unique<Linker>(coder_, std::max<std::size_t>(slots_.size(), 1),
+                                               std::move(squares_));
+        const auto end = std::min<std::size_t>(linker_->linked() + most, slots_.size());
+        while (linker_->linked() < end)
+            linker_->link_next(&rows_[linker_->linked() * coder_.row_bytes()]);
     } catch (const std::exception& error) {
         return Error(ErrorCode::kInternal, "a graph of vectors could not be linked")
             .with("why", error.what());
     }
-    if (linker_->linked() < graph_->size()) return false;
-    lay_out();
+    if (linker_->linked() < slots_.size()) return false;
+    TIDAL_TRY(lay_out());
     linker_.reset();
     return true;
 }
 
-void GraphBuild::lay_out() {
-    auto& index = linker_->index();
-    Graph& graph = *graph_;
-    graph.members_ = Roaring(graph.slots_.size(), graph.slots_.data());
-    graph.entry_ = index.enterpoint_node_;
-    graph.layers_ = static_cast<std::uint32_t>(index.maxlevel_);
-    graph.base_links_.assign(std::size_t{graph.size()} * Graph::kLinksBase, Graph::kNone);
-    graph.nodes_.assign(graph.slots_.back() + std::size_t{1}, Graph::kNone);
-    const auto copy_links = [&](auto* list, std::uint32_t* to) {
-        const std::size_t count = index.getListCount(list);
-        std::copy_n(list + 1, count, to);
+GraphShape GraphBuild::shape() const {
+    const auto& index = linker_->index();
+    GraphShape out{.dimensions = spec_.dimensions,
+                   .row_bytes = static_cast<std::uint32_t>(coder_.row_bytes()),
+                   .nodes = static_cast<std::uint32_t>(slots_.size())};
+    if (slots_.empty()) return out;
+    out.entry = index.enterpoint_node_;
+    out.layers = static_cast<std::uint32_t>(index.maxlevel_);
+    for (std::size_t node = 0; node < slots_.size(); ++node) {
+        out.upper_nodes += index.element_levels_[node] > 0 ? 1 : 0;
+        out.upper_lists += static_cast<std::uint32_t>(index.element_levels_[node]);
+    }
+    return out;
+}
+
+Result<void> GraphBuild::lay_out() {
+    Graph::Parts parts{.shape = shape(), .seed = seed_, .bytes = {}};
+    const GraphLayout layout(parts.shape);
+    const std::shared_ptr<char> bytes = zeros(layout.bytes);
+    const auto put = [&](std::size_t at, const auto& numbers) {
+        std::memcpy(bytes.get() + at, numbers.data(), numbers.size() * sizeof(numbers[0]));
     };
-    for (std::uint32_t node = 0; node < graph.size(); ++node) {
-        graph.nodes_[graph.slots_[node]] = node;
-        copy_links(index.get_linklist0(node),
-                   &graph.base_links_[std::size_t{node} * Graph::kLinksBase]);
-        const auto layers = static_cast<std::size_t>(index.element_levels_[node]);
+    put(layout.mean, mean_);
+    put(layout.slots, slots_);
+    put(layout.hashes, hashes_);
+    rows_ = {};  // hnswlib has them too
+    lay_out_links(layout, bytes.get());
+    parts.bytes = bytes;
+    TIDAL_ASSIGN(graph_, Graph::open(spec_, std::move(parts), Graph::kNone));
+    return {};
+}
+
+/// And the rows, beside which hnswlib has its links.
+void GraphBuild::lay_out_links(const GraphLayout& layout, char* to) const {
+    auto& index = linker_->index();
+    auto* const base = reinterpret_cast<std::uint32_t*>(to + layout.base_links);
+    auto* uppers = reinterpret_cast<std::uint32_t*>(to + layout.upper_nodes);
+    auto* ends = reinterpret_cast<std::uint32_t*>(to + layout.upper_ends);
+    auto* list = reinterpret_cast<std::uint32_t*>(to + layout.upper_links);
+    const auto put = [&](auto* links, std::uint32_t* at, std::size_t most) {
+        const std::size_t count = index.getListCount(links);
+        std::fill(std::copy_n(links + 1, count, at), at + most, Graph::kNone);
+    };
+    std::uint32_t lists = 0;
+    for (std::uint32_t node = 0; node < slots_.size(); ++node) {
+        std::memcpy(to + layout.rows + node * coder_.row_bytes(), index.getDataByInternalId(node),
+                    coder_.row_bytes());
+        put(index.get_linklist0(node), base + std::size_t{node} * Graph::kLinksBase,
+            Graph::kLinksBase);
+        const int layers = index.element_levels_[node];
         if (layers == 0) continue;
-        const std::size_t begin = graph.upper_links_.size();
-        graph.upper_.emplace(node, begin);
-        graph.upper_links_.resize(begin + layers * Graph::kLinks, Graph::kNone);
-        for (std::size_t layer = 1; layer <= layers; ++layer)
-            copy_links(index.get_linklist(node, static_cast<int>(layer)),
-                       &graph.upper_links_[begin + (layer - 1) * Graph::kLinks]);
+        for (int layer = 1; layer <= layers; ++layer, list += Graph::kLinks)
+            put(index.get_linklist(node, layer), list, Graph::kLinks);
+        *uppers++ = node;
+        *ends++ = lists += static_cast<std::uint32_t>(layers);
     }
 }
 
 std::shared_ptr<const Graph> GraphBuild::take() {
     return std::move(graph_);
-}
-
-std::size_t Graph::bytes() const {
-    return rows_.capacity() +
-           (slots_.capacity() + nodes_.capacity() + base_links_.capacity() +
-            upper_links_.capacity()) *
-               sizeof(std::uint32_t) +
-           upper_.capacity() * (sizeof(std::uint32_t) + sizeof(std::size_t) + 1);
 }
 
 }  // namespace tidal::vector

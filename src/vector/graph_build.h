@@ -15,12 +15,13 @@ namespace tidal::vector {
 /// meanwhile may be in the graph as it was: who owns both remembers that (graph_index.h).
 /// The same vectors in the same slots make the same graph.
 ///
-/// Memory   While linking twice that of the graph.
+/// Memory   While linking, and while the result is laid out, twice that of the graph.
 /// Threads  One at a time; copy() where the vectors may be read, link() anywhere.
 class GraphBuild {
 public:
     /// @param slots  Whose vectors; those that have none when they are copied are left out.
-    GraphBuild(const FlatVectors& vectors, const Roaring& slots);
+    /// @param seed   Of the hashes by which the vectors are known again; random.
+    GraphBuild(const FlatVectors& vectors, const Roaring& slots, std::uint64_t seed);
     ~GraphBuild();
 
     /// The next vectors, about so many. @param vectors  Those of the constructor.
@@ -29,19 +30,29 @@ public:
     Result<bool> link(std::size_t most);
     std::shared_ptr<const Graph> take();
 
-    std::size_t size() const { return graph_->slots_.size(); }
+    std::size_t size() const { return slots_.size(); }
 
 private:
     class Linker;
 
-    void sample(const FlatVectors& vectors);
-    void lay_out();
+    std::vector<float> sample(const FlatVectors& vectors) const;
+    GraphShape shape() const;
+    Result<void> lay_out();
+    void lay_out_links(const GraphLayout& layout, char* to) const;
 
+    const schema::EmbeddingSpec spec_;
+    const std::uint64_t seed_;
     std::vector<std::uint32_t> wanted_;  ///< Slots, rising.
     std::size_t copied_ = 0;             ///< Of them.
-    std::vector<float> squares_;         ///< Of dot products: of the lengths, by node.
-    std::shared_ptr<Graph> graph_;
+    const std::vector<float> mean_;
+    const Coder coder_;
+    // By node.
+    std::vector<std::uint32_t> slots_;
+    std::vector<std::uint64_t> hashes_;
+    std::vector<std::byte> rows_;
+    std::vector<float> squares_;  ///< Of dot products: of the lengths.
     std::unique_ptr<Linker> linker_;
+    std::shared_ptr<const Graph> graph_;
 };
 
 }  // namespace tidal::vector

@@ -5,6 +5,25 @@
 
 namespace tidal::vector {
 
+bool GraphIndex::open(Segment of_file, const FlatVectors& vectors) {
+    assert(!changed_);
+    const Graph& graph = *of_file.graph;
+    for (const std::uint32_t slot : (graph.slots() & vectors.present()) - fresh_) {
+        const std::uint32_t node = graph.node_of(Slot(slot));
+        if (node != Graph::kNone && vectors.hash(Slot(slot), graph.seed()) == graph.hash(node))
+            of_file.fresh.add(slot);
+    }
+    if (of_file.fresh.isEmpty()) return false;
+    fresh_ |= of_file.fresh;
+    segments_.push_back(std::move(of_file));
+    return true;
+}
+
+void GraphIndex::filed(const Graph& graph, std::uint64_t file) {
+    for (Segment& segment : segments_)
+        if (segment.graph.get() == &graph) segment.file = file;
+}
+
 void GraphIndex::changed(Slot slot) {
     if (changed_) changed_->add(slot.value());
     if (!fresh_.contains(slot.value())) return;
@@ -23,7 +42,8 @@ bool GraphIndex::wants_build(const FlatVectors& vectors, std::uint64_t tail_max)
     return std::ranges::any_of(segments_, is_worn);
 }
 
-std::unique_ptr<GraphBuild> GraphIndex::begin_build(const FlatVectors& vectors) {
+std::unique_ptr<GraphBuild> GraphIndex::begin_build(const FlatVectors& vectors,
+                                                    std::uint64_t seed) {
     assert(!changed_ && replaced_.empty());
     changed_.emplace();
     Roaring slots = vectors.present() - fresh_;
@@ -35,10 +55,10 @@ std::unique_ptr<GraphBuild> GraphIndex::begin_build(const FlatVectors& vectors) 
         slots |= segment->fresh;
         replaced_.push_back(segment->graph);
     }
-    return std::make_unique<GraphBuild>(vectors, slots);
+    return std::make_unique<GraphBuild>(vectors, slots, seed);
 }
 
-void GraphIndex::finish_build(std::shared_ptr<const Graph> graph) {
+void GraphIndex::finish_build(std::shared_ptr<const Graph> graph, LogIndex index) {
     assert(changed_);
     if (graph != nullptr) {
         std::erase_if(segments_, [&](const Segment& segment) {
@@ -46,7 +66,7 @@ void GraphIndex::finish_build(std::shared_ptr<const Graph> graph) {
         });
         Roaring fresh = graph->slots();
         fresh -= *changed_;
-        if (!fresh.isEmpty()) segments_.push_back({std::move(graph), std::move(fresh)});
+        if (!fresh.isEmpty()) segments_.push_back({std::move(graph), std::move(fresh), index});
         fresh_ = Roaring();
         for (const Segment& segment : segments_) fresh_ |= segment.fresh;
         ++built_;

@@ -22,8 +22,16 @@ class GraphIndex {
 public:
     struct Segment {
         std::shared_ptr<const Graph> graph;
-        Roaring fresh;  ///< Slots whose vector is the one in the graph.
+        Roaring fresh;           ///< Slots whose vector is the one in the graph.
+        LogIndex index;          ///< No vector in the graph is newer.
+        std::uint64_t file = 0;  ///< Number of the file that has it; 0 = none yet.
     };
+
+    /// A graph from a file: what the vectors say as well and no graph before it has is taken over.
+    /// False = nothing of it, and it is dropped. Before anything else.
+    bool open(Segment of_file, const FlatVectors& vectors);
+    /// A file has it by now, unless another graph has taken its place.
+    void filed(const Graph& graph, std::uint64_t file);
 
     /// The vector of a slot is new, another or gone.
     void changed(Slot slot);
@@ -34,10 +42,11 @@ public:
 
     /// Whether a graph should be made. @param tail_max  The longest tail that is none's.
     bool wants_build(const FlatVectors& vectors, std::uint64_t tail_max) const;
-    /// Precondition: none is under way.
-    std::unique_ptr<GraphBuild> begin_build(const FlatVectors& vectors);
+    /// Precondition: none is under way. @param seed  Random.
+    std::unique_ptr<GraphBuild> begin_build(const FlatVectors& vectors, std::uint64_t seed);
     /// With what begin_build() made; without, it was given up.
-    void finish_build(std::shared_ptr<const Graph> graph);
+    /// @param index  Of the newest record applied when the last of its vectors was copied.
+    void finish_build(std::shared_ptr<const Graph> graph, LogIndex index);
 
     std::size_t bytes() const;
     /// Graphs published, ever.

@@ -1,5 +1,7 @@
 #include "vector/shard_vectors.h"
 
+#include <algorithm>
+
 namespace tidal::vector {
 namespace {
 
@@ -59,6 +61,39 @@ Result<void> ShardVectors::refresh(const EntityId& id, EmbeddingSlotId slot,
     return {};
 }
 
+Result<bool> ShardVectors::open_graph(const GraphHead& head, std::shared_ptr<const char> bytes) {
+    if (head.kind != kind_ || head.slot.value() >= slots_.size())
+        return Error(ErrorCode::kIncompatible,
+                     "graph of vectors: of a slot that no schema declares")
+            .with("slot", head.slot.value());
+    auto& [vectors, graphs] = slots_[head.slot.value()];
+    const schema::EmbeddingSpec& spec = vectors.spec();
+    if (head.metric != spec.metric || head.storage != spec.storage)
+        return Error(ErrorCode::kIncompatible, "graph of vectors: not of the shape of its slot")
+            .with("embedding", spec.name);
+    const std::uint32_t slots_end = vectors.size() == 0 ? 0 : vectors.present().maximum() + 1;
+    TIDAL_ASSIGN(auto graph,
+                 Graph::open(spec, {head.shape, head.seed, std::move(bytes)}, slots_end));
+    return graphs.open({std::move(graph), {}, head.index, head.number}, vectors);
+}
+
+std::vector<ShardVectors::Unfiled> ShardVectors::unfiled_graphs() const {
+    std::vector<Unfiled> out;
+    for (const EmbeddingSlot& slot : slots_)
+        for (const GraphIndex::Segment& segment : slot.graphs.segments())
+            if (segment.file == 0)
+                out.push_back({slot.vectors.spec(), segment.graph, segment.index});
+    return out;
+}
+
+std::vector<std::uint64_t> ShardVectors::graph_files() const {
+    std::vector<std::uint64_t> out;
+    for (const EmbeddingSlot& slot : slots_)
+        for (const GraphIndex::Segment& segment : slot.graphs.segments())
+            if (segment.file != 0) out.push_back(segment.file);
+    return out;
+}
+
 std::optional<EmbeddingSlotId> ShardVectors::wants_graph(std::uint64_t tail_max) const {
     for (const EmbeddingSlot& slot : slots_)
         if (slot.graphs.wants_build(slot.vectors, tail_max)) return slot.vectors.spec().id;
@@ -69,6 +104,8 @@ ShardVectors::GraphStats ShardVectors::graph_stats() const {
     GraphStats out;
     for (const EmbeddingSlot& slot : slots_) {
         out.graphs += slot.graphs.segments().size();
+        out.filed += static_cast<std::uint64_t>(std::ranges::count_if(
+            slot.graphs.segments(), [](const auto& segment) { return segment.file != 0; }));
         out.vectors += slot.graphs.fresh().cardinality();
         out.bytes += slot.graphs.bytes();
         out.built += slot.graphs.built();

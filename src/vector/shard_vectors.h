@@ -6,6 +6,7 @@
 
 #include "entity/entity_table.h"
 #include "vector/flat_vectors.h"
+#include "vector/graph_file.h"
 #include "vector/graph_index.h"
 
 namespace tidal::vector {
@@ -32,6 +33,18 @@ public:
     const GraphIndex* find_graphs(EmbeddingSlotId slot) const {
         return slot.value() < slots_.size() ? &slots_[slot.value()].graphs : nullptr;
     }
+    /// A graph of a file (GraphIndex::open), once the vectors are loaded.
+    /// @return kCorruption, kIncompatible  of no slot, or of vectors of another shape.
+    Result<bool> open_graph(const GraphHead& head, std::shared_ptr<const char> bytes);
+    /// A graph that no file has.
+    struct Unfiled {
+        schema::EmbeddingSpec spec;
+        std::shared_ptr<const Graph> graph;
+        LogIndex index;
+    };
+    std::vector<Unfiled> unfiled_graphs() const;
+    /// Of the files that have a graph.
+    std::vector<std::uint64_t> graph_files() const;
     /// A slot that wants a graph (GraphIndex::wants_build), if there is one.
     std::optional<EmbeddingSlotId> wants_graph(std::uint64_t tail_max) const;
     /// Precondition: the schema has the slot.
@@ -39,7 +52,7 @@ public:
     std::uint64_t size() const;
     std::size_t bytes() const;
     struct GraphStats {
-        std::uint64_t graphs = 0, vectors = 0, bytes = 0, built = 0;
+        std::uint64_t graphs = 0, filed = 0, vectors = 0, bytes = 0, built = 0;
     };
     GraphStats graph_stats() const;
 

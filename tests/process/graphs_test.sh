@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2154  # bin, work, port, reply and status come from lib.sh
 # What is near, through graphs made in the background, through the doors of the real programs: the
-# way that explain tells, every effort, filters, changes, and the same after a restart.
+# way that explain tells, every effort, filters, changes, and the same at once after a restart, from
+# the graphs' files, or after a while without them.
 # shellcheck source=tests/process/lib.sh
 . "$(dirname "$0")/lib.sh" "$1"
 
-start_graphs() { start_server standalone --data-dir "$work/data" --graph-vectors-min 1000 || finish; }
+start_graphs() {
+    start_server standalone --data-dir "$work/data" --graph-vectors-min 1000 --checkpoint-interval-ms 1000 || finish
+}
 start_graphs
 items=15000
 awk -v n=$items 'BEGIN { for (i = 1; i <= n; i++)
@@ -40,6 +43,13 @@ wait_for_graphs() {
         [ $SECONDS -gt $deadline ] && fail "only $(graphed) vectors are in graphs" && return
         pause
     done
+}
+# Every graph has a file, and no file is left of one that another took the place of.
+filed() {
+    call GET /metrics
+    awk '/^tidal_shard_graphs\{/ { graphs += $2 } /^tidal_shard_graphs_filed\{/ { filed += $2 }
+        END { exit !(graphs > 0 && graphs == filed) }' <<<"$reply" || return
+    [ "$(find "$work/data" -name '*.graph*' | wc -l)" = "$(awk '/^tidal_shard_graphs\{/ { sum += $2 } END { print sum }' <<<"$reply")" ]
 }
 compare_efforts() {
     near 0.5,-0.8,0.003,0.1 ',"effort":"exact"'
@@ -78,14 +88,42 @@ expect_path graph
 [[ $(ids) == "2500 "* ]] || fail "the new vector is not first: $(ids)"
 [[ " $(ids)" != *" $items "* ]] || fail "a deleted item is shown: $(ids)"
 
-# After a crash the graphs are made anew; until then every candidate is compared.
-stop_server KILL
+# After a crash, and after a stop, the graphs are there at once. What changed since their files were
+# written is compared exactly.
+check_changed() {
+    near 1,0,0,0.1
+    expect_path graph
+    [[ $(ids) == "2500 "* ]] || fail "$1: the new vector is not first: $(ids)"
+    [[ " $(ids)" != *" $items "* ]] || fail "$1: a deleted item is shown: $(ids)"
+}
+poll 60 filed || fail "the graphs are not written: $(find "$work/data" -name '*.graph*')"
+call POST '/embeddings' '{"entity_id":7000,"values":[0.5,-0.8,0.003,0.1]}'
+near 0.5,-0.8,0.003,0.1
+before=$(ids)
+for signal in KILL TERM; do
+    stop_server $signal
+    start_graphs
+    check_changed "after $signal"
+    near 0.5,-0.8,0.003,0.1
+    [ "$(ids)" = "$before" ] || fail "after $signal: '$(ids)', before '$before'"
+    [[ $before == "7000 "* ]] || fail "a vector newer than the files is not first: $before"
+    compare_efforts
+done
+
+# A damaged file is said, and costs time alone: until the graph is made again all are compared.
+poll 60 filed || fail "the graphs are not kept"
+stop_server TERM
+find "$work/data" -name '*.graph' | while read -r file; do
+    printf 'X' | dd of="$file" bs=1 seek=5000 conv=notrunc status=none
+done
 start_graphs
-near 1,0,0,0.1
-[[ $(ids) == "2500 "* ]] || fail "after a crash: $(ids)"
+grep -q 'a file of a graph of vectors cannot be used' "$server_log" || fail "damage is not said: $(cat "$server_log")"
+near 0.5,-0.8,0.003,0.1
+expect_path scan
+[ "$(ids)" = "$before" ] || fail "with a damaged file: '$(ids)', before '$before'"
 wait_for_graphs $((items - 1100))
+poll 60 filed || fail "the graphs are not written again"
+check_changed "after damage"
 compare_efforts
-near 1,0,0,0.1
-[[ $(ids) == "2500 "* ]] || fail "through graphs after a crash: $(ids)"
 stop_server TERM
 finish

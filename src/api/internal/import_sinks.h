@@ -26,13 +26,16 @@ inline constexpr UnixMillis kNoTime = std::numeric_limits<UnixMillis>::min();
 inline UnixMillis time_of(const transfer::ImportRow& row) {
     if (const auto* signal = std::get_if<transfer::SignalRow>(&row))
         return signal->at_ms.value_or(kNoTime);
-    const auto& created = std::get<record::UpsertBody>(row).created_at;
-    return created && *created ? **created : kNoTime;
+    const auto* upsert = std::get_if<record::UpsertBody>(&row);
+    if (upsert == nullptr || !upsert->created_at) return kNoTime;
+    return upsert->created_at->value_or(kNoTime);
 }
 
 inline Write write_of(transfer::ImportRow row) {
     if (auto* upsert = std::get_if<record::UpsertBody>(&row))
         return PreparedWrite{std::move(*upsert), std::nullopt};
+    if (auto* vector = std::get_if<record::EmbeddingBody>(&row))
+        return PreparedWrite{std::move(*vector), std::nullopt};
     auto& signal = std::get<transfer::SignalRow>(row);
     return PreparedWrite{std::move(signal.body), signal.at_ms};
 }

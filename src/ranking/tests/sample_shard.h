@@ -105,11 +105,11 @@ public:
     /// As a shard does in the background.
     void make_graphs(std::uint64_t tail_max) {
         while (const auto slot = vectors_.wants_graph(tail_max)) {
-            auto build = vectors_.graphs(*slot).begin_build(*vectors_.find(*slot));
+            auto build = vectors_.graphs(*slot).begin_build(*vectors_.find(*slot), 1);
             while (!build->copy(*vectors_.find(*slot), 1000)) {
             }
             for (bool done = false; !done;) done = must(build->link(1000));
-            vectors_.graphs(*slot).finish_build(build->take());
+            vectors_.graphs(*slot).finish_build(build->take(), LogIndex(1));
         }
     }
 

@@ -1,5 +1,6 @@
 #include "runtime/internal/posix_file.h"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -7,6 +8,21 @@
 #include "runtime/internal/posix_error.h"
 
 namespace tidal::runtime::internal {
+namespace {
+
+class PosixMappedFile final : public MappedFile {
+public:
+    PosixMappedFile(void* at, std::size_t size)
+        : MappedFile({static_cast<const char*>(at), size}), at_(at) {}
+    ~PosixMappedFile() override {
+        if (at_ != nullptr) ::munmap(at_, bytes().size());
+    }
+
+private:
+    void* const at_;
+};
+
+}  // namespace
 
 PosixFile::PosixFile(UniqueFd fd, std::string path, OpenMode mode)
     : fd_(std::move(fd)), path_(std::move(path)), writable_(mode != OpenMode::kRead) {}
@@ -61,6 +77,16 @@ Result<void> PosixFile::truncate(std::uint64_t size) {
         return posix_error(errno, "truncate", path_).with("size", size);
     }
     return {};
+}
+
+Result<std::shared_ptr<const MappedFile>> PosixFile::map() {
+    TIDAL_ASSIGN(const std::uint64_t bytes, size());
+    void* at = nullptr;
+    if (bytes > 0) {
+        at = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, fd_.get(), 0);
+        if (at == MAP_FAILED) return posix_error(errno, "map", path_).with("size", bytes);
+    }
+    return std::shared_ptr<const MappedFile>(std::make_shared<PosixMappedFile>(at, bytes));
 }
 
 Result<void> PosixFile::check_writable() const {

@@ -16,6 +16,7 @@ public:
     Result<void> sync() override;
     Result<std::uint64_t> size() override;
     Result<void> truncate(std::uint64_t size) override;
+    Result<std::shared_ptr<const MappedFile>> map() override;
 
 private:
     Result<void> check_writable() const;

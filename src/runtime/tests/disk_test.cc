@@ -69,6 +69,20 @@ TYPED_TEST(DiskContract, ReadsBackWhatWasWritten) {
     EXPECT_EQ(*file->read_at(100, buffer), 0U);
 }
 
+TYPED_TEST(DiskContract, AMappedFileStaysWhateverBecomesOfItsName) {
+    auto file = this->make("a");
+    EXPECT_EQ((*file->map())->bytes(), "");
+    ASSERT_TRUE(file->write_at(0, "hello").ok());
+    const auto mapped = std::move(file->map()).value();
+    EXPECT_EQ(mapped->bytes(), "hello");
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(mapped->bytes().data()) % 64, 0U);
+    file.reset();
+    ASSERT_TRUE(write_file(this->disk(), "a", "other").ok());
+    EXPECT_EQ(mapped->bytes(), "hello");
+    ASSERT_TRUE(this->disk().remove("a").ok());
+    EXPECT_EQ(mapped->bytes(), "hello");
+}
+
 TYPED_TEST(DiskContract, TruncateShrinksAndGrowsWithZeros) {
     auto file = this->make("a");
     ASSERT_TRUE(file->write_at(0, "hello").ok());

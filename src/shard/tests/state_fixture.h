@@ -140,6 +140,7 @@ public:
         return due.size();
     }
     runtime::Disk& disk() { return *disk_; }
+    runtime::SimDisk& medium() { return medium_; }
     /// The process dies with everything that is not in a checkpoint; applied() says what is.
     void reopen() {
         state_.reset();

@@ -41,6 +41,10 @@ public:
             if (signal->at_ms) text += " at " + std::to_string(*signal->at_ms);
             if (signal->body.weight != record::kWeightOne)
                 text += " weight " + std::to_string(record::weight_to_double(signal->body.weight));
+        } else if (const auto* vector = std::get_if<record::EmbeddingBody>(&row)) {
+            text += std::string(entity_kind_name(vector->kind)) + " " + vector->id.to_string() +
+                    " slot " + std::to_string(vector->slot.value());
+            for (const float v : vector->values) text += " " + std::to_string(v);
         } else {
             text += upsert_text(std::get<record::UpsertBody>(row));
         }

@@ -4,66 +4,14 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
-#include <random>
-#include <set>
-
 #include "vector/graph_index.h"
-#include "vector/tests/vector_rows.h"
+#include "vector/tests/graph_set.h"
 
 namespace tidal::vector {
 namespace {
 
 using schema::Metric;
 using schema::VectorStorage;
-
-std::shared_ptr<const Graph> built(GraphBuild* build, const FlatVectors& vectors) {
-    while (!build->copy(vectors, 100)) {
-    }
-    for (;;) {
-        const auto done = build->link(50);
-        EXPECT_TRUE(done.ok());
-        if (!done || *done) break;
-    }
-    return build->take();
-}
-
-/// Vectors around a few centres far from the origin: the mean is what codes have to take away.
-struct Set {
-    Set(Metric metric, VectorStorage storage, std::uint32_t dimensions, std::uint32_t count,
-        std::uint64_t seed)
-        : vectors(spec_of(dimensions, metric, storage)), random(seed), centres(8) {
-        for (auto& centre : centres)
-            for (std::uint32_t d = 0; d < dimensions; ++d) centre.push_back(3 + normal(random));
-        for (std::uint32_t slot = 0; slot < count; ++slot) put(slot);
-    }
-    std::vector<float> any() {
-        std::vector<float> out = centres[random() % centres.size()];
-        for (float& v : out) v += 0.5F * normal(random);
-        return out;
-    }
-    void put(std::uint32_t slot) {
-        vectors.put(Slot(slot), *entity::view_vector(row_of(vectors.spec(), any())));
-    }
-    /// The nearest of those, by what similarities() says.
-    std::set<std::uint32_t> nearest(const Probe& probe, const Roaring& among, std::size_t k) const {
-        std::vector<std::pair<double, std::uint32_t>> all;
-        for (const std::uint32_t slot : among) {
-            const Slot one(slot);
-            double value = 0;
-            vectors.similarities(probe, {&one, 1}, {&value, 1});
-            all.emplace_back(-value, slot);
-        }
-        std::ranges::sort(all);
-        std::set<std::uint32_t> out;
-        for (std::size_t i = 0; i < std::min(k, all.size()); ++i) out.insert(all[i].second);
-        return out;
-    }
-
-    FlatVectors vectors;
-    std::mt19937_64 random;
-    std::normal_distribution<float> normal;
-    std::vector<std::vector<float>> centres;
-};
 
 std::set<std::uint32_t> slots_of(const Graph& graph, const std::vector<NodeDistance>& found,
                                  std::size_t k) {
@@ -96,7 +44,7 @@ TEST_P(GraphShapes, FindWhatTheScanFinds) {
     constexpr std::size_t kTop = 10, kAsked = 40;
     const auto [metric, storage, dimensions] = GetParam();
     Set set(metric, storage, dimensions, 1500, 7);
-    GraphBuild build(set.vectors, set.vectors.present());
+    GraphBuild build(set.vectors, set.vectors.present(), 1);
     const auto graph = built(&build, set.vectors);
     ASSERT_EQ(graph->size(), 1500U);
     EXPECT_EQ(graph->slots(), set.vectors.present());
@@ -130,7 +78,8 @@ TEST_P(GraphShapes, FindWhatTheScanFinds) {
 
 TEST(Graph, TheSameVectorsMakeTheSameGraph) {
     Set set(Metric::kL2, VectorStorage::kF32, 16, 500, 3);
-    GraphBuild one(set.vectors, set.vectors.present()), other(set.vectors, set.vectors.present());
+    GraphBuild one(set.vectors, set.vectors.present(), 1),
+        other(set.vectors, set.vectors.present(), 1);
     const auto a = built(&one, set.vectors), b = built(&other, set.vectors);
     ASSERT_EQ(a->size(), b->size());
     EXPECT_EQ(a->entry(), b->entry());
@@ -140,7 +89,7 @@ TEST(Graph, TheSameVectorsMakeTheSameGraph) {
 
 TEST(Graph, GivesUpAfterSoManyVisits) {
     Set set(Metric::kL2, VectorStorage::kF32, 16, 800, 3);
-    GraphBuild build(set.vectors, set.vectors.present());
+    GraphBuild build(set.vectors, set.vectors.present(), 1);
     const auto graph = built(&build, set.vectors);
     const Probe probe = *make_probe(set.vectors.spec(), set.any());
     GraphSearch search(graph, probe, 10, 300);
@@ -152,9 +101,9 @@ TEST(Graph, GivesUpAfterSoManyVisits) {
 
 TEST(Graph, OfNothingAndOfOne) {
     Set set(Metric::kCosine, VectorStorage::kF32, 8, 1, 3);
-    GraphBuild none(set.vectors, Roaring());
+    GraphBuild none(set.vectors, Roaring(), 1);
     EXPECT_EQ(built(&none, set.vectors)->size(), 0U);
-    GraphBuild one(set.vectors, set.vectors.present());
+    GraphBuild one(set.vectors, set.vectors.present(), 1);
     const auto graph = built(&one, set.vectors);
     const Probe probe = *make_probe(set.vectors.spec(), set.any());
     GraphSearch search(graph, probe, 10, 100);
@@ -183,7 +132,7 @@ TEST(GraphIndex, KnowsWhatItsGraphsSay) {
                 case 1:
                 case 2:
                     if (!build && index.wants_build(set.vectors, 5)) {
-                        build = index.begin_build(set.vectors);
+                        build = index.begin_build(set.vectors, 1);
                         copied = false;
                     } else if (build && !copied) {
                         copied = build->copy(set.vectors, 4);
@@ -191,7 +140,7 @@ TEST(GraphIndex, KnowsWhatItsGraphsSay) {
                         const auto done = build->link(10);
                         RC_ASSERT(done.ok());
                         if (!*done) break;
-                        index.finish_build(build->take());
+                        index.finish_build(build->take(), LogIndex(1));
                         build.reset();
                     }
                     break;
@@ -226,10 +175,10 @@ TEST(GraphIndex, KeepsFewGraphs) {
         set.put(slot);
         index.changed(Slot(slot));
         if (!index.wants_build(set.vectors, 30)) continue;
-        auto build = index.begin_build(set.vectors);
+        auto build = index.begin_build(set.vectors, 1);
         auto graph = built(build.get(), set.vectors);
         linked += graph->size();
-        index.finish_build(std::move(graph));
+        index.finish_build(std::move(graph), LogIndex(1));
     }
     EXPECT_LE(set.vectors.size() - index.fresh().cardinality(), 30U);
     EXPECT_LE(index.segments().size(), 6U);

@@ -27,7 +27,7 @@ public:
           flat_(spec_of(static_cast<std::uint32_t>(data.base[0].size()), metric, storage)) {
         for (std::uint32_t slot = 0; slot < data.base.size(); ++slot)
             flat_.put(Slot(slot), *entity::view_vector(row_of(flat_.spec(), data.base[slot])));
-        auto build = graphs_.begin_build(flat_);
+        auto build = graphs_.begin_build(flat_, 1);
         while (!build->copy(flat_, 1000)) {
         }
         for (;;) {
@@ -35,7 +35,7 @@ public:
             EXPECT_TRUE(done.ok());
             if (!done.ok() || *done) break;
         }
-        graphs_.finish_build(build->take());
+        graphs_.finish_build(build->take(), LogIndex(1));
     }
 
     const Roaring& all() const { return flat_.present(); }

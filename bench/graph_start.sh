@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# How soon a start searches through graphs of vectors: with their files, and without them.
+# usage: bench/graph_start.sh [VECTORS [DIMENSIONS]]   (needs build/release)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bin=$PWD/build/release/bin vectors=${1:-50000} dimensions=${2:-128}
+work=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null; rm -rf "$work"' EXIT
+url=http://127.0.0.1:9634
+echo "hardware: $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1); load before: $(cut -d' ' -f1 /proc/loadavg)"
+echo "versions: $("$bin/tidal-server" --version); $vectors vectors of $dimensions dimensions, random, l2, one shard"
+cat >"$work/schema.yaml" <<YAML
+version: 1
+items:
+  fields: {title: text}
+  embeddings: {default: {dimensions: $dimensions, metric: l2}}
+signals:
+  view: {polarity: neutral, half_life: 1d}
+YAML
+cat >"$work/mapping.yaml" <<'YAML'
+files:
+  - file: items.csv
+    items: {id: id, fields: {title: id}}
+  - file: vectors.npy
+    format: npy
+    vectors: {ids: {file: items.csv, column: id}}
+YAML
+{ echo id && seq "$vectors"; } >"$work/items.csv"
+printf '\223NUMPY\001\000\166\000%-117s\n' \
+    "{'descr': '|i1', 'fortran_order': False, 'shape': ($vectors, $dimensions), }" >"$work/vectors.npy"
+head -c $((vectors * dimensions)) /dev/urandom >>"$work/vectors.npy"
+
+now() { date +%s.%N; }
+since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.2f", b - a }'; }
+pause() { read -rt 0.02 <> <(:) || true; }
+start() {
+    begun=$(now)
+    "$bin/tidal-server" standalone --listen 127.0.0.1:9634 --data-dir "$work/data" --schema "$work/schema.yaml" \
+        --checkpoint-interval-ms 2000 >>"$work/tidal.log" 2>&1 &
+    server=$!
+    until curl -sf "$url/healthz" >/dev/null; do pause; done
+}
+stop() {
+    kill -TERM "$server"
+    wait "$server" || true
+}
+metric() { curl -s "$url/metrics" | awk -v name="$1" 'index($0, name "{") == 1 { sum += $2 } END { print sum + 0 }'; }
+path() { curl -s "$url/feed?profile=near&explain=true&vector=$near" | sed -n 's/.*"path":"\([^"]*\)".*/\1/p'; }
+near=$(seq "$dimensions" | paste -sd,)
+
+start
+"$bin/tidalctl" import --url "$url" --mapping "$work/mapping.yaml" "$work" 2>/dev/null
+curl -s -o /dev/null -H 'Content-Type: application/json' "$url/profiles" \
+    --data '{"text":"profile near version 1 { candidates ann(default) limit 10; score similarity(default); }"}'
+until [ "$(metric tidal_shard_graph_vectors)" -gt $((vectors * 3 / 4)) ] &&
+    [ "$(metric tidal_shard_graphs)" = "$(metric tidal_shard_graphs_filed)" ]; do pause; done
+stop
+echo "files of graphs: $(find "$work/data" -name '*.graph' -printf '%s\n' | awk '{ sum += $1 } END { printf "%d, %.1f MB", NR, sum / 1e6 }')"
+for files in with without; do
+    [ $files = without ] && find "$work/data" -name '*.graph' -delete
+    start
+    served=$(since "$begun")
+    until [ "$(path)" = graph ]; do pause; done
+    echo "$files files: serves after $served s, searches through a graph after $(since "$begun") s"
+    stop
+done
+echo "load after: $(cut -d' ' -f1 /proc/loadavg)"

@@ -1,0 +1,157 @@
+#include "shard/internal/graph_files.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+
+#include "base/crc32c.h"
+
+namespace tidal::shard {
+namespace {
+
+constexpr std::size_t kNameDigits = 10;
+constexpr std::string_view kSuffix = ".graph", kBegun = ".graph.tmp";
+constexpr std::size_t kReadBytes = 1 << 20;
+/// Synced one by one, so that no other file's sync waits for more.
+constexpr std::size_t kPieceBytes = 8 << 20;
+
+/// Whatever its name says of it beside the number.
+std::optional<std::uint64_t> parse_name(std::string_view name) {
+    if (name.size() < kNameDigits) return std::nullopt;
+    const std::string_view suffix = name.substr(kNameDigits);
+    if (suffix != kSuffix && suffix != kBegun) return std::nullopt;
+    std::uint64_t number = 0;
+    const char* const end = name.data() + kNameDigits;
+    const auto [stop, problem] = std::from_chars(name.data(), end, number);
+    if (problem != std::errc() || stop != end || number == 0) return std::nullopt;
+    return number;
+}
+
+Error damaged(std::string_view what) {
+    return Error(ErrorCode::kCorruption, "graph of vectors: " + std::string(what));
+}
+
+/// By reads, whose errors are no signals as those of mapped memory are.
+Result<std::uint32_t> checksum(runtime::File& file, std::uint64_t from) {
+    std::string piece(kReadBytes, '\0');
+    std::uint32_t crc = 0;
+    for (;;) {
+        TIDAL_ASSIGN(const std::size_t got, file.read_at(from, piece));
+        crc = crc32c_extend(crc, std::string_view(piece).substr(0, got));
+        from += got;
+        if (got < piece.size()) return crc;
+    }
+}
+
+/// No file is an empty list as well.
+Result<std::vector<std::string>> names_in(runtime::Disk& disk, const std::string& directory) {
+    auto names = disk.list(directory);
+    if (!names.ok() && names.error().code() == ErrorCode::kNotFound)
+        return std::vector<std::string>();
+    return names;
+}
+
+}  // namespace
+
+std::string GraphFiles::path(std::uint64_t number) const {
+    char name[32];
+    std::snprintf(name, sizeof name, "%010llu", static_cast<unsigned long long>(number));
+    return directory + "/" + name + std::string(kSuffix);
+}
+
+Result<std::vector<std::uint64_t>> GraphFiles::list() const {
+    TIDAL_ASSIGN(const auto names, names_in(*disk, directory));
+    std::vector<std::uint64_t> out;
+    for (const std::string& name : names)
+        if (const auto number = parse_name(name)) out.push_back(*number);
+    return out;
+}
+
+Result<GraphFiles::Found> GraphFiles::open(std::uint64_t number) const {
+    TIDAL_ASSIGN(const auto file, disk->open(path(number), runtime::OpenMode::kRead));
+    TIDAL_ASSIGN(const std::uint64_t size, file->size());
+    std::string head(vector::kGraphHeadBytes, '\0');
+    TIDAL_ASSIGN(const std::size_t got, file->read_at(0, head));
+    head.resize(got);
+    Found out;
+    TIDAL_ASSIGN(out.head, vector::decode_graph_head(head));
+    const std::size_t bytes = vector::GraphLayout(out.head.shape).bytes;
+    if (out.head.shard != shard || out.head.number != number || out.head.shape.nodes == 0 ||
+        size != vector::kGraphHeadBytes + bytes)
+        return damaged("not the one of this place");
+    TIDAL_ASSIGN(const std::uint32_t crc, checksum(*file, vector::kGraphHeadBytes));
+    if (crc != out.head.bytes_crc) return damaged("its bytes are damaged");
+    TIDAL_ASSIGN(auto mapped, file->map());
+    if (mapped->bytes().size() != size) return damaged("it changes while it is opened");
+    const char* const at = mapped->bytes().data() + vector::kGraphHeadBytes;
+    out.bytes = std::shared_ptr<const char>(std::move(mapped), at);
+    return out;
+}
+
+Result<void> GraphFiles::remove_all_but(std::span<const std::uint64_t> kept) const {
+    TIDAL_ASSIGN(const auto names, names_in(*disk, directory));
+    for (const std::string& name : names) {
+        const auto number = parse_name(name);
+        if (!number) continue;
+        const bool begun = name.ends_with(kBegun);
+        if (!begun && std::ranges::find(kept, *number) != kept.end()) continue;
+        TIDAL_TRY(disk->remove(directory + "/" + name));
+    }
+    return {};
+}
+
+GraphFileWriter::GraphFileWriter(const GraphFiles& files, vector::GraphHead head,
+                                 std::shared_ptr<const vector::Graph> graph)
+    : files_(files),
+      head_(std::move(head)),
+      graph_(std::move(graph)),
+      bytes_(vector::GraphLayout(graph_->shape()).bytes) {
+    head_.shape = graph_->shape();
+    head_.seed = graph_->parts().seed;
+}
+
+std::string GraphFileWriter::temporary() const {
+    return files_.path(head_.number) + ".tmp";
+}
+
+Result<bool> GraphFileWriter::step() {
+    Result<void> done;
+    if (file_ == nullptr) {
+        done = begin();
+    } else if (written_ < bytes_) {
+        done = write_piece();
+    } else {
+        done = finish();
+        if (done.ok()) return true;
+    }
+    if (done.ok()) return false;
+    file_.reset();
+    (void)files_.disk->remove(temporary());  // the first error is the one that tells what happened
+    return done.take_error();
+}
+
+Result<void> GraphFileWriter::begin() {
+    // A leftover of an earlier try is nobody's.
+    auto removed = files_.disk->remove(temporary());
+    if (!removed.ok() && removed.error().code() != ErrorCode::kNotFound) return removed;
+    TIDAL_ASSIGN(file_, files_.disk->open(temporary(), runtime::OpenMode::kCreate));
+    return {};
+}
+
+Result<void> GraphFileWriter::write_piece() {
+    const std::string_view piece(graph_->parts().bytes.get() + written_,
+                                 std::min(kPieceBytes, bytes_ - written_));
+    TIDAL_TRY(file_->write_at(vector::kGraphHeadBytes + written_, piece));
+    head_.bytes_crc = crc32c_extend(head_.bytes_crc, piece);
+    written_ += piece.size();
+    return file_->sync();
+}
+
+Result<void> GraphFileWriter::finish() {
+    TIDAL_TRY(file_->write_at(0, vector::encode_graph_head(head_)));
+    TIDAL_TRY(file_->sync());
+    TIDAL_TRY(files_.disk->rename(temporary(), files_.path(head_.number)));
+    return files_.disk->sync_directory(files_.directory);
+}
+
+}  // namespace tidal::shard

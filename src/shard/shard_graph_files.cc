@@ -1,0 +1,102 @@
+// Files of graphs of vectors: written on the executor of checkpoints, a piece at a time, once a
+// checkpoint has every vector of the graph. So a start finds all of them in its rows, and what the
+// log says after that are changes.
+#include <utility>
+
+#include "shard/internal/graph_files.h"
+#include "shard/shard.h"
+
+namespace tidal::shard {
+
+struct Shard::GraphFiling {
+    EntityKind kind = EntityKind::kItem;
+    vector::ShardVectors::Unfiled due;  ///< No graph = only what is of no use any more is removed.
+    std::uint64_t number = 0;
+    std::vector<std::uint64_t> kept;  ///< Files of graphs in use.
+    std::unique_ptr<GraphFileWriter> writer;
+    std::optional<Error> failure;
+};
+
+/// In the monitor. Old files go once all graphs in their place have one.
+void Shard::file_graphs() {
+    if (filing_graph_ || replacement_ || options_.state.disk == nullptr || !keeper_->durable() ||
+        !state_->configured())
+        return;
+    auto job = std::make_shared<GraphFiling>();
+    bool all_filed = true;
+    for (const EntityKind kind : {EntityKind::kItem, EntityKind::kUser, EntityKind::kCreator}) {
+        const vector::ShardVectors& vectors = state_->vectors(kind);
+        for (vector::ShardVectors::Unfiled& each : vectors.unfiled_graphs()) {
+            all_filed = false;
+            if (job->due.graph != nullptr || each.index > checkpoint_index_) continue;
+            job->kind = kind;
+            job->due = std::move(each);
+        }
+        for (const std::uint64_t number : vectors.graph_files()) job->kept.push_back(number);
+    }
+    const bool files = job->due.graph != nullptr;
+    if (!files && !(all_filed && graph_files_worn_)) return;
+    graph_files_worn_ = files;
+    filing_graph_ = true;
+    if (files) job->number = state_->next_graph_file();
+    background_.post([this, job = std::move(job)]() mutable { file_graph_piece(std::move(job)); });
+}
+
+/// On the executor of checkpoints.
+void Shard::file_graph_piece(GraphFilingPtr job) {
+    const GraphFiles files{options_.state.disk, options_.state.directory, options_.state.shard};
+    Result<bool> done = true;
+    if (job->due.graph == nullptr) {
+        if (auto removed = files.remove_all_but(job->kept); !removed.ok())
+            done = removed.take_error();
+    } else {
+        if (job->writer == nullptr)
+            job->writer = std::make_unique<GraphFileWriter>(files, head_of(*job), job->due.graph);
+        done = job->writer->step();
+    }
+    if (done.ok() && !*done) {
+        background_.post(
+            [this, job = std::move(job)]() mutable { file_graph_piece(std::move(job)); });
+        return;
+    }
+    if (!done.ok()) job->failure = done.take_error();
+    executor_.post([this, job = std::move(job)]() mutable { finish_graph_file(std::move(job)); });
+}
+
+vector::GraphHead Shard::head_of(const GraphFiling& job) const {
+    const schema::EmbeddingSpec& spec = job.due.spec;
+    return {.shard = options_.state.shard,
+            .kind = job.kind,
+            .slot = spec.id,
+            .metric = spec.metric,
+            .storage = spec.storage,
+            .number = job.number,
+            .index = job.due.index,
+            .shape = {},
+            .seed = 0,
+            .bytes_crc = 0};
+}
+
+/// What failed is tried again after the next checkpoint.
+void Shard::finish_graph_file(GraphFilingPtr job) {
+    if (job->failure) {
+        graph_files_trouble_.note(*job->failure);
+    } else {
+        graph_files_trouble_.over();
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        filing_graph_ = false;
+        if (!job->failure) {
+            if (job->due.graph != nullptr)
+                state_->vectors(job->kind)
+                    .graphs(job->due.spec.id)
+                    .filed(*job->due.graph, job->number);
+            file_graphs();
+        }
+    }
+    begin_replacement();
+    advance_stop();
+}
+
+}  // namespace tidal::shard

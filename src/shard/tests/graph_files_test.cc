@@ -1,0 +1,254 @@
+// Graphs of vectors in files: what a start takes from them is what the rows say, whatever happened
+// to either.
+#include "shard/internal/graph_files.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <random>
+
+#include "shard/tests/state_fixture.h"
+
+namespace tidal::shard {
+namespace {
+
+constexpr EmbeddingSlotId kDefault{0};
+
+class Graphs : public OneShard {
+public:
+    Graphs() : OneShard({.shard = kHere, .logger = {}}) {}
+
+    void embed(std::uint64_t item) {
+        record::EmbeddingBody body;
+        body.id = EntityId(item);
+        body.slot = kDefault;
+        for (int d = 0; d < 4; ++d) body.values.push_back(normal_(random_));
+        apply(std::move(body));
+    }
+    void embed_many(std::uint64_t count) {
+        for (std::uint64_t item = 1; item <= count; ++item) {
+            upsert(item);
+            embed(item);
+        }
+    }
+    vector::ShardVectors& vectors() { return state().vectors(EntityKind::kItem); }
+    vector::GraphIndex& index() { return vectors().graphs(kDefault); }
+    const vector::FlatVectors& flat() { return *vectors().find(kDefault); }
+
+    /// As Shard does on its executors. False = no graph is wanted.
+    bool make_graph(std::uint64_t tail_max = 0) {
+        if (!vectors().wants_graph(tail_max)) return false;
+        auto build = index().begin_build(flat(), random_());
+        while (!build->copy(flat(), 1000)) {
+        }
+        while (!must(build->link(1000))) {
+        }
+        index().finish_build(build->take(), state().applied());
+        return true;
+    }
+    GraphFiles files() { return {&disk(), "store/s0001", kHere}; }
+    /// After a checkpoint. @return of how many graphs.
+    std::size_t file_graphs() {
+        const auto unfiled = vectors().unfiled_graphs();
+        for (const auto& each : unfiled) {
+            vector::GraphHead head;
+            head.shard = kHere;
+            head.slot = each.spec.id;
+            head.metric = each.spec.metric;
+            head.storage = each.spec.storage;
+            head.number = state().next_graph_file();
+            head.index = each.index;
+            GraphFileWriter writer(files(), head, each.graph);
+            while (!must(writer.step())) {
+            }
+            index().filed(*each.graph, head.number);
+        }
+        must(files().remove_all_but(vectors().graph_files()));
+        return unfiled.size();
+    }
+    /// Codes of what is fresh are those of the vector, and no graph has what another has.
+    bool right() {
+        Roaring all;
+        for (const vector::GraphIndex::Segment& segment : index().segments()) {
+            if (!(segment.fresh & all).isEmpty()) return false;
+            all |= segment.fresh;
+            for (const std::uint32_t slot : segment.fresh) {
+                const vector::Graph& graph = *segment.graph;
+                std::vector<std::byte> row(graph.coder().row_bytes());
+                if (!flat().has(Slot(slot))) return false;
+                graph.coder().encode(flat().values(Slot(slot)), row.data());
+                if (!std::equal(row.begin(), row.end(), graph.row(graph.node_of(Slot(slot)))))
+                    return false;
+            }
+        }
+        return all == index().fresh();
+    }
+
+private:
+    std::mt19937_64 random_{7};
+    std::normal_distribution<float> normal_;
+};
+
+RC_GTEST_PROP(GraphFiles, GiveWhatTheRowsSayAfterAnyHistory, ()) {
+    Graphs shard;
+    for (int step = 0; step < 60; ++step) {
+        const auto item = *rc::gen::inRange<std::uint64_t>(1, 12);
+        switch (*rc::gen::inRange(0, 10)) {
+            case 0:
+                shard.erase(item);
+                break;
+            case 1:
+                shard.make_graph(2);
+                break;
+            case 2:
+                shard.checkpoint();
+                break;
+            case 3:
+                shard.file_graphs();
+                break;
+            case 4:
+                shard.restart();
+                break;
+            case 5:
+            case 6:
+                shard.upsert(item);
+                break;
+            default:
+                shard.embed(item);
+        }
+        RC_ASSERT(shard.right());
+    }
+    shard.checkpoint();
+    shard.file_graphs();
+    const auto fresh = shard.index().fresh();
+    shard.restart();
+    RC_ASSERT(shard.right());
+    // And more where a file was newer than the checkpoint of an earlier start.
+    RC_ASSERT(fresh.isSubset(shard.index().fresh()));
+}
+
+TEST(GraphFiles, AreOpenedByAStart) {
+    Graphs shard;
+    shard.embed_many(200);
+    ASSERT_TRUE(shard.make_graph());
+    shard.checkpoint();
+    EXPECT_EQ(shard.file_graphs(), 1u);
+    for (std::uint64_t item = 1; item <= 80; ++item) shard.embed(item);
+    for (std::uint64_t item = 81; item <= 90; ++item) shard.erase(item);
+    const Roaring fresh = shard.index().fresh();
+    EXPECT_EQ(fresh.cardinality(), 110u);
+    shard.restart();
+    EXPECT_EQ(shard.index().fresh(), fresh);
+    EXPECT_EQ(shard.index().segments()[0].graph->size(), 200u);
+    EXPECT_TRUE(shard.right());
+    EXPECT_EQ(shard.file_graphs(), 0u) << "it has its file";
+    // Another takes its place, and the old file goes.
+    ASSERT_TRUE(shard.make_graph());
+    shard.checkpoint();
+    EXPECT_EQ(shard.file_graphs(), 1u);
+    EXPECT_EQ(must(shard.files().list()), std::vector<std::uint64_t>{2});
+    shard.restart();
+    EXPECT_EQ(shard.index().fresh().cardinality(), 190u);
+    EXPECT_FALSE(shard.make_graph());
+}
+
+/// The old one and the new one that took its place: a crash came between.
+TEST(GraphFiles, AnyNumberOfThemIsRight) {
+    Graphs shard;
+    shard.embed_many(60);
+    shard.make_graph();
+    shard.checkpoint();
+    shard.file_graphs();
+    const std::string old = must(runtime::read_file(shard.disk(), shard.files().path(1)));
+    for (std::uint64_t item = 1; item <= 40; ++item) shard.embed(item);
+    shard.make_graph();
+    shard.checkpoint();
+    shard.file_graphs();
+    must(runtime::write_file(shard.disk(), shard.files().path(1), old));
+    must(runtime::write_file(shard.disk(), "store/s0001/0000000009.graph.tmp", "begun"));
+    shard.restart();
+    EXPECT_EQ(shard.index().segments().size(), 1u);
+    EXPECT_EQ(shard.index().fresh().cardinality(), 60u);
+    EXPECT_EQ(shard.state().next_graph_file(), 10u);
+    shard.file_graphs();
+    EXPECT_EQ(must(shard.files().list()), std::vector<std::uint64_t>{2});
+}
+
+TEST(GraphFiles, EveryDamageIsFound) {
+    Graphs shard;
+    shard.embed_many(30);
+    shard.make_graph();
+    shard.checkpoint();
+    shard.file_graphs();
+    const std::string path = shard.files().path(1);
+    const std::string whole = must(runtime::read_file(shard.disk(), path));
+    EXPECT_TRUE(shard.files().open(1).ok());
+    const auto unusable = [&](const std::string& bytes) {
+        must(runtime::write_file(shard.disk(), path, bytes));
+        const auto opened = shard.files().open(1);
+        return !opened.ok() && opened.error().code() == ErrorCode::kCorruption;
+    };
+    for (std::size_t at = 12; at < whole.size(); ++at) {
+        std::string damaged = whole;
+        damaged[at] = static_cast<char>(damaged[at] ^ 1);
+        ASSERT_TRUE(unusable(damaged)) << at;
+    }
+    for (const std::size_t size : {std::size_t{0}, std::size_t{127}, whole.size() - 1})
+        EXPECT_TRUE(unusable(whole.substr(0, size))) << size;
+    EXPECT_TRUE(unusable(whole + '\0'));
+    shard.restart();
+    EXPECT_TRUE(shard.index().segments().empty());
+    EXPECT_TRUE(shard.make_graph()) << "it is made again";
+    shard.checkpoint();
+    EXPECT_EQ(shard.file_graphs(), 1u);
+    EXPECT_EQ(must(shard.files().list()), std::vector<std::uint64_t>{2});
+}
+
+TEST(GraphFiles, OfAnotherPlaceAreLeftAlone) {
+    Graphs shard;
+    shard.embed_many(30);
+    shard.make_graph();
+    shard.checkpoint();
+    shard.file_graphs();
+    const std::string whole = must(runtime::read_file(shard.disk(), shard.files().path(1)));
+    const auto starts_without = [&](const vector::GraphHead& head) {
+        must(runtime::write_file(
+            shard.disk(), shard.files().path(1),
+            vector::encode_graph_head(head) + whole.substr(vector::kGraphHeadBytes)));
+        shard.restart();
+        return shard.index().segments().empty();
+    };
+    const vector::GraphHead right = must(vector::decode_graph_head(whole));
+    EXPECT_FALSE(starts_without(right));
+    std::vector<vector::GraphHead> wrong(6, right);
+    wrong[0].shard = kOther;
+    wrong[1].kind = EntityKind::kUser;
+    wrong[2].slot = EmbeddingSlotId(1);  // one that the schema does not have
+    wrong[3].metric = schema::Metric::kL2;
+    wrong[4].storage = schema::VectorStorage::kF16;
+    wrong[5].number = 2;
+    for (std::size_t i = 0; i < wrong.size(); ++i) EXPECT_TRUE(starts_without(wrong[i])) << i;
+    EXPECT_FALSE(starts_without(right));
+}
+
+TEST(GraphFiles, AFullDiskLeavesWhatThereWas) {
+    Graphs shard;
+    shard.embed_many(30);
+    shard.make_graph();
+    shard.checkpoint();
+    shard.file_graphs();
+    const auto found = must(shard.files().open(1));
+    GraphFileWriter writer(shard.files(), {.shard = kHere, .number = 2},
+                           shard.index().segments()[0].graph);
+    shard.medium().add_fault({.op = runtime::DiskOp::kSync,
+                              .path_contains = "0000000002.graph",
+                              .code = ErrorCode::kDiskFull});
+    Result<bool> done = false;
+    while (done.ok() && !*done) done = writer.step();
+    EXPECT_EQ(done.error().code(), ErrorCode::kDiskFull);
+    EXPECT_EQ(must(shard.files().list()), std::vector<std::uint64_t>{1});
+    EXPECT_EQ(must(shard.files().open(1)).head, found.head);
+}
+
+}  // namespace
+}  // namespace tidal::shard
