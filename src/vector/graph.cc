@@ -6,7 +6,7 @@
 namespace tidal::vector {
 namespace {
 
-Error damaged(std::string_view what) {
+Error damaged_graph(std::string_view what) {
     return Error(ErrorCode::kCorruption, "graph of vectors: " + std::string(what));
 }
 
@@ -30,12 +30,13 @@ Graph::Graph(const schema::EmbeddingSpec& spec, Parts parts)
 
 Result<std::shared_ptr<const Graph>> Graph::open(const schema::EmbeddingSpec& spec, Parts parts,
                                                  std::uint32_t slots_end) {
-    if (parts.shape.dimensions != spec.dimensions) return damaged("of other dimensions");
+    if (parts.shape.dimensions != spec.dimensions) return damaged_graph("of other dimensions");
     if (!std::ranges::all_of(mean_of(parts), [](float v) { return std::isfinite(v); }))
-        return damaged("a mean that is no number");
+        return damaged_graph("a mean that is no number");
     const GraphLayout layout(parts.shape);
     std::shared_ptr<Graph> graph(new Graph(spec, std::move(parts)));
-    if (graph->coder_.row_bytes() != graph->shape().row_bytes) return damaged("of other codes");
+    if (graph->coder_.row_bytes() != graph->shape().row_bytes)
+        return damaged_graph("of other codes");
     TIDAL_TRY(graph->index_nodes(slots_end));
     TIDAL_TRY(graph->index_upper_nodes(graph->part<std::uint32_t>(layout.upper_nodes),
                                        graph->part<std::uint32_t>(layout.upper_ends)));
@@ -46,7 +47,7 @@ Result<std::shared_ptr<const Graph>> Graph::open(const schema::EmbeddingSpec& sp
 Result<void> Graph::index_nodes(std::uint32_t slots_end) {
     const std::span slots(slots_, size());
     if (std::ranges::adjacent_find(slots, std::greater_equal()) != slots.end())
-        return damaged("slots that do not rise");
+        return damaged_graph("slots that do not rise");
     members_ = Roaring(slots.size(), slots.data());
     const auto known =
         static_cast<std::uint32_t>(std::ranges::lower_bound(slots, slots_end) - slots.begin());
@@ -62,28 +63,28 @@ Result<void> Graph::index_upper_nodes(const std::uint32_t* nodes, const std::uin
         const bool rises = at == 0 || nodes[at] > nodes[at - 1];
         lists.first += lists.count;
         if (!rises || nodes[at] >= size() || ends[at] <= lists.first)
-            return damaged("nodes of upper layers that nobody writes");
+            return damaged_graph("nodes of upper layers that nobody writes");
         lists.count = ends[at] - lists.first;
         upper_.emplace(nodes[at], lists);
     }
-    if (lists.first + lists.count != shape().upper_lists) return damaged("lists of no node");
+    if (lists.first + lists.count != shape().upper_lists) return damaged_graph("lists of no node");
     const bool begins = size() == 0 ? entry() == 0 && layers() == 0
                                     : entry() < size() && layers_of(entry()) == layers();
-    return begins ? Result<void>() : damaged("a search would begin nowhere");
+    return begins ? Result<void>() : damaged_graph("a search would begin nowhere");
 }
 
 /// Each is a node, in upper layers one of the layer.
 Result<void> Graph::check_links() const {
     const std::span base(base_links_, std::size_t{size()} * kLinksBase);
     const auto leads_out = [&](std::uint32_t link) { return link >= size() && link != kNone; };
-    if (std::ranges::any_of(base, leads_out)) return damaged("a link to no node");
+    if (std::ranges::any_of(base, leads_out)) return damaged_graph("a link to no node");
     for (const auto& [node, lists] : upper_) {
         for (std::uint32_t layer = 1; layer <= lists.count; ++layer) {
             const std::span links(upper_links_ + (std::size_t{lists.first} + layer - 1) * kLinks,
                                   kLinks);
-            if (std::ranges::any_of(links, leads_out)) return damaged("a link to no node");
+            if (std::ranges::any_of(links, leads_out)) return damaged_graph("a link to no node");
             for (const std::uint32_t link : this->links(node, layer))
-                if (layers_of(link) < layer) return damaged("a link out of its layer");
+                if (layers_of(link) < layer) return damaged_graph("a link out of its layer");
         }
     }
     return {};
