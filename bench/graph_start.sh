@@ -10,7 +10,6 @@ url=http://127.0.0.1:9634
 echo "hardware: $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1); load before: $(cut -d' ' -f1 /proc/loadavg)"
 echo "versions: $("$bin/tidal-server" --version); $vectors vectors of $dimensions dimensions, random, l2, one shard"
 cat >"$work/schema.yaml" <<YAML
-version: 1
 items:
   fields: {title: text}
   embeddings: {default: {dimensions: $dimensions, metric: l2}}

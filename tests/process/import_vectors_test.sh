@@ -6,7 +6,6 @@
 . "$(dirname "$0")/lib.sh" "$1"
 
 cat >"$work/schema.yaml" <<'YAML'
-version: 1
 items:
   fields: {title: text}
   embeddings:
@@ -17,7 +16,7 @@ signals:
 YAML
 start() { start_server standalone --data-dir "$work/data" --schema "$work/schema.yaml" --checkpoint-interval-ms 500 || finish; }
 start
-rows=${ROWS:-30000}
+rows=${ROWS:-60000}
 files=$work/files
 mkdir "$files"
 
@@ -29,7 +28,8 @@ npy() { # ROWS TYPE
     LC_ALL=C awk -v n="$1" 'BEGIN { for (r = 0; r < n; r++)
         printf "%c%c%c%c", (r % 256 + 128) % 256, (int(r / 256) + 128) % 256, 1, 1 }'
 }
-{ echo id,title && seq "$rows" | awk '{print 7 * $1 ",t" $1}'; } >"$files/items.csv"
+items() { echo id,title && seq "$1" | awk '{print 7 * $1 ",t" $1}'; }
+items "$rows" >"$files/items.csv"
 npy "$rows" '|i1' >"$files/small.npy"
 cat >"$files/mapping.yaml" <<'YAML'
 files:
@@ -83,15 +83,19 @@ post a
 expect 200 '"imported_before":true'
 
 # What is wrong is said, with the row.
+items 20 >"$files/items.csv"
 npy 10 '<f4' >"$files/small.npy"
 post b
 expect 400 'the file ends' 'row 3' 'small.npy'
 npy 10 '<f8' >"$files/small.npy"
 post c
 expect 400 "numbers of type '<f8'" 'astype'
-npy "$((rows + 1))" '|i1' >"$files/small.npy"
+npy 21 '|i1' >"$files/small.npy"
 post d
-expect 400 'the file of ids has no more rows' "row $((rows + 1))"
+expect 400 'the file of ids has no more rows' 'row 21'
+npy 19 '|i1' >"$files/small.npy"
+post h
+expect 400 'the file of ids has more rows'
 cp "$files/items.csv" "$files/small.npy"
 post e
 expect 400 "none of NumPy's"
