@@ -28,7 +28,8 @@ public:
         TIDAL_TRY(to_.create_directories(folder_));
         const std::string unfinished = folder_ + "/" + std::string(kUnfinishedFile);
         TIDAL_TRY(runtime::write_file(to_, unfinished, ""));
-        // What is covered by checkpoints may be sealed while this runs; nothing else goes.
+        // Else a segment could be sealed under keys whose record lies behind the cut of the log.
+        const auto held = from_.log.hold_files();
         TIDAL_ASSIGN(const auto pages, page_files());
         const std::string archive = from_.log_options.archive_directory;
         TIDAL_TRY(expect_room(pages));
@@ -36,10 +37,9 @@ public:
         TIDAL_TRY(copy_rows());
         for (const std::string& path : pages) TIDAL_TRY(copy(path));
         TIDAL_TRY(copy_log());
-        // After the log: what is sealed in between is then in both, not in neither.
         TIDAL_ASSIGN(const auto segments, list_if_there(from_.disk, archive));
         for (const std::string& name : segments)
-            if (!name.ends_with(kTemporarySuffix)) TIDAL_TRY(copy_if_there(archive + "/" + name));
+            if (!name.ends_with(kTemporarySuffix)) TIDAL_TRY(copy(archive + "/" + name));
         for (const std::string& each : folders_) TIDAL_TRY(to_.sync_directory(each));
         TIDAL_TRY(to_.sync_directory(parent_of(folder_)));
         TIDAL_TRY(runtime::write_file(to_, folder_ + "/" + std::string(kManifestFile),
@@ -73,7 +73,7 @@ private:
         std::uint64_t needed = 0;
         for (const std::string& path : paths) {
             const auto file = from_.disk.open(path, runtime::OpenMode::kRead);
-            if (!file.ok()) continue;  // sealed or expired since it was listed
+            if (!file.ok()) continue;  // made ahead, and given its name since it was listed
             TIDAL_ASSIGN(const std::uint64_t bytes, (*file)->size());
             needed += bytes;
         }
@@ -113,15 +113,6 @@ private:
         return {};
     }
 
-    /// False when it was gone before it was opened.
-    Result<bool> copy_if_there(const std::string& path,
-                               std::uint64_t used_bytes = ~std::uint64_t{0}) {
-        auto copied = copy(path, used_bytes);
-        if (!copied.ok() && copied.error().code() == ErrorCode::kNotFound) return false;
-        if (!copied.ok()) return copied.take_error();
-        return true;
-    }
-
     Result<void> copy_rows() {
         TIDAL_TRY(from_.rows.settle());
         const std::string path(kBackupRowsFile);
@@ -154,19 +145,7 @@ private:
         manifest_.log_offset = end.offset;
         TIDAL_ASSIGN(const auto pieces,
                      wal::log_pieces(from_.disk, from_.log_options.directory, end));
-        const std::size_t begin = manifest_.files.size();
-        for (const wal::LogPiece& piece : pieces) {
-            TIDAL_ASSIGN(const bool there, copy_if_there(piece.path, piece.used_bytes));
-            // Sealed meanwhile, and so is everything before it: a log has no gaps.
-            if (!there) TIDAL_TRY(drop_files(begin));
-        }
-        return {};
-    }
-
-    Result<void> drop_files(std::size_t begin) {
-        for (std::size_t i = begin; i < manifest_.files.size(); ++i)
-            TIDAL_TRY(to_.remove(folder_ + "/" + manifest_.files[i].path));
-        manifest_.files.resize(begin);
+        for (const wal::LogPiece& piece : pieces) TIDAL_TRY(copy(piece.path, piece.used_bytes));
         return {};
     }
 

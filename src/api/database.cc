@@ -7,6 +7,7 @@
 #include "api/backup.h"
 #include "api/forward.h"
 #include "api/internal/cluster_node.h"
+#include "api/internal/personal_archive.h"
 #include "api/internal/term_index.h"
 #include "api/transport.h"
 
@@ -171,6 +172,8 @@ Result<void> Database::open_log() {
     if (options_.ephemeral) return {};
     wal::LogOptions log_options = options_.log;
     log_options.logger = options_.logger.named("log");
+    TIDAL_ASSIGN(archive_, PersonalArchive::make(*this));
+    log_options.archive_codec = archive_.get();
     if (options_.cluster) {
         TIDAL_TRY(publish_nothing());
         cluster_ = std::make_unique<ClusterNode>(*this);
@@ -215,12 +218,21 @@ void Database::start_shards() {
 
 void Database::start(Done done) {
     if (cluster_ != nullptr) return start_member(std::move(done));
+    begin_archive();
     start_alone(std::move(done));
+}
+
+/// What a start found to seal has waited for shards that can be asked for keys.
+void Database::begin_archive() {
+    if (archive_ == nullptr) return;
+    archive_->begin();
+    log_->resume_sealing();
 }
 
 /// Does not wait for the others: what is asked before this node is ready() waits or is refused.
 void Database::start_member(Done done) {
     if (auto started = cluster_->start(); !started.ok()) return done(std::move(started));
+    begin_archive();
     done({});
 }
 

@@ -56,6 +56,7 @@ enum class TextMode : std::uint8_t;
 namespace tidal::api {
 
 class ClusterNode;
+class PersonalArchive;
 class TermIndex;
 struct FeedPace;
 struct HeldFiles;
@@ -280,6 +281,7 @@ public:
 private:
     friend class ClusterNode;
     friend class Fences;
+    friend class PersonalArchive;
     friend class Reconciler;
     friend class Router;
     class Transport;
@@ -294,6 +296,7 @@ private:
     Result<void> open_shards();
     Result<void> open_log();
     void start_shards();
+    void begin_archive();
     void start_alone(Done done);
     void start_member(Done done);
     void stop_shards(absl::AnyInvocable<void()> done);
@@ -313,7 +316,6 @@ private:
     void answer_session(std::uint64_t id, const Result<WriteReply>& written, SessionDone done);
     void write_session(SessionWrite write, const CallContext& context, SessionDone done);
     void open_drawn(SessionWrite write, const CallContext& context, int left, SessionDone done);
-    void keep_limits(record::SessionBody* body);
     Result<void> name_user_of_session(FeedCall* call);
     Result<audience::Session> session_of(const FeedCall& call, UnixMillis now_ms);
     Result<void> add_session(const FeedCall& call, const audience::Session& session,
@@ -454,6 +456,7 @@ private:
     std::unique_ptr<Transport> transport_;
     std::vector<std::unique_ptr<shard::Shard>> shards_;  ///< By ShardId; 0 = metadata.
     std::vector<std::unique_ptr<shard::RelayPump>> pumps_;
+    std::unique_ptr<PersonalArchive> archive_;  ///< Of log_; null where there is none.
     std::unique_ptr<wal::NodeLog> log_;
     std::optional<QueryGate> gate_;
     std::atomic<std::uint64_t> query_steps_ = 0;

@@ -126,6 +126,7 @@ Result<ExportPage> Database::export_signals(const ExportRequest& request) {
             if (filter.user) continue;
             line.signal.user_id.reset();
             line.signal.session_id.clear();
+            line.signal.context.clear();
         }
         page.signals.push_back(std::move(line.signal));
     }

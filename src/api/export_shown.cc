@@ -62,7 +62,7 @@ public:
         const record::Envelope& envelope = record.envelope;
         if (const auto* body = std::get_if<SignalBody>(&record.body)) {
             if (body->signal == impression_) {
-                take_impression(record, *body);
+                if (!envelope.user_erased) take_impression(record, *body);
             } else {
                 take_signal(envelope, envelope.event_time_ms, *body);
             }

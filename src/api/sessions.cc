@@ -134,20 +134,6 @@ void Database::open_session(SessionOpen open, const CallContext& context, Sessio
     });
 }
 
-/// A repeat asks for what the first call opened, whatever version its policy has by now.
-void Database::keep_limits(record::SessionBody* body) {
-    const auto name = [](const record::SessionLimits& limits) {
-        return std::string_view(limits.policy).substr(0, limits.policy.find('@'));
-    };
-    shard(shard_of(record::vshard_of_session(body->session)))
-        .with_state([&](shard::ShardState& state) {
-            const auto session = state.sessions().get(body->session);
-            if (session.ok() && session->user == *body->user &&
-                name(session->limits) == name(body->limits))
-                body->limits = session->limits;
-        });
-}
-
 /// An id that another session has is drawn again.
 void Database::open_drawn(SessionWrite write, const CallContext& context, int left,
                           SessionDone done) {
@@ -156,7 +142,6 @@ void Database::open_drawn(SessionWrite write, const CallContext& context, int le
     const bool keyed = !context.idempotency_key.empty();
     write.body.session =
         session_id_of(keyed ? number_of_key(context, user) : runtime_.random().u64(), home);
-    if (keyed) keep_limits(&write.body);
     SessionWrite again = write;
     write_session(std::move(write), context,
                   [this, again = std::move(again), context, left, keyed,

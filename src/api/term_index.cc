@@ -29,7 +29,7 @@ Result<void> TermIndex::read_up_to(wal::NodeLog& log, LogIndex applied) {
     // From the last run on, whole: what lies behind may have replaced a part of it.
     const LogIndex from = runs_.empty() ? LogIndex(1) : runs_.back().first;
     TIDAL_TRY(
-        log.read(shard_, from,
+        log.read({.shard = shard_, .from = from, .open_sealed = false},
                  [&](const wal::BatchHeader& header, std::string_view payload) -> Result<void> {
                      if (header.first_index > applied) return {};
                      if (header.control()) {

@@ -142,6 +142,14 @@ std::string encode_taste(const Taste& taste) {
     return out.take();
 }
 
+Result<HybridTime> decode_erased(std::string_view bytes) {
+    Decoder in(bytes);
+    const bool known = in.u8() == kVersion;
+    const HybridTime erased = HybridTime::from_bits(in.u64());
+    if (known && !in.failed()) return erased;
+    return Error(ErrorCode::kCorruption, "taste: unknown version");
+}
+
 Result<Taste> decode_taste(std::string_view bytes) {
     Decoder in(bytes);
     if (in.u8() != kTasteVersion) return Error(ErrorCode::kCorruption, "taste: unknown version");

@@ -62,6 +62,8 @@ struct Taste {
 };
 
 std::string encode_taste(const Taste& taste);
+/// Taste::erased of encode_taste()'s bytes. kCorruption.
+Result<HybridTime> decode_erased(std::string_view bytes);
 /// kCorruption for what encode_taste() does not write.
 Result<Taste> decode_taste(std::string_view bytes);
 

@@ -38,6 +38,12 @@ Result<std::optional<Taste>> Tastes::find(const EntityId& user) const {
     return std::optional<Taste>(std::move(taste));
 }
 
+Result<HybridTime> Tastes::erased(const EntityId& user) const {
+    const auto found = rows_.find(user);
+    if (found == rows_.end()) return HybridTime();
+    return decode_erased(found->second);
+}
+
 void Tastes::write(const EntityId& user, const Taste& taste) {
     std::string& row = rows_[user];
     row_bytes_ -= row.size();

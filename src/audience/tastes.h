@@ -28,6 +28,8 @@ public:
     Result<LikedBefore> apply(const EntityId& user, const TasteEvent& event);
     /// Forgets a user; signals committed up to `stamp` stay forgotten when they arrive later.
     void erase_user(const EntityId& user, HybridTime stamp);
+    /// Of Taste::erased, without the rest; 0 = never. kCorruption.
+    Result<HybridTime> erased(const EntityId& user) const;
     /// nullopt = nothing is known. kCorruption.
     Result<std::optional<Taste>> find(const EntityId& user) const;
 

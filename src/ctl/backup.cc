@@ -134,6 +134,11 @@ Result<void> restore(const Options& options) {
         const api::BackupManifest manifest,
         api::restore_backup(backup.runtime->disk(), backup.name, target->disk(), target->random()));
     print_manifest_line("restored", manifest, options.json);
+    // Not a part of the reply: scripts read that.
+    std::fprintf(stderr,
+                 "users deleted after %s are in it, as is what the archive says of them: "
+                 "delete them again\n",
+                 format_time(manifest.taken_ms).c_str());
     return {};
 }
 

@@ -12,7 +12,7 @@ namespace tidal::record {
 namespace {
 
 // The tag of a body is its place in the variant; both only grow at the end.
-static_assert(std::variant_size_v<Body> == 18);
+static_assert(std::variant_size_v<Body> == 19);
 
 template <typename IdType>
 IdType decode_id_number(Decoder* in) {
@@ -506,6 +506,30 @@ void decode(DeliveryBody* body, Decoder* in) {
     body->page = in->u64();
 }
 
+void encode(const ArchiveKeysBody& body, Encoder* out) {
+    out->varint(body.keys.size());
+    for (const ArchiveKey& key : body.keys) {
+        encode_optional_id(key.user, out);
+        out->u64(key.newest.bits());
+        out->u64(key.alias);
+        out->raw(key.secret);
+    }
+}
+void decode(ArchiveKeysBody* body, Decoder* in) {
+    constexpr std::size_t kBytesMin = 2 + 8 + 8 + kArchiveSecretBytes;
+    const std::size_t count = in->count(kBytesMin);
+    if (count > kArchiveKeysMax) return in->fail();
+    for (std::size_t i = 0; i < count && !in->failed(); ++i) {
+        ArchiveKey& key = body->keys.emplace_back();
+        auto user = decode_optional_id(in);
+        if (!user) return in->fail();
+        key.user = std::move(*user);
+        key.newest = HybridTime::from_bits(in->u64());
+        key.alias = in->u64();
+        key.secret = in->raw(kArchiveSecretBytes);
+    }
+}
+
 template <std::size_t... I>
 void decode_tagged(std::size_t tag, Decoder* in, Body* out, std::index_sequence<I...>) {
     const bool known = ((tag == I && (decode(&out->emplace<I>(), in), true)) || ...);
@@ -541,7 +565,15 @@ std::optional<EntityId> decode_optional_id(Decoder* in) {
 
 std::uint64_t body_hash(const Body& body) {
     Encoder out;
-    encode_body(body, &out);
+    const auto* session = std::get_if<SessionBody>(&body);
+    if (session == nullptr || session->act != SessionAct::kOpen) {
+        encode_body(body, &out);
+        return hash64(out.view());
+    }
+    // The client named a policy; which version the door knew is not the client's.
+    SessionBody asked = *session;
+    asked.limits = {session->limits.policy.substr(0, session->limits.policy.find('@'))};
+    encode_body(asked, &out);
     return hash64(out.view());
 }
 

@@ -189,6 +189,16 @@ Violation check(const DeliveryBody& body) {
          unless(body.wanted >= 1 && body.wanted <= kDailyCapMax, "wanted", "is 1 to 1000")});
 }
 
+Violation check(const ArchiveKeysBody& body) {
+    Violation v =
+        unless(!body.keys.empty() && body.keys.size() <= kArchiveKeysMax, "keys", "are 1 to 1000");
+    for (const ArchiveKey& key : body.keys)
+        if (v.field.empty())
+            v = first({check_id(key.user, "user_id"),
+                       unless(key.secret.size() == kArchiveSecretBytes, "secret", "has 32 bytes")});
+    return v;
+}
+
 Violation check(const Envelope& e) {
     const bool sorted = std::adjacent_find(e.cohorts.begin(), e.cohorts.end(),
                                            std::greater_equal<>()) == e.cohorts.end();

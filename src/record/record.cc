@@ -24,7 +24,8 @@ enum Bit : unsigned {
     kCohorts = 1 << 8,
     kSession = 1 << 9,
     kPrincipal = 1 << 10,
-    kBitsEnd = 1 << 11,
+    kUserErased = 1 << 11,
+    kBitsEnd = 1 << 12,
 };
 
 unsigned presence(const Envelope& e, RegionId batch_region) {
@@ -40,6 +41,7 @@ unsigned presence(const Envelope& e, RegionId batch_region) {
     if (!e.cohorts.empty()) bits |= kCohorts;
     if (!e.session.empty() || e.session_sequence != 0) bits |= kSession;
     if (!e.principal.empty()) bits |= kPrincipal;
+    if (e.user_erased) bits |= kUserErased;
     return bits;
 }
 
@@ -104,6 +106,7 @@ void decode_envelope(Decoder* in, RegionId batch_region, Envelope* e) {
     decode_optional((bits & kSession) != 0, in, &e->session);
     e->session_sequence = (bits & kSession) != 0 ? in->varint() : 0;
     decode_optional((bits & kPrincipal) != 0, in, &e->principal);
+    e->user_erased = (bits & kUserErased) != 0;
 }
 
 }  // namespace

@@ -50,6 +50,8 @@ struct Envelope {
     std::uint64_t session_sequence = 0;
     std::string idempotency_key;  ///< Empty = none.
     std::string principal;        ///< Who asked; empty = anonymous loopback.
+    /// Of a signal from the archive: it had a user, who was erased since (record/personal.h).
+    bool user_erased = false;
     bool operator==(const Envelope&) const = default;
 };
 
@@ -304,10 +306,35 @@ struct DeliveryBody {
     bool operator==(const DeliveryBody&) const = default;
 };
 
+inline constexpr std::size_t kArchiveSecretBytes = 32;
+inline constexpr std::size_t kArchiveKeysMax = 1'000;  ///< Of one record.
+
+/// An alias stands for a user in the archive: random bits, but for the low ten, which say whose of
+/// the data shards keeps the key.
+constexpr std::uint64_t alias_in(ShardId home, std::uint64_t random) {
+    return (random & ~std::uint64_t{kVShardCount - 1}) | (home.value() - 1U);
+}
+constexpr ShardId shard_of_alias(std::uint64_t alias) {
+    return ShardId(static_cast<std::uint16_t>(alias % kVShardCount + 1));
+}
+/// Under what the archive keeps what is of a user.
+struct ArchiveKey {
+    EntityId user;
+    HybridTime newest;  ///< Of what is to be kept: of a user erased since then nothing is.
+    std::uint64_t alias = 0;
+    std::string secret;  ///< kArchiveSecretBytes.
+    bool operator==(const ArchiveKey&) const = default;
+};
+/// Users of this shard get keys, unless they have some.
+struct ArchiveKeysBody {
+    std::vector<ArchiveKey> keys;  ///< 1 to kArchiveKeysMax.
+    bool operator==(const ArchiveKeysBody&) const = default;
+};
+
 using Body = std::variant<SignalBody, UndoBody, UpsertBody, DeleteBody, EmbeddingBody, SchemaBody,
                           ShardConfigBody, TickBody, RelayBody, RelayAckBody, ImportMarkBody,
                           CatalogBody, RelationshipBody, SavedSearchBody, SessionBody,
-                          SessionSignalBody, CollectionMemberBody, DeliveryBody>;
+                          SessionSignalBody, CollectionMemberBody, DeliveryBody, ArchiveKeysBody>;
 
 struct Record {
     Envelope envelope;
@@ -329,7 +356,8 @@ Result<Record> decode_record(std::string_view bytes, RegionId batch_region);
 Result<void> decode_record(std::string_view bytes, RegionId batch_region, Record* into);
 /// The commit stamp alone, of an encoded record; 0 for bytes that are none.
 HybridTime stamp_of(std::string_view bytes);
-/// 64-bit hash of the body alone: tells a repeat from another request with the same key.
+/// 64-bit hash of the body alone: tells a repeat from another request with the same key. Of the
+/// limits of a session only the policy's name counts: a repeat may meet a newer version.
 std::uint64_t body_hash(const Body& body);
 
 /// The vshard that owns an entity: XXH3-64 over tenant, kind and id, golden vectors in the tests.

@@ -33,6 +33,14 @@ Result<std::uint64_t> system_seed() {
     return seed;
 }
 
+class SystemRandom final : public SeededRandom {
+public:
+    using SeededRandom::SeededRandom;
+    Result<std::string> secret_bytes(std::size_t size) override {
+        return runtime::secret_bytes(size);
+    }
+};
+
 class RealRuntime final : public Runtime {
 public:
     RealRuntime(std::unique_ptr<Disk> disk, std::uint64_t seed,
@@ -55,7 +63,7 @@ public:
 private:
     const std::unique_ptr<Disk> disk_;
     SystemClock clock_;
-    SeededRandom random_;
+    SystemRandom random_;
     internal::ThreadExecutorFactory executors_;
     const std::unique_ptr<Network> network_ = internal::make_asio_network();
     const std::function<void(const Error&)> on_fatal_;

@@ -52,6 +52,7 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
         user_states_->erase_user(body.id);
         TIDAL_TRY(relationships_->erase_user(body.id));
         TIDAL_TRY(saved_searches_.erase_user(body.id));
+        TIDAL_TRY(archive_keys_.erase_user(body.id));
         TIDAL_TRY(sessions_->erase_user(body.id));
         TIDAL_TRY(deliveries_.erase_user(body.id));
         TIDAL_TRY(relationships_->erase_friend(body.id));

@@ -19,7 +19,8 @@ Result<std::span<const record::Record>> decode_records(const wal::BatchHeader& h
                                                        std::string_view payload,
                                                        std::vector<record::Record>* memory);
 
-/// The same one by one; the record is good during the visit. The visitor's error ends it.
+/// The same one by one; the record is good during the visit. The visitor's error ends it. One that
+/// is empty is passed over: nobody can read it any more (wal/archive_codec.h).
 Result<void> visit_records(const wal::BatchHeader& header, std::string_view payload,
                            absl::AnyInvocable<Result<void>(const record::Record&)> visit);
 

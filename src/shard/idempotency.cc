@@ -88,7 +88,8 @@ Result<KeyEntry> decode_entry(std::string_view bytes) {
 
 Error key_of_another_body() {
     return Error(ErrorCode::kIdempotencyMismatch, "this idempotency key was used with another body")
-        .with_field("Idempotency-Key");
+        .with_field("Idempotency-Key")
+        .with_hint("repeat the first call unchanged, or send this one under a key of its own");
 }
 
 Result<IdempotencyTable> IdempotencyTable::open(storage::ShardStore& store,

@@ -27,7 +27,11 @@ constexpr EntityKind kKinds[] = {EntityKind::kItem, EntityKind::kUser, EntityKin
 }  // namespace
 
 ShardState::ShardState(const Options& options, storage::ShardStore& store)
-    : options_(options), store_(store), saved_searches_(store), deliveries_(store) {}
+    : options_(options),
+      store_(store),
+      saved_searches_(store),
+      archive_keys_(store),
+      deliveries_(store) {}
 ShardState::~ShardState() = default;
 
 Result<std::unique_ptr<ShardState>> ShardState::open(const Options& options,
@@ -352,6 +356,16 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     outcome.created = *changed;
     outcome.repeated = !*changed;
     return outcome;
+}
+
+Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
+                                       const record::ArchiveKeysBody& body) {
+    for (const record::ArchiveKey& key : body.keys) {
+        if (!owns(record::vshard_of(envelope.tenant, EntityKind::kUser, key.user))) continue;
+        TIDAL_ASSIGN(const HybridTime erased, tastes_->erased(key.user));
+        if (key.newest > erased) TIDAL_TRY(archive_keys_.apply(key));
+    }
+    return accepted(envelope);
 }
 
 Result<std::uint64_t> ShardState::import_position(std::string_view import_id) {

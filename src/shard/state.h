@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "audience/archive_keys.h"
 #include "audience/co_engagement.h"
 #include "audience/cohort_ledgers.h"
 #include "audience/collections.h"
@@ -129,6 +130,7 @@ public:
     audience::UserStates& user_states() { return *user_states_; }
     audience::Relationships& relationships() { return *relationships_; }
     audience::SavedSearches& saved_searches() { return saved_searches_; }
+    const audience::ArchiveKeys& archive_keys() const { return archive_keys_; }
     audience::Sessions& sessions() { return *sessions_; }
     audience::Tastes& tastes() { return *tastes_; }
     audience::CoEngagement& co_engagement() { return *co_engagement_; }
@@ -224,6 +226,8 @@ private:
     Result<Outcome> apply_body(const record::Envelope& envelope,
                                const record::CollectionMemberBody& body);
     Result<Outcome> apply_body(const record::Envelope& envelope, const record::DeliveryBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope,
+                               const record::ArchiveKeysBody& body);
 
     Result<Outcome> relate_to_item(const record::Envelope& envelope,
                                    const record::RelationshipBody& body);
@@ -282,6 +286,7 @@ private:
     std::unique_ptr<audience::UserStates> user_states_;       ///< Of items.
     std::unique_ptr<audience::Relationships> relationships_;  ///< To creators.
     audience::SavedSearches saved_searches_;
+    audience::ArchiveKeys archive_keys_;                     ///< Of users at home here.
     std::unique_ptr<audience::Sessions> sessions_;           ///< Likewise.
     std::unique_ptr<audience::Tastes> tastes_;               ///< Of users at home here.
     std::unique_ptr<audience::CoEngagement> co_engagement_;  ///< Of items.

@@ -14,7 +14,8 @@ namespace tidal::wal {
 namespace {
 
 constexpr std::string_view kSegmentMagic = "TIDLSEG\n";
-constexpr std::uint16_t kSegmentVersion = 1;
+constexpr std::uint16_t kVersionAsLogged = 1;
+constexpr std::uint16_t kVersionSealed = 2;
 constexpr std::size_t kSegmentCrcAt = kSegmentHeaderBytes - 4;
 constexpr std::size_t kBlockPlainBytes = 256 << 10;
 constexpr std::size_t kBlockPlainBytesMax =
@@ -34,7 +35,7 @@ struct SegmentLayout {
 std::string encode_segment_header(const SegmentLayout& layout) {
     Encoder out;
     out.raw(kSegmentMagic);
-    out.u16(kSegmentVersion);
+    out.u16(layout.info.sealed ? kVersionSealed : kVersionAsLogged);
     out.u16(kSegmentHeaderBytes);
     out.u32(0);  // Flags.
     const auto& info = layout.info;
@@ -81,7 +82,9 @@ Result<SegmentLayout> decode_segment_header(std::string_view bytes) {
     layout.index_crc = in.u32();
     const bool spare_zero = all_zero(in.raw(kSegmentCrcAt - in.offset()));
     if (in.u32() != crc32c(bytes.substr(0, kSegmentCrcAt))) return damaged("checksum");
-    if (version != kSegmentVersion || length != kSegmentHeaderBytes || flags != 0 || !spare_zero)
+    info.sealed = version == kVersionSealed;
+    if ((version != kVersionAsLogged && !info.sealed) || length != kSegmentHeaderBytes ||
+        flags != 0 || !spare_zero)
         return Error(ErrorCode::kIncompatible, "segment header: written by a later version");
     if (layout.block_count == 0 || info.first > info.last) return damaged("range");
     if (layout.index_offset > (1ULL << 40)) return damaged("index offset");
@@ -193,8 +196,10 @@ std::optional<SegmentName> parse_segment_name(std::string_view name) {
     return parsed;
 }
 
-SegmentBuilder::SegmentBuilder(const ShardKey& key) : file_(kSegmentHeaderBytes, '\0') {
+SegmentBuilder::SegmentBuilder(const ShardKey& key, bool sealed)
+    : file_(kSegmentHeaderBytes, '\0') {
     info_.key = key;
+    info_.sealed = sealed;
 }
 
 void SegmentBuilder::add(const BatchHeader& header, std::string_view bytes) {

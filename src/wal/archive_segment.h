@@ -23,6 +23,7 @@ struct SegmentInfo {
     std::uint64_t batches = 0;
     std::uint64_t plain_bytes = 0;
     std::uint64_t file_bytes = 0;
+    bool sealed = false;  ///< Its payloads are an ArchiveCodec's; else as in the log.
     bool operator==(const SegmentInfo&) const = default;
 };
 
@@ -51,8 +52,8 @@ std::optional<SegmentName> parse_segment_name(std::string_view name);
 /// Builds one segment in memory from batches in log order. Thread: one at a time.
 class SegmentBuilder {
 public:
-    explicit SegmentBuilder(const ShardKey& key);
-    /// `bytes` = header and payload as in the log, verified by the caller.
+    SegmentBuilder(const ShardKey& key, bool sealed);
+    /// `bytes` = header and payload, as in the log or of an ArchiveCodec, verified by the caller.
     void add(const BatchHeader& header, std::string_view bytes);
     /// The whole file; at least one batch was added.
     std::string finish();

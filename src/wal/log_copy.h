@@ -15,8 +15,8 @@ struct LogPiece {
 };
 
 /// Oldest first. With these files, of their own length and zeros behind `used_bytes`, the log is as
-/// a crash would have left it at `end`, which must be durable. A file that is gone before it is
-/// opened was sealed: it and those before it are in checkpoints and in the archive. Any thread.
+/// a crash would have left it at `end`, which must be durable. Whoever copies them holds
+/// them (NodeLog::hold_files). Any thread.
 Result<std::vector<LogPiece>> log_pieces(runtime::Disk& disk, const std::string& directory,
                                          LogPosition end);
 

@@ -32,7 +32,7 @@ NodeLogImpl::NodeLogImpl(runtime::Runtime& runtime, const LogOptions& options)
     : runtime_(runtime),
       options_(options),
       archive_(runtime.disk(), options.archive_directory,
-               {options.archive_bytes_max, options.archive_age_max_ms}),
+               {options.archive_bytes_max, options.archive_age_max_ms}, options.archive_codec),
       files_(runtime.disk(), options.directory),
       preparer_(runtime.disk(), options.directory, options.file_bytes),
       no_room_to_write_(options.logger, "no space left to write the log; writes are refused",
@@ -125,6 +125,10 @@ Result<void> NodeLogImpl::append(PendingBatch batch) {
 
 void NodeLogImpl::checkpointed(ShardId shard, Incarnation incarnation, LogIndex index) {
     files_.cover(shard, incarnation, index);
+    resume_sealing();
+}
+
+void NodeLogImpl::resume_sealing() {
     {
         const std::lock_guard lock(mutex_);
         if (stopped_ || seal_posted_) return;

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "runtime/runtime.h"
+#include "wal/archive_codec.h"
 #include "wal/batch.h"
 
 namespace tidal::wal {
@@ -29,6 +30,8 @@ struct LogOptions {
     std::string directory = "wal";
     std::string archive_directory = "archive";
     std::uint64_t queue_bytes_max = 64ULL << 20;
+    /// What segments hold in the place of records; nullptr = the records. Must outlive the log.
+    ArchiveCodec* archive_codec = nullptr;
     std::uint64_t archive_bytes_max = 8ULL << 30;
     std::int64_t archive_age_max_ms = 30LL * 24 * 3600 * 1000;
     /// Payloads of at least this size are compressed where that makes them smaller; 0 = never.
@@ -50,6 +53,8 @@ struct ReadRange {
     LogIndex from{1};
     HybridTime stamp_min;                                             ///< Inclusive.
     HybridTime stamp_max = HybridTime::from_bits(~std::uint64_t{0});  ///< Inclusive.
+    /// False = sealed payloads as they are, for whoever looks at headers.
+    bool open_sealed = true;
 };
 
 struct LogStats {
@@ -94,6 +99,12 @@ public:
     /// removed, oldest first. Any thread; the work runs on the log's second executor. To be told
     /// again after every open(). The file being written stays.
     virtual void checkpointed(ShardId shard, Incarnation incarnation, LogIndex index) = 0;
+
+    /// Seals what waited for the codec. Any thread.
+    virtual void resume_sealing() = 0;
+    /// As long as somebody has one, nothing is sealed, nor does a file of log or archive go. Any
+    /// thread; waits for the file that is being sealed. Not to outlive the log.
+    virtual std::shared_ptr<const void> hold_files() = 0;
 
     /// Durable batches of one shard that hold an index >= `from` and a record within the stamps
     /// (the first one may begin before, the last one end behind), from archive segments and log

@@ -47,10 +47,12 @@ std::string slot_prefix(Slot slot);
 Result<StateKey> decode_state_key(std::string_view key);
 
 inline constexpr std::string_view kRelationPrefix = "a/r/";
-inline constexpr std::string_view kSearchPrefix = "a/q/";   ///< A user, and a name.
-inline constexpr std::string_view kTastePrefix = "a/t/";    ///< And the user.
-inline constexpr std::string_view kSessionPrefix = "a/e/";  ///< And its id.
-inline constexpr std::string_view kShownPrefix = "a/w/";    ///< And the id of the session.
+inline constexpr std::string_view kSearchPrefix = "a/q/";        ///< A user, and a name.
+inline constexpr std::string_view kArchiveKeyPrefix = "a/k/";    ///< And the user.
+inline constexpr std::string_view kArchiveAliasPrefix = "a/l/";  ///< And the alias, as an id.
+inline constexpr std::string_view kTastePrefix = "a/t/";         ///< And the user.
+inline constexpr std::string_view kSessionPrefix = "a/e/";       ///< And its id.
+inline constexpr std::string_view kShownPrefix = "a/w/";         ///< And the id of the session.
 
 /// A relationship of a user to a creator.
 struct RelationKey {

@@ -129,7 +129,7 @@ inline SessionBody any_session_body() {
 
 inline Body any_body() {
     // Signals are most of a log.
-    switch (any_bool() ? 0 : *rc::gen::inRange(1, 18)) {
+    switch (any_bool() ? 0 : *rc::gen::inRange(1, 19)) {
         case 0:
             return SignalBody{SignalTypeId(any_u16()), any_entity(),      any_weight(),
                               maybe(any_entity),       maybe(any_entity), any_bytes(0, 20)};
@@ -191,6 +191,14 @@ inline Body any_body() {
             CollectionMemberBody body{change, CollectionId(any_u64()), EntityId(), 0};
             if (change != Change::kDropAll) body.item = any_entity();
             if (change == Change::kPut) body.position = static_cast<double>(any_i64()) / 1024;
+            return body;
+        }
+        case 17: {
+            ArchiveKeysBody body;
+            const int count = *rc::gen::inRange(1, 4);
+            for (int i = 0; i < count; ++i)
+                body.keys.push_back({any_entity(), any_time(), any_u64(),
+                                     any_bytes(kArchiveSecretBytes, kArchiveSecretBytes)});
             return body;
         }
         case 16:

@@ -39,6 +39,12 @@ Envelope plain_envelope() {
     return e;
 }
 
+Envelope erased_envelope() {
+    Envelope e = plain_envelope();
+    e.user_erased = true;
+    return e;
+}
+
 /// By file name, without its folder and ".hex".
 std::map<std::string, Record> golden_records() {
     UpsertBody upsert;
@@ -129,6 +135,7 @@ std::map<std::string, Record> golden_records() {
         {"signal_full",
          {full_envelope(), SignalBody{SignalTypeId(300), EntityId("item"), -kWeightOne / 2,
                                       EntityId(UINT64_MAX), EntityId("creator"), "home"}}},
+        {"signal_erased", {erased_envelope(), SignalBody{SignalTypeId(0), EntityId(1)}}},
         {"undo", {plain_envelope(), UndoBody{EntityId(1), "key-1"}}},
         {"upsert", {full_envelope(), upsert}},
         {"delete",
@@ -169,6 +176,12 @@ std::map<std::string, Record> golden_records() {
         {"delivery",
          {plain_envelope(),
           DeliveryBody{EntityId("nina"), "notification", 5, 3, 0x0123456789abcdef}}},
+        {"archive_keys",
+         {plain_envelope(),
+          ArchiveKeysBody{{{EntityId("nina"), HybridTime::from_bits(0x0123456789abcdef),
+                            alias_in(ShardId(3), 0xfedcba9876543210), std::string(32, 'k')},
+                           {EntityId(7), HybridTime::from_bits(9), alias_in(ShardId(3), 0),
+                            std::string(32, '\0')}}}}},
         {"catalog_collection",
          {plain_envelope(), CatalogBody{CatalogKind::kCollection, "staff picks", 1, "id 7\n"}}},
         {"catalog_api_key",

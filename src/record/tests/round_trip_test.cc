@@ -80,7 +80,7 @@ TEST(RecordBits, UnknownTagsAndBitsAreCorruption) {
     EXPECT_EQ(with(9, 11).error().code(), ErrorCode::kCorruption);              // body tag
     EXPECT_EQ(with(11, '\x80').error().code(), ErrorCode::kCorruption);         // signal flag
     EXPECT_EQ(with(11, 8).error().code(), ErrorCode::kCorruption);              // text of no user
-    const std::string presence = std::string("\x80\x10", 2) + bytes.substr(1);  // bit 11
+    const std::string presence = std::string("\x80\x20", 2) + bytes.substr(1);  // bit 12
     EXPECT_EQ(decode_record(presence, kFirstRegion).error().code(), ErrorCode::kCorruption);
 }
 
@@ -104,6 +104,8 @@ TEST(RecordLimits, AreToldByField) {
     EXPECT_EQ(with_body(signal), "context");
     EXPECT_EQ(with_body(EmbeddingBody{}), "values");
     EXPECT_EQ(with_body(UndoBody{}), "undo");
+    EXPECT_EQ(with_body(ArchiveKeysBody{}), "keys");
+    EXPECT_EQ(with_body(ArchiveKeysBody{{{EntityId(1), {}, 1, "short"}}}), "secret");
     EXPECT_EQ(with_body(ShardConfigBody{{}, {}, 5, 4}), "vshards");
     EXPECT_EQ(with_body(RelayAckBody{{}, VShard(1024), 0}), "target");
     Record record;
@@ -111,6 +113,21 @@ TEST(RecordLimits, AreToldByField) {
     EXPECT_EQ(field_of(record), "cohorts");
     record.envelope = {.idempotency_key = std::string(256, 'k')};
     EXPECT_EQ(field_of(record), "idempotency_key");
+}
+
+TEST(BodyHash, OfAnOpeningSessionIsOfThePolicyThatWasNamed) {
+    SessionBody opens;
+    opens.session = 1;
+    opens.user = EntityId(7);
+    opens.limits = {"checkout@1", {SignalTypeId(1)}, 30, 5, 60'000};
+    SessionBody again = opens;
+    again.limits = {"checkout@2", {}, 60, 10, 90'000};
+    EXPECT_EQ(body_hash(opens), body_hash(again));
+    again.limits.policy = "browse@2";
+    EXPECT_NE(body_hash(opens), body_hash(again));
+    again = opens;
+    again.agent = "shopper";
+    EXPECT_NE(body_hash(opens), body_hash(again));
 }
 
 }  // namespace

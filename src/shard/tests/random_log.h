@@ -96,11 +96,20 @@ private:
                 push_relationship();
                 return;
             case 13:
+                if (one_in(2)) return push_keys();
                 push(record::ImportMarkBody{"import " + std::to_string(below(2)), below(100)});
                 return;
             default:
                 return push_signal();
         }
+    }
+
+    void push_keys() {
+        record::ArchiveKeysBody body;
+        for (std::uint64_t i = 1 + below(3); i > 0; --i)
+            body.keys.push_back({user(), log_[below(log_.size())].envelope.stamp, below(12),
+                                 std::string(record::kArchiveSecretBytes, 's')});
+        push(std::move(body));
     }
 
     void push_upsert() {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <limits>
 #include <tuple>
 
 #include "base/codec.h"
@@ -93,18 +94,66 @@ Result<void> Archive::open() {
     return {};
 }
 
-Result<void> Archive::seal(std::string_view image, const SupersededFrom& superseded) {
+Result<std::vector<SegmentBuilder>> Archive::seal(std::string_view image,
+                                                  const SupersededFrom& superseded) const {
     TIDAL_ASSIGN(const auto batches, batches_by_shard(image));
+    std::vector<SegmentBuilder> segments;
+    std::optional<Error> waits;
     for (const auto& [key, all] : batches) {
         LiveBatches live;
         for (const auto& batch : all) TIDAL_TRY(live.add(batch));
         if (const auto from = superseded.find(key); from != superseded.end())
             TIDAL_TRY(live.drop_from(from->second));
         if (live.all().empty()) continue;
-        SegmentBuilder builder(key);
-        for (const auto& batch : live.all()) builder.add(batch.header, batch.bytes);
-        TIDAL_TRY(write_segment(builder));
+        SegmentBuilder builder(key, codec_ != nullptr);
+        auto filled = fill(live.all(), &builder);
+        if (!filled.ok() && filled.error().code() != ErrorCode::kUnavailable)
+            return filled.take_error();
+        // All histories ask for what they wait for, so that they wait once.
+        if (filled.ok())
+            segments.push_back(std::move(builder));
+        else
+            waits = filled.take_error();
     }
+    if (waits) return std::move(*waits);
+    return segments;
+}
+
+/// The records through the codec; what consensus says of itself as it is, in its place.
+Result<void> Archive::fill(const std::vector<ScannedBatch>& batches,
+                           SegmentBuilder* builder) const {
+    std::deque<std::string> unpacked;
+    std::vector<ArchiveCodec::Batch> records;
+    for (const auto& batch : batches) {
+        if (codec_ == nullptr || batch.header.control()) continue;
+        TIDAL_ASSIGN(const auto payload,
+                     unpack_payload(batch.header.codec, batch.payload, &unpacked.emplace_back()));
+        records.push_back({batch.header, payload});
+    }
+    std::vector<ArchiveCodec::Sealed> sealed;
+    if (!records.empty()) {
+        TIDAL_ASSIGN(sealed, codec_->seal(records));
+    }
+    auto next = sealed.begin();
+    const auto add_sealed_before = [&](LogIndex end) {
+        for (; next != sealed.end() && next->header.first_index < end; ++next) {
+            next->header.codec = BatchCodec::kPlain;
+            std::string bytes;
+            encode_batch(next->header, next->payload, &bytes);
+            builder->add(next->header, bytes);
+        }
+    };
+    for (const auto& batch : batches) {
+        if (codec_ != nullptr && !batch.header.control()) continue;
+        add_sealed_before(batch.header.first_index);
+        builder->add(batch.header, batch.bytes);
+    }
+    add_sealed_before(LogIndex(std::numeric_limits<std::uint64_t>::max()));
+    return {};
+}
+
+Result<void> Archive::write(std::vector<SegmentBuilder> segments) {
+    for (auto& segment : segments) TIDAL_TRY(write_segment(segment));
     return {};
 }
 

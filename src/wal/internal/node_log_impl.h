@@ -35,6 +35,8 @@ public:
     Result<void> append(PendingBatch batch) override;
     void checkpointed(ShardId shard, Incarnation incarnation, LogIndex index) override;
     Result<void> read(const ReadRange& range, Visitor visitor) override;
+    void resume_sealing() override;
+    std::shared_ptr<const void> hold_files() override;
     std::uint64_t bytes_pinned(ShardId shard) override { return files_.bytes_pinned(shard); }
     LogStats stats() override;
     void stop() override;
@@ -76,6 +78,7 @@ private:
     // The files executor.
     void seal();
     Result<void> seal_oldest(const LogFiles::Sealable& oldest);
+    void release_files();
 
     // Any thread: read().
     struct Reader;
@@ -106,6 +109,8 @@ private:
     bool stopped_ = false;
     LogStats stats_;
 
+    std::mutex archiving_;     ///< Files of log and archive come and go inside.
+    int holds_ = 0;            ///< Guarded by archiving_.
     Trouble archive_trouble_;  ///< The files executor's own.
 
     // Last: their work uses all of the above.

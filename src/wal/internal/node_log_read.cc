@@ -10,15 +10,41 @@ namespace tidal::wal {
 struct NodeLogImpl::Reader {
     const ReadRange& range;
     Visitor& visitor;
+    ArchiveCodec* codec;
+    std::unique_ptr<ArchiveCodec::Reader> opener;  ///< Made for the first sealed segment.
     std::string scratch;
     std::set<ShardKey> behind_stamp_max;  ///< Stamps rise within a history: these are done.
 
-    Result<void> offer(const ScannedBatch& batch) {
-        const auto& header = batch.header;
-        if (header.shard != range.shard || header.last_index() < range.from) return {};
-        if (header.stamp < range.stamp_min || behind_stamp_max.contains(key_of(header))) return {};
+    bool wants(const BatchHeader& header) {
+        if (header.shard != range.shard || header.last_index() < range.from) return false;
+        if (header.stamp < range.stamp_min || behind_stamp_max.contains(key_of(header)))
+            return false;
         if (header.stamp > range.stamp_max) behind_stamp_max.insert(key_of(header));
+        return true;
+    }
+
+    Result<void> offer(const ScannedBatch& batch) {
+        if (!wants(batch.header)) return {};
         return visit_unpacked(batch, &scratch, visitor);
+    }
+
+    Result<void> offer_sealed(const ScannedBatch& batch) {
+        if (batch.header.control() || !range.open_sealed) return offer(batch);
+        if (!wants(batch.header)) return {};
+        TIDAL_ASSIGN(const std::string records, opener->open(batch.header, batch.payload));
+        auto header = batch.header;
+        header.payload_bytes = static_cast<std::uint32_t>(records.size());
+        return visitor(header, records);
+    }
+
+    Result<void> begin_sealed(const std::string& path) {
+        if (opener != nullptr || !range.open_sealed) return {};
+        if (codec == nullptr)
+            return Error(ErrorCode::kUnsupported,
+                         "the records of a segment are sealed, and nobody here has the keys")
+                .with("file", path);
+        opener = codec->reader();
+        return {};
     }
 
     Result<void> read_segment(runtime::Disk& disk, const Archive::Segment& segment) {
@@ -26,13 +52,15 @@ struct NodeLogImpl::Reader {
         const auto& info = segment.info;
         if (info.last < range.from || info.stamp_max < range.stamp_min) return {};
         if (behind_stamp_max.contains(info.key)) return {};
+        if (info.sealed) TIDAL_TRY(begin_sealed(segment.path));
         TIDAL_ASSIGN(auto reader, SegmentReader::open(disk, segment.path));
         for (const auto& block : reader.blocks()) {
             if (block.last < range.from || block.stamp_max < range.stamp_min) continue;
             if (behind_stamp_max.contains(info.key)) break;
             TIDAL_ASSIGN(const auto plain, reader.read_block(block));
-            TIDAL_TRY(scan(plain, 0, segment.path, block.offset,
-                           [&](const ScannedBatch& batch) { return offer(batch); }));
+            TIDAL_TRY(scan(plain, 0, segment.path, block.offset, [&](const ScannedBatch& batch) {
+                return info.sealed ? offer_sealed(batch) : offer(batch);
+            }));
         }
         return {};
     }
@@ -55,7 +83,7 @@ Result<void> NodeLogImpl::read(const ReadRange& range, Visitor visitor) {
     // Files first: one that is sealed meanwhile is then in one of the lists at least.
     auto files = files_.holding(range.shard, range.from);
     const auto segments = archive_.segments(range.shard);
-    Reader reader{range, visitor, {}, {}};
+    Reader reader{range, visitor, options_.archive_codec, {}, {}, {}};
     std::map<ShardKey, LogIndex> archived;
     for (const auto& segment : segments) {
         auto& through = archived[segment->info.key];
@@ -82,12 +110,20 @@ void NodeLogImpl::seal() {
         const std::lock_guard lock(mutex_);
         seal_posted_ = false;
     }
+    const auto oldest = files_.oldest_covered();
     const auto done = [&]() -> Result<void> {
-        while (const auto oldest = files_.oldest_covered()) TIDAL_TRY(seal_oldest(*oldest));
+        if (oldest) TIDAL_TRY(seal_oldest(*oldest));
+        const std::lock_guard lock(archiving_);
+        if (holds_ > 0) return {};
         TIDAL_TRY(files_.remove_dropped());
-        return archive_.enforce(runtime_.clock().wall_ms());
+        return oldest ? Result<void>() : archive_.enforce(runtime_.clock().wall_ms());
     }();
-    if (done) return archive_trouble_.over();
+    if (done) {
+        archive_trouble_.over();
+        if (oldest) resume_sealing();  // The next one behind whoever waits for a new file.
+        return;
+    }
+    if (done.error().code() == ErrorCode::kUnavailable) return;  // whoever it waits for comes back
     if (done.error().code() == ErrorCode::kIo) return fail(done.error());
     // A full disk or a damaged file: the log keeps what could not be archived, and every checkpoint
     // tries again.
@@ -99,9 +135,26 @@ void NodeLogImpl::seal() {
 Result<void> NodeLogImpl::seal_oldest(const LogFiles::Sealable& oldest) {
     std::string image;
     TIDAL_TRY(read_image(runtime_.disk(), oldest.view.file->path, oldest.view.end, &image));
-    TIDAL_TRY(archive_.seal(image, oldest.superseded));
+    TIDAL_ASSIGN(auto segments, archive_.seal(image, oldest.superseded));
+    const std::lock_guard lock(archiving_);
+    if (holds_ > 0) return Error(ErrorCode::kUnavailable, "somebody holds the files of the log");
+    TIDAL_TRY(archive_.write(std::move(segments)));
     files_.drop_oldest();
     return {};
+}
+
+std::shared_ptr<const void> NodeLogImpl::hold_files() {
+    const std::lock_guard lock(archiving_);
+    ++holds_;
+    return {this, [this](const void*) { release_files(); }};
+}
+
+void NodeLogImpl::release_files() {
+    {
+        const std::lock_guard lock(archiving_);
+        --holds_;
+    }
+    resume_sealing();
 }
 
 }  // namespace tidal::wal

@@ -281,7 +281,7 @@ TEST(Archive, NamesOfSegments) {
 RC_GTEST_PROP(Archive, SegmentsRoundTrip, (std::uint64_t seed)) {
     runtime::SeededRandom random(seed);
     const ShardKey key{RegionId(1), ShardId(3), Incarnation(2)};
-    SegmentBuilder builder(key);
+    SegmentBuilder builder(key, random.below(2) == 1);
     std::string expected;
     std::uint64_t index = 1 + random.below(1000);
     const auto first = index;
@@ -328,6 +328,27 @@ TEST(Archive, ReadsTheGoldenSegment) {
     const auto plain = reader->read_block(reader->blocks()[0]);
     ASSERT_TRUE(plain) << plain.error().to_string();
     EXPECT_EQ(*plain, read_hex("batch_v2.hex"));
+}
+
+TEST(Archive, ReadsTheGoldenSealedSegment) {
+    SimDisk disk;
+    const std::string path = "r0001-s0003-00000000000000004096.seg";
+    const std::string golden = read_hex("segment_v2.hex");
+    ASSERT_TRUE(runtime::write_file(disk, path, golden));
+    auto reader = SegmentReader::open(disk, path);
+    ASSERT_TRUE(reader) << reader.error().to_string();
+    EXPECT_TRUE(reader->info().sealed);
+    const auto payloads = reader->read_block(reader->blocks()[0]);
+    ASSERT_TRUE(payloads) << payloads.error().to_string();
+    EXPECT_EQ(*payloads, read_hex("batch_v2.hex"));
+    // Every byte lies under a checksum, or is the name.
+    for (std::size_t at = 0; at < golden.size(); ++at) {
+        std::string damaged = golden;
+        damaged[at] = static_cast<char>(damaged[at] ^ 16);
+        overwrite(disk, path, 0, damaged);
+        auto again = SegmentReader::open(disk, path);
+        EXPECT_FALSE(again.ok() && again->read_block(again->blocks()[0]).ok()) << at;
+    }
 }
 
 }  // namespace
