@@ -6,10 +6,11 @@
 // Items and users are drawn uniformly; records come decoded, 64 at a time, as a shard's leader
 // applies them. A round is a million signals of each kind:
 //   alone    views by nobody: the item's ledger
-//   full     likes by a user who is in 2 cohorts, of an item with one of 10,000 creators: the
-//   ledgers of
-//            item and creator, the user's liked set, taste ring and affinity, the ledgers of both
-//            cohorts, and which items were liked by the same users
+//   full     dislikes by a user who is in 2 cohorts, of an item with one of 10,000 creators: the
+//            ledgers of item and creator, the user's disliked set, taste ring and affinity, and the
+//            ledgers of both cohorts
+//   pairs    likes, otherwise the same: also which items were liked by the same users, a pair of
+//            the item with each of the five that the user liked before, on both sides
 #include <absl/container/flat_hash_map.h>
 
 #include <algorithm>
@@ -31,7 +32,7 @@ namespace {
 constexpr UnixMillis kStart = 1'700'000'000'000;
 constexpr std::size_t kBatch = 64, kSignals = 1'000'000;
 constexpr std::uint64_t kCreators = 10'000;
-constexpr SignalTypeId kView{0}, kLike{1};
+constexpr SignalTypeId kView{0}, kLike{1}, kDislike{2};
 constexpr std::string_view kSchema = R"(
 items: {ids: u64, fields: {year: int}}
 users: {ids: u64}
@@ -39,6 +40,7 @@ creators: {ids: u64}
 signals:
   view: {polarity: neutral, half_life: 1d, windows: [1h, 24h, 7d, all]}
   like: {polarity: positive, half_life: 7d, windows: [1h, 24h, 7d, all], sets: [liked]}
+  dislike: {polarity: negative, half_life: 7d, windows: [1h, 24h, 7d, all], sets: [disliked]}
 )";
 
 template <typename T>
@@ -119,12 +121,13 @@ void fill(Bed& bed, const Size& size) {
 }
 
 /// @return nanoseconds a signal.
-double run(Bed& bed, const Size& size, bool full, std::mt19937_64& random) {
+double run(Bed& bed, const Size& size, SignalTypeId signal, std::mt19937_64& random) {
+    const bool full = signal != kView;
     double took = 0;
     for (std::size_t i = 0; i < kSignals; ++i) {
         record::SignalBody body;
         body.item = EntityId(1 + random() % size.items);
-        body.signal = full ? kLike : kView;
+        body.signal = signal;
         if (full) body.user = EntityId(1 + random() % size.users);
         bed.add(std::move(body), full ? std::vector{CohortId(1 + random() % 10), CohortId(11)}
                                       : std::vector<CohortId>());
@@ -174,26 +177,33 @@ void run_all(const Size& size, int rounds) {
     BumpMap map;
     map.reserve(size.items);
     std::mt19937_64 random(42);
-    std::vector<double> alone, full, peer;
+    std::vector<double> alone, full, pairs, peer;
     for (int round = -1; round < rounds; ++round) {  // One round fills all.
-        const double one = run(bed, size, false, random);
-        const double all = run(bed, size, true, random);
+        const double one = run(bed, size, kView, random);
+        const double all = run(bed, size, kDislike, random);
+        const double paired = run(bed, size, kLike, random);
         const double bump = run_peer(map, size, random, bed.now_ms());
         if (round < 0) continue;
         alone.push_back(one);
         full.push_back(all);
+        pairs.push_back(paired);
         peer.push_back(bump);
     }
     print("alone", alone, peer);
     print("full", full, peer);
+    print("pairs", pairs, peer);
     const auto tastes = bed.state().tastes().stats();
     const auto states = bed.state().user_states().stats();
     const double users = static_cast<double>(std::max<std::uint64_t>(states.users, 1));
-    std::printf("a user after %.0f likes: taste %.0f B, states %.0f B (%llu users)\n",
-                static_cast<double>((rounds + 1) * kSignals) / static_cast<double>(size.users),
-                static_cast<double>(tastes.bytes) / users,
-                static_cast<double>(states.bytes) / users,
-                static_cast<unsigned long long>(states.users));
+    std::printf(
+        "a user after %.0f likes and as many dislikes: taste %.0f B, states %.0f B (%llu users)\n",
+        static_cast<double>((rounds + 1) * kSignals) / static_cast<double>(size.users),
+        static_cast<double>(tastes.bytes) / users, static_cast<double>(states.bytes) / users,
+        static_cast<unsigned long long>(states.users));
+    const auto lists = bed.state().co_engagement().stats();
+    std::printf("an item: %.0f neighbours, %.0f B\n",
+                static_cast<double>(lists.pairs) / static_cast<double>(lists.items),
+                static_cast<double>(lists.bytes) / static_cast<double>(lists.items));
 }
 
 }  // namespace

@@ -399,7 +399,7 @@ private:
     void propose_groups(Groups groups, const CallContext& context, std::shared_ptr<Join> join);
     Result<void> add_item_relationships(record::RelationshipKind kind, RelationshipsReply* reply);
     void add_other_relationships(record::RelationshipKind kind, RelationshipsReply* reply);
-    Result<query::Viewer> viewer_of(const EntityId& user, UnixMillis now_ms);
+    query::Viewer viewer_of(const EntityId& user, UnixMillis now_ms);
     /// Of a call that deletes users: every other shard forgets what they did before it is answered.
     WritesDone then_erase_users(const std::vector<Write>& writes, const CallContext& context,
                                 WritesDone done);
@@ -495,7 +495,7 @@ private:
     UnixMillis known_through(ShardId id);
     Result<bool> visit_history(ShardId id, LogIndex from,
                                absl::FunctionRef<bool(const record::Record&)> visit);
-    Result<std::map<EntityId, HybridTime>> erasures_of(const std::set<EntityId>& users);
+    std::map<EntityId, HybridTime> erasures_of(const std::set<EntityId>& users);
     Result<const TermIndex*> terms_of(ShardId shard, LogIndex applied);
     Result<void> check_whole(const std::vector<LogIndex>& from);
     std::mutex exporting_;  ///< Guards terms_; only members of a cluster have any.

@@ -117,7 +117,7 @@ Result<ExportPage> Database::export_signals(const ExportRequest& request) {
     std::set<EntityId> users;
     for (const Line& line : lines)
         if (line.signal.user_id) users.insert(*line.signal.user_id);
-    TIDAL_ASSIGN(const auto erasures, erasures_of(users));
+    const auto erasures = erasures_of(users);
     ExportPage page;
     for (Line& line : lines) {
         const auto gone =

@@ -264,7 +264,7 @@ Result<ShownPage> Database::export_shown(const ShownRequest& request) {
     std::set<EntityId> users;
     for (const auto& each : shown)
         if (each.item.user_id) users.insert(*each.item.user_id);
-    TIDAL_ASSIGN(const auto erasures, erasures_of(users));
+    const auto erasures = erasures_of(users);
     ShownPage page;
     page.end = !full;
     for (auto& each : shown) {

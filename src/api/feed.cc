@@ -131,7 +131,7 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, query::TextMod
     if (call.user_id) {
         TIDAL_ASSIGN(const EntityId user,
                      resolve_id(*schema, EntityKind::kUser, *call.user_id, "user_id"));
-        TIDAL_ASSIGN(request.user, viewer_of(user, now_ms));
+        request.user = viewer_of(user, now_ms);
     }
     if (call.session != 0) {
         TIDAL_ASSIGN(const audience::Session session, session_of(call, now_ms));

@@ -73,14 +73,15 @@ Result<bool> Database::visit_history(ShardId id, LogIndex from,
 
 /// What was committed up to their erasure is no longer theirs.
 /// @param users  Those asked about.
-Result<std::map<EntityId, HybridTime>> Database::erasures_of(const std::set<EntityId>& users) {
+std::map<EntityId, HybridTime> Database::erasures_of(const std::set<EntityId>& users) {
     std::map<EntityId, HybridTime> out;
     for (const EntityId& user : users) {
         const ShardId home = shard_of(record::vshard_of(kDefaultTenant, EntityKind::kUser, user));
-        const auto taste = shard(home).with_state(
-            [&](shard::ShardState& state) { return state.tastes().find(user); });
-        if (!taste.ok()) return taste.error();
-        if (*taste && (*taste)->erased != HybridTime()) out.emplace(user, (*taste)->erased);
+        const HybridTime erased = shard(home).with_state([&](shard::ShardState& state) {
+            const audience::Taste* const taste = state.tastes().find(user);
+            return taste == nullptr ? HybridTime() : taste->erased();
+        });
+        if (erased != HybridTime()) out.emplace(user, erased);
     }
     return out;
 }

@@ -73,7 +73,7 @@ Result<void> PersonalArchive::look_up(ShardId home, std::span<Place* const> user
         TIDAL_TRY(database_.check_readable(home));
         TIDAL_TRY(database_.shard(home).with_state([&](shard::ShardState& state) -> Result<void> {
             for (Place* const place : slice) {
-                TIDAL_ASSIGN(place->second.erased, state.tastes().erased(place->first));
+                place->second.erased = state.tastes().erased(place->first);
                 TIDAL_ASSIGN(place->second.key, state.archive_keys().of(place->first));
             }
             return {};

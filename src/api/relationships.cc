@@ -91,11 +91,11 @@ Result<RelationshipsReply> Database::relationships(const RelationshipsRequest& r
 }
 
 /// Phase 1 of a page for a user: what of the user all shards need to know.
-Result<query::Viewer> Database::viewer_of(const EntityId& user, UnixMillis now_ms) {
+query::Viewer Database::viewer_of(const EntityId& user, UnixMillis now_ms) {
     query::Viewer out;
     out.id = user;
     const ShardId home = shard_of(record::vshard_of(kDefaultTenant, EntityKind::kUser, user));
-    TIDAL_TRY(shard(home).with_state([&](shard::ShardState& in) -> Result<void> {
+    shard(home).with_state([&](shard::ShardState& in) {
         const auto names = [&](RelationshipKind kind, query::Creators* creators) {
             for (const auto& [creator, since] : in.relationships().of(user, kind))
                 creators->insert(creator);
@@ -106,15 +106,14 @@ Result<query::Viewer> Database::viewer_of(const EntityId& user, UnixMillis now_m
         for (const auto& [one, since] : in.relationships().of(user, RelationshipKind::kFriends))
             out.friends.push_back(one);
         std::ranges::sort(out.friends);
-        TIDAL_ASSIGN(const auto taste, in.tastes().find(user));
-        if (!taste) return {};
-        for (const audience::Affinity& affinity : taste->creators)
-            out.affinities.emplace(affinity.creator, taste->affinity(affinity.creator, now_ms));
-        for (const audience::RingEntry& entry : taste->positives) out.liked.push_back(entry.item);
-        for (const audience::RingEntry& entry : taste->negatives)
-            out.disliked.push_back(entry.item);
-        return {};
-    }));
+        const audience::Taste* const known = in.tastes().find(user);
+        if (known == nullptr) return;
+        const audience::TasteParts taste = known->parts();
+        for (const audience::Affinity& affinity : taste.creators)
+            out.affinities.emplace(affinity.creator, affinity.weight_at(now_ms));
+        for (const audience::RingEntry& entry : taste.positives) out.liked.push_back(entry.item);
+        for (const audience::RingEntry& entry : taste.negatives) out.disliked.push_back(entry.item);
+    });
     return out;
 }
 

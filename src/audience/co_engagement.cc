@@ -1,10 +1,8 @@
 #include "audience/co_engagement.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "base/codec.h"
-#include "base/detmath.h"
 #include "base/hash.h"
 #include "record/id_codec.h"
 
@@ -12,7 +10,6 @@ namespace tidal::audience {
 namespace {
 
 constexpr std::string_view kNeighboursPrefix = "a/c/";
-constexpr std::uint8_t kNeighboursVersion = 1;
 
 std::string neighbours_row_key(Slot slot) {
     std::string key(kNeighboursPrefix);
@@ -29,54 +26,10 @@ Result<Slot> read_neighbours_row_key(std::string_view key) {
     return Slot(slot);
 }
 
-double halved(UnixMillis span_ms) {
-    return detmath::exp2(-static_cast<double>(span_ms) /
-                         static_cast<double>(Neighbours::kHalfLifeMs));
-}
-
-void add(const EntityId& other, double weight, std::vector<Neighbour>* items) {
-    const auto found = std::ranges::lower_bound(*items, other, {}, &Neighbour::item);
-    if (found != items->end() && found->item == other) {
-        found->weight += weight;
-        return;
-    }
-    items->insert(found, {other, weight});
-    if (items->size() > Neighbours::kEach)
-        items->erase(std::ranges::min_element(*items, {}, &Neighbour::weight));
-}
-
 }  // namespace
 
-double Neighbours::decay_to(UnixMillis now_ms) const {
-    return now_ms <= at_ms ? 1 : halved(now_ms - at_ms);
-}
-
-void Neighbours::count(std::span<const EntityId> others, double likes, UnixMillis now_ms) {
-    if (events == 0 && items.empty()) at_ms = now_ms;
-    double weight = 1;
-    if (now_ms > at_ms) {
-        const double factor = decay_to(now_ms);
-        events *= factor;
-        for (Neighbour& item : items) item.weight *= factor;
-        at_ms = now_ms;
-    } else if (now_ms < at_ms) {
-        weight = halved(at_ms - now_ms);
-    }
-    events += likes * weight;
-    for (const EntityId& other : others) add(other, weight, &items);
-}
-
 std::string encode_neighbours(const Neighbours& neighbours) {
-    Encoder out;
-    out.u8(kNeighboursVersion);
-    out.svarint(neighbours.at_ms);
-    out.f64(neighbours.events);
-    out.varint(neighbours.items.size());
-    for (const Neighbour& item : neighbours.items) {
-        record::encode_optional_id(item.item, &out);
-        out.f64(item.weight);
-    }
-    return out.take();
+    return NeighbourList(neighbours).encode();
 }
 
 Result<Neighbours> decode_neighbours(std::string_view bytes) {
@@ -116,12 +69,27 @@ Result<std::unique_ptr<CoEngagement>> CoEngagement::open(const Options& options,
             outcome = neighbours.take_error();
             return false;
         }
-        out->pairs_ += neighbours->items.size();
-        out->items_[*slot].neighbours = std::move(*neighbours);
+        Item& item = out->item(*slot);
+        item.neighbours = NeighbourList(*neighbours);
+        out->tally(item, 1);
         return true;
     }));
     TIDAL_TRY(std::move(outcome));
     return out;
+}
+
+CoEngagement::Item& CoEngagement::item(Slot slot) {
+    if (slot.value() >= items_.size()) items_.resize(slot.value() + std::size_t{1});
+    auto& place = items_[slot.value()];
+    if (place == nullptr) place = std::make_unique<Item>();
+    return *place;
+}
+
+void CoEngagement::tally(const Item& item, int sign) {
+    const auto by = static_cast<std::uint64_t>(sign);
+    item_count_ += by;
+    pairs_ += by * item.neighbours.size();
+    list_bytes_ += by * (sizeof(Item) + item.neighbours.bytes());
 }
 
 void CoEngagement::count(Slot slot, std::span<const EntityId> others, double likes,
@@ -130,47 +98,50 @@ void CoEngagement::count(Slot slot, std::span<const EntityId> others, double lik
         refused_ += others.size();
         others = {};
     }
-    Item& item = items_[slot];
-    pairs_ -= item.neighbours.items.size();
+    const bool is_new = find(slot) == nullptr;
+    Item& item = this->item(slot);
+    if (backlog_.touch(slot, &item.mark)) write(slot, item);
+    if (!is_new) tally(item, -1);
     item.neighbours.count(others, likes, at_ms);
-    pairs_ += item.neighbours.items.size();
-    if (item.unwritten) return;
-    item.unwritten = true;
-    unwritten_.push_back(slot);
+    tally(item, 1);
 }
 
 void CoEngagement::drop_item(Slot slot) {
-    const auto found = items_.find(slot);
-    if (found == items_.end()) return;
-    pairs_ -= found->second.neighbours.items.size();
-    items_.erase(found);
+    if (find(slot) == nullptr) return;
+    auto& item = items_[slot.value()];
+    if (backlog_.is_frozen(item->mark)) write(slot, *item);
+    tally(*item, -1);
+    item.reset();
     store_.erase(neighbours_row_key(slot));
 }
 
-const Neighbours* CoEngagement::find(Slot slot) const {
-    const auto found = items_.find(slot);
-    return found == items_.end() ? nullptr : &found->second.neighbours;
+const NeighbourList* CoEngagement::find(Slot slot) const {
+    if (slot.value() >= items_.size() || items_[slot.value()] == nullptr) return nullptr;
+    return &items_[slot.value()]->neighbours;
 }
 
-void CoEngagement::write_rows(std::size_t left) {
-    while (unwritten_.size() > left) {
-        const Slot slot = unwritten_.front();
-        unwritten_.pop_front();
-        const auto found = items_.find(slot);
-        if (found == items_.end() || !found->second.unwritten) continue;
-        store_.put(neighbours_row_key(slot), encode_neighbours(found->second.neighbours));
-        found->second.unwritten = false;
-    }
+std::size_t CoEngagement::write(Slot slot, const Item& item) {
+    const std::string row = item.neighbours.encode();
+    store_.put_frozen(neighbours_row_key(slot), row);
+    return row.size();
+}
+
+bool CoEngagement::write_frozen_rows(std::size_t cost_max) {
+    return backlog_.write_frozen(cost_max, [&](Slot slot) -> std::size_t {
+        if (find(slot) == nullptr) return 0;
+        Item& item = *items_[slot.value()];
+        return backlog_.settle(&item.mark) ? write(slot, item) : 0;
+    });
 }
 
 std::uint64_t CoEngagement::content_hash(Slot slot) const {
-    const Neighbours* const found = find(slot);
-    return found == nullptr ? 0 : hash64(encode_neighbours(*found));
+    const NeighbourList* const found = find(slot);
+    return found == nullptr ? 0 : hash64(found->encode());
 }
 
 CoEngagement::Stats CoEngagement::stats() const {
-    constexpr std::uint64_t kItemBytes = 96, kPairBytes = sizeof(Neighbour);
-    return {items_.size(), pairs_, items_.size() * kItemBytes + pairs_ * kPairBytes, refused_};
+    constexpr std::uint64_t kPlaceBytes = 32;
+    return {item_count_, pairs_, list_bytes_ + item_count_ * kPlaceBytes, refused_};
 }
 
 }  // namespace tidal::audience

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kCohortPrefix = "a/o/";
 constexpr std::string_view kFirstHourKey = "a/o-first";
 constexpr std::uint8_t kCohortRowVersion = 1;
-/// A cell with its part of the pair, the item and the maps around it.
+/// A cell with its part of the item, of what is free beside it and of the maps around.
 constexpr std::uint64_t kCellBytes = 96;
 
 std::string cohort_row_key(Slot slot) {
@@ -118,53 +118,69 @@ Result<void> CohortLedgers::load() {
             outcome = pairs.take_error();
             return false;
         }
-        Item& read = item(*slot);
-        read.pairs = kept(*pairs);
-        for (const CohortPair& pair : read.pairs)
-            for (const CohortCell& cell : pair.cells) tally(pair.cohort, cell, 1);
+        load_item(*slot, *pairs);
         return true;
     }));
+    to_sweep_ = items_.size();
     return outcome;
 }
 
+void CohortLedgers::load_item(Slot slot, const CohortPairs& pairs) {
+    std::vector<Cell>& cells = item(slot).cells;
+    for (const CohortPair& pair : pairs) {
+        for (const CohortCell& cell : pair.cells) {
+            if (cell.hour < first_hour_) continue;
+            cells.push_back({pair.cohort, pair.signal, cell.hour, cell.count, cell.sum});
+            tally_cell(cell.hour, 1);
+            tally_events(pair.cohort, cell.hour, cell.count);
+        }
+    }
+}
+
 CohortLedgers::Item& CohortLedgers::item(Slot slot) {
-    const auto [found, added] = places_.try_emplace(slot, items_.size());
-    if (added) items_.push_back({.slot = slot, .pairs = {}});
-    return items_[found->second];
+    if (slot.value() >= items_.size()) items_.resize(slot.value() + std::size_t{1});
+    auto& place = items_[slot.value()];
+    if (place == nullptr) {
+        place = std::make_unique<Item>();
+        ++item_count_;
+    }
+    return *place;
 }
 
 const CohortLedgers::Item* CohortLedgers::find(Slot slot) const {
-    const auto found = places_.find(slot);
-    return found == places_.end() ? nullptr : &items_[found->second];
+    return slot.value() < items_.size() ? items_[slot.value()].get() : nullptr;
 }
 
-void CohortLedgers::erase(std::size_t at) {
-    store_.erase(cohort_row_key(items_[at].slot));
-    places_.erase(items_[at].slot);
-    if (at + 1 < items_.size()) {
-        items_[at] = std::move(items_.back());
-        places_[items_[at].slot] = at;
-    }
-    items_.pop_back();
+void CohortLedgers::touch(Slot slot, Item* item) {
+    if (backlog_.touch(slot, &item->mark)) write(slot, *item);
 }
 
-void CohortLedgers::tally(CohortId cohort, const CohortCell& cell, int sign) {
-    if (cell.hour < first_hour_) return;
-    if (sign > 0) {
-        ++cells_[cell.hour];
-        ++cell_count_;
-    } else {
-        --cell_count_;
-        if (--cells_[cell.hour] == 0) cells_.erase(cell.hour);
-    }
+void CohortLedgers::erase(Slot slot) {
+    auto& item = items_[slot.value()];
+    if (backlog_.is_frozen(item->mark)) write(slot, *item);
+    item.reset();
+    --item_count_;
+    store_.erase(cohort_row_key(slot));
+}
+
+void CohortLedgers::tally_cell(CohortHour hour, int sign) {
+    if (hour < first_hour_) return;
+    const auto by = static_cast<std::uint64_t>(sign);
+    cell_count_ += by;
+    if ((cells_[hour] += by) == 0) cells_.erase(hour);
+}
+
+void CohortLedgers::tally_events(CohortId cohort, CohortHour hour, std::int64_t count) {
+    if (hour < first_hour_) return;
     Hours& hours = events_[cohort];
-    if ((hours[cell.hour] += sign * cell.count) == 0) hours.erase(cell.hour);
+    if ((hours[hour] += count) == 0) hours.erase(hour);
     if (hours.empty()) events_.erase(cohort);
 }
 
 void CohortLedgers::forget_before(CohortHour hour) {
     if (hour <= first_hour_) return;
     first_hour_ = hour;
+    to_sweep_ = items_.size();
     while (!cells_.empty() && cells_.begin()->first < hour) {
         cell_count_ -= cells_.begin()->second;
         cells_.erase(cells_.begin());
@@ -172,7 +188,8 @@ void CohortLedgers::forget_before(CohortHour hour) {
     for (auto at = events_.begin(); at != events_.end();) {
         Hours& hours = at->second;
         hours.erase(hours.begin(), hours.lower_bound(hour));
-        at = hours.empty() ? events_.erase(at) : std::next(at);
+        const auto checked = at++;
+        if (hours.empty()) events_.erase(checked);
     }
 }
 
@@ -184,29 +201,31 @@ bool CohortLedgers::make_room(CohortHour hour) {
     return true;
 }
 
-CohortPairs CohortLedgers::kept(const CohortPairs& pairs) const {
+CohortPairs CohortLedgers::pairs_of(const Item& item, CohortHour first) {
     CohortPairs out;
-    for (const CohortPair& pair : pairs) {
-        const auto first = std::ranges::lower_bound(pair.cells, first_hour_, {}, &CohortCell::hour);
-        if (first != pair.cells.end())
-            out.push_back({pair.cohort, pair.signal, {first, pair.cells.end()}});
+    for (const Cell& cell : item.cells) {
+        if (cell.hour < first) continue;
+        if (out.empty() || out.back().cohort != cell.cohort || out.back().signal != cell.signal)
+            out.push_back({cell.cohort, cell.signal, {}});
+        out.back().cells.push_back({cell.hour, cell.count, cell.sum});
     }
     return out;
 }
 
 void CohortLedgers::sweep() {
-    constexpr int kAtOnce = 2;
-    for (int i = 0; i < kAtOnce && !items_.empty(); ++i) {
+    constexpr int kItemsAtOnce = 2, kPlacesAtOnce = 16;
+    for (int items = 0, places = 0; to_sweep_ > 0 && items < kItemsAtOnce && places < kPlacesAtOnce;
+         ++places, --to_sweep_) {
         if (swept_ >= items_.size()) swept_ = 0;
-        Item& item = items_[swept_];
-        const bool old = std::ranges::any_of(item.pairs, [&](const CohortPair& pair) {
-            return pair.cells.front().hour < first_hour_;
-        });
-        if (old) item.pairs = kept(item.pairs);
-        if (item.pairs.empty())
-            erase(swept_);
-        else
-            ++swept_;
+        const Slot slot(static_cast<std::uint32_t>(swept_++));
+        Item* const item = items_[slot.value()].get();
+        if (item == nullptr) continue;
+        ++items;
+        const auto is_gone = [&](const Cell& cell) { return cell.hour < first_hour_; };
+        if (!item->cells.empty() && std::ranges::none_of(item->cells, is_gone)) continue;
+        touch(slot, item);
+        std::erase_if(item->cells, is_gone);
+        if (item->cells.empty()) erase(slot);
     }
 }
 
@@ -218,49 +237,40 @@ void CohortLedgers::count(Slot slot, std::span<const CohortId> cohorts, const Ev
     const CohortHour hour = hour_of(event.at_ms);
     if (hour < first_hour_) return;
     Item& changed = item(slot);
-    for (const CohortId cohort : cohorts) count_one(changed, cohort, hour, event);
-    if (changed.unwritten) return;
-    changed.unwritten = true;
-    unwritten_.push_back(slot);
+    touch(slot, &changed);
+    for (const CohortId cohort : cohorts) count_one(changed, {cohort, event.signal, hour}, event);
+    if (changed.cells.empty()) erase(slot);
 }
 
-void CohortLedgers::count_one(Item& item, CohortId cohort, CohortHour hour, const Event& event) {
-    const std::pair key(cohort, event.signal);
-    auto pair = std::ranges::lower_bound(item.pairs, key, {}, key_of);
-    const bool has_pair = pair != item.pairs.end() && key_of(*pair) == key;
-    std::size_t at = 0;
-    bool has_cell = false;
-    if (has_pair) {
-        const auto cell = std::ranges::lower_bound(pair->cells, hour, {}, &CohortCell::hour);
-        at = static_cast<std::size_t>(cell - pair->cells.begin());
-        has_cell = cell != pair->cells.end() && cell->hour == hour;
-    }
-    if (!has_cell) {
+void CohortLedgers::count_one(Item& item, const Key& key, const Event& event) {
+    const auto [cohort, signal, hour] = key;
+    auto cell = std::ranges::lower_bound(item.cells, key, {}, key_of);
+    if (cell == item.cells.end() || key_of(*cell) != key) {
         // An event that was left out is taken back from nothing.
         if (event.count < 0) return;
         if (!make_room(hour)) {
             ++refused_;
             return;
         }
-        if (!has_pair) pair = item.pairs.insert(pair, {cohort, event.signal, {}});
-        pair->cells.insert(pair->cells.begin() + static_cast<std::ptrdiff_t>(at), {.hour = hour});
-    } else {
-        tally(cohort, pair->cells[at], -1);
+        cell = item.cells.insert(cell, {cohort, signal, hour, 0, 0});
+        tally_cell(hour, 1);
     }
-    CohortCell& cell = pair->cells[at];
-    cell.count += event.count;
-    cell.sum += event.weight;
-    if (cell.count != 0 || cell.sum != 0) return tally(cohort, cell, 1);
-    pair->cells.erase(pair->cells.begin() + static_cast<std::ptrdiff_t>(at));
-    if (pair->cells.empty()) item.pairs.erase(pair);
+    cell->count += event.count;
+    cell->sum += event.weight;
+    tally_events(cohort, hour, event.count);
+    if (cell->count != 0 || cell->sum != 0) return;
+    item.cells.erase(cell);
+    tally_cell(hour, -1);
 }
 
 void CohortLedgers::drop_item(Slot slot) {
-    const auto found = places_.find(slot);
-    if (found == places_.end()) return;
-    for (const CohortPair& pair : items_[found->second].pairs)
-        for (const CohortCell& cell : pair.cells) tally(pair.cohort, cell, -1);
-    erase(found->second);
+    const Item* const item = find(slot);
+    if (item == nullptr) return;
+    for (const Cell& cell : item->cells) {
+        tally_cell(cell.hour, -1);
+        tally_events(cell.cohort, cell.hour, -cell.count);
+    }
+    erase(slot);
 }
 
 void CohortLedgers::read(CohortId cohort, SignalTypeId signal, schema::Window window,
@@ -268,17 +278,15 @@ void CohortLedgers::read(CohortId cohort, SignalTypeId signal, schema::Window wi
     const CohortHour now = hour_of(now_ms);
     const CohortHour length = window == schema::Window::k24h ? 24 : kCohortHours;
     const CohortHour first = std::max(now - length, first_hour_);
-    const std::pair key(cohort, signal);
+    const Key begin{cohort, signal, first}, end{cohort, signal, now};
     for (std::size_t i = 0; i < slots.size(); ++i) {
         out[i] = {};
         const Item* const of = find(slots[i]);
         if (of == nullptr) continue;
-        const auto pair = std::ranges::lower_bound(of->pairs, key, {}, key_of);
-        if (pair == of->pairs.end() || key_of(*pair) != key) continue;
-        for (const CohortCell& cell : pair->cells) {
-            if (cell.hour < first || cell.hour > now) continue;
-            out[i].count += cell.count;
-            out[i].sum += cell.sum;
+        auto cell = std::ranges::lower_bound(of->cells, begin, {}, key_of);
+        for (; cell != of->cells.end() && key_of(*cell) <= end; ++cell) {
+            out[i].count += cell->count;
+            out[i].sum += cell->sum;
         }
     }
 }
@@ -293,23 +301,23 @@ std::int64_t CohortLedgers::events(CohortId cohort, UnixMillis now_ms) const {
     return out;
 }
 
-void CohortLedgers::write_rows(std::size_t left) {
-    while (unwritten_.size() > left) {
-        const auto found = places_.find(unwritten_.front());
-        unwritten_.pop_front();
-        if (found == places_.end()) continue;
-        Item& item = items_[found->second];
-        if (!item.unwritten) continue;
-        item.unwritten = false;
-        if (item.pairs.empty())
-            store_.erase(cohort_row_key(item.slot));
-        else
-            store_.put(cohort_row_key(item.slot), encode_cohort_pairs(item.pairs));
-    }
+std::size_t CohortLedgers::write(Slot slot, const Item& item) {
+    // Also hours that went since the checkpoint began: it does not know that.
+    const CohortPairs pairs = pairs_of(item, std::numeric_limits<CohortHour>::min());
+    const std::string row = encode_cohort_pairs(pairs);
+    store_.put_frozen(cohort_row_key(slot), row);
+    return row.size();
+}
+
+bool CohortLedgers::write_frozen_rows(std::size_t cost_max) {
+    return backlog_.write_frozen(cost_max, [&](Slot slot) -> std::size_t {
+        if (find(slot) == nullptr) return 0;
+        Item& item = *items_[slot.value()];
+        return backlog_.settle(&item.mark) ? write(slot, item) : 0;
+    });
 }
 
 void CohortLedgers::prepare_checkpoint() {
-    write_rows(0);
     Encoder out;
     out.svarint(first_hour_);
     if (first_hour_ != 0) store_.put(kFirstHourKey, out.view());
@@ -318,12 +326,12 @@ void CohortLedgers::prepare_checkpoint() {
 std::uint64_t CohortLedgers::content_hash(Slot slot) const {
     const Item* const of = find(slot);
     if (of == nullptr) return 0;
-    const CohortPairs pairs = kept(of->pairs);
+    const CohortPairs pairs = pairs_of(*of, first_hour_);
     return pairs.empty() ? 0 : hash64(encode_cohort_pairs(pairs));
 }
 
 CohortLedgers::Stats CohortLedgers::stats() const {
-    return {items_.size(), cell_count_, cell_count_ * kCellBytes, refused_};
+    return {item_count_, cell_count_, cell_count_ * kCellBytes, refused_};
 }
 
 }  // namespace tidal::audience

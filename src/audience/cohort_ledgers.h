@@ -4,15 +4,18 @@
 
 #include <absl/container/flat_hash_map.h>
 
-#include <deque>
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "audience/internal/row_backlog.h"
 #include "base/hlc.h"
 #include "base/ids.h"
+#include "base/prefetch.h"
 #include "record/record.h"
 #include "schema/schema.h"
 #include "storage/shard_store.h"
@@ -48,8 +51,7 @@ Result<CohortPairs> decode_cohort_pairs(std::string_view bytes);
 /// Ledgers by (cohort, item, signal) in cells of an hour, as far back as the window 7d reaches;
 /// what is older is gone. Above the budget whole hours go, the oldest first and of all cohorts;
 /// where one hour alone is above it, its further cells are left out and counted. What is in memory
-/// is the state; rows follow it, at the latest with a checkpoint. Errors are the store's. Threads:
-/// one at a time.
+/// is the state; rows follow it with checkpoints. Errors are the store's. Threads: one at a time.
 class CohortLedgers {
 public:
     struct Options {
@@ -85,11 +87,32 @@ public:
     /// Hours before are gone: by age, or for want of memory.
     CohortHour first_hour() const { return first_hour_; }
 
-    /// Writes rows of what changed, the longest unwritten first, until so many are left.
-    void write_rows(std::size_t left);
+    /// Puts what is no item's into the store; right before a checkpoint begins.
     void prepare_checkpoint();
+    /// Right after it began: what has changed belongs to it.
+    void freeze_rows() { backlog_.freeze(); }
+    /// Writes some rows of the checkpoint under way, of so many bytes, each kRowCost more. True
+    /// when none is left.
+    bool write_frozen_rows(std::size_t cost_max = kAllRows);
     /// 0 = none.
     std::uint64_t content_hash(Slot slot) const;
+
+    /// Fetches what count() reads of an item, one after the other, some items later each: its
+    /// place, its list, what is in the list.
+    TIDAL_PREFETCHES void prefetch_place(Slot slot) const {
+        if (slot.value() < items_.size()) __builtin_prefetch(&items_[slot.value()]);
+    }
+    TIDAL_PREFETCHES void prefetch_list(Slot slot) const {
+        if (slot.value() < items_.size()) __builtin_prefetch(items_[slot.value()].get(), 1);
+    }
+    TIDAL_PREFETCHES void prefetch_cells(Slot slot) const {
+        const Item* const item = find(slot);
+        if (item == nullptr) return;
+        const auto* const cells = item->cells.data();
+        constexpr std::size_t kPerLine = 64 / sizeof(Cell), kLinesMax = 8;
+        const std::size_t end = std::min(item->cells.size(), kPerLine * kLinesMax);
+        for (std::size_t at = 0; at < end; at += kPerLine) __builtin_prefetch(cells + at, 1);
+    }
 
     struct Stats {
         std::uint64_t items = 0;  ///< Those whose cells are all gone until they are met.
@@ -100,39 +123,56 @@ public:
     Stats stats() const;
 
 private:
+    /// With what it is of, so that those of an item lie side by side.
+    struct Cell {
+        CohortId cohort;
+        SignalTypeId signal;
+        CohortHour hour = 0;
+        std::int64_t count = 0;
+        record::FixedWeight sum = 0;
+    };
+    using Key = std::tuple<CohortId, SignalTypeId, CohortHour>;
+    static Key key_of(const Cell& cell) { return {cell.cohort, cell.signal, cell.hour}; }
     struct Item {
-        Slot slot;
-        CohortPairs pairs;  ///< Some cells may be of hours that are gone.
-        bool unwritten = false;
+        std::vector<Cell> cells;  ///< By key; some may be of hours that are gone.
+        RowMark mark;
     };
     using Hours = std::map<CohortHour, std::int64_t>;
 
     CohortLedgers(const Options& options, storage::ShardStore& store)
         : options_(options), store_(store) {}
     Result<void> load();
+    void load_item(Slot slot, const CohortPairs& pairs);
     Item& item(Slot slot);
     const Item* find(Slot slot) const;
-    void erase(std::size_t at);
+    /// Before a change.
+    void touch(Slot slot, Item* item);
+    /// @return bytes of the row.
+    std::size_t write(Slot slot, const Item& item);
+    void erase(Slot slot);
     void forget_before(CohortHour hour);
     /// Whether one more cell fits, once older hours have made room for it.
     bool make_room(CohortHour hour);
-    void count_one(Item& item, CohortId cohort, CohortHour hour, const Event& event);
-    /// What a cell adds to its hour and to its cohort; @param sign  -1 = it goes.
-    void tally(CohortId cohort, const CohortCell& cell, int sign);
+    void count_one(Item& item, const Key& key, const Event& event);
+    /// That a cell is there, or (-1) no longer.
+    void tally_cell(CohortHour hour, int sign);
+    void tally_events(CohortId cohort, CohortHour hour, std::int64_t count);
     /// Frees cells of hours that are gone, of a few items in turn: more than one event adds.
     void sweep();
-    CohortPairs kept(const CohortPairs& pairs) const;
+    /// Cells of an item from an hour on.
+    static CohortPairs pairs_of(const Item& item, CohortHour first);
 
     const Options options_;
     storage::ShardStore& store_;
-    std::vector<Item> items_;
-    absl::flat_hash_map<Slot, std::size_t> places_;  ///< In items_.
-    std::size_t swept_ = 0;                          ///< Likewise, the next to sweep.
+    std::vector<std::unique_ptr<Item>> items_;  ///< By slot; nullptr = none.
+    std::uint64_t item_count_ = 0;
+    std::size_t swept_ = 0;     ///< In items_, the next to sweep.
+    std::size_t to_sweep_ = 0;  ///< So many may have cells of hours that are gone.
     CohortHour first_hour_ = 0;
     std::map<CohortHour, std::uint64_t> cells_;  ///< How many each hour has.
     std::uint64_t cell_count_ = 0;
-    std::map<CohortId, Hours> events_;
-    std::deque<Slot> unwritten_;  ///< May name items that are gone.
+    absl::flat_hash_map<CohortId, Hours> events_;
+    RowBacklog<Slot> backlog_;
     std::uint64_t refused_ = 0;
 };
 

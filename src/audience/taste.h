@@ -8,28 +8,11 @@
 #include <string_view>
 #include <vector>
 
-#include "base/hlc.h"
-#include "base/ids.h"
+#include "audience/internal/affinities.h"
+#include "audience/internal/taste_ring.h"
 #include "base/result.h"
 
 namespace tidal::audience {
-
-/// An item of a ring. Signals on it make one entry together.
-struct RingEntry {
-    EntityId item;
-    UnixMillis at_ms = 0;       ///< Of the newest signal.
-    std::uint32_t signals = 1;  ///< That hold it; without them it goes.
-    HybridTime first;           ///< Stamp of the first of them: older ones are not among them.
-    bool operator==(const RingEntry&) const = default;
-};
-
-/// Decayed weight of a user's signals on a creator's items: what was liked less what was not.
-struct Affinity {
-    EntityId creator;
-    double weight = 0;  ///< At `at_ms`.
-    UnixMillis at_ms = 0;
-    bool operator==(const Affinity&) const = default;
-};
 
 /// One signal, or one that is taken back.
 struct TasteEvent {
@@ -42,28 +25,57 @@ struct TasteEvent {
     HybridTime stamp;  ///< Of the signal.
 };
 
-/// Every change is a function of the value and its arguments. Threads: none of its own.
-struct Taste {
-    static constexpr std::size_t kPositivesMax = 64, kNegativesMax = 32;
-    static constexpr std::size_t kCreatorsMax = 256;
-    static constexpr UnixMillis kAffinityHalfLifeMs = 30LL * 24 * 3'600'000;
-
+/// What a taste says, for readers and rows.
+struct TasteParts {
     HybridTime erased;  ///< Of the user: signals up to then are forgotten, and stay so.
     std::vector<RingEntry> positives, negatives;  ///< The newest first, by (at, item).
     std::vector<Affinity> creators;               ///< By id.
+    bool operator==(const TasteParts&) const = default;
+};
+
+/// As it lies in memory. Every change is a function of the value and its arguments. Threads: none
+/// of its own.
+class Taste {
+public:
+    static constexpr std::size_t kPositivesMax = 64, kNegativesMax = 32;
+    static constexpr std::size_t kCreatorsMax = Affinities::kMax;
+    static constexpr UnixMillis kAffinityHalfLifeMs = Affinity::kHalfLifeMs;
+
+    Taste() = default;
+    explicit Taste(const TasteParts& parts);
+    TasteParts parts() const;
 
     /// @return  Whether a positive item is new to its ring.
     bool apply(const TasteEvent& event);
+    /// Forgets everything up to a stamp, also what arrives later.
+    void erase(HybridTime stamp);
+    HybridTime erased() const { return erased_; }
     /// The positive items right before one, the newest first; none where the ring has not got it.
-    std::vector<EntityId> liked_before(const EntityId& item, std::size_t most) const;
+    std::vector<EntityId> liked_before(const EntityId& item, std::size_t most) const {
+        return positives_.before(item, most);
+    }
     /// At a moment; 0 = nothing is known.
-    double affinity(const EntityId& creator, UnixMillis now_ms) const;
-    bool operator==(const Taste&) const = default;
+    double affinity(const EntityId& creator, UnixMillis now_ms) const {
+        return creators_.weight(creator, now_ms);
+    }
+    /// A function of what it says alone.
+    std::uint64_t bytes() const {
+        return sizeof(Taste) + positives_.bytes() + negatives_.bytes() + creators_.bytes();
+    }
+    TIDAL_PREFETCHES void prefetch() const {
+        positives_.prefetch();
+        negatives_.prefetch();
+        creators_.prefetch();
+    }
+
+private:
+    friend std::string encode_taste(const Taste& taste);
+    HybridTime erased_;
+    TasteRing positives_{kPositivesMax}, negatives_{kNegativesMax};
+    Affinities creators_;
 };
 
 std::string encode_taste(const Taste& taste);
-/// Taste::erased of encode_taste()'s bytes. kCorruption.
-Result<HybridTime> decode_erased(std::string_view bytes);
 /// kCorruption for what encode_taste() does not write.
 Result<Taste> decode_taste(std::string_view bytes);
 

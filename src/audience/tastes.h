@@ -1,19 +1,18 @@
-// audience/tastes.h: the tastes of the users whose home a shard is, as rows.
+// audience/tastes.h: the tastes of the users whose home a shard is.
 // Format: docs/formats/audience_rows.md.
 #pragma once
 
-#include <absl/container/flat_hash_map.h>
-
 #include <memory>
-#include <string>
 
+#include "audience/internal/compact_id.h"
+#include "audience/internal/row_backlog.h"
 #include "audience/taste.h"
 #include "storage/shard_store.h"
 
 namespace tidal::audience {
 
-/// Rows are the truth and are all in memory, encoded. Errors are the store's. Threads: one at a
-/// time.
+/// What is in memory is the state; rows follow it with checkpoints. Errors are the store's.
+/// Threads: one at a time.
 class Tastes {
 public:
     struct Options {
@@ -25,30 +24,66 @@ public:
     /// @return  Where a positive item is new to its ring, the kPairs items liked before it.
     static constexpr std::size_t kPairs = 5;
     using LikedBefore = std::optional<std::vector<EntityId>>;
-    Result<LikedBefore> apply(const EntityId& user, const TasteEvent& event);
+    LikedBefore apply(const EntityId& user, const TasteEvent& event);
     /// Forgets a user; signals committed up to `stamp` stay forgotten when they arrive later.
     void erase_user(const EntityId& user, HybridTime stamp);
-    /// Of Taste::erased, without the rest; 0 = never. kCorruption.
-    Result<HybridTime> erased(const EntityId& user) const;
-    /// nullopt = nothing is known. kCorruption.
-    Result<std::optional<Taste>> find(const EntityId& user) const;
+    /// nullptr = nothing is known. Valid until the next change.
+    const Taste* find(const EntityId& user) const;
+    /// Up to when a user is forgotten; 0 = never.
+    HybridTime erased(const EntityId& user) const {
+        const Taste* const taste = find(user);
+        return taste == nullptr ? HybridTime() : taste->erased();
+    }
+
+    /// Right after a checkpoint began: what has changed belongs to it.
+    void freeze_rows() { backlog_.freeze(); }
+    /// Writes some rows of the checkpoint under way, of so many bytes, each kRowCost more. True
+    /// when none is left.
+    bool write_frozen_rows(std::size_t cost_max = kAllRows);
+    /// Of all, whatever their order.
+    std::uint64_t content_hash() const;
+
+    /// Fetches what apply() reads of a user, one after the other, some users later each: its place,
+    /// what lies there, the lists.
+    TIDAL_PREFETCHES void prefetch_place(const EntityId& user) const { users_.prefetch(user); }
+    TIDAL_PREFETCHES void prefetch_taste(const EntityId& user) const {
+        const auto* const lines = reinterpret_cast<const char*>(find(user));
+        if (lines == nullptr) return;
+        for (std::size_t at = 0; at < sizeof(Taste); at += 64) __builtin_prefetch(lines + at, 1);
+    }
+    TIDAL_PREFETCHES void prefetch_lists(const EntityId& user) const {
+        if (const Taste* const taste = find(user)) taste->prefetch();
+    }
 
     struct Stats {
         std::uint64_t users = 0;
-        std::uint64_t bytes = 0;  ///< Of rows, and 96 a user for their places.
+        std::uint64_t bytes = 0;  ///< Of tastes as they lie in memory, and 96 a user for its place.
         std::uint64_t refused =
             0;  ///< Events of users not kept for want of memory, since the start.
     };
     Stats stats() const;
 
 private:
+    struct User {
+        EntityId id;
+        Taste taste;
+        RowMark mark;
+    };
+
     Tastes(const Options& options, storage::ShardStore& store) : options_(options), store_(store) {}
-    void write(const EntityId& user, const Taste& taste);
+    /// A user, who may be new.
+    User& place_of(const EntityId& user);
+    template <typename Change>
+    void change(User* user, Change change);
+    /// @return bytes of the row.
+    std::size_t write(const User& user);
 
     const Options options_;
     storage::ShardStore& store_;
-    absl::flat_hash_map<EntityId, std::string> rows_;
-    std::uint64_t row_bytes_ = 0;
+    CompactIdMap<std::unique_ptr<User>>
+        users_;  ///< Nobody leaves: of who is erased the stamp stays.
+    RowBacklog<User*> backlog_;
+    std::uint64_t taste_bytes_ = 0;
     std::uint64_t refused_ = 0;
 };
 

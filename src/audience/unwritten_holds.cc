@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <tuple>
 
 namespace tidal::audience {
 namespace {
@@ -50,7 +49,7 @@ std::vector<UnwrittenHolds::Hold> UnwrittenHolds::take(Slot slot) {
     items_.erase(item);
     size_ -= out.size();
     std::ranges::sort(out, [](const Hold& a, const Hold& b) {
-        return std::tie(a.state, a.user) < std::tie(b.state, b.user);
+        return a.state != b.state ? a.state < b.state : a.user < b.user;
     });
     return out;
 }

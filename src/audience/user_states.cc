@@ -33,9 +33,8 @@ Result<std::unique_ptr<UserStates>> UserStates::open(const Options& options,
 /// misses of the cache, so the rows are put in order of users first.
 Result<void> UserStates::load() {
     std::vector<Loaded> rows;
-    std::vector<User*> users;
     std::vector<std::uint32_t> ends;  // How many rows each user has, then where they end.
-    absl::flat_hash_map<EntityId, std::uint32_t> numbers;
+    CompactIdMap<std::uint32_t> numbers;
     Result<void> outcome;
     TIDAL_TRY(store_.scan(kStatePrefix, [&](std::string_view key, std::string_view value) {
         auto at = decode_state_key(key);
@@ -45,11 +44,8 @@ Result<void> UserStates::load() {
             return false;
         }
         const auto [number, added] =
-            numbers.try_emplace(at->user, static_cast<std::uint32_t>(users.size()));
-        if (added) {
-            users.push_back(&users_[at->user]);
-            ends.push_back(0);
-        }
+            numbers.try_emplace(at->user, static_cast<std::uint32_t>(ends.size()));
+        if (added) ends.push_back(0);
         ++ends[number->second];
         rows.push_back(
             {number->second, at->slot.value(), at->state, row->in_force(), row->signals != 0});
@@ -60,11 +56,31 @@ Result<void> UserStates::load() {
     std::exclusive_scan(ends.begin(), ends.end(), ends.begin(), 0U);
     std::vector<Loaded> by_user(rows.size());
     for (const Loaded& row : rows) by_user[ends[row.user]++] = row;
-    for (std::size_t i = 0; i < users.size(); ++i) {
-        const std::uint32_t begin = i == 0 ? 0 : ends[i - 1];
-        fill(std::span(by_user).subspan(begin, ends[i] - begin), users[i]);
+    users_.reserve(numbers.size());
+    for (const auto& [user, number] : numbers) {
+        const std::uint32_t begin = number == 0 ? 0 : ends[number - 1];
+        fill(std::span(by_user).subspan(begin, ends[number] - begin), &users_[user.id()]);
     }
     return {};
+}
+
+void UserStates::prefetch_containers(const EntityId& user, StateId state, Slot slot) const {
+    unwritten_.prefetch_end(slot);
+    const Roaring* const slots = find(user, state);
+    if (slots == nullptr) return;
+    const auto& containers = slots->roaring.high_low_container;
+    __builtin_prefetch(containers.keys);
+    __builtin_prefetch(containers.containers);
+    __builtin_prefetch(containers.typecodes);
+}
+
+void UserStates::prefetch_container(const EntityId& user, StateId state, Slot slot) const {
+    const Roaring* const slots = find(user, state);
+    if (slots == nullptr) return;
+    const auto& containers = slots->roaring.high_low_container;
+    const auto key = static_cast<std::uint16_t>(slot.value() >> 16);
+    for (std::int32_t i = 0; i < containers.size; ++i)
+        if (containers.keys[i] == key) __builtin_prefetch(containers.containers[i], 1);
 }
 
 /// @param rows  Of the user, by rising slot.
@@ -158,13 +174,14 @@ void UserStates::add(const StateKey& key, HybridTime stamp, bool undoable) {
     bits.held.add(key.slot.value());
     if (undoable) bits.undoable.add(key.slot.value());
     ++rows_;
-    const std::size_t unwritten = unwritten_.add(key.slot, {key.user, stamp, key.state, undoable});
+    const std::size_t unwritten =
+        unwritten_.add(key.slot, {CompactId(key.user), stamp, key.state, undoable});
     if (writing_ || unwritten >= UnwrittenHolds::kItemMax) write_item(key.slot);
 }
 
 void UserStates::write_item(Slot slot) {
     for (const UnwrittenHolds::Hold& hold : unwritten_.take(slot))
-        store_.put(encode_state_key({slot, hold.state, hold.user}), encode_hold(hold.row()));
+        store_.put(encode_state_key({slot, hold.state, hold.user.id()}), encode_hold(hold.row()));
 }
 
 bool UserStates::write_rows(std::size_t most) {

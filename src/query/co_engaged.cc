@@ -14,13 +14,14 @@ void add_co_engaged(const ranking::ShardView& view, const EntityId& item, double
     constexpr double kShrinkage = 10;
     const auto slot = view.entities.find(item);
     if (!slot || view.co_engagement == nullptr) return;
-    const audience::Neighbours* const neighbours = view.co_engagement->find(*slot);
+    const audience::NeighbourList* const neighbours = view.co_engagement->find(*slot);
     if (neighbours == nullptr) return;
     const double decay = neighbours->decay_to(now_ms);
-    const double likes = std::max(1.0, neighbours->events * decay);
-    for (const audience::Neighbour& each : neighbours->items) {
-        const double both = each.weight * decay;
-        (*out)[each.item] += weight * both / std::sqrt(likes) * both / (both + kShrinkage);
+    const double likes = std::max(1.0, neighbours->events() * decay);
+    for (std::size_t i = 0; i < neighbours->size(); ++i) {
+        const double both = neighbours->weight(i) * decay;
+        (*out)[neighbours->item(i)] +=
+            weight * both / std::sqrt(likes) * both / (both + kShrinkage);
     }
 }
 
@@ -30,8 +31,8 @@ void fill_co_engaged(const ranking::ShardView& view, const CoEngaged& parts, Uni
         out[i] = 0;
         const auto part = parts.find(view.entities.id_of(slots[i]));
         if (part == parts.end() || view.co_engagement == nullptr) continue;
-        const audience::Neighbours* const own = view.co_engagement->find(slots[i]);
-        const double likes = own == nullptr ? 0 : own->events * own->decay_to(now_ms);
+        const audience::NeighbourList* const own = view.co_engagement->find(slots[i]);
+        const double likes = own == nullptr ? 0 : own->events() * own->decay_to(now_ms);
         out[i] = part->second / std::sqrt(std::max(1.0, likes));
     }
 }

@@ -24,6 +24,7 @@ Result<Outcome> refuse_or_stop(Error error, const Body& body) {
 
 Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
                                        const record::UpsertBody& body) {
+    count_pairs();  // Of what exists; this may make an item.
     auto upserted = entities(body.kind).upsert(body, envelope.stamp);
     if (!upserted) return refuse_or_stop(upserted.take_error(), body);
     if (body.kind == EntityKind::kItem)

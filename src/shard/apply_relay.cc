@@ -16,11 +16,12 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     Outcome outcome = accepted(envelope);
     for (const record::RelayRow& row : body.rows) {
         if (planted(Bug::kMarkNotChecked) && row.sequence <= mark)
-            TIDAL_TRY(apply_row(envelope.tenant, envelope.origin, stream, row, &outcome));
+            TIDAL_TRY(apply_row(envelope.tenant, envelope.origin, row, &outcome));
         if (row.sequence <= mark) continue;   // seen before: exactly once
         if (row.sequence != mark + 1) break;  // a gap: the source sends again from the mark
-        TIDAL_TRY(apply_row(envelope.tenant, envelope.origin, stream, row, &outcome));
         mark = row.sequence;
+        marks_->set(stream, mark);
+        TIDAL_TRY(apply_row(envelope.tenant, envelope.origin, row, &outcome));
     }
     outcome.mark = mark;
     return outcome;

@@ -1,7 +1,5 @@
-// What one signal does: the item's ledger, its unique users, and the creator's ledger through the
-// relay (cluster.md §5); and the way back, undo.
-#include <algorithm>
-
+// What one signal does: the item's ledger, its unique users, the states of its user, and what it
+// sends to the user and the creator (apply_effects.cc); and the way back, undo.
 #include "base/hash.h"
 #include "query/top_views.h"
 #include "ranking/shard_view.h"
@@ -9,10 +7,6 @@
 
 namespace tidal::shard {
 namespace {
-
-/// Rows of neighbours, and of cohorts, that a checkpoint may have left to write: a few
-/// milliseconds.
-constexpr std::size_t kUnwrittenMax = 1'000;
 
 std::uint64_t user_hash(const EntityId& user) {
     if (user.is_text()) return hash64(user.text());
@@ -134,37 +128,22 @@ Result<void> ShardState::count_signal(const record::Envelope& envelope, const Si
                             {effect.signal, weight, count, effect.event_time_ms},
                             last_stamp_.wall_ms());
     }
+    if (kind == EntityKind::kItem && effect.user &&
+        schema_->signals[effect.signal.value()].polarity != schema::Polarity::kNeutral)
+        count_taste(envelope, effect, count, outcome);
+    if (effect.creator == nullptr) return {};
+    const Route to = next_row(envelope.tenant, EntityKind::kCreator, *effect.creator);
+    if (to.here)
+        return count_creator(effect.origin, *effect.creator,
+                             {{}, effect.signal, weight, count, effect.event_time_ms}, effect.user);
     record::RelayRow row;
+    row.target = *effect.creator;
     row.signal = effect.signal;
     row.weight = weight;
     row.count = count;
     row.event_time_ms = effect.event_time_ms;
-    if (kind == EntityKind::kItem && effect.user &&
-        schema_->signals[effect.signal.value()].polarity != schema::Polarity::kNeutral) {
-        record::RelayRow taste = row;
-        taste.effect = record::RelayEffect::kTaste;
-        taste.target = *effect.user;
-        taste.item = effect.item;
-        if (effect.creator != nullptr) taste.creator = *effect.creator;
-        taste.stamp = effect.stamp;
-        TIDAL_TRY(
-            relay(envelope.tenant, EntityKind::kUser, effect.origin, std::move(taste), outcome));
-    }
-    if (effect.creator == nullptr) return {};
-    row.target = *effect.creator;
     row.user = effect.user;
-    return relay(envelope.tenant, EntityKind::kCreator, effect.origin, std::move(row), outcome);
-}
-
-Result<void> ShardState::relay(TenantId tenant, EntityKind kind, RegionId origin,
-                               record::RelayRow row, Outcome* outcome) {
-    const VShard target = record::vshard_of(tenant, kind, row.target);
-    row.sequence = outbox_->next_sequence(target);
-    if (owns(target))
-        return apply_row(tenant, origin,
-                         Marks::Stream(options_.shard, options_.incarnation, target), row, outcome);
-    outcome->relayed.push_back({options_.shard, options_.incarnation, target, row.sequence});
-    outbox_->push(target, std::move(row));
+    send(to, std::move(row), outcome);
     return {};
 }
 
@@ -179,59 +158,6 @@ Result<void> ShardState::mark_user(const SignalEffect& effect, Slot slot, std::i
         }
     }
     return {};
-}
-
-Result<void> ShardState::apply_row(TenantId tenant, RegionId origin, const Marks::Stream& stream,
-                                   const record::RelayRow& row, Outcome* outcome) {
-    marks_->set(stream, row.sequence);
-    switch (row.effect) {
-        case record::RelayEffect::kTaste:
-            return apply_taste(tenant, origin, row, outcome);
-        case record::RelayEffect::kCoEngagement:
-            apply_co_engagement(row);
-            return {};
-        case record::RelayEffect::kSignal:
-            return apply_session_signal(tenant, origin, row, outcome);
-        case record::RelayEffect::kCreator:
-            break;
-    }
-    const Slot slot = entities(EntityKind::kCreator).find_or_reserve(row.target);
-    return count_event(EntityKind::kCreator, origin,
-                       {slot, row.signal, row.weight, row.count, row.event_time_ms}, row.user);
-}
-
-Result<void> ShardState::apply_taste(TenantId tenant, RegionId origin, const record::RelayRow& row,
-                                     Outcome* outcome) {
-    const audience::TasteEvent event{
-        .item = *row.item,
-        .creator = row.creator,
-        .positive = schema_->signals[row.signal.value()].polarity == schema::Polarity::kPositive,
-        .weight = record::weight_to_double(row.weight),
-        .taken_back = row.count < 0,
-        .at_ms = row.event_time_ms,
-        .stamp = row.stamp};
-    TIDAL_ASSIGN(auto before, tastes_->apply(row.target, event));
-    if (!before) return {};
-    record::RelayRow pairs;
-    pairs.effect = record::RelayEffect::kCoEngagement;
-    pairs.signal = row.signal;
-    pairs.event_time_ms = row.event_time_ms;
-    pairs.count = 0;
-    pairs.others = {*row.item};
-    for (const EntityId& item : *before) {
-        pairs.target = item;
-        TIDAL_TRY(relay(tenant, EntityKind::kItem, origin, pairs, outcome));
-    }
-    pairs.target = *row.item;
-    pairs.count = 1;
-    pairs.others = std::move(*before);
-    return relay(tenant, EntityKind::kItem, origin, std::move(pairs), outcome);
-}
-
-void ShardState::apply_co_engagement(const record::RelayRow& row) {
-    const auto slot = entities(EntityKind::kItem).find(row.target);
-    if (!slot) return;  // Deleted since.
-    co_engagement_->count(*slot, row.others, row.count, row.event_time_ms);
 }
 
 Result<void> ShardState::count_event(EntityKind kind, RegionId origin,
@@ -252,8 +178,7 @@ Result<void> ShardState::settle() {
         TIDAL_TRY(table->apply(events));
         events.clear();
     }
-    if (co_engagement_ != nullptr) co_engagement_->write_rows(kUnwrittenMax);
-    if (cohorts_ != nullptr) cohorts_->write_rows(kUnwrittenMax);
+    count_pairs();
     if (item_views_ == nullptr || !item_views_->crowded()) return {};
     return item_views_->settle(view(EntityKind::kItem), last_stamp_.wall_ms());
 }

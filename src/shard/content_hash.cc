@@ -16,11 +16,10 @@ std::uint64_t combine(std::uint64_t hash, std::string_view bytes) {
 }
 
 // Rows that are state as they stand: idempotency entries, outbox rows, configuration, schema,
-// imports, the catalogue, tastes, saved searches, sessions and what they were shown, deliveries,
-// keys of the archive.
-constexpr std::string_view kPlainRowPrefixes[] = {"k/",   "o/",   "c/config", "s/",   "i/",
-                                                  "g/",   "a/t/", "a/q/",     "a/e/", "a/w/",
-                                                  "a/d/", "a/k/", "a/l/"};
+// imports, the catalogue, saved searches, sessions and what they were shown, deliveries, keys of the
+// archive.
+constexpr std::string_view kPlainRowPrefixes[] = {"k/",   "o/",   "c/config", "s/",   "i/",   "g/",
+                                                  "a/q/", "a/e/", "a/w/",     "a/d/", "a/k/", "a/l/"};
 
 }  // namespace
 
@@ -59,6 +58,7 @@ Result<std::uint64_t> ShardState::content_hash() {
         hash = combine(hash, states);
         TIDAL_ASSIGN(const std::uint64_t relationships, relationships_->content_hash());
         hash = combine(hash, relationships);
+        hash = combine(hash, tastes_->content_hash());
         hash = combine(hash, static_cast<std::uint64_t>(cohorts_->first_hour()));
         hash = combine(hash, collections_->content_hash(
                                  [&](Slot slot) -> const EntityId& { return items.id_of(slot); }));

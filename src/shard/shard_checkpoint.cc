@@ -8,10 +8,12 @@ namespace tidal::shard {
 namespace {
 
 constexpr std::uint64_t kTimerNs = 1'000'000'000;
-constexpr std::size_t kSlicePages = 64;          // 1 MiB: about 100 us inside the monitor
-constexpr std::size_t kSliceSteps = 2048;        // about as long
-constexpr std::size_t kSliceRows = 128;          // likewise
-constexpr std::uint64_t kPinnedRetryMs = 5'000;  // a full disk is not asked more often
+constexpr std::size_t kSlicePages = 64;           // 1 MiB: about 100 us inside the monitor
+constexpr std::size_t kSliceSteps = 2048;         // about as long
+constexpr std::size_t kSliceRows = 128;           // likewise
+constexpr std::size_t kSliceRowBytes = 24 << 10;  // likewise
+constexpr std::size_t kSliceShed = 512;           // likewise
+constexpr std::uint64_t kPinnedRetryMs = 5'000;   // a full disk is not asked more often
 constexpr UnixMillis kTickMs = 60'000;
 constexpr std::uint64_t kTimeoutMs = 60'000;
 constexpr std::uint64_t kStopGraceNs = 2'000'000'000;
@@ -142,6 +144,7 @@ void Shard::write_rows_slice() {
             state_->prepare_checkpoint();
             frozen_place_ = state_->place();
             store_->begin_checkpoint(state_->applied());
+            state_->freeze_rows();
             checkpoint_files_texts_ = plan_texts();
         }
     }
@@ -152,7 +155,7 @@ void Shard::copy_out_slice() {
     bool complete = false;
     {
         const std::lock_guard lock(mutex_);
-        complete = store_->copy_out(kSlicePages);
+        complete = store_->copy_out(kSlicePages) && state_->write_frozen_rows(kSliceRowBytes);
     }
     // One slice per turn: writes and reads go on in between.
     if (!complete) {
@@ -218,9 +221,12 @@ void Shard::evict_slice() {
     }
     {
         const std::lock_guard lock(mutex_);
-        auto done = state_->evict_cold(kSliceSteps);
-        if (!done.ok()) return runtime_.fatal(done.error());
-        evicting_ = !*done;
+        evicting_ = true;
+        if (store_->shed(kSliceShed)) {
+            auto done = state_->evict_cold(kSliceSteps);
+            if (!done.ok()) return runtime_.fatal(done.error());
+            evicting_ = !*done;
+        }
         if (!evicting_ || stopping_) return;
     }
     executor_.post([this] { evict_slice(); });

@@ -8,6 +8,7 @@
 #include "shard/internal/graph_files.h"
 #include "shard/internal/indexed_texts.h"
 #include "shard/internal/planted.h"
+#include "shard/internal/queued_pairs.h"
 
 namespace tidal::shard {
 namespace {
@@ -18,10 +19,6 @@ constexpr std::string_view kSchemaKey = "s/schema";
 constexpr std::string_view kImportPrefix = "i/";
 constexpr std::string_view kGroupKey = "r/group";
 
-/// Entities are fetched this many records ahead, the places of their ids twice as many: a fetch
-/// from memory takes about as long as that many signals.
-constexpr std::size_t kAhead = 6;
-
 constexpr EntityKind kKinds[] = {EntityKind::kItem, EntityKind::kUser, EntityKind::kCreator};
 
 }  // namespace
@@ -31,7 +28,8 @@ ShardState::ShardState(const Options& options, storage::ShardStore& store)
       store_(store),
       saved_searches_(store),
       archive_keys_(store),
-      deliveries_(store) {}
+      deliveries_(store),
+      queued_pairs_(std::make_unique<QueuedPairs>()) {}
 ShardState::~ShardState() = default;
 
 Result<std::unique_ptr<ShardState>> ShardState::open(const Options& options,
@@ -209,27 +207,13 @@ Result<void> ShardState::apply(std::span<const record::Record> records,
                                std::vector<Outcome>* outcomes) {
     outcomes->clear();
     outcomes->reserve(records.size());
-    for (std::size_t i = 0; i < std::min(records.size(), 2 * kAhead); ++i)
-        prefetch(records[i], i < kAhead);
     for (std::size_t i = 0; i < records.size(); ++i) {
-        if (i + 2 * kAhead < records.size()) prefetch(records[i + 2 * kAhead], false);
-        if (i + kAhead < records.size()) prefetch(records[i + kAhead], true);
+        if (i % kPrefetched == 0)
+            prefetch(records.subspan(i, std::min(kPrefetched, records.size() - i)));
         TIDAL_ASSIGN(Outcome outcome, apply_one(records[i]));
         outcomes->push_back(std::move(outcome));
     }
     return {};
-}
-
-void ShardState::prefetch(const record::Record& record, bool id_fetched) const {
-    const auto* signal = std::get_if<record::SignalBody>(&record.body);
-    if (signal == nullptr || schema_ == nullptr ||
-        signal->signal.value() >= schema_->signals.size())
-        return;
-    const auto kind = static_cast<std::size_t>(schema_->signals[signal->signal.value()].target);
-    if (id_fetched)
-        entities_[kind]->prefetch_slot(signal->item);
-    else
-        entities_[kind]->prefetch_id(signal->item);
 }
 
 Result<Outcome> ShardState::apply_one(const record::Record& record) {
@@ -416,10 +400,22 @@ void ShardState::prepare_checkpoint() {
         store_.put(kGroupKey, out.view());
     }
     if (user_states_ != nullptr) user_states_->prepare_checkpoint();
-    if (co_engagement_ != nullptr) co_engagement_->prepare_checkpoint();
     if (cohorts_ != nullptr) cohorts_->prepare_checkpoint();
     outbox_->prepare_checkpoint();
     if (!planted(Bug::kMarksNotKept)) marks_->prepare_checkpoint();
+}
+
+void ShardState::freeze_rows() {
+    if (schema_ == nullptr) return;
+    tastes_->freeze_rows();
+    co_engagement_->freeze_rows();
+    cohorts_->freeze_rows();
+}
+
+bool ShardState::write_frozen_rows(std::size_t cost_max) {
+    return schema_ == nullptr ||
+           (tastes_->write_frozen_rows(cost_max) && co_engagement_->write_frozen_rows(cost_max) &&
+            cohorts_->write_frozen_rows(cost_max));
 }
 
 Result<bool> ShardState::evict_cold(std::size_t steps_max) {

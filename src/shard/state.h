@@ -47,6 +47,7 @@ class TextIndex;
 namespace tidal::shard {
 
 class IndexedTexts;
+class QueuedPairs;
 
 /// What behaviour this binary knows; a shard's log says which one it runs.
 inline constexpr ApplyVersion kApplyVersion{1};
@@ -93,7 +94,8 @@ public:
     /// client's; what a client did wrong is in its Outcome. Ledger events are gathered; `settle()`
     /// before anyone reads.
     Result<void> apply(std::span<const record::Record> records, std::vector<Outcome>* outcomes);
-    /// Counts the gathered ledger events, together, so that the table can prefetch.
+    /// Counts the gathered ledger events and pairs of items, together, so that the tables can
+    /// prefetch.
     Result<void> settle();
 
     /// Replicated: an entry of consensus itself. @param members  Empty = unchanged.
@@ -180,8 +182,15 @@ public:
     /// Puts rows that follow memory into the store, `most` of them. True when few are left: call it
     /// until then, in slices, before prepare_checkpoint().
     bool write_rows(std::size_t most);
-    /// Puts everything that is not in the store yet into it; right before begin_checkpoint.
+    /// Puts everything into the store that is not there yet, but for frozen rows; right before
+    /// begin_checkpoint.
     void prepare_checkpoint();
+    /// Right after it: rows of tastes, neighbours and cohorts that are behind belong to this
+    /// checkpoint, as things are now.
+    void freeze_rows();
+    /// Puts some of them into it, in slices until true: of so many bytes, each row a little more
+    /// (audience::kRowCost).
+    bool write_frozen_rows(std::size_t cost_max);
     /// One slice of what a budget of memory asks for after a checkpoint; LedgerTable::evict. True
     /// when nothing is left to do.
     Result<bool> evict_cold(std::size_t steps_max = std::numeric_limits<std::size_t>::max());
@@ -198,8 +207,9 @@ private:
     /// The ledgers of one origin, made when the first event from there arrives.
     Result<signal::LedgerTable*> ledger(EntityKind kind, RegionId origin);
 
-    /// Asks the memory for what a signal will read; changes nothing.
-    void prefetch(const record::Record& record, bool id_fetched) const;
+    /// Asks the memory for what so many records will read; changes nothing.
+    static constexpr std::size_t kPrefetched = 16;
+    void prefetch(std::span<const record::Record> records) const;
     Result<Outcome> apply_one(const record::Record& record);
     Result<Outcome> dispatch(const record::Record& record);
     Result<Outcome> apply_body(const record::Envelope& envelope, const record::SignalBody& body);
@@ -251,18 +261,37 @@ private:
                               std::optional<Slot> slot, std::int32_t count, Outcome* outcome);
     /// The states of the user that the signal's type sets.
     Result<void> mark_user(const SignalEffect& effect, Slot slot, std::int32_t count);
+    /// Where an effect goes: the next row of the stream to its target.
+    struct Route {
+        VShard target;
+        std::uint64_t sequence = 0;
+        bool here = false;  ///< In this shard: then it is marked as arrived, and to be applied.
+    };
+    Route next_row(TenantId tenant, EntityKind kind, const EntityId& target);
+    void send(const Route& to, record::RelayRow row, Outcome* outcome);
     /// To the shard of the row's target, which may be this one.
     Result<void> relay(TenantId tenant, EntityKind kind, RegionId origin, record::RelayRow row,
                        Outcome* outcome);
-    Result<void> apply_taste(TenantId tenant, RegionId origin, const record::RelayRow& row,
-                             Outcome* outcome);
-    void apply_co_engagement(const record::RelayRow& row);
+    /// One relay row at its target: a creator's ledger, a user's taste, an item's neighbours or a
+    /// signal under a session. What it sends on is added to the outcome.
+    Result<void> apply_row(TenantId tenant, RegionId origin, const record::RelayRow& row,
+                           Outcome* outcome);
+    bool is_positive(SignalTypeId signal) const;
+    /// At the user's shard.
+    void count_taste(const record::Envelope& envelope, const SignalEffect& effect,
+                     std::int32_t count, Outcome* outcome);
+    void apply_taste(TenantId tenant, const EntityId& user, SignalTypeId signal,
+                     const audience::TasteEvent& event, Outcome* outcome);
+    /// At the shard of an item.
+    void pair_items(TenantId tenant, SignalTypeId signal, const EntityId& item,
+                    std::span<const EntityId> others, std::int32_t likes, UnixMillis at_ms,
+                    Outcome* outcome);
+    /// Counts the gathered pairs of items.
+    void count_pairs();
     Result<void> apply_session_signal(TenantId tenant, RegionId origin, const record::RelayRow& row,
                                       Outcome* outcome);
-    /// One relay row at its target: a creator's ledger, a user's taste, an item's neighbours or a
-    /// signal under a session, and the stream's mark. What it sends on is added to the outcome.
-    Result<void> apply_row(TenantId tenant, RegionId origin, const Marks::Stream& stream,
-                           const record::RelayRow& row, Outcome* outcome);
+    Result<void> count_creator(RegionId origin, const EntityId& creator, signal::LedgerEvent event,
+                               const std::optional<EntityId>& user);
     Result<void> count_event(EntityKind kind, RegionId origin, const signal::LedgerEvent& event,
                              const std::optional<EntityId>& user);
     Result<std::uint64_t> hash_kind(EntityKind kind, std::uint64_t hash);
@@ -298,6 +327,7 @@ private:
     std::unique_ptr<Marks> marks_;
     std::unique_ptr<Catalog> catalog_;
     std::map<std::pair<EntityKind, RegionId>, std::vector<signal::LedgerEvent>> queued_events_;
+    std::unique_ptr<QueuedPairs> queued_pairs_;
     // Of evict_cold: the kind under way, and the origin of its last table that is done.
     std::size_t evict_kind_ = 0;
     RegionId evicted_origin_{0};

@@ -43,6 +43,9 @@ public:
         current_.set(key, std::nullopt);
         retired_.shed(kShedRows);
     }
+    void put_frozen(std::string_view key, std::string_view value) override {
+        (under_way_ ? frozen_ : current_).set(key, value);
+    }
     Result<void> scan(std::string_view prefix, Visitor visitor) override;
     PageArena& pages() override { return *arena_; }
 
@@ -56,6 +59,10 @@ public:
     Result<void> scan_checkpoint(std::string_view prefix, Visitor visitor) override;
     void finish_checkpoint(bool ok) override;
     bool checkpoint_under_way() const override { return under_way_; }
+    bool shed(std::size_t rows_max) override {
+        retired_.shed(rows_max);
+        return retired_.empty();
+    }
     std::uint64_t dirty_bytes() const override {
         return current_.bytes() + std::uint64_t{arena_->dirty_count()} * kPageBytes;
     }
@@ -72,7 +79,7 @@ private:
     LogIndex checkpoint_index_;
     bool under_way_ = false;
 
-    // Fixed from begin_checkpoint to finish_checkpoint, so that both sides may read them.
+    // Fixed from write_checkpoint to finish_checkpoint, so that both sides may read them.
     Overlay frozen_;
     LogIndex frozen_index_;
 

@@ -19,7 +19,8 @@ namespace tidal::storage {
 /// both durable together with its log index:
 ///
 ///     begin_checkpoint(i)          in the monitor: freezes rows and pages as they are now
-///     while (!copy_out(n))         in the monitor, in slices: takes frozen pages out
+///     while (!copy_out(n))         in the monitor, in slices: takes frozen pages out; rows that
+///                                  follow memory come as they were then (put_frozen)
 ///     write_checkpoint()           outside the monitor (background thread): page file synced, then
 ///                                  rows, index and page directory in one atomic RowEngine batch
 ///     finish_checkpoint(ok)        in the monitor: drops the frozen generation, or after an error
@@ -43,6 +44,9 @@ public:
     virtual Result<std::optional<std::string>> get(std::string_view key) = 0;
     virtual void put(std::string_view key, std::string_view value) = 0;
     virtual void erase(std::string_view key) = 0;
+    /// A row as it was when the checkpoint under way began, for rows that follow memory; before
+    /// write_checkpoint(). Without one under way it is put().
+    virtual void put_frozen(std::string_view key, std::string_view value) = 0;
     /// Rows with this prefix in key order, the same merged view; no change of rows inside the
     /// visitor.
     virtual Result<void> scan(std::string_view prefix, Visitor visitor) = 0;
@@ -63,6 +67,9 @@ public:
     /// `ok` = write_checkpoint succeeded. False also gives up a checkpoint that never got so far.
     virtual void finish_checkpoint(bool ok) = 0;
     virtual bool checkpoint_under_way() const = 0;
+    /// Frees up to so many changed rows of the last checkpoint, which changes do as well, a few
+    /// each. True when none is left.
+    virtual bool shed(std::size_t rows_max) = 0;
     /// Bytes of changed rows and pages that the next checkpoint would write.
     virtual std::uint64_t dirty_bytes() const = 0;
 };

@@ -9,7 +9,9 @@
 #include <optional>
 #include <vector>
 
+#include "audience/internal/compact_id.h"
 #include "audience/internal/hold_row.h"
+#include "base/prefetch.h"
 
 namespace tidal::audience {
 
@@ -18,7 +20,7 @@ namespace tidal::audience {
 class UnwrittenHolds {
 public:
     struct Hold {
-        EntityId user;
+        CompactId user;
         HybridTime set;
         StateId state;
         bool undoable = false;
@@ -43,6 +45,13 @@ public:
     /// An item that has some. Precondition: size() > 0.
     Slot next();
     std::size_t size() const { return size_; }
+
+    /// Fetches what add() reads of an item: its place, then, some items later, the end of its list.
+    TIDAL_PREFETCHES void prefetch_place(Slot slot) const { items_.prefetch(slot.value()); }
+    TIDAL_PREFETCHES void prefetch_end(Slot slot) const {
+        const auto item = items_.find(slot.value());
+        if (item != items_.end()) __builtin_prefetch(item->second.data() + item->second.size(), 1);
+    }
 
 private:
     using Holds = std::vector<Hold>;

@@ -25,6 +25,12 @@ Sum read(const CohortLedgers& all, CohortId cohort, SignalTypeId signal, Slot sl
     return out;
 }
 
+void checkpoint(CohortLedgers& all) {
+    all.prepare_checkpoint();
+    all.freeze_rows();
+    EXPECT_TRUE(all.write_frozen_rows());
+}
+
 TEST(CohortLedgers, CountsWhatEachCohortDidByTheHour) {
     entity::MemoryStore store;
     auto all = CohortLedgers::open({}, store).value();
@@ -52,7 +58,7 @@ TEST(CohortLedgers, TakesBackWhatItCounted) {
     EXPECT_EQ(all->stats().cells, 0u);
     EXPECT_EQ(all->content_hash(kFilm), 0u);
     EXPECT_EQ(all->events(kYoung, kNow), 0);
-    all->prepare_checkpoint();
+    checkpoint(*all);
     EXPECT_EQ(CohortLedgers::open({}, store).value()->stats().items, 0u);
 }
 
@@ -61,10 +67,10 @@ TEST(CohortLedgers, GiveBackWhatIsOlderThanAWeek) {
     auto all = CohortLedgers::open({}, store).value();
     for (std::uint32_t slot = 0; slot < 100; ++slot)
         all->count(Slot(slot), {&kYoung, 1}, {kView, 1, 1, kNow}, kNow);
-    all->prepare_checkpoint();
+    checkpoint(*all);
     const UnixMillis later = kNow + 200 * kHourMs;
     for (int i = 0; i < 60; ++i) all->count(kFilm, {&kYoung, 1}, {kView, 1, 1, later}, later);
-    all->prepare_checkpoint();
+    checkpoint(*all);
     EXPECT_EQ(all->stats().items, 1u);
     EXPECT_EQ(all->stats().cells, 1u);
     EXPECT_EQ(store.rows.size(), 2u) << "its row and the first hour";
@@ -87,11 +93,29 @@ TEST(CohortLedgers, WithoutRoomForgetTheOldestHours) {
     EXPECT_EQ(all->stats().cells, 4u);
     EXPECT_EQ(all->stats().refused, 7u) << "one hour alone is too much";
     EXPECT_EQ(read(*all, kYoung, kView, kFilm, now_ms).count, 1);
-    all->prepare_checkpoint();
+    checkpoint(*all);
     const CohortHour first = all->first_hour();
     all = CohortLedgers::open({}, store).value();
     EXPECT_EQ(all->first_hour(), first) << "what is gone stays gone";
     EXPECT_EQ(all->stats().cells, 4u);
+}
+
+TEST(CohortLedgers, RowsAreThoseOfTheCheckpointHoweverLateTheyAreWritten) {
+    entity::MemoryStore store;
+    auto all = CohortLedgers::open({}, store).value();
+    for (const Slot slot : {kFilm, kSong, Slot(1)})
+        all->count(slot, {&kYoung, 1}, {kView, 1, 1, kNow}, kNow);
+    all->prepare_checkpoint();
+    all->freeze_rows();
+    const UnixMillis later = kNow + 200 * kHourMs;
+    all->count(kSong, {&kYoung, 1}, {kView, 1, 1, later}, later);
+    all->count(kSong, {&kYoung, 1}, {kView, 1, 1, later}, later);
+    EXPECT_EQ(all->stats().items, 1u) << "of the others all is gone";
+    EXPECT_TRUE(all->write_frozen_rows());
+    store.rows.erase("a/o-first");
+    const auto then = CohortLedgers::open({}, store).value();
+    EXPECT_EQ(read(*then, kYoung, kView, kSong), (Sum{1, 1}));
+    EXPECT_EQ(read(*then, kYoung, kView, kSong, later), Sum());
 }
 
 struct Seen {
@@ -136,7 +160,7 @@ void run_against_model(std::uint64_t bytes_max) {
         if (step % 5 == 0) now_ms += step / 5 % 40 * kHourMs;
         const Slot slot(step / 7 % 3);
         if (step % 17 == 0) {
-            all->prepare_checkpoint();
+            checkpoint(*all);
             all = CohortLedgers::open(options, store).value();
         } else if (step % 19 == 0) {
             all->drop_item(slot);
@@ -158,7 +182,8 @@ void run_against_model(std::uint64_t bytes_max) {
             }
             all->count(seen.slot, seen.cohorts, seen.event, now_ms);
             undisturbed->count(seen.slot, seen.cohorts, seen.event, now_ms);
-            all->write_rows(step % 3);
+            if (step % 3 == 0) all->freeze_rows();
+            all->write_frozen_rows(step % 2);
         }
         if (bytes_max > 1'000'000) expect_sums(*all, model, now_ms);
         for (std::uint32_t s = 0; s < 3; ++s)

@@ -26,6 +26,7 @@ public:
         ++writes;
         if (const auto at = rows.find(key); at != rows.end()) rows.erase(at);
     }
+    void put_frozen(std::string_view key, std::string_view value) override { put(key, value); }
     Result<void> scan(
         std::string_view prefix,
         absl::AnyInvocable<bool(std::string_view, std::string_view)> visitor) override {
@@ -43,6 +44,7 @@ public:
     }
     void finish_checkpoint(bool) override {}
     bool checkpoint_under_way() const override { return false; }
+    bool shed(std::size_t) override { return true; }
     std::uint64_t dirty_bytes() const override { return 0; }
 
     std::map<std::string, std::string, std::less<>> rows;

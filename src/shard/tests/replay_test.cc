@@ -18,7 +18,12 @@ struct Ran {
 
 /// Small budgets, so that pairs go cold and keys go early; the same for all runs.
 ShardState::Options small_budgets() {
-    return {.shard = kHere, .ledger_bytes_max = 2048, .idempotency_bytes_max = 4000};
+    return {.shard = kHere,
+            .ledger_bytes_max = 2048,
+            .taste_bytes_max = 3000,
+            .co_engagement_bytes_max = 1000,
+            .cohort_bytes_max = 800,
+            .idempotency_bytes_max = 4000};
 }
 
 Ran run_at_once(const std::vector<record::Record>& log) {
@@ -54,6 +59,8 @@ Ran run_disturbed(const std::vector<record::Record>& log, runtime::Random& rando
             must(lives.state().settle());
             lives.begin_checkpoint();
             checkpointing = true;
+        } else if (random.below(3) == 0 && checkpointing) {
+            lives.state().write_frozen_rows(1 + random.below(1'000));
         } else if (random.below(3) == 0 && checkpointing) {
             lives.end_checkpoint();
             checkpointing = false;

@@ -116,9 +116,10 @@ public:
     void begin_checkpoint() {
         state_->prepare_checkpoint();
         store_->begin_checkpoint(state_->applied());
+        state_->freeze_rows();
     }
     void end_checkpoint() {
-        while (!store_->copy_out(1)) {
+        while (!store_->copy_out(1) || !state_->write_frozen_rows(1)) {
         }
         must(store_->write_checkpoint());
         store_->finish_checkpoint(true);

@@ -11,13 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "base/prefetch.h"
 #include "storage/shard_store.h"
 
 namespace tidal::signal {
-
-// A function that only prefetches has no effect in GCC's eyes, and calls to it are dropped: hence
-// forced inline wherever there is one.
-#define TIDAL_PREFETCHES [[gnu::always_inline]]
 
 /// page << 9 | (number in the page + 2). 0 and 1 are never handed out: callers give them a meaning.
 using BlockHandle = std::uint32_t;

@@ -109,6 +109,7 @@ public:
         rows_[std::string(key)] = std::string(value);
     }
     void erase(std::string_view key) override { rows_.erase(std::string(key)); }
+    void put_frozen(std::string_view key, std::string_view value) override { put(key, value); }
     Result<void> scan(
         std::string_view prefix,
         absl::AnyInvocable<bool(std::string_view, std::string_view)> visitor) override {
@@ -130,6 +131,7 @@ public:
     }
     void finish_checkpoint(bool) override {}
     bool checkpoint_under_way() const override { return false; }
+    bool shed(std::size_t) override { return true; }
     std::uint64_t dirty_bytes() const override { return 0; }
 
     std::uint64_t reads = 0;

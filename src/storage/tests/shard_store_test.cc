@@ -53,6 +53,35 @@ TEST_F(ShardStoreTest, OnlyCheckpointedChangesSurviveReopening) {
     EXPECT_EQ(contents_of(store()), (Model{{{"a", "1"}}, {{0, 11}}, LogIndex(5)}));
 }
 
+TEST_F(ShardStoreTest, RowsThatFollowMemoryComeAfterTheCut) {
+    store().put_frozen("before", "as put()");
+    store().put("b", "old");
+    store().begin_checkpoint(LogIndex(1));
+    store().put("b", "newer than the cut");
+    store().put_frozen("a", "of the cut");
+    store().put_frozen("b", "of the cut");
+    EXPECT_EQ(must(store().get("a")), "of the cut");
+    EXPECT_EQ(must(store().get("b")), "newer than the cut");
+    store().finish_checkpoint(false);
+    EXPECT_EQ(must(store().get("a")), "of the cut") << "given back to the next";
+    EXPECT_EQ(must(store().get("b")), "newer than the cut");
+    store().begin_checkpoint(LogIndex(2));
+    store().erase("a");
+    store().put_frozen("c", "of the cut");
+    while (!store().copy_out(1)) {
+    }
+    must(store().write_checkpoint());
+    store().finish_checkpoint(true);
+    EXPECT_FALSE(store().shed(1));
+    EXPECT_TRUE(store().shed(9));
+    open();
+    const std::map<std::string, std::string> expected{{"a", "of the cut"},
+                                                      {"b", "newer than the cut"},
+                                                      {"before", "as put()"},
+                                                      {"c", "of the cut"}};
+    EXPECT_EQ(contents_of(store()).rows, expected);
+}
+
 TEST_F(ShardStoreTest, ReadsSeeTheNewestOfThreeLayers) {
     for (const char* key : {"a", "b", "c", "d"}) store().put(key, "engine");
     must(checkpoint(store(), LogIndex(1)));
