@@ -10,6 +10,7 @@
 #include "base/crc32c.h"
 #include "vector/graph_index.h"
 #include "vector/graph_search.h"
+#include "vector/planned_search.h"
 #include "vector/tests/graph_set.h"
 
 namespace tidal::vector {
@@ -83,6 +84,44 @@ TEST(GraphBytes, BelieveNothing) {
         }
     }
     EXPECT_GT(refused, 1000U);
+}
+
+/// What a failing medium gives later may be another slot than the one that was accepted.
+TEST(GraphBytes, ThatChangeDuringASearchNameNoSlotThatWasNotAccepted) {
+    constexpr std::uint32_t kCount = 4000, kNobody = 3'000'000'000;
+    Set set(Metric::kL2, VectorStorage::kF32, 16, kCount, 5);
+    const auto graph = graph_of(set.vectors);
+    const std::string bytes = bytes_of(*graph);
+    // All of them lead through the graph, one in fifty is a list.
+    for (const std::uint32_t share : {1U, 50U}) {
+        constexpr std::align_val_t kAlignment{64};
+        std::shared_ptr<char> memory(static_cast<char*>(::operator new(bytes.size(), kAlignment)),
+                                     [](char* at) { ::operator delete(at, kAlignment); });
+        bytes.copy(memory.get(), bytes.size());
+        GraphIndex index;
+        ASSERT_TRUE(
+            index.open({*Graph::open(set.vectors.spec(), {graph->shape(), kSeed, memory}, kCount),
+                        {},
+                        LogIndex(1),
+                        1},
+                       set.vectors));
+        Roaring accepted;
+        for (std::uint32_t slot = 0; slot < kCount; slot += share) accepted.add(slot);
+        const Probe probe = *make_probe(set.vectors.spec(), set.any());
+        PlannedSearch search(set.vectors, index, probe, Effort::kLow, 10, accepted);
+        std::size_t asked = 0;
+        const auto also = [&](Slot) {
+            if (++asked == 15) {  // more than are wanted
+                const std::vector<std::uint32_t> slots(kCount, kNobody);
+                std::memcpy(memory.get() + GraphLayout(graph->shape()).slots, slots.data(),
+                            slots.size() * sizeof(slots[0]));
+            }
+            return true;
+        };
+        ASSERT_TRUE(search.run([](double) { return true; }, also));
+        EXPECT_GE(asked, 15U) << "the bytes have changed";
+        EXPECT_TRUE(search.found().isSubset(accepted)) << "one in " << share;
+    }
 }
 
 TEST(GraphBytes, OfAnotherShapeAreRefused) {
