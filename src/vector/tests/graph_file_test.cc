@@ -192,6 +192,28 @@ TEST(GraphHead, EveryFlippedByteIsFound) {
     EXPECT_FALSE(decode_graph_head(std::string_view(bytes).substr(1)).ok());
 }
 
+/// With codes of any size, the sizes of 2^32 - 1 nodes would come round to those of a small file.
+TEST(GraphHead, WithCodesThatNoVectorHasIsRefused) {
+    const auto decoded = [](std::uint32_t dimensions, std::uint32_t row_bytes) {
+        GraphHead head;
+        head.shape = {
+            .dimensions = dimensions, .row_bytes = row_bytes, .nodes = UINT32_MAX, .entry = 0};
+        const auto out = decode_graph_head(encode_graph_head(head));
+        if (!out.ok()) EXPECT_EQ(out.error().code(), ErrorCode::kCorruption);
+        return out.ok();
+    };
+    EXPECT_TRUE(decoded(1, 8 + 2 * 16));
+    EXPECT_TRUE(decoded(64, 8 + 2 * 64));
+    EXPECT_TRUE(decoded(65, 8 + 80));
+    EXPECT_TRUE(decoded(4096, 8 + 4096));
+    EXPECT_FALSE(decoded(1, 8 + 16));
+    EXPECT_FALSE(decoded(4096, UINT32_MAX));
+    EXPECT_FALSE(decoded(4096, 8 + 4096 + 16));
+    EXPECT_FALSE(decoded(0, 8));
+    EXPECT_FALSE(decoded(4097, 8 + 4112));
+    EXPECT_FALSE(decoded(UINT32_MAX, 8));
+}
+
 /// 24 vectors of two dimensions, on a spiral.
 TEST(GraphBytes, AreTheGoldenOnes) {
     FlatVectors vectors(spec_of(2, Metric::kL2, VectorStorage::kF32));
