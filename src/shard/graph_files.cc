@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <optional>
 
 #include "base/crc32c.h"
 
@@ -43,14 +44,6 @@ Result<std::uint32_t> checksum(runtime::File& file, std::uint64_t from) {
     }
 }
 
-/// No file is an empty list as well.
-Result<std::vector<std::string>> names_in(runtime::Disk& disk, const std::string& directory) {
-    auto names = disk.list(directory);
-    if (!names.ok() && names.error().code() == ErrorCode::kNotFound)
-        return std::vector<std::string>();
-    return names;
-}
-
 }  // namespace
 
 std::string GraphFiles::path(std::uint64_t number) const {
@@ -60,7 +53,7 @@ std::string GraphFiles::path(std::uint64_t number) const {
 }
 
 Result<std::vector<std::uint64_t>> GraphFiles::list() const {
-    TIDAL_ASSIGN(const auto names, names_in(*disk, directory));
+    TIDAL_ASSIGN(const auto names, runtime::list_if_there(*disk, directory));
     std::vector<std::uint64_t> out;
     for (const std::string& name : names)
         if (const auto number = parse_name(name)) out.push_back(*number);
@@ -89,7 +82,7 @@ Result<GraphFiles::Found> GraphFiles::open(std::uint64_t number) const {
 }
 
 Result<void> GraphFiles::remove_all_but(std::span<const std::uint64_t> kept) const {
-    TIDAL_ASSIGN(const auto names, names_in(*disk, directory));
+    TIDAL_ASSIGN(const auto names, runtime::list_if_there(*disk, directory));
     for (const std::string& name : names) {
         const auto number = parse_name(name);
         if (!number) continue;
