@@ -127,8 +127,21 @@ Result<void> GraphFileWriter::begin() {
     // A leftover of an earlier try is nobody's.
     auto removed = files_.disk->remove(temporary());
     if (!removed.ok() && removed.error().code() != ErrorCode::kNotFound) return removed;
+    TIDAL_TRY(expect_room());
     TIDAL_ASSIGN(file_, files_.disk->open(temporary(), runtime::OpenMode::kCreate));
     return {};
+}
+
+/// A start without the file costs time; a disk that every try fills to its brim costs writes.
+Result<void> GraphFileWriter::expect_room() const {
+    const std::uint64_t needed = vector::kGraphHeadBytes + bytes_ + runtime::kFreeForLogBytes;
+    TIDAL_ASSIGN(const std::uint64_t free, files_.disk->free_bytes());
+    if (needed <= free) return {};
+    return Error(ErrorCode::kDiskFull, "no room for the file of a graph of vectors")
+        .with("file", files_.path(head_.number))
+        .with("bytes_needed", needed)
+        .with("bytes_free", free)
+        .with_hint("what is needed leaves 256 MiB for the log");
 }
 
 Result<void> GraphFileWriter::write_piece() {
