@@ -37,7 +37,7 @@ public:
         TIDAL_TRY(copy_rows());
         for (const std::string& path : pages) TIDAL_TRY(copy(path));
         TIDAL_TRY(copy_log());
-        TIDAL_ASSIGN(const auto segments, list_if_there(from_.disk, archive));
+        TIDAL_ASSIGN(const auto segments, runtime::list_if_there(from_.disk, archive));
         for (const std::string& name : segments)
             if (!name.ends_with(kTemporarySuffix)) TIDAL_TRY(copy(archive + "/" + name));
         for (const std::string& each : folders_) TIDAL_TRY(to_.sync_directory(each));
@@ -67,7 +67,7 @@ private:
     Result<void> expect_room(std::vector<std::string> paths) {
         for (const std::string& folder :
              {from_.log_options.directory, from_.log_options.archive_directory}) {
-            TIDAL_ASSIGN(const auto names, list_if_there(from_.disk, folder));
+            TIDAL_ASSIGN(const auto names, runtime::list_if_there(from_.disk, folder));
             for (const std::string& name : names) paths.push_back(folder + "/" + name);
         }
         std::uint64_t needed = 0;
@@ -174,7 +174,7 @@ Result<BackupManifest> read_backup(runtime::Disk& disk, const std::string& folde
 }
 
 Result<void> remove_tree(runtime::Disk& disk, const std::string& folder) {
-    TIDAL_ASSIGN(auto names, list_if_there(disk, folder));
+    TIDAL_ASSIGN(auto names, runtime::list_if_there(disk, folder));
     std::stable_partition(names.begin(), names.end(),
                           [](const std::string& name) { return name != kUnfinishedFile; });
     for (const std::string& name : names) {

@@ -40,11 +40,4 @@ std::string parent_of(std::string_view path) {
     return std::string(path.substr(0, slash == std::string_view::npos ? 0 : slash));
 }
 
-Result<std::vector<std::string>> list_if_there(runtime::Disk& disk, const std::string& folder) {
-    auto names = disk.list(folder);
-    if (!names.ok() && names.error().code() == ErrorCode::kNotFound)
-        return std::vector<std::string>();
-    return names;
-}
-
 }  // namespace tidal::api

@@ -12,8 +12,8 @@
 namespace tidal::http {
 
 struct SpoolLimits {
-    std::uint64_t bytes_max = std::uint64_t{16} << 30;        ///< Of one import.
-    std::uint64_t free_bytes_min = std::uint64_t{256} << 20;  ///< Left for the log.
+    std::uint64_t bytes_max = std::uint64_t{16} << 30;  ///< Of one import.
+    std::uint64_t free_bytes_min = runtime::kFreeForLogBytes;
 };
 
 inline constexpr std::string_view kImportFolder = "import";

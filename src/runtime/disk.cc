@@ -19,6 +19,13 @@ Result<void> write_temporary(Disk& disk, const std::string& temporary, std::stri
 
 }  // namespace
 
+Result<std::vector<std::string>> list_if_there(Disk& disk, std::string_view folder) {
+    auto names = disk.list(folder);
+    if (!names.ok() && names.error().code() == ErrorCode::kNotFound)
+        return std::vector<std::string>();
+    return names;
+}
+
 Result<std::string> read_file(Disk& disk, std::string_view path) {
     TIDAL_ASSIGN(const auto file, disk.open(path, OpenMode::kRead));
     TIDAL_ASSIGN(const auto size, file->size());

@@ -87,6 +87,12 @@ public:
     virtual std::string native_path(std::string_view path) = 0;
 };
 
+/// What is left free for the log by those whose files can wait: a full disk ends all writes.
+inline constexpr std::uint64_t kFreeForLogBytes = std::uint64_t{256} << 20;
+
+/// As list(), but nothing where the folder is absent.
+Result<std::vector<std::string>> list_if_there(Disk& disk, std::string_view folder);
+
 /// Whole small files. `write_file` is atomic: temporary file, sync, rename, sync of the folder.
 Result<std::string> read_file(Disk& disk, std::string_view path);
 Result<void> write_file(Disk& disk, std::string_view path, std::string_view bytes);

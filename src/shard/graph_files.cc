@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <optional>
 
 #include "base/crc32c.h"
 
@@ -43,14 +44,6 @@ Result<std::uint32_t> checksum(runtime::File& file, std::uint64_t from) {
     }
 }
 
-/// No file is an empty list as well.
-Result<std::vector<std::string>> names_in(runtime::Disk& disk, const std::string& directory) {
-    auto names = disk.list(directory);
-    if (!names.ok() && names.error().code() == ErrorCode::kNotFound)
-        return std::vector<std::string>();
-    return names;
-}
-
 }  // namespace
 
 std::string GraphFiles::path(std::uint64_t number) const {
@@ -60,7 +53,7 @@ std::string GraphFiles::path(std::uint64_t number) const {
 }
 
 Result<std::vector<std::uint64_t>> GraphFiles::list() const {
-    TIDAL_ASSIGN(const auto names, names_in(*disk, directory));
+    TIDAL_ASSIGN(const auto names, runtime::list_if_there(*disk, directory));
     std::vector<std::uint64_t> out;
     for (const std::string& name : names)
         if (const auto number = parse_name(name)) out.push_back(*number);
@@ -89,7 +82,7 @@ Result<GraphFiles::Found> GraphFiles::open(std::uint64_t number) const {
 }
 
 Result<void> GraphFiles::remove_all_but(std::span<const std::uint64_t> kept) const {
-    TIDAL_ASSIGN(const auto names, names_in(*disk, directory));
+    TIDAL_ASSIGN(const auto names, runtime::list_if_there(*disk, directory));
     for (const std::string& name : names) {
         const auto number = parse_name(name);
         if (!number) continue;
@@ -134,8 +127,21 @@ Result<void> GraphFileWriter::begin() {
     // A leftover of an earlier try is nobody's.
     auto removed = files_.disk->remove(temporary());
     if (!removed.ok() && removed.error().code() != ErrorCode::kNotFound) return removed;
+    TIDAL_TRY(expect_room());
     TIDAL_ASSIGN(file_, files_.disk->open(temporary(), runtime::OpenMode::kCreate));
     return {};
+}
+
+/// A start without the file costs time; a disk that every try fills to its brim costs writes.
+Result<void> GraphFileWriter::expect_room() const {
+    const std::uint64_t needed = vector::kGraphHeadBytes + bytes_ + runtime::kFreeForLogBytes;
+    TIDAL_ASSIGN(const std::uint64_t free, files_.disk->free_bytes());
+    if (needed <= free) return {};
+    return Error(ErrorCode::kDiskFull, "no room for the file of a graph of vectors")
+        .with("file", files_.path(head_.number))
+        .with("bytes_needed", needed)
+        .with("bytes_free", free)
+        .with_hint("what is needed leaves 256 MiB for the log");
 }
 
 Result<void> GraphFileWriter::write_piece() {

@@ -38,12 +38,12 @@ Shard::Shard(const Options& options, runtime::Runtime& runtime, runtime::Executo
                          " cannot be made; searches compare every candidate",
                      "graphs of vectors of shard " + std::to_string(options.state.shard.value()) +
                          " are made again"),
-      graph_files_trouble_(options.logger,
-                           "graphs of vectors of shard " +
-                               std::to_string(options.state.shard.value()) +
-                               " cannot be kept; a start will make them anew",
-                           "graphs of vectors of shard " +
-                               std::to_string(options.state.shard.value()) + " are kept again"),
+      graph_files_trouble_(
+          options.logger,
+          "files of graphs of vectors of shard " + std::to_string(options.state.shard.value()) +
+              " cannot be written or removed; a start makes graphs anew that have none",
+          "files of graphs of vectors of shard " + std::to_string(options.state.shard.value()) +
+              " are written and removed again"),
       store_(std::move(store)) {}
 
 Shard::~Shard() = default;

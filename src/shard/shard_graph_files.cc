@@ -87,7 +87,9 @@ void Shard::finish_graph_file(GraphFilingPtr job) {
     {
         const std::lock_guard lock(mutex_);
         filing_graph_ = false;
-        if (!job->failure) {
+        if (job->failure) {
+            graph_files_worn_ = true;
+        } else {
             if (job->due.graph != nullptr)
                 state_->vectors(job->kind)
                     .graphs(job->due.spec.id)

@@ -98,6 +98,7 @@ void Shard::publish_graph(GraphJobPtr job) {
     if (job->generation != generation_.load()) return;
     state_->vectors(job->kind).graphs(job->slot).finish_build(
         job->failure ? nullptr : job->build->take(), job->index);
+    graph_files_worn_ = true;  // Where nothing is left of its vectors, no file follows.
     file_graphs();
 }
 

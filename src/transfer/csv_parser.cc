@@ -147,7 +147,10 @@ std::uint32_t CsvParser::find_bad_text() const {
 }
 
 void CsvParser::end_row() {
-    if (raw_.empty()) return begin_row();  // blank line
+    if (raw_.empty()) {  // blank line
+        place_.after_blank = true;
+        return begin_row();
+    }
     field_ends_.push_back(content_.size());
     fields_.clear();
     std::size_t begin = 0;
@@ -159,8 +162,7 @@ void CsvParser::end_row() {
         handler_.on_rejected({place_, column, {}, "not UTF-8", raw_});
     else if (!handler_.on_row(fields_, place_, raw_))
         stopped_ = true;
-    ++place_.row;
-    begin_row();
+    next_row();
 }
 
 void CsvParser::refuse(const char* reason) {
@@ -172,9 +174,14 @@ void CsvParser::refuse(const char* reason) {
 void CsvParser::end_skipped() {
     if (!raw_.empty() && raw_.back() == '\r') raw_.pop_back();
     handler_.on_rejected({place_, refused_column_, {}, refused_reason_, raw_});
-    ++place_.row;
-    begin_row();
+    next_row();
     place_.line = line_ + 1;
+}
+
+void CsvParser::next_row() {
+    ++place_.row;
+    place_.after_blank = false;
+    begin_row();
 }
 
 void CsvParser::begin_row() {

@@ -16,6 +16,7 @@ struct RowPlace {
     std::uint64_t line = 0;  ///< Physical line it begins on; a quoted field may span several.
     std::uint64_t row =
         0;  ///< Rows so far, the header and rejected ones included, blank lines not.
+    bool after_blank = false;  ///< A blank line lies between it and the row before, if any.
 };
 
 /// A row that was left out, and why. Views are valid during the call.
@@ -74,6 +75,7 @@ private:
     void end_skipped();
     void refuse(const char* reason);
     void begin_row();
+    void next_row();
     /// The first field, from 1, that is not UTF-8; 0 = none.
     std::uint32_t find_bad_text() const;
 

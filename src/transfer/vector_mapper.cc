@@ -1,6 +1,6 @@
 #include "transfer/internal/vector_mapper.h"
 
-#include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "entity/vector_codec.h"
@@ -70,12 +70,23 @@ private:
     }
 
     Result<RowIds::Id> id_of(std::uint64_t row) {
-        if (ids_ == nullptr) return RowIds::Id{EntityId(*mapping_.vectors->first_id + row - 1), {}};
+        if (ids_ == nullptr) return counted_id(row);
         TIDAL_ASSIGN(auto id, ids_->next());
         if (id) return std::move(*id);
         return Error(ErrorCode::kInvalidArgument,
                      "row " + std::to_string(row) + ": the file of ids has no more rows")
             .with("ids", mapping_.vectors->ids_file);
+    }
+
+    Result<RowIds::Id> counted_id(std::uint64_t row) const {
+        constexpr std::uint64_t kLast = std::numeric_limits<std::uint64_t>::max();
+        const std::uint64_t first = *mapping_.vectors->first_id;
+        if (row - 1 <= kLast - first) return RowIds::Id{EntityId(first + (row - 1)), {}};
+        return Error(ErrorCode::kInvalidArgument, "row " + std::to_string(row) +
+                                                      ": its id would be greater than " +
+                                                      std::to_string(kLast) + ", the last there is")
+            .with("first_id", first)
+            .with_hint("give a first_id from which all rows have an id");
     }
 
     void reject(const RowPlace& place, std::string_view reason, std::string_view text) {

@@ -90,8 +90,6 @@ HWY_EXPORT(between_here);
 
 namespace {
 
-constexpr std::size_t kWidthStep = 16;
-constexpr std::uint32_t kTwoPlanesMax = 64;  // dimensions
 constexpr float kSteps = 254;
 constexpr float kCodeMax = 127, kProbeMax = 16'383;
 
@@ -111,8 +109,8 @@ float largest(std::span<const float> values) {
 
 Coder::Coder(const schema::EmbeddingSpec& spec, std::vector<float> mean)
     : metric_(spec.metric),
-      width_((spec.dimensions + kWidthStep - 1) / kWidthStep * kWidthStep),
-      planes_(spec.dimensions <= kTwoPlanesMax ? 2 : 1),
+      width_(width_of(spec.dimensions)),
+      planes_(planes_of(spec.dimensions)),
       mean_(std::move(mean)) {
     assert(mean_.size() == spec.dimensions);
 }

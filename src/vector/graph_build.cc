@@ -157,12 +157,12 @@ Result<bool> GraphBuild::link(std::size_t most) {
         const auto end = std::min<std::size_t>(linker_->linked() + most, slots_.size());
         while (linker_->linked() < end)
             linker_->link_next(&rows_[linker_->linked() * coder_.row_bytes()]);
+        if (linker_->linked() < slots_.size()) return false;
+        TIDAL_TRY(lay_out());
     } catch (const std::exception& error) {
         return Error(ErrorCode::kInternal, "a graph of vectors could not be linked")
             .with("why", error.what());
     }
-    if (linker_->linked() < slots_.size()) return false;
-    TIDAL_TRY(lay_out());
     linker_.reset();
     return true;
 }

@@ -36,6 +36,12 @@ GraphShape decode_shape(Decoder* in) {
     return out;
 }
 
+/// No shape that passes has parts whose offsets could overflow (GraphLayout).
+bool is_possible(const GraphShape& shape) {
+    return shape.dimensions != 0 && shape.dimensions <= schema::kDimensionsMax &&
+           shape.row_bytes == Coder::row_bytes(shape.dimensions);
+}
+
 }  // namespace
 
 std::string encode_graph_head(const GraphHead& head) {
@@ -82,7 +88,7 @@ Result<GraphHead> decode_graph_head(std::string_view bytes) {
     const std::string_view unused = in.raw(in.remaining() - sizeof(std::uint32_t));
     if (in.u32() != crc32c(bytes.substr(0, kChecked))) return damaged("the head is damaged");
     if (kind >= kEntityKindCount || reserved != 0 ||
-        unused.find_first_not_of('\0') != std::string_view::npos)
+        unused.find_first_not_of('\0') != std::string_view::npos || !is_possible(head.shape))
         return damaged("a head that nobody writes");
     return head;
 }

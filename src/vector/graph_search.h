@@ -79,7 +79,6 @@ public:
     /// @param slots  Of nodes of the graph; others are passed over.
     void offer(std::span<const std::uint32_t> slots);
     std::vector<NodeDistance> results() { return results_.take(); }
-    const Graph& graph() const { return *graph_; }
 
     static double cost(const schema::EmbeddingSpec& spec);
 

@@ -48,7 +48,7 @@ bool PlannedSearch::run(GraphSearch::Take take, GraphSearch::Accepts also) {
         const Part& part = parts_[part_];
         if (!search_ && !scan_) choose(part);
         if (search_ && !search(part, take, also)) return false;
-        if (scan_ && !scan(take, also)) return false;
+        if (scan_ && !scan(part, take, also)) return false;
     }
     return true;
 }
@@ -83,7 +83,7 @@ bool PlannedSearch::search(const Part& part, GraphSearch::Take take, GraphSearch
     if (progress == GraphSearch::Progress::kDone &&
         search_->found() >= std::min<std::uint64_t>(wanted_, part.count)) {
         ++trace_.graphs;
-        keep(*part.graph, search_->results());
+        keep(part, search_->results());
     } else {
         ++trace_.given_up;
         begin_list(part);
@@ -92,7 +92,7 @@ bool PlannedSearch::search(const Part& part, GraphSearch::Take take, GraphSearch
     return true;
 }
 
-bool PlannedSearch::scan(GraphSearch::Take take, GraphSearch::Accepts also) {
+bool PlannedSearch::scan(const Part& part, GraphSearch::Take take, GraphSearch::Accepts also) {
     std::uint32_t slots[kListedAtOnce];
     while (next_.has_value) {
         if (!take(code_cost_ * kListedAtOnce)) return false;
@@ -102,15 +102,19 @@ bool PlannedSearch::scan(GraphSearch::Take take, GraphSearch::Accepts also) {
         scan_->offer({slots, end});
         trace_.coded += static_cast<std::uint64_t>(end - slots);
     }
-    keep(scan_->graph(), scan_->results());
+    keep(part, scan_->results());
     scan_.reset();
     return true;
 }
 
-/// The nearest by codes.
-void PlannedSearch::keep(const Graph& graph, const std::vector<NodeDistance>& nearest) {
+/// The nearest by codes. A mapped file may say another slot of a node than it did when the node was
+/// accepted, if its medium fails: only slots that memory knows to be accepted are believed.
+void PlannedSearch::keep(const Part& part, const std::vector<NodeDistance>& nearest) {
     const std::size_t most = std::min<std::size_t>(nearest.size(), reranked_of(effort_, wanted_));
-    for (std::size_t i = 0; i < most; ++i) found_.add(graph.slot_of(nearest[i].node()).value());
+    for (std::size_t i = 0; i < most; ++i) {
+        const std::uint32_t slot = part.graph->slot_of(nearest[i].node()).value();
+        if (part.accepted.contains(slot)) found_.add(slot);
+    }
 }
 
 }  // namespace tidal::vector

@@ -50,8 +50,8 @@ private:
     void choose(const Part& part);
     void begin_list(const Part& part);
     bool search(const Part& part, GraphSearch::Take take, GraphSearch::Accepts also);
-    bool scan(GraphSearch::Take take, GraphSearch::Accepts also);
-    void keep(const Graph& graph, const std::vector<NodeDistance>& nearest);
+    bool scan(const Part& part, GraphSearch::Take take, GraphSearch::Accepts also);
+    void keep(const Part& part, const std::vector<NodeDistance>& nearest);
 
     const Probe& probe_;
     const Effort effort_;

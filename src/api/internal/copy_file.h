@@ -30,7 +30,5 @@ private:
 };
 
 std::string parent_of(std::string_view path);
-/// As list(), but nothing where the folder is absent.
-Result<std::vector<std::string>> list_if_there(runtime::Disk& disk, const std::string& folder);
 
 }  // namespace tidal::api

@@ -1,6 +1,7 @@
 // Graphs of vectors in a whole database under a simulated world: made in the background, used by
 // feeds, opened from their files after a power cut; the pages are those of a database that compares
 // all.
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -76,16 +77,75 @@ protected:
         return std::ranges::all_of(
             stats.shards, [](const auto& shard) { return shard.graphs == shard.graphs_filed; });
     }
-    static void remove_graph_files(SimNode& node) {
+    static std::string folder_of(std::uint16_t shard) {
+        return "store/s000" + std::to_string(shard);
+    }
+    /// Paths of those whose names end so, of all shards.
+    static std::vector<std::string> files(SimNode& node, std::string_view suffix) {
+        std::vector<std::string> out;
         for (std::uint16_t shard = 1; shard <= GetParam(); ++shard) {
-            const std::string folder = "store/s000" + std::to_string(shard);
-            const auto names = node.disk().list(folder);
-            ASSERT_TRUE(names.ok()) << names.error().to_string();
+            const auto names = node.disk().list(folder_of(shard));
+            EXPECT_TRUE(names.ok()) << names.error().to_string();
+            if (!names.ok()) continue;
             for (const std::string& name : *names)
-                if (name.ends_with(".graph"))
-                    ASSERT_TRUE(node.disk().remove(folder + "/" + name).ok());
-            ASSERT_TRUE(node.disk().sync_directory(folder).ok());
+                if (name.ends_with(suffix)) out.push_back(folder_of(shard) + "/" + name);
         }
+        return out;
+    }
+    static void remove_graph_files(SimNode& node) {
+        for (const std::string& path : files(node, ".graph"))
+            ASSERT_TRUE(node.disk().remove(path).ok());
+        for (std::uint16_t shard = 1; shard <= GetParam(); ++shard)
+            ASSERT_TRUE(node.disk().sync_directory(folder_of(shard)).ok());
+    }
+    static std::uint64_t graphs(SimNode& node) {
+        std::uint64_t sum = 0;
+        for (const auto& shard : node->stats().shards) sum += shard.graphs;
+        return sum;
+    }
+
+    // Of nodes that make checkpoints when they are told to, and not before.
+    static constexpr std::uint64_t kFew = 900;
+    static DatabaseOptions by_hand() {
+        DatabaseOptions out = options();
+        out.checkpoint_interval_ms = 3'600'000;
+        return out;
+    }
+    void write_vectors(SimNode& node) {
+        std::vector<Write> writes;
+        for (std::uint64_t id = 1; id <= kFew; ++id) writes.emplace_back(vector_of(id));
+        write_all(node, writes);
+    }
+    /// Until every shard has graphs of as many vectors as it makes graphs of, and makes no more.
+    static void await_graphs(SimNode& node) {
+        const auto made = [](const auto& shard) {
+            return shard.graphs > 0 && shard.graph_vectors + 100 >= shard.vectors;
+        };
+        ASSERT_TRUE(node.world().run_until(
+            [&] { return std::ranges::all_of(node->stats().shards, made); }, 60 * kSecondNs));
+        node.world().advance(10 * kSecondNs);
+    }
+    void open_with_graphs(SimNode& node) {
+        ASSERT_OK(node.open());
+        std::vector<Write> writes;
+        for (std::uint64_t id = 1; id <= kFew; ++id) writes.emplace_back(item(id));
+        write_all(node, writes);
+        write_vectors(node);
+        await_graphs(node);
+    }
+    /// A checkpoint, and time for the files that follow it.
+    static void checkpoint(SimNode& node) {
+        node.put(item(kFew + 1));
+        ASSERT_OK(node.checkpoint());
+        node.world().advance(2 * kSecondNs);
+    }
+    /// Graphs that were still made at one checkpoint are filed after the next.
+    static void file_all(SimNode& node) {
+        for (int tries = 0; tries < 10; ++tries) {
+            checkpoint(node);
+            if (all_filed(node)) return;
+        }
+        FAIL() << "graphs have no files after ten checkpoints";
     }
     void expect_like_exact(SimNode& node) {
         std::size_t common = 0;
@@ -169,6 +229,78 @@ TEST_P(Graphs, AreMadeUsedAndFoundAgain) {
     EXPECT_GT(in_graphs(node), kItems / 2);
     EXPECT_EQ(page(node, "exact", near), changed);
     expect_like_exact(node);
+}
+
+TEST_P(Graphs, WhoseFileFailsAreFiledAfterALaterCheckpoint) {
+    SimNode node(by_hand());
+    open_with_graphs(node);
+    node.disk().add_fault({.op = runtime::DiskOp::kSync, .path_contains = ".graph"});
+    checkpoint(node);
+    EXPECT_FALSE(all_filed(node)) << "one of the files failed";
+    EXPECT_FALSE(node.crashed());
+    EXPECT_TRUE(files(node, ".tmp").empty());
+    file_all(node);
+    EXPECT_EQ(files(node, ".graph").size(), graphs(node));
+    EXPECT_TRUE(files(node, ".tmp").empty());
+    const std::uint64_t filed = in_graphs(node);
+    ASSERT_OK(node.crash_and_open());
+    EXPECT_EQ(in_graphs(node), filed);
+}
+
+/// The stop makes the checkpoint that they wait for, or comes while they are written.
+TEST_P(Graphs, OfAStopHaveTheirFiles) {
+    for (const bool filing : {false, true}) {
+        SimNode node(by_hand());
+        open_with_graphs(node);
+        EXPECT_TRUE(files(node, ".graph").empty()) << "no checkpoint was made before";
+        const std::uint64_t made = graphs(node), vectors = in_graphs(node);
+        if (filing) ASSERT_OK(node.checkpoint());
+        ASSERT_OK(node.wait([&](Database::Done done) {
+            node->stop([done = std::move(done)]() mutable { done({}); });
+        }));
+        EXPECT_EQ(files(node, ".graph").size(), made);
+        EXPECT_TRUE(files(node, ".tmp").empty());
+        ASSERT_OK(node.crash_and_open());
+        EXPECT_EQ(in_graphs(node), vectors);
+    }
+}
+
+TEST_P(Graphs, ThatAreReplacedLoseTheirFilesAlsoWhereRemovingFailsAtFirst) {
+    SimNode node(by_hand());
+    open_with_graphs(node);
+    file_all(node);
+    const auto old = files(node, ".graph");
+    ASSERT_GE(old.size(), GetParam());
+    for (const std::string& path : old)
+        node.disk().add_fault(
+            {.op = runtime::DiskOp::kRemove, .path_contains = path, .times = 1000});
+    write_vectors(node);
+    await_graphs(node);
+    file_all(node);
+    const auto both = files(node, ".graph");
+    EXPECT_TRUE(std::ranges::includes(both, old)) << "they could not be removed";
+    EXPECT_GT(both.size(), old.size());
+    node.disk().clear_faults();
+    checkpoint(node);
+    EXPECT_EQ(files(node, ".graph").size(), graphs(node));
+    for (const std::string& path : old) EXPECT_FALSE(*node.disk().exists(path)) << path;
+}
+
+TEST_P(Graphs, OfWhichNothingIsLeftLoseTheirFiles) {
+    SimNode node(by_hand());
+    open_with_graphs(node);
+    file_all(node);
+    EXPECT_GE(files(node, ".graph").size(), GetParam());
+    std::vector<Write> writes;
+    for (std::uint64_t id = 1; id <= kFew; ++id) {
+        EntityDelete gone;
+        gone.id = id;
+        writes.emplace_back(gone);
+    }
+    write_all(node, writes);
+    ASSERT_TRUE(node.world().run_until([&] { return graphs(node) == 0; }, 60 * kSecondNs));
+    checkpoint(node);
+    EXPECT_EQ(files(node, ".graph"), std::vector<std::string>{});
 }
 
 INSTANTIATE_TEST_SUITE_P(Shards, Graphs, testing::Values(1, 3));

@@ -253,6 +253,117 @@ TEST(Import, WithRowsOfMoreBytesThanOneBatchOfTheLogHolds) {
     EXPECT_EQ(node->stats().items, static_cast<std::uint64_t>(kLong));
 }
 
+/// Rows (1, 0), (2, 0), ... of vectors whose ids are in another file, beside the items of that
+/// file.
+ImportSpec vectors_spec(const std::string& format, const std::string& ids, std::uint32_t rows) {
+    std::string vectors;
+    for (std::uint32_t row = 1; row <= rows; ++row) {
+        const std::uint32_t dimensions = 2;
+        const float values[dimensions] = {static_cast<float>(row), 0};
+        vectors.append(reinterpret_cast<const char*>(&dimensions), sizeof(dimensions));
+        vectors.append(reinterpret_cast<const char*>(values), sizeof(values));
+    }
+    ImportSpec spec;
+    spec.id = "vectors";
+    auto mapping = transfer::parse_mapping(
+        "files:\n"
+        "  - {file: ids, format: " +
+        format +
+        ", items: {id: id}}\n"
+        "  - {file: v, format: fvecs, vectors: {ids: {file: ids, column: id}}}\n");
+    EXPECT_TRUE(mapping.ok()) << mapping.error().to_string();
+    spec.mapping = std::move(*mapping);
+    spec.sources = {source("ids", ids), source("v", vectors)};
+    return spec;
+}
+
+class VectorNode : public SimNode {
+public:
+    VectorNode() : SimNode({.shards = 2}) {
+        options().log.file_bytes = wal::kLogFileBytes;
+        options().schema = R"(
+items:
+  fields: {title: text}
+  embeddings:
+    default: {dimensions: 2, metric: l2}
+signals:
+  view: {polarity: neutral, half_life: 1d}
+)";
+    }
+    Result<void> put_profile() {
+        return wait([&](Database::Done done) {
+            (*this)->put_profile(
+                "profile near version 1 { candidates ann(default) limit 1; score "
+                "similarity(default); }",
+                false, [done = std::move(done)](auto reply) mutable {
+                    done(reply.ok() ? Result<void>() : Result<void>(reply.take_error()));
+                });
+        });
+    }
+    std::string nearest_to_row(std::uint32_t row) {
+        FeedCall call;
+        call.profile = "near";
+        call.vector = {static_cast<double>(row), 0};
+        call.limit = 1;
+        const auto reply = (*this)->feed(call);
+        if (!reply.ok()) return reply.error().to_string();
+        return reply->items.empty() ? "nothing" : reply->items[0].entity.id.to_string();
+    }
+    std::uint64_t vectors() {
+        std::uint64_t sum = 0;
+        for (const auto& shard : (*this)->stats().shards) sum += shard.vectors;
+        return sum;
+    }
+};
+
+TEST(Import, GivesVectorsToTheIdsOfTheirRows) {
+    VectorNode node;
+    ASSERT_OK(node.open());
+    ASSERT_OK(node.put_profile());
+    const Answer answer =
+        run_import(node, vectors_spec("csv",
+                                      "\nid,title\n71,\"two\n\nlines\"\n\"\",no id\nx,no number\n"
+                                      "74,four\n\n",
+                                      4));
+    ASSERT_TRUE(answer.has_value());
+    ASSERT_OK(*answer);
+    EXPECT_EQ((*answer)->accepted, 4u) << "two items and their vectors";
+    EXPECT_EQ((*answer)->rejected, 4u);
+    EXPECT_EQ(node.vectors(), 2u);
+    EXPECT_EQ(node.nearest_to_row(1), "71");
+    EXPECT_EQ(node.nearest_to_row(4), "74");
+}
+
+TEST(Import, EndsBeforeAVectorIsGivenToTheIdOfAnotherRow) {
+    constexpr std::uint32_t kRows = 3000;  // more than one chunk of writes
+    struct Case {
+        std::string format, ids, before, behind, error;
+    };
+    const Case cases[] = {
+        {"csv", "id\n1\n\n3\n", "", "", "ids line 4: behind a blank line"},
+        {"csv", "id\n\n2\n3\n", "", "", "ids line 3: behind a blank line"},
+        {"csv", "id,t\n1,\"a\n2,\"b\"\n3,c\n", "", ",t", "ids line 2: text after a closing quote"},
+        {"csv", "id,t\n1,a\n2,b,c\n3,c\n", "", ",t", "ids line 3: 3 fields"},
+        {"ndjson", "{\"id\":1}\n \n{\"id\":3}\n", "{\"id\":", "}",
+         "ids line 3: behind a blank line"},
+        {"ndjson", "{\"id\":1}\n{\"id\":2\n{\"id\":3}\n", "{\"id\":", "}", "ids line 2: not JSON"},
+    };
+    for (const Case& each : cases) {
+        std::string ids = each.ids;
+        for (std::uint32_t id = 4; id <= kRows; ++id)
+            ids += each.before + std::to_string(id) + each.behind + "\n";
+        VectorNode node;
+        ASSERT_OK(node.open());
+        const Answer answer = run_import(node, vectors_spec(each.format, ids, kRows));
+        ASSERT_TRUE(answer.has_value());
+        ASSERT_FALSE(answer->ok()) << each.error;
+        EXPECT_EQ(answer->error().code(), ErrorCode::kInvalidArgument);
+        EXPECT_NE(answer->error().to_string().find(each.error), std::string::npos)
+            << answer->error().to_string();
+        EXPECT_EQ(node.vectors(), 0u) << each.error;
+    }
+}
+
 TEST(Import, WithoutAFileOfItsMappingIsRefused) {
     ImportNode node;
     ASSERT_OK(node.open());

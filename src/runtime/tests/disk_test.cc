@@ -164,6 +164,9 @@ TYPED_TEST(DiskContract, FoldersNestListAndRefuseRemovalWhileFull) {
     EXPECT_EQ(*this->disk().list("x"), (std::vector<std::string>{"1", "2", "y"}));
     EXPECT_EQ(*this->disk().list(""), (std::vector<std::string>{"x", "xz"}));
     EXPECT_EQ(code_of(this->disk().list("none")), ErrorCode::kNotFound);
+    EXPECT_EQ(*list_if_there(this->disk(), "x"), *this->disk().list("x"));
+    EXPECT_EQ(*list_if_there(this->disk(), "none"), std::vector<std::string>());
+    EXPECT_EQ(code_of(list_if_there(this->disk(), "/")), ErrorCode::kInvalidArgument);
     EXPECT_TRUE(*this->disk().exists("x"));
     EXPECT_TRUE(*this->disk().exists(""));
     EXPECT_EQ(code_of(this->disk().remove("x/y")), ErrorCode::kConflict);

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -42,10 +41,12 @@ public:
                     std::shared_ptr<const vector::Graph> graph);
 
     /// True = the file has its name, durably. After an error what was begun is gone.
+    /// @return kDiskFull  also where the log would be left too little (kFreeForLogBytes).
     Result<bool> step();
 
 private:
     Result<void> begin();
+    Result<void> expect_room() const;
     Result<void> write_piece();
     Result<void> finish();
     std::string temporary() const;

@@ -250,5 +250,28 @@ TEST(GraphFiles, AFullDiskLeavesWhatThereWas) {
     EXPECT_EQ(must(shard.files().open(1)).head, found.head);
 }
 
+TEST(GraphFiles, AreNotBegunWhereTheLogWouldBeLeftTooLittle) {
+    Graphs shard;
+    shard.embed_many(30);
+    shard.make_graph();
+    const auto graph = shard.index().segments()[0].graph;
+    const std::uint64_t needed = vector::kGraphHeadBytes +
+                                 vector::GraphLayout(graph->shape()).bytes +
+                                 runtime::kFreeForLogBytes;
+    const std::uint64_t created = shard.medium().op_count(runtime::DiskOp::kCreate);
+    shard.medium().set_capacity(shard.medium().used_bytes() + needed - 1);
+    GraphFileWriter refused(shard.files(), {.shard = kHere, .number = 1}, graph);
+    const auto begun = refused.step();
+    ASSERT_FALSE(begun.ok());
+    EXPECT_EQ(begun.error().code(), ErrorCode::kDiskFull);
+    EXPECT_EQ(shard.medium().op_count(runtime::DiskOp::kCreate), created);
+    EXPECT_EQ(must(shard.files().list()), std::vector<std::uint64_t>{});
+    shard.medium().set_capacity(shard.medium().used_bytes() + needed);
+    GraphFileWriter writer(shard.files(), {.shard = kHere, .number = 1}, graph);
+    while (!must(writer.step())) {
+    }
+    EXPECT_EQ(must(shard.files().list()), std::vector<std::uint64_t>{1});
+}
+
 }  // namespace
 }  // namespace tidal::shard

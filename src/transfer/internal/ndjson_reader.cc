@@ -44,7 +44,9 @@ void NdjsonReader::finish() {
 void NdjsonReader::end_line() {
     const std::string_view text =
         std::string_view(line_).substr(0, line_.find_last_not_of('\r') + 1);
-    if (text.find_first_not_of(" \t") != std::string_view::npos) {
+    if (text.find_first_not_of(" \t") == std::string_view::npos) {
+        place_.after_blank = true;
+    } else {
         parser_->texts.clear();
         const char* const reason = too_long_ ? "longer than 1 MiB" : read_cells();
         if (reason != nullptr)
@@ -52,6 +54,7 @@ void NdjsonReader::end_line() {
         else if (!handler_.on_cells(cells_, place_, text))
             stopped_ = true;
         ++place_.row;
+        place_.after_blank = false;
     }
     line_.clear();
     too_long_ = false;

@@ -16,6 +16,7 @@ struct Recorder final : CsvParser::Handler {
         rows.emplace_back(fields.begin(), fields.end());
         lines.push_back(place.line);
         numbers.push_back(place.row);
+        after_blank.push_back(place.after_blank);
         texts.emplace_back(text);
         return rows.size() < rows_max;
     }
@@ -26,6 +27,7 @@ struct Recorder final : CsvParser::Handler {
     }
     std::vector<Row> rows;
     std::vector<std::uint64_t> lines, numbers;
+    std::vector<bool> after_blank;
     std::vector<std::string> rejected, texts;
     std::size_t rows_max = SIZE_MAX;
 };
@@ -54,7 +56,14 @@ TEST(CsvParser, AcceptsCrlfAndBlankLinesAndAByteOrderMark) {
     EXPECT_THAT(got.rows, ElementsAre(Row{"a", "b"}, Row{"1", "2"}));
     EXPECT_THAT(got.lines, ElementsAre(1, 4));
     EXPECT_THAT(got.numbers, ElementsAre(1, 2));
+    EXPECT_THAT(got.after_blank, ElementsAre(false, true));
     EXPECT_THAT(parse("\xEF\xBB").rejected, ElementsAre("1:1 not UTF-8"));
+}
+
+TEST(CsvParser, TellsWhichRowsFollowABlankLine) {
+    const auto got = parse("\na\n\"two\n\nlines\"\nx\"y\n\r\nb\n\nx\"y\nc\n\n");
+    EXPECT_THAT(got.rows, ElementsAre(Row{"a"}, Row{"two\n\nlines"}, Row{"b"}, Row{"c"}));
+    EXPECT_THAT(got.after_blank, ElementsAre(true, false, true, false));
 }
 
 TEST(CsvParser, QuotedFieldsHoldDelimitersQuotesAndLineEnds) {

@@ -146,6 +146,16 @@ TEST_F(VectorMapperTest, TakesIdsFromBesideIt) {
     EXPECT_THAT(run("fvecs", kIds, fvecs({{1, 2}})), HasSubstr("need their file of ids"));
 }
 
+TEST_F(VectorMapperTest, CountsIdsToTheLastThereIsAndNoFurther) {
+    const std::string last = "slot: default, first_id: 18446744073709551614";
+    EXPECT_EQ(run("fvecs", last, fvecs({{1, 2}, {3, 4}})), "ok");
+    EXPECT_THAT(rows(), ElementsAre("line 1: item 18446744073709551614 slot 0 1.000000 2.000000",
+                                    "line 2: item 18446744073709551615 slot 0 3.000000 4.000000"));
+    EXPECT_THAT(run("fvecs", last, fvecs({{1, 2}, {3, 4}, {5, 6}})),
+                HasSubstr("row 3: its id would be greater than 18446744073709551615"));
+    EXPECT_EQ(rows().size(), 2u) << "no row has the id 0";
+}
+
 TEST_F(VectorMapperTest, RejectsVectorsThatAreNone) {
     const float nan = std::numeric_limits<float>::quiet_NaN();
     EXPECT_EQ(run("fvecs", kFirst, fvecs({{1, nan}, {0, 0}, {1, 2}})), "ok");

@@ -36,6 +36,11 @@ public:
     /// @param mean  spec.dimensions of them, of what comparable() makes of the vectors.
     Coder(const schema::EmbeddingSpec& spec, std::vector<float> mean);
 
+    /// Of a row of so many dimensions.
+    static std::size_t row_bytes(std::uint32_t dimensions) {
+        return sizeof(CodeTerms) + planes_of(dimensions) * width_of(dimensions);
+    }
+
     /// Dimensions, and zeros up to a multiple of 16.
     std::size_t width() const { return width_; }
     /// Of codes in a row: 1 or 2.
@@ -57,6 +62,15 @@ public:
     float between(const std::byte* a, const std::byte* b) const;
 
 private:
+    static constexpr std::size_t kWidthStep = 16;
+    static constexpr std::uint32_t kTwoPlanesMax = 64;  ///< Dimensions.
+
+    static std::size_t width_of(std::uint32_t dimensions) {
+        return (dimensions + kWidthStep - 1) / kWidthStep * kWidthStep;
+    }
+    static std::size_t planes_of(std::uint32_t dimensions) {
+        return dimensions <= kTwoPlanesMax ? 2 : 1;
+    }
     std::vector<float> centred(std::span<const float> values) const;
 
     schema::Metric metric_;

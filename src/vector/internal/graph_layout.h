@@ -23,6 +23,7 @@ inline constexpr std::size_t kGraphLinks = 16;  ///< M: of a node in an upper la
 inline constexpr std::size_t kGraphLinksBase = 2 * kGraphLinks;  ///< In the lowest.
 
 /// Offsets of the parts, each a multiple of 64, in this order; the last is the size of all.
+/// They do not overflow where row_bytes is that of a slot's vectors, as decode_graph_head() asks.
 struct GraphLayout {
     explicit GraphLayout(const GraphShape& shape) {
         constexpr std::size_t kNumber = sizeof(std::uint32_t);

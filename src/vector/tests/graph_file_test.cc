@@ -10,6 +10,7 @@
 #include "base/crc32c.h"
 #include "vector/graph_index.h"
 #include "vector/graph_search.h"
+#include "vector/planned_search.h"
 #include "vector/tests/graph_set.h"
 
 namespace tidal::vector {
@@ -85,6 +86,44 @@ TEST(GraphBytes, BelieveNothing) {
     EXPECT_GT(refused, 1000U);
 }
 
+/// What a failing medium gives later may be another slot than the one that was accepted.
+TEST(GraphBytes, ThatChangeDuringASearchNameNoSlotThatWasNotAccepted) {
+    constexpr std::uint32_t kCount = 4000, kNobody = 3'000'000'000;
+    Set set(Metric::kL2, VectorStorage::kF32, 16, kCount, 5);
+    const auto graph = graph_of(set.vectors);
+    const std::string bytes = bytes_of(*graph);
+    // All of them lead through the graph, one in fifty is a list.
+    for (const std::uint32_t share : {1U, 50U}) {
+        constexpr std::align_val_t kAlignment{64};
+        std::shared_ptr<char> memory(static_cast<char*>(::operator new(bytes.size(), kAlignment)),
+                                     [](char* at) { ::operator delete(at, kAlignment); });
+        bytes.copy(memory.get(), bytes.size());
+        GraphIndex index;
+        ASSERT_TRUE(
+            index.open({*Graph::open(set.vectors.spec(), {graph->shape(), kSeed, memory}, kCount),
+                        {},
+                        LogIndex(1),
+                        1},
+                       set.vectors));
+        Roaring accepted;
+        for (std::uint32_t slot = 0; slot < kCount; slot += share) accepted.add(slot);
+        const Probe probe = *make_probe(set.vectors.spec(), set.any());
+        PlannedSearch search(set.vectors, index, probe, Effort::kLow, 10, accepted);
+        std::size_t asked = 0;
+        const auto also = [&](Slot) {
+            if (++asked == 15) {  // more than are wanted
+                const std::vector<std::uint32_t> slots(kCount, kNobody);
+                std::memcpy(memory.get() + GraphLayout(graph->shape()).slots, slots.data(),
+                            slots.size() * sizeof(slots[0]));
+            }
+            return true;
+        };
+        ASSERT_TRUE(search.run([](double) { return true; }, also));
+        EXPECT_GE(asked, 15U) << "the bytes have changed";
+        EXPECT_TRUE(search.found().isSubset(accepted)) << "one in " << share;
+    }
+}
+
 TEST(GraphBytes, OfAnotherShapeAreRefused) {
     Set set(Metric::kL2, VectorStorage::kF32, 4, 200, 5);
     const auto graph = graph_of(set.vectors);
@@ -151,6 +190,28 @@ TEST(GraphHead, EveryFlippedByteIsFound) {
         EXPECT_FALSE(decode_graph_head(damaged).ok()) << at;
     }
     EXPECT_FALSE(decode_graph_head(std::string_view(bytes).substr(1)).ok());
+}
+
+/// With codes of any size, the sizes of 2^32 - 1 nodes would come round to those of a small file.
+TEST(GraphHead, WithCodesThatNoVectorHasIsRefused) {
+    const auto decoded = [](std::uint32_t dimensions, std::uint32_t row_bytes) {
+        GraphHead head;
+        head.shape = {
+            .dimensions = dimensions, .row_bytes = row_bytes, .nodes = UINT32_MAX, .entry = 0};
+        const auto out = decode_graph_head(encode_graph_head(head));
+        if (!out.ok()) EXPECT_EQ(out.error().code(), ErrorCode::kCorruption);
+        return out.ok();
+    };
+    EXPECT_TRUE(decoded(1, 8 + 2 * 16));
+    EXPECT_TRUE(decoded(64, 8 + 2 * 64));
+    EXPECT_TRUE(decoded(65, 8 + 80));
+    EXPECT_TRUE(decoded(4096, 8 + 4096));
+    EXPECT_FALSE(decoded(1, 8 + 16));
+    EXPECT_FALSE(decoded(4096, UINT32_MAX));
+    EXPECT_FALSE(decoded(4096, 8 + 4096 + 16));
+    EXPECT_FALSE(decoded(0, 8));
+    EXPECT_FALSE(decoded(4097, 8 + 4112));
+    EXPECT_FALSE(decoded(UINT32_MAX, 8));
 }
 
 /// 24 vectors of two dimensions, on a spiral.
