@@ -75,9 +75,19 @@ Result<bool> Database::step(shard::Shard& shard, std::uint64_t generation, Entit
 template <typename Run>
 Result<bool> Database::step(shard::Shard& shard, std::uint64_t generation, EntityKind kind,
                             Run* run) {
-    return shard.step_with_state(generation, [&](shard::ShardState& state) -> Result<bool> {
-        return run->step(state.view(kind), budget(runtime_.clock()));
+    bool make_views = false;  // For requests to come.
+    auto done = shard.step_with_state(generation, [&](shard::ShardState& state) -> Result<bool> {
+        if constexpr (std::is_same_v<Run, query::SourcesRun>) {
+            query::TopViews* const views = kind == EntityKind::kItem ? state.item_views() : nullptr;
+            auto out = run->step(state.view(kind), budget(runtime_.clock()), views);
+            make_views = views != nullptr && views->has_work();
+            return out;
+        } else {
+            return run->step(state.view(kind), budget(runtime_.clock()));
+        }
     });
+    if (make_views) shard.make_views();
+    return done;
 }
 
 template <typename Run>
