@@ -8,11 +8,9 @@
 // least of the five, of the processor, so that other work on the machine counts as little as can
 // be. Printed are means over the queries beside recall@10 against the exact scan, for rising ef;
 // then, under filters, ours against the better of hnswlib with a filter, at the least ef with
-// recall >= 0.98, and the exact scan. The generator: 1,000 centres, normal in every dimension, and
-// points around them, 0.5 times as wide (xorshift64 from a fixed seed, Box-Muller). Classes are
+// recall >= 0.98, and the exact scan. The generator: generated_vectors.h. Classes are
 // those of ten of the vectors taken as centres after three rounds of k-means. Ours includes the
 // exact comparison of what is found; the bitmap of a filter is made before, as is hnswlib's.
-#include <hnswlib/hnswlib.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -30,6 +28,8 @@
 #include <vector>
 
 #include "base/codec.h"
+#include "filtered_hnsw.h"
+#include "generated_vectors.h"
 #include "vector/planned_search.h"
 
 namespace tidal {
@@ -49,20 +49,6 @@ double seconds_since(double begin) {
     return now_s() - begin;
 }
 
-struct Random {
-    std::uint64_t state = 88172645463325252ULL;  // xorshift64 (Marsaglia 2003)
-    std::uint64_t next() {
-        state ^= state << 13;
-        state ^= state >> 7;
-        return state ^= state << 17;
-    }
-    double unit() { return static_cast<double>(next() >> 11) * 0x1p-53; }
-    float normal() {
-        return static_cast<float>(std::sqrt(-2 * std::log(1 - unit())) *
-                                  std::cos(6.283185307179586 * unit()));
-    }
-};
-
 struct Data {
     std::size_t dimensions = 0;
     std::vector<float> base, queries;
@@ -74,18 +60,10 @@ struct Data {
 };
 
 Data generated(std::size_t count, std::size_t dimensions) {
-    constexpr std::size_t kCentres = 1000;
-    Random random;
+    bench::Clusters clusters(dimensions);
     Data out{.dimensions = dimensions, .base = {}, .queries = {}};
-    std::vector<float> centres(kCentres * dimensions);
-    for (float& v : centres) v = random.normal();
-    const auto add = [&](std::vector<float>* to) {
-        const std::size_t centre = random.next() % kCentres;
-        for (std::size_t d = 0; d < dimensions; ++d)
-            to->push_back(centres[centre * dimensions + d] + 0.5F * random.normal());
-    };
-    for (std::size_t i = 0; i < count; ++i) add(&out.base);
-    for (std::size_t i = 0; i < kQueries; ++i) add(&out.queries);
+    for (std::size_t i = 0; i < count; ++i) clusters.add(&out.base);
+    for (std::size_t i = 0; i < kQueries; ++i) clusters.add(&out.queries);
     return out;
 }
 
@@ -130,79 +108,6 @@ bool mnist(Data* out) {
     out->queries.resize(kQueries * out->dimensions);
     return true;
 }
-
-/// hnswlib with a filter: its own loop (searchBaseLayerST), which lists what is accepted only.
-class Peer : public hnswlib::HierarchicalNSW<float> {
-public:
-    using hnswlib::HierarchicalNSW<float>::HierarchicalNSW;
-
-    std::vector<std::uint32_t> search(const float* query, std::size_t ef,
-                                      const std::vector<bool>& accepted) {
-        hnswlib::tableint at = enterpoint_node_;
-        float nearest = distance(query, at);
-        for (int layer = maxlevel_; layer > 0; --layer)
-            for (bool nearer = true; nearer;) {
-                nearer = false;
-                const auto* const list = get_linklist(at, layer);
-                const std::size_t count = getListCount(const_cast<unsigned*>(list));
-                for (std::size_t i = 1; i <= count; ++i) {
-                    const float d = distance(query, list[i]);
-                    if (d >= nearest) continue;
-                    nearest = d;
-                    at = list[i];
-                    nearer = true;
-                }
-            }
-        return base_layer(query, ef, accepted, at, nearest);
-    }
-
-private:
-    using Near = std::pair<float, hnswlib::tableint>;
-
-    float distance(const float* query, hnswlib::tableint node) const {
-        return fstdistfunc_(query, getDataByInternalId(node), dist_func_param_);
-    }
-
-    std::vector<std::uint32_t> base_layer(const float* query, std::size_t ef,
-                                          const std::vector<bool>& accepted, hnswlib::tableint at,
-                                          float distance_at) {
-        auto* const visited = visited_list_pool_->getFreeVisitedList();
-        auto* const marks = visited->mass;
-        const auto mark = visited->curV;
-        std::priority_queue<Near> top, candidates;
-        candidates.emplace(-distance_at, at);
-        if (accepted[getExternalLabel(at)]) top.emplace(distance_at, at);
-        marks[at] = mark;
-        while (!candidates.empty()) {
-            const Near next = candidates.top();
-            if (top.size() == ef && -next.first > top.top().first) break;
-            candidates.pop();
-            const auto* const list = get_linklist0(next.second);
-            const std::size_t count = getListCount(const_cast<unsigned*>(list));
-            __builtin_prefetch(getDataByInternalId(list[1]));
-            for (std::size_t i = 1; i <= count; ++i) {
-                if (i < count) {
-                    __builtin_prefetch(marks + list[i + 1]);
-                    __builtin_prefetch(getDataByInternalId(list[i + 1]));
-                }
-                if (marks[list[i]] == mark) continue;
-                marks[list[i]] = mark;
-                const float d = distance(query, list[i]);
-                if (top.size() == ef && d >= top.top().first) continue;
-                candidates.emplace(-d, list[i]);
-                if (!accepted[getExternalLabel(list[i])]) continue;
-                top.emplace(d, list[i]);
-                if (top.size() > ef) top.pop();
-            }
-        }
-        visited_list_pool_->releaseVisitedList(visited);
-        while (top.size() > kTop) top.pop();
-        std::vector<std::uint32_t> out;
-        for (; !top.empty(); top.pop())
-            out.push_back(static_cast<std::uint32_t>(getExternalLabel(top.top().second)));
-        return out;
-    }
-};
 
 class Bench {
 public:
@@ -254,7 +159,7 @@ public:
         for (const std::size_t ef : {10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512}) {
             contenders.push_back(
                 {"hnswlib ef " + std::to_string(ef), [this, ef, &all](std::size_t query) {
-                     return peer_.search(data_.query(query).data(), ef, all);
+                     return peer_.search(data_.query(query).data(), ef, all, kTop);
                  }});
             contenders.push_back({"ours ef " + std::to_string(ef), [this, ef](std::size_t query) {
                                       return by_graph(query, static_cast<std::uint32_t>(ef));
@@ -459,7 +364,7 @@ private:
             if (percent >= 1 || ef == 16)
                 contenders.push_back(
                     {"hnswlib ef " + std::to_string(ef), [&, ef](std::size_t query) {
-                         return peer_.search(data_.query(query).data(), ef, bits[query]);
+                         return peer_.search(data_.query(query).data(), ef, bits[query], kTop);
                      }});
         contenders.push_back(
             {"exact", [&](std::size_t query) { return exact(query, sets[query]); }});
@@ -522,10 +427,10 @@ private:
     vector::FlatVectors flat_;
     vector::GraphIndex graphs_;
     hnswlib::L2Space space_;
-    Peer peer_;
+    bench::FilteredHnsw peer_;
     std::vector<std::size_t> classes_, query_classes_;
     vector::SearchTrace trace_;  ///< Of the newest search.
-    Random random_;
+    bench::Random random_;
 };
 
 void run(const std::string& name, const Data& data) {

@@ -369,8 +369,6 @@ private:
     query::CursorCodec cursors();
     template <typename Run>
     runtime::Task<Result<void>> run_steps(shard::Shard* shard, Run* run, FeedPace* pace);
-    Result<bool> step(shard::Shard& shard, std::uint64_t generation, EntityKind kind,
-                      query::FeedRun* run);
     template <typename Run>
     Result<bool> step(shard::Shard& shard, std::uint64_t generation, EntityKind kind, Run* run);
     runtime::Task<Result<void>> gather_texts(bool typos, query::FeedPlan* plan, FeedPace* pace);

@@ -59,25 +59,22 @@ void forget_explanations(FeedReply* reply) {
 
 }  // namespace
 
-Result<bool> Database::step(shard::Shard& shard, std::uint64_t generation, EntityKind kind,
-                            query::FeedRun* run) {
-    bool make_views = false;  // For requests to come.
-    auto done = shard.step_with_state(generation, [&](shard::ShardState& state) {
-        query::TopViews* const views = kind == EntityKind::kItem ? state.item_views() : nullptr;
-        auto out = run->step(state.view(kind), budget(runtime_.clock()), views);
-        make_views = views != nullptr && views->has_work();
-        return out;
-    });
-    if (make_views) shard.make_views();
-    return done;
-}
-
 template <typename Run>
 Result<bool> Database::step(shard::Shard& shard, std::uint64_t generation, EntityKind kind,
                             Run* run) {
-    return shard.step_with_state(generation, [&](shard::ShardState& state) -> Result<bool> {
-        return run->step(state.view(kind), budget(runtime_.clock()));
+    bool make_views = false;  // For requests to come.
+    auto done = shard.step_with_state(generation, [&](shard::ShardState& state) -> Result<bool> {
+        if constexpr (requires { run->step(state.view(kind), query::StepBudget(), nullptr); }) {
+            query::TopViews* const views = kind == EntityKind::kItem ? state.item_views() : nullptr;
+            auto out = run->step(state.view(kind), budget(runtime_.clock()), views);
+            make_views = views != nullptr && views->has_work();
+            return out;
+        } else {
+            return run->step(state.view(kind), budget(runtime_.clock()));
+        }
     });
+    if (make_views) shard.make_views();
+    return done;
 }
 
 template <typename Run>

@@ -25,15 +25,20 @@ void add_co_engaged(const ranking::ShardView& view, const EntityId& item, double
     }
 }
 
+double co_engaged_value(const ranking::ShardView& view, double part, Slot slot, UnixMillis now_ms) {
+    const audience::NeighbourList* const own =
+        view.co_engagement == nullptr ? nullptr : view.co_engagement->find(slot);
+    const double likes = own == nullptr ? 0 : own->events() * own->decay_to(now_ms);
+    return part / std::sqrt(std::max(1.0, likes));
+}
+
 void fill_co_engaged(const ranking::ShardView& view, const CoEngaged& parts, UnixMillis now_ms,
                      std::span<const Slot> slots, std::span<double> out) {
     for (std::size_t i = 0; i < slots.size(); ++i) {
         out[i] = 0;
         const auto part = parts.find(view.entities.id_of(slots[i]));
-        if (part == parts.end() || view.co_engagement == nullptr) continue;
-        const audience::NeighbourList* const own = view.co_engagement->find(slots[i]);
-        const double likes = own == nullptr ? 0 : own->events() * own->decay_to(now_ms);
-        out[i] = part->second / std::sqrt(std::max(1.0, likes));
+        if (part == parts.end()) continue;
+        out[i] = co_engaged_value(view, part->second, slots[i], now_ms);
     }
 }
 

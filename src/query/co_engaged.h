@@ -27,6 +27,8 @@ using CoEngaged = absl::flat_hash_map<EntityId, double>;
 /// Adds what one item says. Threads: inside the monitor of its shard.
 void add_co_engaged(const ranking::ShardView& view, const EntityId& item, double weight,
                     UnixMillis now_ms, CoEngaged* out);
+/// What a part is worth for the entity that it is of.
+double co_engaged_value(const ranking::ShardView& view, double part, Slot slot, UnixMillis now_ms);
 /// The values of entities, 0 where nothing is known. Threads: inside the shard's monitor.
 void fill_co_engaged(const ranking::ShardView& view, const CoEngaged& parts, UnixMillis now_ms,
                      std::span<const Slot> slots, std::span<double> out);

@@ -45,7 +45,9 @@ public:
     ~SourcesRun();
     SourcesRun(SourcesRun&&) noexcept;
 
-    Result<bool> step(const ranking::ShardView& view, StepBudget budget = StepBudget());
+    /// @param views  Of the same entities; nullptr = none.
+    Result<bool> step(const ranking::ShardView& view, StepBudget budget = StepBudget(),
+                      TopViews* views = nullptr);
     /// One list per source, at most its limit long; empty of `scan`.
     std::vector<SourceList> take();
     /// One per source, all zero but of `ann`.

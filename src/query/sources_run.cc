@@ -6,6 +6,7 @@
 #include "query/internal/ann_run.h"
 #include "query/internal/candidate_lists.h"
 #include "query/internal/candidate_scan.h"
+#include "query/internal/source_walk.h"
 #include "query/internal/top_items.h"
 #include "query/slot_blocks.h"
 #include "ranking/table_features.h"
@@ -38,11 +39,14 @@ public:
                    .seed = plan.seed,
                    .params = plan.params,
                    .anchors = &plan.anchors,
-                   .cohort = plan.cohort_read()} {}
+                   .cohort = plan.cohort_read()},
+          walk_(plan, scan_, context_) {}
 
-    Result<bool> step(const ranking::ShardView& view, StepBudget& budget) {
+    Result<bool> step(const ranking::ShardView& view, StepBudget& budget, TopViews* views) {
         if (!scan_.prepare(view, budget)) return false;
         if (tops_.empty()) begin(view);
+        TIDAL_ASSIGN(const bool walked, walk(view, budget, views));
+        if (!walked) return false;
         if (one_by_one_) {
             TIDAL_ASSIGN(const bool through, go_through_graphs(view, budget));
             return through && finish(view, budget);
@@ -79,21 +83,31 @@ private:
             orders_.push_back(valued ? order(source, view) : Order());
             if (valued && source.kind == ranking::SourceKind::kCollection)
                 orders_.back() = collection_order(orders_.size() - 1);
-            const Members members = orders_.back().members;
-            has_graphs_ = has_graphs_ || members == Members::kOfGraphs;
-            if (members == Members::kNone || members == Members::kOfGraphs) continue;
-            has_values_ = true;
-            block_slots_ = std::min(
-                block_slots_,
-                std::max<std::size_t>(kBlockSlotsMin,
-                                      static_cast<std::size_t>(kBlockCost / orders_.back().cost)));
+            has_graphs_ = has_graphs_ || orders_.back().members == Members::kOfGraphs;
         }
-        one_by_one_ = asks_one_by_one();
+        one_by_one_ = !plan_.filter && !plan_.text;
     }
 
-    /// Nothing but graphs asks, about few: no need to know all that would be accepted.
-    bool asks_one_by_one() const {
-        return has_graphs_ && !has_values_ && !plan_.filter && !plan_.text;
+    /// The lists that need no look at all entities; what is left decides whether there is one.
+    Result<bool> walk(const ranking::ShardView& view, StepBudget& budget, TopViews* views) {
+        for (; walked_ < orders_.size(); ++walked_) {
+            Order& order = orders_[walked_];
+            if (order.members == Members::kNone || order.members == Members::kOfGraphs) continue;
+            if (!plan_.filter && !plan_.text) {
+                TIDAL_ASSIGN(const auto outcome,
+                             walk_.step(view, walked_, views, budget, &tops_[walked_]));
+                if (outcome == SourceWalk::Outcome::kAgain) return false;
+                if (outcome == SourceWalk::Outcome::kDone) order.members = Members::kNone;
+                if (outcome == SourceWalk::Outcome::kDone) continue;
+            }
+            has_values_ = true;
+            one_by_one_ = false;
+            block_slots_ =
+                std::min(block_slots_,
+                         std::max<std::size_t>(kBlockSlotsMin,
+                                               static_cast<std::size_t>(kBlockCost / order.cost)));
+        }
+        return true;
     }
 
     /// Who is in a source's list at all.
@@ -319,8 +333,11 @@ private:
     std::size_t source_ = 0;
     bool has_values_ = false;  ///< Some source, of what is offered block by block.
     bool has_graphs_ = false;  ///< Some source.
+    /// Whoever asks asks about few: no need to know all that would be accepted.
     bool one_by_one_ = false;
-    Roaring accepted_;  ///< Of all windows, for graphs and searches of texts.
+    SourceWalk walk_;
+    std::size_t walked_ = 0;  ///< Sources that were asked.
+    Roaring accepted_;        ///< Of all windows, for graphs and searches of texts.
     std::optional<AnnRun> ann_;
     std::size_t near_ = 0;                     ///< The source it is of.
     std::vector<vector::SearchTrace> traces_;  ///< By source.
@@ -333,8 +350,8 @@ SourcesRun::SourcesRun(const FeedPlan& plan, bool texts_only)
     : state_(std::make_unique<State>(plan, texts_only)) {}
 SourcesRun::~SourcesRun() = default;
 SourcesRun::SourcesRun(SourcesRun&&) noexcept = default;
-Result<bool> SourcesRun::step(const ranking::ShardView& view, StepBudget budget) {
-    return state_->step(view, budget);
+Result<bool> SourcesRun::step(const ranking::ShardView& view, StepBudget budget, TopViews* views) {
+    return state_->step(view, budget, views);
 }
 std::vector<SourceList> SourcesRun::take() {
     return state_->take();

@@ -19,6 +19,27 @@ Error unknown_profile(std::string_view name, const std::vector<std::string_view>
         .with_reason("unknown_profile");
 }
 
+/// What `ordered` and `window_top` are ordered by; empty of any other source.
+std::string order_text(const Source& source) {
+    if (source.kind == SourceKind::kOrdered) return "decay(" + source.name + ")";
+    if (source.kind != SourceKind::kWindowTop) return {};
+    return "sum(" + source.name + ", " + std::string(schema::window_name(source.window)) + ")";
+}
+
+Result<void> compile_source_orders(const schema::Schema& schema, EntityKind kind,
+                                   CompiledProfile* out) {
+    for (const Source& source : out->profile.sources) {
+        auto& order = out->source_orders.emplace_back();
+        const std::string score = order_text(source);
+        if (score.empty()) continue;
+        TIDAL_ASSIGN(Profile profile,
+                     parse_profile("profile source version 1 { score " + score + "; }"));
+        profile.name = print_source(source);  // No profile's own name has parentheses.
+        TIDAL_ASSIGN(order, compile_profile(std::move(profile), schema, kind));
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
@@ -48,6 +69,8 @@ Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
     if (!explain) return named(explain.take_error());
     out->explain = std::move(explain).value();
     assert(out->program.params == out->explain.params);
+    if (auto orders = compile_source_orders(schema, kind, out.get()); !orders)
+        return named(orders.take_error());
     return std::shared_ptr<const CompiledProfile>(std::move(out));
 }
 

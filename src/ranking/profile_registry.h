@@ -18,6 +18,8 @@ struct CompiledProfile {
     Profile profile;
     Program program;
     Program explain;  ///< The same score, with its terms and features.
+    /// By source of the profile: its order as a profile, where it is one of a signal; else nullptr.
+    std::vector<std::shared_ptr<const CompiledProfile>> source_orders;
 };
 
 /// @return As compile(), with the profile's name in the context pairs.

@@ -1,0 +1,152 @@
+#include "query/internal/source_walk.h"
+
+#include <algorithm>
+
+#include "audience/collections.h"
+#include "query/co_engaged.h"
+#include "ranking/table_features.h"
+
+namespace tidal::query {
+namespace {
+
+// Nanoseconds.
+constexpr double kFrontCost = 100'000;
+constexpr double kPartCost = 200, kSortCost = 40;
+constexpr double kMemberCost = 60, kCreatorCost = 300;
+constexpr std::size_t kBlockMembers = 256;
+
+}  // namespace
+
+Result<SourceWalk::Outcome> SourceWalk::step(const ranking::ShardView& view, std::size_t source,
+                                             TopViews* views, StepBudget& budget, TopItems* top) {
+    const ranking::Source& of = plan_.sources[source];
+    switch (of.kind) {
+        case ranking::SourceKind::kOrdered:
+        case ranking::SourceKind::kWindowTop:
+            if (views == nullptr) return Outcome::kNoWay;
+            return walk_view(view, source, *views, budget, top);
+        case ranking::SourceKind::kCoEngaged:
+            return walk_co_engaged(view, *plan_.find_co_engaged(of.anchor), budget, top);
+        case ranking::SourceKind::kFollows:
+            return walk_followed(view, budget, top);
+        case ranking::SourceKind::kCollection:
+            return walk_collection(view, *plan_.collections[source], budget, top);
+        default:
+            return Outcome::kNoWay;
+    }
+}
+
+/// In one piece, as nothing else may happen meanwhile: a front is read fast.
+Result<SourceWalk::Outcome> SourceWalk::walk_view(const ranking::ShardView& view,
+                                                  std::size_t source, TopViews& views,
+                                                  StepBudget& budget, TopItems* top) {
+    const auto& orders = plan_.profile->source_orders;
+    if (source >= orders.size() || orders[source] == nullptr) return Outcome::kNoWay;
+    if (!budget.take(kFrontCost)) return Outcome::kAgain;
+    TIDAL_ASSIGN(TopView * front, views.find(view, orders[source], {}, plan_.now_ms));
+    if (front == nullptr) return Outcome::kNoWay;
+    const TimeGates gates(view.entities, plan_.now_ms);
+    const std::uint32_t wanted = plan_.limit_of(plan_.sources[source]);
+    std::vector<ScoredSlot> found;
+    TopView::Walk walk(*front, view, plan_.now_ms);
+    bool complete = false;
+    while (!complete) {
+        TIDAL_ASSIGN(const auto block, walk.next(wanted - found.size()));
+        if (block.empty()) break;
+        for (const ScoredSlot& entry : block) {
+            complete = found.size() == wanted || entry.key <= 0;  // Which is of no list.
+            if (complete) break;
+            if (scan_.leaves(view, gates, entry.slot)) found.push_back(entry);
+        }
+        complete = complete || found.size() == wanted;
+    }
+    complete = complete || front->whole();
+    views.count_page(*front, complete);
+    if (!complete) return Outcome::kNoWay;
+    for (const ScoredSlot& entry : found) top->offer(entry.key, entry.slot);
+    return Outcome::kDone;
+}
+
+SourceWalk::Outcome SourceWalk::walk_co_engaged(const ranking::ShardView& view,
+                                                const CoEngaged& parts, StepBudget& budget,
+                                                TopItems* top) {
+    if (!begun_) {
+        if (!budget.take(kSortCost * static_cast<double>(parts.size()))) return Outcome::kAgain;
+        for (const auto& part : parts) parts_.push_back(&part);
+        std::ranges::sort(parts_, std::greater(), [](Part part) { return part->second; });
+        begun_ = true;
+    }
+    const TimeGates gates(view.entities, plan_.now_ms);
+    for (; next_part_ < parts_.size(); ++next_part_) {
+        const auto& [id, weight] = *parts_[next_part_];
+        if (weight <= 0 || weight < top->least()) break;
+        if (!budget.take(kPartCost)) return Outcome::kAgain;
+        const auto slot = view.entities.find(id);
+        if (!slot || !scan_.leaves(view, gates, *slot)) continue;
+        top->offer(co_engaged_value(view, weight, *slot, plan_.now_ms), *slot);
+    }
+    return finish();
+}
+
+Result<SourceWalk::Outcome> SourceWalk::walk_followed(const ranking::ShardView& view,
+                                                      StepBudget& budget, TopItems* top) {
+    if (!begun_) {
+        const auto& followed = plan_.user->followed;
+        if (!budget.take(kCreatorCost * static_cast<double>(followed.size())))
+            return Outcome::kAgain;
+        for (const EntityId& creator : followed)
+            if (const Roaring* const items = view.entities.creator_bitmap(creator))
+                members_ |= *items;
+        blocks_.emplace(members_);
+        begun_ = true;
+    }
+    ranking::TableFeatureSource features(view);
+    while (!blocks_->at_end()) {
+        if (!next_block(view, budget)) return Outcome::kAgain;
+        keys_.resize(slots_.size());
+        TIDAL_TRY(
+            features.fill({.kind = ranking::FeatureKind::kCreatedAt}, slots_, context_, keys_));
+        for (std::size_t i = 0; i < slots_.size(); ++i)
+            if (keys_[i] == keys_[i]) top->offer(keys_[i], slots_[i]);
+    }
+    return finish();
+}
+
+SourceWalk::Outcome SourceWalk::walk_collection(const ranking::ShardView& view, CollectionId id,
+                                                StepBudget& budget, TopItems* top) {
+    const auto* const in = view.collections == nullptr ? nullptr : view.collections->find(id);
+    if (in == nullptr) return finish();
+    if (!begun_) {
+        members_ = in->slots;
+        blocks_.emplace(members_);
+        begun_ = true;
+    }
+    while (!blocks_->at_end()) {
+        if (!next_block(view, budget)) return Outcome::kAgain;
+        for (const Slot slot : slots_) {
+            const auto member = in->members.find(slot.value());
+            if (member != in->members.end()) top->offer(-member->second.position, slot);
+        }
+    }
+    return finish();
+}
+
+bool SourceWalk::next_block(const ranking::ShardView& view, StepBudget& budget) {
+    if (!budget.take(kMemberCost * kBlockMembers)) return false;
+    const TimeGates gates(view.entities, plan_.now_ms);
+    slots_.clear();
+    for (const std::uint32_t slot : blocks_->next(kBlockMembers))
+        if (scan_.leaves(view, gates, Slot(slot))) slots_.push_back(Slot(slot));
+    return true;
+}
+
+SourceWalk::Outcome SourceWalk::finish() {
+    begun_ = false;
+    parts_.clear();
+    next_part_ = 0;
+    blocks_.reset();
+    members_ = Roaring();
+    return Outcome::kDone;
+}
+
+}  // namespace tidal::query
