@@ -1,0 +1,125 @@
+// Lists read off views are those of a look at every entity, key by key, whatever happens in
+// between.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "query/feed_run.h"
+#include "query/tests/random_filter.h"
+#include "query/top_views.h"
+#include "ranking/tests/sample_schema.h"
+#include "ranking/tests/sample_shard.h"
+
+namespace tidal::query {
+namespace {
+
+constexpr std::uint64_t kItems = 600;
+
+const std::vector<ranking::StoredProfile> kProfiles = {
+    {"now", 1,
+     "profile now version 1 { candidates union(ordered(like) limit 40, window_top(view, 24h) limit "
+     "30, "
+     "ordered(share) limit 25); score fused; }"},
+    {"half", 1,
+     "profile half version 1 { candidates union(ordered(like) limit 40, recent limit 30); score "
+     "fused; }"},
+};
+
+class SourceWalks : public testing::Test {
+protected:
+    SourceWalks() {
+        for (std::uint64_t n = 0; n < kItems; ++n) {
+            ranking::SampleItem item{.id = EntityId(n)};
+            item.created_at = kFilterNow - static_cast<std::int64_t>(random_() % 500) * 60'000;
+            item.fields.emplace("year", static_cast<std::int64_t>(random_() % 9));
+            if (n % 20 == 0) item.expires_at = kFilterNow + 1;
+            if (n % 20 == 1) item.publish_at = kFilterNow + 1;
+            shard_.put(item);
+        }
+        for (int i = 0; i < 900; ++i) happen();
+    }
+
+    void happen() {
+        static const char* const kSignals[] = {"like", "view", "share"};
+        const EntityId id(random_() % kItems);
+        const char* const name = kSignals[random_() % 3];
+        const UnixMillis at_ms = kFilterNow - static_cast<std::int64_t>(random_() % 40) * 3'600'000;
+        shard_.signal(id, name, 1 + static_cast<double>(random_() % 4), at_ms);
+        into_->on_event(*shard_.entities().find(id), schema_->find_signal(name)->id, at_ms,
+                        kFilterNow);
+    }
+    void make_views() {
+        for (int i = 0; into_->has_work() && i < 100; ++i)
+            ASSERT_TRUE(into_->step(shard_.view(), kFilterNow, 1'000).ok());
+    }
+
+    FeedPlan plan(const std::string& profile, std::vector<EntityId> exclude, UnixMillis now_ms) {
+        FeedRequest request;
+        request.profile = profile;
+        request.exclude = std::move(exclude);
+        request.now_ms = now_ms;
+        request.seed = 7;
+        static const CursorCodec kCodec(std::string(32, 'k'));
+        auto plan = plan_feed(request, *schema_, registry_, kCodec);
+        EXPECT_TRUE(plan.ok()) << plan.error().to_string();
+        return std::move(plan).value();
+    }
+    std::vector<SourceList> by_views(const FeedPlan& plan) {
+        SourcesRun run(plan);
+        for (int steps = 0; steps < 1'000; ++steps) {
+            const auto done = run.step(shard_.view(), StepBudget(), into_);
+            EXPECT_TRUE(done.ok()) << done.error().to_string();
+            if (!done.ok() || *done) break;
+        }
+        return run.take();
+    }
+    void expect_equal(const FeedPlan& plan) {
+        const std::vector<SourceList> scanned = *run_sources(shard_.view(), plan);
+        const std::vector<SourceList> viewed = by_views(plan);
+        ASSERT_EQ(viewed.size(), scanned.size());
+        for (std::size_t source = 0; source < scanned.size(); ++source) {
+            ASSERT_EQ(viewed[source].size(), scanned[source].size()) << source;
+            for (std::size_t i = 0; i < scanned[source].size(); ++i) {
+                EXPECT_EQ(viewed[source][i].id, scanned[source][i].id) << source << " " << i;
+                EXPECT_EQ(viewed[source][i].key, scanned[source][i].key) << source << " " << i;
+            }
+        }
+    }
+
+    std::mt19937_64 random_{29};
+    std::shared_ptr<const schema::Schema> schema_ = ranking::sample_schema();
+    ranking::ProfileRegistry registry_{*schema_, kProfiles};
+    ranking::SampleShard shard_{schema_, 1};
+    TopViews views_{{.entities_min = 1, .matched_min = 1}, shard_.entities(), kFilterNow};
+    TopViews* into_ = &views_;  ///< Which views are asked and told.
+};
+
+TEST_F(SourceWalks, ListsFromViewsEqualThoseOfAScan) {
+    for (int round = 0; round < 60; ++round) {
+        std::vector<EntityId> exclude;
+        if (round % 2 == 1) {
+            const auto lists = *run_sources(shard_.view(), plan("now", {}, kFilterNow));
+            for (std::size_t i = 0; i < 10; ++i) exclude.push_back(lists[i % 3][i].id);
+        }
+        for (const char* profile : {"now", "half"})
+            expect_equal(plan(profile, exclude, kFilterNow + round * 1'000));
+        make_views();
+        for (int i = 0; i < 30; ++i) happen();
+    }
+    EXPECT_GT(views_.stats().served, 150u);
+}
+
+/// Too little is held for what is asked: the whole shard is looked at.
+TEST_F(SourceWalks, AViewThatEndsTooEarlyIsNoAnswer) {
+    TopViews small({.capacity = 20, .refill_below = 1, .entities_min = 1, .matched_min = 1},
+                   shard_.entities(), kFilterNow);
+    into_ = &small;
+    expect_equal(plan("now", {}, kFilterNow));
+    make_views();
+    expect_equal(plan("now", {}, kFilterNow));
+    EXPECT_GT(small.stats().views, 0u);
+    EXPECT_EQ(small.stats().served, 0u);
+}
+
+}  // namespace
+}  // namespace tidal::query
