@@ -19,7 +19,7 @@ using schema::VectorStorage;
 
 constexpr std::size_t kBlockBytes = 256 << 10;
 constexpr std::uint32_t kBlockSlotsMin = 16, kBlockSlotsMax = 4096;
-constexpr std::align_val_t kAlignment{64};
+constexpr std::align_val_t kRowAlignment{64};
 constexpr float kAbsent = std::numeric_limits<float>::quiet_NaN();
 
 std::size_t component_bytes(VectorStorage storage) {
@@ -35,7 +35,7 @@ std::size_t component_bytes(VectorStorage storage) {
 }
 
 struct FreeAligned {
-    void operator()(std::byte* memory) const { ::operator delete[](memory, kAlignment); }
+    void operator()(std::byte* memory) const { ::operator delete[](memory, kRowAlignment); }
 };
 
 /// Components as numbers, without a scale.
@@ -87,7 +87,7 @@ bool FlatVectors::put(Slot slot, const entity::VectorBytes& vector) {
     auto& block = blocks_[at];
     if (block == nullptr) {
         block = std::make_unique<Block>();
-        block->rows.reset(new (kAlignment) std::byte[row_bytes_ * block_slots_]);
+        block->rows.reset(new (kRowAlignment) std::byte[row_bytes_ * block_slots_]);
         block->factors.assign(block_slots_, kAbsent);
         ++blocks_used_;
     }
