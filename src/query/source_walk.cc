@@ -11,8 +11,8 @@ namespace {
 
 // Nanoseconds.
 constexpr double kFrontCost = 100'000;
-constexpr double kPartCost = 200, kSortCost = 40;
-constexpr double kMemberCost = 60, kCreatorCost = 300;
+constexpr double kLookUpPartCost = 200, kSortCost = 40;
+constexpr double kWalkedMemberCost = 60, kCreatorCost = 300;
 constexpr std::size_t kBlockMembers = 256;
 
 }  // namespace
@@ -80,7 +80,7 @@ SourceWalk::Outcome SourceWalk::walk_co_engaged(const ranking::ShardView& view,
     for (; next_part_ < parts_.size(); ++next_part_) {
         const auto& [id, weight] = *parts_[next_part_];
         if (weight <= 0 || weight < top->least()) break;
-        if (!budget.take(kPartCost)) return Outcome::kAgain;
+        if (!budget.take(kLookUpPartCost)) return Outcome::kAgain;
         const auto slot = view.entities.find(id);
         if (!slot || !scan_.leaves(view, gates, *slot)) continue;
         top->offer(co_engaged_value(view, weight, *slot, plan_.now_ms), *slot);
@@ -132,7 +132,7 @@ SourceWalk::Outcome SourceWalk::walk_collection(const ranking::ShardView& view, 
 }
 
 bool SourceWalk::next_block(const ranking::ShardView& view, StepBudget& budget) {
-    if (!budget.take(kMemberCost * kBlockMembers)) return false;
+    if (!budget.take(kWalkedMemberCost * kBlockMembers)) return false;
     const TimeGates gates(view.entities, plan_.now_ms);
     slots_.clear();
     for (const std::uint32_t slot : blocks_->next(kBlockMembers))

@@ -346,8 +346,7 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
                                        const record::ArchiveKeysBody& body) {
     for (const record::ArchiveKey& key : body.keys) {
         if (!owns(record::vshard_of(envelope.tenant, EntityKind::kUser, key.user))) continue;
-        TIDAL_ASSIGN(const HybridTime erased, tastes_->erased(key.user));
-        if (key.newest > erased) TIDAL_TRY(archive_keys_.apply(key));
+        if (key.newest > tastes_->erased(key.user)) TIDAL_TRY(archive_keys_.apply(key));
     }
     return accepted(envelope);
 }
