@@ -99,7 +99,7 @@ echo "forwarding, one connection, all to one item: one of the nodes leads its sh
 for n in 1 2 3; do echo "node $n: $(signals_load http "965$n" 1 "$seconds" 1 1)"; done
 echo "reads of one item, one connection:"
 for consistency in strong bounded_staleness:5 eventual; do
-    echo "$consistency: $(round_trips http "$(leader_port)" "/items/1?read_consistency=$consistency")"
+    echo "$consistency: $(round_trips 3 http "$(leader_port)" "/items/1?read_consistency=$consistency")"
 done
 echo "processor time of each node over batches of 100: "
 before=("$(cpu_ms "${node[1]}")" "$(cpu_ms "${node[2]}")" "$(cpu_ms "${node[3]}")")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The top 20 and 50 of `trending` while signals arrive: in process, over HTTP on one connection, beside
-# Redis ZREVRANGE WITHSCORES on stored scores and PostgreSQL ORDER BY LIMIT (where its programs are).
+# The top 20 and 50 of `trending` while signals arrive: in process, and over HTTP on one connection in turn
+# with Redis ZREVRANGE WITHSCORES on stored scores; then PostgreSQL ORDER BY LIMIT (where its programs are).
 # usage: bench/trending.sh [ITEMS...]   (needs build/release with TIDAL_BENCH, redis-server)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,9 +9,10 @@ bin=$PWD/build/release/bin pg=/usr/lib/postgresql/15/bin
 work=$(mktemp -d)
 chmod 755 "$work"
 as_user() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; } # PostgreSQL refuses root.
-writer=
+writers=
 cleanup() {
-    [ -z "$writer" ] || kill "$writer" 2>/dev/null || true
+    # shellcheck disable=SC2086  # a list of ids
+    [ -z "$writers" ] || kill $writers 2>/dev/null || true
     [ ! -d "$work/pg/data" ] || as_user "$pg/pg_ctl" -D "$work/pg/data" -m immediate stop >/dev/null || true
     # shellcheck disable=SC2046  # a list of ids
     kill $(jobs -p) 2>/dev/null || true
@@ -39,7 +40,11 @@ start_tidal() {
     until curl -sf localhost:9632/healthz >/dev/null; do pause 0.1; done
 }
 stop_tidal() { kill "$server" && wait "$server" || true; }
-stop_writer() { kill "$writer" && wait "$writer" 2>/dev/null || true; writer=; }
+stop_writers() {
+    # shellcheck disable=SC2086  # a list of ids
+    kill $writers && wait $writers 2>/dev/null || true
+    writers=
+}
 
 echo "hardware: $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), load $(cut -d' ' -f1 /proc/loadavg)"
 echo "versions: $("$bin/tidal-server" --version), $(redis-server --version | cut -d' ' -f1-3)"
@@ -58,14 +63,6 @@ for items in "$@"; do
 
     redis-cli -p 9631 flushall >/dev/null
     seq "$items" | awk 'BEGIN {srand(1)} {print "ZADD top " 20 * rand() " " $1}' | redis-cli -p 9631 --pipe >/dev/null
-    write_redis &
-    writer=$!
-    for last in 19 49; do
-        redis-cli -p 9631 config resetstat >/dev/null
-        "$bin/round_trips" redis 9631 "ZREVRANGE top 0 $last WITHSCORES"
-        redis-cli -p 9631 info commandstats | grep zrevrange
-    done
-    stop_writer
 
     start_tidal
     seq "$items" | sed 's/.*/{"entity_id":&,"metadata":{"title":"item &"}}/' |
@@ -76,13 +73,21 @@ for items in "$@"; do
     start_tidal
     until curl -sf 'localhost:9632/feed?profile=trending&limit=1' >/dev/null &&
         curl -s localhost:9632/metrics | grep -q '^tidal_shard_view_pages{shard="1"} [1-9]'; do pause 0.2; done
+
+    # What a request costs that asks for nothing.
+    "$bin/round_trips" 3 redis 9631 PING http 9632 /health/live
+    # Both are written to while either is asked. With ids and scores alone as Redis gives them, and with every field.
+    write_redis &
+    writers=$!
     write_tidal &
-    writer=$!
-    # With every field, and with ids and scores alone as Redis gives them.
-    for fields in "" "&fields="; do
-        for limit in 20 50; do "$bin/round_trips" http 9632 "/feed?profile=trending&limit=$limit$fields"; done
+    writers="$writers $!"
+    for limit in 20 50; do
+        redis-cli -p 9631 config resetstat >/dev/null
+        feed="/feed?profile=trending&limit=$limit"
+        "$bin/round_trips" 5 redis 9631 "ZREVRANGE top 0 $((limit - 1)) WITHSCORES" http 9632 "$feed&fields=" http 9632 "$feed"
+        redis-cli -p 9631 info commandstats | grep zrevrange
     done
-    stop_writer
+    stop_writers
     stop_tidal
     rm -rf "$work/data"
 

@@ -141,9 +141,11 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, query::TextMod
         TIDAL_ASSIGN(request.cohort, cohort_of(call.cohort, now_ms));
     }
     request.collections = collections();
-    TIDAL_ASSIGN(query::FeedPlan plan, query::plan_feed(request, *schema, *profiles, cursors()));
-    TIDAL_TRY(read_anchors(&plan));
-    reply->left_out = query::degrade(reply->degradation, &plan);
+    // Large: it stays where it is made.
+    Result<query::FeedPlan> plan = query::plan_feed(request, *schema, *profiles, cursors());
+    if (!plan.ok()) return plan;
+    TIDAL_TRY(read_anchors(&*plan));
+    reply->left_out = query::degrade(reply->degradation, &*plan);
     return plan;
 }
 
@@ -151,19 +153,18 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, query::TextMod
 Result<std::optional<EntityReply>> Database::row_of(shard::ShardState& state,
                                                     const query::FeedPlan& plan, const EntityId& id,
                                                     bool id_alone) {
-    std::optional<EntityReply> row;
+    Result<std::optional<EntityReply>> row{std::nullopt};
+    const auto slot = state.entities(plan.kind).find(id);
+    if (!slot) return row;
     // Also what its user hid since.
-    if (const auto slot = state.entities(plan.kind).find(id);
-        slot && plan.user && plan.kind == EntityKind::kItem &&
+    if (plan.user && plan.kind == EntityKind::kItem &&
         state.user_states().holds(plan.user->id, audience::kHidden, *slot))
         return row;
     if (id_alone) {
-        if (state.entities(plan.kind).find(id)) row.emplace().id = id;
+        row->emplace().id = id;
         return row;
     }
-    auto entity = entity_in(state, plan.kind, id);
-    if (!entity.ok() && entity.error().code() == ErrorCode::kNotFound) return row;
-    TIDAL_ASSIGN(row, std::move(entity));
+    TIDAL_ASSIGN(*row, entity_in(state, plan.kind, id));
     return row;
 }
 
@@ -180,6 +181,9 @@ Result<std::vector<std::optional<EntityReply>>> Database::rows_of(
         for (std::size_t begin = 0; begin < here.size(); begin += kRowsAtOnce) {
             const std::size_t end = std::min(begin + kRowsAtOnce, here.size());
             TIDAL_TRY(shards_[shard]->with_state([&](shard::ShardState& state) -> Result<void> {
+                const entity::EntityTable& entities = state.entities(plan.kind);
+                for (std::size_t n = begin; n < end; ++n)
+                    entities.prefetch_id(page[here[n]].item.id);
                 for (std::size_t n = begin; n < end; ++n) {
                     const std::size_t i = here[n];
                     TIDAL_ASSIGN(rows[i], row_of(state, plan, page[i].item.id, ids_alone));

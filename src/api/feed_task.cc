@@ -143,7 +143,9 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
         TIDAL_CO_ASSIGN(reply.degradation, gate_->admit(call.urgency, delay_ns, pace.kind));
     }
     TIDAL_CO_TRY(name_user_of_session(&call));
-    TIDAL_CO_ASSIGN(query::FeedPlan plan, plan_call(call, mode, &reply));
+    Result<query::FeedPlan> planned = plan_call(call, mode, &reply);
+    if (!planned.ok()) co_return planned.take_error();
+    query::FeedPlan& plan = *planned;
     const bool counted = shown && plan.daily_cap;
     const std::uint64_t page = counted ? page_number(call) : 0;
     if (counted) {

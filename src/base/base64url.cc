@@ -13,13 +13,18 @@ constexpr std::string_view kAlphabet =
 std::string base64url_encode(std::string_view bytes) {
     std::string out((bytes.size() * 4 + 2) / 3, '\0');
     char* to = out.data();
-    std::uint32_t bits = 0;
-    int count = 0;
-    for (const char byte : bytes) {
-        bits = (bits << 8) | static_cast<std::uint8_t>(byte);
-        for (count += 8; count >= 6; count -= 6) *to++ = kAlphabet[(bits >> (count - 6)) & 63];
-    }
-    if (count > 0) *to = kAlphabet[(bits << (6 - count)) & 63];
+    const auto put = [&to](std::uint32_t bits, int letters) {
+        for (int i = 0, shift = 18; i < letters; ++i, shift -= 6)
+            *to++ = kAlphabet[(bits >> shift) & 63];
+    };
+    const auto byte = [&](std::size_t at) {
+        return std::uint32_t{static_cast<std::uint8_t>(bytes[at])};
+    };
+    std::size_t at = 0;
+    for (; at + 3 <= bytes.size(); at += 3)
+        put(byte(at) << 16 | byte(at + 1) << 8 | byte(at + 2), 4);
+    if (bytes.size() - at == 2) put(byte(at) << 16 | byte(at + 1) << 8, 3);
+    if (bytes.size() - at == 1) put(byte(at) << 16, 2);
     return out;
 }
 

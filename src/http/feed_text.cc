@@ -25,18 +25,20 @@ void append_id(const EntityId& id, std::string* out) {
     *out += '"';
 }
 
+void append_texts(const std::vector<std::string>& texts, std::string* out) {
+    *out += '[';
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+        if (i > 0) *out += ',';
+        append_json_string(texts[i], out);
+    }
+    *out += ']';
+}
+
 struct AppendValue {
     std::string* out;
 
     void operator()(const std::string& text) const { append_json_string(text, out); }
-    void operator()(const std::vector<std::string>& texts) const {
-        *out += '[';
-        for (std::size_t i = 0; i < texts.size(); ++i) {
-            if (i > 0) *out += ',';
-            append_json_string(texts[i], out);
-        }
-        *out += ']';
-    }
+    void operator()(const std::vector<std::string>& texts) const { append_texts(texts, out); }
     void operator()(std::int64_t number) const { append_integer(number, out); }
     void operator()(double number) const { append_json_number(number, out); }
     void operator()(bool flag) const { *out += flag ? "true" : "false"; }
@@ -50,8 +52,8 @@ struct AppendValue {
 };
 
 /// nullptr names all.
-bool names(const std::set<std::string>* fields, const std::string& name) {
-    return fields == nullptr || fields->contains(name);
+bool names(const std::set<std::string>* fields, std::string_view name) {
+    return fields == nullptr || fields->contains(std::string(name));
 }
 
 void append_metadata(const api::EntityReply& entity, const std::set<std::string>* fields,
@@ -149,6 +151,32 @@ void append_feed_item(const api::FeedItem& item, std::string* out,
         *out += json_text(explain);
     }
     *out += '}';
+}
+
+void append_feed_facts(const api::FeedReply& reply, std::optional<std::uint64_t> staleness_ms,
+                       std::string* out) {
+    const auto integer = [out](std::string_view name, std::uint64_t number) {
+        *out += name;
+        append_integer(number, out);
+    };
+    *out += ",\"next_cursor\":";
+    if (reply.next_cursor.empty()) {
+        *out += "null";
+    } else {
+        append_json_string(reply.next_cursor, out);
+    }
+    *out += ",\"profile\":";
+    append_json_string(reply.profile, out);
+    integer(",\"candidates\":", reply.candidates);
+    integer(",\"matched\":", reply.matched);
+    integer(",\"scored\":", reply.scored);
+    *out += ",\"constraints_satisfied\":";
+    *out += reply.constraints_satisfied ? "true" : "false";
+    *out += ",\"warnings\":";
+    append_texts(reply.warnings, out);
+    integer(",\"degradation\":", reply.degradation);
+    if (staleness_ms) return integer(",\"staleness_ms\":", *staleness_ms);
+    *out += ",\"staleness_ms\":null";
 }
 
 }  // namespace tidal::http

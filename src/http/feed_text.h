@@ -1,7 +1,9 @@
-// http/feed_text.h: the items of a page as JSON text, written without a tree in between: most of
-// what a short answer costs.
+// http/feed_text.h: a page as JSON text, written without a tree in between: most of what a short
+// answer costs.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -13,5 +15,9 @@ namespace tidal::http {
 /// @param fields  What of `metadata` and of the fixed fields to show; nullptr = all.
 void append_feed_item(const api::FeedItem& item, std::string* out,
                       const std::set<std::string>* fields = nullptr);
+/// ,"next_cursor":null,"profile":...: what every page says behind its items.
+/// @param staleness_ms  nullopt = not known.
+void append_feed_facts(const api::FeedReply& reply, std::optional<std::uint64_t> staleness_ms,
+                       std::string* out);
 
 }  // namespace tidal::http

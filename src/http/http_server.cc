@@ -149,6 +149,8 @@ asio::awaitable<void> ServerImpl::accept() {
 void ServerImpl::begin(Worker& worker, tcp::socket socket) {
     boost::system::error_code ec;
     socket.set_option(tcp::no_delay(true), ec);
+    // Else a plain write to a client that does not read would wait, and the loop's others with it.
+    socket.non_blocking(true, ec);
     auto connection = std::make_shared<Connection>(std::move(socket), context_, worker.loop);
     worker.loop.connections.insert(connection);
     if (context_.draining) connection->drain();

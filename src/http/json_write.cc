@@ -177,21 +177,9 @@ json::array sources_array(const std::vector<api::SourceReply>& sources) {
     return out;
 }
 
-/// What a page says beside its items.
-json::object page_object(const api::FeedReply& reply, std::optional<std::uint64_t> staleness_ms) {
-    json::array warnings;
-    for (const std::string& warning : reply.warnings) warnings.emplace_back(warning);
-    json::object out{
-        {"next_cursor",
-         reply.next_cursor.empty() ? json::value(nullptr) : json::value(reply.next_cursor)},
-        {"profile", reply.profile},
-        {"candidates", reply.candidates},
-        {"matched", reply.matched},
-        {"scored", reply.scored},
-        {"constraints_satisfied", reply.constraints_satisfied},
-        {"warnings", std::move(warnings)},
-        {"degradation", reply.degradation},
-        {"staleness_ms", staleness_ms ? json::value(*staleness_ms) : json::value(nullptr)}};
+/// What few pages say.
+json::object extras_object(const api::FeedReply& reply) {
+    json::object out;
     if (!reply.left_out.empty())
         out["left_out"] = json::array(reply.left_out.begin(), reply.left_out.end());
     if (!reply.facets.empty()) out["facets"] = facets_object(reply.facets);
@@ -219,13 +207,22 @@ json::object profile_object(const ranking::ProfileListing& profile) {
 }  // namespace
 
 std::string feed_json(const api::FeedReply& reply, std::optional<std::uint64_t> staleness_ms) {
-    std::string out = R"({"items":[)";
+    constexpr std::size_t kPageBytes = 512, kItemBytes = 160;  // Of most.
+    std::string out;
+    out.reserve(kPageBytes + kItemBytes * reply.items.size());
+    out += R"({"items":[)";
     for (std::size_t i = 0; i < reply.items.size(); ++i) {
         if (i > 0) out += ',';
         append_feed_item(reply.items[i], &out, reply.fields ? &*reply.fields : nullptr);
     }
-    out += "],";
-    out += json_text(page_object(reply, staleness_ms)).substr(1);
+    out += ']';
+    append_feed_facts(reply, staleness_ms, &out);
+    const json::object extras = extras_object(reply);
+    if (extras.empty()) {
+        out += '}';
+    } else {
+        out += ',' + json_text(extras).substr(1);
+    }
     return out;
 }
 

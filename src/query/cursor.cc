@@ -74,10 +74,10 @@ EntityId decode_id(Decoder* in) {
 
 void encode_hashes(const std::vector<ShortHash>& hashes, Encoder* out) {
     out->varint(hashes.size());
-    for (const ShortHash hash : hashes) {
-        out->u32(static_cast<std::uint32_t>(hash));
-        out->u8(static_cast<std::uint8_t>(hash >> 32));
-    }
+    std::string bytes(hashes.size() * kShortHashBytes, '\0');
+    for (std::size_t i = 0; i < hashes.size(); ++i)
+        std::memcpy(bytes.data() + i * kShortHashBytes, &hashes[i], kShortHashBytes);
+    out->raw(bytes);
 }
 
 void decode_hashes(Decoder* in, std::vector<ShortHash>* hashes) {

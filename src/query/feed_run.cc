@@ -271,24 +271,11 @@ private:
         for (; collected_ < entries_.size(); ++collected_) {
             if (!budget.take(cost)) return false;
             const auto& entry = entries_[collected_];
-            ScoredItem item{.id = view_->entities.id_of(entry.slot),
-                            .score = order_.key(placement_->key_of_score(entry.key, entry.slot)),
-                            .key = entry.key,
-                            .text = entry.text,
-                            .slot = entry.slot,
-                            .explanation = std::nullopt,
-                            .text_score = text_score(entry.slot),
-                            .vector_score = std::nullopt,
-                            .diverse = {},
-                            .group = {},
-                            .explored = {}};
-            if (groups_) item.group = groups_->name_of(entry.slot);
-            TIDAL_ASSIGN(item.vector_score, vector_score(entry.slot));
-            TIDAL_ASSIGN(item.diverse, diverse_item(item.id));
-            if (explainer_) {
-                TIDAL_ASSIGN(item.explanation, explain(entry.slot));
-            }
-            page_.items.push_back(std::move(item));
+            ScoredItem& item = page_.items.emplace_back();
+            item.key = entry.key;
+            item.score = order_.key(placement_->key_of_score(entry.key, entry.slot));
+            item.text = entry.text;
+            TIDAL_TRY(describe(entry.slot, &item));
         }
         return exploration_ ? collect_pool(budget) : Result<bool>(true);
     }
@@ -308,30 +295,35 @@ private:
             const auto& [entry, drawn] = pool_[page_.pool.size()];
             TIDAL_ASSIGN(const auto scores, evaluator_->run({&entry.slot, 1}));
             const double score = heard(scores[0], entry.slot);
-            ScoredItem item{.id = view_->entities.id_of(entry.slot),
-                            .score = score,
-                            .key = order_.key(score),
-                            .text = {},
-                            .slot = entry.slot,
-                            .explanation = std::nullopt,
-                            .text_score = text_score(entry.slot),
-                            .vector_score = std::nullopt,
-                            .diverse = {},
-                            .group = {},
-                            .explored = drawn};
-            if (groups_) item.group = groups_->name_of(entry.slot);
-            TIDAL_ASSIGN(item.vector_score, vector_score(entry.slot));
-            TIDAL_ASSIGN(item.diverse, diverse_item(item.id));
-            if (explainer_) {
-                TIDAL_ASSIGN(item.explanation, explain(entry.slot));
-            }
-            page_.pool.push_back(std::move(item));
+            ScoredItem& item = page_.pool.emplace_back();
+            item.score = score;
+            item.key = order_.key(score);
+            item.explored = drawn;
+            TIDAL_TRY(describe(entry.slot, &item));
         }
         return true;
     }
 
+    /// What an entry shows beside its place.
+    Result<void> describe(Slot slot, ScoredItem* item) {
+        item->id = view_->entities.id_of(slot);
+        item->slot = slot;
+        if (plan_.text) item->text_score = text_score(slot);
+        if (groups_) item->group = groups_->name_of(slot);
+        if (plan_.nearness) {
+            TIDAL_ASSIGN(item->vector_score, vector_score(slot));
+        }
+        if (!plan_.diversity.empty()) {
+            TIDAL_ASSIGN(item->diverse, diverse_item(item->id));
+        }
+        if (explainer_) {
+            TIDAL_ASSIGN(item->explanation, explain(slot));
+        }
+        return {};
+    }
+
     std::optional<double> text_score(Slot slot) {
-        if (!plan_.text || !features_) return std::nullopt;
+        if (!features_) return std::nullopt;
         double out = 0;
         features_->text_scores({&slot, 1}, {&out, 1});
         return out;
@@ -339,7 +331,7 @@ private:
 
     Result<std::optional<double>> vector_score(Slot slot) {
         std::optional<double> out;
-        if (!plan_.nearness || !features_) return out;
+        if (!features_) return out;
         if (plan_.anchors.find(plan_.nearness->slot, plan_.nearness->anchor) == nullptr ||
             features_->is_missing(*plan_.nearness, slot))
             return out;
@@ -378,7 +370,6 @@ private:
     /// What the plan's rules look at.
     Result<DiverseItem> diverse_item(const EntityId& id) {
         DiverseItem out;
-        if (plan_.diversity.empty()) return out;
         TIDAL_ASSIGN(const auto entity, view_->entities.get(id));
         for (const ranking::DiversityRule& rule : plan_.diversity) {
             RuleValues values;

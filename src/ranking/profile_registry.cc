@@ -126,19 +126,19 @@ Result<const ProfileRegistry::Entry*> ProfileRegistry::locate(std::string_view n
         version = number;
     }
     const Entry* found = nullptr;
+    for (const Entry& entry : entries_)
+        if (entry.profile.name == bare && (!version || *version == entry.profile.version))
+            found = &entry;
+    if (found != nullptr) return found;
     std::vector<std::string_view> names;
     std::string versions;
     for (const Entry& entry : entries_) {
         if (names.empty() || names.back() != entry.profile.name)
             names.push_back(entry.profile.name);
-        if (entry.profile.name != bare) continue;
-        versions += " " + std::to_string(entry.profile.version);
-        if (!version || *version == entry.profile.version) found = &entry;
+        if (entry.profile.name == bare) versions += " " + std::to_string(entry.profile.version);
     }
-    if (found == nullptr && !versions.empty())
-        return unknown_profile(name, {}).with_hint("versions of it:" + versions);
-    if (found == nullptr) return unknown_profile(bare, names);
-    return found;
+    if (!versions.empty()) return unknown_profile(name, {}).with_hint("versions of it:" + versions);
+    return unknown_profile(bare, names);
 }
 
 Result<std::shared_ptr<const CompiledProfile>> ProfileRegistry::find(std::string_view name,

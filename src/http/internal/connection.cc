@@ -126,6 +126,7 @@ asio::awaitable<bool> Connection::read_head() {
             in_.consume(step->consumed);
             if (step->progress == RequestParser::Progress::kHead) break;
         }
+        hand_over();  // What is answered at once may be the last.
         if (draining_ || closing_) co_return false;
         if (read_deadline_ns_ == kNever)
             read_deadline_ns_ = after_ms(idle_ ? limits.idle_timeout_ms : limits.header_timeout_ms);
@@ -186,10 +187,11 @@ Turn Connection::describe_request() {
 }
 
 std::string Connection::new_request_id() {
-    char buffer[17];
-    std::snprintf(buffer, sizeof buffer, "%016llx",
-                  static_cast<unsigned long long>(context_.runtime.random().u64()));
-    return buffer;
+    std::uint64_t number = context_.runtime.random().u64();
+    std::string out(16, '0');
+    for (std::size_t at = out.size(); at-- > 0; number >>= 4)
+        out[at] = "0123456789abcdef"[number & 15];
+    return out;
 }
 
 Admission Connection::admit() {
@@ -305,7 +307,9 @@ void Connection::push(std::uint64_t exchange, Piece piece) {
     // A piece of a turn that is over goes nowhere, and tells its writer.
     if (cut_ || turns_.empty() || exchange < turns_.front().number) return;
     assert(exchange - turns_.front().number < turns_.size());
+    const bool lone = is_lone_reply(piece);
     turns_[exchange - turns_.front().number].out.push_back(std::move(piece));
+    if (lone) return send_lone_reply();
     if (exchange == turns_.front().number) out_event_.notify();
 }
 

@@ -1,10 +1,11 @@
 // http/internal/connection.h: one client. Includes Asio: only the .cc files of this folder may.
 //
 // Two coroutines: run() reads requests and hands them over; run_writer() sends what is ready of
-// their replies, in the order of the requests. A request has its turn from when it is handed over
-// until its reply is with the operating system. Several small writes may have their turns at once
-// (Admission::overlaps); any other request waits until all before it are answered. Everything here
-// runs on the one I/O thread of its loop, so nothing is locked; other threads come through
+// their replies, in the order of the requests, but for the whole reply to a request that is alone
+// under way: that goes out from where it is made. A request has its turn from when it is handed
+// over until its reply is with the operating system. Several small writes may have their turns at
+// once (Admission::overlaps); any other request waits until all before it are answered. Everything
+// here runs on the one I/O thread of its loop, so nothing is locked; other threads come through
 // Exchange.
 #pragma once
 
@@ -13,6 +14,7 @@
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -117,12 +119,16 @@ struct Turn {
 struct Outgoing {
     std::vector<std::string> parts;
     std::size_t bytes = 0;
+    std::size_t taken = 0;       ///< Of them, by the operating system.
     std::size_t turns_done = 0;  ///< Whole turns among them.
     std::vector<Piece> told;     ///< Sent, and their writers are to hear of it.
     bool cut_after = false;
 
-    void add(std::string_view text);
+    void add(std::string text);
     void add_large(std::string text);
+    bool sent() const { return taken == bytes; }
+    /// What is not taken yet.
+    std::vector<boost::asio::const_buffer> rest() const;
 };
 
 /// A body, plain or unpacked, above what the server takes.
@@ -181,9 +187,12 @@ private:
     // connection_reply.cc: replies.
     static asio::awaitable<void> run_writer(std::shared_ptr<Connection> self);
     asio::awaitable<bool> write_ready();
+    bool is_lone_reply(const Piece& piece) const;
+    void send_lone_reply();
     Outgoing take_ready();
     bool render(Turn& turn, Piece& piece, Outgoing* out);
-    asio::awaitable<bool> send(const Outgoing& out);
+    bool offer(Outgoing* out);
+    asio::awaitable<bool> send(Outgoing* out);
     asio::awaitable<bool> send_continue();
     std::string head_of(Turn& turn, const Response& response, bool streamed);
     void end_turns(std::size_t count);
@@ -213,6 +222,7 @@ private:
     std::deque<Turn> turns_;         ///< Densely numbered; the front one is being answered.
     std::uint64_t turn_number_ = 0;  ///< Newest.
     std::size_t turn_bytes_ = 0;     ///< Of all turns.
+    std::optional<Outgoing> begun_;  ///< A reply of which the socket took a part: the writer's.
 
     bool idle_ = true;       ///< The reader waits for the first byte of a request.
     bool draining_ = false;  ///< No further request.

@@ -21,21 +21,24 @@ bool ends_turn(Piece::Kind kind) {
 void add_chunk(std::string bytes, bool chunked, Outgoing* out) {
     char size[20];
     const int digits = std::snprintf(size, sizeof size, "%zx\r\n", bytes.size());
-    if (chunked) out->add({size, static_cast<std::size_t>(digits)});
+    if (chunked) out->add(std::string(size, static_cast<std::size_t>(digits)));
     out->add_large(std::move(bytes));
     if (chunked) out->add("\r\n");
 }
 
 }  // namespace
 
-void Outgoing::add(std::string_view text) {
-    if (parts.empty() || parts.back().size() > kJoinedBytesMax) parts.emplace_back();
-    parts.back() += text;
+void Outgoing::add(std::string text) {
     bytes += text.size();
+    if (parts.empty() || parts.back().size() > kJoinedBytesMax) {
+        parts.push_back(std::move(text));
+    } else {
+        parts.back() += text;
+    }
 }
 
 void Outgoing::add_large(std::string text) {
-    if (text.size() <= kCopiedBodyBytesMax) return add(text);
+    if (text.size() <= kCopiedBodyBytesMax) return add(std::move(text));
     bytes += text.size();
     parts.push_back(std::move(text));
     parts.emplace_back();
@@ -52,16 +55,50 @@ asio::awaitable<void> Connection::run_writer(std::shared_ptr<Connection> self) {
     self->drop_turns();
 }
 
+std::vector<asio::const_buffer> Outgoing::rest() const {
+    std::vector<asio::const_buffer> out;
+    std::size_t skip = taken;
+    for (const std::string& part : parts) {
+        const std::size_t skipped = std::min(skip, part.size());
+        skip -= skipped;
+        if (skipped < part.size()) out.push_back(asio::buffer(part) + skipped);
+    }
+    return out;
+}
+
 /// Waits for something to send and sends it; false at the end of the connection.
 asio::awaitable<bool> Connection::write_ready() {
-    while ((turns_.empty() || !turns_.front().has_piece()) && !cut_) co_await out_event_.wait();
+    while (!begun_ && (turns_.empty() || !turns_.front().has_piece()) && !cut_)
+        co_await out_event_.wait();
     if (cut_) co_return false;
-    Outgoing out = take_ready();
-    const bool sent = out.bytes == 0 || co_await send(out);
+    Outgoing out = begun_ ? std::move(*begun_) : take_ready();
+    begun_.reset();
+    const bool sent = out.sent() || co_await send(&out);
     for (Piece& piece : out.told) std::exchange(piece.done, nullptr)(sent);
     if (!sent || out.cut_after) co_return false;
     end_turns(out.turns_done);
     co_return true;
+}
+
+/// All there is to send until another request comes. Of a body that streams the reader may yet find
+/// that the reply has to end the connection.
+bool Connection::is_lone_reply(const Piece& piece) const {
+    return piece.kind == Piece::Kind::kWhole && turns_.size() == 1 && !streaming_;
+}
+
+/// Waking the writer costs as much as a small reply (decision 47). What the socket does not take is
+/// the writer's.
+void Connection::send_lone_reply() {
+    try {
+        Outgoing out = take_ready();
+        if (!offer(&out)) return cut();
+        if (out.sent()) return end_turns(out.turns_done);
+        begun_ = std::move(out);
+        out_event_.notify();
+    } catch (const std::exception& e) {
+        context_.logger.error("connection failed", {{"cause", e.what()}});
+        cut();
+    }
 }
 
 /// What is ready of the front turn and, where it is all, of those behind it.
@@ -118,28 +155,23 @@ bool Connection::render(Turn& turn, Piece& piece, Outgoing* out) {
     return false;
 }
 
-/// The deadline is for progress, not for the whole: a slow reader of a large reply is no fault.
-asio::awaitable<bool> Connection::send(const Outgoing& out) {
-    std::vector<asio::const_buffer> buffers;
-    for (const std::string& part : out.parts)
-        if (!part.empty()) buffers.push_back(asio::buffer(part));
-    // Nearly always the socket takes it all at once, and asking costs less than waiting.
+/// Gives the socket what it takes now: nearly always all, and asking costs less than waiting. False
+/// when it is broken.
+bool Connection::offer(Outgoing* out) {
     boost::system::error_code ec;
-    const std::size_t taken = socket_.write_some(buffers, ec);
-    if (ec && ec != asio::error::would_block) co_return false;
-    if (taken == out.bytes) co_return true;
-    std::size_t skipped = 0;
-    while (skipped < taken) {
-        const std::size_t step = std::min(taken - skipped, buffers.front().size());
-        buffers.front() += step;
-        skipped += step;
-        if (buffers.front().size() == 0) buffers.erase(buffers.begin());
-    }
+    out->taken += socket_.write_some(out->rest(), ec);
+    return !ec || ec == asio::error::would_block;
+}
+
+/// The deadline is for progress, not for the whole: a slow reader of a large reply is no fault.
+asio::awaitable<bool> Connection::send(Outgoing* out) {
+    if (!offer(out)) co_return false;
+    if (out->sent()) co_return true;
     const auto progress = [this](const boost::system::error_code& failed, std::size_t) {
         write_deadline_ns_ = after_ms(context_.options.limits.write_timeout_ms);
         return failed ? 0 : kProgressBytes;
     };
-    const auto [failed, bytes] = co_await asio::async_write(socket_, buffers, progress, kToken);
+    const auto [failed, bytes] = co_await asio::async_write(socket_, out->rest(), progress, kToken);
     write_deadline_ns_ = kNever;
     co_return !failed;
 }
@@ -149,7 +181,7 @@ asio::awaitable<bool> Connection::send_continue() {
     Outgoing out;
     out.add("HTTP/1.1 100 Continue\r\n\r\n");
     if (cut_) co_return false;
-    co_return co_await send(out);
+    co_return co_await send(&out);
 }
 
 std::string Connection::head_of(Turn& turn, const Response& response, bool streamed) {

@@ -44,7 +44,8 @@ std::string reply_head(const Response& response, const ReplyFacts& facts) {
     append_header("X-Request-Id", facts.request_id, &out);
     if (!facts.traceparent.empty()) append_header("traceparent", facts.traceparent, &out);
     for (const Header& header : response.headers) append_header(header.name, header.value, &out);
-    return out + "\r\n";
+    out += "\r\n";
+    return out;
 }
 
 std::string http_date(std::int64_t unix_ms) {

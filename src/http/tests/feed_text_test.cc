@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "http/json_text.h"
+#include "http/json_write.h"
 
 namespace tidal::http {
 namespace {
@@ -61,6 +62,38 @@ TEST(FeedText, EveryTypeReadsBack) {
               R"({"title":"a\tb\u0001","genres":["x","y\"z"],"none":[],"year":-1994,"price":12.5,)"
               R"("live":true,"place":{"lat":48.1,"lon":11.5},"raw":{"b":[1,2.0,null]}})");
     EXPECT_EQ(read.at("explain").at("sum(view, 24h)"), json::value(3.0));
+}
+
+TEST(FeedText, EveryPageSaysTheSameFacts) {
+    api::FeedReply reply;
+    reply.profile = "trending@1";
+    std::string out;
+    append_feed_facts(reply, std::nullopt, &out);
+    EXPECT_EQ(out,
+              R"(,"next_cursor":null,"profile":"trending@1","candidates":0,"matched":0,"scored":0,)"
+              R"("constraints_satisfied":true,"warnings":[],"degradation":0,"staleness_ms":null)");
+    reply.next_cursor = "a-b_c";
+    reply.candidates = 3;
+    reply.constraints_satisfied = false;
+    reply.warnings = {"one", "say \"two\""};
+    out.clear();
+    append_feed_facts(reply, 7, &out);
+    EXPECT_EQ(
+        out,
+        R"(,"next_cursor":"a-b_c","profile":"trending@1","candidates":3,"matched":0,"scored":0,)"
+        R"("constraints_satisfied":false,"warnings":["one","say \"two\""],"degradation":0,)"
+        R"("staleness_ms":7)");
+}
+
+TEST(FeedText, WhatFewPagesSayComesLast) {
+    api::FeedReply reply;
+    EXPECT_EQ(json::parse(feed_json(reply, 0)).as_object().count("experiment"), 0U);
+    reply.experiment = "spring@2";
+    reply.left_out = {"facets"};
+    const json::object read = json::parse(feed_json(reply, 0)).as_object();
+    EXPECT_EQ(read.at("experiment"), json::value("spring@2"));
+    EXPECT_EQ(json_text(read.at("left_out")), R"(["facets"])");
+    EXPECT_EQ(read.at("staleness_ms"), json::value(0));
 }
 
 }  // namespace

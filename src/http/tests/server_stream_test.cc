@@ -187,6 +187,30 @@ TEST_F(ServerTest, AStreamedReplyWaitsForASlowReader) {
     for (std::size_t i = 0; i < written; ++i) EXPECT_EQ(done.take(), true);
 }
 
+TEST_F(ServerTest, AClientThatDoesNotReadHoldsNobodyUp) {
+    start();
+    RawClient c = client();
+    c.send(get("/later/1"));
+    auto later = later_.take();
+    ASSERT_TRUE(later);
+    Box<bool> done;
+    ResponseWriter writer = later->responder->stream({200, "text/plain", {}, ""});
+    // So small that the socket takes a piece whole or not at all.
+    const std::string piece(4096, 'z');
+    std::size_t written = 0;
+    do {
+        writer.write(piece, [&](bool ok) { done.put(ok); });
+        ++written;
+        const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
+        while (done.size() < written && std::chrono::steady_clock::now() < until)
+            std::this_thread::yield();
+    } while (done.size() == written && written < 100'000);
+    EXPECT_LT(done.size(), written) << "its buffers are full";
+    EXPECT_EQ(client().ask(get("/hello")).status, 200);
+    c.close();
+    for (std::size_t i = 0; i < written; ++i) EXPECT_TRUE(done.take());
+}
+
 TEST_F(ServerTest, AWriterHearsThatTheClientIsGone) {
     start();
     std::optional<ResponseWriter> writer;
