@@ -16,10 +16,10 @@ std::uint64_t combine(std::uint64_t hash, std::string_view bytes) {
 }
 
 // Rows that are state as they stand: idempotency entries, outbox rows, configuration, schema,
-// imports, the catalogue, saved searches, sessions and what they were shown, deliveries, keys of the
-// archive.
-constexpr std::string_view kPlainRowPrefixes[] = {"k/",   "o/",   "c/config", "s/",   "i/",   "g/",
-                                                  "a/q/", "a/e/", "a/w/",     "a/d/", "a/k/", "a/l/"};
+// imports, the catalogue, saved searches, sessions and what they were shown, deliveries, keys of
+// the archive.
+constexpr std::string_view kPlainRowPrefixes[] = {
+    "k/", "o/", "c/config", "s/", "i/", "g/", "a/q/", "a/e/", "a/w/", "a/d/", "a/k/", "a/l/"};
 
 }  // namespace
 
