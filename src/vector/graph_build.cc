@@ -187,7 +187,8 @@ Result<void> GraphBuild::lay_out() {
     const GraphLayout layout(parts.shape);
     const std::shared_ptr<char> bytes = zeros(layout.bytes);
     const auto put = [&](std::size_t at, const auto& numbers) {
-        std::memcpy(bytes.get() + at, numbers.data(), numbers.size() * sizeof(numbers[0]));
+        if (!numbers.empty())
+            std::memcpy(bytes.get() + at, numbers.data(), numbers.size() * sizeof(numbers[0]));
     };
     put(layout.mean, mean_);
     put(layout.slots, slots_);
