@@ -60,7 +60,8 @@ endfunction()
 
 # Compiles the sources of a target together, some in one go, where TIDAL_UNITY says so: what they include, and
 # what the compiler makes of it, is then done once. So no two files of a module may give different things the
-# same name in their anonymous namespaces. What includes itself for each kind of processor stays alone.
+# same name in their anonymous namespaces. What includes itself for each kind of processor stays alone, and
+# what holds bugs that a test links in its place (tidal_planted_sources).
 option(TIDAL_UNITY "compile the sources of a module together" OFF)
 function(tidal_compile_together target)
   if(NOT TIDAL_UNITY)
@@ -68,8 +69,8 @@ function(tidal_compile_together target)
   endif()
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
   foreach(source ${ARGN})
-    file(STRINGS ${source} includes_itself REGEX "^#include [<\"]hwy/foreach_target.h[>\"]")
-    if(includes_itself)
+    file(STRINGS ${source} alone REGEX "^#include [<\"](hwy/foreach_target|[a-z]+/internal/planted).h[>\"]")
+    if(alone)
       set_source_files_properties(${source} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
     endif()
   endforeach()
