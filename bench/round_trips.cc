@@ -120,14 +120,15 @@ private:
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc < 5 || argc % 3 != 2) {
+    const double seconds = argc > 1 ? std::strtod(argv[1], nullptr) : 0;
+    if (argc < 5 || argc % 3 != 2 || !(seconds > 0)) {
         std::fprintf(stderr, "usage: round_trips SECONDS (redis|http PORT REQUEST)...\n");
         return 1;
     }
     constexpr double kTurnSeconds = 0.1;
     std::deque<Peer> peers;
     for (int at = 2; at < argc; at += 3) peers.emplace_back(argv[at], argv[at + 1], argv[at + 2]);
-    for (double left = std::strtod(argv[1], nullptr); left > 0; left -= kTurnSeconds)
+    for (double left = seconds; left > 0; left -= kTurnSeconds)
         for (Peer& peer : peers) peer.ask_for(kTurnSeconds);
     double first_us = 0;
     for (Peer& peer : peers) {

@@ -285,6 +285,7 @@ asio::awaitable<Connection::Fill> Connection::fill(std::size_t bytes_max) {
     hand_over();
     if (cut_) co_return Fill::kClosed;
     read_timed_out_ = false;
+    lone_replies_ = 0;
     char* const room = in_.prepare(bytes_max);
     const auto [ec, bytes] = co_await socket_.async_read_some(
         asio::buffer(room, bytes_max), asio::bind_cancellation_slot(stop_reading_.slot(), kToken));

@@ -219,10 +219,11 @@ private:
     bool keep_alive_ = true;
     bool streaming_ = false;  ///< Its body streams.
 
-    std::deque<Turn> turns_;         ///< Densely numbered; the front one is being answered.
-    std::uint64_t turn_number_ = 0;  ///< Newest.
-    std::size_t turn_bytes_ = 0;     ///< Of all turns.
-    std::optional<Outgoing> begun_;  ///< A reply of which the socket took a part: the writer's.
+    std::deque<Turn> turns_;          ///< Densely numbered; the front one is being answered.
+    std::uint64_t turn_number_ = 0;   ///< Newest.
+    std::size_t turn_bytes_ = 0;      ///< Of all turns.
+    std::uint32_t lone_replies_ = 0;  ///< In a row, without giving way to others of the thread.
+    std::optional<Outgoing> begun_;   ///< A reply of which the socket took a part: the writer's.
 
     bool idle_ = true;       ///< The reader waits for the first byte of a request.
     bool draining_ = false;  ///< No further request.

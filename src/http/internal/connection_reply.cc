@@ -13,6 +13,8 @@ constexpr std::size_t kJoinedBytesMax = 64 * 1024;
 /// Bodies up to here are copied behind their head: one buffer is cheaper to send than two.
 constexpr std::size_t kCopiedBodyBytesMax = 8 * 1024;
 constexpr std::size_t kProgressBytes = 64 * 1024;
+/// Behind so many the writer sends, which gives way: a client that pipelines shares the thread.
+constexpr std::uint32_t kLoneRepliesMax = 8;
 
 bool ends_turn(Piece::Kind kind) {
     return kind == Piece::Kind::kWhole || kind == Piece::Kind::kEnd;
@@ -76,6 +78,7 @@ asio::awaitable<bool> Connection::write_ready() {
     const bool sent = out.sent() || co_await send(&out);
     for (Piece& piece : out.told) std::exchange(piece.done, nullptr)(sent);
     if (!sent || out.cut_after) co_return false;
+    lone_replies_ = 0;
     end_turns(out.turns_done);
     co_return true;
 }
@@ -83,13 +86,15 @@ asio::awaitable<bool> Connection::write_ready() {
 /// All there is to send until another request comes. Of a body that streams the reader may yet find
 /// that the reply has to end the connection.
 bool Connection::is_lone_reply(const Piece& piece) const {
-    return piece.kind == Piece::Kind::kWhole && turns_.size() == 1 && !streaming_;
+    return piece.kind == Piece::Kind::kWhole && turns_.size() == 1 && !streaming_ &&
+           lone_replies_ < kLoneRepliesMax;
 }
 
 /// Waking the writer costs as much as a small reply (decision 47). What the socket does not take is
 /// the writer's.
 void Connection::send_lone_reply() {
     try {
+        ++lone_replies_;
         Outgoing out = take_ready();
         if (!offer(&out)) return cut();
         if (out.sent()) return end_turns(out.turns_done);
@@ -181,7 +186,9 @@ asio::awaitable<bool> Connection::send_continue() {
     Outgoing out;
     out.add("HTTP/1.1 100 Continue\r\n\r\n");
     if (cut_) co_return false;
-    co_return co_await send(&out);
+    const bool sent = co_await send(&out);
+    if (!sent) cut();  // Else nobody would answer its turn, and its end would be waited for.
+    co_return sent;
 }
 
 std::string Connection::head_of(Turn& turn, const Response& response, bool streamed) {

@@ -211,6 +211,20 @@ TEST_F(ServerTest, AClientThatDoesNotReadHoldsNobodyUp) {
     for (std::size_t i = 0; i < written; ++i) EXPECT_TRUE(done.take());
 }
 
+TEST_F(ServerTest, ALargeReplyToALoneRequestWaitsForASlowReader) {
+    start();
+    RawClient c = client();
+    c.send(get("/later/1"));
+    auto later = later_.take();
+    ASSERT_TRUE(later);
+    const std::string large(32 << 20, 'z');  // More than the buffers of sockets take.
+    later->responder->send(Response::text(large));
+    EXPECT_EQ(client().ask(get("/hello")).body, "hello") << "others are served";
+    c.send(get("/hello"));
+    EXPECT_TRUE(c.read_reply().body == large);
+    EXPECT_EQ(c.read_reply().body, "hello");
+}
+
 TEST_F(ServerTest, AWriterHearsThatTheClientIsGone) {
     start();
     std::optional<ResponseWriter> writer;
