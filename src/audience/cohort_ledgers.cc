@@ -236,6 +236,11 @@ void CohortLedgers::count(Slot slot, std::span<const CohortId> cohorts, const Ev
     sweep();
     const CohortHour hour = hour_of(event.at_ms);
     if (hour < first_hour_) return;
+    // Where nothing is counted, nothing is made and dropped again.
+    if (find(slot) == nullptr && (event.count < 0 || !make_room(hour))) {
+        if (event.count > 0) refused_ += cohorts.size();
+        return;
+    }
     Item& changed = item(slot);
     touch(slot, &changed);
     for (const CohortId cohort : cohorts) count_one(changed, {cohort, event.signal, hour}, event);

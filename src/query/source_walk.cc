@@ -14,6 +14,11 @@ constexpr double kFrontCost = 100'000;
 constexpr double kLookUpPartCost = 200, kSortCost = 40;
 constexpr double kWalkedMemberCost = 60, kCreatorCost = 300;
 constexpr std::size_t kBlockMembers = 256;
+/// A front is read in one piece: no longer list is, nor that of who is shown little of it.
+constexpr double kFrontEntryCost = 500;
+constexpr std::uint32_t kFrontMax = 1'024;
+constexpr std::size_t kSkippedMax = 512;
+constexpr std::size_t kFrontBlock = 64;
 
 }  // namespace
 
@@ -41,18 +46,22 @@ Result<SourceWalk::Outcome> SourceWalk::walk_view(const ranking::ShardView& view
                                                   std::size_t source, TopViews& views,
                                                   StepBudget& budget, TopItems* top) {
     const auto& orders = plan_.profile->source_orders;
-    if (source >= orders.size() || orders[source] == nullptr) return Outcome::kNoWay;
-    if (!budget.take(kFrontCost)) return Outcome::kAgain;
+    const std::uint32_t wanted = plan_.limit_of(plan_.sources[source]);
+    if (source >= orders.size() || orders[source] == nullptr || wanted > kFrontMax)
+        return Outcome::kNoWay;
+    if (!budget.take(kFrontCost + kFrontEntryCost * wanted)) return Outcome::kAgain;
     TIDAL_ASSIGN(TopView * front, views.find(view, orders[source], {}, plan_.now_ms));
     if (front == nullptr) return Outcome::kNoWay;
     const TimeGates gates(view.entities, plan_.now_ms);
-    const std::uint32_t wanted = plan_.limit_of(plan_.sources[source]);
     std::vector<ScoredSlot> found;
     TopView::Walk walk(*front, view, plan_.now_ms);
     bool complete = false;
-    while (!complete) {
-        TIDAL_ASSIGN(const auto block, walk.next(wanted - found.size()));
+    for (std::size_t looked = 0; !complete && looked < wanted + kSkippedMax;) {
+        TIDAL_ASSIGN(const auto block,
+                     walk.next(std::max<std::size_t>(wanted - found.size(), kFrontBlock)));
+        complete = block.empty() && front->whole();
         if (block.empty()) break;
+        looked += block.size();
         for (const ScoredSlot& entry : block) {
             complete = found.size() == wanted || entry.key <= 0;  // Which is of no list.
             if (complete) break;
@@ -60,7 +69,6 @@ Result<SourceWalk::Outcome> SourceWalk::walk_view(const ranking::ShardView& view
         }
         complete = complete || found.size() == wanted;
     }
-    complete = complete || front->whole();
     views.count_page(*front, complete);
     if (!complete) return Outcome::kNoWay;
     for (const ScoredSlot& entry : found) top->offer(entry.key, entry.slot);
@@ -90,24 +98,26 @@ SourceWalk::Outcome SourceWalk::walk_co_engaged(const ranking::ShardView& view,
 
 Result<SourceWalk::Outcome> SourceWalk::walk_followed(const ranking::ShardView& view,
                                                       StepBudget& budget, TopItems* top) {
-    if (!begun_) {
-        const auto& followed = plan_.user->followed;
-        if (!budget.take(kCreatorCost * static_cast<double>(followed.size())))
-            return Outcome::kAgain;
-        for (const EntityId& creator : followed)
-            if (const Roaring* const items = view.entities.creator_bitmap(creator))
-                members_ |= *items;
-        blocks_.emplace(members_);
-        begun_ = true;
+    const auto& followed = plan_.user->followed;
+    if (!begun_) next_followed_ = followed.begin();
+    begun_ = true;
+    for (; !blocks_ && next_followed_ != followed.end(); ++next_followed_) {
+        if (!budget.take(kCreatorCost)) return Outcome::kAgain;
+        if (const Roaring* const items = view.entities.creator_bitmap(*next_followed_))
+            members_ |= *items;
     }
+    if (!blocks_) blocks_.emplace(members_);
     ranking::TableFeatureSource features(view);
     while (!blocks_->at_end()) {
         if (!next_block(view, budget)) return Outcome::kAgain;
         keys_.resize(slots_.size());
         TIDAL_TRY(
             features.fill({.kind = ranking::FeatureKind::kCreatedAt}, slots_, context_, keys_));
-        for (std::size_t i = 0; i < slots_.size(); ++i)
+        for (std::size_t i = 0; i < slots_.size(); ++i) {
+            const EntityId* const creator = view.entities.creator_of(slots_[i]);
+            if (creator == nullptr || !followed.contains(*creator)) continue;  // Any more.
             if (keys_[i] == keys_[i]) top->offer(keys_[i], slots_[i]);
+        }
     }
     return finish();
 }

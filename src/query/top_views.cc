@@ -49,6 +49,12 @@ std::uint64_t signals_read_by(const ranking::Program& program) {
     return out;
 }
 
+/// Orders of sources are named by what they are (CompiledProfile::source_orders): the same
+/// whichever profile lists by them, and under every schema, as signals keep their ids.
+bool is_same_order(const ranking::CompiledProfile& a, const ranking::CompiledProfile& b) {
+    return &a == &b || (a.profile.name == b.profile.name && a.profile.name.ends_with(')'));
+}
+
 }  // namespace
 
 TopViews::TopViews(const Options& options, const entity::EntityTable& entities,
@@ -137,7 +143,7 @@ Result<TopView*> TopViews::find(const ranking::ShardView& view,
 TopViews::Kept& TopViews::keep(const ranking::ShardView& view,
                                const std::shared_ptr<const ranking::CompiledProfile>& profile) {
     for (Kept& kept : kept_)
-        if (kept.profile == profile) return kept;
+        if (is_same_order(*kept.profile, *profile)) return kept;
     // The same profile compiled against an older schema.
     std::erase_if(kept_, [&](const Kept& kept) {
         return kept.profile->profile.name == profile->profile.name &&

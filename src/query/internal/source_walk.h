@@ -61,6 +61,7 @@ private:
     bool begun_ = false;
     std::vector<Part> parts_;  ///< The heaviest first.
     std::size_t next_part_ = 0;
+    Creators::const_iterator next_followed_;
     Roaring members_;
     std::optional<SlotBlocks> blocks_;  ///< Of members_.
     std::vector<Slot> slots_;

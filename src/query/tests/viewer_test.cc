@@ -126,6 +126,30 @@ TEST_F(Viewers, FollowedIsAFilterASourceAndAFeature) {
     EXPECT_EQ(plan(request).error().reason(), "missing_input");
 }
 
+/// A filter that all match makes a look at every item of it.
+TEST_F(Viewers, WhatIsFollowedIsListedAsByALookAtEveryItem) {
+    for (std::uint64_t followed = 0; followed < 4; ++followed) {
+        std::vector<std::vector<SourceList>> lists;
+        for (const char* filter : {"", "created_within 100000h"}) {
+            FeedRequest request = this->request("following", filter);
+            for (std::uint64_t c = 0; c < followed; ++c) request.user->followed.insert(EntityId(c));
+            request.user->blocked.insert(EntityId(1));
+            for (std::uint64_t n = 0; n < 300; n += 7) request.exclude.push_back(EntityId(n));
+            lists.push_back(*run_sources(shard_.view(), plan(request).value()));
+        }
+        ASSERT_EQ(lists[0].size(), lists[1].size());
+        std::size_t listed = 0;
+        for (std::size_t source = 0; source < lists[0].size(); ++source) {
+            ASSERT_EQ(lists[0][source].size(), lists[1][source].size());
+            for (std::size_t i = 0; i < lists[0][source].size(); ++i, ++listed) {
+                EXPECT_EQ(lists[0][source][i].id, lists[1][source][i].id);
+                EXPECT_EQ(lists[0][source][i].key, lists[1][source][i].key);
+            }
+        }
+        EXPECT_EQ(listed > 0, followed > 0);
+    }
+}
+
 TEST_F(Viewers, MutedCreatorsRankLowerWhateverTheSignOfTheScore) {
     for (const char* profile : {"most_viewed", "below_zero", "rising_order"}) {
         FeedRequest request = this->request(profile);
