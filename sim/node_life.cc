@@ -10,7 +10,7 @@
 namespace tidal::sim {
 namespace {
 
-constexpr std::uint64_t kSecondNs = 1'000'000'000;
+constexpr std::uint64_t kNodeSecondNs = 1'000'000'000;
 
 /// One life of the node: from open to crash or stop.
 struct Life {
@@ -68,7 +68,7 @@ private:
             started = true;
             result = std::move(done);
         });
-        world_.run_until([&] { return started || life->runtime->crashed(); }, 120 * kSecondNs);
+        world_.run_until([&] { return started || life->runtime->crashed(); }, 120 * kNodeSecondNs);
         if (life->runtime->crashed()) return false;
         if (!started) fail("the database does not start");
         if (started && !result.ok()) fail("start: " + result.error().to_string());
@@ -144,7 +144,7 @@ private:
             life.runtime->jump_wall(static_cast<std::int64_t>(random.below(120'000)) - 60'000);
         if (!options_.full_disk || random.below(40) != 0) return;
         disk_.set_capacity(disk_.used_bytes() + random.below(4096));
-        const std::uint64_t until_ns = world_.now_ns() + random.below(3 * kSecondNs);
+        const std::uint64_t until_ns = world_.now_ns() + random.below(3 * kNodeSecondNs);
         world_.at(until_ns, [this] { disk_.set_capacity(~0ULL); });
     }
 
@@ -154,7 +154,7 @@ private:
                 if (client.waiting() || client.writes() < writes_each) return false;
             return true;
         };
-        const std::uint64_t deadline_ns = world_.now_ns() + 3600 * kSecondNs;
+        const std::uint64_t deadline_ns = world_.now_ns() + 3600 * kNodeSecondNs;
         while (!finished() && !life.runtime->crashed() && report_.failure.empty()) {
             if (world_.now_ns() > deadline_ns) return fail("writes are not answered for an hour");
             for (ClientModel& client : clients_)
@@ -175,7 +175,7 @@ private:
         }
         run_clients(life_, options_.writes_per_client + 1);
         const bool quiet =
-            world_.run_until([&] { return at_rest(*life_.database); }, 600 * kSecondNs);
+            world_.run_until([&] { return at_rest(*life_.database); }, 600 * kNodeSecondNs);
         if (!quiet) return fail("the relay does not come to rest");
         check("after the last write");
         const auto before = life_.database->content_hashes();
@@ -195,7 +195,7 @@ private:
         if (clean) {
             bool stopped = false;
             life_.database->stop([&] { stopped = true; });
-            if (!world_.run_until([&] { return stopped; }, 600 * kSecondNs))
+            if (!world_.run_until([&] { return stopped; }, 600 * kNodeSecondNs))
                 return fail("the database does not stop");
         }
         crash(&life_);

@@ -155,6 +155,7 @@ bool may_repeat(const Proposal& proposal) {
                 record.envelope.session_sequence != 0) ||
                std::holds_alternative<record::CollectionMemberBody>(record.body) ||
                std::holds_alternative<record::DeliveryBody>(record.body) ||
+               std::holds_alternative<record::ArchiveKeysBody>(record.body) ||
                std::holds_alternative<record::CatalogBody>(record.body) ||
                std::holds_alternative<record::SchemaBody>(record.body);
     });

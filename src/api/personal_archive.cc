@@ -16,8 +16,8 @@ namespace {
 
 using audience::ArchiveKeys;
 
-constexpr std::size_t kSliceUsers = 64;       // of a look into a shard: some 200 us
-constexpr std::size_t kAskedAtOnce = 32'000;  // 1.5 MiB of records
+constexpr std::size_t kSliceUsers = 64;  // of a look into a shard: some 200 us
+constexpr std::size_t kAskedBytes = 1 << 20;
 constexpr std::uint64_t kAskTimeoutMs = 10'000;
 constexpr std::size_t kOwnersKept = 100'000;  // some 12 MiB a reader
 constexpr std::size_t kDrawnBytes = 8 + record::kArchiveSecretBytes;
@@ -44,7 +44,11 @@ Result<std::vector<PersonalArchive::Sealed>> PersonalArchive::seal(std::span<con
     }
     bool waits = false;
     for (const auto& [home, places] : by_home) {
-        TIDAL_TRY(look_up(home, places));
+        if (auto looked = look_up(home, places); !looked.ok()) {
+            if (looked.error().code() != ErrorCode::kUnavailable) return looked.take_error();
+            waits = true;
+            continue;
+        }
         TIDAL_ASSIGN(const bool missing, ask_for_missing(home, places));
         waits = waits || missing;
     }
@@ -84,13 +88,20 @@ Result<void> PersonalArchive::look_up(ShardId home, std::span<Place* const> user
 
 /// @return whether a key is missing.
 Result<bool> PersonalArchive::ask_for_missing(ShardId home, std::span<Place* const> users) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (asked_.contains(home)) return true;
+    }
     std::vector<record::ArchiveKey> keys;
+    std::size_t bytes = 0;
     for (const Place* const place : users) {
         if (!place->second.lacks_key()) continue;
         record::ArchiveKey& key = keys.emplace_back();
         key.user = place->first;
         key.newest = place->second.newest;
-        if (keys.size() == kAskedAtOnce) break;
+        constexpr std::size_t kKeyBytes = 64;
+        bytes += kKeyBytes + (place->first.is_text() ? place->first.text().size() : 0);
+        if (bytes >= kAskedBytes) break;
     }
     if (keys.empty()) return false;
     TIDAL_ASSIGN(const std::string drawn,
@@ -120,15 +131,24 @@ void PersonalArchive::ask(ShardId home, std::vector<record::ArchiveKey> keys) {
                          std::move_iterator(begin + static_cast<std::ptrdiff_t>(count)));
         proposal.records.emplace_back().body = std::move(body);
     }
-    database_.route(std::move(proposal), kAskTimeoutMs,
-                    [this, home](const Result<std::vector<shard::Outcome>>& outcomes) {
-                        {
-                            const std::lock_guard lock(mutex_);
-                            asked_.erase(home);
-                        }
-                        // After a failure the next checkpoint tries again.
-                        if (outcomes.ok()) database_.log_->resume_sealing();
-                    });
+    database_.route(
+        std::move(proposal), kAskTimeoutMs,
+        [this, home](const Result<std::vector<shard::Outcome>>& outcomes) {
+            if (!outcomes.ok()) return answered(home, false);
+            // A replica that lags has yet to apply them.
+            database_.shard(home).when_applied(
+                outcomes->back().index, kAskTimeoutMs,
+                [this, home](const Result<void>& applied) { answered(home, applied.ok()); });
+        });
+}
+
+/// After a failure the next checkpoint tries again.
+void PersonalArchive::answered(ShardId home, bool resume) {
+    {
+        const std::lock_guard lock(mutex_);
+        asked_.erase(home);
+    }
+    if (resume) database_.log_->resume_sealing();
 }
 
 /// One that would grow beyond what a batch holds becomes several.
@@ -159,6 +179,10 @@ Result<void> PersonalArchive::seal(const Batch& batch, const Users& users,
         TIDAL_ASSIGN(const std::string sealed,
                      records_.seal(batch.header, index, bytes, &scratch, key_of));
         constexpr std::size_t kLengthBytes = 4;
+        if (kLengthBytes + sealed.size() > wal::kBatchPayloadBytesMax)
+            return Error(ErrorCode::kTooLarge, "a record, sealed, is larger than a batch may be")
+                .with("shard", batch.header.shard.value())
+                .with("index", index.value());
         if (payload.size() > 0 &&
             payload.size() + kLengthBytes + sealed.size() > wal::kBatchPayloadBytesMax)
             close(index, stamp);

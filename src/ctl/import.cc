@@ -16,7 +16,7 @@ namespace tidal::ctl {
 namespace {
 
 namespace json = boost::json;
-constexpr std::uint64_t kPollNs = 200'000'000;
+constexpr std::uint64_t kImportPollNs = 200'000'000;
 
 std::string percent_encode(std::string_view text) {
     std::string out;
@@ -96,7 +96,7 @@ private:
 };
 
 runtime::Task<Result<void>> pause(runtime::Executor* timer) {
-    Result<void> passed = co_await runtime::sleep_for(*timer, kPollNs);
+    Result<void> passed = co_await runtime::sleep_for(*timer, kImportPollNs);
     co_return passed;
 }
 

@@ -53,6 +53,7 @@ private:
     Result<void> look_up(ShardId home, std::span<Place* const> users);
     Result<bool> ask_for_missing(ShardId home, std::span<Place* const> users);
     void ask(ShardId home, std::vector<record::ArchiveKey> keys);
+    void answered(ShardId home, bool resume);
     Result<void> seal(const Batch& batch, const Users& users, std::vector<Sealed>* out) const;
 
     Database& database_;

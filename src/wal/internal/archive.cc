@@ -109,7 +109,7 @@ Result<std::vector<SegmentBuilder>> Archive::seal(std::string_view image,
         auto filled = fill(live.all(), &builder);
         if (!filled.ok() && filled.error().code() != ErrorCode::kUnavailable)
             return filled.take_error();
-        // All histories ask for what they wait for, so that they wait once.
+        // All histories ask for what they wait for: those of different shards then wait together.
         if (filled.ok())
             segments.push_back(std::move(builder));
         else
@@ -132,7 +132,11 @@ Result<void> Archive::fill(const std::vector<ScannedBatch>& batches,
     }
     std::vector<ArchiveCodec::Sealed> sealed;
     if (!records.empty()) {
-        TIDAL_ASSIGN(sealed, codec_->seal(records));
+        auto done = codec_->seal(records);
+        // What the codec cannot read is no trouble of the log's own disk.
+        if (!done.ok() && done.error().code() == ErrorCode::kIo)
+            return Error(ErrorCode::kInternal, "keys of the archive: " + done.error().to_string());
+        TIDAL_ASSIGN(sealed, std::move(done));
     }
     auto next = sealed.begin();
     const auto add_sealed_before = [&](LogIndex end) {

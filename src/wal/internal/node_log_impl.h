@@ -78,6 +78,7 @@ private:
     // The files executor.
     void seal();
     Result<void> seal_oldest(const LogFiles::Sealable& oldest);
+    void wait_to_seal(const Error& why);
     void release_files();
 
     // Any thread: read().

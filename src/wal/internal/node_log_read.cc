@@ -123,13 +123,25 @@ void NodeLogImpl::seal() {
         if (oldest) resume_sealing();  // The next one behind whoever waits for a new file.
         return;
     }
-    if (done.error().code() == ErrorCode::kUnavailable) return;  // whoever it waits for comes back
+    if (done.error().code() == ErrorCode::kUnavailable) return wait_to_seal(done.error());
     if (done.error().code() == ErrorCode::kIo) return fail(done.error());
     // A full disk or a damaged file: the log keeps what could not be archived, and every checkpoint
     // tries again.
     archive_trouble_.note(done.error());
     const std::lock_guard lock(mutex_);
     ++stats_.archive_failures;
+}
+
+/// Whoever it waits for comes back. Meanwhile what is archived is not kept for longer, and where
+/// much has gathered the log says so.
+void NodeLogImpl::wait_to_seal(const Error& why) {
+    constexpr std::uint64_t kFilesToldOf = 32;
+    if (files_.count() > kFilesToldOf) archive_trouble_.note(why);
+    const std::lock_guard lock(archiving_);
+    if (holds_ > 0) return;
+    auto kept = files_.remove_dropped();
+    if (kept.ok()) kept = archive_.enforce(runtime_.clock().wall_ms());
+    if (!kept.ok()) archive_trouble_.note(kept.error());
 }
 
 Result<void> NodeLogImpl::seal_oldest(const LogFiles::Sealable& oldest) {
