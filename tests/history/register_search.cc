@@ -30,12 +30,12 @@ struct ConfigurationHash {
 /// With the fewest unseen writes it takes: whatever follows more of them follows fewer, too.
 using Configurations = std::unordered_map<Configuration, std::uint32_t, ConfigurationHash>;
 
-struct Event {
+struct SearchEvent {
     std::int64_t at_ns;
     bool end;
     std::size_t step;
     /// Times that are equal overlap: starts come first.
-    bool operator<(const Event& other) const {
+    bool operator<(const SearchEvent& other) const {
         return std::tie(at_ns, end, step) < std::tie(other.at_ns, other.end, other.step);
     }
 };
@@ -48,7 +48,7 @@ public:
     }
 
     SearchResult run() {
-        for (const Event& event : events()) {
+        for (const SearchEvent& event : events()) {
             const bool fits = event.end ? end(event.step) : start(event.step);
             if (!fits) {
                 result_.answer = SearchResult::Answer::kUndecided;
@@ -65,8 +65,8 @@ public:
 private:
     static bool may_be_missing(const Step& step) { return step.end_ns == kNeverNs; }
 
-    std::vector<Event> events() const {
-        std::vector<Event> out;
+    std::vector<SearchEvent> events() const {
+        std::vector<SearchEvent> out;
         for (std::size_t i = 0; i < steps_.size(); ++i) {
             out.push_back({steps_[i].start_ns, false, i});
             if (!may_be_missing(steps_[i])) out.push_back({steps_[i].end_ns, true, i});
