@@ -8,7 +8,7 @@ namespace tidal::sim {
 namespace {
 
 // tools/sim-seeds runs thousands.
-constexpr std::uint64_t kSeedsPerShardCount = 70;
+constexpr std::uint64_t kSeedsPerShardCount = 67;
 
 class NodeLife : public testing::TestWithParam<std::uint16_t> {};
 

@@ -43,7 +43,10 @@ Result<std::vector<PersonalArchive::Sealed>> PersonalArchive::seal(std::span<con
         by_home[database_.shard_of(vshard)].push_back(&place);
     }
     bool waits = false;
-    for (const auto& [home, places] : by_home) {
+    for (auto& [home, places] : by_home) {
+        // What is drawn for whom does not depend on a hash.
+        std::ranges::sort(places, {},
+                          [](const Place* place) -> const EntityId& { return place->first; });
         if (auto looked = look_up(home, places); !looked.ok()) {
             if (looked.error().code() != ErrorCode::kUnavailable) return looked.take_error();
             waits = true;
