@@ -148,7 +148,7 @@ function(tidal_fuzz_target source)
     add_executable(${name}_smoke_test ${source} ${CMAKE_SOURCE_DIR}/tests/fuzz_smoke_main.cc)
     target_link_libraries(${name}_smoke_test PRIVATE tidal_options ${F_DEPS} ${F_LIBS})
     add_test(NAME ${name}_smoke COMMAND ${name}_smoke_test ${F_CORPUS})
-    set_tests_properties(${name}_smoke PROPERTIES LABELS fuzz TIMEOUT 120)
+    set_tests_properties(${name}_smoke PROPERTIES LABELS fuzz TIMEOUT 300)
   endif()
 endfunction()
 
