@@ -76,9 +76,8 @@ Result<void> Router::may_propose_here(const Proposal& proposal) {
     SchemaVersion needed{0};
     for (const record::Record& record : proposal.records)
         needed = std::max(needed, record.envelope.schema_version);
-    if (needed.value() == 0) return {};
     const bool has = shard.with_state([&](shard::ShardState& state) {
-        return state.schema() != nullptr && state.schema()->version >= needed;
+        return state.configured() && state.schema()->version >= needed;
     });
     if (has) return {};
     return Error(ErrorCode::kUnavailable, "the shard has yet to learn a schema")

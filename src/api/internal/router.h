@@ -37,7 +37,7 @@ public:
 
     void route(Proposal proposal, std::uint64_t timeout_ms, Done done);
     /// kUnavailable "not_leader" (context leader=NUMBER when known); or "behind": this replica
-    /// leads and has yet to apply the schema that the records were made for.
+    /// leads and has yet to be configured, or to apply the schema that the records were made for.
     Result<void> may_propose_here(const Proposal& proposal);
     /// kNoNode while unknown.
     cluster::NodeId leader_of(ShardId shard);

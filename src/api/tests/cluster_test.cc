@@ -84,6 +84,22 @@ TEST_P(ClusterTest, RefusalsOfAnotherNodeReadLikeOnesOfThisOne) {
     cluster_.expect_equal();
 }
 
+TEST_P(ClusterTest, WhatIsAskedOfANewClusterWaitsForItsConfiguration) {
+    cluster_.found();
+    std::vector<Result<NewJoinToken>> made;
+    std::size_t asked = 0;
+    while (!cluster_.node(1)->ready() && asked < 5'000) {
+        cluster_.node(1)->cluster()->create_join_token(
+            600'000, [&](Result<NewJoinToken> token) { made.push_back(std::move(token)); });
+        ++asked;
+        cluster_.until([] { return false; }, kMsNs);
+    }
+    ASSERT_TRUE(cluster_.node(1)->ready());
+    ASSERT_TRUE(cluster_.until([&] { return made.size() == asked; }));
+    for (const Result<NewJoinToken>& token : made)
+        EXPECT_TRUE(token.ok()) << token.error().to_string();
+}
+
 TEST_P(ClusterTest, ALeaderDiesAndNothingAcknowledgedIsLost) {
     cluster_.begin(3);
     std::set<std::uint64_t> acknowledged;

@@ -49,11 +49,16 @@ public:
     Member& node(std::uint32_t number) { return members_.at(number); }
     std::map<std::uint32_t, Member>& nodes() { return members_; }
 
-    /// Nodes 1 .. count, all voters of every group.
-    void begin(std::uint32_t count) {
+    /// Node 1, which has yet to lead and to configure its shards.
+    void found() {
         Member& first = make(1);
         ASSERT_OK(init_cluster(*first.runtime, {.shards = shards_}));
         open(first);
+    }
+    /// Nodes 1 .. count, all voters of every group.
+    void begin(std::uint32_t count) {
+        found();
+        Member& first = node(1);
         ASSERT_TRUE(until([&] { return first->ready(); })) << problems(first);
         for (std::uint32_t number = 2; number <= count; ++number) join(number, 1);
         ASSERT_TRUE(until([&] { return all_voters(count); })) << problems(first);
