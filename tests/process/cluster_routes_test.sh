@@ -124,6 +124,19 @@ poll 10 holds "$loved" || fail "whose items a user likes is not on all nodes"
 then_all "${together%%$'\t'*}" "${together#*$'\t'}"
 then_all "${loved%%$'\t'*}" "${loved#*$'\t'}"
 
+# Candidates that come from views, and how near an item is to what a user disliked.
+for source in 'ordered(like)' 'window_top(like, 7d)'; do
+    name=${source%%(*}
+    ask POST /profiles /profiles "{\"text\":\"profile by_$name version 1 { candidates $source; score decay(like); }\"}"
+    then_all "/feed?profile=by_$name" '[.items[].entity_id] == [1,2]'
+done
+ask POST /embeddings /embeddings '{"entity_id":2,"values":[0.6,0.8,0,0]}'
+ask POST /signals /signals '{"entity_id":1,"signal":"dislike","user_id":81}'
+ask POST /profiles /profiles '{"text":"profile averse version 1 { score -nearest_disliked(default); }"}'
+averse=$'/feed?profile=averse&user_id=81\t[.items[] | select(.entity_id == 2) | .score + 0.6 | fabs < 0.01] == [true]'
+poll 10 holds "$averse" || fail "what is like what a user disliked is not known on all nodes"
+then_all "${averse%%$'\t'*}" "${averse#*$'\t'}"
+
 ask POST /relationships /relationships '{"user_id":9,"kind":"friends","friend_id":8}'
 then_all '/users/9/relationships?kind=friends' '[.relationships[].friend_id] == [8]'
 then_all '/feed?profile=old&user_id=9&filter=friends_engaged(like)' '[.items[].entity_id] == [1,2]'
