@@ -199,7 +199,9 @@ TEST(GraphHead, WithCodesThatNoVectorHasIsRefused) {
         head.shape = {
             .dimensions = dimensions, .row_bytes = row_bytes, .nodes = UINT32_MAX, .entry = 0};
         const auto out = decode_graph_head(encode_graph_head(head));
-        if (!out.ok()) EXPECT_EQ(out.error().code(), ErrorCode::kCorruption);
+        if (!out.ok()) {
+            EXPECT_EQ(out.error().code(), ErrorCode::kCorruption);
+        }
         return out.ok();
     };
     EXPECT_TRUE(decoded(1, 8 + 2 * 16));
