@@ -68,6 +68,10 @@ function(tidal_compile_together target)
     return()
   endif()
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # It takes a grouped source for a header, whose anonymous namespaces others might include too.
+    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+  endif()
   foreach(source ${ARGN})
     file(STRINGS ${source} alone REGEX "^#include [<\"](hwy/foreach_target|[a-z]+/internal/planted).h[>\"]")
     if(alone)
@@ -79,6 +83,16 @@ endfunction()
 # Says that a target is code of tests.
 function(tidal_compile_quickly target)
   set_target_properties(${target} PROPERTIES TIDAL_QUICKLY ON)
+endfunction()
+
+# tidal_simulation(test SEEDS variable=n COST cost TIMEOUT seconds): the test runs clusters or nodes from seeds.
+# All of its seeds run in the release preset; sanitizers, under which a seed takes ten times as long, get n.
+function(tidal_simulation test)
+  cmake_parse_arguments(S "" "SEEDS;COST;TIMEOUT" "" ${ARGN})
+  set_tests_properties(${test} PROPERTIES LABELS "unit;simulation" COST ${S_COST} TIMEOUT ${S_TIMEOUT})
+  if(TIDAL_SANITIZE)
+    set_tests_properties(${test} PROPERTIES ENVIRONMENT "${S_SEEDS}")
+  endif()
 endfunction()
 
 # Of the files of tests, those named and those that all share; none where none is named.

@@ -7,13 +7,18 @@
 namespace tidal::sim {
 namespace {
 
-// tools/sim-seeds runs thousands.
 constexpr std::uint64_t kSeedsPerShardCount = 67;
+
+/// `TIDAL_SIM_SEEDS=N` runs N for each number of shards; `tidal-sim --seeds` as many as one likes.
+std::uint64_t seeds_per_shard_count() {
+    const char* const text = std::getenv("TIDAL_SIM_SEEDS");
+    return text != nullptr ? std::strtoull(text, nullptr, 10) : kSeedsPerShardCount;
+}
 
 class NodeLife : public testing::TestWithParam<std::uint16_t> {};
 
 TEST_P(NodeLife, LosesNothingAndCountsEverythingOnce) {
-    for (std::uint64_t seed = 1; seed <= kSeedsPerShardCount; ++seed) {
+    for (std::uint64_t seed = 1; seed <= seeds_per_shard_count(); ++seed) {
         NodeLifeOptions options;
         options.seed = seed;
         options.shards = GetParam();
