@@ -30,8 +30,9 @@ constexpr double kCheckCost = 100'000;   ///< Of the entries, whether they still
 
 class FeedRun::State {
 public:
-    explicit State(const FeedPlan& plan)
+    State(const FeedPlan& plan, bool ends_behind)
         : plan_(plan),
+          ends_behind_(ends_behind && !plan.moment_is_kept),
           order_(plan.descending()),
           scan_(plan),
           context_{.now_ms = plan.now_ms,
@@ -48,11 +49,13 @@ public:
         for (; stage_ != Stage::kDone; stage_ = Stage(std::uint8_t(stage_) + 1)) {
             TIDAL_ASSIGN(const bool through, go_on(budget, views));
             if (!through) return false;
+            if (behind_ms_ != 0) return true;
         }
         return true;
     }
 
     ShardPage take() { return std::move(page_); }
+    UnixMillis behind_ms() const { return behind_ms_; }
 
 private:
     enum class Stage : std::uint8_t {
@@ -138,6 +141,9 @@ private:
     Result<bool> read_view(StepBudget& budget, TopViews* views, const Roaring* matched) {
         if (views == nullptr || plan_.text) return true;
         if (!budget.take(kViewCost)) return false;
+        if (ends_behind_ && matched == nullptr && !plan_.reordered)
+            behind_ms_ = views->moment_after(*plan_.profile, plan_.now_ms);
+        if (behind_ms_ != 0) return true;
         TIDAL_ASSIGN(const auto front, page_from_view(*view_, plan_, *views, matched));
         if (!front) return true;
         ranked_ = true;
@@ -407,6 +413,8 @@ private:
     }
 
     const FeedPlan& plan_;
+    const bool ends_behind_;
+    UnixMillis behind_ms_ = 0;
     const ItemOrder order_;
     CandidateScan scan_;
     const ranking::EvaluationContext context_;
@@ -439,7 +447,8 @@ private:
     ShardPage page_;
 };
 
-FeedRun::FeedRun(const FeedPlan& plan) : state_(std::make_unique<State>(plan)) {}
+FeedRun::FeedRun(const FeedPlan& plan, bool ends_behind)
+    : state_(std::make_unique<State>(plan, ends_behind)) {}
 FeedRun::~FeedRun() = default;
 FeedRun::FeedRun(FeedRun&&) noexcept = default;
 Result<bool> FeedRun::step(const ranking::ShardView& view, StepBudget budget, TopViews* views) {
@@ -447,6 +456,9 @@ Result<bool> FeedRun::step(const ranking::ShardView& view, StepBudget budget, To
 }
 ShardPage FeedRun::take() {
     return state_->take();
+}
+UnixMillis FeedRun::behind_ms() const {
+    return state_->behind_ms();
 }
 
 Result<ShardPage> run_feed(const ranking::ShardView& view, const FeedPlan& plan, TopViews* views) {
