@@ -139,9 +139,9 @@ private:
 
     /// The first entries without a scan, if the order is kept as a view.
     Result<bool> read_view(StepBudget& budget, TopViews* views, const Roaring* matched) {
-        if (views == nullptr || plan_.text) return true;
+        if (views == nullptr || plan_.text || plan_.reordered || !plan_.scans()) return true;
         if (!budget.take(kViewCost)) return false;
-        if (ends_behind_ && matched == nullptr && !plan_.reordered)
+        if (ends_behind_ && matched == nullptr)
             behind_ms_ = views->moment_after(*plan_.profile, plan_.now_ms);
         if (behind_ms_ != 0) return true;
         TIDAL_ASSIGN(const auto front, page_from_view(*view_, plan_, *views, matched));
@@ -290,17 +290,19 @@ private:
     Result<bool> collect_pool(StepBudget& budget) {
         constexpr double kDrawCost = 2'000;
         if (!drawn_) {
-            if (!budget.take(kDrawCost * kExplorationPool)) return false;
+            const double score_cost = plan_.profile->program.cost;
+            if (!budget.take((kDrawCost + score_cost) * kExplorationPool)) return false;
             TIDAL_ASSIGN(pool_, exploration_->take(*features_, context_));
+            TIDAL_TRY(score_pool());
             drawn_ = true;
         }
-        const double cost = (plan_.diversity.empty() ? 0 : kRowCost) +
-                            5.0 * static_cast<double>(plan_.profile->program.cost) + 100;
+        const double cost =
+            (plan_.diversity.empty() ? 0 : kRowCost) +
+            (explainer_ ? 4.0 * static_cast<double>(plan_.profile->program.cost) : 0) + 100;
         for (; page_.pool.size() < pool_.size();) {
             if (!budget.take(cost)) return false;
             const auto& [entry, drawn] = pool_[page_.pool.size()];
-            TIDAL_ASSIGN(const auto scores, evaluator_->run({&entry.slot, 1}));
-            const double score = heard(scores[0], entry.slot);
+            const double score = pool_scores_[page_.pool.size()];
             ScoredItem& item = page_.pool.emplace_back();
             item.score = score;
             item.key = order_.key(score);
@@ -308,6 +310,20 @@ private:
             TIDAL_TRY(describe(entry.slot, &item));
         }
         return true;
+    }
+
+    Result<void> score_pool() {
+        slots_.clear();
+        for (const auto& [entry, drawn] : pool_) slots_.push_back(entry.slot);
+        const std::size_t most = plan_.profile->program.block_slots;
+        for (std::size_t begin = 0; begin < slots_.size(); begin += most) {
+            const std::span block =
+                std::span(slots_).subspan(begin, std::min(most, slots_.size() - begin));
+            TIDAL_ASSIGN(const auto scores, evaluator_->run(block));
+            for (std::size_t i = 0; i < block.size(); ++i)
+                pool_scores_.push_back(heard(scores[i], block[i]));
+        }
+        return {};
     }
 
     /// What an entry shows beside its place.
@@ -431,6 +447,7 @@ private:
     std::optional<ShardExploration> exploration_;
     std::vector<Slot> unseen_;  ///< Of a block: what exploration may choose.
     std::vector<std::pair<TopItems::Entry, Exploration>> pool_;
+    std::vector<double> pool_scores_;  ///< By entry of it.
     bool drawn_ = false;
     std::optional<RunFacets> facets_;
     CandidateScan::Window window_;

@@ -12,7 +12,7 @@ namespace {
 
 // Nanoseconds.
 constexpr double kFrontCost = 100'000;
-constexpr double kLookUpPartCost = 200, kSortCost = 40;
+constexpr double kLookUpPartCost = 200, kHeapCost = 10;
 constexpr double kWalkedMemberCost = 60, kCreatorCost = 300;
 constexpr std::size_t kBlockMembers = 256;
 /// A front is read in one piece: no longer list is, nor that of who is shown little of it.
@@ -102,17 +102,19 @@ Result<void> SourceWalk::offer_front(const ranking::ShardView& view, std::size_t
 SourceWalk::Outcome SourceWalk::walk_co_engaged(const ranking::ShardView& view,
                                                 const CoEngaged& parts, StepBudget& budget,
                                                 TopItems* top) {
+    const auto lighter = [](Part a, Part b) { return a->second < b->second; };
     if (!begun_) {
-        if (!budget.take(kSortCost * static_cast<double>(parts.size()))) return Outcome::kAgain;
+        if (!budget.take(kHeapCost * static_cast<double>(parts.size()))) return Outcome::kAgain;
         for (const auto& part : parts) parts_.push_back(&part);
-        std::ranges::sort(parts_, std::greater(), [](Part part) { return part->second; });
+        std::ranges::make_heap(parts_, lighter);
         begun_ = true;
     }
     const CandidateScan::Leaves leaves(scan_, view);
-    for (; next_part_ < parts_.size(); ++next_part_) {
-        const auto& [id, weight] = *parts_[next_part_];
+    for (; !parts_.empty(); parts_.pop_back()) {
+        const auto& [id, weight] = *parts_.front();
         if (weight <= 0 || weight < top->least()) break;
         if (!budget.take(kLookUpPartCost)) return Outcome::kAgain;
+        std::ranges::pop_heap(parts_, lighter);
         const auto slot = view.entities.find(id);
         if (!slot || !leaves(*slot)) continue;
         top->offer(co_engaged_value(view, weight, *slot, plan_.now_ms), *slot);
@@ -177,7 +179,6 @@ bool SourceWalk::next_block(const ranking::ShardView& view, StepBudget& budget) 
 SourceWalk::Outcome SourceWalk::finish() {
     begun_ = false;
     parts_.clear();
-    next_part_ = 0;
     blocks_.reset();
     members_ = Roaring();
     return Outcome::kDone;

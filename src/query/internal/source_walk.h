@@ -64,8 +64,7 @@ private:
     const ranking::EvaluationContext& context_;
     // Of the source under way.
     bool begun_ = false;
-    std::vector<Part> parts_;  ///< The heaviest first.
-    std::size_t next_part_ = 0;
+    std::vector<Part> parts_;  ///< A heap: the heaviest in front.
     Creators::const_iterator next_followed_;
     Roaring members_;
     std::optional<SlotBlocks> blocks_;  ///< Of members_.
