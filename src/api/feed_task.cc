@@ -130,8 +130,8 @@ runtime::Task<Result<void>> Database::list_sources(bool typos, query::FeedPlan* 
 
 /// The page of every shard, all of one moment: a later one than was planned where writes since
 /// then have moved a view on.
-runtime::Task<Result<void>> Database::rank(query::FeedPlan* plan, FeedPace* pace,
-                                           std::vector<query::ShardPage>* pages) {
+runtime::Task<Result<void>> Database::rank_pages(query::FeedPlan* plan, FeedPace* pace,
+                                                 std::vector<query::ShardPage>* pages) {
     constexpr int kMomentsMax = 3;
     for (int moment = 1;; ++moment) {
         UnixMillis behind_ms = 0;
@@ -191,7 +191,7 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
         TIDAL_CO_TRY(co_await std::move(listed));
     }
     std::vector<query::ShardPage> pages;
-    auto ranked = rank(&plan, &pace, &pages);
+    auto ranked = rank_pages(&plan, &pace, &pages);
     TIDAL_CO_TRY(co_await std::move(ranked));
     if (in_turns && !pace.entered) gate_->learn(pace.kind, false);
     TIDAL_CO_TRY(finish_feed(plan, std::move(pages), &reply));

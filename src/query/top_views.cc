@@ -219,6 +219,7 @@ Result<void> TopViews::rescore(Kept& kept, const ranking::ShardView& view, UnixM
 /// False = events that were dated ahead are not known: the view has to be made again.
 Result<bool> TopViews::wake(Kept& kept, const ranking::ShardView& view, UnixMillis now) {
     if (!kept.ready) return true;
+    if (kept.shape.grains.empty()) return true;  // It reads no cells: what is dated ahead counts.
     if (kept.shape.steady_since(now) == kept.shape.steady_since(kept.awake_ms)) return true;
     if (kept.awake_ms <= restless_lost_ms_) {
         kept.ready.reset();
