@@ -363,8 +363,9 @@ private:
     Result<void> read_anchors(query::FeedPlan* plan);
     Result<void> read_liked(query::FeedPlan* plan);
     Result<void> read_disliked(query::FeedPlan* plan);
+    /// @param at_once  Each shard was asked in one step: nothing of the pages may have gone since.
     Result<void> finish_feed(const query::FeedPlan& plan, std::vector<query::ShardPage> pages,
-                             FeedReply* reply);
+                             bool at_once, FeedReply* reply);
     runtime::Task<void> log_impressions(const FeedCall* call, FeedReply* reply);
     query::CursorCodec cursors();
     template <typename Run>
