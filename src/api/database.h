@@ -194,6 +194,7 @@ public:
     /// kNotFound.
     void revoke_api_key(const std::string& name, Done done);
     std::vector<ApiKeyInfo> api_keys() const;
+    bool has_api_keys() const;
     /// Whose key this is; kUnauthenticated. Takes the same time wherever it differs.
     Result<ApiKeyInfo> check_api_key(std::string_view key) const;
 

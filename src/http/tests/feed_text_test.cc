@@ -67,7 +67,7 @@ TEST(FeedText, EveryTypeReadsBack) {
 TEST(FeedText, ShowsTheFieldsAskedFor) {
     api::FeedItem item;
     item.rank = std::numeric_limits<std::uint64_t>::max();
-    item.score = -1.2345678901234567e-300;
+    item.score = -1.2345678901234568e-300;
     item.entity.id = EntityId(std::numeric_limits<std::uint64_t>::max());
     item.entity.creator_id = EntityId(9);
     item.entity.created_at_ms = 0;
@@ -75,7 +75,7 @@ TEST(FeedText, ShowsTheFieldsAskedFor) {
     item.entity.expires_at_ms = 2'000;
     item.entity.metadata = {{"title", std::string("a")}, {"year", std::int64_t{1994}}};
     const std::string head = R"({"entity_id":"18446744073709551615","rank":18446744073709551615,)"
-                             R"("score":-1.2345678901234567e-300,"metadata":)";
+                             R"("score":-1.2345678901234568e-300,"metadata":)";
     const std::set<std::string> none, some{"year", "created_at"}, others{"title", "publish_at"};
     EXPECT_EQ(text_of(item, &none), head + "{}}");
     EXPECT_EQ(text_of(item, &some), head + R"({"year":1994},"created_at":"1970-01-01T00:00:00Z"})");
