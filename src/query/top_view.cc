@@ -133,6 +133,7 @@ void TopView::drop(std::uint32_t slot) {
 
 Result<std::span<const ScoredSlot>> TopView::Walk::next(std::size_t wanted) {
     block_.clear();
+    block_.reserve(std::min(wanted, top_.size()));
     top_.advance(now_);
     const UnixMillis since = top_.shape_.steady_since(now_);
     const auto rest = [&] {
