@@ -42,6 +42,7 @@ class Synonyms;
 
 namespace tidal::query {
 class CursorCodec;
+class CursorKey;
 class FeedRun;
 class SourcesRun;
 class TextRun;
@@ -449,6 +450,7 @@ private:
     const DatabaseOptions options_;
     runtime::Runtime& runtime_;
     Identity identity_;
+    std::shared_ptr<const query::CursorKey> cursor_key_;  ///< Of the identity's secret.
     UnixMillis started_ms_ = 0;
     std::unique_ptr<runtime::DiskLock> lock_;
     std::unique_ptr<storage::RowEngine> rows_;

@@ -117,7 +117,7 @@ FeedItem& add_item(query::FeedItem* shown, FeedReply* reply) {
 }  // namespace
 
 query::CursorCodec Database::cursors() {
-    return query::CursorCodec(identity_.secret, &shown_,
+    return query::CursorCodec(cursor_key_, &shown_,
                               runtime_.clock().monotonic_ns() / 1'000'000);
 }
 
