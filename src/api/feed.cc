@@ -117,8 +117,7 @@ FeedItem& add_item(query::FeedItem* shown, FeedReply* reply) {
 }  // namespace
 
 query::CursorCodec Database::cursors() {
-    return query::CursorCodec(cursor_key_, &shown_,
-                              runtime_.clock().monotonic_ns() / 1'000'000);
+    return query::CursorCodec(cursor_key_, &shown_, runtime_.clock().monotonic_ns() / 1'000'000);
 }
 
 /// Fills in what the reply says of its beginning.
@@ -136,9 +135,7 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, query::TextMod
     const auto profiles = this->profiles();
     // One moment for all shards, never before the newest commit stamp of any.
     UnixMillis now_ms = runtime_.clock().wall_ms();
-    for (std::size_t id = 1; id < shards_.size(); ++id)
-        now_ms = shards_[id]->with_state(
-            [&](shard::ShardState& state) { return state.read_time_ms(now_ms); });
+    for (std::size_t id = 1; id < shards_.size(); ++id) now_ms = shards_[id]->read_time_ms(now_ms);
     TIDAL_ASSIGN(reply->fields, check_fields(call, *schema));
     TIDAL_TRY(check_highlight(call, *schema));
     TIDAL_ASSIGN(std::string profile, profile_of(call, &reply->experiment));

@@ -118,6 +118,28 @@ TEST_F(FeedTurns, IdsAloneOfManyStepsLeaveOutWhatIsGone) {
         for (const FeedItem& gone : before->items) EXPECT_NE(shown.entity.id, gone.entity.id);
 }
 
+/// Of shards that were written to, that replayed their log, and that loaded a checkpoint.
+TEST(FeedTime, IsNeverBeforeWhatIsWritten) {
+    SimNode node;
+    ASSERT_OK(node.open());
+    EntityWrite write = item(1);
+    write.publish_at_ms = node.runtime().clock().wall_ms();
+    node.put(write);
+    FeedCall call;
+    call.profile = "new";
+    const auto shown_an_hour_before = [&] {
+        node.runtime().jump_wall(-3'600'000);
+        const auto reply = node->feed(call);
+        return reply.ok() && reply->items.size() == 1;
+    };
+    EXPECT_TRUE(shown_an_hour_before());
+    ASSERT_OK(node.crash_and_open());
+    EXPECT_TRUE(shown_an_hour_before());
+    ASSERT_OK(node.checkpoint());
+    ASSERT_OK(node.crash_and_open());
+    EXPECT_TRUE(shown_an_hour_before());
+}
+
 TEST_F(FeedTurns, FeedsTakeTurnsAndShortOnesDoNotWaitBehindScans) {
     open({.level_1_ms = 10'000, .level_2_ms = 10'000, .shed_ms = 10'000, .running_max = 2});
     const Answer a = ask(), b = ask(), c = ask();
