@@ -83,6 +83,11 @@ std::vector<ApiKeyInfo> Database::api_keys() const {
     return api_keys_ == nullptr ? std::vector<ApiKeyInfo>() : *api_keys_;
 }
 
+bool Database::has_api_keys() const {
+    const std::lock_guard lock(mutex_);
+    return api_keys_ != nullptr && !api_keys_->empty();
+}
+
 Result<ApiKeyInfo> Database::check_api_key(std::string_view key) const {
     std::shared_ptr<const std::vector<ApiKeyInfo>> infos;
     std::shared_ptr<const std::vector<std::string>> hashes;

@@ -10,6 +10,7 @@
 #include "api/internal/personal_archive.h"
 #include "api/internal/term_index.h"
 #include "api/transport.h"
+#include "query/cursor.h"
 
 namespace tidal::api {
 namespace {
@@ -117,6 +118,7 @@ Result<void> Database::open_directory() {
     TIDAL_ASSIGN(identity_,
                  expect_mode(std::move(identity_),
                              options_.cluster ? NodeMode::kCluster : NodeMode::kStandalone));
+    cursor_key_ = std::make_shared<const query::CursorKey>(identity_.secret);
     if (options_.shards && *options_.shards != identity_.shards)
         return Error(ErrorCode::kIncompatible, "the data directory has another number of shards")
             .with("directory_has", identity_.shards)

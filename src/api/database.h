@@ -42,6 +42,7 @@ class Synonyms;
 
 namespace tidal::query {
 class CursorCodec;
+class CursorKey;
 class FeedRun;
 class SourcesRun;
 class TextRun;
@@ -194,6 +195,7 @@ public:
     /// kNotFound.
     void revoke_api_key(const std::string& name, Done done);
     std::vector<ApiKeyInfo> api_keys() const;
+    bool has_api_keys() const;
     /// Whose key this is; kUnauthenticated. Takes the same time wherever it differs.
     Result<ApiKeyInfo> check_api_key(std::string_view key) const;
 
@@ -363,8 +365,9 @@ private:
     Result<void> read_anchors(query::FeedPlan* plan);
     Result<void> read_liked(query::FeedPlan* plan);
     Result<void> read_disliked(query::FeedPlan* plan);
+    /// @param at_once  Each shard was asked in one step: nothing of the pages may have gone since.
     Result<void> finish_feed(const query::FeedPlan& plan, std::vector<query::ShardPage> pages,
-                             FeedReply* reply);
+                             bool at_once, FeedReply* reply);
     runtime::Task<void> log_impressions(const FeedCall* call, FeedReply* reply);
     query::CursorCodec cursors();
     template <typename Run>
@@ -449,6 +452,7 @@ private:
     const DatabaseOptions options_;
     runtime::Runtime& runtime_;
     Identity identity_;
+    std::shared_ptr<const query::CursorKey> cursor_key_;  ///< Of the identity's secret.
     UnixMillis started_ms_ = 0;
     std::unique_ptr<runtime::DiskLock> lock_;
     std::unique_ptr<storage::RowEngine> rows_;

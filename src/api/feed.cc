@@ -26,6 +26,7 @@ Result<std::vector<EntityId>> resolve_all(const schema::Schema& schema, EntityKi
 Result<std::optional<std::set<std::string>>> check_fields(const FeedCall& call,
                                                           const schema::Schema& schema) {
     if (!call.fields) return std::optional<std::set<std::string>>();
+    if (call.fields->empty()) return std::optional(std::set<std::string>());
     std::vector<std::string_view> known{"creator_id", "created_at", "publish_at", "expires_at"};
     for (const auto& field : schema.kind(call.kind).fields) known.push_back(field.name);
     for (const std::string& name : *call.fields)
@@ -94,11 +95,29 @@ void describe(query::FeedPage* page, FeedReply* reply) {
     }
 }
 
+/// All of an item but its entity.
+FeedItem& add_item(query::FeedItem* shown, FeedReply* reply) {
+    FeedItem& item = reply->items.emplace_back();
+    item.rank = shown->rank;
+    item.score = shown->item.score;
+    item.text_score = shown->item.text_score;
+    item.vector_score = shown->item.vector_score;
+    item.pinned = shown->item.is_pinned();
+    item.group = std::move(shown->item.group);
+    if (const auto& why = shown->item.explored)
+        item.explored = FeedItem::Explored{why->impressions, why->positives, why->draw};
+    if (!shown->item.explanation) return item;
+    for (const auto& term : shown->item.explanation->terms)
+        item.explain.emplace_back(term.text, term.value);
+    for (const auto& feature : shown->item.explanation->features)
+        item.features.emplace_back(feature.text, feature.value);
+    return item;
+}
+
 }  // namespace
 
 query::CursorCodec Database::cursors() {
-    return query::CursorCodec(identity_.secret, &shown_,
-                              runtime_.clock().monotonic_ns() / 1'000'000);
+    return query::CursorCodec(cursor_key_, &shown_, runtime_.clock().monotonic_ns() / 1'000'000);
 }
 
 /// Fills in what the reply says of its beginning.
@@ -116,9 +135,7 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, query::TextMod
     const auto profiles = this->profiles();
     // One moment for all shards, never before the newest commit stamp of any.
     UnixMillis now_ms = runtime_.clock().wall_ms();
-    for (std::size_t id = 1; id < shards_.size(); ++id)
-        now_ms = shards_[id]->with_state(
-            [&](shard::ShardState& state) { return state.read_time_ms(now_ms); });
+    for (std::size_t id = 1; id < shards_.size(); ++id) now_ms = shards_[id]->read_time_ms(now_ms);
     TIDAL_ASSIGN(reply->fields, check_fields(call, *schema));
     TIDAL_TRY(check_highlight(call, *schema));
     TIDAL_ASSIGN(std::string profile, profile_of(call, &reply->experiment));
@@ -196,7 +213,7 @@ Result<std::vector<std::optional<EntityReply>>> Database::rows_of(
 }
 
 Result<void> Database::finish_feed(const query::FeedPlan& plan, std::vector<query::ShardPage> pages,
-                                   FeedReply* reply) {
+                                   bool at_once, FeedReply* reply) {
     query::FeedPage merged = query::merge_pages(plan, pages, cursors());
     reply->profile = plan.profile->profile.name_and_version();
     reply->candidates = merged.counts.candidates;
@@ -207,26 +224,16 @@ Result<void> Database::finish_feed(const query::FeedPlan& plan, std::vector<quer
     reply->constraints_satisfied = merged.constraints_satisfied;
     reply->next_cursor = std::move(merged.next_cursor).value_or("");
     reply->items.reserve(merged.items.size());
-    TIDAL_ASSIGN(auto rows, rows_of(plan, merged.items, reply->fields && reply->fields->empty()));
-    for (std::size_t i = 0; i < merged.items.size(); ++i) {
-        if (!rows[i]) continue;
-        query::FeedItem& shown = merged.items[i];
-        FeedItem& item = reply->items.emplace_back();
-        item.entity = std::move(*rows[i]);
-        item.rank = shown.rank;
-        item.score = shown.item.score;
-        item.text_score = shown.item.text_score;
-        item.vector_score = shown.item.vector_score;
-        item.pinned = shown.item.is_pinned();
-        item.group = std::move(shown.item.group);
-        if (const auto& why = shown.item.explored)
-            item.explored = FeedItem::Explored{why->impressions, why->positives, why->draw};
-        if (!shown.item.explanation) continue;
-        for (const auto& term : shown.item.explanation->terms)
-            item.explain.emplace_back(term.text, term.value);
-        for (const auto& feature : shown.item.explanation->features)
-            item.features.emplace_back(feature.text, feature.value);
+    const bool ids_alone = reply->fields && reply->fields->empty();
+    // What one step ranked was there and might be shown: its ids are all there is to say.
+    if (ids_alone && at_once) {
+        for (query::FeedItem& shown : merged.items)
+            add_item(&shown, reply).entity.id = std::move(shown.item.id);
+        return {};
     }
+    TIDAL_ASSIGN(auto rows, rows_of(plan, merged.items, ids_alone));
+    for (std::size_t i = 0; i < merged.items.size(); ++i)
+        if (rows[i]) add_item(&merged.items[i], reply).entity = std::move(*rows[i]);
     return {};
 }
 

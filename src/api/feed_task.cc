@@ -19,6 +19,7 @@ struct FeedPace {
     bool begun = false;                 ///< The first step, which needs no pass, is done.
     QueryGate::Pass pass;               ///< Once it needs more.
     bool entered = false;
+    bool again = false;  ///< Some step was not the last of its run.
 };
 
 namespace {
@@ -95,6 +96,7 @@ runtime::Task<Result<void>> Database::run_steps(shard::Shard* shard, Run* run, F
         TIDAL_CO_ASSIGN(const bool done, step(*shard, generation, pace->of, run));
         pace->begun = true;
         if (done) co_return Result<void>();
+        pace->again = true;
     }
 }
 
@@ -133,6 +135,7 @@ runtime::Task<Result<void>> Database::list_sources(bool typos, query::FeedPlan* 
 runtime::Task<Result<void>> Database::rank_pages(query::FeedPlan* plan, FeedPace* pace,
                                                  std::vector<query::ShardPage>* pages) {
     constexpr int kMomentsMax = 3;
+    pages->reserve(shards_.size() - 1);
     for (int moment = 1;; ++moment) {
         UnixMillis behind_ms = 0;
         for (std::size_t id = 1; id < shards_.size() && behind_ms == 0; ++id) {
@@ -194,7 +197,7 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
     auto ranked = rank_pages(&plan, &pace, &pages);
     TIDAL_CO_TRY(co_await std::move(ranked));
     if (in_turns && !pace.entered) gate_->learn(pace.kind, false);
-    TIDAL_CO_TRY(finish_feed(plan, std::move(pages), &reply));
+    TIDAL_CO_TRY(finish_feed(plan, std::move(pages), !pace.again, &reply));
     add_highlights(call, plan, *schema(), &reply);
     if (call.query && mode == query::TextMode::kSearch && call.cursor.empty() &&
         call.kind == EntityKind::kItem && !reply.items.empty())

@@ -89,7 +89,7 @@ Result<std::optional<std::string_view>> bearer_key(const Request& request) {
 /// Without any key, who reaches the server may do what they like; what moves a cluster or makes
 /// keys is for this machine.
 Result<void> Door::authenticate(Request& request) const {
-    const bool any_key = !database_.api_keys().empty();
+    const bool any_key = database_.has_api_keys();
     if (!any_key && !options_.require_keys) {
         request.access = request.peer_is_loopback ? Access::kOperate : Access::kDeclare;
         return {};

@@ -79,12 +79,12 @@ void Door::stop() {
 }
 
 Admission Door::route(Request& request) {
-    if (request.content_type() == "application/x-ndjson") {
-        Admission admission = ndjson_.admit(request);
-        if (!admission.refusal) return admission;
-    }
-    if (request.content_type() == "application/x-tar") {
-        Admission admission = archives_.admit(request);
+    const std::string type = request.content_type();
+    Router* const streamed = type == "application/x-ndjson" ? &ndjson_
+                             : type == "application/x-tar"  ? &archives_
+                                                            : nullptr;
+    if (streamed != nullptr) {
+        Admission admission = streamed->admit(request);
         if (!admission.refusal) return admission;
     }
     return whole_.admit(request);

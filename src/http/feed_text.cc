@@ -1,7 +1,9 @@
 #include "http/feed_text.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
+#include <iterator>
 #include <utility>
 
 #include "base/time_text.h"
@@ -51,16 +53,37 @@ struct AppendValue {
     }
 };
 
-/// nullptr names all.
-bool names(const std::set<std::string>* fields, std::string_view name) {
-    return fields == nullptr || fields->contains(std::string(name));
+/// {"entity_id":1,"rank":1,"score":2.5
+void append_place(const api::FeedItem& item, std::string* out) {
+    char buffer[96 + kJsonNumberBytesMax];
+    char* at = buffer;
+    const auto text = [&at](std::string_view part) { at = std::ranges::copy(part, at).out; };
+    const auto integer = [&](std::uint64_t number) {
+        at = std::to_chars(at, std::end(buffer), number).ptr;
+    };
+    text("{\"entity_id\":");
+    const EntityId& id = item.entity.id;
+    if (id.is_text()) {
+        out->append(buffer, at);
+        append_json_string(id.text(), out);
+        at = buffer;
+    } else {
+        const std::string_view quote = id.number() > kExactIdMax ? "\"" : "";
+        text(quote);
+        integer(id.number());
+        text(quote);
+    }
+    text(",\"rank\":");
+    integer(item.rank);
+    text(",\"score\":");
+    out->append(buffer, write_json_number(item.score, at));
 }
 
 void append_metadata(const api::EntityReply& entity, const std::set<std::string>* fields,
                      std::string* out) {
     bool first = true;
     for (const auto& [name, value] : entity.metadata) {
-        if (!names(fields, name)) continue;
+        if (fields != nullptr && !fields->contains(name)) continue;
         *out += std::exchange(first, false) ? '{' : ',';
         append_json_string(name, out);
         *out += ':';
@@ -93,9 +116,8 @@ void append_time(std::string_view name, const std::optional<UnixMillis>& time, s
     *out += '"';
 }
 
-void append_fixed(const api::EntityReply& entity, const std::set<std::string>* fields,
-                  std::string* out) {
-    if (names(fields, "creator_id")) {
+void append_fixed(const api::EntityReply& entity, const ShownFields& fields, std::string* out) {
+    if (fields.creator_id) {
         *out += ",\"creator_id\":";
         if (entity.creator_id) {
             append_id(*entity.creator_id, out);
@@ -103,21 +125,22 @@ void append_fixed(const api::EntityReply& entity, const std::set<std::string>* f
             *out += "null";
         }
     }
-    if (names(fields, "created_at")) append_time(",\"created_at\":\"", entity.created_at_ms, out);
-    if (names(fields, "publish_at")) append_time(",\"publish_at\":\"", entity.publish_at_ms, out);
-    if (names(fields, "expires_at")) append_time(",\"expires_at\":\"", entity.expires_at_ms, out);
+    if (fields.created_at) append_time(",\"created_at\":\"", entity.created_at_ms, out);
+    if (fields.publish_at) append_time(",\"publish_at\":\"", entity.publish_at_ms, out);
+    if (fields.expires_at) append_time(",\"expires_at\":\"", entity.expires_at_ms, out);
 }
 
 }  // namespace
 
-void append_feed_item(const api::FeedItem& item, std::string* out,
-                      const std::set<std::string>* fields) {
-    *out += "{\"entity_id\":";
-    append_id(item.entity.id, out);
-    *out += ",\"rank\":";
-    append_integer(item.rank, out);
-    *out += ",\"score\":";
-    append_json_number(item.score, out);
+ShownFields::ShownFields(const std::set<std::string>* fields)
+    : names(fields),
+      creator_id(fields == nullptr || fields->contains("creator_id")),
+      created_at(fields == nullptr || fields->contains("created_at")),
+      publish_at(fields == nullptr || fields->contains("publish_at")),
+      expires_at(fields == nullptr || fields->contains("expires_at")) {}
+
+void append_feed_item(const api::FeedItem& item, std::string* out, const ShownFields& fields) {
+    append_place(item, out);
     if (item.text_score) {
         *out += ",\"text_score\":";
         append_json_number(*item.text_score, out);
@@ -127,9 +150,13 @@ void append_feed_item(const api::FeedItem& item, std::string* out,
         append_json_number(*item.vector_score, out);
     }
     if (!item.highlights.empty()) append_highlights(item.highlights, out);
-    *out += ",\"metadata\":";
-    append_metadata(item.entity, fields, out);
-    append_fixed(item.entity, fields, out);
+    if (fields.names != nullptr && fields.names->empty()) {
+        *out += ",\"metadata\":{}";
+    } else {
+        *out += ",\"metadata\":";
+        append_metadata(item.entity, fields.names, out);
+        append_fixed(item.entity, fields, out);
+    }
     if (item.pinned) *out += ",\"pinned\":true";
     if (item.explored) {
         *out += ",\"explored\":{\"impressions\":";

@@ -1,5 +1,6 @@
 #include "http/json_text.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
 #include <cmath>
@@ -64,25 +65,40 @@ void append(const json::value& value, std::string* out) {
 
 }  // namespace
 
-void append_json_number(double number, std::string* out) {
-    if (!std::isfinite(number)) {
-        *out += "null";
-        return;
-    }
-    char buffer[32];
+char* write_json_number(double number, char* to) {
+    constexpr std::string_view kNull = "null";
+    if (!std::isfinite(number)) return std::ranges::copy(kNull, to).out;
     // Shortest either way; sizes people read keep the form they know.
     const double size = std::fabs(number);
     const bool plain = size == 0 || (size >= 1e-5 && size < 1e15);
     const auto write = [&](auto... form) {
-        const auto end = std::to_chars(buffer, buffer + sizeof buffer, number, form...).ptr;
-        return std::string_view(buffer, static_cast<std::size_t>(end - buffer));
+        return std::to_chars(to, to + kJsonNumberBytesMax, number, form...).ptr;
     };
     // Without a form the shorter one is written, in half the time; it is nearly always this one.
-    std::string_view text = plain ? write() : write(std::chars_format::scientific);
-    if (plain && text.find('e') != std::string_view::npos) text = write(std::chars_format::fixed);
-    *out += text;
+    char* end = plain ? write() : write(std::chars_format::scientific);
+    bool exponent = false, point = false;
+    const auto look = [&] {
+        exponent = point = false;
+        for (const char* at = to; at != end; ++at) {
+            exponent |= *at == 'e';
+            point |= *at == '.';
+        }
+    };
+    look();
+    if (plain && exponent) {
+        end = write(std::chars_format::fixed);
+        look();
+    }
     // A float stays one for readers that tell 40 from 40.0.
-    if (text.find_first_of(".e") == std::string_view::npos) *out += ".0";
+    if (exponent || point) return end;
+    *end++ = '.';
+    *end++ = '0';
+    return end;
+}
+
+void append_json_number(double number, std::string* out) {
+    char buffer[kJsonNumberBytesMax];
+    out->append(buffer, write_json_number(number, buffer));
 }
 
 std::string json_text(const json::value& value) {

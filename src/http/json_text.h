@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json/fwd.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -17,5 +18,9 @@ std::string json_text(const boost::json::value& value);
 /// A number, or a string where JavaScript would lose digits.
 boost::json::value id_value(const EntityId& id);
 void append_json_number(double number, std::string* out);
+inline constexpr std::size_t kJsonNumberBytesMax = 32;
+/// The same to where `to` points; as many bytes have room there.
+/// @return  Behind the last of them.
+char* write_json_number(double number, char* to);
 
 }  // namespace tidal::http

@@ -211,9 +211,10 @@ std::string feed_json(const api::FeedReply& reply, std::optional<std::uint64_t> 
     std::string out;
     out.reserve(kPageBytes + kItemBytes * reply.items.size());
     out += R"({"items":[)";
+    const ShownFields fields(reply.fields ? &*reply.fields : nullptr);
     for (std::size_t i = 0; i < reply.items.size(); ++i) {
         if (i > 0) out += ',';
-        append_feed_item(reply.items[i], &out, reply.fields ? &*reply.fields : nullptr);
+        append_feed_item(reply.items[i], &out, fields);
     }
     out += ']';
     append_feed_facts(reply, staleness_ms, &out);

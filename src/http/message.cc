@@ -87,6 +87,9 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
 
 Result<QueryParameters> QueryParameters::parse(std::string_view text) {
     QueryParameters out;
+    if (text.empty()) return out;
+    const auto marks = static_cast<std::size_t>(std::ranges::count(text, '&'));
+    out.parameters_.reserve(std::min(marks + 1, kCountMax));
     while (!text.empty()) {
         std::string_view part;
         std::tie(part, text) = cut(text, '&');

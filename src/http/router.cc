@@ -51,6 +51,14 @@ bool is_more_literal(const Route& a, const Route& b) {
     return false;
 }
 
+Admission admitted(const Route& route, Request* request) {
+    request->route = &route;
+    Admission admission;
+    admission.overlaps = route.overlaps;
+    if (route.stream) admission.body = Admission::Body::kStream;
+    return admission;
+}
+
 Error no_such_path(const Request& request) {
     return Error(ErrorCode::kNotFound, "there is no " + request.path.substr(0, 200))
         .with_reason("unknown_path")
@@ -68,6 +76,8 @@ Route& Router::append(Method method, std::string_view pattern) {
     assert(std::none_of(routes_.begin(), routes_.end(), [&](const auto& other) {
         return other->method == method && other->pattern == pattern;
     }));
+    if (pattern.find_first_of("{%") == std::string_view::npos)
+        literals_[pattern][static_cast<std::size_t>(method)] = route.get();
     routes_.push_back(std::move(route));
     return *routes_.back();
 }
@@ -90,6 +100,14 @@ std::vector<const Route*> Router::routes() const {
     std::vector<const Route*> out;
     for (const auto& route : routes_) out.push_back(route.get());
     return out;
+}
+
+/// The route of most requests, found without splitting and decoding: nothing wins over a pattern
+/// that is the path, letter by letter. What else there is to say, HEAD and OPTIONS, match() knows.
+const Route* Router::find_literal(const Request& request) const {
+    const auto found = literals_.find(request.raw_path);
+    return found == literals_.end() ? nullptr
+                                    : found->second[static_cast<std::size_t>(request.method)];
 }
 
 const Route* Router::match(Method method, const std::vector<std::string>& segments) const {
@@ -121,6 +139,7 @@ Admission Router::admit(Request& request) {
         admission.refusal = std::move(response);
         return admission;
     };
+    if (const Route* const literal = find_literal(request)) return admitted(*literal, &request);
     const auto segments = decoded_segments(request.raw_path);
     if (!segments) return refuse(problem_response(no_such_path(request)));
 
@@ -143,16 +162,12 @@ Admission Router::admit(Request& request) {
         response.headers.push_back({"Allow", allow});
         return refuse(std::move(response));
     }
-    request.route = route;
     for (std::size_t i = 0; i < segments->size(); ++i) {
         const std::string_view pattern = route->segments[i];
         if (is_parameter(pattern))
             request.parameters.add(pattern.substr(1, pattern.size() - 2), (*segments)[i]);
     }
-    Admission admission;
-    admission.overlaps = route->overlaps;
-    if (route->stream) admission.body = Admission::Body::kStream;
-    return admission;
+    return admitted(*route, &request);
 }
 
 void Router::handle(Request request, Responder responder) {

@@ -1,6 +1,9 @@
 // http/router.h: which handler answers which method and path.
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
+
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -46,10 +49,13 @@ public:
 
 private:
     Route& append(Method method, std::string_view pattern);
+    const Route* find_literal(const Request& request) const;
     const Route* match(Method method, const std::vector<std::string>& segments) const;
     std::string allowed(const std::vector<std::string>& segments) const;
 
     std::vector<std::unique_ptr<Route>> routes_;  ///< Addresses are kept in requests.
+    /// Patterns without braces, by method.
+    absl::flat_hash_map<std::string, std::array<const Route*, kMethodCount + 1>> literals_;
 };
 
 }  // namespace tidal::http

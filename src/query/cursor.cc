@@ -19,6 +19,8 @@ namespace tidal::query {
 namespace {
 
 constexpr std::size_t kTokenBytesMax = 16 * 1024;
+/// Version, form, four fixed numbers, and two varints.
+constexpr std::size_t kHeadBytesMax = 2 + 4 * 8 + 2 * 10;
 
 Error bad_cursor(std::string_view why) {
     return Error(ErrorCode::kInvalidArgument, std::string(why))
@@ -30,11 +32,16 @@ Error bad_cursor(std::string_view why) {
 using Block = std::array<unsigned char, SHA256_CBLOCK>;
 using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
 
-Digest sha256(std::span<const unsigned char> head, std::string_view bytes) {
+SHA256_CTX begun(std::span<const unsigned char> head) {
     SHA256_CTX state;
-    Digest out;
     SHA256_Init(&state);
     SHA256_Update(&state, head.data(), head.size());
+    return state;
+}
+
+/// @param state  A copy, to go on with.
+Digest finished(SHA256_CTX state, std::string_view bytes) {
+    Digest out;
     SHA256_Update(&state, bytes.data(), bytes.size());
     SHA256_Final(out.data(), &state);
     return out;
@@ -44,7 +51,7 @@ Digest sha256(std::span<const unsigned char> head, std::string_view bytes) {
 Block padded(std::string_view key, unsigned char pad) {
     Block out{};
     if (key.size() > out.size()) {
-        const Digest digest = sha256({}, key);
+        const Digest digest = finished(begun({}), key);
         std::ranges::copy(digest, out.begin());
     } else {
         std::ranges::copy(key, out.begin());
@@ -74,10 +81,11 @@ EntityId decode_id(Decoder* in) {
 
 void encode_hashes(const std::vector<ShortHash>& hashes, Encoder* out) {
     out->varint(hashes.size());
-    std::string bytes(hashes.size() * kShortHashBytes, '\0');
-    for (std::size_t i = 0; i < hashes.size(); ++i)
-        std::memcpy(bytes.data() + i * kShortHashBytes, &hashes[i], kShortHashBytes);
-    out->raw(bytes);
+    for (const ShortHash& hash : hashes) {
+        char bytes[kShortHashBytes];
+        std::memcpy(bytes, &hash, kShortHashBytes);
+        out->raw({bytes, kShortHashBytes});
+    }
 }
 
 void decode_hashes(Decoder* in, std::vector<ShortHash>* hashes) {
@@ -113,29 +121,45 @@ Form decode_head(Decoder* in, Cursor* out) {
 
 }  // namespace
 
-CursorCodec::CursorCodec(std::string key, ShownStore* store, std::uint64_t clock_ms)
-    : key_(std::move(key)), store_(store), clock_ms_(clock_ms) {
-    assert(key_.size() >= kCursorMacBytes && "a short key can be guessed");
-}
+/// Both hashes of RFC 2104 behind their first blocks, which are the same for all cursors.
+struct CursorKey::State {
+    SHA256_CTX inner, outer;
+};
 
-std::array<char, kCursorMacBytes> CursorCodec::mac(std::string_view bytes) const {
-    const Digest inner = sha256(padded(key_, 0x36), bytes);
+CursorKey::CursorKey(std::string_view secret)
+    : state_(new State{begun(padded(secret, 0x36)), begun(padded(secret, 0x5c))}) {
+    assert(secret.size() >= kCursorMacBytes && "a short key can be guessed");
+}
+CursorKey::~CursorKey() = default;
+
+std::array<char, kCursorMacBytes> CursorKey::sign(std::string_view bytes) const {
+    const Digest inner = finished(state_->inner, bytes);
     const Digest outer =
-        sha256(padded(key_, 0x5c), {reinterpret_cast<const char*>(inner.data()), inner.size()});
+        finished(state_->outer, {reinterpret_cast<const char*>(inner.data()), inner.size()});
     std::array<char, kCursorMacBytes> out;
     std::memcpy(out.data(), outer.data(), out.size());
     return out;
 }
 
+CursorCodec::CursorCodec(std::shared_ptr<const CursorKey> key, ShownStore* store,
+                         std::uint64_t clock_ms)
+    : key_(std::move(key)), store_(store), clock_ms_(clock_ms) {}
+CursorCodec::CursorCodec(std::string_view secret, ShownStore* store, std::uint64_t clock_ms)
+    : CursorCodec(std::make_shared<const CursorKey>(secret), store, clock_ms) {}
+
 std::string CursorCodec::encode(const Cursor& cursor) const {
     assert(cursor.shown_hashes.size() <= kShownMax);
-    Encoder out;
+    const bool long_list = store_ != nullptr && cursor.shown_hashes.size() > kShownInToken;
+    std::string room;
+    room.reserve(kHeadBytesMax + kCursorMacBytes +
+                 (long_list ? 0 : cursor.shown_hashes.size() * kShortHashBytes));
+    Encoder out(std::move(room));
     if (cursor.after) {
         encode_head(cursor, cursor.after->text.empty() ? Form::kAfter : Form::kAfterText, &out);
         out.f64(cursor.after->score);
         encode_id(cursor.after->id, &out);
         if (!cursor.after->text.empty()) out.bytes(cursor.after->text);
-    } else if (store_ == nullptr || cursor.shown_hashes.size() <= kShownInToken) {
+    } else if (!long_list) {
         encode_head(cursor, Form::kHashes, &out);
         encode_hashes(cursor.shown_hashes, &out);
     } else {
@@ -143,7 +167,7 @@ std::string CursorCodec::encode(const Cursor& cursor) const {
         out.u64(store_->put(cursor.shown_hashes, clock_ms_));
     }
     std::string bytes = out.take();
-    const auto signature = mac(bytes);
+    const auto signature = key_->sign(bytes);
     bytes.append(signature.data(), signature.size());
     return base64url_encode(bytes);
 }
@@ -172,7 +196,7 @@ Result<Cursor> CursorCodec::decode(std::string_view token) const {
             .with_reason("unsupported_cursor");
     const std::string_view all = *bytes;
     const auto body = all.substr(0, all.size() - kCursorMacBytes);
-    const auto signature = mac(body);
+    const auto signature = key_->sign(body);
     if (CRYPTO_memcmp(signature.data(), all.data() + body.size(), kCursorMacBytes) != 0)
         return bad_cursor("the cursor is damaged or was made by another server");
     Decoder in(body.substr(1));

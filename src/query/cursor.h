@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,15 +38,34 @@ struct Cursor {
     bool operator==(const Cursor&) const = default;
 };
 
+/// A secret that signs cursors, prepared once. Immutable; shared by threads.
+class CursorKey {
+public:
+    /// @param secret  16 or more bytes, the same on every node that answers.
+    explicit CursorKey(std::string_view secret);
+    ~CursorKey();
+    CursorKey(const CursorKey&) = delete;
+    CursorKey& operator=(const CursorKey&) = delete;
+
+    std::array<char, kCursorMacBytes> sign(std::string_view bytes) const;
+
+private:
+    struct State;
+    const std::unique_ptr<const State> state_;
+};
+
 /// Tokens are base64url of version, fields and the first 16 bytes of HMAC-SHA256 over both (RFC
 /// 2104), so that a client can neither forge a position nor carry it to another query.
 /// Threads: any.
 class CursorCodec {
 public:
-    /// @param key       16 or more secret bytes, the same on every node that answers.
     /// @param store     Keeps what is too long for a token; nullptr = tokens may be long.
     /// @param clock_ms  Of the store.
-    explicit CursorCodec(std::string key, ShownStore* store = nullptr, std::uint64_t clock_ms = 0);
+    explicit CursorCodec(std::shared_ptr<const CursorKey> key, ShownStore* store = nullptr,
+                         std::uint64_t clock_ms = 0);
+    /// With a key of its own. @param secret  As of CursorKey.
+    explicit CursorCodec(std::string_view secret, ShownStore* store = nullptr,
+                         std::uint64_t clock_ms = 0);
 
     std::string encode(const Cursor& cursor) const;
     /// @return kInvalidArgument  damaged, forged, or signed with another key;
@@ -54,10 +74,9 @@ public:
     Result<Cursor> decode(std::string_view token) const;
 
 private:
-    std::array<char, kCursorMacBytes> mac(std::string_view bytes) const;
     Result<void> look_up(std::uint64_t handle, std::vector<ShortHash>* hashes) const;
 
-    std::string key_;
+    std::shared_ptr<const CursorKey> key_;
     ShownStore* store_;
     std::uint64_t clock_ms_;
 };

@@ -267,7 +267,7 @@ private:
     Result<bool> collect(StepBudget& budget) {
         if (!collecting_) {
             page_.more = top_->size() >= plan_.keep;
-            entries_ = top_->take();
+            entries_ = steps_ == 1 ? top_->take_unchanged() : top_->take();
             page_.items.reserve(entries_.size());
             collecting_ = true;
         }

@@ -139,6 +139,7 @@ void TopView::drop(std::uint32_t slot) {
 Result<std::span<const ScoredSlot>> TopView::Walk::next(std::size_t wanted, std::size_t looks,
                                                         absl::FunctionRef<bool(Slot)> wants) {
     block_.clear();
+    block_.reserve(std::min(wanted, top_.size()));
     top_.advance(now_);
     const UnixMillis since = top_.steady_since(now_);
     const auto rest = [&] {

@@ -16,7 +16,8 @@ constexpr std::size_t kRestlessMax = 65'536;
 
 /// Whether the profile ranks all entities as it stands, whatever the request says.
 bool is_whole_order(const ranking::CompiledProfile& profile, std::span<const double> params) {
-    if (profile.profile.sources != std::vector<ranking::Source>(1)) return false;
+    const auto& sources = profile.profile.sources;
+    if (sources.size() != 1 || sources[0] != ranking::Source()) return false;
     if (profile.program.gate) return false;  // How many it lets through takes a look at all.
     if (profile.profile.explore_percent != 0) return false;  // Also shows what is not in front.
     for (std::size_t i = 0; i < params.size(); ++i) {

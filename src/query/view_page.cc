@@ -33,6 +33,7 @@ public:
     /// False = the walk ended before the page was full.
     Result<bool> fill() {
         std::size_t wanted = plan_.keep + kSpareEntries;
+        page_.items.reserve(plan_.keep);
         while (page_.items.size() < plan_.keep) {
             TIDAL_ASSIGN(const auto block, walk_.next(wanted));
             if (block.empty()) return false;

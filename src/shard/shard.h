@@ -6,6 +6,7 @@
 #include <absl/container/flat_hash_set.h>
 #include <absl/functional/any_invocable.h>
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <memory>
@@ -114,6 +115,11 @@ public:
     /// kUnavailable "state_replaced" while that goes on. Ask before a read: with_state() would wait
     /// for it, which may take a while.
     Result<void> readable() const { return still(generation()); }
+    /// What a read takes as now: the wall clock, but never before the newest commit stamp that a
+    /// writer was told of. Any thread, without the monitor.
+    UnixMillis read_time_ms(UnixMillis wall_ms) const {
+        return std::max(wall_ms, newest_stamp_ms_.load());
+    }
     /// Who takes the next step. Stop it after the shard's executor.
     QueryTurns& turns() { return turns_; }
 
@@ -278,6 +284,7 @@ private:
           runtime::Executor& background, std::unique_ptr<storage::ShardStore> store);
 
     void begin();
+    void note_newest_stamp() { newest_stamp_ms_ = state_->last_stamp().wall_ms(); }
     Stats stats_now();
     Result<void> admit(const std::vector<record::Record>& records);
     Result<void> admit_import(const record::Record& position, std::uint64_t mark);
@@ -387,6 +394,8 @@ private:
     absl::AnyInvocable<void()> on_applied_;
     std::atomic<bool> can_propose_ = false;
     std::atomic<std::uint64_t> generation_ = 1;
+    /// ShardState::last_stamp(), before whoever wrote it is answered.
+    std::atomic<UnixMillis> newest_stamp_ms_ = 0;
     /// The background executor is in the monitor, and may be for long: whoever can looks here
     /// before. Changed on the executor.
     std::atomic<bool> replacing_ = false;

@@ -66,6 +66,7 @@ void Shard::apply_committed(std::deque<Committed> committed, std::vector<Finishe
         }
         finish(std::move(batch), std::move(outcomes), finished);
     }
+    note_newest_stamp();
     if (refusing_ && in_flight_.empty()) {
         refusing_ = false;
         last_index_ = LogIndex(refused_from_.value() - 1);

@@ -160,6 +160,7 @@ bool Shard::drain_group() {
         before = state_->applied();
         if (durable) durable_ = std::move(*durable);
         handle_some(&events, &finished);
+        note_newest_stamp();
         if (auto settled = state_->settle(); !settled) {
             runtime_.fatal(settled.error());
             return false;

@@ -32,13 +32,16 @@ protected:
     using Answer = std::shared_ptr<std::optional<Result<FeedReply>>>;
     /// `random` reads every item and has no view.
     Answer ask(const std::string& profile = "shuffle", std::uint8_t urgency = kUrgencyDefault) {
-        auto answer = std::make_shared<std::optional<Result<FeedReply>>>();
         FeedCall call;
         call.profile = profile;
         call.seed = 3;
         call.explain = true;
         call.urgency = urgency;
-        (*node_)->feed(call,
+        return ask(std::move(call));
+    }
+    Answer ask(FeedCall call) {
+        auto answer = std::make_shared<std::optional<Result<FeedReply>>>();
+        (*node_)->feed(std::move(call),
                        [answer](Result<FeedReply> reply) { answer->emplace(std::move(reply)); });
         return answer;
     }
@@ -84,6 +87,57 @@ TEST_F(FeedTurns, TheSamePageAsInOneGo) {
                 EXPECT_EQ(whole->items[i].entity.id, (**feed)->items[i].entity.id) << profile;
         }
     }
+}
+
+/// While the second shard is scanned, what the first one put on the page is deleted.
+TEST_F(FeedTurns, IdsAloneOfManyStepsLeaveOutWhatIsGone) {
+    open({}, 2);
+    FeedCall call;
+    call.profile = "shuffle";
+    call.seed = 3;
+    call.limit = 100;
+    call.fields.emplace();
+    const std::uint64_t begun = steps();
+    const auto before = (*node_)->feed(call);
+    ASSERT_TRUE(before.ok());
+    const std::uint64_t of_a_page = steps() - begun;
+    const Answer page = ask(call);
+    run_until([&] { return steps() >= begun + of_a_page + of_a_page * 2 / 3; });
+    std::vector<Write> writes;
+    for (const FeedItem& shown : before->items) {
+        EntityDelete gone;
+        gone.id = shown.entity.id.number();
+        writes.emplace_back(gone);
+    }
+    for (const auto& reply : node_->write(std::move(writes))) ASSERT_TRUE(reply.ok());
+    ASSERT_FALSE(*page) << "the writes went before its last steps";
+    run_until([&] { return page->has_value(); });
+    ASSERT_TRUE((**page).ok());
+    EXPECT_FALSE((**page)->items.empty());
+    for (const FeedItem& shown : (**page)->items)
+        for (const FeedItem& gone : before->items) EXPECT_NE(shown.entity.id, gone.entity.id);
+}
+
+/// Of shards that were written to, that replayed their log, and that loaded a checkpoint.
+TEST(FeedTime, IsNeverBeforeWhatIsWritten) {
+    SimNode node;
+    ASSERT_OK(node.open());
+    EntityWrite write = item(1);
+    write.publish_at_ms = node.runtime().clock().wall_ms();
+    node.put(write);
+    FeedCall call;
+    call.profile = "new";
+    const auto shown_an_hour_before = [&] {
+        node.runtime().jump_wall(-3'600'000);
+        const auto reply = node->feed(call);
+        return reply.ok() && reply->items.size() == 1;
+    };
+    EXPECT_TRUE(shown_an_hour_before());
+    ASSERT_OK(node.crash_and_open());
+    EXPECT_TRUE(shown_an_hour_before());
+    ASSERT_OK(node.checkpoint());
+    ASSERT_OK(node.crash_and_open());
+    EXPECT_TRUE(shown_an_hour_before());
 }
 
 TEST_F(FeedTurns, FeedsTakeTurnsAndShortOnesDoNotWaitBehindScans) {

@@ -138,6 +138,7 @@ protected:
                 if (std::ranges::find(call.pin, IdInput(id)) == call.pin.end())
                     call.pin.emplace_back(id);
             }
+        if (one_in(2)) call.fields.emplace();  // Ids alone, of which nothing is looked up.
         if (one_in(6)) call.sort = "year DESC";
         if (one_in(6)) call.diversity = "max_per_creator 2";
         if (one_in(6)) call.group_by = "year TOP 3";
@@ -150,6 +151,8 @@ protected:
             }
             for (const FeedItem& shown : reply->items) {
                 ++shown_;
+                EXPECT_TRUE(live_.contains(shown.entity.id.number()))
+                    << call.profile << " shows item " << shown.entity.id.to_string();
                 EXPECT_FALSE(blocks_.contains({user, creators_[shown.entity.id.number()]}))
                     << call.profile << " shows user " << user << " a blocked creator's item";
                 EXPECT_FALSE(hides_.contains({user, shown.entity.id.number()}))

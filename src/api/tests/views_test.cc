@@ -120,6 +120,10 @@ protected:
             if (below(4) == 0) call.exclude = {IdInput(1 + below(60)), IdInput(1 + below(60))};
             align();  // What is on its way between shards takes each its own time.
             ASSERT_EQ(page(viewed_, call), page(scanned_, call)) << profile;
+            FeedCall ids_alone = call;
+            ids_alone.fields.emplace();
+            for (SimNode* node : {&viewed_, &scanned_})
+                ASSERT_EQ(page(*node, ids_alone), page(*node, call)) << profile << ", ids alone";
             // Each goes on with its own cursor, which no clock of the other has to fit.
             FeedCall scanned_call = call;
             call.cursor = next_cursor(viewed_, call);

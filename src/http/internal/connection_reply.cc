@@ -164,7 +164,12 @@ bool Connection::render(Turn& turn, Piece& piece, Outgoing* out) {
 /// when it is broken.
 bool Connection::offer(Outgoing* out) {
     boost::system::error_code ec;
-    out->taken += socket_.write_some(out->rest(), ec);
+    if (out->parts.size() == 1) {  // Without a list of buffers, by the cheaper system call.
+        const asio::const_buffer whole = asio::buffer(out->parts.front());
+        out->taken += socket_.write_some(whole + out->taken, ec);
+    } else {
+        out->taken += socket_.write_some(out->rest(), ec);
+    }
     return !ec || ec == asio::error::would_block;
 }
 
@@ -205,6 +210,8 @@ std::string Connection::head_of(Turn& turn, const Response& response, bool strea
     facts.http_1_0 = turn.http_1_0;
     facts.keep_alive = turn.keep_alive;
     facts.streamed = streamed;
+    if (response.body.size() <= kCopiedBodyBytesMax && turn.method != Method::kHead)
+        facts.body_room = response.body.size();
     return reply_head(response, facts);
 }
 

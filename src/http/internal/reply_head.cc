@@ -27,7 +27,7 @@ bool may_have_body(std::uint16_t status) {
 
 std::string reply_head(const Response& response, const ReplyFacts& facts) {
     std::string out;
-    out.reserve(256);
+    out.reserve(256 + facts.body_room);
     out += facts.http_1_0 ? "HTTP/1.0 " : "HTTP/1.1 ";
     out += std::to_string(response.status);
     out += ' ';

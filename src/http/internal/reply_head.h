@@ -1,6 +1,8 @@
 // http/internal/reply_head.h: the bytes in front of a body.
 #pragma once
 
+#include <cstddef>
+
 #include "http/message.h"
 
 namespace tidal::http {
@@ -12,7 +14,8 @@ struct ReplyFacts {
     std::string_view date;         ///< IMF-fixdate.
     bool http_1_0 = false;
     bool keep_alive = true;
-    bool streamed = false;  ///< Chunked; up to the end of the connection for HTTP/1.0.
+    bool streamed = false;      ///< Chunked; up to the end of the connection for HTTP/1.0.
+    std::size_t body_room = 0;  ///< Bytes that will be put behind the head, in the same string.
 };
 
 /// Status line and headers with the empty line. Headers whose name or value could break out of

@@ -13,9 +13,9 @@ namespace {
 
 namespace json = boost::json;
 
-std::string text_of(const api::FeedItem& item) {
+std::string text_of(const api::FeedItem& item, const std::set<std::string>* fields = nullptr) {
     std::string out = "x";
-    append_feed_item(item, &out);
+    append_feed_item(item, &out, ShownFields(fields));
     EXPECT_EQ(out[0], 'x');
     return out.substr(1);
 }
@@ -62,6 +62,48 @@ TEST(FeedText, EveryTypeReadsBack) {
               R"({"title":"a\tb\u0001","genres":["x","y\"z"],"none":[],"year":-1994,"price":12.5,)"
               R"("live":true,"place":{"lat":48.1,"lon":11.5},"raw":{"b":[1,2.0,null]}})");
     EXPECT_EQ(read.at("explain").at("sum(view, 24h)"), json::value(3.0));
+}
+
+TEST(FeedText, ShowsTheFieldsAskedFor) {
+    api::FeedItem item;
+    item.rank = std::numeric_limits<std::uint64_t>::max();
+    item.score = -1.2345678901234568e-300;
+    item.entity.id = EntityId(std::numeric_limits<std::uint64_t>::max());
+    item.entity.creator_id = EntityId(9);
+    item.entity.created_at_ms = 0;
+    item.entity.publish_at_ms = 1'000;
+    item.entity.expires_at_ms = 2'000;
+    item.entity.metadata = {{"title", std::string("a")}, {"year", std::int64_t{1994}}};
+    const std::string head = R"({"entity_id":"18446744073709551615","rank":18446744073709551615,)"
+                             R"("score":-1.2345678901234568e-300,"metadata":)";
+    const std::set<std::string> none, some{"year", "created_at"}, others{"title", "publish_at"};
+    EXPECT_EQ(text_of(item, &none), head + "{}}");
+    EXPECT_EQ(text_of(item, &some), head + R"({"year":1994},"created_at":"1970-01-01T00:00:00Z"})");
+    EXPECT_EQ(text_of(item, &others),
+              head + R"({"title":"a"},"publish_at":"1970-01-01T00:00:01Z"})");
+    item.pinned = true;
+    const std::set<std::string> creator{"creator_id", "expires_at"};
+    EXPECT_EQ(text_of(item, &creator),
+              head + R"({},"creator_id":9,"expires_at":"1970-01-01T00:00:02Z","pinned":true})");
+}
+
+TEST(FeedText, IdsAndScoresOfEveryForm) {
+    api::FeedItem item;
+    item.rank = 3;
+    const std::set<std::string> none;
+    const auto head_of = [&](EntityId id, double score) {
+        item.entity.id = std::move(id);
+        item.score = score;
+        return text_of(item, &none);
+    };
+    EXPECT_EQ(head_of(EntityId(kExactIdMax), 0),
+              R"({"entity_id":9007199254740992,"rank":3,"score":0.0,"metadata":{}})");
+    EXPECT_EQ(head_of(EntityId(kExactIdMax + 1), -0.0),
+              R"({"entity_id":"9007199254740993","rank":3,"score":-0.0,"metadata":{}})");
+    const std::string text = std::string(300, 'x') + '"';
+    EXPECT_EQ(head_of(EntityId(text), std::numeric_limits<double>::quiet_NaN()),
+              R"({"entity_id":")" + std::string(300, 'x') +
+                  R"(\"","rank":3,"score":null,"metadata":{}})");
 }
 
 TEST(FeedText, EveryPageSaysTheSameFacts) {

@@ -18,6 +18,9 @@ TEST(JsonText, NumbersOfEverydaySizeHaveNoExponent) {
     EXPECT_EQ(json_text(-2.75), "-2.75");
     EXPECT_EQ(json_text(-1.5e14), "-150000000000000.0");
     EXPECT_EQ(json_text(0.0), "0.0");
+    EXPECT_EQ(json_text(-0.0), "-0.0");
+    EXPECT_EQ(json_text(1e14), "100000000000000.0");
+    EXPECT_EQ(json_text(-0.0000125), "-0.0000125");
     EXPECT_EQ(json_text(1e15), "1e+15");
     EXPECT_EQ(json_text(1e-300), "1e-300");
     EXPECT_EQ(json_text(std::numeric_limits<double>::infinity()), "null");

@@ -88,6 +88,8 @@ TEST(ReplyHead, HasWhatTheExchangeNeeds) {
               "HTTP/1.1 200 OK\r\nDate: Sat, 31 Jan 2026 09:00:00 GMT\r\n"
               "Content-Type: application/json\r\nContent-Length: 2\r\nX-Request-Id: abc\r\n"
               "ETag: \"1\"\r\n\r\n");
+    facts.body_room = 5'000;
+    EXPECT_GE(reply_head(response, facts).capacity(), 5'000U);
     facts.keep_alive = false;
     facts.streamed = true;
     EXPECT_THAT(

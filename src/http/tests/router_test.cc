@@ -56,6 +56,29 @@ TEST_F(RouterTest, MatchesSegmentBySegment) {
         EXPECT_EQ(matched(Method::kGet, path), "none") << path;
 }
 
+TEST_F(RouterTest, APathThatIsAPatternAnswersAsAnyOther) {
+    router_.add(Method::kPost, "/items/new", [](Request, Responder) {});
+    router_.add_overlapping(Method::kPut, "/items/new", [](Request, Responder) {});
+    EXPECT_EQ(admit(Method::kPost, "/items/new").route->method, Method::kPost);
+    EXPECT_EQ(admit(Method::kGet, "/items/new").route->method, Method::kGet);
+    EXPECT_FALSE(admission_.overlaps);
+    EXPECT_EQ(admit(Method::kPut, "/items/new").route->method, Method::kPut);
+    EXPECT_TRUE(admission_.overlaps);
+    EXPECT_EQ(admit(Method::kHead, "/items/new").route->method, Method::kGet);
+    EXPECT_EQ(matched(Method::kHead, "/items/new"), "/items/new");
+    EXPECT_EQ(matched(Method::kGet, "/items/n%65w"), "/items/new");
+    EXPECT_EQ(matched(Method::kDelete, "/items/new"), "/items/{id}");
+    EXPECT_EQ(admit(Method::kDelete, "/items/new").parameters.text("id"), "new");
+    // What looks like a pattern is a name.
+    EXPECT_EQ(admit(Method::kGet, "/items/{id}").parameters.text("id"), "{id}");
+    EXPECT_EQ(matched(Method::kGet, "/items/{id}/"), "none");
+    admit(Method::kPatch, "/items/new");
+    EXPECT_EQ(admission_.refusal->status, 405);
+    EXPECT_EQ(allow(), "GET, HEAD, POST, PUT, DELETE, OPTIONS");
+    admit(Method::kOptions, "/items/new");
+    EXPECT_EQ(admission_.refusal->status, 204);
+}
+
 TEST_F(RouterTest, DecodesParametersWithinTheirSegment) {
     const Request request = admit(Method::kGet, "/items/a%2Fb%20c/signals");
     EXPECT_EQ(request.parameters.text("id"), "a/b c");

@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "entity/entity_table.h"
@@ -61,13 +62,18 @@ public:
     /// Best first, without entities that have been deleted since they were offered; leaves it
     /// empty.
     std::vector<Entry> take() {
-        if (!in_order_) std::ranges::sort_heap(heap_, before());
-        in_order_ = true;
-        std::erase_if(heap_, [&](const Entry& entry) {
+        std::vector<Entry> out = take_unchanged();
+        std::erase_if(out, [&](const Entry& entry) {
             return !entities_.live().contains(entry.slot.value()) ||
                    entities_.generation_of(entry.slot) != entry.generation;
         });
-        return std::move(heap_);
+        return out;
+    }
+    /// Likewise where the table is as it was when the first of them was offered.
+    std::vector<Entry> take_unchanged() {
+        if (!in_order_) std::ranges::sort_heap(heap_, before());
+        in_order_ = true;
+        return std::exchange(heap_, {});
     }
 
 private:

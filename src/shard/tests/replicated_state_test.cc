@@ -115,6 +115,11 @@ TEST_F(Replacing, ASnapshotBecomesTheState) {
     must(replace());
     EXPECT_EQ(behind.hash(), ahead.hash());
     EXPECT_EQ(behind.shard().place(), ahead.shard().place());
+    const UnixMillis stamp_ms =
+        behind.shard().with_state([](ShardState& state) { return state.last_stamp().wall_ms(); });
+    EXPECT_GT(stamp_ms, 0);
+    EXPECT_EQ(behind.shard().read_time_ms(0), stamp_ms);
+    EXPECT_EQ(behind.shard().read_time_ms(stamp_ms + 1), stamp_ms + 1);
     behind.settle();
     EXPECT_TRUE(waited && waited->ok());
     // And goes on from there, through another end of the process.

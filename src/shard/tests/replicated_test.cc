@@ -220,6 +220,8 @@ TEST_F(Replicated, StampsRiseOverLeaders) {
     ahead.envelope.schema_version = SchemaVersion(1);
     replica.shard().follow(Term(3), 2);
     replica.commit(Term(3), std::vector<record::Record>{ahead});
+    replica.settle();
+    EXPECT_EQ(replica.shard().read_time_ms(kStartMs), ahead.envelope.stamp.wall_ms());
     replica.lead(kLater);
     const auto answer = replica.propose(like_of(1));
     replica.through(replica.take());
