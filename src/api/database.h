@@ -376,6 +376,8 @@ private:
     Result<bool> step(shard::Shard& shard, std::uint64_t generation, EntityKind kind, Run* run);
     runtime::Task<Result<void>> gather_texts(bool typos, query::FeedPlan* plan, FeedPace* pace);
     runtime::Task<Result<void>> list_sources(bool typos, query::FeedPlan* plan, FeedPace* pace);
+    runtime::Task<Result<void>> rank_pages(query::FeedPlan* plan, FeedPace* pace,
+                                           std::vector<query::ShardPage>* pages);
     Result<std::string> profile_of(const FeedCall& call, std::string* experiment) const;
     using Groups = std::map<ShardId, WriteGroup>;
     Groups group_by_shard(const std::vector<Write>& writes, const schema::Schema& schema,

@@ -130,6 +130,27 @@ runtime::Task<Result<void>> Database::list_sources(bool typos, query::FeedPlan* 
     co_return Result<void>();
 }
 
+/// The page of every shard, all of one moment: a later one than was planned where writes since
+/// then have moved a view on.
+runtime::Task<Result<void>> Database::rank_pages(query::FeedPlan* plan, FeedPace* pace,
+                                                 std::vector<query::ShardPage>* pages) {
+    constexpr int kMomentsMax = 3;
+    pages->reserve(shards_.size() - 1);
+    for (int moment = 1;; ++moment) {
+        UnixMillis behind_ms = 0;
+        for (std::size_t id = 1; id < shards_.size() && behind_ms == 0; ++id) {
+            query::FeedRun run(*plan, moment < kMomentsMax);
+            auto steps = run_steps(shards_[id].get(), &run, pace);
+            TIDAL_CO_TRY(co_await std::move(steps));
+            behind_ms = run.behind_ms();
+            pages->push_back(run.take());
+        }
+        if (behind_ms == 0) co_return Result<void>();
+        plan->now_ms = behind_ms;
+        pages->clear();
+    }
+}
+
 runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turns,
                                                      query::TextMode mode, bool shown) {
     FeedPace pace{.in_turns = in_turns,
@@ -173,13 +194,8 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
         TIDAL_CO_TRY(co_await std::move(listed));
     }
     std::vector<query::ShardPage> pages;
-    pages.reserve(shards_.size() - 1);
-    for (std::size_t id = 1; id < shards_.size(); ++id) {
-        query::FeedRun run(plan);
-        auto steps = run_steps(shards_[id].get(), &run, &pace);
-        TIDAL_CO_TRY(co_await std::move(steps));
-        pages.push_back(run.take());
-    }
+    auto ranked = rank_pages(&plan, &pace, &pages);
+    TIDAL_CO_TRY(co_await std::move(ranked));
     if (in_turns && !pace.entered) gate_->learn(pace.kind, false);
     TIDAL_CO_TRY(finish_feed(plan, std::move(pages), !pace.again, &reply));
     add_highlights(call, plan, *schema(), &reply);

@@ -147,6 +147,7 @@ struct FeedPlan {
     bool explain = false;
     std::uint32_t source_divisor = 1;  ///< Of the length of sources' lists (degradation.h).
     UnixMillis now_ms = 0;
+    bool moment_is_kept = false;  ///< By a cursor: `now_ms` is that of its first page.
     std::uint64_t seed = 0;
     std::optional<PagePosition> after;  ///< Where positions stay; else what was shown:
     absl::flat_hash_set<ShortHash> shown_hashes;

@@ -356,6 +356,7 @@ Result<void> resume(const FeedRequest& request, const CursorCodec& cursors,
     }
     TIDAL_ASSIGN(Cursor cursor, cursors.decode(request.cursor));
     plan->now_ms = cursor.now_ms;
+    plan->moment_is_kept = true;
     plan->seed = request.seed.value_or(cursor.seed);
     plan->query = query_fingerprint(*plan, canonical);
     if (plan->query != cursor.query)

@@ -30,8 +30,9 @@ constexpr double kCheckCost = 100'000;   ///< Of the entries, whether they still
 
 class FeedRun::State {
 public:
-    explicit State(const FeedPlan& plan)
+    State(const FeedPlan& plan, bool ends_behind)
         : plan_(plan),
+          ends_behind_(ends_behind && !plan.moment_is_kept),
           order_(plan.descending()),
           scan_(plan),
           context_{.now_ms = plan.now_ms,
@@ -48,11 +49,13 @@ public:
         for (; stage_ != Stage::kDone; stage_ = Stage(std::uint8_t(stage_) + 1)) {
             TIDAL_ASSIGN(const bool through, go_on(budget, views));
             if (!through) return false;
+            if (behind_ms_ != 0) return true;
         }
         return true;
     }
 
     ShardPage take() { return std::move(page_); }
+    UnixMillis behind_ms() const { return behind_ms_; }
 
 private:
     enum class Stage : std::uint8_t {
@@ -136,8 +139,11 @@ private:
 
     /// The first entries without a scan, if the order is kept as a view.
     Result<bool> read_view(StepBudget& budget, TopViews* views, const Roaring* matched) {
-        if (views == nullptr || plan_.text) return true;
+        if (views == nullptr || plan_.text || plan_.reordered || !plan_.scans()) return true;
         if (!budget.take(kViewCost)) return false;
+        if (ends_behind_ && matched == nullptr)
+            behind_ms_ = views->moment_after(*plan_.profile, plan_.now_ms);
+        if (behind_ms_ != 0) return true;
         TIDAL_ASSIGN(const auto front, page_from_view(*view_, plan_, *views, matched));
         if (!front) return true;
         ranked_ = true;
@@ -284,17 +290,19 @@ private:
     Result<bool> collect_pool(StepBudget& budget) {
         constexpr double kDrawCost = 2'000;
         if (!drawn_) {
-            if (!budget.take(kDrawCost * kExplorationPool)) return false;
+            const double score_cost = plan_.profile->program.cost;
+            if (!budget.take((kDrawCost + score_cost) * kExplorationPool)) return false;
             TIDAL_ASSIGN(pool_, exploration_->take(*features_, context_));
+            TIDAL_TRY(score_pool());
             drawn_ = true;
         }
-        const double cost = (plan_.diversity.empty() ? 0 : kRowCost) +
-                            5.0 * static_cast<double>(plan_.profile->program.cost) + 100;
+        const double cost =
+            (plan_.diversity.empty() ? 0 : kRowCost) +
+            (explainer_ ? 4.0 * static_cast<double>(plan_.profile->program.cost) : 0) + 100;
         for (; page_.pool.size() < pool_.size();) {
             if (!budget.take(cost)) return false;
             const auto& [entry, drawn] = pool_[page_.pool.size()];
-            TIDAL_ASSIGN(const auto scores, evaluator_->run({&entry.slot, 1}));
-            const double score = heard(scores[0], entry.slot);
+            const double score = pool_scores_[page_.pool.size()];
             ScoredItem& item = page_.pool.emplace_back();
             item.score = score;
             item.key = order_.key(score);
@@ -302,6 +310,20 @@ private:
             TIDAL_TRY(describe(entry.slot, &item));
         }
         return true;
+    }
+
+    Result<void> score_pool() {
+        slots_.clear();
+        for (const auto& [entry, drawn] : pool_) slots_.push_back(entry.slot);
+        const std::size_t most = plan_.profile->program.block_slots;
+        for (std::size_t begin = 0; begin < slots_.size(); begin += most) {
+            const std::span block =
+                std::span(slots_).subspan(begin, std::min(most, slots_.size() - begin));
+            TIDAL_ASSIGN(const auto scores, evaluator_->run(block));
+            for (std::size_t i = 0; i < block.size(); ++i)
+                pool_scores_.push_back(heard(scores[i], block[i]));
+        }
+        return {};
     }
 
     /// What an entry shows beside its place.
@@ -407,6 +429,8 @@ private:
     }
 
     const FeedPlan& plan_;
+    const bool ends_behind_;
+    UnixMillis behind_ms_ = 0;
     const ItemOrder order_;
     CandidateScan scan_;
     const ranking::EvaluationContext context_;
@@ -423,6 +447,7 @@ private:
     std::optional<ShardExploration> exploration_;
     std::vector<Slot> unseen_;  ///< Of a block: what exploration may choose.
     std::vector<std::pair<TopItems::Entry, Exploration>> pool_;
+    std::vector<double> pool_scores_;  ///< By entry of it.
     bool drawn_ = false;
     std::optional<RunFacets> facets_;
     CandidateScan::Window window_;
@@ -439,7 +464,8 @@ private:
     ShardPage page_;
 };
 
-FeedRun::FeedRun(const FeedPlan& plan) : state_(std::make_unique<State>(plan)) {}
+FeedRun::FeedRun(const FeedPlan& plan, bool ends_behind)
+    : state_(std::make_unique<State>(plan, ends_behind)) {}
 FeedRun::~FeedRun() = default;
 FeedRun::FeedRun(FeedRun&&) noexcept = default;
 Result<bool> FeedRun::step(const ranking::ShardView& view, StepBudget budget, TopViews* views) {
@@ -447,6 +473,9 @@ Result<bool> FeedRun::step(const ranking::ShardView& view, StepBudget budget, To
 }
 ShardPage FeedRun::take() {
     return state_->take();
+}
+UnixMillis FeedRun::behind_ms() const {
+    return state_->behind_ms();
 }
 
 Result<ShardPage> run_feed(const ranking::ShardView& view, const FeedPlan& plan, TopViews* views) {

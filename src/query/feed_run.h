@@ -21,7 +21,10 @@ namespace tidal::query {
 /// Lifetime: the plan outlives it and does not change.
 class FeedRun {
 public:
-    explicit FeedRun(const FeedPlan& plan);
+    /// @param ends_behind  Ends where there is a view of the order that was read or written for a
+    ///                     later moment than the plan's, rather than look at all entities, unless
+    ///                     a cursor keeps the moment: see behind_ms().
+    explicit FeedRun(const FeedPlan& plan, bool ends_behind = false);
     ~FeedRun();
     FeedRun(FeedRun&&) noexcept;
 
@@ -31,6 +34,9 @@ public:
     Result<bool> step(const ranking::ShardView& view, StepBudget budget = StepBudget(),
                       TopViews* views = nullptr);
     ShardPage take();
+    /// After step() was true: 0, or the run gave up, and a plan for this moment can be answered off
+    /// the view.
+    UnixMillis behind_ms() const;
 
 private:
     class State;

@@ -13,29 +13,26 @@ bool HardNegatives::is_blocked(const ranking::ShardView& view, std::uint32_t slo
 Roaring HardNegatives::all(const ranking::ShardView& view) const {
     Roaring out;
     if (!plan_.user) return out;
-    if (view.user_states != nullptr)
-        if (const Roaring* hidden = view.user_states->find(plan_.user->id, audience::kHidden))
-            out = *hidden;
+    if (const Roaring* const hidden = this->hidden(view)) out = *hidden;
     for (const EntityId& creator : plan_.user->blocked)
         if (const Roaring* items = view.entities.creator_bitmap(creator)) out |= *items;
     return out;
 }
 
-bool HardNegatives::refuses(const ranking::ShardView& view, Slot slot) const {
-    if (!plan_.user) return false;
-    if (view.user_states != nullptr)
-        if (const Roaring* hidden = view.user_states->find(plan_.user->id, audience::kHidden);
-            hidden != nullptr && hidden->contains(slot.value()))
-            return true;
-    return view.kind == EntityKind::kItem && !plan_.user->blocked.empty() &&
-           is_blocked(view, slot.value());
+HardNegatives::OneByOne::OneByOne(const HardNegatives& negatives, const ranking::ShardView& view)
+    : negatives_(negatives), view_(view), hidden_(negatives.hidden(view)) {
+    const auto& user = negatives.plan_.user;
+    any_blocked_ = user && !user->blocked.empty() && view.kind == EntityKind::kItem;
+}
+
+const Roaring* HardNegatives::hidden(const ranking::ShardView& view) const {
+    if (!plan_.user || view.user_states == nullptr) return nullptr;
+    return view.user_states->find(plan_.user->id, audience::kHidden);
 }
 
 void HardNegatives::remove_from(const ranking::ShardView& view, Roaring* slots) const {
     if (!plan_.user) return;
-    if (view.user_states != nullptr)
-        if (const Roaring* hidden = view.user_states->find(plan_.user->id, audience::kHidden))
-            *slots -= *hidden;
+    if (const Roaring* const hidden = this->hidden(view)) *slots -= *hidden;
     const Creators& blocked = plan_.user->blocked;
     if (blocked.empty() || view.kind != EntityKind::kItem) return;
     if (slots->cardinality() < blocked.size()) {

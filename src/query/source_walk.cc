@@ -4,6 +4,7 @@
 
 #include "audience/collections.h"
 #include "query/co_engaged.h"
+#include "query/internal/candidate_lists.h"
 #include "ranking/table_features.h"
 
 namespace tidal::query {
@@ -11,14 +12,15 @@ namespace {
 
 // Nanoseconds.
 constexpr double kFrontCost = 100'000;
-constexpr double kLookUpPartCost = 200, kSortCost = 40;
+constexpr double kLookUpPartCost = 200, kHeapCost = 10;
 constexpr double kWalkedMemberCost = 60, kCreatorCost = 300;
 constexpr std::size_t kBlockMembers = 256;
 /// A front is read in one piece: no longer list is, nor that of who is shown little of it.
 constexpr double kFrontEntryCost = 500;
 constexpr std::uint32_t kFrontMax = 1'024;
-constexpr std::size_t kSkippedMax = 512;
-constexpr std::size_t kFrontBlock = 64;
+constexpr std::size_t kSkippedMax = 8'192;
+/// Of a front at once: no more than a list wants are scored again, where they have to be.
+constexpr std::size_t kFrontLooks = 1'024;
 
 }  // namespace
 
@@ -50,47 +52,71 @@ Result<SourceWalk::Outcome> SourceWalk::walk_view(const ranking::ShardView& view
     if (source >= orders.size() || orders[source] == nullptr || wanted > kFrontMax)
         return Outcome::kNoWay;
     if (!budget.take(kFrontCost + kFrontEntryCost * wanted)) return Outcome::kAgain;
-    TIDAL_ASSIGN(TopView * front, views.find(view, orders[source], {}, plan_.now_ms));
+    TIDAL_ASSIGN(const TopViews::Front found_front,
+                 views.find_front(view, orders[source], plan_.now_ms));
+    TopView* const front = found_front.view;
     if (front == nullptr) return Outcome::kNoWay;
-    const TimeGates gates(view.entities, plan_.now_ms);
-    std::vector<ScoredSlot> found;
-    TopView::Walk walk(*front, view, plan_.now_ms);
-    bool complete = false;
-    for (std::size_t looked = 0; !complete && looked < wanted + kSkippedMax;) {
-        TIDAL_ASSIGN(const auto block,
-                     walk.next(std::max<std::size_t>(wanted - found.size(), kFrontBlock)));
-        complete = block.empty() && front->whole();
-        if (block.empty()) break;
-        looked += block.size();
-        for (const ScoredSlot& entry : block) {
-            complete = found.size() == wanted || entry.key <= 0;  // Which is of no list.
-            if (complete) break;
-            if (scan_.leaves(view, gates, entry.slot)) found.push_back(entry);
-        }
-        complete = complete || found.size() == wanted;
-    }
+    TIDAL_ASSIGN(const bool complete, walk_front(view, *front, found_front.as_of, wanted));
     views.count_page(*front, complete);
     if (!complete) return Outcome::kNoWay;
-    for (const ScoredSlot& entry : found) top->offer(entry.key, entry.slot);
+    TIDAL_TRY(offer_front(view, source, top));
     return Outcome::kDone;
+}
+
+/// The first of the front that the plan leaves, into slots_. False = the front is too short.
+Result<bool> SourceWalk::walk_front(const ranking::ShardView& view, TopView& front,
+                                    UnixMillis as_of, std::uint32_t wanted) {
+    const CandidateScan::Leaves leaves(scan_, view);
+    slots_.clear();
+    TopView::Walk walk(front, view, as_of);
+    const std::size_t looks = wanted + kSkippedMax;
+    while (slots_.size() < wanted && walk.looked() < looks) {
+        const std::size_t few = std::min(looks - walk.looked(), kFrontLooks);
+        TIDAL_ASSIGN(const auto block, walk.next(wanted - slots_.size(), few, leaves));
+        for (const ScoredSlot& entry : block) {
+            if (entry.key <= 0) return true;  // Which is of no list.
+            slots_.push_back(entry.slot);
+        }
+        if (walk.at_end()) return front.whole() || slots_.size() == wanted;
+    }
+    return slots_.size() == wanted;
+}
+
+/// Keys are those of the page's moment, as they are where entities are looked at one by one.
+Result<void> SourceWalk::offer_front(const ranking::ShardView& view, std::size_t source,
+                                     TopItems* top) {
+    const ranking::Feature by = order_of(plan_.sources[source], view.schema, view.kind);
+    ranking::TableFeatureSource features(view);
+    for (std::size_t begin = 0; begin < slots_.size(); begin += ranking::kBlockSlots) {
+        const std::span block(slots_.data() + begin,
+                              std::min(ranking::kBlockSlots, slots_.size() - begin));
+        keys_.resize(block.size());
+        TIDAL_TRY(features.fill(by, block, context_, keys_));
+        for (std::size_t i = 0; i < block.size(); ++i)
+            if (keys_[i] > 0) top->offer(keys_[i], block[i]);
+    }
+    slots_.clear();
+    return {};
 }
 
 SourceWalk::Outcome SourceWalk::walk_co_engaged(const ranking::ShardView& view,
                                                 const CoEngaged& parts, StepBudget& budget,
                                                 TopItems* top) {
+    const auto lighter = [](Part a, Part b) { return a->second < b->second; };
     if (!begun_) {
-        if (!budget.take(kSortCost * static_cast<double>(parts.size()))) return Outcome::kAgain;
+        if (!budget.take(kHeapCost * static_cast<double>(parts.size()))) return Outcome::kAgain;
         for (const auto& part : parts) parts_.push_back(&part);
-        std::ranges::sort(parts_, std::greater(), [](Part part) { return part->second; });
+        std::ranges::make_heap(parts_, lighter);
         begun_ = true;
     }
-    const TimeGates gates(view.entities, plan_.now_ms);
-    for (; next_part_ < parts_.size(); ++next_part_) {
-        const auto& [id, weight] = *parts_[next_part_];
+    const CandidateScan::Leaves leaves(scan_, view);
+    for (; !parts_.empty(); parts_.pop_back()) {
+        const auto& [id, weight] = *parts_.front();
         if (weight <= 0 || weight < top->least()) break;
         if (!budget.take(kLookUpPartCost)) return Outcome::kAgain;
+        std::ranges::pop_heap(parts_, lighter);
         const auto slot = view.entities.find(id);
-        if (!slot || !scan_.leaves(view, gates, *slot)) continue;
+        if (!slot || !leaves(*slot)) continue;
         top->offer(co_engaged_value(view, weight, *slot, plan_.now_ms), *slot);
     }
     return finish();
@@ -143,17 +169,16 @@ SourceWalk::Outcome SourceWalk::walk_collection(const ranking::ShardView& view, 
 
 bool SourceWalk::next_block(const ranking::ShardView& view, StepBudget& budget) {
     if (!budget.take(kWalkedMemberCost * kBlockMembers)) return false;
-    const TimeGates gates(view.entities, plan_.now_ms);
+    const CandidateScan::Leaves leaves(scan_, view);
     slots_.clear();
     for (const std::uint32_t slot : blocks_->next(kBlockMembers))
-        if (scan_.leaves(view, gates, Slot(slot))) slots_.push_back(Slot(slot));
+        if (leaves(Slot(slot))) slots_.push_back(Slot(slot));
     return true;
 }
 
 SourceWalk::Outcome SourceWalk::finish() {
     begun_ = false;
     parts_.clear();
-    next_part_ = 0;
     blocks_.reset();
     members_ = Roaring();
     return Outcome::kDone;

@@ -34,7 +34,7 @@ public:
     State(const FeedPlan& plan, bool texts_only)
         : plan_(plan),
           texts_only_(texts_only),
-          scan_(plan),
+          scan_(plan, true),
           context_{.now_ms = plan.now_ms,
                    .seed = plan.seed,
                    .params = plan.params,
@@ -85,7 +85,7 @@ private:
                 orders_.back() = collection_order(orders_.size() - 1);
             has_graphs_ = has_graphs_ || orders_.back().members == Members::kOfGraphs;
         }
-        one_by_one_ = !plan_.filter && !plan_.text;
+        one_by_one_ = !plan_.text;
     }
 
     /// The lists that need no look at all entities; what is left decides whether there is one.
@@ -93,7 +93,8 @@ private:
         for (; walked_ < orders_.size(); ++walked_) {
             Order& order = orders_[walked_];
             if (order.members == Members::kNone || order.members == Members::kOfGraphs) continue;
-            if (!plan_.filter && !plan_.text) {
+            if (!plan_.text) {
+                if (!scan_.accept(view, budget)) return false;
                 TIDAL_ASSIGN(const auto outcome,
                              walk_.step(view, walked_, views, budget, &tops_[walked_]));
                 if (outcome == SourceWalk::Outcome::kAgain) return false;
@@ -227,23 +228,26 @@ private:
             if (order.members != Members::kOfGraphs) continue;
             if (!ann_) {
                 constexpr double kSetCost = 20'000, kSetCostOfSlot = 0.05;
+                if (one_by_one_ && !scan_.accept(view, budget)) return false;
                 if (!budget.take(kSetCost +
                                  kSetCostOfSlot * static_cast<double>(view.entities.slot_count())))
                     return false;
                 ann_.emplace(view, order.by, context_, plan_.effort,
-                             plan_.limit_of(sources()[near_]),
-                             one_by_one_ ? view.entities.live() : accepted_);
+                             plan_.limit_of(sources()[near_]), set_of_graphs(view));
             }
-            const TimeGates gates(view.entities, plan_.now_ms);
-            const auto leaves = [&](Slot slot) {
-                return !one_by_one_ || scan_.leaves(view, gates, slot);
-            };
-            TIDAL_ASSIGN(const bool done, ann_->step(view, tops_[near_], budget, leaves));
+            const CandidateScan::Leaves leaves(scan_, view);
+            const auto also = [&](Slot slot) { return !one_by_one_ || leaves(slot); };
+            TIDAL_ASSIGN(const bool done, ann_->step(view, tops_[near_], budget, also));
             if (!done) return false;
             traces_[near_] = ann_->trace();
             ann_.reset();
         }
         return true;
+    }
+
+    const Roaring& set_of_graphs(const ranking::ShardView& view) const {
+        if (!one_by_one_) return accepted_;
+        return plan_.filter ? scan_.accepted() : view.entities.live();
     }
 
     /// The sources of texts, among what the scan accepted.

@@ -10,26 +10,30 @@ namespace {
 
 /// Stale entries scored at once when a walk meets one.
 constexpr std::size_t kWalkBlock = 64;
+/// A timeless order is scored for so many half-lives after it was begun: 2^64 is little in a
+/// double, whose range is 2^-1022 to 2^1023, and long for an order to be kept.
+constexpr std::int64_t kHalfLivesAhead = 64, kHalfLivesCovered = 512;
 
 }  // namespace
 
 TopView::TopView(const Options& options, std::shared_ptr<const ranking::CompiledProfile> profile,
                  std::vector<double> params, ranking::TimeShape shape,
-                 const entity::EntityTable& entities)
+                 const entity::EntityTable& entities, UnixMillis now)
     : options_(options),
       profile_(std::move(profile)),
       params_(std::move(params)),
       shape_(std::move(shape)),
       entities_(entities),
       order_(profile_->profile.order.descending),
+      moment_ms_(now + kHalfLivesAhead * shape_.half_life_ms),
       places_(Before{&entities}) {
     assert(shape_.never_rises && !profile_->program.gate);
 }
 
 bool TopView::covers(UnixMillis now) const {
+    if (is_timeless() && now > moment_ms_ + kHalfLivesCovered * shape_.half_life_ms) return false;
     if (now >= latest_ms_) return true;
-    return now > latest_ms_ - kExpiredKeptMs &&
-           shape_.steady_since(now) == shape_.steady_since(latest_ms_);
+    return now > latest_ms_ - kExpiredKeptMs && steady_since(now) == steady_since(latest_ms_);
 }
 
 bool TopView::is_past(std::uint32_t slot) const {
@@ -85,9 +89,10 @@ Result<void> TopView::rescore(const ranking::ShardView& view, UnixMillis now,
 Result<void> TopView::score(const ranking::ShardView& view, UnixMillis now,
                             std::span<const Slot> slots) {
     ranking::TableFeatureSource source(view);
-    ranking::Evaluator evaluator(profile_->program, source, {.now_ms = now, .params = params_});
+    const UnixMillis moment = is_timeless() ? moment_ms_ : now;
+    ranking::Evaluator evaluator(profile_->program, source, {.now_ms = moment, .params = params_});
     TIDAL_ASSIGN(const auto scores, evaluator.run(slots));
-    const UnixMillis since = shape_.steady_since(now);
+    const UnixMillis since = steady_since(now);
     for (std::size_t i = 0; i < slots.size(); ++i) {
         put(slots[i].value(), order_.key(scores[i]), since);
     }
@@ -131,18 +136,28 @@ void TopView::drop(std::uint32_t slot) {
     held_.erase(held);
 }
 
-Result<std::span<const ScoredSlot>> TopView::Walk::next(std::size_t wanted) {
+Result<std::span<const ScoredSlot>> TopView::Walk::next(std::size_t wanted, std::size_t looks,
+                                                        absl::FunctionRef<bool(Slot)> wants) {
     block_.clear();
     block_.reserve(std::min(wanted, top_.size()));
     top_.advance(now_);
-    const UnixMillis since = top_.shape_.steady_since(now_);
+    const UnixMillis since = top_.steady_since(now_);
     const auto rest = [&] {
         return last_ ? top_.places_.upper_bound(Place{last_->key, last_->slot.value()})
                      : top_.places_.begin();
     };
+    // Those of the past are to go.
+    const auto is_looked_for = [&](std::uint32_t slot) {
+        return top_.is_past(slot) || wants(Slot(slot));
+    };
     auto at = rest();
     std::vector<std::uint32_t> past;
-    while (block_.size() < wanted && at != top_.places_.end()) {
+    for (; block_.size() < wanted && looks > 0 && at != top_.places_.end(); --looks, ++looked_) {
+        if (!is_looked_for(at->slot)) {
+            last_ = ScoredSlot{at->key, Slot(at->slot)};
+            ++at;
+            continue;
+        }
         if (at->since == since) {
             last_ = ScoredSlot{at->key, Slot(at->slot)};
             if (top_.is_past(at->slot)) {
@@ -156,11 +171,13 @@ Result<std::span<const ScoredSlot>> TopView::Walk::next(std::size_t wanted) {
         Slot stale[kWalkBlock];
         std::size_t count = 0;
         for (auto next = at; next != top_.places_.end() && count < kWalkBlock; ++next)
-            if (next->since != since) stale[count++] = Slot(next->slot);
+            if (next->since != since && is_looked_for(next->slot))
+                stale[count++] = Slot(next->slot);
         TIDAL_TRY(top_.score(view_, now_, {stale, count}));
         scored_ += count;
         at = rest();
     }
+    at_end_ = at == top_.places_.end();
     for (const std::uint32_t slot : past) top_.drop(slot);
     return std::span<const ScoredSlot>(block_);
 }

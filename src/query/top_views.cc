@@ -53,7 +53,7 @@ std::uint64_t signals_read_by(const ranking::Program& program) {
 /// Orders of sources are named by what they are (CompiledProfile::source_orders): the same
 /// whichever profile lists by them, and under every schema, as signals keep their ids.
 bool is_same_order(const ranking::CompiledProfile& a, const ranking::CompiledProfile& b) {
-    return &a == &b || (a.profile.name == b.profile.name && a.profile.name.ends_with(')'));
+    return &a == &b || (a.of_source && b.of_source && a.profile.name == b.profile.name);
 }
 
 }  // namespace
@@ -133,12 +133,33 @@ Result<TopView*> TopViews::find(const ranking::ShardView& view,
     // What is scored here is scored for the newest query's time: an older one may then be too old.
     TIDAL_TRY(catch_up(kept, view, latest_ms_));
     TIDAL_ASSIGN(const bool awake, wake(kept, view, latest_ms_));
-    if (!awake) start(kept, latest_ms_);
+    if (!awake || (ready->is_worn(now) && !kept.building)) start(kept, latest_ms_);
     if (!awake || !ready->covers(now)) {
         ++missed_;
         return nullptr;
     }
     return ready;
+}
+
+Result<TopViews::Front> TopViews::find_front(
+    const ranking::ShardView& view, const std::shared_ptr<const ranking::CompiledProfile>& order,
+    UnixMillis now) {
+    Front out{.as_of = std::max(now, latest_ms_)};
+    for (const Kept& kept : kept_)
+        if (kept.ready && is_same_order(*kept.profile, *order))
+            out.as_of = std::max(out.as_of, kept.ready->latest_ms());
+    TIDAL_ASSIGN(out.view, find(view, order, {}, out.as_of));
+    return out;
+}
+
+UnixMillis TopViews::moment_after(const ranking::CompiledProfile& profile, UnixMillis now) const {
+    for (const Kept& kept : kept_) {
+        if (!kept.ready || !is_same_order(*kept.profile, profile)) continue;
+        const UnixMillis newest = std::max(latest_ms_, kept.ready->latest_ms());
+        const bool is_same = kept.shape.steady_since(now) == kept.shape.steady_since(newest);
+        return newest > now && !is_same ? newest : 0;
+    }
+    return 0;
 }
 
 TopViews::Kept& TopViews::keep(const ranking::ShardView& view,
@@ -174,7 +195,7 @@ void TopViews::start(Kept& kept, UnixMillis now) {
             std::ranges::find(kept.profile->profile.params, name, &ranking::ProfileParam::name)
                 ->default_value);
     kept.building = std::make_unique<TopView>(TopView::Options{options_.capacity}, kept.profile,
-                                              std::move(params), kept.shape, entities_);
+                                              std::move(params), kept.shape, entities_, now);
     kept.building_ms = now;
 }
 
@@ -199,6 +220,7 @@ Result<void> TopViews::rescore(Kept& kept, const ranking::ShardView& view, UnixM
 /// False = events that were dated ahead are not known: the view has to be made again.
 Result<bool> TopViews::wake(Kept& kept, const ranking::ShardView& view, UnixMillis now) {
     if (!kept.ready) return true;
+    if (kept.shape.grains.empty()) return true;  // It reads no cells: what is dated ahead counts.
     if (kept.shape.steady_since(now) == kept.shape.steady_since(kept.awake_ms)) return true;
     if (kept.awake_ms <= restless_lost_ms_) {
         kept.ready.reset();

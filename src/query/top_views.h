@@ -55,6 +55,19 @@ public:
     Result<TopView*> find(const ranking::ShardView& view,
                           const std::shared_ptr<const ranking::CompiledProfile>& profile,
                           std::span<const double> params, UnixMillis now);
+    /// The view of a source's order (CompiledProfile::source_orders), for lists: as of `now` or of
+    /// whatever later moment the view has been read for, as nothing is left of what it was before.
+    /// Keys of a walk say nothing but the order.
+    struct Front {
+        TopView* view = nullptr;
+        UnixMillis as_of = 0;
+    };
+    Result<Front> find_front(const ranking::ShardView& view,
+                             const std::shared_ptr<const ranking::CompiledProfile>& order,
+                             UnixMillis now);
+    /// Where the profile has a view that no longer knows how things stood at `now`: a moment that
+    /// it can be read for; else 0.
+    UnixMillis moment_after(const ranking::CompiledProfile& profile, UnixMillis now) const;
     /// How many entities a feed may show at `now`; nullopt when that is not known yet, or was too
     /// long ago.
     std::optional<std::uint64_t> count_open(UnixMillis now);

@@ -38,6 +38,7 @@ Result<Program> Compiler::run() {
     }
     TIDAL_ASSIGN(Program out, graph_.emit(score, gate, terms_, features_));
     out.warnings = std::move(warnings_);
+    out.refused_states = std::move(refused_states_);
     out.needs = std::move(needs_);
     TIDAL_TRY(meter(&out));
     return out;
@@ -75,11 +76,22 @@ Result<Value> Compiler::lower_penalty(const Penalty& penalty, Value score) {
     return graph_.apply(Op::kAdd, score, added);
 }
 
+/// Of `1 - state(name)`.
+std::optional<audience::StateId> Compiler::refused_state(const Expr& gate) const {
+    if (gate.kind != ExprKind::kBinary || gate.op != BinaryOp::kSubtract) return std::nullopt;
+    const Expr& one = gate.args[0];
+    const Expr& state = gate.args[1];
+    if (one.kind != ExprKind::kNumber || one.number != 1) return std::nullopt;
+    if (state.kind != ExprKind::kCall || state.name != "state") return std::nullopt;
+    return audience::StateNames(schema_).find(state.args[0].name);
+}
+
 /// 1 where every `require` holds, else 0.
 Result<std::optional<Value>> Compiler::lower_gates() {
     std::optional<Value> out;
     for (const Expr& gate : input_.gates) {
         TIDAL_ASSIGN(const Value value, lower(gate));
+        if (const auto state = refused_state(gate)) refused_states_.push_back(*state);
         const Value holds = graph_.apply(Op::kNotEqual, value, graph_.constant(0));
         out = out ? graph_.apply(Op::kMin, *out, holds) : holds;
     }

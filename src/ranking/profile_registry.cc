@@ -34,8 +34,11 @@ Result<void> compile_source_orders(const schema::Schema& schema, EntityKind kind
         if (score.empty()) continue;
         TIDAL_ASSIGN(Profile profile,
                      parse_profile("profile source version 1 { score " + score + "; }"));
-        profile.name = print_source(source);  // No profile's own name has parentheses.
-        TIDAL_ASSIGN(order, compile_profile(std::move(profile), schema, kind));
+        profile.name = print_source(source);
+        TIDAL_ASSIGN(const auto compiled, compile_profile(std::move(profile), schema, kind));
+        auto own = std::make_shared<CompiledProfile>(*compiled);
+        own->of_source = true;
+        order = std::move(own);
     }
     return {};
 }

@@ -20,6 +20,7 @@ struct CompiledProfile {
     Program explain;  ///< The same score, with its terms and features.
     /// By source of the profile: its order as a profile, where it is one of a signal; else nullptr.
     std::vector<std::shared_ptr<const CompiledProfile>> source_orders;
+    bool of_source = false;  ///< One of these, named by what it orders by.
 };
 
 /// @return As compile(), with the profile's name in the context pairs.

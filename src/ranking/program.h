@@ -102,6 +102,9 @@ struct Program {
     std::uint16_t score = 0;  ///< Register of the result, penalties included.
     /// Register that is 0 where a `require` does not hold; none when there is no such statement.
     std::optional<std::uint16_t> gate;
+    /// What some gate refuses for this alone, as it says `require 1 - state(name)`: items of which
+    /// the user's state holds.
+    std::vector<audience::StateId> refused_states;
     std::vector<NamedOutput> terms;  ///< Only of compile with explain; see below.
     std::vector<NamedOutput> feature_values;
     std::vector<std::string> warnings;

@@ -39,6 +39,7 @@ public:
             shape_.grains.clear();
             shape_.steady = true;
         }
+        if (shape_.never_rises && descending) shape_.half_life_ms = lone_half_life_ms();
         return std::move(shape_);
     }
 
@@ -55,6 +56,14 @@ private:
         // Copies: a register may be given back to the instruction that reads it last.
         const MovingValue a = registers_[in.a], b = registers_[in.b], c = registers_[in.c];
         registers_[in.out] = move_through(in.op, a, b, c);
+    }
+
+    std::int64_t lone_half_life_ms() const {
+        if (program_.code.size() != 1 || program_.code[0].op != Op::kFeature) return 0;
+        const Feature& feature = program_.features[program_.code[0].index];
+        if (feature.kind != FeatureKind::kDecay || program_.score != program_.code[0].out) return 0;
+        const schema::SignalSpec& signal = schema_.signals[feature.signal.value()];
+        return signal.decay == schema::DecayKind::kExponential ? signal.half_life_ms : 0;
     }
 
     MovingValue sum(const Sum& terms) {

@@ -34,6 +34,9 @@ struct TimeShape {
     std::vector<TimeGrain> grains;
     /// Signals of which `never_rises` believes that no weight was ever negative.
     std::vector<SignalTypeId> never_negative;
+    /// Where the score is one exponential decay and nothing else, its half-life; else 0. Time
+    /// multiplies all such scores by one factor, so that their order does not depend on it.
+    std::int64_t half_life_ms = 0;
 
     /// Start of the time around `now` in which an untouched entity keeps its score to the last
     /// bit: the same value for two moments means the same score. `now` itself when not steady.

@@ -1,6 +1,7 @@
 // query/internal/candidate_scan.h: one shard's candidates, window after window of its slots.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <vector>
@@ -13,7 +14,8 @@
 namespace tidal::query {
 
 /// What every source draws from: live entities that are published and not expired, that neither the
-/// request excludes nor its user hid, and that its filter accepts. A filter therefore never empties
+/// request excludes nor its user hid, and that its filter accepts; for lists, without what the
+/// profile requires not to be in a state either. So neither a filter nor such a requirement empties
 /// a list. Threads and lifetime: those of the run it is part of.
 class CandidateScan {
 public:
@@ -23,21 +25,41 @@ public:
         Roaring matched;     ///< Of these, what the filter accepts.
     };
 
-    explicit CandidateScan(const FeedPlan& plan);
+    explicit CandidateScan(const FeedPlan& plan, bool for_lists = false);
 
     /// Looks up what the plan excludes. False = the budget is spent, call again.
     bool prepare(const ranking::ShardView& view, StepBudget& budget);
+    /// What the filter accepts of everything that lives, closed or hidden as it may be; after this,
+    /// leaves() may be asked and next() does not run the filter again. At once without a filter.
+    /// Call until true, after prepare(). False = the budget is spent.
+    bool accept(const ranking::ShardView& view, StepBudget& budget);
+    /// Of a plan with a filter, after accept().
+    const Roaring& accepted() const { return accepted_; }
     /// The next window of the slots there were at the end of prepare().
     /// @param listed  Only these; nullptr = all.
     /// @return false  the budget is spent, or at_end().
     bool next(const ranking::ShardView& view, const Roaring* listed, StepBudget& budget,
               Window* window, std::vector<NodeTrace>* trace);
-    /// Whether the plan, which has no filter, leaves this slot; after prepare(). Until the next
-    /// change.
-    bool leaves(const ranking::ShardView& view, const TimeGates& gates, Slot slot) const {
-        return view.entities.live().contains(slot.value()) && gates.open(slot.value()) &&
-               !excluded_.contains(slot.value()) && !negatives_.refuses(view, slot);
-    }
+    /// Whether the plan leaves a slot, asked one by one; made after prepare(), and accept() where
+    /// it has a filter. Lifetime: until the next change of the shard.
+    class Leaves {
+    public:
+        Leaves(const CandidateScan& scan, const ranking::ShardView& view);
+        bool operator()(Slot slot) const {
+            const std::uint32_t at = slot.value();
+            return (!scan_.filter_ || scan_.accepted_.contains(at)) && live_.contains(at) &&
+                   gates_.open(at) && !scan_.excluded_.contains(at) && !negatives_.refuse(slot) &&
+                   std::ranges::none_of(refused_,
+                                        [&](const Roaring* slots) { return slots->contains(at); });
+        }
+
+    private:
+        const CandidateScan& scan_;
+        const Roaring& live_;
+        const TimeGates gates_;
+        const HardNegatives::OneByOne negatives_;
+        const std::vector<const Roaring*> refused_;
+    };
     bool at_end() const { return next_slot_ >= end_slot_; }
 
     /// Of `slots`, which may have changed since: those that still are candidates and match.
@@ -45,12 +67,18 @@ public:
 
 private:
     Roaring open(const ranking::ShardView& view, const Roaring& live) const;
+    /// Bitmaps of states that the profile refuses.
+    std::vector<const Roaring*> refused(const ranking::ShardView& view) const;
 
     const FeedPlan& plan_;
+    const bool for_lists_;
     std::set<EntityId>::const_iterator next_excluded_;
     Roaring excluded_;
     const HardNegatives negatives_;
     std::optional<FilterEvaluator> filter_;
+    Roaring accepted_;
+    std::uint64_t next_accepted_ = 0;  ///< The slot accept() goes on at.
+    bool all_accepted_ = false;
     double slot_cost_ = 0;
     std::uint64_t window_slots_ = 0;
     std::uint64_t next_slot_ = 0, end_slot_ = 0;

@@ -1,11 +1,13 @@
 // query/internal/source_walk.h: the list of a source that knows its members, at the cost of what it
 // lists and not of all that a shard holds.
 //
-// co_engaged   its parts, the heaviest first, until none can come in: a part is a bound of its
-// value ordered,     the front of a view of that order (query/top_views.h)
-//   window_top
-// follows      the items of each creator
-// collection   its members
+// co_engaged            its parts, the heaviest first, until none can come in: a part is a bound of
+//                       its value
+// ordered, window_top   the front of a view of that order (query/top_views.h), as of the page's
+// moment
+//                       or the newest that the view was read for
+// follows               the items of each creator
+// collection            its members
 #pragma once
 
 #include <optional>
@@ -20,8 +22,8 @@
 
 namespace tidal::query {
 
-/// Of a plan without a filter: whoever stands in a list is asked one by one whether the plan leaves
-/// it. Threads and lifetime: those of the run it is part of.
+/// Whoever stands in a list is asked one by one whether the plan leaves it. Threads and lifetime:
+/// those of the run it is part of.
 class SourceWalk {
 public:
     enum class Outcome : std::uint8_t {
@@ -30,7 +32,7 @@ public:
         kNoWay,  ///< Entities have to be looked at one by one; nothing was offered.
     };
 
-    /// @param scan  After its prepare().
+    /// @param scan  After its prepare(); step() wants its accept() as well.
     SourceWalk(const FeedPlan& plan, const CandidateScan& scan,
                const ranking::EvaluationContext& context)
         : plan_(plan), scan_(scan), context_(context) {}
@@ -44,6 +46,9 @@ private:
 
     Result<Outcome> walk_view(const ranking::ShardView& view, std::size_t source, TopViews& views,
                               StepBudget& budget, TopItems* top);
+    Result<bool> walk_front(const ranking::ShardView& view, TopView& front, UnixMillis as_of,
+                            std::uint32_t wanted);
+    Result<void> offer_front(const ranking::ShardView& view, std::size_t source, TopItems* top);
     Outcome walk_co_engaged(const ranking::ShardView& view, const CoEngaged& parts,
                             StepBudget& budget, TopItems* top);
     Result<Outcome> walk_followed(const ranking::ShardView& view, StepBudget& budget,
@@ -59,8 +64,7 @@ private:
     const ranking::EvaluationContext& context_;
     // Of the source under way.
     bool begun_ = false;
-    std::vector<Part> parts_;  ///< The heaviest first.
-    std::size_t next_part_ = 0;
+    std::vector<Part> parts_;  ///< A heap: the heaviest in front.
     Creators::const_iterator next_followed_;
     Roaring members_;
     std::optional<SlotBlocks> blocks_;  ///< Of members_.

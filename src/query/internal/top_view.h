@@ -8,11 +8,15 @@
 //          unless an event touches it; touched entities are scored and come in or stay out by one
 //          comparison with the edge.
 // Source   the stopping rule is that of the threshold algorithm (Fagin, Lotem, Naor, PODS 2001).
+// Decay    the order of a source by one exponential decay is the same at every moment: all entries
+//          are scored for one, far ahead, and never again unless an event touches them.
 #pragma once
 
 #include <absl/container/btree_set.h>
 #include <absl/container/flat_hash_map.h>
+#include <absl/functional/function_ref.h>
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -42,7 +46,7 @@ public:
 
     TopView(const Options& options, std::shared_ptr<const ranking::CompiledProfile> profile,
             std::vector<double> params, ranking::TimeShape shape,
-            const entity::EntityTable& entities);
+            const entity::EntityTable& entities, UnixMillis now);
 
     const ranking::TimeShape& shape() const { return shape_; }
     std::size_t size() const { return held_.size(); }
@@ -57,6 +61,10 @@ public:
                          std::span<const std::uint32_t> slots);
     /// Whether an order as of `now` can be read: not from before what was scored last.
     bool covers(UnixMillis now) const;
+    /// What was scored last was scored for then; the least moment there is before anything was.
+    UnixMillis latest_ms() const { return latest_ms_; }
+    /// Scores for one moment soon leave what a double can say: it is time to make the view again.
+    bool is_worn(UnixMillis now) const { return is_timeless() && now > moment_ms_; }
 
     /// The held entities in exact order. Between two calls of next() nothing else may happen.
     class Walk {
@@ -64,7 +72,15 @@ public:
         Walk(TopView& top, const ranking::ShardView& view, UnixMillis now)
             : top_(top), view_(view), now_(now) {}
         /// Up to `wanted` more; empty = the end. Valid until the next call.
-        Result<std::span<const ScoredSlot>> next(std::size_t wanted);
+        Result<std::span<const ScoredSlot>> next(std::size_t wanted) {
+            return next(wanted, std::numeric_limits<std::size_t>::max(), [](Slot) { return true; });
+        }
+        /// Of those that `wants` says; what it does not want is passed over unscored. Looks at
+        /// `looks` entries at most, so that empty may also mean that these were not enough.
+        Result<std::span<const ScoredSlot>> next(std::size_t wanted, std::size_t looks,
+                                                 absl::FunctionRef<bool(Slot)> wants);
+        bool at_end() const { return at_end_; }
+        std::size_t looked() const { return looked_; }  ///< At entries, wanted or not.
         std::uint64_t scored() const { return scored_; }
 
     private:
@@ -74,6 +90,8 @@ public:
         std::optional<ScoredSlot> last_;
         std::vector<ScoredSlot> block_;
         std::uint64_t scored_ = 0;
+        std::size_t looked_ = 0;
+        bool at_end_ = false;
     };
 
 private:
@@ -92,6 +110,10 @@ private:
     };
     using Places = absl::btree_set<Place, Before>;
 
+    bool is_timeless() const { return profile_->of_source && shape_.half_life_ms > 0; }
+    UnixMillis steady_since(UnixMillis now) const {
+        return is_timeless() ? moment_ms_ : shape_.steady_since(now);
+    }
     Result<void> score(const ranking::ShardView& view, UnixMillis now, std::span<const Slot> slots);
     void put(std::uint32_t slot, double key, UnixMillis since);
     void drop(std::uint32_t slot);
@@ -105,6 +127,7 @@ private:
     const ranking::TimeShape shape_;
     const entity::EntityTable& entities_;
     const ItemOrder order_;
+    const UnixMillis moment_ms_;  ///< For which everything is scored, if the order is timeless.
     Places places_;
     absl::flat_hash_map<std::uint32_t, double> held_;  ///< Slot -> key.
     std::optional<Place> edge_;

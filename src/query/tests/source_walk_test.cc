@@ -20,6 +20,13 @@ const std::vector<ranking::StoredProfile> kProfiles = {
      "profile now version 1 { candidates union(ordered(like) limit 40, window_top(view, 24h) limit "
      "30, "
      "ordered(share) limit 25); score fused; }"},
+    {"liked", 1,
+     "profile liked version 1 { candidates union(ordered(like) limit 40, ordered(share) limit 25); "
+     "score fused; }"},
+    {"front", 1, "profile front version 1 { score decay(like); }"},
+    {"all", 1,
+     "profile all version 1 { candidates union(ordered(like) limit 1000, window_top(view, 24h) "
+     "limit 1000, ordered(share) limit 1000); score fused; }"},
     {"half", 1,
      "profile half version 1 { candidates union(ordered(like) limit 40, recent limit 30); score "
      "fused; }"},
@@ -31,7 +38,8 @@ protected:
         for (std::uint64_t n = 0; n < kItems; ++n) {
             ranking::SampleItem item{.id = EntityId(n)};
             item.created_at = kFilterNow - static_cast<std::int64_t>(random_() % 500) * 60'000;
-            item.fields.emplace("year", static_cast<std::int64_t>(random_() % 9));
+            years_.push_back(static_cast<std::int64_t>(random_() % 9));
+            item.fields.emplace("year", years_.back());
             if (n % 20 == 0) item.expires_at = kFilterNow + 1;
             if (n % 20 == 1) item.publish_at = kFilterNow + 1;
             shard_.put(item);
@@ -41,8 +49,10 @@ protected:
 
     void happen() {
         static const char* const kSignals[] = {"like", "view", "share"};
+        happen(kSignals[random_() % 3]);
+    }
+    void happen(const char* name) {
         const EntityId id(random_() % kItems);
-        const char* const name = kSignals[random_() % 3];
         const UnixMillis at_ms = kFilterNow - static_cast<std::int64_t>(random_() % 40) * 3'600'000;
         shard_.signal(id, name, 1 + static_cast<double>(random_() % 4), at_ms);
         into_->on_event(*shard_.entities().find(id), schema_->find_signal(name)->id, at_ms,
@@ -53,10 +63,12 @@ protected:
             ASSERT_TRUE(into_->step(shard_.view(), kFilterNow, 1'000).ok());
     }
 
-    FeedPlan plan(const std::string& profile, std::vector<EntityId> exclude, UnixMillis now_ms) {
+    FeedPlan plan(const std::string& profile, std::vector<EntityId> exclude, UnixMillis now_ms,
+                  const std::string& filter = "") {
         FeedRequest request;
         request.profile = profile;
         request.exclude = std::move(exclude);
+        request.filter = filter;
         request.now_ms = now_ms;
         request.seed = 7;
         static const CursorCodec kCodec(std::string(32, 'k'));
@@ -74,8 +86,10 @@ protected:
         return run.take();
     }
     void expect_equal(const FeedPlan& plan) {
-        const std::vector<SourceList> scanned = *run_sources(shard_.view(), plan);
-        const std::vector<SourceList> viewed = by_views(plan);
+        expect_equal(by_views(plan), *run_sources(shard_.view(), plan));
+    }
+    void expect_equal(const std::vector<SourceList>& viewed,
+                      const std::vector<SourceList>& scanned) {
         ASSERT_EQ(viewed.size(), scanned.size());
         for (std::size_t source = 0; source < scanned.size(); ++source) {
             ASSERT_EQ(viewed[source].size(), scanned[source].size()) << source;
@@ -87,6 +101,7 @@ protected:
     }
 
     std::mt19937_64 random_{29};
+    std::vector<std::int64_t> years_;  ///< By item.
     std::shared_ptr<const schema::Schema> schema_ = ranking::sample_schema();
     ranking::ProfileRegistry registry_{*schema_, kProfiles};
     ranking::SampleShard shard_{schema_, 1};
@@ -107,6 +122,90 @@ TEST_F(SourceWalks, ListsFromViewsEqualThoseOfAScan) {
         for (int i = 0; i < 30; ++i) happen();
     }
     EXPECT_GT(views_.stats().served, 200u);
+}
+
+/// What the filter accepts of the whole lists, in their order.
+TEST_F(SourceWalks, AFilterLeavesTheFirstOfWhatItAccepts) {
+    for (int round = 0; round < 60; ++round) {
+        const UnixMillis now = kFilterNow + round * 1'000;
+        const int year = round % 10;  // None has the last.
+        auto wanted = *run_sources(shard_.view(), plan("all", {}, now));
+        const std::size_t limits[] = {40, 30, 25};
+        for (std::size_t source = 0; source < wanted.size(); ++source) {
+            std::erase_if(wanted[source], [&](const SourceEntry& entry) {
+                return years_[entry.id.number()] < year;
+            });
+            if (wanted[source].size() > limits[source]) wanted[source].resize(limits[source]);
+        }
+        const FeedPlan filtered = plan("now", {}, now, "year >= " + std::to_string(year));
+        expect_equal(by_views(filtered), wanted);
+        expect_equal(*run_sources(shard_.view(), filtered), wanted);
+        make_views();
+        for (int i = 0; i < 30; ++i) happen();
+    }
+    EXPECT_GT(views_.stats().served, 100u);
+}
+
+/// The order of a decay is of no time: whoever asks as of a moment ago reads the view as well.
+TEST_F(SourceWalks, APageThatIsBehindReadsListsOffViews) {
+    expect_equal(plan("liked", {}, kFilterNow));
+    make_views();
+    for (int round = 9; round > 0; --round) {
+        const std::uint64_t served = views_.stats().served;
+        expect_equal(plan("liked", {}, kFilterNow + round * 60'000));
+        EXPECT_EQ(views_.stats().served, served + 2) << round;
+        for (int i = 0; i < 30; ++i) happen();
+        ASSERT_TRUE(views_.settle(shard_.view(), kFilterNow + 600'000).ok());
+    }
+}
+
+/// A page of the whole order is of one moment: it is asked for again as of a later one, unless it
+/// goes on from another.
+TEST_F(SourceWalks, APageThatIsBehindItsViewSaysSo) {
+    const auto page_of = [&](const FeedPlan& plan, bool ends_behind, UnixMillis* behind_ms) {
+        FeedRun run(plan, ends_behind);
+        for (bool done = false; !done;) done = *run.step(shard_.view(), StepBudget(), into_);
+        *behind_ms = run.behind_ms();
+        std::vector<std::pair<std::uint64_t, double>> out;
+        const ShardPage page = run.take();
+        for (const ScoredItem& item : page.items)
+            out.emplace_back(item.id.number(), item.score);
+        return out;
+    };
+    UnixMillis behind_ms = 0;
+    page_of(plan("front", {}, kFilterNow), true, &behind_ms);
+    make_views();
+    happen("like");
+    ASSERT_TRUE(views_.settle(shard_.view(), kFilterNow + 5'000).ok());
+    FeedPlan before = plan("front", {}, kFilterNow);
+    const auto scanned = [&](const FeedPlan& plan) {
+        std::vector<std::pair<std::uint64_t, double>> out;
+        const ShardPage page = *run_feed(shard_.view(), plan);
+        for (const ScoredItem& item : page.items)
+            out.emplace_back(item.id.number(), item.score);
+        return out;
+    };
+    page_of(before, true, &behind_ms);
+    EXPECT_EQ(behind_ms, kFilterNow + 5'000);
+    const FeedPlan later = plan("front", {}, behind_ms);
+    const std::uint64_t served = views_.stats().served;
+    EXPECT_EQ(page_of(later, true, &behind_ms), scanned(later));
+    EXPECT_EQ(behind_ms, 0);
+    EXPECT_EQ(views_.stats().served, served + 1);
+    before.moment_is_kept = true;
+    EXPECT_EQ(page_of(before, true, &behind_ms), scanned(before));
+    EXPECT_EQ(behind_ms, 0);
+}
+
+/// Scores for one moment do not last for ever: the view is made anew, and is right at every time.
+TEST_F(SourceWalks, ADecayIsReadOffAViewForEver) {
+    constexpr UnixMillis kWeekMs = 7 * 24 * 3'600'000LL;
+    for (int weeks = 0; weeks < 900; weeks += 10) {
+        expect_equal(plan("liked", {}, kFilterNow + weeks * kWeekMs));
+        make_views();
+    }
+    EXPECT_GT(views_.stats().served, 100u);
+    EXPECT_GT(views_.stats().built, 10u);
 }
 
 /// Too little is held for what is asked: the whole shard is looked at.

@@ -28,6 +28,12 @@ const std::vector<ranking::StoredProfile> kOwnProfiles = {
     {"lists", 1,
      "profile lists version 1 { candidates union(recent limit 400, window_top(view, 24h)); score "
      "fused; }"},
+    {"unseen", 1,
+     "profile unseen version 1 { candidates union(recent limit 400, window_top(view, 24h) limit "
+     "100); require 1 - state(seen); require 2 - state(saved); score fused; }"},
+    {"wide", 1,
+     "profile wide version 1 { candidates union(recent limit 1000, window_top(view, 24h) limit "
+     "1000); score fused; }"},
     {"curious", 1, "profile curious version 1 { score sum(view, all); explore 50%; }"},
 };
 
@@ -143,6 +149,41 @@ TEST_F(ForAUser, FiltersEqualBruteForceAndEstimatesOfBitmapsAreExact) {
                         1e-6);
         }
     }
+}
+
+/// Nor does what the user hid; lists are full while there is enough else.
+TEST_F(ForAUser, WhatAProfileRefusesTakesNoPlaceInAList) {
+    FeedRequest of_bob = request("wide");
+    of_bob.user->id = bob_;
+    auto wanted = *run_sources(view(), plan(of_bob).value());
+    for (const SourceList& list : wanted)
+        for (const SourceEntry& entry : list) {
+            const char* const states[] = {"seen", "saved", "hidden", "in_progress"};
+            if (random_() % 2 == 0) set(ada_, states[random_() % 4], entry.id.number());
+        }
+    const std::size_t limits[] = {400, 100};
+    for (std::size_t source = 0; source < wanted.size(); ++source) {
+        std::erase_if(wanted[source], [&](const SourceEntry& entry) {
+            return did(ada_, "seen", entry.id.number()) || did(ada_, "hidden", entry.id.number());
+        });
+        ASSERT_GT(wanted[source].size(), limits[source]);
+        wanted[source].resize(limits[source]);
+    }
+    TopViews views({.entities_min = 1, .matched_min = 1}, shard_.entities(), kFilterNow);
+    const FeedPlan plan = this->plan(request("unseen")).value();
+    for (int round = 0; round < 3; ++round) {
+        SourcesRun run(plan);
+        while (!*run.step(view(), StepBudget(), &views)) {
+        }
+        const auto lists = run.take();
+        ASSERT_EQ(lists.size(), wanted.size());
+        for (std::size_t source = 0; source < lists.size(); ++source)
+            EXPECT_TRUE(std::ranges::equal(lists[source], wanted[source], {}, &SourceEntry::id,
+                                           &SourceEntry::id))
+                << source << " in round " << round;
+        while (views.has_work()) ASSERT_TRUE(views.step(view(), kFilterNow, 1'000).ok());
+    }
+    EXPECT_EQ(views.stats().served, 2u);
 }
 
 TEST_F(ForAUser, WithoutTheUserTheInputIsNamed) {

@@ -40,6 +40,7 @@ private:
     Result<void> keep_terms(const Expr& score);
     Result<Value> lower_penalty(const Penalty& penalty, Value score);
     Result<std::optional<Value>> lower_gates();
+    std::optional<audience::StateId> refused_state(const Expr& gate) const;
 
     Result<Value> lower_bare_feature(const Expr& expr);
     Result<Value> lower_request_feature(const Function& function, const Expr& expr);
@@ -83,6 +84,7 @@ private:
     ValueGraph graph_;
     std::map<std::string, Value, std::less<>> definitions_;
     std::vector<ValueGraph::Kept> terms_, features_;
+    std::vector<audience::StateId> refused_states_;
     std::vector<std::string> warnings_;
     std::vector<Need> needs_;
     bool in_cohort_ = false;
