@@ -77,7 +77,7 @@ Route& Router::append(Method method, std::string_view pattern) {
         return other->method == method && other->pattern == pattern;
     }));
     if (pattern.find_first_of("{%") == std::string_view::npos)
-        literals_[pattern][static_cast<std::size_t>(method)] = route.get();
+        literals_[route->pattern][static_cast<std::size_t>(method)] = route.get();
     routes_.push_back(std::move(route));
     return *routes_.back();
 }
