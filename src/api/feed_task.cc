@@ -139,7 +139,8 @@ runtime::Task<Result<void>> Database::rank_pages(query::FeedPlan* plan, FeedPace
     for (int moment = 1;; ++moment) {
         UnixMillis behind_ms = 0;
         for (std::size_t id = 1; id < shards_.size() && behind_ms == 0; ++id) {
-            query::FeedRun run(*plan, moment < kMomentsMax);
+            // Not once a shard was looked at in steps: that would be for nothing.
+            query::FeedRun run(*plan, moment < kMomentsMax && !pace->again);
             auto steps = run_steps(shards_[id].get(), &run, pace);
             TIDAL_CO_TRY(co_await std::move(steps));
             behind_ms = run.behind_ms();

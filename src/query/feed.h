@@ -100,7 +100,8 @@ struct TextPlan {
     bool typos = false;  ///< What the words may have meant is searched for, too.
 };
 
-/// Everything about a request that does not depend on a shard. Immutable; shared by threads.
+/// Everything about a request that does not depend on a shard. Does not change while a run has it;
+/// shared by threads.
 struct FeedPlan {
     EntityKind kind = EntityKind::kItem;
     std::shared_ptr<const ranking::CompiledProfile> profile;

@@ -142,7 +142,7 @@ private:
         if (views == nullptr || plan_.text || plan_.reordered || !plan_.scans()) return true;
         if (!budget.take(kViewCost)) return false;
         if (ends_behind_ && matched == nullptr)
-            behind_ms_ = views->moment_after(*plan_.profile, plan_.now_ms);
+            behind_ms_ = views->moment_after(*plan_.profile, plan_.params, plan_.now_ms);
         if (behind_ms_ != 0) return true;
         TIDAL_ASSIGN(const auto front, page_from_view(*view_, plan_, *views, matched));
         if (!front) return true;

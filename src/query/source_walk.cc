@@ -11,7 +11,7 @@ namespace tidal::query {
 namespace {
 
 // Nanoseconds.
-constexpr double kFrontCost = 100'000;
+constexpr double kFrontCost = 100'000, kPassedCost = 100'000;
 constexpr double kLookUpPartCost = 200, kHeapCost = 10;
 constexpr double kWalkedMemberCost = 60, kCreatorCost = 300;
 constexpr std::size_t kBlockMembers = 256;
@@ -51,7 +51,10 @@ Result<SourceWalk::Outcome> SourceWalk::walk_view(const ranking::ShardView& view
     const std::uint32_t wanted = plan_.limit_of(plan_.sources[source]);
     if (source >= orders.size() || orders[source] == nullptr || wanted > kFrontMax)
         return Outcome::kNoWay;
-    if (!budget.take(kFrontCost + kFrontEntryCost * wanted)) return Outcome::kAgain;
+    if (plan_.filter && thins_out(view, wanted)) return Outcome::kNoWay;
+    const bool passes_over = plan_.filter || plan_.user;
+    if (!budget.take(kFrontCost + (passes_over ? kPassedCost : 0) + kFrontEntryCost * wanted))
+        return Outcome::kAgain;
     TIDAL_ASSIGN(const TopViews::Front found_front,
                  views.find_front(view, orders[source], plan_.now_ms));
     TopView* const front = found_front.view;
@@ -61,6 +64,12 @@ Result<SourceWalk::Outcome> SourceWalk::walk_view(const ranking::ShardView& view
     if (!complete) return Outcome::kNoWay;
     TIDAL_TRY(offer_front(view, source, top));
     return Outcome::kDone;
+}
+
+/// The filter leaves so few that a front is not likely to hold enough of them.
+bool SourceWalk::thins_out(const ranking::ShardView& view, std::uint32_t wanted) const {
+    return scan_.accepted().cardinality() * kSkippedMax <
+           std::uint64_t{wanted} * view.entities.live_count();
 }
 
 /// The first of the front that the plan leaves, into slots_. False = the front is too short.

@@ -34,7 +34,7 @@ public:
     State(const FeedPlan& plan, bool texts_only)
         : plan_(plan),
           texts_only_(texts_only),
-          scan_(plan, true),
+          scan_(plan, !plan.text),  // What is searched for is found, seen or not.
           context_{.now_ms = plan.now_ms,
                    .seed = plan.seed,
                    .params = plan.params,

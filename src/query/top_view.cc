@@ -170,7 +170,9 @@ Result<std::span<const ScoredSlot>> TopView::Walk::next(std::size_t wanted, std:
         }
         Slot stale[kWalkBlock];
         std::size_t count = 0;
-        for (auto next = at; next != top_.places_.end() && count < kWalkBlock; ++next)
+        std::size_t seen = 0;
+        for (auto next = at; next != top_.places_.end() && count < kWalkBlock && seen < looks;
+             ++next, ++seen)
             if (next->since != since && is_looked_for(next->slot))
                 stale[count++] = Slot(next->slot);
         TIDAL_TRY(top_.score(view_, now_, {stale, count}));

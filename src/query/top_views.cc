@@ -126,6 +126,7 @@ Result<TopView*> TopViews::find(const ranking::ShardView& view,
         }))
         begin(kept, view);
     TopView* ready = kept.ready.get();
+    if (ready != nullptr && ready->is_worn(now) && !kept.building) start(kept, latest_ms_);
     if (ready == nullptr || !ready->covers(now)) {
         ++missed_;
         return nullptr;
@@ -133,7 +134,7 @@ Result<TopView*> TopViews::find(const ranking::ShardView& view,
     // What is scored here is scored for the newest query's time: an older one may then be too old.
     TIDAL_TRY(catch_up(kept, view, latest_ms_));
     TIDAL_ASSIGN(const bool awake, wake(kept, view, latest_ms_));
-    if (!awake || (ready->is_worn(now) && !kept.building)) start(kept, latest_ms_);
+    if (!awake) start(kept, latest_ms_);
     if (!awake || !ready->covers(now)) {
         ++missed_;
         return nullptr;
@@ -152,10 +153,15 @@ Result<TopViews::Front> TopViews::find_front(
     return out;
 }
 
-UnixMillis TopViews::moment_after(const ranking::CompiledProfile& profile, UnixMillis now) const {
+UnixMillis TopViews::moment_after(const ranking::CompiledProfile& profile,
+                                  std::span<const double> params, UnixMillis now) const {
+    if (entities_.live_count() < options_.entities_min || !is_whole_order(profile, params))
+        return 0;
     for (const Kept& kept : kept_) {
         if (!kept.ready || !is_same_order(*kept.profile, profile)) continue;
-        const UnixMillis newest = std::max(latest_ms_, kept.ready->latest_ms());
+        // What was touched is scored for the newest query's time.
+        UnixMillis newest = kept.ready->latest_ms();
+        if (kept.seen < touched_.size()) newest = std::max(newest, latest_ms_);
         const bool is_same = kept.shape.steady_since(now) == kept.shape.steady_since(newest);
         return newest > now && !is_same ? newest : 0;
     }
@@ -220,7 +226,10 @@ Result<void> TopViews::rescore(Kept& kept, const ranking::ShardView& view, UnixM
 /// False = events that were dated ahead are not known: the view has to be made again.
 Result<bool> TopViews::wake(Kept& kept, const ranking::ShardView& view, UnixMillis now) {
     if (!kept.ready) return true;
-    if (kept.shape.grains.empty()) return true;  // It reads no cells: what is dated ahead counts.
+    if (kept.shape.grains.empty()) {  // It reads no cells: what is dated ahead counts already.
+        kept.awake_ms = now;
+        return true;
+    }
     if (kept.shape.steady_since(now) == kept.shape.steady_since(kept.awake_ms)) return true;
     if (kept.awake_ms <= restless_lost_ms_) {
         kept.ready.reset();

@@ -67,7 +67,8 @@ public:
                              UnixMillis now);
     /// Where the profile has a view that no longer knows how things stood at `now`: a moment that
     /// it can be read for; else 0.
-    UnixMillis moment_after(const ranking::CompiledProfile& profile, UnixMillis now) const;
+    UnixMillis moment_after(const ranking::CompiledProfile& profile, std::span<const double> params,
+                            UnixMillis now) const;
     /// How many entities a feed may show at `now`; nullopt when that is not known yet, or was too
     /// long ago.
     std::optional<std::uint64_t> count_open(UnixMillis now);

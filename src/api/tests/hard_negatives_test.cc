@@ -124,10 +124,11 @@ protected:
     /// A page and those behind it, with hides in between. @return how many pages.
     std::uint64_t read_pages() {
         const char* const profiles[] = {"new",     "trending",    "hot",       "most_viewed",
-                                        "shuffle", "hidden_gems", "top_month", "rising"};
+                                        "shuffle", "hidden_gems", "top_month", "rising",
+                                        "for_you", "following"};
         const char* const filters[] = {"", "", "year < 1996", "NOT seen", "saved OR NOT liked"};
         FeedCall call;
-        call.profile = profiles[below(8)];
+        call.profile = profiles[below(10)];
         call.filter = filters[below(5)];
         call.limit = static_cast<std::uint32_t>(1 + below(one_in(4) ? 150 : 10));
         const std::uint64_t user = 1 + below(kUsers);

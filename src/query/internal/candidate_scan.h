@@ -15,8 +15,8 @@ namespace tidal::query {
 
 /// What every source draws from: live entities that are published and not expired, that neither the
 /// request excludes nor its user hid, and that its filter accepts; for lists, without what the
-/// profile requires not to be in a state either. So neither a filter nor such a requirement empties
-/// a list. Threads and lifetime: those of the run it is part of.
+/// profile requires not to be in a state either (but where a query searches). So neither a filter
+/// nor such a requirement empties a list. Threads and lifetime: those of the run it is part of.
 class CandidateScan {
 public:
     struct Window {
@@ -30,7 +30,7 @@ public:
     /// Looks up what the plan excludes. False = the budget is spent, call again.
     bool prepare(const ranking::ShardView& view, StepBudget& budget);
     /// What the filter accepts of everything that lives, closed or hidden as it may be; after this,
-    /// leaves() may be asked and next() does not run the filter again. At once without a filter.
+    /// Leaves may be made and next() does not run the filter again. At once without a filter.
     /// Call until true, after prepare(). False = the budget is spent.
     bool accept(const ranking::ShardView& view, StepBudget& budget);
     /// Of a plan with a filter, after accept().

@@ -4,8 +4,7 @@
 // co_engaged            its parts, the heaviest first, until none can come in: a part is a bound of
 //                       its value
 // ordered, window_top   the front of a view of that order (query/top_views.h), as of the page's
-// moment
-//                       or the newest that the view was read for
+//                       moment or the newest that the view was read for
 // follows               the items of each creator
 // collection            its members
 #pragma once
@@ -46,6 +45,7 @@ private:
 
     Result<Outcome> walk_view(const ranking::ShardView& view, std::size_t source, TopViews& views,
                               StepBudget& budget, TopItems* top);
+    bool thins_out(const ranking::ShardView& view, std::uint32_t wanted) const;
     Result<bool> walk_front(const ranking::ShardView& view, TopView& front, UnixMillis as_of,
                             std::uint32_t wanted);
     Result<void> offer_front(const ranking::ShardView& view, std::size_t source, TopItems* top);

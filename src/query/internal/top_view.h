@@ -9,7 +9,8 @@
 //          comparison with the edge.
 // Source   the stopping rule is that of the threshold algorithm (Fagin, Lotem, Naor, PODS 2001).
 // Decay    the order of a source by one exponential decay is the same at every moment: all entries
-//          are scored for one, far ahead, and never again unless an event touches them.
+//          are scored for one, far ahead, and never again unless an event touches them. What was
+//          last touched some 950 half-lives ago is nothing there.
 #pragma once
 
 #include <absl/container/btree_set.h>
@@ -110,7 +111,11 @@ private:
     };
     using Places = absl::btree_set<Place, Before>;
 
-    bool is_timeless() const { return profile_->of_source && shape_.half_life_ms > 0; }
+    /// Shorter half-lives would have it made again all the time.
+    static constexpr std::int64_t kHalfLifeMsMin = 60'000;
+    bool is_timeless() const {
+        return profile_->of_source && shape_.half_life_ms >= kHalfLifeMsMin;
+    }
     UnixMillis steady_since(UnixMillis now) const {
         return is_timeless() ? moment_ms_ : shape_.steady_since(now);
     }

@@ -168,8 +168,7 @@ TEST_F(SourceWalks, APageThatIsBehindItsViewSaysSo) {
         *behind_ms = run.behind_ms();
         std::vector<std::pair<std::uint64_t, double>> out;
         const ShardPage page = run.take();
-        for (const ScoredItem& item : page.items)
-            out.emplace_back(item.id.number(), item.score);
+        for (const ScoredItem& item : page.items) out.emplace_back(item.id.number(), item.score);
         return out;
     };
     UnixMillis behind_ms = 0;
@@ -181,8 +180,7 @@ TEST_F(SourceWalks, APageThatIsBehindItsViewSaysSo) {
     const auto scanned = [&](const FeedPlan& plan) {
         std::vector<std::pair<std::uint64_t, double>> out;
         const ShardPage page = *run_feed(shard_.view(), plan);
-        for (const ScoredItem& item : page.items)
-            out.emplace_back(item.id.number(), item.score);
+        for (const ScoredItem& item : page.items) out.emplace_back(item.id.number(), item.score);
         return out;
     };
     page_of(before, true, &behind_ms);
@@ -206,6 +204,19 @@ TEST_F(SourceWalks, ADecayIsReadOffAViewForEver) {
     }
     EXPECT_GT(views_.stats().served, 100u);
     EXPECT_GT(views_.stats().built, 10u);
+}
+
+/// Also after a pause so long that the view cannot be read any more.
+TEST_F(SourceWalks, ADecayNobodyAskedForIsMadeAgain) {
+    expect_equal(plan("liked", {}, kFilterNow));
+    make_views();
+    const UnixMillis later = kFilterNow + 600 * 7 * 24 * 3'600'000LL;
+    const std::uint64_t served = views_.stats().served;
+    expect_equal(plan("liked", {}, later));
+    EXPECT_EQ(views_.stats().served, served);
+    make_views();
+    expect_equal(plan("liked", {}, later));
+    EXPECT_EQ(views_.stats().served, served + 2);
 }
 
 /// Too little is held for what is asked: the whole shard is looked at.
