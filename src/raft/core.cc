@@ -42,6 +42,9 @@ void Core::send(PeerId to, Body body) {
     Held held{planted(Bug::kAnswerBeforeVoteDurable) ? 0 : hard_number_,
               Message{options_.self, to, term_, std::move(body)}};
     if (held.after > persisted_number_) {
+        // Who leads asked for votes in its term, and so has it on disk: no heartbeat waits here,
+        // and none of round 0 replaces one that is to be answered.
+        assert(role_ != Role::kLeader);
         // While the disk is slow the latest of a kind says all: what waits stays bounded.
         for (Held& other : outbox_) {
             if (other.message.to != to || other.message.body.index() != held.message.body.index())

@@ -90,6 +90,7 @@ private:
     void broadcast_heartbeat();
     void send_appends();
     bool send_append(PeerId id, Progress& peer);
+    void send_commit(PeerId id, Progress& peer);
     bool may_send(const Progress& peer) const;
     void count_commits();
     void after_commit(LogIndex before);
