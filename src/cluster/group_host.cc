@@ -115,10 +115,15 @@ bool GroupHost::post(std::size_t bytes, Work work) {
     if (stopped_ || (bytes > 0 && inbox_bytes_ + bytes > options_.inbox_bytes_max)) return false;
     inbox_bytes_ += bytes;
     inbox_.emplace_back(bytes, std::move(work));
-    if (turn_posted_) return true;
+    post_turn();
+    return true;
+}
+
+/// Inside mutex_.
+void GroupHost::post_turn() {
+    if (turn_posted_ || stopped_) return;
     turn_posted_ = true;
     loop_.post([this] { turn(); });
-    return true;
 }
 
 void GroupHost::post_seat(Seat& seat, OnSeat work) {
@@ -187,7 +192,16 @@ void GroupHost::campaign(ShardId shard) {
 }
 
 void GroupHost::applied(ShardId shard, LogIndex index) {
-    post_to(shard, [index](Seat& seat) { seat.node->applied(index); });
+    const auto found = by_shard_.find(shard);
+    if (found == by_shard_.end()) return;
+    Seat& seat = *found->second;
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    inbox_.emplace_back(0, [this, &seat, index] {
+        seat.node->applied(index);
+        touch(seat);
+    });
+    if (seat.held_back) post_turn();
 }
 
 void GroupHost::compact(ShardId shard, LogIndex index) {
@@ -236,9 +250,7 @@ void GroupHost::touch(Seat& seat) {
 
 void GroupHost::wake() {
     const std::lock_guard lock(mutex_);
-    if (turn_posted_ || stopped_) return;
-    turn_posted_ = true;
-    loop_.post([this] { turn(); });
+    post_turn();
 }
 
 void GroupHost::turn() {
@@ -373,6 +385,8 @@ void GroupHost::publish() {
     const std::lock_guard lock(mutex_);
     for (const auto& [key, seat] : seats_) {
         if (!std::exchange(seat->unseen, false)) continue;
+        // What it waits for may have come before the seat knew that it waits.
+        if (seat->held_back && !inbox_.empty()) post_turn();
         statuses_[key.shard] = {seat->node->status(), log_.status(key), seat->proposals.size()};
     }
     stats_ = counts_;

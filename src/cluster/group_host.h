@@ -94,7 +94,8 @@ public:
     void transfer(ShardId shard, raft::PeerId to, Done done);
     void campaign(ShardId shard);
 
-    /// The state machine has applied up to `index`.
+    /// The state machine has applied up to `index`. Taken note of with the next turn, a tick away
+    /// at most; at once where raft::Options::apply_bytes_max holds entries back.
     void applied(ShardId shard, LogIndex index);
     /// Everything up to `index` is in a durable checkpoint, and no slow peer is to get it from the
     /// log any more: the core forgets it, and its place in the log may go.
@@ -132,6 +133,7 @@ private:
 
     bool post(std::size_t bytes, Work work);
     void post_to(ShardId shard, OnSeat work);
+    void post_turn();
     void wake();
     void turn();
     void tick();

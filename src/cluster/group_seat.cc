@@ -33,6 +33,7 @@ void GroupHost::Seat::read(absl::AnyInvocable<void(Result<LogIndex>)> done) {
 
 bool GroupHost::Seat::drive() {
     raft::Ready ready = node->take_ready();
+    held_back = ready.held_back;  // before the sink can say what it has applied
     tell_role();
     tell_durable();  // before what is committed by it
     if (std::exchange(ready.snapshot_wanted, false)) want_snapshot();

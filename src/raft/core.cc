@@ -255,6 +255,7 @@ void Core::collect_writes(Ready* ready) {
 
 void Core::collect_committed(Ready* ready) {
     const LogIndex last = std::min(commit_, log_.durable());
+    ready->held_back = handed_ < last;
     if (handed_ >= last || handed_bytes_ >= options_.apply_bytes_max) return;
     auto entries = log_.slice(handed_.next(), last, options_.apply_bytes_max - handed_bytes_);
     if (!entries.ok()) return;  // not at hand: asked for again with the next Ready
@@ -263,6 +264,7 @@ void Core::collect_committed(Ready* ready) {
         handed_bytes_ += entry.cost();
     }
     handed_ = entries->back().index;
+    ready->held_back = handed_ < last;
     ready->committed = std::move(*entries);
 }
 

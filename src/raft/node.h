@@ -65,6 +65,9 @@ struct Ready {
     std::vector<ReadState> reads;
     /// A peer needs entries the log no longer has and no fitting snapshot is on offer.
     bool snapshot_wanted = false;
+    /// More is committed and durable here than was handed out: it waits for applied(), or to be
+    /// fetched. No work by itself.
+    bool held_back = false;
 
     bool empty() const {
         return number == 0 && messages.empty() && committed.empty() && !install && reads.empty() &&
