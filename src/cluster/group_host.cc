@@ -206,7 +206,7 @@ void GroupHost::applied(ShardId shard, LogIndex index) {
 
 void GroupHost::compact(ShardId shard, LogIndex index) {
     post_to(shard, [this, index](Seat& seat) {
-        if (index > seat.node->status().applied) return;  // of a state a snapshot has replaced
+        if (index > seat.node->brief().applied) return;  // of a state a snapshot has replaced
         seat.node->compact(index);
         log_.checkpointed(seat.key, index);
     });
@@ -382,13 +382,18 @@ void GroupHost::remove_received(Seat& seat) {
 // --- seen -------------------------------------------------------------------------------------
 
 void GroupHost::publish() {
-    const std::lock_guard lock(mutex_);
+    std::vector<std::pair<ShardId, GroupStatus>> seen;  // the old ones go outside the lock, too
+    bool held_back = false;
     for (const auto& [key, seat] : seats_) {
         if (!std::exchange(seat->unseen, false)) continue;
-        // What it waits for may have come before the seat knew that it waits.
-        if (seat->held_back && !inbox_.empty()) post_turn();
-        statuses_[key.shard] = {seat->node->status(), log_.status(key), seat->proposals.size()};
+        held_back = held_back || seat->held_back;
+        seen.push_back(
+            {key.shard, {seat->node->status(), log_.status(key), seat->proposals.size()}});
     }
+    const std::lock_guard lock(mutex_);
+    // What a seat waits for may have come before it knew that it waits.
+    if (held_back && !inbox_.empty()) post_turn();
+    for (auto& [shard, status] : seen) std::swap(statuses_[shard], status);
     stats_ = counts_;
     stats_.inbox_dropped = inbox_dropped_;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <functional>
 
 #include "raft/internal/planted.h"
 
@@ -300,6 +301,22 @@ Status Core::status() const {
         out.peers.push_back(status);
     }
     return out;
+}
+
+Brief Core::brief() const {
+    return {.role = role_,
+            .term = term_,
+            .leader = leader_,
+            .durable = log_.durable(),
+            .applied = applied_};
+}
+
+void Core::voters_durable(std::vector<LogIndex>* out) const {
+    out->clear();
+    if (configuration().is_voter(options_.self)) out->push_back(log_.durable());
+    for (const auto& [id, peer] : peers_)
+        if (configuration().is_voter(id)) out->push_back(peer.match);
+    std::sort(out->begin(), out->end(), std::greater<>());
 }
 
 Term Core::term_at(LogIndex index) const {

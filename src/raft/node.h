@@ -148,6 +148,10 @@ public:
     virtual void unreachable(PeerId peer) = 0;
 
     virtual Status status() const = 0;
+    virtual Brief brief() const = 0;
+    /// A leader's: the i-th, descending, is durable on i + 1 voters. Takes the place of what is in
+    /// `out`.
+    virtual void voters_durable(std::vector<LogIndex>* out) const = 0;
     /// In force at an entry, from the log's base on: what a snapshot of that index carries.
     virtual Configuration configuration_at(LogIndex index) const = 0;
     /// Of an entry from the log's base to its end; 0 outside.

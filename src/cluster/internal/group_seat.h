@@ -53,6 +53,7 @@ struct GroupHost::Seat {
     bool told = false;  ///< The sink knows leads, term and leader.
     LogIndex told_own;
     std::vector<LogIndex> told_voters;
+    std::vector<LogIndex> voters;  ///< As of now, to be compared.
 
     Seat(GroupHost& h, const raft::GroupKey& k, GroupSink& s) : host(h), key(k), sink(s) {}
 

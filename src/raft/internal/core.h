@@ -39,6 +39,8 @@ public:
     void snapshot_refused() override;
     void unreachable(PeerId peer) override;
     Status status() const override;
+    Brief brief() const override;
+    void voters_durable(std::vector<LogIndex>* out) const override;
     Configuration configuration_at(LogIndex index) const override;
     Term term_at(LogIndex index) const override;
 
