@@ -7,6 +7,9 @@ namespace {
 
 constexpr std::uint64_t kChunkRetryNs = 100'000'000;
 
+/// The innermost of this thread.
+thread_local GroupHost::Burst* burst_here = nullptr;
+
 Error no_group(ShardId shard) {
     return Error(ErrorCode::kNotFound, "this node has no replica of the shard")
         .with("shard", shard.value());
@@ -110,12 +113,15 @@ void GroupHost::stop() {
 // --- the inbox --------------------------------------------------------------------------------
 
 /// False when there is no room; nothing was queued.
-bool GroupHost::post(std::size_t bytes, Work work) {
+bool GroupHost::post(std::size_t bytes, Work work, Burst* burst) {
     const std::lock_guard lock(mutex_);
     if (stopped_ || (bytes > 0 && inbox_bytes_ + bytes > options_.inbox_bytes_max)) return false;
     inbox_bytes_ += bytes;
     inbox_.emplace_back(bytes, std::move(work));
-    post_turn();
+    if (burst == nullptr)
+        post_turn();
+    else
+        burst->queued_ = true;
     return true;
 }
 
@@ -124,6 +130,13 @@ void GroupHost::post_turn() {
     if (turn_posted_ || stopped_) return;
     turn_posted_ = true;
     loop_.post([this] { turn(); });
+}
+
+GroupHost::Burst::Burst(GroupHost& host) : host_(host), outer_(std::exchange(burst_here, this)) {}
+
+GroupHost::Burst::~Burst() {
+    burst_here = outer_;
+    if (queued_) host_.wake();
 }
 
 void GroupHost::post_seat(Seat& seat, OnSeat work) {
@@ -153,11 +166,14 @@ Result<void> GroupHost::propose(ShardId shard, Proposal proposal) {
     std::size_t bytes = 1;
     for (const raft::Payload& record : proposal.records)
         bytes += raft::kEntryOverheadBytes + (record ? record->size() : 0);
-    const bool room =
-        post(bytes, [this, seat = found->second, proposal = std::move(proposal)]() mutable {
+    Burst* const burst = burst_here != nullptr && &burst_here->host_ == this ? burst_here : nullptr;
+    const bool room = post(
+        bytes,
+        [this, seat = found->second, proposal = std::move(proposal)]() mutable {
             seat->propose(std::move(proposal));
             touch(*seat);
-        });
+        },
+        burst);
     if (room) return {};
     return Error(ErrorCode::kOverloaded, "too much waits for the groups of this node")
         .with("max", options_.inbox_bytes_max);

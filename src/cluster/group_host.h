@@ -85,6 +85,22 @@ public:
 
     /// @return kOverloaded  the inbox is full; kNotFound no such group: no callback comes.
     Result<void> propose(ShardId shard, Proposal proposal);
+    /// While one lives, its thread's proposals are queued and wake nobody; its end wakes the loop
+    /// once. So the groups of a request have one turn, and one sync, together. Whatever else wakes
+    /// the loop meanwhile takes along what is queued by then. On the stack, and short.
+    class Burst {
+    public:
+        explicit Burst(GroupHost& host);
+        ~Burst();
+        Burst(const Burst&) = delete;
+        Burst& operator=(const Burst&) = delete;
+
+    private:
+        friend class GroupHost;
+        GroupHost& host_;
+        Burst* const outer_;
+        bool queued_ = false;
+    };
     /// The index that has to be applied here before a linearizable read; kUnavailable "no_leader"
     /// or "leadership_changed": ask again. Reads of one turn share a round of heartbeats.
     void read_index(ShardId shard, absl::AnyInvocable<void(Result<LogIndex>)> done);
@@ -131,7 +147,7 @@ private:
     using Work = absl::AnyInvocable<void()>;
     using OnSeat = absl::AnyInvocable<void(Seat&)>;
 
-    bool post(std::size_t bytes, Work work);
+    bool post(std::size_t bytes, Work work, Burst* burst = nullptr);
     void post_to(ShardId shard, OnSeat work);
     void post_turn();
     void wake();

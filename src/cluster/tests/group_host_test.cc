@@ -133,6 +133,34 @@ TEST_F(GroupHostLoop, WhatIsAppliedIsNotedWithTheNextTurn) {
     EXPECT_EQ(applied(kShard), LogIndex(3)) << "the tick takes it along";
 }
 
+TEST_F(GroupHostLoop, ABurstOfProposalsIsOneTurn) {
+    const std::uint64_t before = turns();
+    {
+        const GroupHost::Burst burst(*host_);
+        propose(kShard, 1);
+        settle();
+        propose(kOther, 1);
+        settle();
+        EXPECT_EQ(turns(), before);
+    }
+    settle();
+    EXPECT_GT(turns(), before);
+    EXPECT_EQ(decided_, 2);
+    propose(kShard, 1);
+    settle();
+    EXPECT_EQ(decided_, 3) << "it is over";
+}
+
+TEST_F(GroupHostLoop, ABurstHoldsUpNothingElse) {
+    const GroupHost::Burst burst(*host_);
+    propose(kShard, 1);
+    bool read = false;
+    host_->read_index(kOther, [&](Result<LogIndex> index) { read = index.ok(); });
+    settle();
+    EXPECT_TRUE(read);
+    EXPECT_EQ(decided_, 1);
+}
+
 TEST_F(GroupHostLoop, WhatIsHeldBackFollowsAtOnce) {
     propose(kShard, 100);
     settle();
