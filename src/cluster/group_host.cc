@@ -403,8 +403,8 @@ void GroupHost::publish() {
     for (const auto& [key, seat] : seats_) {
         if (!std::exchange(seat->unseen, false)) continue;
         held_back = held_back || seat->held_back;
-        seen.push_back(
-            {key.shard, {seat->node->status(), log_.status(key), seat->proposals.size()}});
+        seen.emplace_back(
+            key.shard, GroupStatus{seat->node->status(), log_.status(key), seat->proposals.size()});
     }
     const std::lock_guard lock(mutex_);
     // What a seat waits for may have come before it knew that it waits.

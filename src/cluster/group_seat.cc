@@ -108,11 +108,12 @@ void GroupHost::Seat::deliver(std::vector<raft::Entry> entries) {
             }
             ++begin;
         } else {
+            run.records.reserve(entries.size() - begin);
             for (; begin < entries.size() && entries[begin].kind == first.kind &&
                    entries[begin].term == run.term;
                  ++begin) {
                 // A record is never null for those who read it.
-                run.records.push_back(entries[begin].payload ? entries[begin].payload
+                run.records.push_back(entries[begin].payload ? std::move(entries[begin].payload)
                                                              : raft::make_payload({}));
             }
         }

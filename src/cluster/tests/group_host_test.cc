@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <utility>
 
 #include "cluster/group_recovery.h"
 #include "runtime/sim_runtime.h"
@@ -49,8 +50,10 @@ protected:
         for (const ShardId shard : {kShard, kOther})
             recovery.add_group({shard, Incarnation(1)},
                                raft::DurableState::base(LogIndex(0), Term(0), alone()));
+        wal::LogOptions log_options;
+        log_options.file_bytes = 1 << 16;
         auto log = wal::NodeLog::open(
-            *node_, {}, [&](const wal::BatchHeader& header, std::string_view payload) {
+            *node_, log_options, [&](const wal::BatchHeader& header, std::string_view payload) {
                 return recovery.visit(header, payload);
             });
         EXPECT_TRUE(log.ok());
