@@ -263,6 +263,8 @@ void Database::propose_groups(Groups groups, const CallContext& context,
                               std::shared_ptr<Join> join) {
     const shard::WriteConcern concern = concern_of(context);
     join->left += groups.size();
+    std::optional<cluster::GroupHost::Burst> burst;
+    if (cluster_ != nullptr && groups.size() > 1) burst.emplace(cluster_->node().groups());
     for (auto& [id, group] : groups) {
         group.proposal.shard = id;
         group.proposal.concern = concern;
@@ -287,6 +289,7 @@ void Database::propose_groups(Groups groups, const CallContext& context,
         route(std::move(group.proposal), context.timeout_ms, std::move(answered),
               context.forwarded);
     }
+    burst.reset();  // before the last arrival, behind which all may be gone
     join->arrive();
 }
 

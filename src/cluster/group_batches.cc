@@ -1,5 +1,6 @@
 #include "cluster/group_batches.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "base/codec.h"
@@ -9,6 +10,8 @@ namespace {
 
 constexpr std::uint8_t kStatesVersion = 1;
 constexpr std::uint8_t kBaseMark = 3;
+/// Of an entry in a batch, beside its payload: a varint, and the kind of one of consensus itself.
+constexpr std::size_t kLengthBytesMax = 11;
 static_assert(static_cast<int>(raft::EntryKind::kEmpty) == 0 &&
               static_cast<int>(raft::EntryKind::kConfiguration) == 2);
 
@@ -102,17 +105,24 @@ std::vector<wal::PendingBatch> batches_of(const raft::GroupKey& group, RegionId 
                                           const StampOf& stamp_of, HybridTime* stamp,
                                           std::size_t payload_bytes_max) {
     std::vector<wal::PendingBatch> batches;
+    std::size_t left = 0;
+    for (const raft::Entry& entry : entries) left += entry.bytes().size() + kLengthBytesMax;
     for (std::size_t begin = 0; begin < entries.size();) {
         const raft::Entry& first = entries[begin];
-        Encoder out;
+        std::string room;
+        room.reserve(std::min(left, payload_bytes_max));
+        Encoder out(std::move(room));
         std::size_t end = begin;
         for (; end < entries.size(); ++end) {
             const raft::Entry& entry = entries[end];
             if (entry.term != first.term || control(entry) != control(first)) break;
-            if (end > begin && out.size() + entry.bytes().size() + 11 > payload_bytes_max) break;
+            const std::size_t bytes = entry.bytes().size() + kLengthBytesMax;
+            if (end > begin && out.size() + bytes > payload_bytes_max) break;
             put(entry, &out);
-            if (!control(entry) && stamp_of) *stamp = stamp_of(entry.bytes());
+            left -= bytes;
         }
+        // They rise: the last one's is the batch's.
+        if (!control(first) && stamp_of) *stamp = stamp_of(entries[end - 1].bytes());
         wal::PendingBatch batch;
         batch.header = header_of(group, region);
         batch.header.flags = control(first) ? wal::kBatchControl : std::uint16_t{0};

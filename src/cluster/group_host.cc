@@ -7,6 +7,9 @@ namespace {
 
 constexpr std::uint64_t kChunkRetryNs = 100'000'000;
 
+/// The innermost of this thread.
+thread_local GroupHost::Burst* burst_here = nullptr;
+
 Error no_group(ShardId shard) {
     return Error(ErrorCode::kNotFound, "this node has no replica of the shard")
         .with("shard", shard.value());
@@ -110,15 +113,30 @@ void GroupHost::stop() {
 // --- the inbox --------------------------------------------------------------------------------
 
 /// False when there is no room; nothing was queued.
-bool GroupHost::post(std::size_t bytes, Work work) {
+bool GroupHost::post(std::size_t bytes, Work work, Burst* burst) {
     const std::lock_guard lock(mutex_);
     if (stopped_ || (bytes > 0 && inbox_bytes_ + bytes > options_.inbox_bytes_max)) return false;
     inbox_bytes_ += bytes;
     inbox_.emplace_back(bytes, std::move(work));
-    if (turn_posted_) return true;
+    if (burst == nullptr)
+        post_turn();
+    else
+        burst->queued_ = true;
+    return true;
+}
+
+/// Inside mutex_.
+void GroupHost::post_turn() {
+    if (turn_posted_ || stopped_) return;
     turn_posted_ = true;
     loop_.post([this] { turn(); });
-    return true;
+}
+
+GroupHost::Burst::Burst(GroupHost& host) : host_(host), outer_(std::exchange(burst_here, this)) {}
+
+GroupHost::Burst::~Burst() {
+    burst_here = outer_;
+    if (queued_) host_.wake();
 }
 
 void GroupHost::post_seat(Seat& seat, OnSeat work) {
@@ -148,11 +166,14 @@ Result<void> GroupHost::propose(ShardId shard, Proposal proposal) {
     std::size_t bytes = 1;
     for (const raft::Payload& record : proposal.records)
         bytes += raft::kEntryOverheadBytes + (record ? record->size() : 0);
-    const bool room =
-        post(bytes, [this, seat = found->second, proposal = std::move(proposal)]() mutable {
+    Burst* const burst = burst_here != nullptr && &burst_here->host_ == this ? burst_here : nullptr;
+    const bool room = post(
+        bytes,
+        [this, seat = found->second, proposal = std::move(proposal)]() mutable {
             seat->propose(std::move(proposal));
             touch(*seat);
-        });
+        },
+        burst);
     if (room) return {};
     return Error(ErrorCode::kOverloaded, "too much waits for the groups of this node")
         .with("max", options_.inbox_bytes_max);
@@ -187,12 +208,21 @@ void GroupHost::campaign(ShardId shard) {
 }
 
 void GroupHost::applied(ShardId shard, LogIndex index) {
-    post_to(shard, [index](Seat& seat) { seat.node->applied(index); });
+    const auto found = by_shard_.find(shard);
+    if (found == by_shard_.end()) return;
+    Seat& seat = *found->second;
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    inbox_.emplace_back(0, [this, &seat, index] {
+        seat.node->applied(index);
+        touch(seat);
+    });
+    if (seat.held_back) post_turn();
 }
 
 void GroupHost::compact(ShardId shard, LogIndex index) {
     post_to(shard, [this, index](Seat& seat) {
-        if (index > seat.node->status().applied) return;  // of a state a snapshot has replaced
+        if (index > seat.node->brief().applied) return;  // of a state a snapshot has replaced
         seat.node->compact(index);
         log_.checkpointed(seat.key, index);
     });
@@ -236,9 +266,7 @@ void GroupHost::touch(Seat& seat) {
 
 void GroupHost::wake() {
     const std::lock_guard lock(mutex_);
-    if (turn_posted_ || stopped_) return;
-    turn_posted_ = true;
-    loop_.post([this] { turn(); });
+    post_turn();
 }
 
 void GroupHost::turn() {
@@ -370,11 +398,18 @@ void GroupHost::remove_received(Seat& seat) {
 // --- seen -------------------------------------------------------------------------------------
 
 void GroupHost::publish() {
-    const std::lock_guard lock(mutex_);
+    std::vector<std::pair<ShardId, GroupStatus>> seen;  // the old ones go outside the lock, too
+    bool held_back = false;
     for (const auto& [key, seat] : seats_) {
         if (!std::exchange(seat->unseen, false)) continue;
-        statuses_[key.shard] = {seat->node->status(), log_.status(key), seat->proposals.size()};
+        held_back = held_back || seat->held_back;
+        seen.emplace_back(
+            key.shard, GroupStatus{seat->node->status(), log_.status(key), seat->proposals.size()});
     }
+    const std::lock_guard lock(mutex_);
+    // What a seat waits for may have come before it knew that it waits.
+    if (held_back && !inbox_.empty()) post_turn();
+    for (auto& [shard, status] : seen) std::swap(statuses_[shard], status);
     stats_ = counts_;
     stats_.inbox_dropped = inbox_dropped_;
 }

@@ -85,6 +85,22 @@ public:
 
     /// @return kOverloaded  the inbox is full; kNotFound no such group: no callback comes.
     Result<void> propose(ShardId shard, Proposal proposal);
+    /// While one lives, its thread's proposals are queued and wake nobody; its end wakes the loop
+    /// once. So the groups of a request have one turn, and one sync, together. Whatever else wakes
+    /// the loop meanwhile takes along what is queued by then. On the stack, and short.
+    class Burst {
+    public:
+        explicit Burst(GroupHost& host);
+        ~Burst();
+        Burst(const Burst&) = delete;
+        Burst& operator=(const Burst&) = delete;
+
+    private:
+        friend class GroupHost;
+        GroupHost& host_;
+        Burst* const outer_;
+        bool queued_ = false;
+    };
     /// The index that has to be applied here before a linearizable read; kUnavailable "no_leader"
     /// or "leadership_changed": ask again. Reads of one turn share a round of heartbeats.
     void read_index(ShardId shard, absl::AnyInvocable<void(Result<LogIndex>)> done);
@@ -94,7 +110,8 @@ public:
     void transfer(ShardId shard, raft::PeerId to, Done done);
     void campaign(ShardId shard);
 
-    /// The state machine has applied up to `index`.
+    /// The state machine has applied up to `index`. Taken note of with the next turn, a tick away
+    /// at most; at once where raft::Options::apply_bytes_max holds entries back.
     void applied(ShardId shard, LogIndex index);
     /// Everything up to `index` is in a durable checkpoint, and no slow peer is to get it from the
     /// log any more: the core forgets it, and its place in the log may go.
@@ -130,8 +147,9 @@ private:
     using Work = absl::AnyInvocable<void()>;
     using OnSeat = absl::AnyInvocable<void(Seat&)>;
 
-    bool post(std::size_t bytes, Work work);
+    bool post(std::size_t bytes, Work work, Burst* burst = nullptr);
     void post_to(ShardId shard, OnSeat work);
+    void post_turn();
     void wake();
     void turn();
     void tick();

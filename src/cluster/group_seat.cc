@@ -10,7 +10,7 @@ namespace tidal::cluster {
 // --- in ---------------------------------------------------------------------------------------
 
 void GroupHost::Seat::propose(Proposal proposal) {
-    const raft::Status status = node->status();
+    const raft::Brief status = node->brief();
     // Stamped for an earlier leadership of this replica: others have written since.
     const bool stale = status.role == raft::Role::kLeader && status.term != proposal.stamped_for;
     Result<raft::Position> position =
@@ -33,6 +33,7 @@ void GroupHost::Seat::read(absl::AnyInvocable<void(Result<LogIndex>)> done) {
 
 bool GroupHost::Seat::drive() {
     raft::Ready ready = node->take_ready();
+    held_back = ready.held_back;  // before the sink can say what it has applied
     tell_role();
     tell_durable();  // before what is committed by it
     if (std::exchange(ready.snapshot_wanted, false)) want_snapshot();
@@ -107,11 +108,12 @@ void GroupHost::Seat::deliver(std::vector<raft::Entry> entries) {
             }
             ++begin;
         } else {
+            run.records.reserve(entries.size() - begin);
             for (; begin < entries.size() && entries[begin].kind == first.kind &&
                    entries[begin].term == run.term;
                  ++begin) {
                 // A record is never null for those who read it.
-                run.records.push_back(entries[begin].payload ? entries[begin].payload
+                run.records.push_back(entries[begin].payload ? std::move(entries[begin].payload)
                                                              : raft::make_payload({}));
             }
         }
@@ -173,7 +175,7 @@ void GroupHost::Seat::answer(const raft::ReadState& state) {
 }
 
 void GroupHost::Seat::tell_role() {
-    const raft::Status status = node->status();
+    const raft::Brief status = node->brief();
     const bool now = status.role == raft::Role::kLeader;
     if (told && now == leads && status.term == term && status.leader == leader) return;
     told = true;
@@ -192,16 +194,11 @@ void GroupHost::Seat::tell_role() {
 
 void GroupHost::Seat::tell_durable() {
     if (!leads) return;
-    const raft::Status status = node->status();
-    std::vector<LogIndex> voters;
-    const auto voter = [&](raft::PeerId peer) { return status.configuration.is_voter(peer); };
-    if (voter(status.self)) voters.push_back(status.durable);
-    for (const raft::PeerStatus& peer : status.peers)
-        if (voter(peer.peer)) voters.push_back(peer.match);
-    std::sort(voters.begin(), voters.end(), std::greater<>());
-    if (status.durable == told_own && voters == told_voters) return;
-    told_own = status.durable;
-    told_voters = std::move(voters);
+    const LogIndex own = node->brief().durable;
+    node->voters_durable(&voters);
+    if (own == told_own && voters == told_voters) return;
+    told_own = own;
+    told_voters.swap(voters);
     sink.durable(told_own, told_voters);
 }
 

@@ -80,7 +80,8 @@ Route get_route(Decoder* in) {
     return route;
 }
 
-void put(const Part& part, Encoder* out) {
+/// All but the bytes themselves.
+void put_header(const Part& part, Encoder* out) {
     out->u8(static_cast<std::uint8_t>(part.channel));
     out->varint(part.pieces);
     if (part.pieces > 1) {
@@ -88,7 +89,12 @@ void put(const Part& part, Encoder* out) {
         out->varint(part.piece);
         out->varint(part.total_bytes);
     }
-    out->bytes(part.bytes);
+    out->varint(part.bytes.size());
+}
+
+void put(const Part& part, Encoder* out) {
+    put_header(part, out);
+    out->raw(part.bytes);
 }
 
 /// How long the pieces of a message are follows from its length alone.
@@ -247,9 +253,10 @@ std::string begin_data(const Route& route) {
 }
 
 void append_part(const Part& part, std::string* packet) {
-    Encoder out;
-    put(part, &out);
-    packet->append(out.view());
+    Encoder header;  // so short that it needs no memory of its own
+    put_header(part, &header);
+    packet->append(header.view());
+    packet->append(part.bytes);
 }
 
 }  // namespace tidal::cluster

@@ -20,6 +20,8 @@ public:
         const std::uint64_t first = lines_.next_number();
         std::vector<Result<api::Write>> writes;
         lines_.feed(bytes, parse_into(&writes));
+        // A last line without an end is of this batch, not a round of its own.
+        if (next.is_last()) lines_.finish(parse_into(&writes));
         if (writes.empty()) return next();
         write(std::move(writes), first, [next = std::move(next)](bool alive) mutable {
             if (alive) next();

@@ -27,8 +27,9 @@ void write_bulk(api::Database& database, std::vector<Result<api::Write>> lines,
 /// {"accepted":n,"rejected":n} and a newline.
 std::string bulk_summary(std::uint64_t accepted, std::uint64_t rejected);
 
-/// A streamed NDJSON body. Each chunk's whole lines are one batch; the next chunk is read when the
-/// batch is answered, so memory stays bounded by a chunk and one line of at most 1 MiB.
+/// A streamed NDJSON body. Each chunk's whole lines, and what is left where the body ends with it,
+/// are one batch; the next chunk is read when the batch is answered, so memory stays bounded by a
+/// chunk and one line of at most 1 MiB.
 using ParseLine = std::function<Result<api::Write>(JsonReader&, std::string_view)>;
 /// The write of one line, or its error with the line's number.
 Result<api::Write> parse_line(JsonReader& reader, const ParseLine& parse, std::uint64_t number,

@@ -67,14 +67,17 @@ private:
 /// after the reply.
 class ReadNext {
 public:
-    explicit ReadNext(std::shared_ptr<Exchange> exchange);
+    explicit ReadNext(std::shared_ptr<Exchange> exchange, bool last = false);
     ReadNext(ReadNext&&) noexcept = default;
     ReadNext& operator=(ReadNext&&) noexcept;
     ~ReadNext();
     void operator()();
+    /// The body is known to end with this piece: on_end() is next. Never of a packed body.
+    bool is_last() const { return last_; }
 
 private:
     std::shared_ptr<Exchange> exchange_;
+    bool last_ = false;
 };
 
 /// Receives a streamed request body on an I/O thread, so it must not block: pass the work on and
@@ -83,7 +86,7 @@ private:
 class BodySink {
 public:
     virtual ~BodySink() = default;
-    /// At most 64 KiB at a time, cut anywhere.
+    /// At most 64 KiB at a time, cut anywhere; what has come by then is one piece.
     virtual void on_chunk(std::string bytes, ReadNext next) = 0;
     virtual void on_end() = 0;
     /// kInvalidArgument (malformed), kTimeout, kUnavailable (the client went, or the server stops).

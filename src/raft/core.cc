@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <functional>
 
 #include "raft/internal/planted.h"
 
@@ -42,6 +43,9 @@ void Core::send(PeerId to, Body body) {
     Held held{planted(Bug::kAnswerBeforeVoteDurable) ? 0 : hard_number_,
               Message{options_.self, to, term_, std::move(body)}};
     if (held.after > persisted_number_) {
+        // Who leads asked for votes in its term, and so has it on disk: no heartbeat waits here,
+        // and none of round 0 replaces one that is to be answered.
+        assert(role_ != Role::kLeader);
         // While the disk is slow the latest of a kind says all: what waits stays bounded.
         for (Held& other : outbox_) {
             if (other.message.to != to || other.message.body.index() != held.message.body.index())
@@ -252,6 +256,7 @@ void Core::collect_writes(Ready* ready) {
 
 void Core::collect_committed(Ready* ready) {
     const LogIndex last = std::min(commit_, log_.durable());
+    ready->held_back = handed_ < last;
     if (handed_ >= last || handed_bytes_ >= options_.apply_bytes_max) return;
     auto entries = log_.slice(handed_.next(), last, options_.apply_bytes_max - handed_bytes_);
     if (!entries.ok()) return;  // not at hand: asked for again with the next Ready
@@ -260,6 +265,7 @@ void Core::collect_committed(Ready* ready) {
         handed_bytes_ += entry.cost();
     }
     handed_ = entries->back().index;
+    ready->held_back = handed_ < last;
     ready->committed = std::move(*entries);
 }
 
@@ -295,6 +301,22 @@ Status Core::status() const {
         out.peers.push_back(status);
     }
     return out;
+}
+
+Brief Core::brief() const {
+    return {.role = role_,
+            .term = term_,
+            .leader = leader_,
+            .durable = log_.durable(),
+            .applied = applied_};
+}
+
+void Core::voters_durable(std::vector<LogIndex>* out) const {
+    out->clear();
+    if (configuration().is_voter(options_.self)) out->push_back(log_.durable());
+    for (const auto& [id, peer] : peers_)
+        if (configuration().is_voter(id)) out->push_back(peer.match);
+    std::sort(out->begin(), out->end(), std::greater<>());
 }
 
 Term Core::term_at(LogIndex index) const {

@@ -83,6 +83,7 @@ void Core::count_votes() {
     const bool durable =
         persisted_number_ >= hard_number_ || planted(Bug::kAnswerBeforeVoteDurable);
     if (role_ == Role::kPreCandidate || durable) votes_[options_.self] = true;
+    if (role_ == Role::kCandidate && !durable) return;  // Who leads has its term on disk.
     const VoteResult result = configuration().vote_result([&](PeerId peer) {
         const auto vote = votes_.find(peer);
         return vote == votes_.end() ? -1 : vote->second ? 1 : 0;

@@ -81,6 +81,7 @@ bool Core::append_new(std::vector<Entry> entries) {
 void Core::handle(PeerId from, const Heartbeat& heartbeat) {
     hear_leader(from);
     commit_to(std::min(heartbeat.commit, verified_));
+    if (heartbeat.round == 0) return;
     send(from,
          HeartbeatReply{.round = heartbeat.round, .match = acknowledged(), .received = verified_});
 }

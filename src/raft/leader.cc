@@ -207,6 +207,15 @@ void Core::send_appends() {
     }
 }
 
+/// What a peer has may be committed later: it is told without an Append, which would be refused
+/// where it overtakes the entries before it, and without being asked for an answer.
+void Core::send_commit(PeerId id, Progress& peer) {
+    const LogIndex commit = std::min(commit_, peer.match);
+    if (peer.commit_sent >= commit) return;
+    peer.commit_sent = commit;
+    send(id, Heartbeat{.round = 0, .commit = commit});
+}
+
 /// @return true when an Append left.
 bool Core::send_append(PeerId id, Progress& peer) {
     const LogIndex prev = previous(peer.next);
@@ -214,8 +223,10 @@ bool Core::send_append(PeerId id, Progress& peer) {
         start_snapshot(peer);
         return false;
     }
-    const bool news = peer.next <= log_.last() || peer.commit_sent < commit_;
-    if (peer.flow == Flow::kReplicate && !news) return false;
+    if (peer.flow == Flow::kReplicate && peer.next > log_.last()) {
+        send_commit(id, peer);
+        return false;
+    }
     auto entries = log_.slice(peer.next, log_.last(), options_.message_bytes_max);
     if (!entries.ok()) return false;  // being fetched
     Append append{.prev_index = prev,

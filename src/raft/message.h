@@ -60,8 +60,10 @@ struct AppendReply {
 
 /// Of no size, so that a transport can carry those of all groups between two nodes in one frame.
 struct Heartbeat {
-    std::uint64_t round = 0;  ///< Rises by one with each broadcast of a leadership.
-    LogIndex commit;          ///< Never beyond what the receiver has acknowledged.
+    /// Rises by one with each broadcast of a leadership, from 1. 0 = of no round: it tells one peer
+    /// what is committed by now, and is not answered.
+    std::uint64_t round = 0;
+    LogIndex commit;  ///< Never beyond what the receiver has acknowledged.
     bool operator==(const Heartbeat&) const = default;
 };
 struct HeartbeatReply {

@@ -65,6 +65,9 @@ struct Ready {
     std::vector<ReadState> reads;
     /// A peer needs entries the log no longer has and no fitting snapshot is on offer.
     bool snapshot_wanted = false;
+    /// More is committed and durable here than was handed out: it waits for applied(), or to be
+    /// fetched. No work by itself.
+    bool held_back = false;
 
     bool empty() const {
         return number == 0 && messages.empty() && committed.empty() && !install && reads.empty() &&
@@ -145,6 +148,10 @@ public:
     virtual void unreachable(PeerId peer) = 0;
 
     virtual Status status() const = 0;
+    virtual Brief brief() const = 0;
+    /// A leader's: the i-th, descending, is durable on i + 1 voters. Takes the place of what is in
+    /// `out`.
+    virtual void voters_durable(std::vector<LogIndex>* out) const = 0;
     /// In force at an entry, from the log's base on: what a snapshot of that index carries.
     virtual Configuration configuration_at(LogIndex index) const = 0;
     /// Of an entry from the log's base to its end; 0 outside.

@@ -27,6 +27,15 @@ struct PeerStatus {
     std::uint64_t snapshot_offset = 0;  ///< Bytes known durable there.
 };
 
+/// What is asked for all the time.
+struct Brief {
+    Role role = Role::kFollower;
+    Term term;
+    PeerId leader;  ///< kNobody when unknown.
+    LogIndex durable;
+    LogIndex applied;
+};
+
 struct Status {
     PeerId self;
     Role role = Role::kFollower;

@@ -238,13 +238,26 @@ Message decode_message(Decoder* in) {
 
 // --- packets ----------------------------------------------------------------------------------
 
-PacketWriter::PacketWriter() : body_(std::string()) {
-    take();
+PacketWriter::PacketWriter() {
+    begin(0);
+}
+
+/// With room for so many bytes.
+void PacketWriter::begin(std::size_t bytes) {
+    std::string room;
+    room.reserve(bytes);
+    body_ = Encoder(std::move(room));
+    body_.u32(kPacketMagic);
+    body_.u8(kWireVersion);
+    body_.raw(std::string_view("\0\0\0", 3));
+    body_.u64(0);  // count and checksum
 }
 
 bool PacketWriter::add(const GroupKey& group, const Message& message, std::size_t bytes_max) {
     // Above what a message takes: the parts that message_bytes() does not count are short.
-    if (count_ > 0 && body_.size() + message_bytes(message) + 32 > bytes_max) return false;
+    const std::size_t size = body_.size() + message_bytes(message) + 32;
+    if (count_ > 0 && size > bytes_max) return false;
+    if (count_ == 0) begin(size);
     body_.u16(group.shard.value());
     body_.u32(group.incarnation.value());
     encode_message(message, &body_);
@@ -254,19 +267,13 @@ bool PacketWriter::add(const GroupKey& group, const Message& message, std::size_
 
 std::string PacketWriter::take() {
     std::string packet = body_.take();
-    if (!packet.empty()) {
-        std::memcpy(packet.data() + 8, &count_, sizeof(count_));
-        const std::uint32_t crc =
-            crc32c_extend(crc32c(std::string_view(packet).substr(0, kChecksumOffset)),
-                          std::string_view(packet).substr(kHeaderBytes));
-        std::memcpy(packet.data() + kChecksumOffset, &crc, sizeof(crc));
-    }
+    std::memcpy(packet.data() + 8, &count_, sizeof(count_));
+    const std::uint32_t crc =
+        crc32c_extend(crc32c(std::string_view(packet).substr(0, kChecksumOffset)),
+                      std::string_view(packet).substr(kHeaderBytes));
+    std::memcpy(packet.data() + kChecksumOffset, &crc, sizeof(crc));
     count_ = 0;
-    body_ = Encoder(std::string());
-    body_.u32(kPacketMagic);
-    body_.u8(kWireVersion);
-    body_.raw(std::string_view("\0\0\0", 3));
-    body_.u64(0);  // count and checksum
+    begin(0);
     return packet;
 }
 

@@ -49,6 +49,8 @@ public:
     std::string take();
 
 private:
+    void begin(std::size_t bytes);
+
     Encoder body_;
     std::uint32_t count_ = 0;
 };

@@ -123,10 +123,13 @@ Shard::Role Shard::role() {
 }
 
 void Shard::queue(GroupEvent event) {
+    // Where a batch stands is asked for once some of it is durable or committed: told behind it.
+    const auto* appended = std::get_if<Appended>(&event);
+    const bool can_wait = appended != nullptr && appended->first.ok();
     // Never waits for the monitor: the group's thread goes on.
     const std::lock_guard lock(queue_mutex_);
     events_.push_back(std::move(event));
-    post_drain_group();
+    if (!can_wait) post_drain_group();
 }
 
 void Shard::durable_at(LogIndex own, std::span<const LogIndex> voters) {

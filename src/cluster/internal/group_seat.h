@@ -4,6 +4,7 @@
 // seat.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <map>
 
@@ -20,6 +21,8 @@ struct GroupHost::Seat {
     std::unique_ptr<raft::Node> node;
     bool touched = false;  ///< In the host's list.
     bool unseen = true;    ///< Its status has to be copied.
+    /// Committed entries wait for applied(). Read on any thread.
+    std::atomic<bool> held_back = false;
 
     // Writes, in order: a Ready is durable once its part in the log and its chunks are.
     struct Write {
@@ -50,6 +53,7 @@ struct GroupHost::Seat {
     bool told = false;  ///< The sink knows leads, term and leader.
     LogIndex told_own;
     std::vector<LogIndex> told_voters;
+    std::vector<LogIndex> voters;  ///< As of now, to be compared.
 
     Seat(GroupHost& h, const raft::GroupKey& k, GroupSink& s) : host(h), key(k), sink(s) {}
 

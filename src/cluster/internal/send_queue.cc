@@ -1,5 +1,6 @@
 #include "cluster/internal/send_queue.h"
 
+#include <algorithm>
 #include <cassert>
 
 namespace tidal::cluster::internal {
@@ -86,6 +87,8 @@ void SendQueue::take_part(Channel channel, std::string* packet) {
 std::string SendQueue::take_packet(const Route& route) {
     assert(!empty());
     std::string packet = begin_data(route);
+    packet.reserve(std::min<std::size_t>(bytes() + packet.size() + kPartHeaderBytesMax * waiting_,
+                                         kPacketBytes));
     if (++packets_ % kTurns == 0) take_part(*least_urgent(), &packet);
     while (const auto channel = most_urgent()) {
         const Lane& own = lane(*channel);

@@ -294,6 +294,16 @@ asio::awaitable<Connection::Fill> Connection::fill(std::size_t bytes_max) {
     co_return read_timed_out_ && !cut_ ? Fill::kTimeout : Fill::kClosed;
 }
 
+/// Reads what has come already. False when that is nothing; what ended the connection, if anything
+/// did, the next fill() says.
+bool Connection::read_at_hand(std::size_t bytes_max) {
+    boost::system::error_code ec;
+    char* const room = in_.prepare(bytes_max);
+    const std::size_t bytes = socket_.read_some(asio::buffer(room, bytes_max), ec);
+    in_.commit(bytes);
+    return bytes > 0;
+}
+
 asio::awaitable<void> Connection::linger() {
     boost::system::error_code ec;
     socket_.shutdown(tcp::socket::shutdown_send, ec);

@@ -171,7 +171,9 @@ private:
     asio::awaitable<bool> discard_body();
     asio::awaitable<bool> read_streamed_body(BodySink& sink);
     asio::awaitable<bool> pass_on(BodySink& sink, Decoder* decoder, std::string bytes);
-    asio::awaitable<bool> pass_on_piece(BodySink& sink, std::string bytes);
+    asio::awaitable<bool> pass_on_piece(BodySink& sink, std::string bytes, bool last);
+    Result<void> gather_body(std::string* bytes);
+    bool read_at_hand(std::size_t bytes_max);
     asio::awaitable<Fill> fill(std::size_t bytes_max);
     asio::awaitable<void> linger();
     Turn describe_request();

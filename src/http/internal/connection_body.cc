@@ -103,26 +103,40 @@ asio::awaitable<bool> Connection::serve_streamed() {
     co_return all_read;
 }
 
+/// Appends what of the body is at hand, up to kBodyReadBytes: lines that came together are written
+/// together. Waits for nothing, as a client may want an answer before it sends more.
+/// @return what is wrong behind `bytes`.
+Result<void> Connection::gather_body(std::string* bytes) {
+    bool need_more = in_.empty();
+    while (!parser_->done() && bytes->size() < kBodyReadBytes) {
+        // The first bytes come through fill(), which gives other connections their turn.
+        if (need_more && (bytes->empty() || !read_at_hand(kBodyReadBytes - bytes->size())))
+            return {};
+        auto step = parser_->put(in_.view());
+        std::string piece = parser_->take_body();
+        *bytes = bytes->empty() ? std::move(piece) : std::move(*bytes) + piece;
+        if (!step) return step.take_error();
+        in_.consume(step->consumed);
+        need_more = in_.empty() || step->progress == RequestParser::Progress::kNeedMore;
+    }
+    return {};
+}
+
 asio::awaitable<bool> Connection::read_streamed_body(BodySink& sink) {
     std::unique_ptr<Decoder> decoder;
     if (coding_ != Coding::kIdentity) decoder = Decoder::create(coding_);
     bool any = false;
-    while (!parser_->done()) {
-        bool need_more = in_.empty();
-        if (!need_more) {
-            auto step = parser_->put(in_.view());
-            if (!step) {
-                sink.on_error(step.error());
-                co_return false;
-            }
-            in_.consume(step->consumed);
-            std::string bytes = parser_->take_body();
-            any = any || !bytes.empty();
-            if (!bytes.empty() && !co_await pass_on(sink, decoder.get(), std::move(bytes)))
-                co_return false;
-            need_more = step->progress == RequestParser::Progress::kNeedMore;
+    for (;;) {
+        std::string bytes;
+        const auto sound = gather_body(&bytes);
+        any = any || !bytes.empty();
+        if (!bytes.empty() && !co_await pass_on(sink, decoder.get(), std::move(bytes)))
+            co_return false;
+        if (!sound) {
+            sink.on_error(sound.error());
+            co_return false;
         }
-        if (!need_more) continue;
+        if (parser_->done()) break;
         if (turns_.empty()) co_return false;  // answered in full before its end
         read_deadline_ns_ = after_ms(context_.options.limits.body_timeout_ms);
         const Fill got = co_await fill(kBodyReadBytes);
@@ -142,7 +156,8 @@ asio::awaitable<bool> Connection::read_streamed_body(BodySink& sink) {
 
 /// False when no more is wanted. However much the bytes stand for, the sink gets it in pieces.
 asio::awaitable<bool> Connection::pass_on(BodySink& sink, Decoder* decoder, std::string bytes) {
-    if (decoder == nullptr) co_return co_await pass_on_piece(sink, std::move(bytes));
+    if (decoder == nullptr)
+        co_return co_await pass_on_piece(sink, std::move(bytes), parser_->done());
     decoder->feed(std::move(bytes));
     for (;;) {
         auto piece = decoder->next(kBodyReadBytes);
@@ -151,13 +166,13 @@ asio::awaitable<bool> Connection::pass_on(BodySink& sink, Decoder* decoder, std:
             co_return false;
         }
         if (piece->empty()) co_return true;
-        if (!co_await pass_on_piece(sink, std::move(*piece))) co_return false;
+        if (!co_await pass_on_piece(sink, std::move(*piece), false)) co_return false;
     }
 }
 
-asio::awaitable<bool> Connection::pass_on_piece(BodySink& sink, std::string bytes) {
+asio::awaitable<bool> Connection::pass_on_piece(BodySink& sink, std::string bytes, bool last) {
     body_wish_ = BodyWish::kWaiting;
-    sink.on_chunk(std::move(bytes), ReadNext(exchange_));
+    sink.on_chunk(std::move(bytes), ReadNext(exchange_, last));
     while (body_wish_ == BodyWish::kWaiting && !cut_) co_await body_event_.wait();
     if (cut_) {
         sink.on_error(client_is_gone());

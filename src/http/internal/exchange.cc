@@ -119,10 +119,12 @@ void ResponseWriter::finish() {
     std::exchange(exchange_, nullptr)->push(std::move(piece));
 }
 
-ReadNext::ReadNext(std::shared_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
+ReadNext::ReadNext(std::shared_ptr<Exchange> exchange, bool last)
+    : exchange_(std::move(exchange)), last_(last) {}
 
 ReadNext& ReadNext::operator=(ReadNext&& other) noexcept {
     std::swap(exchange_, other.exchange_);
+    std::swap(last_, other.last_);
     return *this;
 }
 

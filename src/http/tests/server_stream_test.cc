@@ -58,6 +58,83 @@ TEST_F(ServerTest, AStreamedBodyIsNotReadFasterThanItIsTaken) {
     EXPECT_EQ(stream->sink->chunks.size(), 1u);
 }
 
+TEST_F(ServerTest, WhatHasComeOfAStreamedBodyIsOnePiece) {
+    const auto held = std::make_shared<Box<bool>>(), go = std::make_shared<Box<bool>>();
+    router_.add(Method::kGet, "/hold", [held, go](Request, Responder r) {
+        held->put(true);
+        go->take();  // keeps the server's one thread from reading
+        r.send(Response::text("held"));
+    });
+    start();
+    RawClient other = client(), c = client();
+    other.send(get("/hold"));
+    ASSERT_TRUE(held->take());
+    std::string body;
+    for (int i = 0; i < 1000; ++i) body += "{\"line\":" + std::to_string(i) + "}\n";
+    ASSERT_GT(body.size(), 3u * 4096) << "more than is read with a head";
+    ASSERT_TRUE(
+        c.send("POST /stream HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
+               "Content-Length: " +
+               std::to_string(body.size()) + "\r\n\r\n" + body));
+    go->put(true);
+    auto stream = streams_.take();
+    ASSERT_TRUE(stream);
+    auto piece = stream->sink->chunks.take();
+    ASSERT_TRUE(piece);
+    EXPECT_EQ(piece->bytes.size(), body.size());
+    EXPECT_TRUE(piece->bytes == body);
+    EXPECT_TRUE(piece->next->is_last());
+    (*piece->next)();
+    EXPECT_TRUE(stream->sink->ended.take());
+    stream->responder->send(Response::text("done"));
+    EXPECT_EQ(c.read_reply().body, "done");
+}
+
+TEST_F(ServerTest, APieceDoesNotWaitForTheRestOfItsBody) {
+    start();
+    RawClient c = client();
+    c.send(
+        "POST /stream HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
+        "Content-Length: 12\r\n\r\nfirst\n");
+    auto stream = streams_.take();
+    ASSERT_TRUE(stream);
+    auto piece = stream->sink->chunks.take();
+    ASSERT_TRUE(piece) << "the client may want an answer before it sends more";
+    EXPECT_EQ(piece->bytes, "first\n");
+    EXPECT_FALSE(piece->next->is_last());
+    c.send("secon\n");
+    (*piece->next)();
+    piece = stream->sink->chunks.take();
+    ASSERT_TRUE(piece);
+    EXPECT_EQ(piece->bytes, "secon\n");
+    EXPECT_TRUE(piece->next->is_last());
+    (*piece->next)();
+    EXPECT_TRUE(stream->sink->ended.take());
+    stream->responder->send(Response::text("done"));
+    EXPECT_EQ(c.read_reply().body, "done");
+}
+
+TEST_F(ServerTest, WhatCameBeforeABadChunkReachesTheSink) {
+    start();
+    RawClient c = client();
+    c.send(post_chunked("/stream") + chunk("good\n") + chunk("better\n") + "nonsense\r\n");
+    auto stream = streams_.take();
+    ASSERT_TRUE(stream);
+    std::string received;
+    while (received.size() < 12) {
+        auto piece = stream->sink->chunks.take();
+        ASSERT_TRUE(piece) << received;
+        EXPECT_FALSE(piece->next->is_last());
+        received += piece->bytes;
+        (*piece->next)();
+    }
+    EXPECT_EQ(received, "good\nbetter\n");
+    EXPECT_EQ(stream->sink->errors.take(), ErrorCode::kInvalidArgument);
+    stream->responder->fail(Error(ErrorCode::kInvalidArgument, "cut short"));
+    EXPECT_EQ(c.read_reply().status, 400);
+    EXPECT_TRUE(c.is_closed());
+}
+
 TEST_F(ServerTest, AReplyMayStreamWhileTheRequestIsStillRead) {
     start();
     RawClient c = client();

@@ -39,6 +39,8 @@ public:
     void snapshot_refused() override;
     void unreachable(PeerId peer) override;
     Status status() const override;
+    Brief brief() const override;
+    void voters_durable(std::vector<LogIndex>* out) const override;
     Configuration configuration_at(LogIndex index) const override;
     Term term_at(LogIndex index) const override;
 
@@ -90,6 +92,7 @@ private:
     void broadcast_heartbeat();
     void send_appends();
     bool send_append(PeerId id, Progress& peer);
+    void send_commit(PeerId id, Progress& peer);
     bool may_send(const Progress& peer) const;
     void count_commits();
     void after_commit(LogIndex before);

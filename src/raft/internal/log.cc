@@ -66,13 +66,14 @@ Result<std::vector<Entry>> Log::slice(LogIndex from, LogIndex last, std::size_t 
         }
         return read;
     }
-    std::size_t bytes = 0;
-    for (auto i = distance(cache_.front().index, from); i < cache_.size(); ++i) {
-        if (cache_[i].index > last) break;
-        bytes += cache_[i].cost();
-        if (bytes > bytes_max && !out.empty()) break;
-        out.push_back(cache_[i]);
+    const auto begin =
+        cache_.begin() + static_cast<std::ptrdiff_t>(distance(cache_.front().index, from));
+    auto end = begin;
+    for (std::size_t bytes = 0; end != cache_.end() && end->index <= last; ++end) {
+        bytes += end->cost();
+        if (bytes > bytes_max && end != begin) break;
     }
+    out.assign(begin, end);
     return out;
 }
 

@@ -59,7 +59,7 @@ struct Progress {
     bool active = false;             ///< Since the last check of the quorum.
     std::uint64_t round_acked = 0;   ///< Greatest heartbeat round answered.
     std::uint64_t append_round = 0;  ///< A heartbeat of this round or later left after the Append.
-    LogIndex commit_sent;
+    LogIndex commit_sent;            ///< With an Append or a Heartbeat of round 0.
     Inflights inflights;
     std::optional<SnapshotSend> snapshot;
 

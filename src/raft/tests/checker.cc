@@ -1,5 +1,7 @@
 #include "raft/tests/checker.h"
 
+#include <algorithm>
+
 namespace tidal::raft {
 
 void Checker::fail(PeerId id, const std::string& what) {
@@ -79,9 +81,26 @@ void Checker::on_read(PeerId id, const ReadState& read) {
     asked_.erase(asked);
 }
 
+/// What is asked for all the time says what the whole status says.
+void Checker::check_brief(PeerId id, const Status& status) {
+    const Brief brief = cluster->node(id).brief();
+    if (brief.role != status.role || brief.term != status.term || brief.leader != status.leader ||
+        brief.durable != status.durable || brief.applied != status.applied)
+        fail(id, "the brief status is not the status");
+    if (status.role != Role::kLeader) return;
+    std::vector<LogIndex> expected, voters;
+    if (status.configuration.is_voter(id)) expected.push_back(status.durable);
+    for (const PeerStatus& peer : status.peers)
+        if (status.configuration.is_voter(peer.peer)) expected.push_back(peer.match);
+    std::sort(expected.rbegin(), expected.rend());
+    cluster->node(id).voters_durable(&voters);
+    if (voters != expected) fail(id, "voters are not as durable as they are said to be");
+}
+
 void Checker::on_step(PeerId id) {
     if (!cluster->up(id)) return;
     const Status status = cluster->node(id).status();
+    check_brief(id, status);
     if (status.role == Role::kLeader) check_leader(id, status);
     check_commit(id, status);
     if (status.applied > status.commit || status.commit > status.last)

@@ -36,6 +36,7 @@ public:
 
 private:
     void fail(PeerId id, const std::string& what);
+    void check_brief(PeerId id, const Status& status);
     void check_leader(PeerId id, const Status& status);
     void check_commit(PeerId id, const Status& status);
     void check_chain(PeerId id, const Machine& machine);

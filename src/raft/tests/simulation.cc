@@ -6,6 +6,8 @@ namespace tidal::raft {
 namespace {
 
 constexpr std::uint64_t kReplicas = 7;
+/// Ticks without a leader after which others may be voted for.
+constexpr std::uint32_t kSilence = 10;
 
 class Simulation {
 public:
@@ -87,6 +89,7 @@ private:
         if (dice < 980) return transfer(leader());
         if (dice < 984) return change(leader());
         if (dice < 990) return jump(id);
+        if (dice < 991) return overthrow(leader());
         compact(id);
     }
 
@@ -99,6 +102,23 @@ private:
     /// A clock that runs ahead: a time-out at once.
     void jump(PeerId id) {
         for (int i = 0; i < 20; ++i) tick(id);
+    }
+
+    /// Cut off, it does not know that another one leads and commits, and is asked.
+    void overthrow(PeerId old) {
+        isolate(old);
+        for (std::uint64_t i = 1; i <= kReplicas; ++i)
+            for (std::uint32_t tick = 0; PeerId(i) != old && tick < kSilence; ++tick)
+                this->tick(PeerId(i));
+        jump(any());
+        for (int i = 0; i < 200; ++i) {
+            if (i % 50 == 49) propose(leader());
+            if (chance(60))
+                deliver();
+            else
+                write(any());
+        }
+        read(old);
     }
 
     void deliver() {

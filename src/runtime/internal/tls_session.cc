@@ -239,13 +239,14 @@ private:
     }
 
     Result<void> read_all(std::string* plain) {
+        if (!record_) record_ = std::make_unique_for_overwrite<char[]>(kRecordBytes);
         while (true) {
-            const std::size_t before = plain->size();
-            plain->resize(before + kRecordBytes);
             std::size_t got = 0;
-            const int read = SSL_read_ex(ssl_.get(), plain->data() + before, kRecordBytes, &got);
-            plain->resize(before + (read == 1 ? got : 0));
-            if (read == 1) continue;
+            const int read = SSL_read_ex(ssl_.get(), record_.get(), kRecordBytes, &got);
+            if (read == 1) {
+                plain->append(record_.get(), got);
+                continue;
+            }
             const int error = SSL_get_error(ssl_.get(), read);
             if (error == SSL_ERROR_WANT_READ) return {};
             if (error == SSL_ERROR_ZERO_RETURN)
@@ -261,6 +262,7 @@ private:
     const SslPtr ssl_;
     BIO* const in_;
     BIO* const out_;
+    std::unique_ptr<char[]> record_;  // the latest read; its memory is kept
     bool established_ = false;
     std::string peer_identity_;
 };

@@ -84,6 +84,33 @@ TEST_F(Replicated, AnswersWhatIsCommittedAndApplied) {
     EXPECT_EQ(likes(1), 1);
 }
 
+TEST_F(Replicated, WhereABatchStandsWakesNobody) {
+    const auto answer = replica.propose(like_of(1));
+    const auto refused = replica.propose(like_of(2));
+    auto first = replica.take(), second = replica.take();
+    first.appended(replica.last().next());
+    EXPECT_EQ(replica.world().run_until_idle(), 0u);
+    second.appended(not_leader(3));
+    EXPECT_GT(replica.world().run_until_idle(), 0u);
+    EXPECT_EQ(refused->reason(), "not_leader");
+    replica.decide(first);
+    EXPECT_TRUE(answer->given() && answer->result->ok());
+}
+
+TEST_F(Replicated, WhatIsDurableHereIsAnsweredThoughNobodyWokeBefore) {
+    const auto answer = replica.propose(like_of(1), WriteConcern::kLocal);
+    auto batch = replica.take();
+    const LogIndex at = replica.last().next();
+    batch.appended(at);
+    replica.shard().durable_at(at, std::vector<LogIndex>{at, LogIndex(0), LogIndex(0)});
+    replica.settle();
+    ASSERT_TRUE(answer->given());
+    EXPECT_TRUE(answer->outcome().promised);
+    EXPECT_EQ(answer->outcome().index, at);
+    replica.decide(batch);
+    EXPECT_EQ(answer->times, 1);
+}
+
 TEST_F(Replicated, WhatIsRefusedInTheMiddleLeavesNothingBehind) {
     const auto a = replica.propose(like_of(1, "a"));
     const auto b = replica.propose(like_of(1, "b"));
