@@ -1,5 +1,6 @@
 // Bodies that come and go piece by piece, in both directions at once.
 
+#include <atomic>
 #include <future>
 
 #include "server_fixture.h"
@@ -88,6 +89,50 @@ TEST_F(ServerTest, WhatHasComeOfAStreamedBodyIsOnePiece) {
     EXPECT_TRUE(stream->sink->ended.take());
     stream->responder->send(Response::text("done"));
     EXPECT_EQ(c.read_reply().body, "done");
+}
+
+/// Takes whatever comes, at once.
+struct HungrySink final : BodySink {
+    explicit HungrySink(Responder r) : responder(std::move(r)) {}
+    void on_chunk(std::string bytes, ReadNext next) override {
+        const bool had_much = taken > kMuch;
+        taken += bytes.size();
+        if (!had_much && taken > kMuch) much.put(true);
+        next();
+    }
+    void on_end() override {}
+    void on_error(const Error& /*error*/) override {}
+
+    static constexpr std::size_t kMuch = 1 << 20;
+    Responder responder;
+    std::size_t taken = 0;
+    Box<bool> much;
+};
+
+TEST_F(ServerTest, ABodyThatNeverPausesLeavesOthersTheirTurn) {
+    const auto sinks = std::make_shared<Box<std::shared_ptr<HungrySink>>>();
+    router_.add_stream(Method::kPost, "/hungry", [sinks](Request, Responder r) {
+        auto sink = std::make_shared<HungrySink>(std::move(r));
+        sinks->put(sink);
+        return sink;
+    });
+    start();
+    RawClient other = client();
+    std::atomic<bool> stop{false};
+    std::thread sender([&] {
+        RawClient c = client();
+        c.send(
+            "POST /hungry HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
+            "Content-Length: 1000000000000\r\n\r\n");
+        const std::string megabyte(1 << 20, 'x');
+        while (!stop) c.send_some(megabyte, 300);
+    });
+    const auto sink = sinks->take();
+    const bool flows = sink && (*sink)->much.take();
+    EXPECT_TRUE(flows);
+    for (int i = 0; i < 20 && flows; ++i) EXPECT_EQ(other.ask(get("/hello")).status, 200);
+    stop = true;
+    sender.join();
 }
 
 TEST_F(ServerTest, APieceDoesNotWaitForTheRestOfItsBody) {
