@@ -160,6 +160,12 @@ private:
         return out;
     }
 
+    static UnixMillis wall_ms() {
+        return std::chrono::duration_cast<std::chrono::milliseconds>(
+                   std::chrono::system_clock::now().time_since_epoch())
+            .count();
+    }
+
     User make_user(std::size_t group, std::size_t number) {
         User user;
         user.id = kFirstUser + group * kUsers + number;
@@ -177,7 +183,13 @@ private:
         while (user.liked.size() < kLiked) take(true, &user.liked);
         for (std::size_t i = 0; i < kSeen[group]; ++i) take(i % 2 == 0, &user.seen);
         std::vector<api::Write> writes;
-        for (const std::uint32_t item : user.liked) writes.push_back(signal("like", user.id, item));
+        // A second apart, as what is newest is by time.
+        UnixMillis at_ms = wall_ms() - 1'000 * static_cast<UnixMillis>(kLiked);
+        for (const std::uint32_t item : user.liked) {
+            auto like = signal("like", user.id, item);
+            std::get<api::SignalWrite>(like).at_ms = at_ms += 1'000;
+            writes.push_back(std::move(like));
+        }
         for (const std::uint32_t item : user.seen) writes.push_back(signal("view", user.id, item));
         bed_.send(std::move(writes));
         user.taste = taste_of(user.liked);

@@ -30,10 +30,10 @@ inline std::uint32_t beam_of(Effort effort, std::uint32_t wanted) {
         case Effort::kLow:
             return std::max(wanted + wanted / 8, 20U);
         case Effort::kDefault:
-            return std::max(wanted * 2, 160U);
+            return std::max(wanted + wanted / 4, 160U);
         case Effort::kHigh:
         case Effort::kExact:
-            return std::max(wanted * 3, 480U);
+            return std::max(wanted * 2, 480U);
     }
     return wanted;
 }
@@ -41,7 +41,7 @@ inline std::uint32_t beam_of(Effort effort, std::uint32_t wanted) {
 /// Of those that codes say are nearest, how many are compared exactly.
 inline std::uint32_t reranked_of(Effort effort, std::uint32_t wanted) {
     return effort == Effort::kLow ? wanted + 10
-                                  : wanted * (effort == Effort::kDefault ? 2 : 3) + 20;
+                                  : wanted + wanted / (effort == Effort::kDefault ? 4 : 2) + 30;
 }
 
 }  // namespace tidal::vector
