@@ -10,6 +10,9 @@ bin=$PWD/build/release/bin items=${1:-100000} seconds=${2:-5}
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
 export PATH=$bin:$PATH
+for needed in tidal-server signals_load round_trips etcd_puts etcd jq; do
+    command -v "$needed" >/dev/null || { echo "$needed is missing: see \`needs\` at the top of $0" >&2; exit 2; }
+done
 
 pause() { read -rt 0.1 <> <(:) || true; }
 wait_for() { # SECONDS COMMAND...
