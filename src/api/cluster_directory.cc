@@ -4,6 +4,7 @@
 #include "base/crc32c.h"
 #include "cluster/certificates.h"
 #include "runtime/secret.h"
+#include "wal/new_log.h"
 
 namespace tidal::api {
 namespace {
@@ -75,12 +76,13 @@ Result<Identity> init_cluster(runtime::Runtime& runtime, const InitOptions& opti
     TIDAL_ASSIGN(const auto files, make_tls(identity, runtime.clock().wall_ms()));
     TIDAL_TRY(write_tls(runtime.disk(), files));
     TIDAL_TRY(runtime::write_file(runtime.disk(), kPeers, print_peers({})));
+    TIDAL_TRY(wal::make_log(runtime.disk(), options.log));
     TIDAL_TRY(write_identity(runtime.disk(), identity));
     return identity;
 }
 
 Result<Identity> write_joined(runtime::Runtime& runtime, const cluster::JoinAccepted& accepted,
-                              const std::string& key) {
+                              const std::string& key, const wal::LogOptions& log) {
     TIDAL_ASSIGN(const auto lock, runtime.disk().lock(kLock));
     TIDAL_TRY(expect_unused(runtime.disk()));
     Identity identity;
@@ -95,6 +97,7 @@ Result<Identity> write_joined(runtime::Runtime& runtime, const cluster::JoinAcce
     TIDAL_TRY(write_tls(runtime.disk(),
                         {accepted.authority, accepted.authority_key, accepted.certificate, key}));
     TIDAL_TRY(runtime::write_file(runtime.disk(), kPeers, print_peers(accepted.peers)));
+    TIDAL_TRY(wal::make_log(runtime.disk(), log));
     TIDAL_TRY(write_identity(runtime.disk(), identity));
     return identity;
 }

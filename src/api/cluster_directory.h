@@ -14,11 +14,13 @@
 #include "api/identity.h"
 #include "cluster/join.h"
 #include "runtime/runtime.h"
+#include "wal/node_log.h"
 
 namespace tidal::api {
 
 struct InitOptions {
     std::uint16_t shards = 8;  ///< Data shards, 1 to 256; fixed for the cluster's life.
+    wal::LogOptions log;       ///< As Database::open() is going to be given.
 };
 
 /// Makes the directory of node 1 of a new cluster. The directory must be empty.
@@ -27,8 +29,9 @@ Result<Identity> init_cluster(runtime::Runtime& runtime, const InitOptions& opti
 
 /// Makes the directory of a node that was let in. Must be empty.
 /// @param key  Private half of the request's public key, PEM.
+/// @param log  As Database::open() is going to be given.
 Result<Identity> write_joined(runtime::Runtime& runtime, const cluster::JoinAccepted& accepted,
-                              const std::string& key);
+                              const std::string& key, const wal::LogOptions& log);
 
 /// What a member has in tls/. kCorruption, kNotFound with the file that is missing.
 struct ClusterFiles {

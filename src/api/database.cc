@@ -11,6 +11,7 @@
 #include "api/internal/term_index.h"
 #include "api/transport.h"
 #include "query/cursor.h"
+#include "wal/new_log.h"
 
 namespace tidal::api {
 namespace {
@@ -112,6 +113,7 @@ Result<void> Database::open_directory() {
             return std::move(identity.take_error())
                 .with_reason("no_cluster_directory")
                 .with_hint("`tidal-server init` begins a cluster, `tidal-server join` enters one");
+        if (!options_.ephemeral) TIDAL_TRY(wal::make_log(runtime_.disk(), options_.log));
         identity = create_identity(runtime_, options_.shards.value_or(1));
     }
     TIDAL_ASSIGN(identity_, std::move(identity));
@@ -174,6 +176,7 @@ Result<void> Database::open_log() {
     if (options_.ephemeral) return {};
     wal::LogOptions log_options = options_.log;
     log_options.logger = options_.logger.named("log");
+    log_options.must_exist = true;
     TIDAL_ASSIGN(archive_, PersonalArchive::make(*this));
     log_options.archive_codec = archive_.get();
     if (options_.cluster) {

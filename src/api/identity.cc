@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/crc32c.h"
+#include "wal/new_log.h"
 
 namespace tidal::api {
 namespace {
@@ -13,6 +14,7 @@ constexpr std::string_view kNodeFile = "NODE";
 constexpr std::string_view kNodeLockFile = "LOCK";
 // Of an init or join that was interrupted (cluster_directory.h).
 constexpr std::string_view kTlsDirectory = "tls";
+constexpr std::string_view kLogDirectory = "wal";
 constexpr std::string_view kPeersFile = "PEERS";
 constexpr std::string_view kUnfinishedSuffix = ".tmp";
 
@@ -109,9 +111,13 @@ Result<bool> is_empty(runtime::Disk& disk) {
     for (std::string_view name : names) {
         // write_file leaves this when the process dies before its rename.
         if (name.ends_with(kUnfinishedSuffix)) name.remove_suffix(kUnfinishedSuffix.size());
-        if (name != kNodeLockFile && name != kClusterFile && name != kNodeFile &&
-            name != kTlsDirectory && name != kPeersFile)
+        if (name == kLogDirectory) {
+            TIDAL_ASSIGN(const bool used, wal::holds_log(disk, std::string(name)));
+            if (used) return false;
+        } else if (name != kNodeLockFile && name != kClusterFile && name != kNodeFile &&
+                   name != kTlsDirectory && name != kPeersFile) {
             return false;
+        }
     }
     return true;
 }

@@ -44,9 +44,9 @@ Result<Identity> read_identity(runtime::Disk& disk);
 Result<Identity> read_identity(runtime::Disk& disk, const std::string& prefix);
 /// Ids and secret of a new cluster, nothing written.
 Identity draw_identity(runtime::Random& random);
-/// Makes a new identity and writes it. The directory must be empty.
+/// Makes a new identity and writes it. The directory must be empty but for a log (wal/new_log.h).
 Result<Identity> create_identity(runtime::Runtime& runtime, std::uint16_t shards);
-/// Both files, NODE last: with it the directory is a database.
+/// Both files, NODE last: with it the directory is a database, and must have a log.
 Result<void> write_identity(runtime::Disk& disk, const Identity& identity);
 std::string new_instance_id(runtime::Random& random);
 /// The identity, or kIncompatible with what to run instead (reason "directory_of_cluster",

@@ -127,7 +127,7 @@ runtime::Task<Result<Identity>> join_cluster(runtime::Runtime& runtime, runtime:
         }
         box->close();
         if (!accepted.ok()) co_return accepted.take_error();
-        co_return write_joined(runtime, *accepted, asking.key);
+        co_return write_joined(runtime, *accepted, asking.key, options.log);
     }
     box->close();
     co_return nobody_answered(options, heard);

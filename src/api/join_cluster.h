@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "runtime/runtime.h"
 #include "runtime/task.h"
+#include "wal/node_log.h"
 
 namespace tidal::api {
 
@@ -18,6 +19,7 @@ struct JoinOptions {
     std::string peer_advertise;          ///< Where the new node will be reached by others...
     std::string http_address;            ///< ...and by clients.
     std::uint64_t timeout_ms = 60'000;
+    wal::LogOptions log;  ///< As Database::open() is going to be given.
     Logger logger;
 };
 

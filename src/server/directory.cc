@@ -95,8 +95,9 @@ Result<void> prepare_directory(const Settings& settings, runtime::Runtime& runti
                     "`tidal-server init` makes a cluster, `tidal-server join` a node of one");
         case Command::kInit: {
             if (identity) return in_use(settings, *identity);
-            const api::InitOptions options{.shards = settings.shards != 0 ? settings.shards
-                                                                          : kClusterShardsDefault};
+            const api::InitOptions options{
+                .shards = settings.shards != 0 ? settings.shards : kClusterShardsDefault,
+                .log = {}};
             TIDAL_ASSIGN(const api::Identity made, api::init_cluster(runtime, options));
             logger.info("made a cluster",
                         {{"cluster_id", made.cluster_id}, {"shards", made.shards}});

@@ -66,6 +66,7 @@ Result<void> Inspection::inspect_files() {
             note_log({}, join_path(directory_, name), "a file that does not belong to the log",
                      false);
     }
+    if (sequences.empty()) note_log({}, directory_, "the log is missing", false);
     for (const auto sequence : sequences) {
         if (sequence != sequences.front() && report_.files.back().sequence + 1 != sequence)
             note_log({sequence, 0}, join_path(directory_, log_file_name(sequence)),

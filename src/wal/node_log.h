@@ -38,6 +38,9 @@ struct LogOptions {
     std::size_t compress_payload_bytes_min = 0;
     /// Of new files, a multiple of 512 from 4 KiB to 16 MiB; smaller ones are for simulations.
     std::uint64_t file_bytes = kLogFileBytes;
+    /// A directory without any log file has lost its log: kCorruption, "log_missing". False = it
+    /// begins one.
+    bool must_exist = false;
     Logger logger;  ///< Of a full disk: when it begins and when it ends.
 };
 

@@ -344,6 +344,11 @@ least=$(get a /cluster/shards '[.shards[1:][].applied_index] | min')
 is_checkpointed() { [ "$(get "$1" /cluster/shards '[.shards[] | select(.checkpoint_index < .applied_index)] | length')" = 0 ]; }
 for node in a b; do poll 60 is_checkpointed $node || fail "$node writes no checkpoint: $(get $node /cluster/shards tojson)"; done
 end_node c KILL
+# Its old identity on an empty disk: it forgot its votes, and must not vote.
+mkdir "$work/wiped" && cp -r "$work/c/CLUSTER" "$work/c/NODE" "$work/c/PEERS" "$work/c/tls" "$work/wiped"
+wiped=$("$bin/tidal-server" start --data-dir "$work/wiped" --listen 127.0.0.1:0 --peer-listen "127.0.0.1:${node_peer[c]}" 2>&1) &&
+    fail "a wiped node with its old identity has started"
+[[ $wiped == *"the log is missing"* ]] || fail "a wiped node is not told why it does not start: $wiped"
 rm -rf "$work/c"
 poll 20 is_down a 3 || fail "the dead node is not said to be down"
 poll 20 all_equal .healthy /cluster/status true a b || fail "nobody leads what the dead node led"

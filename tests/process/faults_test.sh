@@ -30,6 +30,17 @@ sed -i 's/^shards 2/shards 4/' "$work/data/CLUSTER"
 refused "does not match its checksum" --data-dir "$work/data"
 cp "$work/CLUSTER" "$work/data/CLUSTER"
 
+# A log that is gone took with it what was acknowledged: it is not begun anew.
+mv "$work/data/wal" "$work/wal" && mkdir "$work/data/wal"
+refused "the log is missing" --data-dir "$work/data"
+"$bin/tidalctl" fsck --data-dir "$work/data" >"$work/fsck" 2>&1 && fail "fsck found a log"
+grep -q 'the log is missing' "$work/fsck" || fail "fsck misses no log: $(cat "$work/fsck")"
+rmdir "$work/data/wal" && mv "$work/wal" "$work/data/wal"
+start_server standalone --data-dir "$work/data" || finish
+call GET /items/1
+expect 200 '"title":"kept"'
+stop_server KILL
+
 # A flipped bit in the middle of the log, with synced batches after it.
 start_server standalone --data-dir "$work/data" --checkpoint-interval-ms 3600000 || finish
 for _ in 1 2 3 4 5 6; do call POST /signals '{"entity_id":1,"signal":"view"}'; done

@@ -120,7 +120,7 @@ protected:
 
 TEST_F(RealCluster, WritesAndReadsOnAnyNodeAndGoesOnWithoutOne) {
     make_runtime(1);
-    ASSERT_OK(init_cluster(*nodes_[1].runtime, {.shards = 2}));
+    ASSERT_OK(init_cluster(*nodes_[1].runtime, {.shards = 2, .log = {}}));
     EXPECT_EQ(init_cluster(*nodes_[1].runtime, {}).error().code(), ErrorCode::kConflict);
     open(1);
     ASSERT_TRUE(until([&] { return (*this)[1].ready(); }));

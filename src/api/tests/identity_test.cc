@@ -113,6 +113,35 @@ TEST_F(Directory, WithoutOneOfItsFilesIsRefusedNotMadeAnew) {
     EXPECT_TRUE(node->get({EntityKind::kItem, std::uint64_t{1}}).ok());
 }
 
+TEST_F(Directory, WithoutItsLogIsRefusedNotBegunAnew) {
+    std::map<std::string, std::string> log;
+    const auto names_of_files = node.disk().list("wal");
+    ASSERT_OK(names_of_files);
+    for (const std::string& name : *names_of_files) {
+        log["wal/" + name] = *runtime::read_file(node.disk(), "wal/" + name);
+        ASSERT_OK(node.disk().remove("wal/" + name));
+    }
+    ASSERT_FALSE(log.empty());
+    const Error error = refusal();
+    EXPECT_EQ(error.code(), ErrorCode::kCorruption);
+    EXPECT_EQ(error.reason(), "log_missing");
+    node.power_off({.keep = CrashSpec::Keep::kAll});
+    for (const auto& [path, bytes] : log) ASSERT_OK(runtime::write_file(node.disk(), path, bytes));
+    ASSERT_OK(node.open());
+    EXPECT_TRUE(node->get({EntityKind::kItem, std::uint64_t{1}}).ok());
+}
+
+/// Files that hold a log but no identity are somebody's data, not an interrupted beginning.
+TEST_F(Directory, WithNothingButALogIsRefused) {
+    SimNode other;
+    ASSERT_OK(other.disk().create_directories("wal"));
+    const std::string file = "wal/00000000000000000001.log";
+    ASSERT_OK(runtime::write_file(other.disk(), file, *runtime::read_file(node.disk(), file)));
+    const auto opened = other.open();
+    ASSERT_FALSE(opened.ok());
+    EXPECT_EQ(opened.error().code(), ErrorCode::kIncompatible);
+}
+
 TEST_F(Directory, OfTwoClustersIsRefused) {
     const std::string cluster = *runtime::read_file(node.disk(), "CLUSTER");
     SimNode other({.shards = 2}, 99);
@@ -177,8 +206,8 @@ TEST(ClusterDirectory, EachModeRefusesTheOthersAndSaysWhatRunsIt) {
     EXPECT_TRUE(names(empty.error(), "tidal-server init"));
 
     const auto runtime = node.world().create_node("init", node.disk());
-    ASSERT_OK(init_cluster(*runtime, {.shards = 3}));
-    const auto again = init_cluster(*runtime, {.shards = 3});
+    ASSERT_OK(init_cluster(*runtime, {.shards = 3, .log = {}}));
+    const auto again = init_cluster(*runtime, {.shards = 3, .log = {}});
     ASSERT_FALSE(again.ok());
     EXPECT_EQ(again.error().reason(), "directory_in_use");
     const auto identity = read_identity(runtime->disk());
@@ -208,12 +237,25 @@ TEST(ClusterDirectory, AStandaloneServersIsNoMembers) {
     EXPECT_TRUE(names(member.error(), "tidal-server standalone"));
 }
 
+/// Its votes are in its log: a member that forgot them could vote twice in one term.
+TEST(ClusterDirectory, AMemberWithoutItsLogDoesNotStart) {
+    SimNode node;
+    node.options().cluster.emplace();
+    const auto runtime = node.world().create_node("init", node.disk());
+    ASSERT_OK(init_cluster(*runtime, {.shards = 1, .log = node.options().log}));
+    ASSERT_OK(node.disk().remove("wal/00000000000000000001.log"));
+    const auto opened = node.open();
+    ASSERT_FALSE(opened.ok());
+    EXPECT_EQ(opened.error().reason(), "log_missing");
+}
+
 TEST(ClusterDirectory, AnInterruptedInitCanBeDoneAgain) {
+    const InitOptions kSmall{.shards = 1, .log = {.file_bytes = 4096}};
     for (std::uint64_t at = 1; at < 200; ++at) {
         SimNode node;
         node.disk().set_crash_after(at);
         auto runtime = node.world().create_node("init", node.disk());
-        const bool made = init_cluster(*runtime, {.shards = 1}).ok();
+        const bool made = init_cluster(*runtime, kSmall).ok();
         node.disk().set_crash_after(0);
         runtime.reset();
         node.disk().crash({.keep = CrashSpec::Keep::kSeeded, .seed = at});
@@ -224,7 +266,7 @@ TEST(ClusterDirectory, AnInterruptedInitCanBeDoneAgain) {
         }
         auto identity = read_identity(runtime->disk());
         if (!identity.ok()) {
-            const auto second = init_cluster(*runtime, {.shards = 1});
+            const auto second = init_cluster(*runtime, kSmall);
             ASSERT_TRUE(second.ok()) << "crash at " << at << ": " << second.error().to_string();
         }
     }

@@ -52,7 +52,7 @@ public:
     /// Node 1, which has yet to lead and to configure its shards.
     void found() {
         Member& first = make(1);
-        ASSERT_OK(init_cluster(*first.runtime, {.shards = shards_}));
+        ASSERT_OK(init_cluster(*first.runtime, {.shards = shards_, .log = options_.log}));
         open(first);
     }
     /// Nodes 1 .. count, all voters of every group.
@@ -79,6 +79,7 @@ public:
         options.listen = member.name + ":8";
         options.peer_advertise = address(number);
         options.http_address = member.name + ":80";
+        options.log = options_.log;
         runtime::spawn(keep(join_cluster(*member.runtime, *executor, options), joined));
         ASSERT_TRUE(until([&] { return joined->has_value(); }));
         ASSERT_TRUE((*joined)->ok()) << (*joined)->error().to_string();
@@ -87,6 +88,12 @@ public:
         open(member);
     }
     void open(Member& member) {
+        auto opened = try_open(member);
+        ASSERT_TRUE(opened.ok()) << opened.error().to_string();
+        member.database = std::move(*opened);
+        ASSERT_OK(wait([&](Database::Done done) { member->start(std::move(done)); }));
+    }
+    Result<std::unique_ptr<Database>> try_open(Member& member) {
         if (!member.runtime) member.runtime = world_.create_node(member.name, *member.disk);
         DatabaseOptions options = options_;
         options.cluster.emplace();
@@ -98,10 +105,7 @@ public:
             .tick_ms = 10, .heartbeat_ms = 20, .election_ms_min = 200, .election_ms_max = 400};
         options.cluster->reconcile_ms = 100;
         options.cluster->without_tls = true;
-        auto opened = Database::open(options, *member.runtime);
-        ASSERT_TRUE(opened.ok()) << opened.error().to_string();
-        member.database = std::move(*opened);
-        ASSERT_OK(wait([&](Database::Done done) { member->start(std::move(done)); }));
+        return Database::open(options, *member.runtime);
     }
     /// The process dies; what of the disk was not synced is lost or not.
     void kill(std::uint32_t number, runtime::CrashSpec spec = {}) {

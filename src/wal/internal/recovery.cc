@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "wal/internal/log_format.h"
+#include "wal/internal/log_writer.h"
 
 namespace tidal::wal {
 
@@ -72,6 +73,14 @@ Result<void> Recovery::list_files() {
                 .with_hint("move it elsewhere");
         }
     }
+    if (sequences_.empty() && options_.must_exist)
+        return Error(ErrorCode::kCorruption,
+                     "the log is missing, and with it what was acknowledged")
+            .with("directory", options_.directory)
+            .with_reason("log_missing")
+            .with_hint(
+                "put its files back, or restore this node from a backup; a member of a cluster is "
+                "replaced (docs/operations/cluster.md)");
     for (std::size_t i = 1; i < sequences_.size(); ++i)
         if (sequences_[i] != sequences_[i - 1] + 1)
             return Error(ErrorCode::kCorruption, "a log file is missing")
@@ -160,7 +169,11 @@ Result<void> Recovery::cut(std::size_t file, std::uint64_t offset) {
             log_.prepared = sequences_[file];
             return {};
         }
-        return remove_file(file);
+        if (file > 0) return remove_file(file);
+        // In its place, so that there is no moment without a log.
+        TIDAL_TRY(make_log_file(disk_, options_.directory, sequences_[file], options_.file_bytes));
+        log_.prepared = sequences_[file];
+        return {};
     }
     TIDAL_ASSIGN(const auto writer, disk_.open(path_of(file), runtime::OpenMode::kReadWrite));
     return write_zeros(*writer, offset, image_.size());  // make_tail_durable() syncs this file.

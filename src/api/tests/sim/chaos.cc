@@ -232,8 +232,29 @@ private:
             if (!member.alive() && below(2) == 0) {
                 if (member.runtime) cluster_.kill(number);
                 member.disk->clear_faults();
-                return cluster_.restart(number);
+                if (below(4) == 0) come_back_wiped(member);
+                return good() ? cluster_.restart(number) : void();
             }
+    }
+    /// With its old identity and without its log it would vote again in terms it voted in: it must
+    /// not start. Then its disk is found.
+    void come_back_wiped(SimCluster::Member& member) {
+        ++result_.wiped;
+        move_files(*member.disk, "wal", "lost");
+        const auto opened = cluster_.try_open(member);
+        if (opened.ok() || opened.error().reason() != "log_missing")
+            fail(member.name + " came back without its log");
+        cluster_.kill(member.number);
+        move_files(*member.disk, "lost", "wal");
+    }
+    void move_files(runtime::SimDisk& disk, const std::string& from, const std::string& to) {
+        const auto names = disk.list(from);
+        if (!names.ok() || names->empty()) return fail("no files in " + from);
+        EXPECT_TRUE(disk.create_directories(to).ok());
+        for (const std::string& each : *names)
+            EXPECT_TRUE(disk.rename(from + "/" + each, to + "/" + each).ok());
+        EXPECT_TRUE(disk.sync_directory(from).ok());
+        EXPECT_TRUE(disk.sync_directory(to).ok());
     }
     void stall(runtime::SimRuntime& runtime) {
         ++result_.stalls;

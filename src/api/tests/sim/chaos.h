@@ -14,7 +14,7 @@ struct ChaosResult {
     std::uint64_t writes = 0, answered = 0, acknowledged = 0;
     std::uint64_t strong_reads = 0, bounded_reads = 0, eventual_reads = 0, token_reads = 0;
     std::uint64_t deaths = 0, pauses = 0, stalls = 0, failed_syncs = 0, clock_faults = 0;
-    std::uint64_t partitions = 0;
+    std::uint64_t partitions = 0, wiped = 0;
     std::uint64_t whole_exports = 0;  ///< Of nodes that no snapshot brought up to date.
     std::uint64_t virtual_ns = 0;
     std::uint64_t trace = 0;  ///< The same seed gives the same.

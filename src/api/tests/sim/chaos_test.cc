@@ -46,6 +46,7 @@ TEST(ClusterChaos, KeepsEveryPromise) {
         sum.failed_syncs += run.failed_syncs;
         sum.clock_faults += run.clock_faults;
         sum.partitions += run.partitions;
+        sum.wiped += run.wiped;
         sum.whole_exports += run.whole_exports;
         sum.virtual_ns += run.virtual_ns;
         sum.trace ^= run.trace;
@@ -58,15 +59,15 @@ TEST(ClusterChaos, KeepsEveryPromise) {
         "%llu seeds: %.2f cluster-hours in %.0f s, %.0f x real time; %llu writes, %llu answered, "
         "%llu acknowledged; reads: %llu strong, %llu bounded, %llu eventual, %llu with a token; "
         "%llu deaths, %llu pauses, %llu stalls, %llu failing syncs, %llu clocks disturbed, %llu "
-        "partitions; trace %016llx\n",
+        "partitions, %llu wiped; trace %016llx\n",
         n(count), virtual_s / 3600, real_s, virtual_s / real_s, n(sum.writes), n(sum.answered),
         n(sum.acknowledged), n(sum.strong_reads), n(sum.bounded_reads), n(sum.eventual_reads),
         n(sum.token_reads), n(sum.deaths), n(sum.pauses), n(sum.stalls), n(sum.failed_syncs),
-        n(sum.clock_faults), n(sum.partitions), n(sum.trace));
+        n(sum.clock_faults), n(sum.partitions), n(sum.wiped), n(sum.trace));
     if (count < 20) return;
     for (const std::uint64_t each :
          {sum.strong_reads, sum.bounded_reads, sum.eventual_reads, sum.token_reads, sum.deaths,
-          sum.pauses, sum.stalls, sum.failed_syncs, sum.clock_faults, sum.partitions,
+          sum.pauses, sum.stalls, sum.failed_syncs, sum.clock_faults, sum.partitions, sum.wiped,
           sum.whole_exports})
         EXPECT_GT(each, 0u);
 }
