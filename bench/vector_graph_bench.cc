@@ -40,6 +40,7 @@ namespace {
 
 using vector::Effort;
 
+constexpr std::uint32_t kWidth = 160;
 constexpr std::size_t kTop = 10, kQueries = 100, kFilteredQueries = 20, kRounds = 5;
 
 /// Of this thread's processor time.
@@ -103,9 +104,16 @@ public:
                 {"hnswlib ef " + std::to_string(ef), [this, ef, &all](std::size_t query) {
                      return peer_->search(data_.query(query).data(), ef, all, kTop);
                  }});
-            contenders.push_back({"ours ef " + std::to_string(ef), [this, ef](std::size_t query) {
-                                      return by_graph(query, static_cast<std::uint32_t>(ef));
+            const vector::Beam beam{static_cast<std::uint32_t>(ef)};
+            contenders.push_back({"ours ef " + std::to_string(ef), [this, beam](std::size_t query) {
+                                      return by_graph(query, beam);
                                   }});
+        }
+        for (const int percent : {0, 2, 5, 7, 10, 15, 20}) {
+            const vector::Beam beam{kWidth, kTop, 1 + static_cast<float>(percent) / 100};
+            contenders.push_back(
+                {"ours reach " + std::to_string(percent) + " %",
+                 [this, beam](std::size_t query) { return by_graph(query, beam); }});
         }
         for (const Effort effort : {Effort::kLow, Effort::kDefault, Effort::kHigh})
             contenders.push_back({"ours effort=" + std::string(effort_name(effort)),
@@ -122,11 +130,13 @@ public:
         costs();
         for (const double bar : {0.95, 0.99}) {
             const Contender* const peer = fastest(contenders, "hnswlib", bar);
-            const Contender* const ours = fastest(contenders, "ours ef", bar);
-            if (peer != nullptr && ours != nullptr)
-                std::printf("recall >= %.2f: %s %.1f us, %s %.1f us: %.2fx its speed\n", bar,
-                            peer->name.c_str(), peer->us(), ours->name.c_str(), ours->us(),
-                            peer->us() / ours->us());
+            for (const char* const way : {"ours ef", "ours reach", "ours effort"}) {
+                const Contender* const ours = fastest(contenders, way, bar);
+                if (peer != nullptr && ours != nullptr)
+                    std::printf("recall >= %.2f: %s %.1f us, %s %.1f us: %.2fx its speed\n", bar,
+                                peer->name.c_str(), peer->us(), ours->name.c_str(), ours->us(),
+                                peer->us() / ours->us());
+            }
         }
     }
 
@@ -139,7 +149,7 @@ public:
         for (std::size_t query = 0; query < kFilteredQueries; ++query) {
             const vector::Probe probe = this->probe(query);
             double begin = now_s();
-            vector::GraphSearch search(graph, probe, 200, UINT64_MAX);
+            vector::GraphSearch search(graph, probe, vector::Beam{200}, UINT64_MAX);
             search.run([](Slot) { return true; }, [](double) { return true; });
             visits.push_back(seconds_since(begin) * 1e9 / static_cast<double>(search.visits()));
             begin = now_s();
@@ -286,10 +296,10 @@ private:
     Found exact(std::size_t query, const Roaring& slots) const {
         return exact(probe(query), slots);
     }
-    Found by_graph(std::size_t query, std::uint32_t ef) const {
+    Found by_graph(std::size_t query, const vector::Beam& beam) const {
         const vector::Probe probe = this->probe(query);
         const auto& graph = graphs_.segments().front().graph;
-        vector::GraphSearch search(graph, probe, ef, UINT64_MAX);
+        vector::GraphSearch search(graph, probe, beam, UINT64_MAX);
         search.run([](Slot) { return true; }, [](double) { return true; });
         const auto nearest = search.results();
         std::vector<Slot> found;
