@@ -1,42 +1,46 @@
 // bench/vector_graph_bench.cc: graphs of vectors beside hnswlib 0.6.2 (M 16, ef of construction
 // 200); whole and under filters, random ones and such that leave only what is far from the query.
 //
-//     vector_graph_bench [vectors = 200000] [dimensions = 128]
-//     TIDAL_TEST_DATA=DIR vector_graph_bench     mnist-784, 60,000 vectors, as well
+//     vector_graph_bench [vectors = 200000] [dimensions = 128]    generated clusters
+//     TIDAL_TEST_DATA=DIR vector_graph_bench mnist                 mnist-784, 60,000 vectors
+//     VECTOR_GRAPH_DIR=DIR vector_graph_bench ...                  keeps the graphs for the next
+//     run
 //
-// One thread. Every query is asked of all contenders in turn, five times around; its time is the
-// least of the five, of the processor, so that other work on the machine counts as little as can
-// be. Printed are means over the queries beside recall@10 against the exact scan, for rising ef;
-// then, under filters, ours against the better of hnswlib with a filter, at the least ef with
+// Graphs are built at the same time, each by one thread, which is the only use of threads. In
+// each of five rounds one contender after the other is asked all queries; the time of a query is
+// the least of the five, of the processor, so that other work on the machine counts as little as
+// can be. Printed are means over the queries beside recall@10 against the exact scan, for rising
+// ef; then, under filters, ours against the better of hnswlib with a filter, at the least ef with
 // recall >= 0.98, and the exact scan. The generator: generated_vectors.h. Classes are
 // those of ten of the vectors taken as centres after three rounds of k-means. Ours includes the
 // exact comparison of what is found; the bitmap of a filter is made before, as is hnswlib's.
-#include <zlib.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <string>
-#include <unordered_set>
+#include <string_view>
+#include <thread>
 #include <vector>
 
 #include "base/codec.h"
 #include "filtered_hnsw.h"
-#include "generated_vectors.h"
+#include "vector/graph_file.h"
 #include "vector/planned_search.h"
+#include "vector_sets.h"
 
 namespace tidal {
 namespace {
 
 using vector::Effort;
 
+constexpr std::uint32_t kWidth = 160;
 constexpr std::size_t kTop = 10, kQueries = 100, kFilteredQueries = 20, kRounds = 5;
 
 /// Of this thread's processor time.
@@ -49,65 +53,7 @@ double seconds_since(double begin) {
     return now_s() - begin;
 }
 
-struct Data {
-    std::size_t dimensions = 0;
-    std::vector<float> base, queries;
-    std::size_t size() const { return base.size() / dimensions; }
-    const float* row(std::size_t i) const { return base.data() + i * dimensions; }
-    std::span<const float> query(std::size_t i) const {
-        return {queries.data() + i * dimensions, dimensions};
-    }
-};
-
-Data generated(std::size_t count, std::size_t dimensions) {
-    bench::Clusters clusters(dimensions);
-    Data out{.dimensions = dimensions, .base = {}, .queries = {}};
-    for (std::size_t i = 0; i < count; ++i) clusters.add(&out.base);
-    for (std::size_t i = 0; i < kQueries; ++i) clusters.add(&out.queries);
-    return out;
-}
-
-/// A grey PNG of 784 columns, whose rows are vectors: filters 0, 1 and 2 only (the set's README).
-bool read_png(const std::string& path, std::vector<float>* out) {
-    std::ifstream file(path, std::ios::binary);
-    const std::string bytes((std::istreambuf_iterator<char>(file)), {});
-    std::string packed;
-    for (std::size_t at = 8; at + 12 <= bytes.size();) {
-        std::uint32_t size = 0;
-        for (int i = 0; i < 4; ++i) size = (size << 8) | static_cast<unsigned char>(bytes[at + i]);
-        if (bytes.compare(at + 4, 4, "IDAT") == 0) packed += bytes.substr(at + 8, size);
-        at += 12 + size;
-    }
-    constexpr std::size_t kColumns = 784, kRows = 3000;
-    std::vector<unsigned char> raw((kColumns + 1) * kRows);
-    uLongf length = raw.size();
-    if (uncompress(raw.data(), &length, reinterpret_cast<const Bytef*>(packed.data()),
-                   packed.size()) != Z_OK)
-        return false;
-    for (std::size_t r = 0; r < kRows; ++r) {
-        unsigned char* const line = raw.data() + r * (kColumns + 1);
-        const unsigned char* const above = line - (kColumns + 1);
-        for (std::size_t c = 1; c <= kColumns; ++c) {
-            if (line[0] == 1 && c > 1) line[c] = static_cast<unsigned char>(line[c] + line[c - 1]);
-            if (line[0] == 2 && r > 0) line[c] = static_cast<unsigned char>(line[c] + above[c]);
-            out->push_back(line[c]);
-        }
-    }
-    return true;
-}
-
-bool mnist(Data* out) {
-    const char* const folder = std::getenv("TIDAL_TEST_DATA");
-    if (folder == nullptr) return false;
-    out->dimensions = 784;
-    for (int batch = 0; batch <= 20; ++batch)
-        if (!read_png(
-                std::string(folder) + "/mnist-784/mnist_batch_" + std::to_string(batch) + ".png",
-                batch < 20 ? &out->base : &out->queries))
-            return false;
-    out->queries.resize(kQueries * out->dimensions);
-    return true;
-}
+using Data = bench::VectorSet;
 
 class Bench {
 public:
@@ -118,8 +64,7 @@ public:
                  .dimensions = static_cast<std::uint32_t>(data.dimensions),
                  .metric = schema::Metric::kL2,
                  .storage = schema::VectorStorage::kF32}),
-          space_(data.dimensions),
-          peer_(&space_, data.size(), 16, 200) {
+          space_(data.dimensions) {
         Encoder out;
         for (std::size_t i = 0; i < data.size(); ++i) {
             out.clear();
@@ -128,29 +73,27 @@ public:
         }
     }
 
-    void build() {
-        double begin = now_s();
-        for (std::size_t i = 0; i < data_.size(); ++i) peer_.addPoint(data_.row(i), i);
-        const double peer_s = seconds_since(begin);
-        begin = now_s();
-        auto build = graphs_.begin_build(flat_, 1);
-        while (!build->copy(flat_, 10'000)) {
-        }
-        const double copy_s = seconds_since(begin);
-        while (!*build->link(10'000)) {
-        }
-        graphs_.finish_build(build->take(), LogIndex(1));
-        std::printf("build: hnswlib %.1f s, ours %.1f s, of which copied in %.2f s\n", peer_s,
-                    seconds_since(begin), copy_s);
-        const double peer_bytes =
-            static_cast<double>(data_.size()) * static_cast<double>(peer_.size_data_per_element_);
-        const auto ours = static_cast<double>(flat_.bytes() + graphs_.bytes());
+    /// Both at once, each by one thread. @param folder  Where they are kept for the next run, if
+    /// any.
+    void build(const std::string& folder) {
+        const std::string at = folder.empty() ? "" : folder + "/" + data_.name;
+        std::thread peer([&] { build_peer(at); });
+        build_ours(at);
+        peer.join();
+        memory();
+    }
+
+    void memory() const {
+        const double peer_bytes = static_cast<double>(peer_->size_data_per_element_);
+        const double exact = static_cast<double>(flat_.bytes()) / count(),
+                     graph = static_cast<double>(graphs_.bytes()) / count();
+        const auto& parts = graphs_.segments().front().graph->parts();
+        const double file = static_cast<double>(vector::GraphLayout(parts.shape).bytes) / count();
         std::printf(
-            "memory a vector: hnswlib %.0f B, ours %.0f B, %.2fx (f32 %.0f B, graph and codes %.0f "
-            "B)\n\n",
-            peer_bytes / count(), ours / count(), ours / peer_bytes,
-            static_cast<double>(flat_.bytes()) / count(),
-            static_cast<double>(graphs_.bytes()) / count());
+            "memory a vector: hnswlib %.0f B, ours %.0f B, %.2fx: f32 %.0f B, graph and codes "
+            "%.0f B, of which a file's %.0f B; without those %.2fx\n\n",
+            peer_bytes, exact + graph, (exact + graph) / peer_bytes, exact, graph, file,
+            (exact + graph - file) / peer_bytes);
     }
 
     void whole() {
@@ -159,11 +102,18 @@ public:
         for (const std::size_t ef : {10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512}) {
             contenders.push_back(
                 {"hnswlib ef " + std::to_string(ef), [this, ef, &all](std::size_t query) {
-                     return peer_.search(data_.query(query).data(), ef, all, kTop);
+                     return peer_->search(data_.query(query).data(), ef, all, kTop);
                  }});
-            contenders.push_back({"ours ef " + std::to_string(ef), [this, ef](std::size_t query) {
-                                      return by_graph(query, static_cast<std::uint32_t>(ef));
+            const vector::Beam beam{static_cast<std::uint32_t>(ef)};
+            contenders.push_back({"ours ef " + std::to_string(ef), [this, beam](std::size_t query) {
+                                      return by_graph(query, beam);
                                   }});
+        }
+        for (const int percent : {0, 2, 5, 7, 10, 15, 20}) {
+            const vector::Beam beam{kWidth, kTop, 1 + static_cast<float>(percent) / 100};
+            contenders.push_back(
+                {"ours reach " + std::to_string(percent) + " %",
+                 [this, beam](std::size_t query) { return by_graph(query, beam); }});
         }
         for (const Effort effort : {Effort::kLow, Effort::kDefault, Effort::kHigh})
             contenders.push_back({"ours effort=" + std::string(effort_name(effort)),
@@ -180,11 +130,13 @@ public:
         costs();
         for (const double bar : {0.95, 0.99}) {
             const Contender* const peer = fastest(contenders, "hnswlib", bar);
-            const Contender* const ours = fastest(contenders, "ours ef", bar);
-            if (peer != nullptr && ours != nullptr)
-                std::printf("recall >= %.2f: %s %.1f us, %s %.1f us: %.2fx its speed\n", bar,
-                            peer->name.c_str(), peer->us(), ours->name.c_str(), ours->us(),
-                            peer->us() / ours->us());
+            for (const char* const way : {"ours ef", "ours reach", "ours effort"}) {
+                const Contender* const ours = fastest(contenders, way, bar);
+                if (peer != nullptr && ours != nullptr)
+                    std::printf("recall >= %.2f: %s %.1f us, %s %.1f us: %.2fx its speed\n", bar,
+                                peer->name.c_str(), peer->us(), ours->name.c_str(), ours->us(),
+                                peer->us() / ours->us());
+            }
         }
     }
 
@@ -197,7 +149,7 @@ public:
         for (std::size_t query = 0; query < kFilteredQueries; ++query) {
             const vector::Probe probe = this->probe(query);
             double begin = now_s();
-            vector::GraphSearch search(graph, probe, 200, UINT64_MAX);
+            vector::GraphSearch search(graph, probe, vector::Beam{200}, UINT64_MAX);
             search.run([](Slot) { return true; }, [](double) { return true; });
             visits.push_back(seconds_since(begin) * 1e9 / static_cast<double>(search.visits()));
             begin = now_s();
@@ -267,6 +219,59 @@ private:
 
     double count() const { return static_cast<double>(data_.size()); }
 
+    void build_peer(const std::string& at) {
+        const std::string file = at + ".hnswlib";
+        if (!at.empty() && std::filesystem::exists(file)) {
+            peer_ = std::make_unique<bench::FilteredHnsw>(&space_, file);
+            return;
+        }
+        const double begin = now_s();
+        peer_ = std::make_unique<bench::FilteredHnsw>(&space_, data_.size(), 16, 200);
+        for (std::size_t i = 0; i < data_.size(); ++i) peer_->addPoint(data_.row(i), i);
+        std::printf("build: hnswlib %.1f s\n", seconds_since(begin));
+        if (!at.empty()) peer_->saveIndex(file);
+    }
+
+    void build_ours(const std::string& at) {
+        const std::string file = at + ".graph";
+        if (!at.empty() && open_ours(file)) return;
+        const double begin = now_s();
+        auto build = graphs_.begin_build(flat_, 1);
+        while (!build->copy(flat_, 10'000)) {
+        }
+        const double copy_s = seconds_since(begin);
+        while (!*build->link(10'000)) {
+        }
+        graphs_.finish_build(build->take(), LogIndex(1));
+        std::printf("build: ours %.1f s, of which copied in %.2f s\n", seconds_since(begin),
+                    copy_s);
+        if (at.empty()) return;
+        const auto& parts = graphs_.segments().front().graph->parts();
+        std::ofstream out(file, std::ios::binary);
+        out << vector::encode_graph_head({.shape = parts.shape, .seed = parts.seed});
+        out.write(parts.bytes.get(),
+                  static_cast<std::streamsize>(vector::GraphLayout(parts.shape).bytes));
+    }
+
+    /// False = there is none, or it is of other vectors.
+    bool open_ours(const std::string& path) {
+        std::ifstream file(path, std::ios::binary);
+        std::string head(vector::kGraphHeadBytes, '\0');
+        if (!file.read(head.data(), static_cast<std::streamsize>(head.size()))) return false;
+        const auto decoded = vector::decode_graph_head(head);
+        if (!decoded.ok()) return false;
+        const std::size_t size = vector::GraphLayout(decoded->shape).bytes;
+        constexpr std::align_val_t kAlignment{64};
+        const std::shared_ptr<char> bytes(
+            static_cast<char*>(::operator new(size, kAlignment)),
+            [](char* memory) { ::operator delete(memory, kAlignment); });
+        if (!file.read(bytes.get(), static_cast<std::streamsize>(size))) return false;
+        auto graph = vector::Graph::open(flat_.spec(), {decoded->shape, decoded->seed, bytes},
+                                         static_cast<std::uint32_t>(data_.size()));
+        return graph.ok() && graphs_.open({*graph, {}, LogIndex(1), 1}, flat_) &&
+               graphs_.fresh().cardinality() == data_.size();
+    }
+
     vector::Probe probe(std::size_t query) const {
         return *vector::make_probe(flat_.spec(), data_.query(query));
     }
@@ -291,10 +296,10 @@ private:
     Found exact(std::size_t query, const Roaring& slots) const {
         return exact(probe(query), slots);
     }
-    Found by_graph(std::size_t query, std::uint32_t ef) const {
+    Found by_graph(std::size_t query, const vector::Beam& beam) const {
         const vector::Probe probe = this->probe(query);
         const auto& graph = graphs_.segments().front().graph;
-        vector::GraphSearch search(graph, probe, ef, UINT64_MAX);
+        vector::GraphSearch search(graph, probe, beam, UINT64_MAX);
         search.run([](Slot) { return true; }, [](double) { return true; });
         const auto nearest = search.results();
         std::vector<Slot> found;
@@ -318,25 +323,31 @@ private:
         return exact(probe, search.found());
     }
 
+    /// One after the other goes through all queries: who is asked the same again at once finds in
+    /// the cache what it has just read, and who comes first would pay for that.
     void in_turn(std::vector<Contender>* all, const std::vector<const Roaring*>& accepted) {
+        std::vector<Found> wanted;
+        for (std::size_t query = 0; query < accepted.size(); ++query)
+            wanted.push_back(exact(query, *accepted[query]));
         for (std::size_t round = 0; round < kRounds; ++round)
-            for (std::size_t query = 0; query < accepted.size(); ++query) {
-                const Found wanted = exact(query, *accepted[query]);
-                for (Contender& each : *all) {
+            for (Contender& each : *all)
+                for (std::size_t query = 0; query < accepted.size(); ++query) {
                     const double begin = now_s();
                     const Found found = each.run(query);
                     const double took = seconds_since(begin);
-                    if (round == 0) each.seconds.push_back(took);
+                    if (round == 0) {
+                        each.seconds.push_back(took);
+                        each.recalls += recall(wanted[query], found);
+                    }
                     each.seconds[query] = std::min(each.seconds[query], took);
-                    if (round > 0) continue;
-                    std::size_t common = 0;
-                    for (const std::uint32_t id : wanted)
-                        common += std::ranges::find(found, id) != found.end() ? 1 : 0;
-                    each.recalls += wanted.empty() ? 1
-                                                   : static_cast<double>(common) /
-                                                         static_cast<double>(wanted.size());
                 }
-            }
+    }
+    static double recall(const Found& wanted, const Found& found) {
+        if (wanted.empty()) return 1;
+        std::size_t common = 0;
+        for (const std::uint32_t id : wanted)
+            common += std::ranges::find(found, id) != found.end() ? 1 : 0;
+        return static_cast<double>(common) / static_cast<double>(wanted.size());
     }
     static const Contender* fastest(const std::vector<Contender>& all, std::string_view name,
                                     double recall) {
@@ -364,7 +375,7 @@ private:
             if (percent >= 1 || ef == 16)
                 contenders.push_back(
                     {"hnswlib ef " + std::to_string(ef), [&, ef](std::size_t query) {
-                         return peer_.search(data_.query(query).data(), ef, bits[query], kTop);
+                         return peer_->search(data_.query(query).data(), ef, bits[query], kTop);
                      }});
         contenders.push_back(
             {"exact", [&](std::size_t query) { return exact(query, sets[query]); }});
@@ -427,17 +438,17 @@ private:
     vector::FlatVectors flat_;
     vector::GraphIndex graphs_;
     hnswlib::L2Space space_;
-    bench::FilteredHnsw peer_;
+    std::unique_ptr<bench::FilteredHnsw> peer_;
     std::vector<std::size_t> classes_, query_classes_;
     vector::SearchTrace trace_;  ///< Of the newest search.
     bench::Random random_;
 };
 
-void run(const std::string& name, const Data& data) {
-    std::printf("%s: %zu vectors of %zu dimensions, l2, top %zu\n", name.c_str(), data.size(),
+void run(const Data& data, const std::string& folder) {
+    std::printf("%s: %zu vectors of %zu dimensions, l2, top %zu\n", data.name.c_str(), data.size(),
                 data.dimensions, kTop);
     Bench bench(data);
-    bench.build();
+    bench.build(folder);
     bench.whole();
     bench.classify();
     bench.filtered(false);
@@ -449,18 +460,21 @@ void run(const std::string& name, const Data& data) {
 }  // namespace tidal
 
 int main(int argc, char** argv) {
-    const auto argument = [&](int at, std::size_t otherwise) {
+    std::setvbuf(stdout, nullptr, _IOLBF, 0);
+    const char* const folder = std::getenv("VECTOR_GRAPH_DIR");
+    const std::string kept = folder == nullptr ? "" : folder;
+    const auto number = [&](int at, std::size_t otherwise) {
         return argc > at ? static_cast<std::size_t>(std::strtoull(argv[at], nullptr, 10))
                          : otherwise;
     };
-    std::setvbuf(stdout, nullptr, _IOLBF, 0);
-    {
+    if (argc > 1 && std::string_view(argv[1]) == "mnist") {
         tidal::Data digits;
-        if (tidal::mnist(&digits))
-            tidal::run("mnist-784", digits);
-        else
-            std::printf("mnist-784: left out, not in TIDAL_TEST_DATA\n\n");
+        if (!tidal::bench::mnist(tidal::kQueries, &digits)) {
+            std::fprintf(stderr, "mnist-784 is not in TIDAL_TEST_DATA\n");
+            return 1;
+        }
+        tidal::run(digits, kept);
+        return 0;
     }
-    const std::size_t count = argument(1, 200'000);
-    if (count > 0) tidal::run("clusters", tidal::generated(count, argument(2, 128)));
+    tidal::run(tidal::bench::clusters(number(1, 200'000), number(2, 128), tidal::kQueries), kept);
 }

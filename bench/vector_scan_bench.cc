@@ -8,22 +8,19 @@
 // the memory read a second, and recall@10 against sums in f64 over what is stored. Vectors are
 // uniform in [-1, 1) by xorshift64 from a fixed seed. hnswlib (libhnswlib-dev) is left out where it
 // is not installed.
-#include <zlib.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/codec.h"
 #include "vector/flat_vectors.h"
+#include "vector_sets.h"
 #if __has_include(<hnswlib/hnswlib.h>)
 #include <hnswlib/hnswlib.h>
 #define TIDAL_HAVE_HNSWLIB 1
@@ -36,7 +33,7 @@ using schema::Metric;
 using schema::VectorStorage;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kTop = 10;
+constexpr std::size_t kTop = 10, kAsked = 20;
 constexpr std::size_t kBlock = 1024;
 
 struct Random {
@@ -49,67 +46,16 @@ struct Random {
     float unit() { return static_cast<float>(next() >> 40) * 0x1p-23F - 1; }
 };
 
-struct Data {
-    std::size_t dimensions = 0;
-    std::vector<float> base, queries;
-    std::size_t size() const { return base.size() / dimensions; }
-    std::size_t asked() const { return queries.size() / dimensions; }
-    const float* row(std::size_t i) const { return base.data() + i * dimensions; }
-    std::span<const float> query(std::size_t i) const {
-        return {queries.data() + i * dimensions, dimensions};
-    }
-};
+using Data = bench::VectorSet;
 
 Data generated(std::size_t count, std::size_t dimensions) {
     Random random;
-    Data out{.dimensions = dimensions};
+    Data out{.name = "uniform", .dimensions = dimensions, .base = {}, .queries = {}};
     out.base.resize(count * dimensions);
     for (float& v : out.base) v = random.unit();
-    out.queries.resize(20 * dimensions);
+    out.queries.resize(kAsked * dimensions);
     for (float& v : out.queries) v = random.unit();
     return out;
-}
-
-/// A grey PNG of 784 columns, whose rows are vectors: filters 0, 1 and 2 only (the set's README).
-bool read_png(const std::string& path, std::vector<float>* out) {
-    std::ifstream file(path, std::ios::binary);
-    const std::string bytes((std::istreambuf_iterator<char>(file)), {});
-    std::string packed;
-    for (std::size_t at = 8; at + 12 <= bytes.size();) {
-        std::uint32_t size = 0;
-        for (int i = 0; i < 4; ++i) size = (size << 8) | static_cast<unsigned char>(bytes[at + i]);
-        if (bytes.compare(at + 4, 4, "IDAT") == 0) packed += bytes.substr(at + 8, size);
-        at += 12 + size;
-    }
-    constexpr std::size_t kColumns = 784, kRows = 3000;
-    std::vector<unsigned char> raw((kColumns + 1) * kRows);
-    uLongf length = raw.size();
-    if (uncompress(raw.data(), &length, reinterpret_cast<const Bytef*>(packed.data()),
-                   packed.size()) != Z_OK)
-        return false;
-    for (std::size_t r = 0; r < kRows; ++r) {
-        unsigned char* const line = raw.data() + r * (kColumns + 1);
-        const unsigned char* const above = line - (kColumns + 1);
-        for (std::size_t c = 1; c <= kColumns; ++c) {
-            if (line[0] == 1 && c > 1) line[c] = static_cast<unsigned char>(line[c] + line[c - 1]);
-            if (line[0] == 2 && r > 0) line[c] = static_cast<unsigned char>(line[c] + above[c]);
-            out->push_back(line[c]);
-        }
-    }
-    return true;
-}
-
-bool mnist(Data* out) {
-    const char* const folder = std::getenv("TIDAL_TEST_DATA");
-    if (folder == nullptr) return false;
-    out->dimensions = 784;
-    for (int batch = 0; batch <= 20; ++batch)
-        if (!read_png(
-                std::string(folder) + "/mnist-784/mnist_batch_" + std::to_string(batch) + ".png",
-                batch < 20 ? &out->base : &out->queries))
-            return false;
-    out->queries.resize(20 * out->dimensions);
-    return true;
 }
 
 using Hit = std::pair<double, std::uint32_t>;  ///< Nearest first, then by number.
@@ -339,7 +285,7 @@ int run(std::size_t count, std::size_t dimensions) {
         filtered_scans(data);
     }
     Data digits;
-    if (!mnist(&digits)) {
+    if (!bench::mnist(kAsked, &digits)) {
         std::printf("\nmnist-784: left out, not in TIDAL_TEST_DATA\n");
         return 0;
     }

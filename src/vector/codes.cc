@@ -57,11 +57,14 @@ HWY_INLINE void prefetch(const std::byte* row, std::size_t bytes) {
 
 void products_here(const std::int16_t* probe, std::size_t width, std::size_t planes,
                    std::span<const std::byte* const> rows, float* out) {
-    constexpr std::size_t kAhead = 4;
+    // Rows lie anywhere, and a read of memory takes as long as several sums: all that the links of
+    // a node lead to are asked for at once, as far as the first cache holds them.
+    constexpr std::size_t kBytesAhead = 28 << 10, kAheadMin = 4, kAheadMax = 32;
     const std::size_t bytes = sizeof(CodeTerms) + planes * width;
-    for (std::size_t i = 0; i < std::min(kAhead, rows.size()); ++i) prefetch(rows[i], bytes);
+    const std::size_t ahead = std::clamp(kBytesAhead / bytes, kAheadMin, kAheadMax);
+    for (std::size_t i = 0; i < std::min(ahead, rows.size()); ++i) prefetch(rows[i], bytes);
     for (std::size_t i = 0; i < rows.size(); ++i) {
-        if (i + kAhead < rows.size()) prefetch(rows[i + kAhead], bytes);
+        if (i + ahead < rows.size()) prefetch(rows[i + ahead], bytes);
         const auto* const codes = reinterpret_cast<const std::int8_t*>(rows[i] + sizeof(CodeTerms));
         out[i] = static_cast<float>(product(probe, codes, width));
         if (planes == 2) out[i] += kStep * static_cast<float>(product(probe, codes + width, width));
@@ -91,6 +94,7 @@ HWY_EXPORT(between_here);
 namespace {
 
 constexpr float kSteps = 254;
+constexpr float kStepOfSecond = 1 / kSteps;
 constexpr float kCodeMax = 127, kProbeMax = 16'383;
 
 CodeTerms terms_of(const std::byte* row) {
@@ -147,6 +151,31 @@ void Coder::encode(std::span<const float> values, std::byte* row) const {
     std::memcpy(row, &terms, sizeof(terms));
 }
 
+float Coder::offset(std::span<const float> centred) const {
+    double squares = 0, along_mean = 0, mean_squares = 0;
+    for (std::size_t d = 0; d < centred.size(); ++d) {
+        const double v = centred[d], mean = mean_[d];
+        squares += v * v;
+        along_mean += v * mean;
+        mean_squares += mean * mean;
+    }
+    switch (metric_) {
+        case schema::Metric::kL2:
+            return static_cast<float>(squares);
+        case schema::Metric::kCosine:
+            return static_cast<float>(1 - along_mean - mean_squares);
+        case schema::Metric::kDot:
+            break;
+    }
+    return std::numeric_limits<float>::infinity();
+}
+
+float Coder::deviation(const Probe& probe, const std::byte* row) const {
+    constexpr float kOfOneStep = 0.2886751F;  // 1 / sqrt(12): uniform within a step
+    const float step = std::abs(terms_of(row).factor) * (planes_ == 2 ? kStepOfSecond : 1);
+    return step * kOfOneStep * probe.length;
+}
+
 Coder::Probe Coder::probe(std::span<const float> values) const {
     const std::vector<float> from = centred(values);
     // So that no sum of products is beyond an int32.
@@ -155,6 +184,8 @@ Coder::Probe Coder::probe(std::span<const float> values) const {
                               (kCodeMax * static_cast<float>(width_ + kWidthStep))));
     Probe out{.codes = std::vector<std::int16_t>(width_),
               .scale = largest(from) / most,
+              .length = static_cast<float>(norm_of(from)),
+              .offset = offset(from),
               .planes = planes_};
     if (out.scale == 0 || !std::isfinite(out.scale)) return out;
     for (std::size_t d = 0; d < from.size(); ++d)

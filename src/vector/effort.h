@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <limits>
 #include <optional>
 #include <string_view>
 
@@ -24,23 +25,31 @@ inline std::optional<Effort> find_effort(std::string_view name) {
     return static_cast<Effort>(found - std::begin(kEffortNames));
 }
 
-/// How many of the nearest nodes a search of a graph keeps while it looks for `wanted` (ef).
-inline std::uint32_t beam_of(Effort effort, std::uint32_t wanted) {
+/// How far a search of a graph goes on.
+struct Beam {
+    std::uint32_t width = 0;   ///< How many of the nearest nodes are kept (ef).
+    std::uint32_t wanted = 1;  ///< How many of those are looked for.
+    /// What is so many times as far as the last of the wanted leads to none that is nearer.
+    float reach = std::numeric_limits<float>::infinity();
+};
+inline Beam beam_of(Effort effort, std::uint32_t wanted) {
     switch (effort) {
         case Effort::kLow:
-            return std::max(wanted + wanted / 8, 20U);
+            return {std::max(wanted + wanted / 8, 20U), wanted, 1.05F};
         case Effort::kDefault:
-            return std::max(wanted + wanted / 4, 160U);
+            return {std::max(wanted + wanted / 4, 160U), wanted, 1.1F};
         case Effort::kHigh:
         case Effort::kExact:
-            return std::max(wanted * 2, 480U);
+            return {std::max(wanted * 2, 480U), wanted, 1.2F};
     }
-    return wanted;
+    return {wanted, wanted};
 }
 
-/// Of those that codes say are nearest, how many are compared exactly.
+/// Of those that codes say are nearest, how many are compared exactly at most; at least so many
+/// more than are wanted, as some may go meanwhile.
+inline constexpr std::uint32_t kRerankedMore = 10;
 inline std::uint32_t reranked_of(Effort effort, std::uint32_t wanted) {
-    return effort == Effort::kLow ? wanted + 10
+    return effort == Effort::kLow ? wanted + kRerankedMore
                                   : wanted + wanted / (effort == Effort::kDefault ? 4 : 2) + 30;
 }
 

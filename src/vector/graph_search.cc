@@ -1,58 +1,68 @@
 #include "vector/graph_search.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 
 namespace tidal::vector {
 namespace {
 
-// Of bench/vector_graph_bench.cc. A visit takes 1.6 times as long, but a way has that many fewer
-// than beam * M of them, which is what a plan counts.
-constexpr double kVisitBase = 25, kVisitBytesPerNanosecond = 20;
-constexpr double kScanBase = 6, kScanBytesPerNanosecond = 30;
+// Of bench/vector_graph_bench.cc, where rows are in no near cache.
+constexpr double kVisitBase = 28, kVisitBytesPerNanosecond = 5;
+constexpr float kDeviations = 6;
+constexpr double kScanBase = 8, kScanBytesPerNanosecond = 12;
 
 }  // namespace
 
-double GraphSearch::cost(const schema::EmbeddingSpec& spec) {
-    return kVisitBase + static_cast<double>(spec.dimensions) / kVisitBytesPerNanosecond;
+double GraphSearch::cost(std::uint32_t dimensions) {
+    return kVisitBase +
+           static_cast<double>(Coder::row_bytes(dimensions)) / kVisitBytesPerNanosecond;
 }
 
-GraphSearch::GraphSearch(std::shared_ptr<const Graph> graph, const Probe& probe, std::uint32_t beam,
+GraphSearch::GraphSearch(std::shared_ptr<const Graph> graph, const Probe& probe, const Beam& beam,
                          std::uint64_t visits_max)
     : graph_(std::move(graph)),
       probe_(graph_->coder().probe(probe.values)),
-      visit_cost_(kVisitBase +
-                  static_cast<double>(graph_->coder().width()) / kVisitBytesPerNanosecond),
+      visit_cost_(cost(graph_->shape().dimensions)),
       visits_max_(visits_max),
-      results_(beam) {}
+      wanted_(beam.wanted),
+      reach_squared_(beam.reach * beam.reach),
+      results_(beam.width) {}
 
-void GraphSearch::measure(std::span<const std::uint32_t> nodes) {
+/// Those that have not been before, into nodes_ and distances_. @return  How many.
+std::size_t GraphSearch::measure(std::span<const std::uint32_t> nodes) {
     const std::byte* rows[Graph::kLinksBase];
-    for (std::size_t i = 0; i < nodes.size(); ++i) rows[i] = graph_->row(nodes[i]);
-    code_distances(probe_, {rows, nodes.size()}, distances_);
-    visits_ += nodes.size();
+    std::size_t count = 0;
+    for (const std::uint32_t node : nodes) {
+        if (!visit(node)) continue;
+        rows[count] = graph_->row(node);
+        nodes_[count++] = node;
+    }
+    code_distances(probe_, {rows, count}, distances_);
+    visits_ += count;
+    return count;
 }
 
-/// Through the upper layers, to where the lowest is entered.
+/// Through the upper layers, to where the lowest is entered. Whatever is met on the way is a
+/// candidate there.
 void GraphSearch::descend() {
-    std::uint32_t at = graph_->entry();
-    measure({&at, 1});
-    NodeDistance nearest(distances_[0], at);
+    const std::uint32_t entry = graph_->entry();
+    measure({&entry, 1});
+    NodeDistance nearest(distances_[0], entry);
+    candidates_.push_back(nearest);
     for (std::uint32_t layer = graph_->layers(); layer > 0; --layer) {
         for (bool nearer = true; nearer;) {
             nearer = false;
-            const auto links = graph_->links(nearest.node(), layer);
-            measure(links);
-            for (std::size_t i = 0; i < links.size(); ++i) {
-                const NodeDistance one(distances_[i], links[i]);
+            const std::size_t count = measure(graph_->links(nearest.node(), layer));
+            for (std::size_t i = 0; i < count; ++i) {
+                const NodeDistance one(distances_[i], nodes_[i]);
+                candidates_.push_back(one);
                 if (!(one < nearest)) continue;
                 nearest = one;
                 nearer = true;
             }
         }
     }
-    candidates_.push_back(nearest);
-    visit(nearest.node());
 }
 
 bool GraphSearch::begin(Take take) {
@@ -68,40 +78,63 @@ bool GraphSearch::begin(Take take) {
 }
 
 void GraphSearch::expand(std::uint32_t node, Accepts accepts) {
-    std::size_t count = 0;
-    for (const std::uint32_t next : graph_->links(node))
-        if (visit(next)) nodes_[count++] = next;
-    measure({nodes_, count});
+    const std::size_t count = measure(graph_->links(node));
     for (std::size_t i = 0; i < count; ++i) {
         const NodeDistance one(distances_[i], nodes_[i]);
-        if (!results_.admits(one)) continue;
+        if (one > farthest_) continue;
         candidates_.push_back(one);
         std::ranges::push_heap(candidates_, std::greater<>());
         if (accepts(graph_->slot_of(nodes_[i]))) results_.offer(one);
     }
+    shorten();
     if (!candidates_.empty()) graph_->prefetch_links(candidates_.front().node());
+}
+
+/// What is listed becomes nearer only: so does what is gone on from.
+void GraphSearch::shorten() {
+    if (results_.full()) farthest_ = std::min(farthest_, results_.last());
+    const NodeDistance* const last = results_.at(wanted_ - 1);
+    if (last == nullptr || std::isinf(probe_.offset)) return;
+    const float squared = std::max(last->distance() + probe_.offset, 0.0F);
+    // Where all lies closer together than codes tell, it is not for them to say what is near.
+    const float error = kDeviations * graph_->coder().deviation(probe_, graph_->row(last->node()));
+    const NodeDistance reached(squared * reach_squared_ - probe_.offset + error, UINT32_MAX);
+    farthest_ = std::min(farthest_, reached);
+}
+
+/// The latest first, which are the nearest, nearly: after them few others are near enough.
+void GraphSearch::list_candidates(Accepts accepts) {
+    for (std::size_t i = candidates_.size(); i > 0; --i) {
+        const NodeDistance& one = candidates_[i - 1];
+        if (one > farthest_ || !accepts(graph_->slot_of(one.node()))) continue;
+        results_.offer(one);
+        shorten();
+    }
+    std::erase_if(candidates_, [&](const NodeDistance& one) { return one > farthest_; });
+    std::ranges::make_heap(candidates_, std::greater<>());
 }
 
 GraphSearch::Progress GraphSearch::run(Accepts accepts, Take take) {
     const bool first = !begun_;
     if (!begin(take)) return Progress::kPaused;
-    if (first && !candidates_.empty() && accepts(graph_->slot_of(candidates_.front().node())))
-        results_.offer(candidates_.front());
+    if (first) list_candidates(accepts);
     constexpr double kVisitsOfANode = 12;  // Others have been visited before.
     while (!candidates_.empty()) {
         const NodeDistance next = candidates_.front();
-        if (results_.full() && results_.last() < next) break;
+        if (next > farthest_) break;
         if (visits_ > visits_max_) return Progress::kGivenUp;
         if (!take(visit_cost_ * kVisitsOfANode)) return Progress::kPaused;
         std::ranges::pop_heap(candidates_, std::greater<>());
         candidates_.pop_back();
+        if (!candidates_.empty()) graph_->prefetch_links(candidates_.front().node());
         expand(next.node(), accepts);
     }
     return Progress::kDone;
 }
 
-double CodeScan::cost(const schema::EmbeddingSpec& spec) {
-    return kScanBase + static_cast<double>(spec.dimensions) / kScanBytesPerNanosecond;
+double CodeScan::cost(std::uint32_t dimensions, double share) {
+    const auto bytes = static_cast<double>(Coder::row_bytes(dimensions));
+    return kScanBase + bytes * (2 - share) / kScanBytesPerNanosecond;
 }
 
 CodeScan::CodeScan(std::shared_ptr<const Graph> graph, const Probe& probe, std::uint32_t most)

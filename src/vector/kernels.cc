@@ -4,6 +4,7 @@
 #include <hwy/foreach_target.h>  // NOLINT: first, it includes this file again
 #include <hwy/highway.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -90,7 +91,7 @@ HWY_INLINE float sum_of(const float* probe, std::size_t dimensions,
 
 /// Rows that lie apart are asked for ahead: a read of memory takes as long as several sums.
 HWY_INLINE void prefetch(const void* row, std::size_t bytes) {
-    constexpr std::size_t kLine = 64, kLinesMax = 8;
+    constexpr std::size_t kLine = 64, kLinesMax = 64;
     const auto* at = static_cast<const char*>(row);
     for (std::size_t line = 0; line < kLinesMax && line * kLine < bytes; ++line)
         __builtin_prefetch(at + line * kLine);
@@ -100,9 +101,12 @@ template <typename Storage, typename Term>
 void over_rows(std::span<const float> probe, std::span<const void* const> rows, Term term,
                const float* scales, float* out) {
     using Component = typename Storage::Component;
-    constexpr std::size_t kAhead = 4;
+    constexpr std::size_t kBytesAhead = 6 << 10, kAheadMin = 2, kAheadMax = 16;
+    const std::size_t bytes = probe.size() * sizeof(Component);
+    const std::size_t ahead = std::clamp(kBytesAhead / bytes, kAheadMin, kAheadMax);
+    for (std::size_t i = 0; i < std::min(ahead, rows.size()); ++i) prefetch(rows[i], bytes);
     for (std::size_t i = 0; i < rows.size(); ++i) {
-        if (i + kAhead < rows.size()) prefetch(rows[i + kAhead], probe.size() * sizeof(Component));
+        if (i + ahead < rows.size()) prefetch(rows[i + ahead], bytes);
         if constexpr (requires { term.scale; }) {
             if (scales != nullptr) term.scale = scales[i];
         }

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace tidal::vector {
@@ -15,11 +17,19 @@ public:
     NodeDistance(float distance, std::uint32_t node)
         : bits_((std::uint64_t{ordered(distance)} << 32) | node) {}
     std::uint32_t node() const { return static_cast<std::uint32_t>(bits_); }
+    float distance() const {
+        const auto bits = static_cast<std::uint32_t>(bits_ >> 32);
+        return std::bit_cast<float>((bits & 0x80000000U) != 0 ? bits ^ 0x80000000U : ~bits);
+    }
     auto operator<=>(const NodeDistance&) const = default;
+    /// None is farther.
+    static NodeDistance farthest() { return {std::numeric_limits<float>::quiet_NaN(), UINT32_MAX}; }
 
 private:
-    /// Rises with the number; NaN is farther than all.
+    /// Rises with the number; NaN is farther than all, of whatever sign: which one a sum has
+    /// depends on the processor.
     static std::uint32_t ordered(float value) {
+        if (std::isnan(value)) return UINT32_MAX;
         const auto bits = std::bit_cast<std::uint32_t>(value);
         return (bits & 0x80000000U) != 0 ? ~bits : bits | 0x80000000U;
     }
@@ -34,6 +44,11 @@ public:
 
     bool full() const { return kept_.size() >= most_; }
     std::size_t size() const { return kept_.size(); }
+    /// Of those kept, the one that `before` are nearer than; nullptr = there is none, or it is not
+    /// known, as of more than a few hundred.
+    const NodeDistance* at(std::size_t before) const {
+        return in_order() && before < kept_.size() ? &kept_[before] : nullptr;
+    }
     /// The farthest kept. Precondition: size() > 0.
     const NodeDistance& last() const { return in_order() ? kept_.back() : kept_.front(); }
     bool admits(const NodeDistance& one) const { return !full() || one < last(); }

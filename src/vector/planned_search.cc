@@ -27,20 +27,27 @@ PlannedSearch::PlannedSearch(const FlatVectors& vectors, const GraphIndex& graph
       effort_(effort),
       wanted_(wanted),
       exact_cost_(FlatVectors::cost(vectors.spec())),
-      code_cost_(CodeScan::cost(vectors.spec())),
-      visit_cost_(GraphSearch::cost(vectors.spec())),
-      found_(accepted & vectors.present()) {
-    trace_.candidates = found_.cardinality();
+      visit_cost_(GraphSearch::cost(vectors.spec().dimensions)) {
     for (const GraphIndex::Segment& segment : graphs.segments()) {
-        Part part{segment.graph, found_ & segment.fresh, 0};
+        Part part{segment.graph, accepted & segment.fresh, 0, 0};
         part.count = part.accepted.cardinality();
+        trace_.candidates += part.count;
         // Few are compared exactly at once.
         const auto count = static_cast<double>(part.count);
+        part.code_cost =
+            CodeScan::cost(vectors.spec().dimensions, count / std::max(segment.graph->size(), 1U));
         const double reranked = std::min<double>(reranked_of(effort, wanted), count);
-        if (exact_cost_ * count <= code_cost_ * count + exact_cost_ * reranked) continue;
-        found_ -= part.accepted;
-        parts_.push_back(std::move(part));
+        if (exact_cost_ * count <= part.code_cost * count + exact_cost_ * reranked) {
+            found_ |= part.accepted;
+        } else {
+            parts_.push_back(std::move(part));
+        }
     }
+    // Sets of all there is, which cost as much as a short way: only where they are not empty.
+    if (graphs.fresh().cardinality() == vectors.size()) return;
+    const Roaring rest = accepted & (vectors.present() - graphs.fresh());
+    trace_.candidates += rest.cardinality();
+    found_ |= rest;
 }
 
 bool PlannedSearch::run(GraphSearch::Take take, GraphSearch::Accepts also) {
@@ -53,15 +60,22 @@ bool PlannedSearch::run(GraphSearch::Take take, GraphSearch::Accepts also) {
     return true;
 }
 
+/// A way through the graph is as long as the beam is wide, or far shorter where what is near is
+/// easily told from what is not, which only the way shows. So it is also tried where no more than
+/// a short one would be cheaper than the list, until it has cost most of what the list does.
 void PlannedSearch::choose(const Part& part) {
-    const std::uint32_t beam = beam_of(effort_, wanted_);
+    constexpr double kTriedFor = 0.6;
+    constexpr double kNotMet = 0.7;  // of the links of a node; others lead back
+    const Beam beam = beam_of(effort_, wanted_);
     const auto count = static_cast<double>(part.count);
-    const double share = count / static_cast<double>(part.graph->size());
-    const double visits = static_cast<double>(beam) * static_cast<double>(Graph::kLinks) / share;
-    const double by_list = count * code_cost_;
-    if (visits * visit_cost_ < by_list) {
+    const double by_list = count * part.code_cost;
+    const double by_node = visit_cost_ * kNotMet * static_cast<double>(Graph::kLinks) *
+                           static_cast<double>(part.graph->size()) / count;
+    const bool cheaper = by_node * beam.width < by_list;
+    if (cheaper || by_node * beam.wanted * 2 < by_list) {
+        const double spent_max = cheaper ? by_list : by_list * kTriedFor;
         search_.emplace(part.graph, probe_, beam,
-                        static_cast<std::uint64_t>(by_list / visit_cost_));
+                        static_cast<std::uint64_t>(spent_max / visit_cost_));
         return;
     }
     ++trace_.listed;
@@ -83,7 +97,7 @@ bool PlannedSearch::search(const Part& part, GraphSearch::Take take, GraphSearch
     if (progress == GraphSearch::Progress::kDone &&
         search_->found() >= std::min<std::uint64_t>(wanted_, part.count)) {
         ++trace_.graphs;
-        keep(part, search_->results());
+        keep(part, search_->probe(), search_->results());
     } else {
         ++trace_.given_up;
         begin_list(part);
@@ -95,26 +109,48 @@ bool PlannedSearch::search(const Part& part, GraphSearch::Take take, GraphSearch
 bool PlannedSearch::scan(const Part& part, GraphSearch::Take take, GraphSearch::Accepts also) {
     std::uint32_t slots[kListedAtOnce];
     while (next_.has_value) {
-        if (!take(code_cost_ * kListedAtOnce)) return false;
+        if (!take(part.code_cost * kListedAtOnce)) return false;
         const std::uint32_t count = roaring_read_uint32_iterator(&next_, slots, kListedAtOnce);
         const auto* const end =
             std::remove_if(slots, slots + count, [&](std::uint32_t s) { return !also(Slot(s)); });
         scan_->offer({slots, end});
         trace_.coded += static_cast<std::uint64_t>(end - slots);
     }
-    keep(part, scan_->results());
+    keep(part, scan_->probe(), scan_->results());
     scan_.reset();
     return true;
 }
 
+/// How many of the nearest by codes may be among the wanted: all that rounding to codes does not
+/// tell from the last of these.
+std::size_t PlannedSearch::kept(const Part& part, const Coder::Probe& probe,
+                                const std::vector<NodeDistance>& nearest) const {
+    constexpr float kDeviations = 3;  // of each of the two: 1 in 40,000 is farther off
+    const std::size_t most = std::min<std::size_t>(nearest.size(), reranked_of(effort_, wanted_));
+    std::size_t out = std::min<std::size_t>(most, wanted_ + kRerankedMore);
+    if (out == most || wanted_ == 0) return out;
+    const Graph& graph = *part.graph;
+    const auto deviation = [&](const NodeDistance& one) {
+        return kDeviations * graph.coder().deviation(probe, graph.row(one.node()));
+    };
+    const NodeDistance& last = nearest[wanted_ - 1];
+    const float farthest = last.distance() + deviation(last);
+    while (out < most && !(nearest[out].distance() - deviation(nearest[out]) > farthest)) ++out;
+    return out;
+}
+
 /// The nearest by codes. A mapped file may say another slot of a node than it did when the node was
 /// accepted, if its medium fails: only slots that memory knows to be accepted are believed.
-void PlannedSearch::keep(const Part& part, const std::vector<NodeDistance>& nearest) {
-    const std::size_t most = std::min<std::size_t>(nearest.size(), reranked_of(effort_, wanted_));
+void PlannedSearch::keep(const Part& part, const Coder::Probe& probe,
+                         const std::vector<NodeDistance>& nearest) {
+    const std::size_t most = kept(part, probe, nearest);
+    std::vector<std::uint32_t> slots;
     for (std::size_t i = 0; i < most; ++i) {
         const std::uint32_t slot = part.graph->slot_of(nearest[i].node()).value();
-        if (part.accepted.contains(slot)) found_.add(slot);
+        if (part.accepted.contains(slot)) slots.push_back(slot);
     }
+    std::ranges::sort(slots);
+    found_.addMany(slots.size(), slots.data());
 }
 
 }  // namespace tidal::vector

@@ -15,11 +15,11 @@
 namespace tidal::vector {
 
 /// The candidates fall into those of each graph, whose vector is the graph's, and the rest. Those
-/// of a graph are found by going through it, or by comparing all of them by their codes. Costs are
-/// counted in comparisons: n accepted of N against ef * M * N / n. A way that has taken as long as
-/// the list would gives up for it; so does one that found fewer than there are, so that there are
-/// never fewer than min(wanted, candidates). What either finds, and all of the rest, is for the
-/// caller to compare exactly.
+/// of a graph are found by going through it, or by comparing all of them by their codes, whatever
+/// is expected to take less time. A way that has taken as long as the list would, or most of it,
+/// gives up for it; so does one that found fewer than there are, so that there are never fewer
+/// than min(wanted, candidates). What either finds, and all of the rest, is for the caller to
+/// compare exactly: what codes do not tell from the last of the wanted is among it.
 ///
 /// Threads   One at a time, in pieces between which anything may change.
 /// Lifetime  Borrows the probe, shares the graphs.
@@ -45,18 +45,22 @@ private:
         std::shared_ptr<const Graph> graph;
         Roaring accepted;
         std::uint64_t count = 0;  ///< Of `accepted`.
+        double code_cost = 0;     ///< Nanoseconds, of one comparison in a list.
     };
 
     void choose(const Part& part);
     void begin_list(const Part& part);
     bool search(const Part& part, GraphSearch::Take take, GraphSearch::Accepts also);
     bool scan(const Part& part, GraphSearch::Take take, GraphSearch::Accepts also);
-    void keep(const Part& part, const std::vector<NodeDistance>& nearest);
+    void keep(const Part& part, const Coder::Probe& probe,
+              const std::vector<NodeDistance>& nearest);
+    std::size_t kept(const Part& part, const Coder::Probe& probe,
+                     const std::vector<NodeDistance>& nearest) const;
 
     const Probe& probe_;
     const Effort effort_;
     const std::uint32_t wanted_;
-    const double exact_cost_, code_cost_, visit_cost_;  ///< Nanoseconds, of one comparison.
+    const double exact_cost_, visit_cost_;  ///< Nanoseconds, of one comparison.
     std::vector<Part> parts_;
     std::size_t part_ = 0;
     std::optional<GraphSearch> search_;

@@ -54,10 +54,16 @@ public:
     struct Probe {
         std::vector<std::int16_t> codes;  ///< width() of them.
         float scale = 0;
+        float length = 0;  ///< Of its difference from the mean.
+        /// What makes squared distances of code_distances(): whole ones under l2, half ones under
+        /// cosine. Infinite of dot products, which are none.
+        float offset = 0;
         std::size_t planes = 1;  ///< Of the rows.
     };
     /// @param values  Of a vector::Probe of the slot.
     Probe probe(std::span<const float> values) const;
+    /// By how much code_distances() of a row err, for rounding to codes: a standard deviation.
+    float deviation(const Probe& probe, const std::byte* row) const;
     /// How far apart two coded rows are, up to a constant; what a graph is built by.
     float between(const std::byte* a, const std::byte* b) const;
 
@@ -72,6 +78,7 @@ private:
         return dimensions <= kTwoPlanesMax ? 2 : 1;
     }
     std::vector<float> centred(std::span<const float> values) const;
+    float offset(std::span<const float> centred) const;
 
     schema::Metric metric_;
     std::size_t width_, planes_;

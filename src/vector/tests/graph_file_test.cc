@@ -42,7 +42,7 @@ Result<std::shared_ptr<const Graph>> opened(const FlatVectors& vectors, const Gr
 }
 
 std::vector<NodeDistance> found(std::shared_ptr<const Graph> graph, const Probe& probe) {
-    GraphSearch search(std::move(graph), probe, 20, 1'000'000);
+    GraphSearch search(std::move(graph), probe, Beam{20}, 1'000'000);
     EXPECT_EQ(search.run([](Slot) { return true; }, [](double) { return true; }),
               GraphSearch::Progress::kDone);
     return search.results();
@@ -92,8 +92,8 @@ TEST(GraphBytes, ThatChangeDuringASearchNameNoSlotThatWasNotAccepted) {
     Set set(Metric::kL2, VectorStorage::kF32, 16, kCount, 5);
     const auto graph = graph_of(set.vectors);
     const std::string bytes = bytes_of(*graph);
-    // All of them lead through the graph, one in fifty is a list.
-    for (const std::uint32_t share : {1U, 50U}) {
+    // All of them lead through the graph, one in ten is a list.
+    for (const std::uint32_t share : {1U, 10U}) {
         constexpr std::align_val_t kAlignment{64};
         std::shared_ptr<char> memory(static_cast<char*>(::operator new(bytes.size(), kAlignment)),
                                      [](char* at) { ::operator delete(at, kAlignment); });

@@ -5,6 +5,7 @@
 #include <rapidcheck.h>
 
 #include "vector/graph_index.h"
+#include "vector/planned_search.h"
 #include "vector/tests/graph_set.h"
 
 namespace tidal::vector {
@@ -55,7 +56,7 @@ TEST_P(GraphShapes, FindWhatTheScanFinds) {
         double by_graph = 0, by_list = 0;
         for (std::size_t asked = 0; asked < kAsked; ++asked) {
             const Probe probe = *make_probe(set.vectors.spec(), set.any());
-            GraphSearch search(graph, probe, 60, 1'000'000);
+            GraphSearch search(graph, probe, Beam{60}, 1'000'000);
             std::uint64_t pieces = 0;
             while (search.run([&](Slot slot) { return accepted.contains(slot.value()); },
                               [&](double) { return ++pieces % 3 != 0; }) ==
@@ -76,6 +77,98 @@ TEST_P(GraphShapes, FindWhatTheScanFinds) {
     }
 }
 
+TEST(NodeDistances, OrderAsTheirNumbersDoAndKeepThem) {
+    const float nan = std::numeric_limits<float>::quiet_NaN(),
+                infinity = std::numeric_limits<float>::infinity();
+    const float rising[] = {-infinity, -2.5F, -0.0F, 0.0F, 1e-30F, 3, infinity};
+    for (std::size_t i = 0; i < std::size(rising); ++i) {
+        EXPECT_EQ(std::bit_cast<std::uint32_t>(NodeDistance(rising[i], 7).distance()),
+                  std::bit_cast<std::uint32_t>(rising[i]));
+        if (i > 0) {
+            EXPECT_LT(NodeDistance(rising[i - 1], 9), NodeDistance(rising[i], 7));
+        }
+        for (const float none : {nan, -nan})
+            EXPECT_LT(NodeDistance(rising[i], 7), NodeDistance(none, 1)) << rising[i];
+    }
+    EXPECT_LE(NodeDistance(-nan, 7), NodeDistance::farthest());
+}
+
+/// Many small groups, each far from the others.
+struct Groups {
+    explicit Groups(Metric metric) : vectors(spec_of(kDimensions, metric, VectorStorage::kF32)) {
+        std::normal_distribution<float> normal;
+        for (std::uint32_t slot = 0; slot < kCount; ++slot) {
+            if (slot < kGroups) {
+                centres.emplace_back(kDimensions);
+                for (float& v : centres.back()) v = normal(random);
+            }
+            vectors.put(Slot(slot), *entity::view_vector(row_of(vectors.spec(), any())));
+        }
+    }
+    std::vector<float> any() {
+        std::normal_distribution<float> normal;
+        std::vector<float> out = centres[random() % centres.size()];
+        for (float& v : out) v += 0.3F * normal(random);
+        return out;
+    }
+    static constexpr std::uint32_t kCount = 6000, kGroups = 300, kDimensions = 96;
+    FlatVectors vectors;
+    std::mt19937_64 random{5};
+    std::vector<std::vector<float>> centres;
+};
+
+TEST(GraphSearch, EndsWhereWhatIsNearStandsApart) {
+    for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kDot}) {
+        Groups groups(metric);
+        GraphBuild build(groups.vectors, groups.vectors.present(), 1);
+        const auto graph = built(&build, groups.vectors);
+        std::uint64_t whole = 0, ended = 0;
+        double same = 0;
+        for (int asked = 0; asked < 20; ++asked) {
+            const Probe probe = *make_probe(groups.vectors.spec(), groups.any());
+            const auto found = [&](const Beam& beam, std::uint64_t* visits) {
+                GraphSearch search(graph, probe, beam, UINT64_MAX);
+                EXPECT_EQ(search.run([](Slot) { return true; }, [](double) { return true; }),
+                          GraphSearch::Progress::kDone);
+                *visits += search.visits();
+                return slots_of(*graph, search.results(), 10);
+            };
+            const auto all = found(Beam{160}, &whole);
+            same += common(found(Beam{160, 10, 1.1F}, &ended), all) / 20;
+        }
+        if (metric == Metric::kDot) {
+            EXPECT_EQ(ended, whole) << "no distances";
+        } else {
+            EXPECT_LT(ended * 2, whole);
+        }
+        EXPECT_GE(same, 0.99);
+    }
+}
+
+/// A filter that leaves half lengthens a short way to one that is still far shorter than the list.
+TEST(PlannedSearch, GoesThroughTheGraphUnderAFilterThatLeavesHalf) {
+    Groups groups(Metric::kL2);
+    GraphIndex index;
+    auto build = index.begin_build(groups.vectors, 1);
+    index.finish_build(built(build.get(), groups.vectors), LogIndex(1));
+    SearchTrace trace;
+    for (int asked = 0; asked < 20; ++asked) {
+        Roaring half;
+        for (std::uint32_t slot = 0; slot < Groups::kCount; ++slot)
+            if (groups.random() % 2 == 0) half.add(slot);
+        const Probe probe = *make_probe(groups.vectors.spec(), groups.any());
+        PlannedSearch search(groups.vectors, index, probe, Effort::kDefault, 5, half);
+        ASSERT_TRUE(search.run([](double) { return true; }));
+        trace += search.trace();
+        EXPECT_TRUE(search.found().isSubset(half));
+        EXPECT_GE(search.found().cardinality(), 5 + kRerankedMore);
+        EXPECT_LT(search.found().cardinality(), reranked_of(Effort::kDefault, 5))
+            << "codes tell the others from the nearest";
+    }
+    EXPECT_GE(trace.graphs, 18U);
+    EXPECT_EQ(trace.listed, 0U);
+}
+
 TEST(Graph, TheSameVectorsMakeTheSameGraph) {
     Set set(Metric::kL2, VectorStorage::kF32, 16, 500, 3);
     GraphBuild one(set.vectors, set.vectors.present(), 1),
@@ -92,7 +185,7 @@ TEST(Graph, GivesUpAfterSoManyVisits) {
     GraphBuild build(set.vectors, set.vectors.present(), 1);
     const auto graph = built(&build, set.vectors);
     const Probe probe = *make_probe(set.vectors.spec(), set.any());
-    GraphSearch search(graph, probe, 10, 300);
+    GraphSearch search(graph, probe, Beam{10}, 300);
     EXPECT_EQ(search.run([](Slot) { return false; }, [](double) { return true; }),
               GraphSearch::Progress::kGivenUp);
     EXPECT_LT(search.visits(), 300U + Graph::kLinksBase + 1);
@@ -106,7 +199,7 @@ TEST(Graph, OfNothingAndOfOne) {
     GraphBuild one(set.vectors, set.vectors.present(), 1);
     const auto graph = built(&one, set.vectors);
     const Probe probe = *make_probe(set.vectors.spec(), set.any());
-    GraphSearch search(graph, probe, 10, 100);
+    GraphSearch search(graph, probe, Beam{10}, 100);
     EXPECT_EQ(search.run([](Slot) { return true; }, [](double) { return true; }),
               GraphSearch::Progress::kDone);
     EXPECT_EQ(search.found(), 1U);
