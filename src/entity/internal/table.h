@@ -38,8 +38,9 @@ public:
     std::optional<Slot> prefetch_slot(const EntityId& id) const override;
     const EntityId* prefetch_creator(Slot slot) const override {
         const EntityId* const creator = columns_.creator_of(slot);
+        if (creator == nullptr) return nullptr;
         __builtin_prefetch(creator);
-        __builtin_prefetch(creator + 1);
+        __builtin_prefetch(creator + 1);  // It may lie across two lines.
         return creator;
     }
     bool exists(Slot slot) const override { return generations_[slot.value()] != HybridTime(); }
