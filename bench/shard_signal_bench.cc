@@ -1,14 +1,14 @@
 // What one signal costs with everything that follows from it, beside a decayed bump in a plain hash
 // map in the same process, alternating, in CPU time of one core; and what is kept of a user.
 //
-//     shard_signal_bench [items = 1000000] [users = 100000] [rounds = 5]
+//     shard_signal_bench [items = 1000000] [users = 100000] [rounds = 5] [kind = all of them]
 //
 // Items and users are drawn uniformly; records come decoded, 64 at a time, as a shard's leader
 // applies them. A round is a million signals of each kind:
-//   alone    views by nobody: the item's ledger
-//   full     dislikes by a user who is in 2 cohorts, of an item with one of 10,000 creators: the
-//            ledgers of item and creator, the user's disliked set, taste ring and affinity, and the
-//            ledgers of both cohorts
+//   alone    views by nobody, of items without a creator: the item's ledger
+//   creator  views by nobody, of an item with one of 10,000 creators: the ledgers of both
+//   full     dislikes by a user who is in 2 cohorts, of such an item: the ledgers of both, the
+//            user's disliked set, taste ring and affinity, and the ledgers of both cohorts
 //   pairs    likes, otherwise the same: also which items were liked by the same users, a pair of
 //            the item with each of the five that the user liked before, on both sides
 #include <absl/container/flat_hash_map.h>
@@ -17,6 +17,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <random>
 #include <string_view>
@@ -109,11 +110,11 @@ struct Size {
     std::uint64_t items, users;
 };
 
-void fill(Bed& bed, const Size& size) {
+void fill(Bed& bed, const Size& size, bool creators) {
     for (std::uint64_t item = 1; item <= size.items; ++item) {
         record::UpsertBody body;
         body.id = EntityId(item);
-        body.creator.emplace(EntityId(1 + item % kCreators));
+        if (creators) body.creator.emplace(EntityId(1 + item % kCreators));
         bed.add(std::move(body));
         if (bed.waiting() == kBatch) bed.apply();
     }
@@ -121,7 +122,7 @@ void fill(Bed& bed, const Size& size) {
 }
 
 /// @return nanoseconds a signal.
-double run(Bed& bed, const Size& size, SignalTypeId signal, std::mt19937_64& random) {
+double run_kind(Bed& bed, const Size& size, SignalTypeId signal, std::mt19937_64& random) {
     const bool full = signal != kView;
     double took = 0;
     for (std::size_t i = 0; i < kSignals; ++i) {
@@ -167,31 +168,42 @@ void print(const char* name, const std::vector<double>& ours, const std::vector<
     std::vector<double> ratios;
     for (std::size_t i = 0; i < ours.size(); ++i) ratios.push_back(ours[i] / peer[i]);
     const auto [least, most] = std::minmax_element(ratios.begin(), ratios.end());
-    std::printf("%-6s %7.0f ns/signal   hash map %5.1f ns   ratio %.1f (%.1f..%.1f)\n", name,
-                median(ours), median(peer), median(ratios), *least, *most);
+    std::printf(
+        "%-7s %5.0f ns/signal (least %.0f)   hash map %.0f ns (%.0f)   ratio %.1f (%.1f..%.1f)\n",
+        name, median(ours), *std::min_element(ours.begin(), ours.end()), median(peer),
+        *std::min_element(peer.begin(), peer.end()), median(ratios), *least, *most);
 }
 
-void run_all(const Size& size, int rounds) {
-    Bed bed;
-    fill(bed, size);
+/// A kind of signals and what was measured of it.
+struct Kind {
+    const char* name;
+    SignalTypeId signal;
+    bool creators = true;
+    std::vector<double> ns;
+};
+
+void run_all(const Size& size, int rounds, std::string_view only) {
     BumpMap map;
     map.reserve(size.items);
     std::mt19937_64 random(42);
-    std::vector<double> alone, full, pairs, peer;
+    std::vector<Kind> kinds = {{"alone", kView, false, {}},
+                               {"creator", kView, true, {}},
+                               {"full", kDislike, true, {}},
+                               {"pairs", kLike, true, {}}};
+    if (!only.empty()) std::erase_if(kinds, [&](const Kind& kind) { return kind.name != only; });
+    Bed bare, bed;
+    if (std::ranges::any_of(kinds, std::logical_not(), &Kind::creators)) fill(bare, size, false);
+    if (std::ranges::any_of(kinds, &Kind::creators)) fill(bed, size, true);
+    std::vector<double> peer;
     for (int round = -1; round < rounds; ++round) {  // One round fills all.
-        const double one = run(bed, size, kView, random);
-        const double all = run(bed, size, kDislike, random);
-        const double paired = run(bed, size, kLike, random);
+        for (Kind& kind : kinds) {
+            const double ns = run_kind(kind.creators ? bed : bare, size, kind.signal, random);
+            if (round >= 0) kind.ns.push_back(ns);
+        }
         const double bump = run_peer(map, size, random, bed.now_ms());
-        if (round < 0) continue;
-        alone.push_back(one);
-        full.push_back(all);
-        pairs.push_back(paired);
-        peer.push_back(bump);
+        if (round >= 0) peer.push_back(bump);
     }
-    print("alone", alone, peer);
-    print("full", full, peer);
-    print("pairs", pairs, peer);
+    for (const Kind& kind : kinds) print(kind.name, kind.ns, peer);
     const auto tastes = bed.state().tastes().stats();
     const auto states = bed.state().user_states().stats();
     const double users = static_cast<double>(std::max<std::uint64_t>(states.users, 1));
@@ -219,6 +231,6 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "usage: shard_signal_bench [items] [users] [rounds], all above 0\n");
         return 1;
     }
-    tidal::shard::run_all(size, rounds);
+    tidal::shard::run_all(size, rounds, argc > 4 ? argv[4] : "");
     return 0;
 }

@@ -69,7 +69,8 @@ Result<std::unique_ptr<CoEngagement>> CoEngagement::open(const Options& options,
             outcome = neighbours.take_error();
             return false;
         }
-        Item& item = out->item(*slot);
+        Item& item = out->items_[*slot];
+        item.is_there = true;
         item.neighbours = NeighbourList(*neighbours);
         out->tally(item, 1);
         return true;
@@ -78,18 +79,16 @@ Result<std::unique_ptr<CoEngagement>> CoEngagement::open(const Options& options,
     return out;
 }
 
-CoEngagement::Item& CoEngagement::item(Slot slot) {
-    if (slot.value() >= items_.size()) items_.resize(slot.value() + std::size_t{1});
-    auto& place = items_[slot.value()];
-    if (place == nullptr) place = std::make_unique<Item>();
-    return *place;
+CoEngagement::Item* CoEngagement::find_item(Slot slot) {
+    Item* const item = items_.find(slot);
+    return item == nullptr || !item->is_there ? nullptr : item;
 }
 
 void CoEngagement::tally(const Item& item, int sign) {
     const auto by = static_cast<std::uint64_t>(sign);
     item_count_ += by;
     pairs_ += by * item.neighbours.size();
-    list_bytes_ += by * (sizeof(Item) + item.neighbours.bytes());
+    list_bytes_ += by * (kItemBytes + item.neighbours.bytes());
 }
 
 void CoEngagement::count(Slot slot, std::span<const EntityId> others, double likes,
@@ -98,26 +97,26 @@ void CoEngagement::count(Slot slot, std::span<const EntityId> others, double lik
         refused_ += others.size();
         others = {};
     }
-    const bool is_new = find(slot) == nullptr;
-    Item& item = this->item(slot);
+    Item& item = items_[slot];
     if (backlog_.touch(slot, &item.mark)) write(slot, item);
-    if (!is_new) tally(item, -1);
+    if (item.is_there) tally(item, -1);
+    item.is_there = true;
     item.neighbours.count(others, likes, at_ms);
     tally(item, 1);
 }
 
 void CoEngagement::drop_item(Slot slot) {
-    if (find(slot) == nullptr) return;
-    auto& item = items_[slot.value()];
+    Item* const item = find_item(slot);
+    if (item == nullptr) return;
     if (backlog_.is_frozen(item->mark)) write(slot, *item);
     tally(*item, -1);
-    item.reset();
+    *item = Item();
     store_.erase(neighbours_row_key(slot));
 }
 
 const NeighbourList* CoEngagement::find(Slot slot) const {
-    if (slot.value() >= items_.size() || items_[slot.value()] == nullptr) return nullptr;
-    return &items_[slot.value()]->neighbours;
+    const Item* const item = items_.find(slot);
+    return item == nullptr || !item->is_there ? nullptr : &item->neighbours;
 }
 
 std::size_t CoEngagement::write(Slot slot, const Item& item) {
@@ -128,9 +127,8 @@ std::size_t CoEngagement::write(Slot slot, const Item& item) {
 
 bool CoEngagement::write_frozen_rows(std::size_t cost_max) {
     return backlog_.write_frozen(cost_max, [&](Slot slot) -> std::size_t {
-        if (find(slot) == nullptr) return 0;
-        Item& item = *items_[slot.value()];
-        return backlog_.settle(&item.mark) ? write(slot, item) : 0;
+        Item* const item = find_item(slot);
+        return item != nullptr && backlog_.settle(&item->mark) ? write(slot, *item) : 0;
     });
 }
 

@@ -9,6 +9,7 @@
 
 #include "audience/internal/neighbour_list.h"
 #include "audience/internal/row_backlog.h"
+#include "audience/internal/slot_table.h"
 #include "storage/shard_store.h"
 
 namespace tidal::audience {
@@ -41,16 +42,11 @@ public:
     /// 0 = none.
     std::uint64_t content_hash(Slot slot) const;
 
-    /// Fetches what count() reads of an item, one after the other, some items later each: its
-    /// place, its list, what is in the list.
-    TIDAL_PREFETCHES void prefetch_place(Slot slot) const {
-        if (slot.value() < items_.size()) __builtin_prefetch(&items_[slot.value()]);
-    }
-    TIDAL_PREFETCHES void prefetch_list(Slot slot) const {
-        if (slot.value() < items_.size()) __builtin_prefetch(items_[slot.value()].get(), 1);
-    }
+    /// Fetches what count() reads of an item, one after the other, some items later each: its list,
+    /// what is in the list.
+    TIDAL_PREFETCHES void prefetch_list(Slot slot) const { items_.prefetch(slot); }
     TIDAL_PREFETCHES void prefetch_items(Slot slot) const {
-        if (const NeighbourList* const list = find(slot)) list->prefetch();
+        if (const Item* const item = items_.find(slot)) item->neighbours.prefetch();
     }
 
     struct Stats {
@@ -64,10 +60,14 @@ private:
     struct Item {
         NeighbourList neighbours;
         RowMark mark;
+        bool is_there = false;  ///< False = none.
     };
+    /// Of an item in stats(), which decide what is refused: the same in every build.
+    static constexpr std::uint64_t kItemBytes = 80;
     CoEngagement(const Options& options, storage::ShardStore& store)
         : options_(options), store_(store) {}
-    Item& item(Slot slot);
+    /// nullptr = none.
+    Item* find_item(Slot slot);
     /// @return bytes of the row.
     std::size_t write(Slot slot, const Item& item);
     /// What an item counts in stats(); @param sign  -1 = it is about to change, or goes.
@@ -75,7 +75,7 @@ private:
 
     const Options options_;
     storage::ShardStore& store_;
-    std::vector<std::unique_ptr<Item>> items_;  ///< By slot; nullptr = none.
+    SlotTable<Item> items_;
     RowBacklog<Slot> backlog_;
     std::uint64_t item_count_ = 0, pairs_ = 0;
     std::uint64_t list_bytes_ = 0;

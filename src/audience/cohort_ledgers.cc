@@ -138,17 +138,17 @@ void CohortLedgers::load_item(Slot slot, const CohortPairs& pairs) {
 }
 
 CohortLedgers::Item& CohortLedgers::item(Slot slot) {
-    if (slot.value() >= items_.size()) items_.resize(slot.value() + std::size_t{1});
-    auto& place = items_[slot.value()];
-    if (place == nullptr) {
-        place = std::make_unique<Item>();
+    Item& place = items_[slot];
+    if (!place.is_there) {
+        place.is_there = true;
         ++item_count_;
     }
-    return *place;
+    return place;
 }
 
-const CohortLedgers::Item* CohortLedgers::find(Slot slot) const {
-    return slot.value() < items_.size() ? items_[slot.value()].get() : nullptr;
+CohortLedgers::Item* CohortLedgers::find(Slot slot) {
+    Item* const place = items_.find(slot);
+    return place == nullptr || !place->is_there ? nullptr : place;
 }
 
 void CohortLedgers::touch(Slot slot, Item* item) {
@@ -156,9 +156,9 @@ void CohortLedgers::touch(Slot slot, Item* item) {
 }
 
 void CohortLedgers::erase(Slot slot) {
-    auto& item = items_[slot.value()];
-    if (backlog_.is_frozen(item->mark)) write(slot, *item);
-    item.reset();
+    Item& item = items_[slot];
+    if (backlog_.is_frozen(item.mark)) write(slot, item);
+    item = Item();
     --item_count_;
     store_.erase(cohort_row_key(slot));
 }
@@ -218,7 +218,7 @@ void CohortLedgers::sweep() {
          ++places, --to_sweep_) {
         if (swept_ >= items_.size()) swept_ = 0;
         const Slot slot(static_cast<std::uint32_t>(swept_++));
-        Item* const item = items_[slot.value()].get();
+        Item* const item = find(slot);
         if (item == nullptr) continue;
         ++items;
         const auto is_gone = [&](const Cell& cell) { return cell.hour < first_hour_; };
@@ -316,9 +316,8 @@ std::size_t CohortLedgers::write(Slot slot, const Item& item) {
 
 bool CohortLedgers::write_frozen_rows(std::size_t cost_max) {
     return backlog_.write_frozen(cost_max, [&](Slot slot) -> std::size_t {
-        if (find(slot) == nullptr) return 0;
-        Item& item = *items_[slot.value()];
-        return backlog_.settle(&item.mark) ? write(slot, item) : 0;
+        Item* const item = find(slot);
+        return item != nullptr && backlog_.settle(&item->mark) ? write(slot, *item) : 0;
     });
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "audience/internal/row_backlog.h"
+#include "audience/internal/slot_table.h"
 #include "base/hlc.h"
 #include "base/ids.h"
 #include "base/prefetch.h"
@@ -98,19 +99,15 @@ public:
     std::uint64_t content_hash(Slot slot) const;
 
     /// Fetches what count() reads of an item, one after the other, some items later each: its
-    /// place, its list, what is in the list.
-    TIDAL_PREFETCHES void prefetch_place(Slot slot) const {
-        if (slot.value() < items_.size()) __builtin_prefetch(&items_[slot.value()]);
-    }
-    TIDAL_PREFETCHES void prefetch_list(Slot slot) const {
-        if (slot.value() < items_.size()) __builtin_prefetch(items_[slot.value()].get(), 1);
-    }
+    /// place, what is there.
+    TIDAL_PREFETCHES void prefetch_place(Slot slot) const { items_.prefetch(slot); }
     TIDAL_PREFETCHES void prefetch_cells(Slot slot) const {
-        const Item* const item = find(slot);
+        const Item* const item = items_.find(slot);
         if (item == nullptr) return;
         const auto* const cells = item->cells.data();
         constexpr std::size_t kPerLine = 64 / sizeof(Cell), kLinesMax = 8;
-        const std::size_t end = std::min(item->cells.size(), kPerLine * kLinesMax);
+        // One more, where a new cell moves the last.
+        const std::size_t end = std::min(item->cells.size() + 1, kPerLine * kLinesMax);
         for (std::size_t at = 0; at < end; at += kPerLine) __builtin_prefetch(cells + at, 1);
     }
 
@@ -133,9 +130,11 @@ private:
     };
     using Key = std::tuple<CohortId, SignalTypeId, CohortHour>;
     static Key key_of(const Cell& cell) { return {cell.cohort, cell.signal, cell.hour}; }
-    struct Item {
+    /// Half a line of the cache.
+    struct alignas(32) Item {
         std::vector<Cell> cells;  ///< By key; some may be of hours that are gone.
         RowMark mark;
+        bool is_there = false;  ///< False = none.
     };
     using Hours = std::map<CohortHour, std::int64_t>;
 
@@ -144,7 +143,9 @@ private:
     Result<void> load();
     void load_item(Slot slot, const CohortPairs& pairs);
     Item& item(Slot slot);
-    const Item* find(Slot slot) const;
+    /// nullptr = none.
+    Item* find(Slot slot);
+    const Item* find(Slot slot) const { return const_cast<CohortLedgers*>(this)->find(slot); }
     /// Before a change.
     void touch(Slot slot, Item* item);
     /// @return bytes of the row.
@@ -164,7 +165,7 @@ private:
 
     const Options options_;
     storage::ShardStore& store_;
-    std::vector<std::unique_ptr<Item>> items_;  ///< By slot; nullptr = none.
+    SlotTable<Item> items_;
     std::uint64_t item_count_ = 0;
     std::size_t swept_ = 0;     ///< In items_, the next to sweep.
     std::size_t to_sweep_ = 0;  ///< So many may have cells of hours that are gone.

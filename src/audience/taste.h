@@ -62,9 +62,8 @@ public:
     std::uint64_t bytes() const {
         return sizeof(Taste) + positives_.bytes() + negatives_.bytes() + creators_.bytes();
     }
-    TIDAL_PREFETCHES void prefetch() const {
-        positives_.prefetch();
-        negatives_.prefetch();
+    TIDAL_PREFETCHES void prefetch(bool positive) const {
+        (positive ? positives_ : negatives_).prefetch();
         creators_.prefetch();
     }
 

@@ -44,15 +44,18 @@ public:
     std::uint64_t content_hash() const;
 
     /// Fetches what apply() reads of a user, one after the other, some users later each: its place,
-    /// what lies there, the lists.
+    /// what lies there (nullptr = nothing, good until the next change), the lists.
     TIDAL_PREFETCHES void prefetch_place(const EntityId& user) const { users_.prefetch(user); }
-    TIDAL_PREFETCHES void prefetch_taste(const EntityId& user) const {
-        const auto* const lines = reinterpret_cast<const char*>(find(user));
-        if (lines == nullptr) return;
+    TIDAL_PREFETCHES const Taste* prefetch_taste(const EntityId& user) const {
+        const Taste* const taste = find(user);
+        const auto* const lines = reinterpret_cast<const char*>(taste);
+        if (lines == nullptr) return nullptr;
         for (std::size_t at = 0; at < sizeof(Taste); at += 64) __builtin_prefetch(lines + at, 1);
+        __builtin_prefetch(lines + sizeof(Taste), 1);  // The mark.
+        return taste;
     }
-    TIDAL_PREFETCHES void prefetch_lists(const EntityId& user) const {
-        if (const Taste* const taste = find(user)) taste->prefetch();
+    TIDAL_PREFETCHES static void prefetch_lists(const Taste* taste, bool positive) {
+        if (taste != nullptr) taste->prefetch(positive);
     }
 
     struct Stats {
@@ -65,9 +68,9 @@ public:
 
 private:
     struct User {
-        EntityId id;
         Taste taste;
         RowMark mark;
+        EntityId id;
     };
 
     Tastes(const Options& options, storage::ShardStore& store) : options_(options), store_(store) {}

@@ -2,52 +2,76 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace tidal::audience {
 namespace {
 
-template <typename Holds>
-auto find_in(Holds& holds, const StateKey& key) {
-    return std::ranges::find_if(holds, [&](const UnwrittenHolds::Hold& hold) {
-        return hold.state == key.state && hold.user == key.user;
-    });
+bool is_of(const UnwrittenHolds::Hold& hold, const StateKey& key) {
+    return hold.state == key.state && hold.user == key.user;
 }
 
 }  // namespace
 
+std::uint32_t UnwrittenHolds::take_number() {
+    if (free_ != 0) return std::exchange(free_, at(free_).older);
+    if (used_ / kPiece == pieces_.size()) pieces_.push_back(std::make_unique<Hold[]>(kPiece));
+    return used_++;
+}
+
+UnwrittenHolds::Hold UnwrittenHolds::release(std::uint32_t number, Item* item) {
+    Hold out = std::exchange(at(number), Hold());
+    --item->count;
+    if (--size_ > 0) {
+        at(number).older = std::exchange(free_, number);
+        return out;
+    }
+    pieces_.clear();
+    order_.clear();
+    used_ = 1;
+    free_ = 0;
+    return out;
+}
+
 std::size_t UnwrittenHolds::add(Slot slot, Hold hold) {
-    const auto [at, added] = items_.try_emplace(slot.value());
-    if (added) order_.push_back(slot.value());
-    at->second.push_back(std::move(hold));
+    if (slot.value() >= items_.size()) items_.resize(slot.value() + std::size_t{1});
+    Item& item = items_[slot.value()];
+    if (item.count == 0) order_.push_back(slot.value());
+    const std::uint32_t number = take_number();
+    hold.older = std::exchange(item.newest, number);
+    at(number) = std::move(hold);
     ++size_;
-    return at->second.size();
+    return ++item.count;
 }
 
 std::optional<HoldRow> UnwrittenHolds::find(const StateKey& key) const {
-    const auto item = items_.find(key.slot.value());
-    if (item == items_.end()) return std::nullopt;
-    const auto hold = find_in(item->second, key);
-    if (hold == item->second.end()) return std::nullopt;
-    return hold->row();
+    if (count_of(key.slot) == 0) return std::nullopt;
+    std::uint32_t number = items_[key.slot.value()].newest;
+    while (number != 0 && !is_of(at(number), key)) number = at(number).older;
+    if (number == 0) return std::nullopt;
+    return at(number).row();
 }
 
 bool UnwrittenHolds::remove(const StateKey& key) {
-    const auto item = items_.find(key.slot.value());
-    if (item == items_.end()) return false;
-    const auto hold = find_in(item->second, key);
-    if (hold == item->second.end()) return false;
-    item->second.erase(hold);
-    --size_;
-    if (item->second.empty()) items_.erase(item);
+    if (count_of(key.slot) == 0) return false;
+    Item& item = items_[key.slot.value()];
+    std::uint32_t* link = &item.newest;
+    while (*link != 0 && !is_of(at(*link), key)) link = &at(*link).older;
+    if (*link == 0) return false;
+    const std::uint32_t number = std::exchange(*link, at(*link).older);
+    release(number, &item);
     return true;
 }
 
 std::vector<UnwrittenHolds::Hold> UnwrittenHolds::take(Slot slot) {
-    const auto item = items_.find(slot.value());
-    if (item == items_.end()) return {};
-    Holds out = std::move(item->second);
-    items_.erase(item);
-    size_ -= out.size();
+    std::vector<Hold> out;
+    if (count_of(slot) == 0) return out;
+    Item& item = items_[slot.value()];
+    out.reserve(item.count);
+    while (item.newest != 0) {
+        const std::uint32_t number = std::exchange(item.newest, at(item.newest).older);
+        out.push_back(release(number, &item));
+    }
     std::ranges::sort(out, [](const Hold& a, const Hold& b) {
         return a.state != b.state ? a.state < b.state : a.user < b.user;
     });
@@ -56,7 +80,7 @@ std::vector<UnwrittenHolds::Hold> UnwrittenHolds::take(Slot slot) {
 
 Slot UnwrittenHolds::next() {
     assert(size_ > 0);
-    while (!items_.contains(order_.back())) order_.pop_back();
+    while (count_of(Slot(order_.back())) == 0) order_.pop_back();
     return Slot(order_.back());
 }
 

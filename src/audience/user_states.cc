@@ -64,25 +64,6 @@ Result<void> UserStates::load() {
     return {};
 }
 
-void UserStates::prefetch_containers(const EntityId& user, StateId state, Slot slot) const {
-    unwritten_.prefetch_end(slot);
-    const Roaring* const slots = find(user, state);
-    if (slots == nullptr) return;
-    const auto& containers = slots->roaring.high_low_container;
-    __builtin_prefetch(containers.keys);
-    __builtin_prefetch(containers.containers);
-    __builtin_prefetch(containers.typecodes);
-}
-
-void UserStates::prefetch_container(const EntityId& user, StateId state, Slot slot) const {
-    const Roaring* const slots = find(user, state);
-    if (slots == nullptr) return;
-    const auto& containers = slots->roaring.high_low_container;
-    const auto key = static_cast<std::uint16_t>(slot.value() >> 16);
-    for (std::int32_t i = 0; i < containers.size; ++i)
-        if (containers.keys[i] == key) __builtin_prefetch(containers.containers[i], 1);
-}
-
 /// @param rows  Of the user, by rising slot.
 void UserStates::fill(std::span<const Loaded> rows, User* user) {
     std::vector<std::uint32_t> held, undoable, cleared;
@@ -98,10 +79,12 @@ void UserStates::fill(std::span<const Loaded> rows, User* user) {
             (row.in_force ? held : cleared).push_back(row.slot);
             if (row.undoable) undoable.push_back(row.slot);
         }
-        user->push_back({.state = first.state,
-                         .held = Roaring(held.size(), held.data()),
-                         .undoable = Roaring(undoable.size(), undoable.data()),
-                         .cleared = Roaring(cleared.size(), cleared.data())});
+        Bits& bits = user->emplace_back();
+        bits.state = first.state;
+        bits.held = Roaring(held.size(), held.data());
+        if (undoable.empty() && cleared.empty()) continue;
+        bits.make_rare().undoable = Roaring(undoable.size(), undoable.data());
+        bits.rare->cleared = Roaring(cleared.size(), cleared.data());
     }
 }
 
@@ -116,7 +99,9 @@ UserStates::Bits& UserStates::bits_of(const EntityId& user, StateId state) {
     User& states = users_[user];
     const auto bits = std::ranges::find(states, state, &Bits::state);
     if (bits != states.end()) return *bits;
-    return states.emplace_back(Bits{.state = state, .held = {}, .undoable = {}, .cleared = {}});
+    Bits& made = states.emplace_back();
+    made.state = state;
+    return made;
 }
 
 const Roaring* UserStates::find(const EntityId& user, StateId state) const {
@@ -145,23 +130,25 @@ void UserStates::note(const StateKey& key, const HoldRow& row) {
     Bits& bits = bits_of(key.user, key.state);
     if (!row.in_force()) {
         bits.held.remove(slot);
-        bits.undoable.remove(slot);
-        bits.cleared.add(slot);
+        bits.make_rare().undoable.remove(slot);
+        bits.rare->cleared.add(slot);
         return;
     }
     bits.held.add(slot);
-    bits.cleared.remove(slot);
-    if (row.signals != 0)
-        bits.undoable.add(slot);
-    else
-        bits.undoable.remove(slot);
+    if (row.signals != 0) bits.make_rare().undoable.add(slot);
+    if (bits.rare == nullptr) return;
+    bits.rare->cleared.remove(slot);
+    if (row.signals == 0) bits.rare->undoable.remove(slot);
 }
 
 void UserStates::forget(const StateKey& key) {
     const auto user = users_.find(key.user);
     const auto bits = std::ranges::find(user->second, key.state, &Bits::state);
-    for (Roaring* slots : {&bits->held, &bits->undoable, &bits->cleared})
-        slots->remove(key.slot.value());
+    bits->held.remove(key.slot.value());
+    if (bits->rare != nullptr) {
+        bits->rare->undoable.remove(key.slot.value());
+        bits->rare->cleared.remove(key.slot.value());
+    }
     if (!unwritten_.remove(key)) store_.erase(encode_state_key(key));
     --rows_;
     if (!bits->empty()) return;
@@ -169,10 +156,10 @@ void UserStates::forget(const StateKey& key) {
     if (user->second.empty()) users_.erase(user);
 }
 
-void UserStates::add(const StateKey& key, HybridTime stamp, bool undoable) {
-    Bits& bits = bits_of(key.user, key.state);
-    bits.held.add(key.slot.value());
-    if (undoable) bits.undoable.add(key.slot.value());
+void UserStates::add(const StateKey& key, Bits* bits, HybridTime stamp, bool undoable) {
+    if (bits == nullptr) bits = &bits_of(key.user, key.state);
+    bits->held.add(key.slot.value());
+    if (undoable) bits->make_rare().undoable.add(key.slot.value());
     ++rows_;
     const std::size_t unwritten =
         unwritten_.add(key.slot, {CompactId(key.user), stamp, key.state, undoable});
@@ -206,9 +193,9 @@ Result<void> UserStates::set(const EntityId& user, StateId state, Slot slot, Hyb
                              Hold hold) {
     const StateKey key{slot, state, user};
     const bool for_good = hold == Hold::kForGood;
-    const Bits* const bits = find_bits(user, state);
+    Bits* const bits = find_bits(user, state);
     const bool held = bits != nullptr && bits->held.contains(slot.value());
-    const bool undoable = held && bits->undoable.contains(slot.value());
+    const bool undoable = held && bits->is_undoable(slot.value());
     // Nothing to change: the usual case of a signal that comes again.
     if (held && !undoable && !keeps_newest_stamp(state)) return {};
     if (held) {
@@ -222,14 +209,14 @@ Result<void> UserStates::set(const EntityId& user, StateId state, Slot slot, Hyb
         write(key, row);
         return {};
     }
-    if (bits == nullptr || !bits->cleared.contains(slot.value())) {
+    if (bits == nullptr || !bits->is_cleared(slot.value())) {
         // A hard negative that nobody asked admits() for came by the relay: it is kept whatever it
         // takes.
         if (full() && state != kHidden) {
             ++refused_;
             return {};
         }
-        add(key, stamp, !for_good);
+        add(key, bits, stamp, !for_good);
         return {};
     }
     TIDAL_ASSIGN(const HoldRow before, read(key));
@@ -244,8 +231,8 @@ Result<void> UserStates::set(const EntityId& user, StateId state, Slot slot, Hyb
 Result<void> UserStates::clear(const EntityId& user, StateId state, Slot slot, HybridTime stamp) {
     const StateKey key{slot, state, user};
     const Bits* const bits = find_bits(user, state);
-    const bool known = bits != nullptr &&
-                       (bits->held.contains(slot.value()) || bits->cleared.contains(slot.value()));
+    const bool known =
+        bits != nullptr && (bits->held.contains(slot.value()) || bits->is_cleared(slot.value()));
     HoldRow row;
     if (known) {
         TIDAL_ASSIGN(row, read(key));
@@ -265,7 +252,7 @@ Result<void> UserStates::clear(const EntityId& user, StateId state, Slot slot, H
 Result<void> UserStates::take_back(const EntityId& user, StateId state, Slot slot,
                                    HybridTime stamp) {
     const Bits* const bits = find_bits(user, state);
-    if (bits == nullptr || !bits->undoable.contains(slot.value())) return {};
+    if (bits == nullptr || !bits->is_undoable(slot.value())) return {};
     const StateKey key{slot, state, user};
     TIDAL_ASSIGN(HoldRow row, read(key));
     if (stamp < row.cleared || stamp < row.first) return {};
@@ -302,7 +289,9 @@ bool UserStates::erase_user(const EntityId& user) {
     const auto found = users_.find(user);
     if (found == users_.end()) return false;
     for (const Bits& bits : found->second) {
-        for (const std::uint32_t slot : bits.held | bits.cleared) {
+        Roaring slots = bits.held;
+        if (bits.rare != nullptr) slots |= bits.rare->cleared;
+        for (const std::uint32_t slot : slots) {
             const StateKey key{Slot(slot), bits.state, user};
             if (!unwritten_.remove(key)) store_.erase(encode_state_key(key));
             --rows_;

@@ -71,16 +71,58 @@ public:
     bool write_rows(std::size_t most);
     void prepare_checkpoint() { write_rows(unwritten_.size()); }
 
-    /// Fetches what set() reads, one after the other, some signals later each.
+    /// Fetches what set() reads, one after the other, some signals later each. What is met on the
+    /// way is good until the next change.
+    class Met {
+        friend class UserStates;
+        const Roaring* slots = nullptr;
+        const void* container = nullptr;
+        std::uint8_t type = 0;  ///< Of it, as the bitmap has it.
+    };
+    struct Bits;
+    using User = std::vector<Bits>;
     TIDAL_PREFETCHES void prefetch_user(const EntityId& user) const { users_.prefetch(user); }
-    TIDAL_PREFETCHES void prefetch_states(const EntityId& user, Slot slot) const {
-        unwritten_.prefetch_place(slot);
+    TIDAL_PREFETCHES void prefetch_item(Slot slot) const { unwritten_.prefetch(slot); }
+    /// @return  nullptr = nothing is known.
+    TIDAL_PREFETCHES const User* prefetch_states(const EntityId& user) const {
         const auto found = users_.find(user);
-        if (found == users_.end()) return;
-        for (const Bits& bits : found->second) __builtin_prefetch(&bits.held);
+        if (found == users_.end()) return nullptr;
+        for (const Bits& bits : found->second) __builtin_prefetch(&bits);
+        return &found->second;
     }
-    void prefetch_containers(const EntityId& user, StateId state, Slot slot) const;
-    void prefetch_container(const EntityId& user, StateId state, Slot slot) const;
+    TIDAL_PREFETCHES Met prefetch_keys(const User* user, StateId state) const {
+        Met met;
+        if (user == nullptr) return met;
+        const auto bits = std::ranges::find(*user, state, &Bits::state);
+        if (bits == user->end()) return met;
+        met.slots = &bits->held;
+        const auto& containers = bits->held.roaring.high_low_container;
+        __builtin_prefetch(containers.keys);
+        __builtin_prefetch(containers.containers);
+        __builtin_prefetch(containers.typecodes);
+        return met;
+    }
+    TIDAL_PREFETCHES void prefetch_container(Slot slot, Met* met) const {
+        if (met->slots == nullptr) return;
+        const auto& containers = met->slots->roaring.high_low_container;
+        const auto key = static_cast<std::uint16_t>(slot.value() >> 16);
+        for (std::int32_t i = 0; i < containers.size; ++i) {
+            if (containers.keys[i] != key) continue;
+            met->container = containers.containers[i];
+            met->type = containers.typecodes[i];
+            __builtin_prefetch(met->container, 1);
+        }
+    }
+    TIDAL_PREFETCHES void prefetch_slots(Slot slot, const Met& met) const {
+        if (met.container == nullptr) return;
+        if (met.type == BITSET_CONTAINER_TYPE_CODE) {
+            const auto* const bits = static_cast<const bitset_container_t*>(met.container);
+            __builtin_prefetch(bits->array + (slot.value() & 0xffff) / 64, 1);
+        } else if (met.type == ARRAY_CONTAINER_TYPE_CODE) {
+            const auto* const list = static_cast<const array_container_t*>(met.container);
+            __builtin_prefetch(list->array + list->cardinality / 2, 1);
+        }
+    }
 
     struct Stats {
         std::uint64_t users = 0, rows = 0;
@@ -92,17 +134,34 @@ public:
     /// @param item_of  The item of a slot.
     Result<std::uint64_t> content_hash(const std::function<const EntityId&(Slot)>& item_of);
 
-private:
-    /// One state of one user. A slot is in at most one of `held` and `cleared`.
-    struct Bits {
+    /// One state of one user, in one line of the cache. A slot is in at most one of `held` and
+    /// `cleared`.
+    struct alignas(64) Bits {
         StateId state;
         Roaring held;
-        Roaring undoable;  ///< Of these, those that only signals with keys hold.
-        Roaring cleared;   ///< Has a row that only says it was cleared.
-        bool empty() const { return held.isEmpty() && cleared.isEmpty(); }
-    };
-    using User = std::vector<Bits>;
+        /// What few users have of few states.
+        struct Rare {
+            Roaring undoable;  ///< Of those held, those that only signals with keys hold.
+            Roaring cleared;   ///< Has a row that only says it was cleared.
+        };
+        std::unique_ptr<Rare> rare;  ///< nullptr = both are empty.
 
+        Rare& make_rare() {
+            if (rare == nullptr) rare = std::make_unique<Rare>();
+            return *rare;
+        }
+        bool is_undoable(std::uint32_t slot) const {
+            return rare != nullptr && rare->undoable.contains(slot);
+        }
+        bool is_cleared(std::uint32_t slot) const {
+            return rare != nullptr && rare->cleared.contains(slot);
+        }
+        bool empty() const {
+            return held.isEmpty() && (rare == nullptr || rare->cleared.isEmpty());
+        }
+    };
+
+private:
     UserStates(const Options& options, storage::ShardStore& store, const schema::Schema& schema)
         : options_(options), store_(store), names_(schema) {}
     Result<void> load();
@@ -118,8 +177,8 @@ private:
     Bits& bits_of(const EntityId& user, StateId state);
     bool full() const { return stats().bytes >= options_.bytes_max; }
     Result<HoldRow> read(const StateKey& key);
-    /// Of a row that was not there.
-    void add(const StateKey& key, HybridTime stamp, bool undoable);
+    /// Of a row that was not there. @param bits  Of its user and state; nullptr = none are there.
+    void add(const StateKey& key, Bits* bits, HybridTime stamp, bool undoable);
     void write_item(Slot slot);
     /// Row and bits; one without stamps is erased.
     void write(const StateKey& key, const HoldRow& row);

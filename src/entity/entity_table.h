@@ -92,10 +92,14 @@ public:
     virtual Slot find_or_reserve(const EntityId& id) = 0;
     /// Slot even if the entity does not exist (reserved), nullopt when never seen.
     virtual std::optional<Slot> find_reserved(const EntityId& id) const = 0;
+    /// Whether it is that of an existing entity. `slot` < slot_count().
+    virtual bool exists(Slot slot) const = 0;
     /// Fetches what `find` and the columns of signals read of an id that is met soon: first
-    /// `prefetch_id`, some ids later `prefetch_slot`. Changes nothing.
+    /// `prefetch_id`, some ids later `prefetch_slot`, which gives find_reserved(), and some later
+    /// again `prefetch_creator`, which gives creator_of(). Changes nothing.
     virtual void prefetch_id(const EntityId& id) const = 0;
-    virtual void prefetch_slot(const EntityId& id) const = 0;
+    virtual std::optional<Slot> prefetch_slot(const EntityId& id) const = 0;
+    virtual const EntityId* prefetch_creator(Slot slot) const = 0;
     virtual const EntityId& id_of(Slot slot) const = 0;
     /// 0 when it does not exist.
     virtual HybridTime generation_of(Slot slot) const = 0;

@@ -10,7 +10,7 @@ ShardState::Route ShardState::next_row(TenantId tenant, EntityKind kind, const E
     to.target = record::vshard_of(tenant, kind, target);
     to.sequence = outbox_->next_sequence(to.target);
     to.here = owns(to.target);
-    if (to.here) marks_->set({options_.shard, options_.incarnation, to.target}, to.sequence);
+    if (to.here) marks_->set_own(to.target, to.sequence);
     return to;
 }
 

@@ -45,29 +45,48 @@ UndoEntry ShardState::undo_entry(const record::Envelope& envelope, const record:
 
 Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
                                        const record::SignalBody& body) {
+    Outcome outcome;
+    TIDAL_TRY(apply_signal(envelope, body, {}, &outcome));
+    return outcome;
+}
+
+std::optional<Slot> ShardState::slot_for(EntityKind kind, const EntityId& id, const Met& met) {
+    entity::EntityTable& table = entities(kind);
+    if (kind != EntityKind::kItem) return table.find_or_reserve(id);
+    if (!met.slot) return table.find(id);
+    return table.exists(*met.slot) ? met.slot : std::nullopt;
+}
+
+Result<void> ShardState::apply_signal(const record::Envelope& envelope,
+                                      const record::SignalBody& body, const Met& met,
+                                      Outcome* outcome) {
+    const auto refuse = [&](Error error) {
+        *outcome = Outcome::refuse(std::move(error));
+        return Result<void>();
+    };
     if (body.signal.value() >= schema_->signals.size())
-        return Outcome::refuse(Error(ErrorCode::kUnknownName, "signal type not in the schema")
-                                   .with("signal_id", body.signal.value()));
+        return refuse(Error(ErrorCode::kUnknownName, "signal type not in the schema")
+                          .with("signal_id", body.signal.value()));
     const EntityKind kind = schema_->signals[body.signal.value()].target;
     entity::EntityTable& table = entities(kind);
-    std::optional<Slot> slot = table.find(body.item);
-    if (!slot && kind != EntityKind::kItem) slot = table.find_or_reserve(body.item);
-    if (!slot) return Outcome::refuse(unknown_entity(kind, body.item));
+    const std::optional<Slot> slot = slot_for(kind, body.item, met);
+    if (!slot) return refuse(unknown_entity(kind, body.item));
     if (envelope.generation != HybridTime() && envelope.generation != table.generation_of(*slot))
-        return Outcome::refuse(
+        return refuse(
             Error(ErrorCode::kNotFound, "the signal was accepted for an entity since deleted")
                 .with_reason("stale_generation")
                 .with("entity_id", body.item.to_string()));
-    Outcome outcome = accepted(envelope);
     const EntityId* creator = nullptr;
     if (kind == EntityKind::kItem)
         creator = body.creator ? &*body.creator : table.creator_of(*slot);
     if (kind == EntityKind::kItem && body.user &&
         !user_states_->admits(*body.user, user_states_->names().of(body.signal), *slot))
-        return Outcome::refuse(
+        return refuse(
             Error(ErrorCode::kOverloaded, "no room for another item that a user hides")
                 .with_reason("user_states_full")
                 .with_hint("nothing was counted; give shards more memory for user states"));
+    outcome->index = envelope.index;
+    outcome->version = envelope.stamp;
     const SignalEffect effect{body.signal,
                               body.item,
                               body.weight,
@@ -78,8 +97,7 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
                               envelope.stamp,
                               !envelope.idempotency_key.empty(),
                               envelope.cohorts};
-    TIDAL_TRY(count_signal(envelope, effect, slot, 1, &outcome));
-    return outcome;
+    return count_signal(envelope, effect, slot, 1, outcome);
 }
 
 Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
@@ -163,12 +181,19 @@ Result<void> ShardState::mark_user(const SignalEffect& effect, Slot slot, std::i
 Result<void> ShardState::count_event(EntityKind kind, RegionId origin,
                                      const signal::LedgerEvent& event,
                                      const std::optional<EntityId>& user) {
-    queued_events_[{kind, origin}].push_back(event);
+    queue_of(kind, origin).push_back(event);
     if (kind == EntityKind::kItem)
         item_views_->on_event(event.slot, event.signal, event.at_ms, last_stamp_.wall_ms());
     // Uniques stay when a signal is taken back: the user was there.
-    if (!user || event.count < 0) return {};
+    if (!user || event.count < 0 || !schema_->signals[event.signal.value()].unique) return {};
     return uniques(kind).add(event.slot, event.signal, user_hash(*user), event.at_ms);
+}
+
+std::vector<signal::LedgerEvent>& ShardState::queue_of(EntityKind kind, RegionId origin) {
+    LastQueue& last = last_queues_[static_cast<std::size_t>(kind)];
+    if (last.events == nullptr || last.origin != origin)
+        last = {origin, &queued_events_[{kind, origin}]};
+    return *last.events;
 }
 
 Result<void> ShardState::settle() {

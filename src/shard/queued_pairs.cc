@@ -25,10 +25,8 @@ void QueuedPairs::count(const entity::EntityTable& items, audience::CoEngagement
         for (const Pair& pair : pairs) items.prefetch_slot(item_of(pair));
         for (std::size_t i = 0; i < pairs.size(); ++i) {
             slots[i] = items.find(item_of(pairs[i]));
-            if (slots[i]) counted->prefetch_place(*slots[i]);
-        }
-        for (std::size_t i = 0; i < pairs.size(); ++i)
             if (slots[i]) counted->prefetch_list(*slots[i]);
+        }
         for (std::size_t i = 0; i < pairs.size(); ++i)
             if (slots[i]) counted->prefetch_items(*slots[i]);
         for (std::size_t i = 0; i < pairs.size(); ++i) {

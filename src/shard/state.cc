@@ -1,5 +1,6 @@
 #include "shard/state.h"
 
+#include <array>
 #include <cassert>
 
 #include "base/codec.h"
@@ -46,7 +47,7 @@ Result<void> ShardState::load() {
     idempotency_ = std::make_unique<IdempotencyTable>(std::move(idempotency));
     TIDAL_ASSIGN(Outbox outbox, Outbox::open(store_));
     outbox_ = std::make_unique<Outbox>(std::move(outbox));
-    TIDAL_ASSIGN(Marks marks, Marks::open(store_));
+    TIDAL_ASSIGN(Marks marks, Marks::open(store_, options_.shard, options_.incarnation));
     marks_ = std::make_unique<Marks>(std::move(marks));
     TIDAL_ASSIGN(Catalog catalog, Catalog::open(store_));
     catalog_ = std::make_unique<Catalog>(std::move(catalog));
@@ -207,42 +208,60 @@ Result<void> ShardState::apply(std::span<const record::Record> records,
                                std::vector<Outcome>* outcomes) {
     outcomes->clear();
     outcomes->reserve(records.size());
+    std::array<Met, kPrefetched> met;
     for (std::size_t i = 0; i < records.size(); ++i) {
         if (i % kPrefetched == 0)
-            prefetch(records.subspan(i, std::min(kPrefetched, records.size() - i)));
-        TIDAL_ASSIGN(Outcome outcome, apply_one(records[i]));
-        outcomes->push_back(std::move(outcome));
+            prefetch(records.subspan(i, std::min(kPrefetched, records.size() - i)), met.data());
+        auto applied = apply_one(records[i], met[i % kPrefetched], &outcomes->emplace_back());
+        if (applied.ok()) continue;
+        outcomes->pop_back();
+        return applied;
     }
     return {};
 }
 
-Result<Outcome> ShardState::apply_one(const record::Record& record) {
+Result<void> ShardState::apply_one(const record::Record& record, const Met& met, Outcome* outcome) {
     const record::Envelope& envelope = record.envelope;
     assert(envelope.index == applied_.next());
     applied_ = envelope.index;
     last_stamp_ = std::max(last_stamp_, envelope.stamp);
 
+    const auto* signal = std::get_if<record::SignalBody>(&record.body);
     const bool configures = std::holds_alternative<record::ShardConfigBody>(record.body) ||
                             std::holds_alternative<record::SchemaBody>(record.body);
-    if (!configures && !configured())
-        return Outcome::refuse(
-            Error(ErrorCode::kInternal, "record before the shard's configuration"));
-    if (!configures && envelope.epoch != config_.epoch)
-        return Outcome::refuse(Error(ErrorCode::kConflict, "record of another routing epoch")
-                                   .with_reason("stale_epoch")
-                                   .with("epoch", envelope.epoch.value())
-                                   .with("current", config_.epoch.value()));
-    if (!configures && envelope.schema_version > schema_->version)
-        return Outcome::refuse(
-            Error(ErrorCode::kConflict, "record of a schema this shard has not seen")
-                .with_reason("schema_ahead")
-                .with("version", envelope.schema_version.value())
-                .with("current", schema_->version.value()));
-    if (planted(Bug::kFirstAppliedTwice) && applied_ == store_.checkpoint_index().next()) {
-        if (auto twice = dispatch(record); !twice) return twice;
+    if (auto refused = configures ? std::nullopt : check_place(envelope)) {
+        *outcome = Outcome::refuse(std::move(*refused));
+        return {};
     }
-    if (envelope.idempotency_key.empty()) return dispatch(record);
+    if (planted(Bug::kFirstAppliedTwice) && applied_ == store_.checkpoint_index().next()) {
+        if (auto twice = dispatch(record); !twice) return twice.take_error();
+    }
+    // Most records are these: what they give is written where it is to be.
+    if (signal != nullptr && envelope.idempotency_key.empty())
+        return apply_signal(envelope, *signal, met, outcome);
+    TIDAL_ASSIGN(*outcome,
+                 envelope.idempotency_key.empty() ? dispatch(record) : apply_with_key(record));
+    return {};
+}
 
+std::optional<Error> ShardState::check_place(const record::Envelope& envelope) const {
+    if (!configured())
+        return Error(ErrorCode::kInternal, "record before the shard's configuration");
+    if (envelope.epoch != config_.epoch)
+        return Error(ErrorCode::kConflict, "record of another routing epoch")
+            .with_reason("stale_epoch")
+            .with("epoch", envelope.epoch.value())
+            .with("current", config_.epoch.value());
+    if (envelope.schema_version > schema_->version)
+        return Error(ErrorCode::kConflict, "record of a schema this shard has not seen")
+            .with_reason("schema_ahead")
+            .with("version", envelope.schema_version.value())
+            .with("current", schema_->version.value());
+    return std::nullopt;
+}
+
+Result<Outcome> ShardState::apply_with_key(const record::Record& record) {
+    const record::Envelope& envelope = record.envelope;
     const std::string key =
         IdempotencyTable::row_key(envelope.tenant, envelope.principal, envelope.idempotency_key);
     TIDAL_ASSIGN(auto seen, find_answer(key, record.body));

@@ -207,10 +207,22 @@ private:
     /// The ledgers of one origin, made when the first event from there arrives.
     Result<signal::LedgerTable*> ledger(EntityKind kind, RegionId origin);
 
+    /// What is found of a record before it is applied, and stays right whatever is applied first.
+    struct Met {
+        /// Of a signal's item, which need not exist: an id keeps its slot. nullopt = not known.
+        std::optional<Slot> slot;
+    };
     /// Asks the memory for what so many records will read; changes nothing.
-    static constexpr std::size_t kPrefetched = 16;
-    void prefetch(std::span<const record::Record> records) const;
-    Result<Outcome> apply_one(const record::Record& record);
+    static constexpr std::size_t kPrefetched = 32;
+    void prefetch(std::span<const record::Record> records, Met* met) const;
+    Result<void> apply_one(const record::Record& record, const Met& met, Outcome* outcome);
+    /// Why nothing of a record is looked at; nullopt = it is to be applied.
+    std::optional<Error> check_place(const record::Envelope& envelope) const;
+    Result<Outcome> apply_with_key(const record::Record& record);
+    Result<void> apply_signal(const record::Envelope& envelope, const record::SignalBody& body,
+                              const Met& met, Outcome* outcome);
+    /// The slot of what a signal is on, made where that need not exist; nullopt = no item.
+    std::optional<Slot> slot_for(EntityKind kind, const EntityId& id, const Met& met);
     Result<Outcome> dispatch(const record::Record& record);
     Result<Outcome> apply_body(const record::Envelope& envelope, const record::SignalBody& body);
     Result<Outcome> apply_body(const record::Envelope& envelope, const record::UndoBody& body);
@@ -292,6 +304,7 @@ private:
                                       Outcome* outcome);
     Result<void> count_creator(RegionId origin, const EntityId& creator, signal::LedgerEvent event,
                                const std::optional<EntityId>& user);
+    std::vector<signal::LedgerEvent>& queue_of(EntityKind kind, RegionId origin);
     Result<void> count_event(EntityKind kind, RegionId origin, const signal::LedgerEvent& event,
                              const std::optional<EntityId>& user);
     Result<std::uint64_t> hash_kind(EntityKind kind, std::uint64_t hash);
@@ -327,6 +340,12 @@ private:
     std::unique_ptr<Marks> marks_;
     std::unique_ptr<Catalog> catalog_;
     std::map<std::pair<EntityKind, RegionId>, std::vector<signal::LedgerEvent>> queued_events_;
+    /// Where the last event of a kind went: nearly always where the next one goes.
+    struct LastQueue {
+        RegionId origin;
+        std::vector<signal::LedgerEvent>* events = nullptr;
+    };
+    LastQueue last_queues_[kEntityKindCount];
     std::unique_ptr<QueuedPairs> queued_pairs_;
     // Of evict_cold: the kind under way, and the origin of its last table that is done.
     std::size_t evict_kind_ = 0;

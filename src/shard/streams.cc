@@ -109,37 +109,48 @@ void Outbox::prepare_checkpoint() {
     store_->put(kSequencesKey, out.view());
 }
 
-Result<Marks> Marks::open(storage::ShardStore& store) {
-    Marks marks(store);
+Result<Marks> Marks::open(storage::ShardStore& store, ShardId shard, Incarnation incarnation) {
+    Marks marks(store, shard, incarnation);
     TIDAL_ASSIGN(auto row, store.get(kMarksKey));
     if (!row) return marks;
     Decoder in(*row);
     const std::size_t count = in.count(4);
     for (std::size_t i = 0; i < count && !in.failed(); ++i) {
         const ShardId source(static_cast<std::uint16_t>(in.varint()));
-        const Incarnation incarnation(static_cast<std::uint32_t>(in.varint()));
+        const Incarnation of(static_cast<std::uint32_t>(in.varint()));
         const VShard target(static_cast<std::uint16_t>(in.varint()));
-        marks.marks_[Stream(source, incarnation, target)] = in.varint();
+        const std::uint64_t sequence = in.varint();
+        marks.set(Stream(source, of, target), sequence);
     }
     TIDAL_TRY(in.finish("relay marks"));
     return marks;
 }
 
 std::uint64_t Marks::get(const Stream& stream) const {
+    if (is_own(stream)) return own_[std::get<2>(stream).value()];
     const auto mark = marks_.find(stream);
     return mark == marks_.end() ? 0 : mark->second;
 }
 
+void Marks::set(const Stream& stream, std::uint64_t sequence) {
+    if (is_own(stream)) return set_own(std::get<2>(stream), sequence);
+    marks_[stream] = sequence;
+}
+
 std::vector<std::pair<Marks::Stream, std::uint64_t>> Marks::sorted() const {
     std::vector<std::pair<Stream, std::uint64_t>> out(marks_.begin(), marks_.end());
+    for (std::uint16_t target = 0; target < kVShardCount; ++target)
+        if (own_[target] != 0)
+            out.emplace_back(Stream(shard_, incarnation_, VShard(target)), own_[target]);
     std::sort(out.begin(), out.end());
     return out;
 }
 
 void Marks::prepare_checkpoint() {
     Encoder out;
-    out.varint(marks_.size());
-    for (const auto& [stream, sequence] : sorted()) {
+    const auto marks = sorted();
+    out.varint(marks.size());
+    for (const auto& [stream, sequence] : marks) {
         out.varint(std::get<0>(stream).value());
         out.varint(std::get<1>(stream).value());
         out.varint(std::get<2>(stream).value());

@@ -53,17 +53,28 @@ public:
     /// (source shard, source incarnation, target vshard), ordered for hashing and storing.
     using Stream = std::tuple<ShardId, Incarnation, VShard>;
 
-    static Result<Marks> open(storage::ShardStore& store);
+    /// @param shard, incarnation  Whose marks they are.
+    static Result<Marks> open(storage::ShardStore& store, ShardId shard, Incarnation incarnation);
     std::uint64_t get(const Stream& stream) const;
-    void set(const Stream& stream, std::uint64_t sequence) { marks_[stream] = sequence; }
+    void set(const Stream& stream, std::uint64_t sequence);
+    /// Of the stream of this shard to a vshard of its own: several for most signals.
+    void set_own(VShard target, std::uint64_t sequence) { own_[target.value()] = sequence; }
     std::vector<std::pair<Stream, std::uint64_t>> sorted() const;
     void prepare_checkpoint();
 
 private:
-    explicit Marks(storage::ShardStore& store) : store_(&store) {}
+    Marks(storage::ShardStore& store, ShardId shard, Incarnation incarnation)
+        : store_(&store), shard_(shard), incarnation_(incarnation) {}
+    bool is_own(const Stream& stream) const {
+        return std::get<0>(stream) == shard_ && std::get<1>(stream) == incarnation_ &&
+               std::get<2>(stream).value() < kVShardCount;
+    }
 
     storage::ShardStore* store_;
-    absl::flat_hash_map<Stream, std::uint64_t> marks_;
+    ShardId shard_;
+    Incarnation incarnation_;
+    std::array<std::uint64_t, kVShardCount> own_{};     ///< 0 = no mark.
+    absl::flat_hash_map<Stream, std::uint64_t> marks_;  ///< Of other shards and incarnations.
 };
 
 }  // namespace tidal::shard

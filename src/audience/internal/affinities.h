@@ -41,7 +41,10 @@ public:
 
     void encode(Encoder* out) const;
     std::uint64_t bytes() const;
-    TIDAL_PREFETCHES void prefetch() const { creators_.prefetch(); }
+    TIDAL_PREFETCHES void prefetch() const {
+        creators_.prefetch();
+        __builtin_prefetch(weights_.data() + weights_.size(), 1);
+    }
 
 private:
     struct Weight {

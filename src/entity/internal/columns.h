@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/huge_pages.h"
 #include "base/ids.h"
 #include "entity/entity_table.h"
 #include "entity/internal/merge.h"
@@ -101,7 +102,7 @@ private:
     mutable std::vector<FieldColumn> fields_;  ///< By FieldId; `ordered` is made by readers.
     mutable std::array<std::unique_ptr<OrderedColumn>, kTimes> ordered_times_;
     std::vector<UnixMillis> created_at_, publish_at_, expires_at_;
-    std::vector<const EntityId*> creator_of_;  ///< Keys of creators_.
+    HugeVector<const EntityId*> creator_of_;  ///< Keys of creators_.
     ValueBitmaps<EntityId> creators_;
     SlotSet live_;
     TextListener* listener_ = nullptr;

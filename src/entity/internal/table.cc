@@ -226,15 +226,15 @@ Result<std::vector<EmbeddingSlotId>> StoredEntityTable::vectors_until(const Enti
 
 std::optional<Slot> StoredEntityTable::find(const EntityId& id) const {
     const auto slot = ids_.find(id);
-    return slot && states_[slot->value()] == RowState::kLive ? slot : std::nullopt;
+    return slot && exists(*slot) ? slot : std::nullopt;
 }
 
-void StoredEntityTable::prefetch_slot(const EntityId& id) const {
+std::optional<Slot> StoredEntityTable::prefetch_slot(const EntityId& id) const {
     const auto slot = ids_.find(id);
-    if (!slot) return;
-    __builtin_prefetch(&states_[slot->value()]);
+    if (!slot) return slot;
     __builtin_prefetch(&generations_[slot->value()]);
     columns_.prefetch_creator(*slot);
+    return slot;
 }
 
 Slot StoredEntityTable::find_or_reserve(const EntityId& id) {

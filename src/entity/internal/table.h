@@ -1,6 +1,7 @@
 // entity/internal/table.h: EntityTable over ShardStore rows, an id map and columns.
 #pragma once
 
+#include "base/huge_pages.h"
 #include "entity/entity_table.h"
 #include "entity/internal/columns.h"
 #include "entity/internal/id_map.h"
@@ -34,7 +35,15 @@ public:
     Slot find_or_reserve(const EntityId& id) override;
     std::optional<Slot> find_reserved(const EntityId& id) const override { return ids_.find(id); }
     void prefetch_id(const EntityId& id) const override { ids_.prefetch(id); }
-    void prefetch_slot(const EntityId& id) const override;
+    std::optional<Slot> prefetch_slot(const EntityId& id) const override;
+    const EntityId* prefetch_creator(Slot slot) const override {
+        const EntityId* const creator = columns_.creator_of(slot);
+        if (creator == nullptr) return nullptr;
+        __builtin_prefetch(creator);
+        __builtin_prefetch(creator + 1);  // It may lie across two lines.
+        return creator;
+    }
+    bool exists(Slot slot) const override { return generations_[slot.value()] != HybridTime(); }
     const EntityId& id_of(Slot slot) const override { return ids_.id_of(slot); }
     HybridTime generation_of(Slot slot) const override { return generations_[slot.value()]; }
     Result<std::optional<EntityView>> get(const EntityId& id) override;
@@ -111,8 +120,8 @@ private:
     storage::ShardStore& store_;
     std::shared_ptr<const schema::Schema> schema_;
     IdMap ids_;
-    std::vector<RowState> states_;         ///< By slot.
-    std::vector<HybridTime> generations_;  ///< By slot; 0 = does not exist.
+    std::vector<RowState> states_;        ///< By slot.
+    HugeVector<HybridTime> generations_;  ///< By slot; 0 = does not exist.
     Columns columns_;
     RowCache row_cache_{kRowCacheBytes};  ///< Of get().
     std::uint64_t live_count_ = 0;
