@@ -94,6 +94,9 @@ public:
     /// client's; what a client did wrong is in its Outcome. Ledger events are gathered; `settle()`
     /// before anyone reads.
     Result<void> apply(std::span<const record::Record> records, std::vector<Outcome>* outcomes);
+    /// Records that wait for memory together: no fewer should be applied at once, where there are
+    /// more.
+    static constexpr std::size_t kPrefetched = 16;
     /// Counts the gathered ledger events and pairs of items, together, so that the tables can
     /// prefetch.
     Result<void> settle();
@@ -207,8 +210,7 @@ private:
     /// The ledgers of one origin, made when the first event from there arrives.
     Result<signal::LedgerTable*> ledger(EntityKind kind, RegionId origin);
 
-    /// Asks the memory for what so many records will read; changes nothing.
-    static constexpr std::size_t kPrefetched = 16;
+    /// Asks the memory for what kPrefetched records will read; changes nothing.
     void prefetch(std::span<const record::Record> records) const;
     Result<Outcome> apply_one(const record::Record& record);
     Result<Outcome> dispatch(const record::Record& record);
