@@ -12,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,7 @@ class TextRun;
 struct FeedItem;
 struct FeedCohort;
 struct FeedPlan;
+struct LikedItem;
 struct ShardPage;
 struct Viewer;
 enum class TextMode : std::uint8_t;
@@ -364,6 +366,8 @@ private:
     Result<query::FeedPlan> plan_call(const FeedCall& call, query::TextMode mode, FeedReply* reply);
     Result<void> read_anchors(query::FeedPlan* plan);
     Result<void> read_liked(query::FeedPlan* plan);
+    std::vector<query::LikedItem> read_items(std::span<const EntityId> items,
+                                             const query::FeedPlan& plan, bool pairs);
     Result<void> read_disliked(query::FeedPlan* plan);
     /// @param at_once  Each shard was asked in one step: nothing of the pages may have gone since.
     Result<void> finish_feed(const query::FeedPlan& plan, std::vector<query::ShardPage> pages,

@@ -100,6 +100,8 @@ public:
     virtual void prefetch_id(const EntityId& id) const = 0;
     virtual std::optional<Slot> prefetch_slot(const EntityId& id) const = 0;
     virtual const EntityId* prefetch_creator(Slot slot) const = 0;
+    /// Fetches what id_of() and generation_of() read.
+    virtual void prefetch_entity(Slot slot) const = 0;
     virtual const EntityId& id_of(Slot slot) const = 0;
     /// 0 when it does not exist.
     virtual HybridTime generation_of(Slot slot) const = 0;
@@ -119,6 +121,8 @@ public:
     virtual std::span<const UnixMillis> created_at_column() const = 0;
     virtual std::span<const UnixMillis> publish_at_column() const = 0;  ///< INT64_MIN where absent.
     virtual std::span<const UnixMillis> expires_at_column() const = 0;  ///< INT64_MAX where absent.
+    /// A bit a slot, 64 a word: whether it has either of the two.
+    virtual std::span<const std::uint64_t> timed() const = 0;
     /// Any of the columns of numbers; empty for a field of another type.
     virtual NumberView numbers(const NumberSource& source) const = 0;
     /// Reads up to `rows` more texts of a text or keyword field, so that its column of numbers

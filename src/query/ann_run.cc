@@ -29,6 +29,7 @@ Result<bool> AnnRun::step(const ranking::ShardView& view, TopItems& top, StepBud
         slots_.clear();
         for (const std::uint32_t slot : blocks_->next(most))
             if (vectors.has(Slot(slot)) && also(Slot(slot))) slots_.push_back(Slot(slot));
+        for (const Slot slot : slots_) view.entities.prefetch_entity(slot);
         keys_.resize(slots_.size());
         TIDAL_TRY(features.fill(by_, slots_, context_, keys_));
         search_.trace().compared += slots_.size();

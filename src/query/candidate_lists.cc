@@ -29,6 +29,14 @@ private:
     Roaring& slots_;
 };
 
+/// Its slot here, if it exists here: mostly where it was listed.
+std::optional<Slot> find_listed(const entity::EntityTable& entities, const RankedEntry& entry) {
+    if (entry.slot.value() >= entities.slot_count() || entities.id_of(entry.slot) != entry.id)
+        return entities.find(entry.id);
+    if (entities.generation_of(entry.slot) == HybridTime()) return std::nullopt;
+    return entry.slot;
+}
+
 }  // namespace
 
 Feature order_of(const ranking::Source& source, const schema::Schema& schema, EntityKind kind) {
@@ -58,19 +66,21 @@ void merge_sources(std::span<const std::vector<SourceList>> of_shards, FeedPlan*
         SourceList all;
         for (const auto& lists : of_shards)
             all.insert(all.end(), lists[source].begin(), lists[source].end());
-        std::ranges::sort(all, [](const SourceEntry& a, const SourceEntry& b) {
-            return ItemOrder::before(a.key, a.id, b.key, b.id);
-        });
+        // That of one shard is in order.
+        if (of_shards.size() > 1)
+            std::ranges::sort(all, [](const SourceEntry& a, const SourceEntry& b) {
+                return ItemOrder::before(a.key, a.id, b.key, b.id);
+            });
         if (all.size() > plan->limit_of(sources[source]))
             all.resize(plan->limit_of(sources[source]));
-        for (std::size_t i = 0; i < all.size(); ++i)
-            plan->ranks[source].emplace(std::move(all[i].id), static_cast<std::uint32_t>(i + 1));
+        plan->ranks[source].reserve(all.size());
+        for (SourceEntry& entry : all)
+            plan->ranks[source].push_back({std::move(entry.id), entry.slot});
     }
 }
 
 RankedFeatures::RankedFeatures(const FeedPlan& plan, ranking::FeatureSource& tables)
     : plan_(plan), tables_(tables), ranks_(plan.ranks.size()) {
-    if (!plan.ranks.empty()) next_ = plan.ranks[0].begin();
     for (const Feature& feature : plan.profile->program.features)
         if (feature.kind == FeatureKind::kFriends &&
             std::ranges::find(friends_, feature.state, &Friends::state) == friends_.end())
@@ -102,16 +112,17 @@ bool RankedFeatures::prepare(const ranking::ShardView& view, StepBudget& budget)
         text_.emplace(*view.texts, plan_.text->query.root, plan_.text->statistics,
                       plan_.text->typos);
     if (!count_friends(view, budget)) return false;
-    constexpr double kLookUpCost = 200;
-    while (source_ < plan_.ranks.size()) {
-        for (; next_ != plan_.ranks[source_].end(); ++next_) {
+    constexpr double kLookUpCost = 100;
+    for (; source_ < plan_.ranks.size(); ++source_, next_ = 0) {
+        const RankedList& list = plan_.ranks[source_];
+        ranks_[source_].reserve(list.size());
+        for (; next_ < list.size(); ++next_) {
             if (!budget.take(kLookUpCost)) return false;
-            const auto slot = view.entities.find(next_->first);
+            const auto slot = find_listed(view.entities, list[next_]);
             if (!slot) continue;
-            ranks_[source_].emplace(slot->value(), next_->second);
+            ranks_[source_].emplace(slot->value(), static_cast<std::uint32_t>(next_ + 1));
             if (!plan_.text_alone || source_ + 1 == plan_.ranks.size()) listed_.add(slot->value());
         }
-        if (++source_ < plan_.ranks.size()) next_ = plan_.ranks[source_].begin();
     }
     if (plan_.text_matches && !take_matches(view, budget)) return false;
     for (const auto& [id, key] : plan_.pins.keys())  // Few.
@@ -176,9 +187,16 @@ void RankedFeatures::fill_of_creators(const Feature& feature, std::span<const Sl
                                       std::span<double> out) const {
     assert(plan_.user && "plan_feed() made sure");
     const bool follows = feature.kind == FeatureKind::kFollows;
+    std::ranges::fill(out, 0.0);
+    if (follows ? plan_.user->followed.empty() : plan_.user->affinities.empty()) return;
+    // All are asked for before the first is read.
+    const EntityId* creators[ranking::kBlockSlots];
     for (std::size_t i = 0; i < slots.size(); ++i) {
-        const EntityId* const creator = entities_->creator_of(slots[i]);
-        out[i] = 0;
+        creators[i] = entities_->creator_of(slots[i]);
+        __builtin_prefetch(creators[i]);
+    }
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        const EntityId* const creator = creators[i];
         if (creator == nullptr) continue;
         if (follows) {
             out[i] = plan_.user->followed.contains(*creator) ? 1 : 0;

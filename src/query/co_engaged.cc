@@ -9,20 +9,45 @@
 
 namespace tidal::query {
 
-void add_co_engaged(const ranking::ShardView& view, const EntityId& item, double weight,
-                    UnixMillis now_ms, CoEngaged* out) {
-    constexpr double kShrinkage = 10;
-    const auto slot = view.entities.find(item);
-    if (!slot || view.co_engagement == nullptr) return;
-    const audience::NeighbourList* const neighbours = view.co_engagement->find(*slot);
+namespace {
+
+void read_pairs(const ranking::ShardView& view, Slot slot, UnixMillis now_ms, LikedItem* out) {
+    const audience::NeighbourList* const neighbours =
+        view.co_engagement == nullptr ? nullptr : view.co_engagement->find(slot);
     if (neighbours == nullptr) return;
     const double decay = neighbours->decay_to(now_ms);
-    const double likes = std::max(1.0, neighbours->events() * decay);
-    for (std::size_t i = 0; i < neighbours->size(); ++i) {
-        const double both = neighbours->weight(i) * decay;
-        (*out)[neighbours->item(i)] +=
-            weight * both / std::sqrt(likes) * both / (both + kShrinkage);
+    out->likes = std::max(1.0, neighbours->events() * decay);
+    out->both.reserve(neighbours->size());
+    for (std::size_t i = 0; i < neighbours->size(); ++i)
+        out->both.emplace_back(neighbours->item(i), neighbours->weight(i) * decay);
+}
+
+}  // namespace
+
+LikedItem read_liked(const ranking::ShardView& view, const EntityId& item, bool pairs,
+                     std::span<const EmbeddingSlotId> slots, UnixMillis now_ms) {
+    LikedItem out;
+    out.vectors.resize(slots.size());
+    const auto slot = view.entities.find(item);
+    if (!slot) return out;
+    if (pairs) read_pairs(view, *slot, now_ms, &out);
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        const auto* const vectors =
+            view.vectors == nullptr ? nullptr : view.vectors->find(slots[i]);
+        if (vectors != nullptr && vectors->has(*slot)) out.vectors[i] = vectors->values(*slot);
     }
+    return out;
+}
+
+void add_co_engaged(const LikedItem& item, double weight, CoEngaged* out) {
+    constexpr double kShrinkage = 10;
+    for (const auto& [other, both] : item.both)
+        (*out)[other] += weight * both / std::sqrt(item.likes) * both / (both + kShrinkage);
+}
+
+void add_co_engaged(const ranking::ShardView& view, const EntityId& item, double weight,
+                    UnixMillis now_ms, CoEngaged* out) {
+    add_co_engaged(read_liked(view, item, true, {}, now_ms), weight, out);
 }
 
 double co_engaged_value(const ranking::ShardView& view, double part, Slot slot, UnixMillis now_ms) {
@@ -42,13 +67,10 @@ void fill_co_engaged(const ranking::ShardView& view, const CoEngaged& parts, Uni
     }
 }
 
-void Preference::add(const ranking::ShardView& view, EmbeddingSlotId slot, const EntityId& item,
+void Preference::add(const schema::EmbeddingSpec& spec, std::span<const float> values,
                      double weight) {
-    const auto at = view.entities.find(item);
-    const auto* const vectors = view.vectors == nullptr ? nullptr : view.vectors->find(slot);
-    if (!at || vectors == nullptr || !vectors->has(*at)) return;
-    const std::vector<float> values = vectors->values(*at);
-    const bool l2 = vectors->spec().metric == schema::Metric::kL2;
+    if (values.empty()) return;
+    const bool l2 = spec.metric == schema::Metric::kL2;
     const double norm = l2 ? 1 : vector::norm_of(values);
     if (!(norm > 0)) return;
     sum_.resize(values.size());

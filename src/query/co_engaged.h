@@ -5,6 +5,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/ids.h"
@@ -27,6 +28,17 @@ using CoEngaged = absl::flat_hash_map<EntityId, double>;
 /// Adds what one item says. Threads: inside the monitor of its shard.
 void add_co_engaged(const ranking::ShardView& view, const EntityId& item, double weight,
                     UnixMillis now_ms, CoEngaged* out);
+
+/// What one item says, to be added up outside the monitor.
+struct LikedItem {
+    double likes = 1;                               ///< As of the page's moment, 1 or more.
+    std::vector<std::pair<EntityId, double>> both;  ///< How many liked each other item as well.
+    std::vector<std::vector<float>> vectors;        ///< By embedding slot asked for; empty = none.
+};
+/// @param pairs  Whether `both` is wanted. Threads: inside the monitor of its shard.
+LikedItem read_liked(const ranking::ShardView& view, const EntityId& item, bool pairs,
+                     std::span<const EmbeddingSlotId> slots, UnixMillis now_ms);
+void add_co_engaged(const LikedItem& item, double weight, CoEngaged* out);
 /// What a part is worth for the entity that it is of.
 double co_engaged_value(const ranking::ShardView& view, double part, Slot slot, UnixMillis now_ms);
 /// The values of entities, 0 where nothing is known. Threads: inside the shard's monitor.
@@ -37,9 +49,8 @@ void fill_co_engaged(const ranking::ShardView& view, const CoEngaged& parts, Uni
 /// 1 and weighing as above; under l2 their mean as they are.
 class Preference {
 public:
-    /// Adds what one item says. Threads: inside the monitor of its shard.
-    void add(const ranking::ShardView& view, EmbeddingSlotId slot, const EntityId& item,
-             double weight);
+    /// Adds what one item says. @param values  Its vector; empty = it has none.
+    void add(const schema::EmbeddingSpec& spec, std::span<const float> values, double weight);
     /// As Anchor::kUser of the plan; nothing where no item has a vector there.
     Result<void> finish(const schema::EmbeddingSpec& spec, FeedPlan* plan) const;
 

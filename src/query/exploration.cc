@@ -104,20 +104,27 @@ Result<void> ShardExploration::offer(std::span<const Slot> slots, ranking::Featu
 
 Result<std::vector<std::pair<TopItems::Entry, Exploration>>> ShardExploration::take(
     ranking::FeatureSource& features, const ranking::EvaluationContext& context) {
+    std::vector<TopItems::Entry> entries = pool_.take();
     std::vector<std::pair<TopItems::Entry, Exploration>> out;
-    for (const TopItems::Entry& entry : pool_.take()) {
-        Exploration shown{.impressions = 0, .positives = 0, .draw = 0, .chance = entry.key};
-        double count = 0;
-        TIDAL_TRY(features.fill(impressions_, {&entry.slot, 1}, context, {&count, 1}));
-        shown.impressions = std::max(count, 0.0);
-        for (const Feature& positive : positives_) {
-            TIDAL_TRY(features.fill(positive, {&entry.slot, 1}, context, {&count, 1}));
-            shown.positives += std::max(count, 0.0);
-        }
-        shown.positives = std::min(shown.positives, shown.impressions);
-        shown.draw =
-            draw_rate(shown.impressions, shown.positives, entities_.id_of(entry.slot), seed_);
-        out.emplace_back(entry, shown);
+    if (entries.empty()) return out;
+    std::vector<Slot> slots;
+    for (const TopItems::Entry& entry : entries) slots.push_back(entry.slot);
+    std::vector<double> impressions(slots.size()), positives(slots.size());
+    TIDAL_TRY(features.fill(impressions_, slots, context, impressions));
+    counts_.resize(slots.size());
+    for (const Feature& positive : positives_) {
+        TIDAL_TRY(features.fill(positive, slots, context, counts_));
+        for (std::size_t i = 0; i < slots.size(); ++i) positives[i] += std::max(counts_[i], 0.0);
+    }
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        const double shown_to = std::max(impressions[i], 0.0);
+        const double liked = std::min(positives[i], shown_to);
+        const double draw = draw_rate(shown_to, liked, entities_.id_of(slots[i]), seed_);
+        const double chance = entries[i].key;
+        out.emplace_back(
+            std::move(entries[i]),
+            Exploration{
+                .impressions = shown_to, .positives = liked, .draw = draw, .chance = chance});
     }
     return out;
 }

@@ -100,6 +100,21 @@ struct TextPlan {
     bool typos = false;  ///< What the words may have meant is searched for, too.
 };
 
+/// One source's list: the first of its order.
+struct SourceEntry {
+    EntityId id;
+    double key = 0;  ///< Greatest first.
+    Slot slot;       ///< In the shard that lists it.
+};
+using SourceList = std::vector<SourceEntry>;
+
+/// The list over all shards: ranks from 1.
+struct RankedEntry {
+    EntityId id;
+    Slot slot;  ///< In the shard that listed it; in another one a slot of any other entity.
+};
+using RankedList = std::vector<RankedEntry>;
+
 /// Everything about a request that does not depend on a shard. Does not change while a run has it;
 /// shared by threads.
 struct FeedPlan {
@@ -131,10 +146,9 @@ struct FeedPlan {
     std::optional<FieldId> text_field;              ///< The same, where it is a text.
     std::optional<BoundGroup> group;
     Pins pins;
-    double explore_percent = 0;  ///< Of the places, those for items that few have seen.
-    bool reordered = false;      ///< The order is not the profile's alone.
-    /// By source: rank from 1 in its list over all shards (merge_sources).
-    std::vector<absl::flat_hash_map<EntityId, std::uint32_t>> ranks;
+    double explore_percent = 0;     ///< Of the places, those for items that few have seen.
+    bool reordered = false;         ///< The order is not the profile's alone.
+    std::vector<RankedList> ranks;  ///< By source (merge_sources).
     vector::Effort effort = vector::Effort::kDefault;
     std::vector<vector::SearchTrace>
         ann_traces;                  ///< Of all shards, by source, where run_sources() ran.
@@ -198,13 +212,6 @@ inline FilterState filter_state(const FeedPlan& plan, const ranking::ShardView& 
             .user_states = view.user_states,
             .collections = view.collections};
 }
-
-/// One source's list: the first of its order.
-struct SourceEntry {
-    EntityId id;
-    double key = 0;  ///< Greatest first.
-};
-using SourceList = std::vector<SourceEntry>;
 
 /// @return kUnknownName      profile, parameter, field or collection, with a hint;
 ///         kInvalidArgument  limit, filter, parameter, vector or cursor, or an input that the

@@ -41,27 +41,31 @@ void explore(const FeedPlan& plan, std::span<ShardPage> pages, std::vector<FeedI
     for (std::size_t shard = 0; shard < pages.size(); ++shard)
         for (ScoredItem& item : pages[shard].pool)
             pool.push_back({.item = std::move(item), .rank = 0, .shard = shard});
-    std::ranges::sort(pool, [](const FeedItem& a, const FeedItem& b) {
-        return ItemOrder::before(a.item.explored->chance, a.item.id, b.item.explored->chance,
-                                 b.item.id);
-    });
+    // That of one shard is in order.
+    if (pages.size() > 1)
+        std::ranges::sort(pool, [](const FeedItem& a, const FeedItem& b) {
+            return ItemOrder::before(a.item.explored->chance, a.item.id, b.item.explored->chance,
+                                     b.item.id);
+        });
     if (pool.size() > kExplorationPool) pool.erase(pool.begin() + kExplorationPool, pool.end());
     absl::flat_hash_set<EntityId> known;
     for (std::size_t i = 0; i < all->size() && i < plan.limit; ++i) known.insert((*all)[i].item.id);
-    std::erase_if(pool, [&](const FeedItem& item) { return known.contains(item.item.id); });
-    std::ranges::sort(pool, [](const FeedItem& a, const FeedItem& b) {
-        return ItemOrder::before(a.item.explored->draw, a.item.id, b.item.explored->draw,
-                                 b.item.id);
+    std::vector<FeedItem*> drawn;
+    for (FeedItem& item : pool)
+        if (!known.contains(item.item.id)) drawn.push_back(&item);
+    std::ranges::sort(drawn, [](const FeedItem* a, const FeedItem* b) {
+        return ItemOrder::before(a->item.explored->draw, a->item.id, b->item.explored->draw,
+                                 b->item.id);
     });
     std::vector<FeedItem> out;
     absl::flat_hash_set<EntityId> chosen;
-    auto next = pool.begin();
+    auto next = drawn.begin();
     const auto place_explored = [&] {
-        if (next == pool.end() || out.size() >= plan.limit ||
+        if (next == drawn.end() || out.size() >= plan.limit ||
             !is_exploration_place(plan.shown + out.size() + 1, plan.explore_percent))
             return false;
-        chosen.insert(next->item.id);
-        out.push_back(std::move(*next++));
+        chosen.insert((*next)->item.id);
+        out.push_back(std::move(**next++));
         return true;
     };
     for (FeedItem& item : *all) {

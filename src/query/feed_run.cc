@@ -24,7 +24,7 @@ constexpr std::size_t kSpare = 32;
 constexpr double kViewCost = 100'000;
 constexpr double kRowCost = 5'000;
 constexpr std::uint32_t kTextRows = 10;  ///< Read at once.
-constexpr double kCheckCost = 100'000;   ///< Of the entries, whether they still match.
+constexpr double kCheckCost = 30'000;    ///< Of the entries, whether they still match.
 
 }  // namespace
 
@@ -170,6 +170,7 @@ private:
         }
         if (!scan_.at_end()) return false;
         blocks_.emplace(facets_->scored(matched_));
+        unscored_ = facets_->scored(matched_).cardinality();
         return true;
     }
 
@@ -180,11 +181,13 @@ private:
     }
 
     Result<bool> score(StepBudget& budget) {
-        const double block_cost = static_cast<double>(plan_.profile->program.cost) *
-                                  static_cast<double>(plan_.profile->program.block_slots);
+        const ranking::Program& program = plan_.profile->program;
         while (!blocks_->at_end()) {
-            if (!budget.take(block_cost)) return false;
+            const std::uint64_t slots = std::min<std::uint64_t>(program.block_slots, unscored_);
+            if (!budget.take(static_cast<double>(program.cost) * static_cast<double>(slots)))
+                return false;
             TIDAL_TRY(score_block());
+            unscored_ -= slots;
         }
         if (plan_.profile->program.gate) page_.counts.matched = passed_;
         if (groups_) {
@@ -280,7 +283,7 @@ private:
             ScoredItem& item = page_.items.emplace_back();
             item.key = entry.key;
             item.score = order_.key(placement_->key_of_score(entry.key, entry.slot));
-            item.text = entry.text;
+            if (entry.text) item.text = *entry.text;
             TIDAL_TRY(describe(entry.slot, &item));
         }
         return exploration_ ? collect_pool(budget) : Result<bool>(true);
@@ -288,7 +291,7 @@ private:
 
     /// What exploration may choose from: few, so in one piece but for the rows that rules read.
     Result<bool> collect_pool(StepBudget& budget) {
-        constexpr double kDrawCost = 2'000;
+        constexpr double kDrawCost = 600;
         if (!drawn_) {
             const double score_cost = plan_.profile->program.cost;
             if (!budget.take((kDrawCost + score_cost) * kExplorationPool)) return false;
@@ -454,6 +457,7 @@ private:
     bool facets_counted_ = true;  ///< Of the window.
     Roaring matched_;
     std::optional<SlotBlocks> blocks_;  ///< Of what is scored.
+    std::uint64_t unscored_ = 0;        ///< Of these.
     std::uint64_t passed_ = 0;          ///< Of matched_, the requirements.
     bool ranked_ = false;               ///< By a view.
     bool texts_built_ = false;

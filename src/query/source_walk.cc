@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "audience/collections.h"
+#include "audience/user_states.h"
 #include "query/co_engaged.h"
 #include "query/internal/candidate_lists.h"
 #include "ranking/table_features.h"
@@ -11,16 +12,27 @@ namespace tidal::query {
 namespace {
 
 // Nanoseconds.
-constexpr double kFrontCost = 100'000, kPassedCost = 100'000;
+constexpr double kFrontCost = 20'000, kPassedCost = 100'000, kPassedEntryCost = 12;
 constexpr double kLookUpPartCost = 200, kHeapCost = 10;
 constexpr double kWalkedMemberCost = 60, kCreatorCost = 300;
 constexpr std::size_t kBlockMembers = 256;
 /// A front is read in one piece: no longer list is, nor that of who is shown little of it.
-constexpr double kFrontEntryCost = 500;
+constexpr double kFrontEntryCost = 200;
 constexpr std::uint32_t kFrontMax = 1'024;
 constexpr std::size_t kSkippedMax = 8'192;
 /// Of a front at once: no more than a list wants are scored again, where they have to be.
 constexpr std::size_t kFrontLooks = 1'024;
+
+/// Of the entries that a walk is likely to pass over.
+double passed_cost(const FeedPlan& plan, const ranking::ShardView& view) {
+    if (plan.filter) return kPassedCost;
+    if (!plan.user || view.user_states == nullptr) return 0;
+    std::uint64_t refused = 0;
+    for (const audience::StateId state : plan.profile->program.refused_states)
+        if (const Roaring* const slots = view.user_states->find(plan.user->id, state))
+            refused += slots->cardinality();
+    return kPassedEntryCost * static_cast<double>(std::min<std::uint64_t>(refused, kSkippedMax));
+}
 
 }  // namespace
 
@@ -52,8 +64,7 @@ Result<SourceWalk::Outcome> SourceWalk::walk_view(const ranking::ShardView& view
     if (source >= orders.size() || orders[source] == nullptr || wanted > kFrontMax)
         return Outcome::kNoWay;
     if (plan_.filter && thins_out(view, wanted)) return Outcome::kNoWay;
-    const bool passes_over = plan_.filter || plan_.user;
-    if (!budget.take(kFrontCost + (passes_over ? kPassedCost : 0) + kFrontEntryCost * wanted))
+    if (!budget.take(kFrontCost + passed_cost(plan_, view) + kFrontEntryCost * wanted))
         return Outcome::kAgain;
     TIDAL_ASSIGN(const TopViews::Front found_front,
                  views.find_front(view, orders[source], plan_.now_ms));

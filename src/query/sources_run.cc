@@ -317,8 +317,11 @@ private:
             TopItems& top = tops_[lists_.size()];
             if (!budget.take(kEntryCost * static_cast<double>(top.size()))) return false;
             SourceList& list = lists_.emplace_back();
-            for (const auto& entry : top.take())
-                list.push_back({view.entities.id_of(entry.slot), entry.key});
+            const auto entries = top.take();
+            for (const auto& entry : entries) view.entities.prefetch_entity(entry.slot);
+            list.reserve(entries.size());
+            for (const auto& entry : entries)
+                list.push_back({view.entities.id_of(entry.slot), entry.key, entry.slot});
         }
         return true;
     }

@@ -54,19 +54,20 @@ bool wants_typos(const FeedPlan& plan) {
 
 void merge_typos(std::span<const std::vector<SourceList>> of_shards, FeedPlan* plan) {
     for (const std::size_t source : text_sources(*plan)) {
-        auto& ranks = plan->ranks[source];
+        RankedList& ranks = plan->ranks[source];
+        absl::flat_hash_set<EntityId> known;
+        for (const RankedEntry& entry : ranks) known.insert(entry.id);
         SourceList all;
         for (const auto& lists : of_shards)
             for (const SourceEntry& entry : lists[source])
-                if (!ranks.contains(entry.id)) all.push_back(entry);
+                if (!known.contains(entry.id)) all.push_back(entry);
         std::ranges::sort(all, [](const SourceEntry& a, const SourceEntry& b) {
             return ItemOrder::before(a.key, a.id, b.key, b.id);
         });
         const std::size_t limit = plan->limit_of(plan->sources[source]);
         for (SourceEntry& entry : all) {
             if (ranks.size() >= limit) break;
-            const auto rank = static_cast<std::uint32_t>(ranks.size() + 1);
-            ranks.emplace(std::move(entry.id), rank);
+            ranks.push_back({std::move(entry.id), entry.slot});
         }
     }
 }

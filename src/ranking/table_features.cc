@@ -53,8 +53,7 @@ double distance_km(const record::GeoPoint& a, const record::GeoPoint& b) {
     return 2 * kEarthRadiusKm * std::asin(std::sqrt(std::clamp(h, 0.0, 1.0)));
 }
 
-TableFeatureSource::TableFeatureSource(const ShardView& view)
-    : view_(view), decayed_(kBlockSlots), window_(kBlockSlots) {}
+TableFeatureSource::TableFeatureSource(const ShardView& view) : view_(view) {}
 
 Result<void> TableFeatureSource::fill(const Feature& feature, std::span<const Slot> slots,
                                       const EvaluationContext& context, std::span<double> out) {
@@ -112,6 +111,7 @@ Result<void> TableFeatureSource::fill(const Feature& feature, std::span<const Sl
 Result<void> TableFeatureSource::fill_decay(const Feature& feature, std::span<const Slot> slots,
                                             UnixMillis now_ms, std::span<double> out) {
     std::ranges::fill(out, 0.0);
+    decayed_.resize(std::max(decayed_.size(), slots.size()));
     const std::span part(decayed_.data(), slots.size());
     for (signal::LedgerTable* ledger : view_.ledgers) {
         TIDAL_TRY(ledger->read_decayed(feature.signal, slots, now_ms, part));
@@ -124,8 +124,10 @@ Result<void> TableFeatureSource::fill_decay(const Feature& feature, std::span<co
 /// Regions are added as integers: exact, whatever their number.
 Result<void> TableFeatureSource::fill_window(const Feature& feature, std::span<const Slot> slots,
                                              UnixMillis now_ms, std::span<double> out) {
+    window_.resize(std::max(window_.size(), slots.size()));
     const std::span part(window_.data(), slots.size());
-    std::int64_t totals[kBlockSlots] = {};
+    std::int64_t totals[kBlockSlots];
+    std::fill_n(totals, slots.size(), 0);
     const bool counts = feature.kind == FeatureKind::kCount;
     for (signal::LedgerTable* ledger : view_.ledgers) {
         TIDAL_TRY(ledger->read_window(feature.signal, feature.window, slots, now_ms, part));

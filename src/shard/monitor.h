@@ -2,6 +2,7 @@
 // between the others.
 #pragma once
 
+#include <atomic>
 #include <mutex>
 
 namespace tidal::shard {
@@ -13,11 +14,16 @@ class Monitor {
 public:
     /// Writes, and reads that are short.
     void lock() {
+        awaited_.fetch_add(1, std::memory_order_relaxed);
         door_.lock();
         inside_.lock();
+        awaited_.fetch_sub(1, std::memory_order_relaxed);
         door_.unlock();
     }
     void unlock() { inside_.unlock(); }
+    /// Whether somebody waits to enter: who is inside for long leaves at the next good moment and
+    /// queues again, behind them.
+    bool is_awaited() const { return awaited_.load(std::memory_order_relaxed) > 0; }
 
     /// One step of a query: as a mutex of its own.
     class Steps {
@@ -40,6 +46,7 @@ private:
     std::mutex turn_;  ///< Held by the query whose step is next or under way.
     std::mutex door_;  ///< Held by who enters next: the step after this one queues behind it.
     std::mutex inside_;
+    std::atomic<int> awaited_ = 0;
 };
 
 }  // namespace tidal::shard

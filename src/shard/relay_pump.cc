@@ -31,7 +31,7 @@ void RelayPump::poke() {
     std::map<ShardId, std::vector<record::RelayBody>> deliveries;
     {
         const std::lock_guard lock(mutex_);
-        if (stopped_ || !source_.can_propose()) return;
+        if (stopped_ || !source_.can_propose() || !source_.has_relays()) return;
         deliveries = gather();
         for (const auto& [target, bodies] : deliveries) under_way_.insert(target);
     }

@@ -58,7 +58,7 @@ Result<std::unique_ptr<Shard>> Shard::open(const Options& options, runtime::Runt
     shard->checkpoint_index_ = shard->state_->applied();
     shard->durable_place_ = shard->state_->place();
     shard->clock_.observe(shard->state_->last_stamp());
-    shard->note_newest_stamp();
+    shard->note_progress();
     return shard;
 }
 
@@ -72,7 +72,7 @@ Result<void> Shard::replay(const wal::BatchHeader& header, std::string_view payl
     for (const record::Record& record : records) clock_.observe(record.envelope.stamp);
     records = records.subspan(expected.value() - header.first_index.value());
     TIDAL_TRY(state_->apply(records, &replayed_outcomes_));
-    note_newest_stamp();
+    note_progress();
     if (state_->applied().value() % kReplaySettleRecords < records.size())
         TIDAL_TRY(state_->settle());
     return {};

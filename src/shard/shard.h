@@ -120,6 +120,9 @@ public:
     UnixMillis read_time_ms(UnixMillis wall_ms) const {
         return std::max(wall_ms, newest_stamp_ms_.load());
     }
+    /// Whether anything waited for other shards when records were last applied. Any thread, without
+    /// the monitor.
+    bool has_relays() const { return has_relays_.load(); }
     /// Who takes the next step. Stop it after the shard's executor.
     QueryTurns& turns() { return turns_; }
 
@@ -284,7 +287,11 @@ private:
           runtime::Executor& background, std::unique_ptr<storage::ShardStore> store);
 
     void begin();
-    void note_newest_stamp() { newest_stamp_ms_ = state_->last_stamp().wall_ms(); }
+    /// What others may know without the monitor.
+    void note_progress() {
+        newest_stamp_ms_ = state_->last_stamp().wall_ms();
+        has_relays_ = state_->outbox().rows() > 0;
+    }
     Stats stats_now();
     Result<void> admit(const std::vector<record::Record>& records);
     Result<void> admit_import(const record::Record& position, std::uint64_t mark);
@@ -317,7 +324,12 @@ private:
     void stamp(record::Record* record, LogIndex index);
     void on_committed(LogIndex first, Result<void> result);
     void drain();
-    void apply_committed(std::deque<Committed> committed, std::vector<Finished>* finished);
+    void apply_committed(std::deque<Committed> committed, std::unique_lock<Monitor>& lock,
+                         std::vector<Finished>* finished);
+    Result<std::vector<Outcome>> apply_in_slices(std::span<const record::Record> records,
+                                                 std::unique_lock<Monitor>& lock,
+                                                 LogIndex* entered);
+    Result<void> give_way(std::unique_lock<Monitor>& lock, LogIndex* entered);
     void finish(InFlight batch, Result<std::vector<Outcome>> result,
                 std::vector<Finished>* finished);
     void collect_waiters(std::vector<Waiter>* ready);
@@ -396,6 +408,7 @@ private:
     std::atomic<std::uint64_t> generation_ = 1;
     /// ShardState::last_stamp(), before whoever wrote it is answered.
     std::atomic<UnixMillis> newest_stamp_ms_ = 0;
+    std::atomic<bool> has_relays_ = false;
     /// The background executor is in the monitor, and may be for long: whoever can looks here
     /// before. Changed on the executor.
     std::atomic<bool> replacing_ = false;

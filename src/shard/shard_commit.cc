@@ -1,5 +1,7 @@
 // From committed to applied to answered.
+#include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <utility>
 
 #include "query/top_views.h"
@@ -19,14 +21,14 @@ void Shard::drain() {
     std::vector<Finished> finished;
     std::vector<Waiter> ready;
     {
-        const std::lock_guard lock(mutex_);
+        std::unique_lock lock(mutex_);
         std::deque<Committed> committed;
         {
             const std::lock_guard queue_lock(queue_mutex_);
             committed.swap(committed_);
             drain_posted_ = false;
         }
-        apply_committed(std::move(committed), &finished);
+        apply_committed(std::move(committed), lock, &finished);
         collect_waiters(&ready);
         const std::uint64_t behind = state_->applied().value() - checkpoint_index_.value();
         if (behind >= options_.checkpoint_events && may_checkpoint()) begin_checkpoint_locked({});
@@ -38,19 +40,63 @@ void Shard::drain() {
     advance_stop();
 }
 
+namespace {
+
+/// About 40 us of signals: what who enters waits for.
+constexpr std::size_t kSliceOfBatch = ShardState::kPrefetched / 2;
+
+}  // namespace
+
+/// Between two slices, before which all that is applied is counted: lets in whoever waits, once
+/// enough was done since `entered`.
+Result<void> Shard::give_way(std::unique_lock<Monitor>& lock, LogIndex* entered) {
+    const std::uint64_t applied = state_->applied().value() - entered->value();
+    if (applied < kSliceOfBatch || !mutex_.is_awaited()) return {};
+    TIDAL_TRY(state_->settle());
+    note_progress();
+    lock.unlock();
+    lock.lock();
+    *entered = state_->applied();
+    return {};
+}
+
+Result<std::vector<Outcome>> Shard::apply_in_slices(std::span<const record::Record> records,
+                                                    std::unique_lock<Monitor>& lock,
+                                                    LogIndex* entered) {
+    std::vector<Outcome> outcomes, of_slice;
+    outcomes.reserve(records.size());
+    while (!records.empty()) {
+        TIDAL_TRY(give_way(lock, entered));
+        const auto slice = records.first(std::min(kSliceOfBatch, records.size()));
+        TIDAL_TRY(state_->apply(slice, &of_slice));
+        std::ranges::move(of_slice, std::back_inserter(outcomes));
+        records = records.subspan(slice.size());
+    }
+    return outcomes;
+}
+
 /// A batch that met a full disk leaves a gap: every batch after it, committed or not, is refused as
 /// well (replay skips what lies behind a gap), and once all have come back its indexes are given
 /// out again.
-void Shard::apply_committed(std::deque<Committed> committed, std::vector<Finished>* finished) {
+void Shard::apply_committed(std::deque<Committed> committed, std::unique_lock<Monitor>& lock,
+                            std::vector<Finished>* finished) {
+    LogIndex entered = state_->applied();
     for (Committed& each : committed) {
-        InFlight batch = std::move(in_flight_.front());
-        in_flight_.pop_front();
-        assert(batch.first == each.first);
-        forget_in_flight(batch);
+        assert(in_flight_.front().first == each.first);
         if (!each.result.ok() && !refusing_) {
             refusing_ = true;
-            refused_from_ = batch.first;
+            refused_from_ = each.first;
         }
+        Result<std::vector<Outcome>> outcomes{std::vector<Outcome>()};
+        // In flight until all of it is applied, for those who come in between.
+        if (!refusing_) outcomes = apply_in_slices(in_flight_.front().records, lock, &entered);
+        if (!outcomes.ok()) {
+            runtime_.fatal(outcomes.error());
+            return;
+        }
+        InFlight batch = std::move(in_flight_.front());
+        in_flight_.pop_front();
+        forget_in_flight(batch);
         if (refusing_) {
             Error error = each.result.ok()
                               ? Error(ErrorCode::kDiskFull,
@@ -59,14 +105,9 @@ void Shard::apply_committed(std::deque<Committed> committed, std::vector<Finishe
             finish(std::move(batch), std::move(error), finished);
             continue;
         }
-        std::vector<Outcome> outcomes;
-        if (auto applied = state_->apply(batch.records, &outcomes); !applied) {
-            runtime_.fatal(applied.error());
-            return;
-        }
         finish(std::move(batch), std::move(outcomes), finished);
     }
-    note_newest_stamp();
+    note_progress();
     if (refusing_ && in_flight_.empty()) {
         refusing_ = false;
         last_index_ = LogIndex(refused_from_.value() - 1);

@@ -65,7 +65,7 @@ Result<void> Shard::reopen() {
     checkpoint_index_ = state_->applied();
     last_index_ = std::max(last_index_, checkpoint_index_);
     clock_.observe(state_->last_stamp());
-    note_newest_stamp();
+    note_progress();
     durable_place_ = state_->place();
     graph_files_worn_ = true;
     return {};

@@ -10,8 +10,8 @@
 namespace tidal::shard {
 namespace {
 
-/// Applied in one go inside the monitor: less than a millisecond of signals.
-constexpr std::size_t kSliceRecords = 512;
+/// Applied in one go inside the monitor: some hundred microseconds of signals.
+constexpr std::size_t kSliceRecords = 64;
 
 Error given_up() {
     return Error(ErrorCode::kTimeout, "the node stops before the decision; the write may survive")
@@ -163,7 +163,7 @@ bool Shard::drain_group() {
         before = state_->applied();
         if (durable) durable_ = std::move(*durable);
         handle_some(&events, &finished);
-        note_newest_stamp();
+        note_progress();
         if (auto settled = state_->settle(); !settled) {
             runtime_.fatal(settled.error());
             return false;

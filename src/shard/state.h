@@ -94,6 +94,9 @@ public:
     /// client's; what a client did wrong is in its Outcome. Ledger events are gathered; `settle()`
     /// before anyone reads.
     Result<void> apply(std::span<const record::Record> records, std::vector<Outcome>* outcomes);
+    /// Records that wait for memory together: no fewer should be applied at once, where there are
+    /// more.
+    static constexpr std::size_t kPrefetched = 32;
     /// Counts the gathered ledger events and pairs of items, together, so that the tables can
     /// prefetch.
     Result<void> settle();
@@ -213,7 +216,6 @@ private:
         std::optional<Slot> slot;
     };
     /// Asks the memory for what so many records will read; changes nothing.
-    static constexpr std::size_t kPrefetched = 32;
     void prefetch(std::span<const record::Record> records, Met* met) const;
     Result<void> apply_one(const record::Record& record, const Met& met, Outcome* outcome);
     /// Why nothing of a record is looked at; nullopt = it is to be applied.

@@ -91,12 +91,20 @@ void Columns::resize(std::uint32_t slot_count) {
     created_at_.resize(slot_count, 0);
     publish_at_.resize(slot_count, kNoPublishTime);
     expires_at_.resize(slot_count, kNoExpiryTime);
+    timed_.resize((std::size_t{slot_count} + 63) / 64);
     creator_of_.resize(slot_count, nullptr);
     for (FieldColumn& column : fields_) {
         if (is_number(column.type)) column.numbers.resize(slot_count, kAbsent);
         if (column.type == schema::FieldType::kGeo) column.places.resize(slot_count, kNowhere);
         if (column.texts != nullptr) column.texts->resize(slot_count);
     }
+}
+
+void Columns::note_timed(std::uint32_t slot) {
+    const std::uint64_t bit = std::uint64_t{1} << (slot % 64);
+    std::uint64_t& word = timed_[slot / 64];
+    const bool timed = publish_at_[slot] != kNoPublishTime || expires_at_[slot] != kNoExpiryTime;
+    word = timed ? word | bit : word & ~bit;
 }
 
 template <bool kLoading>
@@ -126,10 +134,10 @@ void Columns::put(CellKey key, std::uint32_t slot, std::string_view encoded) {
             return;
         case kPublishAtCell:
             publish_at_[slot] = decode_time_value(encoded);
-            return;
+            return note_timed(slot);
         case kExpiresAtCell:
             expires_at_[slot] = decode_time_value(encoded);
-            return;
+            return note_timed(slot);
         default:
             break;
     }
@@ -155,10 +163,10 @@ void Columns::take(CellKey key, std::uint32_t slot, std::string_view encoded) {
             return;  // set_default_created_at follows
         case kPublishAtCell:
             publish_at_[slot] = kNoPublishTime;
-            return;
+            return note_timed(slot);
         case kExpiresAtCell:
             expires_at_[slot] = kNoExpiryTime;
-            return;
+            return note_timed(slot);
         default:
             break;
     }

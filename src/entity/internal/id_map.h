@@ -116,6 +116,9 @@ public:
         assert(slot.value() < ids_.size());
         return ids_[slot.value()];
     }
+    [[gnu::always_inline]] void prefetch_id(Slot slot) const {
+        __builtin_prefetch(&ids_[slot.value()]);
+    }
     std::uint32_t size() const { return static_cast<std::uint32_t>(ids_.size()); }
     const std::vector<EntityId>& ids() const { return ids_; }
 

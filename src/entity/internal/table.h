@@ -44,6 +44,10 @@ public:
         return creator;
     }
     bool exists(Slot slot) const override { return generations_[slot.value()] != HybridTime(); }
+    void prefetch_entity(Slot slot) const override {
+        ids_.prefetch_id(slot);
+        __builtin_prefetch(&generations_[slot.value()]);
+    }
     const EntityId& id_of(Slot slot) const override { return ids_.id_of(slot); }
     HybridTime generation_of(Slot slot) const override { return generations_[slot.value()]; }
     Result<std::optional<EntityView>> get(const EntityId& id) override;
@@ -69,6 +73,7 @@ public:
     std::span<const UnixMillis> created_at_column() const override { return columns_.created_at(); }
     std::span<const UnixMillis> publish_at_column() const override { return columns_.publish_at(); }
     std::span<const UnixMillis> expires_at_column() const override { return columns_.expires_at(); }
+    std::span<const std::uint64_t> timed() const override { return columns_.timed(); }
     const EntityId* creator_of(Slot slot) const override { return columns_.creator_of(slot); }
     const Roaring* keyword_bitmap(FieldId field, std::string_view value) const override {
         return columns_.keyword(field, value);

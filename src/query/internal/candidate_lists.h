@@ -64,7 +64,7 @@ private:
     // Where prepare() goes on.
     std::size_t friend_ = 0;
     std::size_t source_ = 0;
-    absl::flat_hash_map<EntityId, std::uint32_t>::const_iterator next_;
+    std::size_t next_ = 0;
 };
 
 }  // namespace tidal::query

@@ -10,14 +10,18 @@ namespace tidal::query {
 class TimeGates {
 public:
     TimeGates(const entity::EntityTable& entities, UnixMillis now_ms)
-        : publish_at_(entities.publish_at_column()),
+        : timed_(entities.timed()),
+          publish_at_(entities.publish_at_column()),
           expires_at_(entities.expires_at_column()),
           now_ms_(now_ms) {}
     bool open(std::uint32_t slot) const {
+        // Most have no times, and bits of many slots lie together.
+        if ((timed_[slot / 64] >> (slot % 64) & 1) == 0) return true;
         return (int{publish_at_[slot] <= now_ms_} & int{now_ms_ < expires_at_[slot]}) != 0;
     }
 
 private:
+    std::span<const std::uint64_t> timed_;
     std::span<const UnixMillis> publish_at_, expires_at_;
     const UnixMillis now_ms_;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -22,8 +23,8 @@ public:
     struct Entry {
         double key = 0;
         Slot slot;
-        HybridTime generation;  ///< Of the entity when it was offered.
-        std::string text;       ///< Of ShardOrder.
+        HybridTime generation;                    ///< Of the entity when it was offered.
+        std::unique_ptr<const std::string> text;  ///< Of ShardOrder; nullptr = none: it moves less.
     };
 
     TopItems(std::size_t keep, const ShardOrder& order)
@@ -55,7 +56,9 @@ public:
         } else if (!is_last) {
             make_heap();
         }
-        heap_.push_back({key, slot, generation, std::string(place.text)});
+        heap_.push_back({key, slot, generation, {}});
+        if (!place.text.empty())
+            heap_.back().text = std::make_unique<const std::string>(place.text);
         if (!in_order_) std::ranges::push_heap(heap_, before());
     }
 
@@ -78,7 +81,8 @@ public:
 
 private:
     Place place_of(const Entry& entry) const {
-        return {entry.key, entry.text, entities_.id_of(entry.slot)};
+        return {entry.key, entry.text ? std::string_view(*entry.text) : std::string_view(),
+                entities_.id_of(entry.slot)};
     }
     /// As a heap order this keeps the last of the page on top.
     struct Before {

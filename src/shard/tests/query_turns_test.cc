@@ -100,5 +100,16 @@ TEST(Monitor, OneInsideAtATimeAndStepsLetOthersIn) {
     EXPECT_EQ(together, 0);
 }
 
+TEST(Monitor, SaysWhetherSomebodyWaits) {
+    Monitor monitor;
+    monitor.lock();
+    EXPECT_FALSE(monitor.is_awaited()) << "who is inside does not wait";
+    std::thread other([&] { const std::lock_guard lock(monitor); });
+    while (!monitor.is_awaited()) std::this_thread::yield();
+    monitor.unlock();
+    other.join();
+    EXPECT_FALSE(monitor.is_awaited());
+}
+
 }  // namespace
 }  // namespace tidal::shard
