@@ -19,7 +19,7 @@ struct FeedPace {
     bool begun = false;                 ///< The first step, which needs no pass, is done.
     QueryGate::Pass pass;               ///< Once it needs more.
     bool entered = false;
-    bool again = false;  ///< Some step was not the last of its run.
+    bool several = false;  ///< Some run took more than one step: others came in between.
 };
 
 namespace {
@@ -96,7 +96,7 @@ runtime::Task<Result<void>> Database::run_steps(shard::Shard* shard, Run* run, F
         TIDAL_CO_ASSIGN(const bool done, step(*shard, generation, pace->of, run));
         pace->begun = true;
         if (done) co_return Result<void>();
-        pace->again = true;
+        pace->several = true;
     }
 }
 
@@ -140,7 +140,7 @@ runtime::Task<Result<void>> Database::rank_pages(query::FeedPlan* plan, FeedPace
         UnixMillis behind_ms = 0;
         for (std::size_t id = 1; id < shards_.size() && behind_ms == 0; ++id) {
             // Not once a shard was looked at in steps: that would be for nothing.
-            query::FeedRun run(*plan, moment < kMomentsMax && !pace->again);
+            query::FeedRun run(*plan, moment < kMomentsMax && !pace->several);
             auto steps = run_steps(shards_[id].get(), &run, pace);
             TIDAL_CO_TRY(co_await std::move(steps));
             behind_ms = run.behind_ms();
@@ -198,7 +198,7 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
     auto ranked = rank_pages(&plan, &pace, &pages);
     TIDAL_CO_TRY(co_await std::move(ranked));
     if (in_turns && !pace.entered) gate_->learn(pace.kind, false);
-    TIDAL_CO_TRY(finish_feed(plan, std::move(pages), !pace.again, &reply));
+    TIDAL_CO_TRY(finish_feed(plan, std::move(pages), !pace.several, &reply));
     add_highlights(call, plan, *schema(), &reply);
     if (call.query && mode == query::TextMode::kSearch && call.cursor.empty() &&
         call.kind == EntityKind::kItem && !reply.items.empty())

@@ -75,7 +75,7 @@ private:
 
     const Options options_;
     storage::ShardStore& store_;
-    SlotTable<Item> items_;
+    SlotTable<Item, 16> items_;  ///< Few are liked together with others.
     RowBacklog<Slot> backlog_;
     std::uint64_t item_count_ = 0, pairs_ = 0;
     std::uint64_t list_bytes_ = 0;

@@ -165,7 +165,7 @@ private:
 
     const Options options_;
     storage::ShardStore& store_;
-    SlotTable<Item> items_;
+    SlotTable<Item, 1 << 16> items_;
     std::uint64_t item_count_ = 0;
     std::size_t swept_ = 0;     ///< In items_, the next to sweep.
     std::size_t to_sweep_ = 0;  ///< So many may have cells of hours that are gone.

@@ -82,7 +82,7 @@ public:
                  std::uint64_t timeout_ms, Done done,
                  std::optional<std::uint64_t> import_mark = std::nullopt);
 
-    /// Runs `read` inside the monitor; every committed record is counted.
+    /// Runs `read` inside the monitor; every applied record is counted.
     template <typename Read>
     auto with_state(Read read) {
         const std::lock_guard lock(mutex_);

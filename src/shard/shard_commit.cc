@@ -44,6 +44,8 @@ namespace {
 
 /// About 40 us of signals: what who enters waits for.
 constexpr std::size_t kSliceOfBatch = ShardState::kPrefetched / 2;
+/// Where more batches are under way, slices grow with them: writers wait, too.
+constexpr std::size_t kBatchesOfASlice = 8;
 
 }  // namespace
 
@@ -51,7 +53,8 @@ constexpr std::size_t kSliceOfBatch = ShardState::kPrefetched / 2;
 /// enough was done since `entered`.
 Result<void> Shard::give_way(std::unique_lock<Monitor>& lock, LogIndex* entered) {
     const std::uint64_t applied = state_->applied().value() - entered->value();
-    if (applied < kSliceOfBatch || !mutex_.is_awaited()) return {};
+    const std::size_t least = kSliceOfBatch * (1 + in_flight_.size() / kBatchesOfASlice);
+    if (applied < least || !mutex_.is_awaited()) return {};
     TIDAL_TRY(state_->settle());
     note_progress();
     lock.unlock();

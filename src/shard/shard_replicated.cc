@@ -11,7 +11,7 @@ namespace tidal::shard {
 namespace {
 
 /// Applied in one go inside the monitor: some hundred microseconds of signals.
-constexpr std::size_t kSliceRecords = 64;
+constexpr std::ptrdiff_t kSliceRecords = 64;
 
 Error given_up() {
     return Error(ErrorCode::kTimeout, "the node stops before the decision; the write may survive")
@@ -88,14 +88,16 @@ std::optional<Shard::InFlight> Shard::take_in_flight(Ticket ticket) {
 // --- what the group says ----------------------------------------------------------------------
 
 void Shard::committed(ReplicatedRun run) {
-    while (run.records.size() > kSliceRecords) {
+    auto rest = run.records.begin();
+    while (run.records.end() - rest > kSliceRecords) {
         ReplicatedRun slice{.first = run.first, .term = run.term, .records = {}, .members = {}};
-        const auto end = run.records.begin() + kSliceRecords;
-        slice.records.assign(std::move_iterator(run.records.begin()), std::move_iterator(end));
-        run.records.erase(run.records.begin(), end);
+        const auto end = rest + kSliceRecords;
+        slice.records.assign(std::move_iterator(rest), std::move_iterator(end));
+        rest = end;
         run.first = slice.last().next();
         queue(std::move(slice));
     }
+    run.records.erase(run.records.begin(), rest);
     queue(std::move(run));
 }
 

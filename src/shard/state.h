@@ -94,8 +94,7 @@ public:
     /// client's; what a client did wrong is in its Outcome. Ledger events are gathered; `settle()`
     /// before anyone reads.
     Result<void> apply(std::span<const record::Record> records, std::vector<Outcome>* outcomes);
-    /// Records that wait for memory together: no fewer should be applied at once, where there are
-    /// more.
+    /// Records that wait for memory together.
     static constexpr std::size_t kPrefetched = 32;
     /// Counts the gathered ledger events and pairs of items, together, so that the tables can
     /// prefetch.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <thread>
 
 #include "api/database.h"
@@ -35,10 +36,12 @@ Result<T> wait_for(Start start) {
 class BatchSlices : public testing::Test {
 protected:
     void SetUp() override {
-        runtime_ = runtime::make_real_runtime({}).value();
+        std::string name = (std::filesystem::temp_directory_path() / "slices-XXXXXX").string();
+        ASSERT_NE(::mkdtemp(name.data()), nullptr);
+        folder_ = name;
+        runtime_ = runtime::make_real_runtime({folder_, {}}).value();
         DatabaseOptions options;
         options.schema = std::string(kSchema);
-        options.ephemeral = true;
         options.shards = 1;
         database_ = Database::open(options, *runtime_).value();
         ASSERT_TRUE(wait_for<void>([&](auto done) { database_->start(std::move(done)); }).ok());
@@ -46,11 +49,25 @@ protected:
     void TearDown() override {
         (void)wait_for<void>(
             [&](auto done) { database_->stop([done = std::move(done)]() mutable { done({}); }); });
+        database_.reset();
+        runtime_.reset();
+        std::filesystem::remove_all(folder_);
     }
-    void write(std::vector<Write> writes) {
+    static std::vector<Write> batch_of(std::int64_t count) {
+        std::vector<Write> batch;
+        for (std::int64_t i = 0; i < count; ++i) {
+            SignalWrite view;
+            view.id = IdInput(std::uint64_t{1});
+            view.signal = "view";
+            batch.emplace_back(std::move(view));
+        }
+        return batch;
+    }
+    void write(std::vector<Write> writes,
+               shard::WriteConcern concern = shard::WriteConcern::kLocal) {
         const auto replies = wait_for<WriteReplies>([&](auto done) {
             CallContext context;
-            context.write_concern = shard::WriteConcern::kMemory;
+            context.write_concern = concern;
             database_->write(std::move(writes), context, std::move(done));
         });
         ASSERT_TRUE(replies.ok());
@@ -67,6 +84,20 @@ protected:
             .count;
     }
 
+    std::int64_t exported() {
+        std::int64_t count = 0;
+        ExportRequest request;
+        request.limit = 100'000;
+        for (ExportPage page; !page.end; request.position = page.position) {
+            auto next = database_->export_signals(request);
+            if (!next.ok()) return -1;
+            page = std::move(*next);
+            count += static_cast<std::int64_t>(page.signals.size());
+        }
+        return count;
+    }
+
+    std::string folder_;
     std::unique_ptr<runtime::Runtime> runtime_;
     std::unique_ptr<Database> database_;
 };
@@ -76,16 +107,9 @@ TEST_F(BatchSlices, AReadComesInBetweenAndSeesWhatIsApplied) {
     EntityWrite item;
     item.id = IdInput(std::uint64_t{1});
     write({std::move(item)});
-    std::vector<Write> batch;
-    for (std::int64_t i = 0; i < kViews; ++i) {
-        SignalWrite view;
-        view.id = IdInput(std::uint64_t{1});
-        view.signal = "view";
-        batch.emplace_back(std::move(view));
-    }
     std::atomic<bool> ended{false};
     std::thread writer([&] {
-        write(std::move(batch));
+        write(batch_of(kViews), shard::WriteConcern::kMemory);
         ended = true;
     });
     std::int64_t before = 0;
@@ -100,6 +124,27 @@ TEST_F(BatchSlices, AReadComesInBetweenAndSeesWhatIsApplied) {
     EXPECT_GT(between, 0);
     EXPECT_EQ(fallen, 0);
     EXPECT_EQ(views(), kViews) << "all are counted once they are acknowledged";
+}
+
+TEST_F(BatchSlices, AnExportHoldsWhatAReadHasSeen) {
+    EntityWrite item;
+    item.id = IdInput(std::uint64_t{1});
+    write({std::move(item)});
+    std::atomic<bool> ended{false};
+    std::thread writer([&] {
+        for (int i = 0; i < 5; ++i) write(batch_of(20'000));
+        ended = true;
+    });
+    int looked = 0, behind = 0;
+    while (!ended) {
+        const std::int64_t seen = views();
+        behind += exported() < seen ? 1 : 0;
+        ++looked;
+    }
+    writer.join();
+    EXPECT_GT(looked, 0);
+    EXPECT_EQ(behind, 0);
+    EXPECT_EQ(exported(), 100'000);
 }
 
 }  // namespace

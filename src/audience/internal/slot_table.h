@@ -15,7 +15,10 @@ namespace tidal::audience {
 /// Values lie side by side, not behind a pointer each, so that the place of one is known before
 /// memory is read; in pieces, so that few move when more come. T() = nothing is known. Threads:
 /// none of its own.
-template <typename T>
+/// @tparam kPiece  Slots of a piece. A piece has room for all up to its greatest slot that was
+/// asked
+///                 for: small ones where few items have anything.
+template <typename T, std::size_t kPiece>
 class SlotTable {
 public:
     /// One more than the greatest slot that was asked for.
@@ -39,8 +42,6 @@ public:
     }
 
 private:
-    static constexpr std::size_t kPiece = 1 << 16;
-
     T& make(Slot slot) {
         const std::size_t piece = slot.value() / kPiece, at = slot.value() % kPiece;
         if (piece >= pieces_.size()) pieces_.resize(piece + 1);

@@ -50,7 +50,6 @@ private:
     };
     static std::size_t most_of(std::size_t room) { return room / 4 * 3; }
     std::size_t mask() const { return entries_.size() - 1; }
-    /// With the seed of the process, so that nobody can choose numbers that fall together.
     std::size_t home_of(std::uint64_t number) const { return absl::HashOf(number) & mask(); }
     void place(const Entry& entry) {
         std::size_t at = home_of(entry.number);
