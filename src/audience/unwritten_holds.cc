@@ -26,7 +26,8 @@ UnwrittenHolds::Hold UnwrittenHolds::release(std::uint32_t number, Item* item) {
         at(number).older = std::exchange(free_, number);
         return out;
     }
-    pieces_.clear();
+    // The pieces stay: there will be as many until the next checkpoint, and freeing them all here
+    // would be felt.
     order_.clear();
     used_ = 1;
     free_ = 0;
