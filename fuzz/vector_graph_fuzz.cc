@@ -55,7 +55,7 @@ Probe probe() {
 /// As if every node were a vector.
 void search_all(std::shared_ptr<const Graph> graph) {
     const std::uint32_t nodes = graph->size();
-    GraphSearch through(std::move(graph), probe(), Beam{5}, 1'000);
+    GraphSearch through(std::move(graph), probe(), Beam{5, 3, 1.1F}, 1'000);
     (void)through.run([](Slot) { return true; }, [](double) { return true; });
     for (const NodeDistance& one : through.results())
         if (one.node() >= nodes) std::abort();

@@ -129,17 +129,20 @@ SourceExplanation explain_near(const FeedPlan& plan, std::size_t source) {
         add("graph", "+", &out.path);
         add("many of a graph's nodes are candidates", "; ", &out.why);
     }
-    if (trace.listed + trace.given_up > 0) add("codes", "+", &out.path);
+    if (trace.listed > 0 || (trace.given_up > 0 && trace.coded > 0)) add("codes", "+", &out.path);
+    if (trace.given_up > 0 && trace.coded == 0) add("scan", "+", &out.path);
     if (trace.listed > 0)
         add("comparing the candidates by their codes is cheaper than a way through a graph", "; ",
             &out.why);
     if (trace.given_up > 0)
-        add("a graph led away from the candidates, their codes were compared", "; ", &out.why);
+        add("a way through a graph took too long or found too few, the candidates were compared",
+            "; ", &out.why);
     if (!out.path.empty()) return out;
     out.path = "scan";
     out.why = plan.effort == vector::Effort::kExact ? "effort=exact compares every candidate"
-              : trace.candidates == 0               ? "no candidate has a vector"
-                                      : "few candidates, or no graph of them: all are compared";
+              : trace.candidates == 0
+                  ? "no candidate has a vector"
+                  : "comparing them exactly is cheapest, or there is no graph of them";
     return out;
 }
 

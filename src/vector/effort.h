@@ -25,29 +25,34 @@ inline std::optional<Effort> find_effort(std::string_view name) {
     return static_cast<Effort>(found - std::begin(kEffortNames));
 }
 
+/// Of those that codes say are nearest, at least so many more than are wanted are compared exactly:
+/// some may go meanwhile.
+inline constexpr std::uint32_t kRerankedMore = 10;
+
 /// How far a search of a graph goes on.
 struct Beam {
-    std::uint32_t width = 0;   ///< How many of the nearest nodes are kept (ef).
-    std::uint32_t wanted = 1;  ///< How many of those are looked for.
+    std::uint32_t width = 0;  ///< How many of the nearest nodes are kept (ef).
+    /// So many are listed before it may end. The way to the very nearest alone would be greedy.
+    std::uint32_t wanted = 1;
     /// What is so many times as far as the last of the wanted leads to none that is nearer.
     float reach = std::numeric_limits<float>::infinity();
 };
 inline Beam beam_of(Effort effort, std::uint32_t wanted) {
+    constexpr std::uint32_t kWantedMin = 20;
+    const std::uint32_t listed = std::max(wanted + std::max(wanted / 8, kRerankedMore), kWantedMin);
     switch (effort) {
         case Effort::kLow:
-            return {std::max(wanted + wanted / 8, 20U), wanted, 1.05F};
+            return {listed, listed};
         case Effort::kDefault:
-            return {std::max(wanted + wanted / 4, 160U), wanted, 1.1F};
+            return {std::max(wanted + wanted / 4, 160U), listed, 1.1F};
         case Effort::kHigh:
         case Effort::kExact:
-            return {std::max(wanted * 2, 480U), wanted, 1.2F};
+            return {std::max(wanted * 2, 480U), listed, 1.2F};
     }
-    return {wanted, wanted};
+    return {listed, listed};
 }
 
-/// Of those that codes say are nearest, how many are compared exactly at most; at least so many
-/// more than are wanted, as some may go meanwhile.
-inline constexpr std::uint32_t kRerankedMore = 10;
+/// How many are compared exactly at most.
 inline std::uint32_t reranked_of(Effort effort, std::uint32_t wanted) {
     return effort == Effort::kLow ? wanted + kRerankedMore
                                   : wanted + wanted / (effort == Effort::kDefault ? 4 : 2) + 30;

@@ -34,7 +34,8 @@ std::size_t GraphSearch::measure(std::span<const std::uint32_t> nodes) {
     const std::byte* rows[Graph::kLinksBase];
     std::size_t count = 0;
     for (const std::uint32_t node : nodes) {
-        if (!visit(node)) continue;
+        // A mapped file may say something else than when its links were counted.
+        if (node >= graph_->size() || !visit(node)) continue;
         rows[count] = graph_->row(node);
         nodes_[count++] = node;
     }
@@ -90,11 +91,16 @@ void GraphSearch::expand(std::uint32_t node, Accepts accepts) {
     if (!candidates_.empty()) graph_->prefetch_links(candidates_.front().node());
 }
 
+bool GraphSearch::may_end_early() const {
+    return results_.in_order() && !std::isinf(probe_.offset) && !std::isinf(reach_squared_);
+}
+
 /// What is listed becomes nearer only: so does what is gone on from.
 void GraphSearch::shorten() {
     if (results_.full()) farthest_ = std::min(farthest_, results_.last());
+    if (!may_end_early()) return;
     const NodeDistance* const last = results_.at(wanted_ - 1);
-    if (last == nullptr || std::isinf(probe_.offset)) return;
+    if (last == nullptr) return;
     const float squared = std::max(last->distance() + probe_.offset, 0.0F);
     // Where all lies closer together than codes tell, it is not for them to say what is near.
     const float error = kDeviations * graph_->coder().deviation(probe_, graph_->row(last->node()));

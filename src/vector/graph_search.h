@@ -39,6 +39,8 @@ public:
     /// @param take     Asked before each piece of work: false = it belongs to the next call.
     Progress run(Accepts accepts, Take take);
 
+    /// Whether the way may be far shorter than the beam is wide.
+    bool may_end_early() const;
     std::uint64_t visits() const { return visits_; }
     /// The nearest accepted, nearest first. Once.
     std::vector<NodeDistance> results() { return results_.take(); }

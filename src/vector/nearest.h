@@ -42,6 +42,8 @@ class Nearest {
 public:
     explicit Nearest(std::uint32_t most) : most_(most) { kept_.reserve(most); }
 
+    /// Whether at() knows.
+    bool in_order() const { return most_ <= kInOrderMax; }
     bool full() const { return kept_.size() >= most_; }
     std::size_t size() const { return kept_.size(); }
     /// Of those kept, the one that `before` are nearer than; nullptr = there is none, or it is not
@@ -74,7 +76,6 @@ public:
 
 private:
     static constexpr std::uint32_t kInOrderMax = 512;
-    bool in_order() const { return most_ <= kInOrderMax; }
 
     std::uint32_t most_;
     std::vector<NodeDistance> kept_;

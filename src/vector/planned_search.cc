@@ -6,6 +6,7 @@ namespace tidal::vector {
 namespace {
 
 constexpr std::size_t kListedAtOnce = 512;  // between two looks at the budget
+constexpr std::uint32_t kShortWay = 2;      // times as many as are wanted are met
 
 }  // namespace
 
@@ -28,16 +29,20 @@ PlannedSearch::PlannedSearch(const FlatVectors& vectors, const GraphIndex& graph
       wanted_(wanted),
       exact_cost_(FlatVectors::cost(vectors.spec())),
       visit_cost_(GraphSearch::cost(vectors.spec().dimensions)) {
+    const std::uint32_t shortest = beam_of(effort, wanted).wanted * kShortWay;
     for (const GraphIndex::Segment& segment : graphs.segments()) {
-        Part part{segment.graph, accepted & segment.fresh, 0, 0};
+        Part part{segment.graph, accepted & segment.fresh, 0, 0, false};
         part.count = part.accepted.cardinality();
         trace_.candidates += part.count;
         // Few are compared exactly at once.
         const auto count = static_cast<double>(part.count);
         part.code_cost =
             CodeScan::cost(vectors.spec().dimensions, count / std::max(segment.graph->size(), 1U));
-        const double reranked = std::min<double>(reranked_of(effort, wanted), count);
-        if (exact_cost_ * count <= part.code_cost * count + exact_cost_ * reranked) {
+        const double reranking = exact_cost_ * std::min<double>(reranked_of(effort, wanted), count);
+        part.is_exact = exact_cost_ * count <= part.code_cost * count + reranking;
+        const bool is_far =
+            part.count > 0 && exact_cost_ * count > reranking + way_cost(part, shortest);
+        if (part.is_exact && !is_far) {
             found_ |= part.accepted;
         } else {
             parts_.push_back(std::move(part));
@@ -65,24 +70,34 @@ bool PlannedSearch::run(GraphSearch::Take take, GraphSearch::Accepts also) {
 /// a short one would be cheaper than the list, until it has cost most of what the list does.
 void PlannedSearch::choose(const Part& part) {
     constexpr double kTriedFor = 0.6;
-    constexpr double kNotMet = 0.7;  // of the links of a node; others lead back
     const Beam beam = beam_of(effort_, wanted_);
-    const auto count = static_cast<double>(part.count);
-    const double by_list = count * part.code_cost;
-    const double by_node = visit_cost_ * kNotMet * static_cast<double>(Graph::kLinks) *
-                           static_cast<double>(part.graph->size()) / count;
-    const bool cheaper = by_node * beam.width < by_list;
-    if (cheaper || by_node * beam.wanted * 2 < by_list) {
+    const double by_list =
+        static_cast<double>(part.count) * (part.is_exact ? exact_cost_ : part.code_cost);
+    const bool cheaper = way_cost(part, beam.width) < by_list;
+    if (cheaper || way_cost(part, beam.wanted * kShortWay) < by_list) {
         const double spent_max = cheaper ? by_list : by_list * kTriedFor;
         search_.emplace(part.graph, probe_, beam,
                         static_cast<std::uint64_t>(spent_max / visit_cost_));
-        return;
+        if (cheaper || search_->may_end_early()) return;
+        search_.reset();
     }
-    ++trace_.listed;
+    if (!part.is_exact) ++trace_.listed;
     begin_list(part);
 }
 
+double PlannedSearch::way_cost(const Part& part, std::uint32_t met) const {
+    constexpr double kNotMet = 0.7;  // of the links of a node; others lead back
+    const double by_node = visit_cost_ * kNotMet * static_cast<double>(Graph::kLinks) *
+                           static_cast<double>(part.graph->size()) /
+                           static_cast<double>(part.count);
+    return by_node * static_cast<double>(met);
+}
+
 void PlannedSearch::begin_list(const Part& part) {
+    if (part.is_exact) {
+        found_ |= part.accepted;
+        return;
+    }
     scan_.emplace(part.graph, probe_, reranked_of(effort_, wanted_));
     roaring_init_iterator(&part.accepted.roaring, &next_);
 }

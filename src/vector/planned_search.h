@@ -19,7 +19,8 @@ namespace tidal::vector {
 /// is expected to take less time. A way that has taken as long as the list would, or most of it,
 /// gives up for it; so does one that found fewer than there are, so that there are never fewer
 /// than min(wanted, candidates). What either finds, and all of the rest, is for the caller to
-/// compare exactly: what codes do not tell from the last of the wanted is among it.
+/// compare exactly: what codes do not tell from the last of the wanted is among it, as far as
+/// reranked_of() goes.
 ///
 /// Threads   One at a time, in pieces between which anything may change.
 /// Lifetime  Borrows the probe, shares the graphs.
@@ -46,8 +47,11 @@ private:
         Roaring accepted;
         std::uint64_t count = 0;  ///< Of `accepted`.
         double code_cost = 0;     ///< Nanoseconds, of one comparison in a list.
+        bool is_exact = false;    ///< Comparing all exactly takes no longer than the list.
     };
 
+    /// Nanoseconds of a way through the graph that meets so many of the accepted.
+    double way_cost(const Part& part, std::uint32_t met) const;
     void choose(const Part& part);
     void begin_list(const Part& part);
     bool search(const Part& part, GraphSearch::Take take, GraphSearch::Accepts also);

@@ -42,7 +42,7 @@ Result<std::shared_ptr<const Graph>> opened(const FlatVectors& vectors, const Gr
 }
 
 std::vector<NodeDistance> found(std::shared_ptr<const Graph> graph, const Probe& probe) {
-    GraphSearch search(std::move(graph), probe, Beam{20}, 1'000'000);
+    GraphSearch search(std::move(graph), probe, Beam{20, 10, 1.1F}, 1'000'000);
     EXPECT_EQ(search.run([](Slot) { return true; }, [](double) { return true; }),
               GraphSearch::Progress::kDone);
     return search.results();

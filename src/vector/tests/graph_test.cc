@@ -111,7 +111,7 @@ struct Groups {
         for (float& v : out) v += 0.3F * normal(random);
         return out;
     }
-    static constexpr std::uint32_t kCount = 6000, kGroups = 300, kDimensions = 96;
+    static constexpr std::uint32_t kCount = 6000, kGroups = 100, kDimensions = 96;
     FlatVectors vectors;
     std::mt19937_64 random{5};
     std::vector<std::vector<float>> centres;

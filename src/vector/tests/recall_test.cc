@@ -14,16 +14,16 @@
 namespace tidal::vector {
 namespace {
 
-constexpr std::uint32_t kTop = 10;
-
 bool full() {
     return std::getenv("TIDAL_TEST_FULL") != nullptr;
 }
 
 class Indexed {
 public:
-    Indexed(const Vectors& data, schema::Metric metric, schema::VectorStorage storage)
-        : data_(data),
+    Indexed(const Vectors& data, schema::Metric metric, schema::VectorStorage storage,
+            std::uint32_t top = 10)
+        : top_(top),
+          data_(data),
           flat_(spec_of(static_cast<std::uint32_t>(data.base[0].size()), metric, storage)) {
         for (std::uint32_t slot = 0; slot < data.base.size(); ++slot)
             flat_.put(Slot(slot), *entity::view_vector(row_of(flat_.spec(), data.base[slot])));
@@ -49,7 +49,7 @@ public:
         for (std::size_t i = 0; i < slots.size(); ++i)
             all.emplace_back(-values[i], slots[i].value());
         std::ranges::sort(all);
-        if (all.size() > kTop) all.resize(kTop);
+        if (all.size() > top_) all.resize(top_);
         std::vector<std::uint32_t> out;
         for (const auto& [value, slot] : all) out.push_back(slot);
         return out;
@@ -61,16 +61,16 @@ public:
         const auto wanted = nearest(probe, accepted);
         Roaring found;
         if (graph) {
-            GraphSearch search(graphs_.segments()[0].graph, probe, beam_of(effort, kTop),
+            GraphSearch search(graphs_.segments()[0].graph, probe, beam_of(effort, top_),
                                UINT64_MAX);
             (void)search.run([&](Slot slot) { return accepted.contains(slot.value()); },
                              [](double) { return true; });
             const auto results = search.results();
             for (std::size_t i = 0;
-                 i < std::min<std::size_t>(results.size(), reranked_of(effort, kTop)); ++i)
+                 i < std::min<std::size_t>(results.size(), reranked_of(effort, top_)); ++i)
                 found.add(search.graph().slot_of(results[i].node()).value());
         } else {
-            PlannedSearch search(flat_, graphs_, probe, effort, kTop, accepted);
+            PlannedSearch search(flat_, graphs_, probe, effort, top_, accepted);
             while (!search.run([](double) { return true; })) {
             }
             found = search.found();
@@ -110,10 +110,52 @@ public:
     SearchTrace trace;
 
 private:
+    const std::uint32_t top_;  ///< So many of the nearest are wanted.
     const Vectors& data_;
     FlatVectors flat_;
     GraphIndex graphs_;
 };
+
+/// Of one vector in a class of its own nothing tells which way leads to it: a search for the very
+/// nearest alone must not be greedy.
+TEST(Recall, OfShortLimitsAmongVectorsWithoutClasses) {
+    constexpr std::size_t kDimensions = 32;
+    std::mt19937_64 random(11);
+    std::normal_distribution<float> normal;
+    const auto draw = [&](std::size_t count) {
+        std::vector<std::vector<float>> out(count, std::vector<float>(kDimensions));
+        for (auto& each : out)
+            for (float& value : each) value = normal(random);
+        return out;
+    };
+    Vectors data;
+    data.base = draw(6'000);
+    data.queries = draw(100);
+    for (const std::uint32_t top : {1U, 3U, 10U}) {
+        Indexed index(data, schema::Metric::kCosine, schema::VectorStorage::kF32, top);
+        EXPECT_GE(index.mean_recall(Effort::kDefault, true), 0.95) << top;
+        EXPECT_GE(index.mean_recall(Effort::kHigh, true), 0.99) << top;
+        EXPECT_GE(index.mean_recall(Effort::kDefault), 0.95) << top;
+    }
+}
+
+/// Rows of one byte a component are as small as their codes: it is the way that is shorter.
+TEST(Recall, GoesByTheGraphWhereRowsAreAsSmallAsCodes) {
+    constexpr std::size_t kDimensions = 64;
+    std::mt19937_64 random(12);
+    std::normal_distribution<float> normal;
+    Vectors data;
+    for (std::size_t i = 0; i < 10'100; ++i) {
+        std::vector<float> one(kDimensions);
+        for (std::size_t at = 0; at < kDimensions; ++at)
+            one[at] = 4 * static_cast<float>((i * 7 + at) % 50 == 0) + 0.1F * normal(random);
+        (i < 10'000 ? data.base : data.queries).push_back(std::move(one));
+    }
+    Indexed index(data, schema::Metric::kL2, schema::VectorStorage::kInt8);
+    EXPECT_GE(index.mean_recall(Effort::kDefault), 0.95);
+    EXPECT_GT(index.trace.visited, 0U);
+    EXPECT_LT(index.trace.visited + index.trace.coded, 100 * 5'000U);
+}
 
 TEST(Recall, Sift) {
     const auto data = read_sift();
