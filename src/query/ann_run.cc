@@ -11,6 +11,7 @@ AnnRun::AnnRun(const ranking::ShardView& view, const ranking::Feature& by,
                std::uint32_t wanted, const Roaring& accepted)
     : by_(by),
       context_(context),
+      wanted_(wanted),
       search_(*view.vectors->find(by.slot), *view.vectors->find_graphs(by.slot),
               *context.anchors->find(by.slot, by.anchor), effort, wanted, accepted) {}
 
@@ -18,6 +19,16 @@ Result<bool> AnnRun::step(const ranking::ShardView& view, TopItems& top, StepBud
                           vector::GraphSearch::Accepts also) {
     if (!search_.run([&](double cost) { return budget.take(cost); }, also)) return false;
     if (!blocks_) blocks_.emplace(search_.found());
+    TIDAL_ASSIGN(const bool compared, compare(view, top, budget, also));
+    if (!compared) return false;
+    if (!gone_ || listed_ >= wanted_ || others_) return true;
+    others_ = search_.others();
+    blocks_.emplace(*others_);
+    return compare(view, top, budget, also);
+}
+
+Result<bool> AnnRun::compare(const ranking::ShardView& view, TopItems& top, StepBudget& budget,
+                             vector::GraphSearch::Accepts also) {
     const vector::FlatVectors& vectors = *view.vectors->find(by_.slot);
     ranking::TableFeatureSource features(view);
     constexpr double kBlockCost = 20'000;
@@ -27,8 +38,11 @@ Result<bool> AnnRun::step(const ranking::ShardView& view, TopItems& top, StepBud
     while (!blocks_->at_end()) {
         if (!budget.take(cost * static_cast<double>(most))) return false;
         slots_.clear();
-        for (const std::uint32_t slot : blocks_->next(most))
+        const auto block = blocks_->next(most);
+        for (const std::uint32_t slot : block)
             if (vectors.has(Slot(slot)) && also(Slot(slot))) slots_.push_back(Slot(slot));
+        listed_ += slots_.size();
+        gone_ = gone_ || slots_.size() < block.size();
         for (const Slot slot : slots_) view.entities.prefetch_entity(slot);
         keys_.resize(slots_.size());
         TIDAL_TRY(features.fill(by_, slots_, context_, keys_));

@@ -25,10 +25,6 @@ inline std::optional<Effort> find_effort(std::string_view name) {
     return static_cast<Effort>(found - std::begin(kEffortNames));
 }
 
-/// Of those that codes say are nearest, at least so many more than are wanted are compared exactly:
-/// some may go meanwhile.
-inline constexpr std::uint32_t kRerankedMore = 10;
-
 /// How far a search of a graph goes on.
 struct Beam {
     std::uint32_t width = 0;  ///< How many of the nearest nodes are kept (ef).
@@ -38,11 +34,10 @@ struct Beam {
     float reach = std::numeric_limits<float>::infinity();
 };
 inline Beam beam_of(Effort effort, std::uint32_t wanted) {
-    constexpr std::uint32_t kWantedMin = 20;
-    const std::uint32_t listed = std::max(wanted + std::max(wanted / 8, kRerankedMore), kWantedMin);
+    const std::uint32_t listed = std::max(wanted, 10U);
     switch (effort) {
         case Effort::kLow:
-            return {listed, listed};
+            return {std::max(wanted + wanted / 8, 20U), listed, 1.05F};
         case Effort::kDefault:
             return {std::max(wanted + wanted / 4, 160U), listed, 1.1F};
         case Effort::kHigh:
@@ -52,7 +47,9 @@ inline Beam beam_of(Effort effort, std::uint32_t wanted) {
     return {listed, listed};
 }
 
-/// How many are compared exactly at most.
+/// Of those that codes say are nearest, how many are compared exactly, at most; and more than are
+/// wanted, where so many are listed.
+inline constexpr std::uint32_t kRerankedMore = 10;
 inline std::uint32_t reranked_of(Effort effort, std::uint32_t wanted) {
     return effort == Effort::kLow ? wanted + kRerankedMore
                                   : wanted + wanted / (effort == Effort::kDefault ? 4 : 2) + 30;

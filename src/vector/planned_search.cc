@@ -65,6 +65,13 @@ bool PlannedSearch::run(GraphSearch::Take take, GraphSearch::Accepts also) {
     return true;
 }
 
+Roaring PlannedSearch::others() const {
+    Roaring out;
+    for (const Part& part : parts_) out |= part.accepted;
+    out -= found_;
+    return out;
+}
+
 /// A way through the graph is as long as the beam is wide, or far shorter where what is near is
 /// easily told from what is not, which only the way shows. So it is also tried where no more than
 /// a short one would be cheaper than the list, until it has cost most of what the list does.

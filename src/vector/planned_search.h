@@ -38,6 +38,8 @@ public:
     /// Once run() was true: what is to be compared exactly, `also` or not where it is in no graph.
     /// It changes no more.
     const Roaring& found() const { return found_; }
+    /// Of what was accepted, all that is not found().
+    Roaring others() const;
     SearchTrace& trace() { return trace_; }
 
 private:

@@ -12,8 +12,9 @@
 
 namespace tidal::query {
 
-/// vector::PlannedSearch, and an exact comparison of what it finds.
-/// Threads and lifetime: those of the run it is part of, whose context it borrows.
+/// vector::PlannedSearch, and an exact comparison of what it finds; of all there is where so much
+/// of that went between two steps that fewer than wanted are left. Threads and lifetime: those of
+/// the run it is part of, whose context it borrows.
 class AnnRun {
 public:
     /// @param by        A similarity to an anchor that the context has.
@@ -31,10 +32,17 @@ public:
     const vector::SearchTrace& trace() { return search_.trace(); }
 
 private:
+    Result<bool> compare(const ranking::ShardView& view, TopItems& top, StepBudget& budget,
+                         vector::GraphSearch::Accepts also);
+
     const ranking::Feature by_;
     const ranking::EvaluationContext& context_;
+    const std::uint32_t wanted_;
     vector::PlannedSearch search_;
+    std::optional<Roaring> others_;     ///< What the search passed over, once it is needed.
     std::optional<SlotBlocks> blocks_;  ///< Of what is compared.
+    std::size_t listed_ = 0;            ///< Of it.
+    bool gone_ = false;                 ///< Some of it was not to be listed any more.
     std::vector<Slot> slots_;
     std::vector<double> keys_;
 };

@@ -147,6 +147,23 @@ TEST_F(AnnRuns, FindWhatIsFarFromTheProbe) {
     }
 }
 
+/// All that is near goes at once, at whichever moment: what is farther takes its place.
+TEST_F(AnnRuns, AreNotTooFewWhereTheNearestGo) {
+    shard_.make_graphs(100);
+    for (std::size_t moment = 0; moment < 20; ++moment) {
+        ask(any());
+        auto near = nearest(vectors().present());
+        near.resize(4 * kWanted);
+        std::size_t steps = 0;
+        const auto found = run(vectors().present(), [&] {
+            if (steps++ != moment) return;
+            for (const std::uint32_t slot : near)
+                shard_.erase(EntityId(shard_.entities().id_of(Slot(slot))));
+        });
+        EXPECT_EQ(found.size(), kWanted) << moment;
+    }
+}
+
 /// Items change and go, graphs come and go, also while a list is being made: nothing that is gone
 /// is listed, what nobody touched is found, and there are never too few.
 TEST_F(AnnRuns, KeepUpWithChanges) {
