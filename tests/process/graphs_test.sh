@@ -6,8 +6,10 @@
 # shellcheck source=tests/process/lib.sh
 . "$(dirname "$0")/lib.sh" "$1"
 
+# A second slot, whose vectors are long enough that their codes are worth comparing.
+sed 's/^\( *\)default: {dimensions: 4.*/&\n\1wide: {dimensions: 128, metric: cosine, storage: f32}/' "$root/config/default-schema.yaml" >"$work/schema.yaml"
 start_graphs() {
-    start_server standalone --data-dir "$work/data" --graph-vectors-min 1000 --checkpoint-interval-ms 1000 || finish
+    start_server standalone --data-dir "$work/data" --schema "$work/schema.yaml" --graph-vectors-min 1000 --checkpoint-interval-ms 1000 || finish
 }
 start_graphs
 items=15000
@@ -15,13 +17,20 @@ awk -v n=$items 'BEGIN { for (i = 1; i <= n; i++)
     printf "{\"entity_id\":%d,\"metadata\":{\"title\":\"t\",\"category\":\"%s\"}}\n", i, i % 50 == 0 ? "rare" : "many" }' >"$work/items"
 # On a ring, a little apart in two more dimensions: near in number is near.
 awk -v n=$items 'BEGIN { for (i = 1; i <= n; i++) { a = i * 6.283185307 / n
-    printf "{\"entity_id\":%d,\"values\":[%.6f,%.6f,%.6f,0.1]}\n", i, cos(a), sin(a), 0.001 * (i % 7) } }' >"$work/vectors"
+    printf "{\"entity_id\":%d,\"slot\":\"default\",\"values\":[%.6f,%.6f,%.6f,0.1]}\n", i, cos(a), sin(a), 0.001 * (i % 7) } }' >"$work/vectors"
+awk -v n=$items 'BEGIN { srand(5); for (i = 1; i <= n; i++) {
+    printf "{\"entity_id\":%d,\"slot\":\"wide\",\"values\":[%.2f", i, rand() - 0.5
+    for (at = 1; at < 128; at++) printf ",%.2f", rand() - 0.5
+    print "]}" } }' >"$work/wide"
 bulk() {
     reply=$(curl -s -H 'Content-Type: application/x-ndjson' --data-binary "@$2" "http://127.0.0.1:$port$1")
     [[ $reply == *'"rejected":0'* || $reply != *'"error"'* ]] || fail "bulk $1: ${reply:0:300}"
 }
 bulk /items "$work/items"
 bulk /embeddings "$work/vectors"
+bulk /embeddings "$work/wide"
+call POST /profiles '{"text":"profile near_wide version 1 { candidates ann(wide) limit 10; score similarity(wide); }"}'
+expect 200
 call POST /profiles '{"text":"profile near version 1 { candidates ann(default) limit 10; score similarity(default); }"}'
 expect 200
 
@@ -61,11 +70,14 @@ compare_efforts() {
     near 0.5,-0.8,0.003,0.1 ',"effort":"high"'
     [ "$(ids)" = "$exact" ] || fail "high '$(ids)', exact '$exact'"
     near 0.5,-0.8,0.003,0.1 ',"filter":"category = '"'rare'"'"'
+    expect_path scan
+    [ "$(ids | wc -w)" = 10 ] || fail "ten match, and more: '$(ids)'"
+    call POST /feed "{\"profile\":\"near_wide\",\"vector\":[0.5$(printf ',0.1%.0s' {1..127})],\"explain\":true,\"fields\":[],\"filter\":\"category = 'rare'\"}"
     expect_path codes
     [ "$(ids | wc -w)" = 10 ] || fail "ten match, and more: '$(ids)'"
 }
 
-wait_for_graphs $((items - 1100))
+wait_for_graphs $((2 * items - 2200))
 compare_efforts
 near 1,0,0,0.1 ',"filter":"category != '"'rare'"'"'
 expect_path graph
@@ -79,7 +91,7 @@ call POST /query '{"query":"RETRIEVE items USING near VECTOR (1, 0, 0, 0.1) EFFO
 expect 400 'LOW, DEFAULT, HIGH or EXACT'
 
 # What changed since the graph counts at once; what is deleted is near to nothing.
-call POST '/embeddings' '{"entity_id":2500,"values":[1,0,0,0.1]}'
+call POST '/embeddings' '{"entity_id":2500,"slot":"default","values":[1,0,0,0.1]}'
 token=$(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' <<<"$reply")
 call DELETE "/items/$items"
 call GET "/items/2500?token=$token"
@@ -97,7 +109,7 @@ check_changed() {
     [[ " $(ids)" != *" $items "* ]] || fail "$1: a deleted item is shown: $(ids)"
 }
 poll 60 filed || fail "the graphs are not written: $(find "$work/data" -name '*.graph*')"
-call POST '/embeddings' '{"entity_id":7000,"values":[0.5,-0.8,0.003,0.1]}'
+call POST '/embeddings' '{"entity_id":7000,"slot":"default","values":[0.5,-0.8,0.003,0.1]}'
 near 0.5,-0.8,0.003,0.1
 before=$(ids)
 for signal in KILL TERM; do
@@ -121,7 +133,7 @@ grep -q 'a file of a graph of vectors cannot be used' "$server_log" || fail "dam
 near 0.5,-0.8,0.003,0.1
 expect_path scan
 [ "$(ids)" = "$before" ] || fail "with a damaged file: '$(ids)', before '$before'"
-wait_for_graphs $((items - 1100))
+wait_for_graphs $((2 * items - 2200))
 poll 60 filed || fail "the graphs are not written again"
 check_changed "after damage"
 stop_server TERM
