@@ -147,13 +147,13 @@ bool PlannedSearch::scan(const Part& part, GraphSearch::Take take, GraphSearch::
 /// tell from the last of these.
 std::size_t PlannedSearch::kept(const Part& part, const Coder::Probe& probe,
                                 const std::vector<NodeDistance>& nearest) const {
-    constexpr float kOfEach = 3;  // of each of the two: 1 in 40,000 is farther off
+    constexpr float kDeviationsOfEach = 3;  // of each of the two: 1 in 40,000 is farther off
     const std::size_t most = std::min<std::size_t>(nearest.size(), reranked_of(effort_, wanted_));
     std::size_t out = std::min<std::size_t>(most, wanted_ + kRerankedMore);
     if (out == most || wanted_ == 0) return out;
     const Graph& graph = *part.graph;
     const auto rounding = [&](const NodeDistance& one) {
-        return kOfEach * graph.coder().deviation(probe, graph.row(one.node()));
+        return kDeviationsOfEach * graph.coder().deviation(probe, graph.row(one.node()));
     };
     const NodeDistance& last = nearest[wanted_ - 1];
     const float farthest = last.distance() + rounding(last);
