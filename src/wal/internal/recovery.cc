@@ -181,8 +181,9 @@ Result<void> Recovery::cut(std::size_t file, std::uint64_t offset) {
 
 /// What was read may be in the cache alone: the process was killed before its fsync, or its fsync
 /// failed and the kernel, which reports that once, now takes the pages for clean. So the part not
-/// known synced is written again.
+/// known synced is written again; and the names are synced, as the newest may be no older.
 Result<void> Recovery::make_tail_durable() {
+    TIDAL_TRY(disk_.sync_directory(options_.directory));
     if (log_.files.empty()) return {};
     const auto& last = log_.files.back();
     const auto file_begin = linear({last.sequence, 0});

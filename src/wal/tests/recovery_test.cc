@@ -51,6 +51,31 @@ void expect_refused(SimDisk& disk, std::uint64_t offset, const std::string& what
     EXPECT_EQ(disk.content_hash(), before) << "a refused start changes nothing";
 }
 
+/// A process that was killed between the rename of a new file and the sync of its folder leaves a
+/// name that the next one sees, and that the next loss of power takes away.
+TEST(Recovery, AFileThatIsFoundHasItsNameForGood) {
+    SimDisk disk;
+    ASSERT_TRUE(disk.create_directories("wal"));
+    {
+        const auto file = disk.open("wal/made.tmp", runtime::OpenMode::kCreate);
+        ASSERT_TRUE(file);
+        ASSERT_TRUE((*file)->write_at(0, std::string(4608, '\0')));
+        ASSERT_TRUE((*file)->sync());
+    }
+    ASSERT_TRUE(disk.rename("wal/made.tmp", kFirstFile));
+    {
+        SimLog sim(disk, small_files(4608));
+        ASSERT_TRUE(sim.open());
+        sim.append_and_run(batch_of(1, 1, 1, 100));
+        ASSERT_EQ(sim.acknowledged.size(), 1u);
+        sim.close();
+    }
+    disk.crash({.keep = CrashSpec::Keep::kNothing});
+    SimLog again(disk, small_files(4608));
+    ASSERT_TRUE(again.open());
+    EXPECT_THAT(names_of(again.replayed), ElementsAre("1:1+1"));
+}
+
 TEST(Recovery, EverySectorOfTheLastGroupMayBeMissing) {
     const auto disk = disk_with_two_groups();
     const auto whole = contents(*disk, kFirstFile);
