@@ -83,6 +83,7 @@ for node in b a; do
 done
 end_node b KILL
 start_node b start || finish
+poll 60 same_contents || fail "b did not catch up: $(contents a) and $(contents b)"
 port=${node_http[b]}
 check 2
 finish
