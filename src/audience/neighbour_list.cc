@@ -16,17 +16,12 @@ double half_lives(UnixMillis span_ms) {
 NeighbourList::NeighbourList(const Neighbours& neighbours)
     : at_ms_(neighbours.at_ms), events_(neighbours.events) {
     items_.reserve(neighbours.items.size());
-    weights_.reserve(IdList::room_for(neighbours.items.size()));
-    for (const Neighbour& each : neighbours.items) {
-        items_.insert(items_.size(), each.item);
-        weights_.push_back(each.weight);
-    }
+    for (const Neighbour& each : neighbours.items) items_.push_back(each.item, each.weight);
 }
 
 Neighbours NeighbourList::value() const {
     Neighbours out{at_ms_, events_, {}};
-    for (const std::uint32_t at : items_.order())
-        out.items.push_back({items_[at].id(), weights_[at]});
+    for (const std::uint32_t at : items_.order()) out.items.push_back({item(at), weight(at)});
     return out;
 }
 
@@ -40,7 +35,7 @@ void NeighbourList::move_landmark(UnixMillis now_ms) {
     const double factor = detmath::exp2(-static_cast<double>(halvings));
     at_ms_ += halvings * Neighbours::kHalfLifeMs;
     events_ *= factor;
-    for (double& weight : weights_) weight *= factor;
+    for (double& weight : items_.all_beside()) weight *= factor;
 }
 
 void NeighbourList::count(std::span<const EntityId> others, double likes, UnixMillis now_ms) {
@@ -55,24 +50,22 @@ void NeighbourList::count(std::span<const EntityId> others, double likes, UnixMi
 void NeighbourList::add(const EntityId& other, double weight) {
     const std::size_t found = items_.find(other);
     if (found < items_.size()) {
-        weights_[found] += weight;
+        items_.beside(found) += weight;
         return;
     }
-    items_.insert(found, other);
-    IdList::append(&weights_, weight);
+    items_.push_back(other, weight);
     if (items_.size() > Neighbours::kEach) drop_lightest();
 }
 
 /// Of equal ones that with the smallest id goes.
 void NeighbourList::drop_lightest() {
     std::size_t lightest = 0;
-    for (std::size_t i = 1; i < weights_.size(); ++i) {
-        if (weights_[i] > weights_[lightest]) continue;
-        if (weights_[i] < weights_[lightest] || items_[i] < items_[lightest]) lightest = i;
+    const auto ids = items_.ids();
+    for (std::size_t i = 1; i < items_.size(); ++i) {
+        if (weight(i) > weight(lightest)) continue;
+        if (weight(i) < weight(lightest) || ids[i] < ids[lightest]) lightest = i;
     }
     items_.erase_unordered(lightest);
-    weights_[lightest] = weights_.back();
-    weights_.pop_back();
 }
 
 std::string NeighbourList::encode() const {
@@ -82,8 +75,8 @@ std::string NeighbourList::encode() const {
     out.f64(events_);
     out.varint(items_.size());
     for (const std::uint32_t at : items_.order()) {
-        record::encode_optional_id(items_[at].id(), &out);
-        out.f64(weights_[at]);
+        record::encode_optional_id(item(at), &out);
+        out.f64(weight(at));
     }
     return out.take();
 }

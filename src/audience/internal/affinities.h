@@ -24,7 +24,7 @@ struct Affinity {
     bool operator==(const Affinity&) const = default;
 };
 
-/// Those of one user, in no order. Ids lie apart from the rest, as in TasteRing.
+/// Those of one user, in no order.
 class Affinities {
 public:
     static constexpr std::size_t kMax = 256;  ///< Beyond them the one that weighs least goes.
@@ -40,11 +40,8 @@ public:
     double weight(const EntityId& creator, UnixMillis now_ms) const;
 
     void encode(Encoder* out) const;
-    std::uint64_t bytes() const;
-    TIDAL_PREFETCHES void prefetch() const {
-        creators_.prefetch();
-        __builtin_prefetch(weights_.data() + weights_.size(), 1);
-    }
+    std::uint64_t bytes() const { return creators_.bytes(); }
+    TIDAL_PREFETCHES void prefetch() const { creators_.prefetch(creators_.size()); }
 
 private:
     struct Weight {
@@ -53,8 +50,7 @@ private:
     };
     void drop_lightest(UnixMillis at_ms);
 
-    IdList creators_;
-    std::vector<Weight> weights_;  ///< Of each of them.
+    IdList<Weight> creators_;
 };
 
 }  // namespace tidal::audience

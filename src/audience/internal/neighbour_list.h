@@ -45,21 +45,16 @@ public:
     void count(std::span<const EntityId> others, double likes, UnixMillis now_ms);
 
     std::size_t size() const { return items_.size(); }
-    EntityId item(std::size_t at) const { return items_[at].id(); }
+    EntityId item(std::size_t at) const { return items_.ids()[at].id(); }
     /// Of values at `now_ms`, where weights and events are multiplied by decay_to().
-    double weight(std::size_t at) const { return weights_[at]; }
+    double weight(std::size_t at) const { return items_.beside(at); }
     double events() const { return events_; }
     double decay_to(UnixMillis now_ms) const;
 
     std::string encode() const;
     /// Beside itself; a function of what it says alone.
-    std::uint64_t bytes() const {
-        return items_.bytes() + IdList::room_for(weights_.size()) * sizeof(double);
-    }
-    TIDAL_PREFETCHES void prefetch() const {
-        items_.prefetch();
-        __builtin_prefetch(weights_.data() + weights_.size(), 1);
-    }
+    std::uint64_t bytes() const { return items_.bytes(); }
+    TIDAL_PREFETCHES void prefetch() const { items_.prefetch(items_.size()); }
 
 private:
     void add(const EntityId& other, double weight);
@@ -68,8 +63,7 @@ private:
 
     UnixMillis at_ms_ = 0;  ///< The landmark: of the first event, or half-lives later.
     double events_ = 0;
-    IdList items_;
-    std::vector<double> weights_;  ///< Of each of them.
+    IdList<double> items_;  ///< And their weights.
 };
 
 }  // namespace tidal::audience

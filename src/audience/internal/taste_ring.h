@@ -22,7 +22,7 @@ struct RingEntry {
 /// By (at, item).
 bool is_newer(const RingEntry& a, const RingEntry& b);
 
-/// Ids lie apart from the rest: every signal looks through them, and at one entry more.
+/// A full one is a ring in memory as well, so that what is newest takes the place of the oldest.
 class TasteRing {
 public:
     /// @param entries_max  Beyond them the oldest goes.
@@ -41,10 +41,9 @@ public:
     std::vector<EntityId> before(const EntityId& item, std::size_t most) const;
 
     void encode(Encoder* out) const;
-    std::uint64_t bytes() const;
+    std::uint64_t bytes() const { return items_.bytes(); }
     TIDAL_PREFETCHES void prefetch() const {
-        items_.prefetch();
-        if (!held_.empty()) __builtin_prefetch(&held_.back(), 1);
+        items_.prefetch(items_.size() == entries_max_ ? oldest_ : items_.size());
     }
 
 private:
@@ -53,14 +52,24 @@ private:
         HybridTime first;
         std::uint32_t signals = 1;
     };
-    RingEntry entry(std::size_t at) const {
-        return {items_[at].id(), held_[at].at_ms, held_[at].signals, held_[at].first};
+    /// Of the `age`th in memory, the oldest being 0; and the way back.
+    std::size_t place(std::size_t age) const { return (oldest_ + age) % items_.size(); }
+    std::size_t age(std::size_t place) const {
+        return (place + items_.size() - oldest_) % items_.size();
     }
-    void erase(std::size_t at);
+    RingEntry entry(std::size_t place) const {
+        const Held& held = items_.beside(place);
+        return {items_.ids()[place].id(), held.at_ms, held.signals, held.first};
+    }
+    /// Whether an entry is newer than the one at a place.
+    bool is_newer_than(const RingEntry& added, std::size_t place) const;
+    /// The oldest is the first in memory then.
+    void straighten();
+    void erase(std::size_t place);
 
     std::size_t entries_max_;
-    IdList items_;            ///< The newest last.
-    std::vector<Held> held_;  ///< Of each of them.
+    std::size_t oldest_ = 0;  ///< Place of it; those that follow are newer, around the end.
+    IdList<Held> items_;
 };
 
 }  // namespace tidal::audience
