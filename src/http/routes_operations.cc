@@ -85,7 +85,12 @@ void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
         count(shard.graphs_filed));
     set("tidal_shard_graph_vectors", "Vectors that a graph has as they are.",
         count(shard.graph_vectors));
-    set("tidal_shard_graph_bytes", "Memory of graphs over vectors.", count(shard.graph_bytes));
+    set("tidal_shard_graph_bytes", "Memory of graphs over vectors, without mapped files.",
+        count(shard.graph_bytes));
+    set("tidal_shard_graph_mapped_bytes",
+        "Files of graphs over vectors that are mapped: pages that the kernel may drop and read "
+        "again.",
+        count(shard.graph_mapped_bytes));
     set("tidal_shard_graph_builds", "Graphs made since the start.", count(shard.graph_builds));
     set("tidal_shard_row_cache_bytes", "Memory of the entity rows kept for the next read.",
         count(shard.row_cache_bytes));

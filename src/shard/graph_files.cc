@@ -113,6 +113,8 @@ Result<bool> GraphFileWriter::step() {
         done = begin();
     } else if (written_ < bytes_) {
         done = write_piece();
+    } else if (read_ < bytes_) {
+        done = read_piece();
     } else {
         done = finish();
         if (done.ok()) return true;
@@ -153,11 +155,33 @@ Result<void> GraphFileWriter::write_piece() {
     return file_->sync();
 }
 
+/// Before searches read it where it is mapped, where an error of the medium ends the process.
+Result<void> GraphFileWriter::read_piece() {
+    const std::string_view wanted(graph_->parts().bytes.get() + read_,
+                                  std::min(kPieceBytes, bytes_ - read_));
+    std::string piece(wanted.size(), '\0');
+    TIDAL_ASSIGN(const std::size_t got, file_->read_at(vector::kGraphHeadBytes + read_, piece));
+    if (got != piece.size() || piece != wanted)
+        return damaged("not what was written").with("file", files_.path(head_.number));
+    read_ += piece.size();
+    return {};
+}
+
 Result<void> GraphFileWriter::finish() {
     TIDAL_TRY(file_->write_at(0, vector::encode_graph_head(head_)));
     TIDAL_TRY(file_->sync());
+    TIDAL_TRY(map());
     TIDAL_TRY(files_.disk->rename(temporary(), files_.path(head_.number)));
     return files_.disk->sync_directory(files_.directory);
+}
+
+Result<void> GraphFileWriter::map() {
+    TIDAL_ASSIGN(auto mapped, file_->map());
+    if (mapped->bytes().size() != vector::kGraphHeadBytes + bytes_)
+        return damaged("it changes while it is written");
+    const char* const at = mapped->bytes().data() + vector::kGraphHeadBytes;
+    mapped_ = graph_->in_file(std::shared_ptr<const char>(std::move(mapped), at));
+    return {};
 }
 
 }  // namespace tidal::shard

@@ -357,6 +357,7 @@ Shard::Stats Shard::stats_now() {
         stats.graphs_filed += graphs.filed;
         stats.graph_vectors += graphs.vectors;
         stats.graph_bytes += graphs.bytes;
+        stats.graph_mapped_bytes += graphs.mapped_bytes;
         stats.graph_builds += graphs.built;
         for (const auto& [origin, table] : state_->ledgers(kind)) {
             const auto ledger = table->stats();

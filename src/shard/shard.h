@@ -207,6 +207,7 @@ public:
         std::uint64_t row_cache_bytes = 0;            ///< Of all kinds of entities.
         std::uint64_t vectors = 0, vector_bytes = 0;  ///< In memory, of all kinds of entities.
         std::uint64_t graphs = 0, graph_vectors = 0, graph_bytes = 0;  ///< Of vectors.
+        std::uint64_t graph_mapped_bytes = 0;                          ///< Of files, beside those.
         std::uint64_t graphs_filed = 0;  ///< That a start finds in files.
         std::uint64_t graph_builds = 0;  ///< Since the start.
         std::uint64_t views = 0;         ///< Top views ready.

@@ -1,6 +1,7 @@
 // Files of graphs of vectors: written on the executor of checkpoints, a piece at a time, once a
 // checkpoint has every vector of the graph. So a start finds all of them in its rows, and what the
-// log says after that are changes.
+// log says after that are changes. From then on searches read the file, mapped, and what lay in
+// memory goes with the last that still reads it there.
 #include <utility>
 
 #include "shard/internal/graph_files.h"
@@ -93,7 +94,7 @@ void Shard::finish_graph_file(GraphFilingPtr job) {
             if (job->due.graph != nullptr)
                 state_->vectors(job->kind)
                     .graphs(job->due.spec.id)
-                    .filed(*job->due.graph, job->number);
+                    .filed(*job->due.graph, job->number, job->writer->mapped());
             file_graphs();
         }
     }

@@ -73,7 +73,7 @@ Result<bool> ShardVectors::open_graph(const GraphHead& head, std::shared_ptr<con
             .with("embedding", spec.name);
     const std::uint32_t slots_end = vectors.size() == 0 ? 0 : vectors.present().maximum() + 1;
     TIDAL_ASSIGN(auto graph,
-                 Graph::open(spec, {head.shape, head.seed, std::move(bytes)}, slots_end));
+                 Graph::open(spec, {head.shape, head.seed, std::move(bytes), true}, slots_end));
     return graphs.open({std::move(graph), {}, head.index, head.number}, vectors);
 }
 
@@ -108,6 +108,7 @@ ShardVectors::GraphStats ShardVectors::graph_stats() const {
             slot.graphs.segments(), [](const auto& segment) { return segment.file != 0; }));
         out.vectors += slot.graphs.fresh().cardinality();
         out.bytes += slot.graphs.bytes();
+        out.mapped_bytes += slot.graphs.mapped_bytes();
         out.built += slot.graphs.built();
     }
     return out;

@@ -33,7 +33,7 @@ public:
     const GraphIndex* find_graphs(EmbeddingSlotId slot) const {
         return slot.value() < slots_.size() ? &slots_[slot.value()].graphs : nullptr;
     }
-    /// A graph of a file (GraphIndex::open), once the vectors are loaded.
+    /// A graph of a mapped file (GraphIndex::open), once the vectors are loaded.
     /// @return kCorruption, kIncompatible  of no slot, or of vectors of another shape.
     Result<bool> open_graph(const GraphHead& head, std::shared_ptr<const char> bytes);
     /// A graph that no file has.
@@ -52,7 +52,8 @@ public:
     std::uint64_t size() const;
     std::size_t bytes() const;
     struct GraphStats {
-        std::uint64_t graphs = 0, filed = 0, vectors = 0, bytes = 0, built = 0;
+        std::uint64_t graphs = 0, filed = 0, vectors = 0, built = 0;
+        std::uint64_t bytes = 0, mapped_bytes = 0;  ///< Of memory; of files.
     };
     GraphStats graph_stats() const;
 

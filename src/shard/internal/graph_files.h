@@ -33,7 +33,7 @@ struct GraphFiles {
     Result<void> remove_all_but(std::span<const std::uint64_t> kept) const;
 };
 
-/// Writes one, a piece at a time, so that what else the thread has to do goes on.
+/// Writes one and maps it, a piece at a time, so that what else the thread has to do goes on.
 class GraphFileWriter {
 public:
     /// @param head  Complete but for what the graph says itself.
@@ -41,21 +41,27 @@ public:
                     std::shared_ptr<const vector::Graph> graph);
 
     /// True = the file has its name, durably. After an error what was begun is gone.
-    /// @return kDiskFull  also where the log would be left too little (kFreeForLogBytes).
+    /// @return kDiskFull  also where the log would be left too little (kFreeForLogBytes);
+    ///         kCorruption  what was written is not what is read.
     Result<bool> step();
+    /// Once step() was true: the graph as it lies in the file.
+    std::shared_ptr<const vector::Graph> mapped() const { return mapped_; }
 
 private:
     Result<void> begin();
     Result<void> expect_room() const;
     Result<void> write_piece();
+    Result<void> read_piece();
     Result<void> finish();
+    Result<void> map();
     std::string temporary() const;
 
     const GraphFiles files_;
     vector::GraphHead head_;
     const std::shared_ptr<const vector::Graph> graph_;
     const std::size_t bytes_;
-    std::size_t written_ = 0;
+    std::size_t written_ = 0, read_ = 0;
+    std::shared_ptr<const vector::Graph> mapped_;
     std::unique_ptr<runtime::File> file_;
 };
 

@@ -61,7 +61,7 @@ public:
             GraphFileWriter writer(files(), head, each.graph);
             while (!must(writer.step())) {
             }
-            index().filed(*each.graph, head.number);
+            index().filed(*each.graph, head.number, writer.mapped());
         }
         must(files().remove_all_but(vectors().graph_files()));
         return unfiled.size();
@@ -88,6 +88,10 @@ private:
     std::mt19937_64 random_{7};
     std::normal_distribution<float> normal_;
 };
+
+std::string bytes_of(const vector::Graph& graph) {
+    return {graph.parts().bytes.get(), vector::GraphLayout(graph.shape()).bytes};
+}
 
 RC_GTEST_PROP(GraphFiles, GiveWhatTheRowsSayAfterAnyHistory, ()) {
     Graphs shard;
@@ -125,6 +129,59 @@ RC_GTEST_PROP(GraphFiles, GiveWhatTheRowsSayAfterAnyHistory, ()) {
     RC_ASSERT(shard.right());
     // And more where a file was newer than the checkpoint of an earlier start.
     RC_ASSERT(fresh.isSubset(shard.index().fresh()));
+}
+
+/// What lay in memory is read in the file from then on, and is what it was.
+TEST(GraphFiles, TakeThePlaceOfMemory) {
+    Graphs shard;
+    shard.embed_many(300);
+    shard.make_graph();
+    for (std::uint64_t item = 1; item <= 20; ++item) shard.embed(item);
+    const auto before = shard.index().segments()[0];
+    const std::size_t size = vector::GraphLayout(before.graph->shape()).bytes;
+    const std::size_t memory = shard.index().bytes();
+    EXPECT_EQ(shard.index().mapped_bytes(), 0u);
+    shard.checkpoint();
+    shard.file_graphs();
+    EXPECT_EQ(shard.index().mapped_bytes(), size);
+    EXPECT_EQ(shard.index().bytes(), memory - size);
+    const auto after = shard.index().segments()[0];
+    EXPECT_EQ(after.fresh, before.fresh);
+    EXPECT_EQ(after.index, before.index);
+    EXPECT_NE(after.graph->parts().bytes, before.graph->parts().bytes);
+    EXPECT_EQ(bytes_of(*after.graph), bytes_of(*before.graph));
+    EXPECT_TRUE(shard.right());
+    // As a start has it. A build takes its place there as well.
+    shard.restart();
+    EXPECT_EQ(shard.index().mapped_bytes(), size);
+    EXPECT_LE(shard.index().bytes(), memory - size);
+    EXPECT_TRUE(shard.make_graph());
+    EXPECT_EQ(shard.index().mapped_bytes(), size) << "the tail's is in memory";
+}
+
+/// It is read before it is believed: else the graph stays where it is, and gets another file.
+TEST(GraphFiles, ThatAreNotWhatWasWrittenAreGivenUp) {
+    Graphs shard;
+    shard.embed_many(30);
+    shard.make_graph();
+    shard.checkpoint();
+    const auto graph = shard.index().segments()[0].graph;
+    const std::string path = shard.files().path(1) + ".tmp";
+    GraphFileWriter writer(shard.files(), {.shard = kHere, .number = 1}, graph);
+    must(writer.step());  // begun
+    must(writer.step());  // written
+    const std::string whole = must(runtime::read_file(shard.disk(), path));
+    auto file = must(shard.disk().open(path, runtime::OpenMode::kReadWrite));
+    const char other = static_cast<char>(whole[500] ^ 1);
+    must(file->write_at(500, std::string_view(&other, 1)));
+    const auto refused = writer.step();
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code(), ErrorCode::kCorruption);
+    EXPECT_EQ(writer.mapped(), nullptr);
+    EXPECT_EQ(must(shard.files().list()), std::vector<std::uint64_t>{});
+    EXPECT_EQ(shard.file_graphs(), 1u);
+    shard.restart();
+    EXPECT_EQ(shard.index().fresh().cardinality(), 30u);
 }
 
 TEST(GraphFiles, AreOpenedByAStart) {
