@@ -352,6 +352,7 @@ Shard::Stats Shard::stats_now() {
         stats.row_cache_bytes += state_->entities(kind).row_cache_bytes();
         stats.vectors += state_->vectors(kind).size();
         stats.vector_bytes += state_->vectors(kind).bytes();
+        stats.vector_mapped_bytes += state_->vectors(kind).mapped_bytes();
         const auto graphs = state_->vectors(kind).graph_stats();
         stats.graphs += graphs.graphs;
         stats.graphs_filed += graphs.filed;

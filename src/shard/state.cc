@@ -143,8 +143,10 @@ void ShardState::open_graphs() {
         graph_file_last_ = std::max(graph_file_last_, *number);
         auto found = files.open(*number);
         if (!found.ok() && found.error().code() == ErrorCode::kNotFound) continue;  // begun only
-        auto taken = found.ok() ? vectors(found->head.kind).open_graph(found->head, found->bytes)
-                                : Result<bool>(found.take_error());
+        auto taken =
+            found.ok()
+                ? vectors(found->head.kind).open_graph(found->head, found->bytes, found->rows)
+                : Result<bool>(found.take_error());
         if (!taken.ok()) warn(files.path(*number), taken.error());
     }
 }

@@ -61,7 +61,8 @@ Result<void> ShardVectors::refresh(const EntityId& id, EmbeddingSlotId slot,
     return {};
 }
 
-Result<bool> ShardVectors::open_graph(const GraphHead& head, std::shared_ptr<const char> bytes) {
+Result<bool> ShardVectors::open_graph(const GraphHead& head, std::shared_ptr<const char> bytes,
+                                      const RowBlocks::File& rows) {
     if (head.kind != kind_ || head.slot.value() >= slots_.size())
         return Error(ErrorCode::kIncompatible,
                      "graph of vectors: of a slot that no schema declares")
@@ -74,7 +75,22 @@ Result<bool> ShardVectors::open_graph(const GraphHead& head, std::shared_ptr<con
     const std::uint32_t slots_end = vectors.size() == 0 ? 0 : vectors.present().maximum() + 1;
     TIDAL_ASSIGN(auto graph,
                  Graph::open(spec, {head.shape, head.seed, std::move(bytes), true}, slots_end));
-    return graphs.open({std::move(graph), {}, head.index, head.number}, vectors);
+    if (!graphs.open({graph, {}, head.index, head.number}, vectors)) return false;
+    std::size_t block = 0;
+    while (map_rows(head.slot, *graph, rows, block)) ++block;
+    return true;
+}
+
+bool ShardVectors::map_rows(EmbeddingSlotId slot, const Graph& graph, const RowBlocks::File& rows,
+                            std::size_t block) {
+    FlatVectors& vectors = slots_[slot.value()].vectors;
+    const schema::EmbeddingSpec& spec = vectors.spec();
+    const std::size_t row_bytes = FlatVectors::row_bytes(spec.dimensions, spec.storage);
+    vectors.map(block, rows, [&](Slot one) {
+        const std::uint32_t node = graph.node_of(one);
+        return node == Graph::kNone ? nullptr : rows.bytes.get() + node * row_bytes;
+    });
+    return block + 1 < vectors.blocks();
 }
 
 std::vector<ShardVectors::Unfiled> ShardVectors::unfiled_graphs() const {
@@ -123,6 +139,12 @@ std::uint64_t ShardVectors::size() const {
 std::size_t ShardVectors::bytes() const {
     std::size_t sum = 0;
     for (const EmbeddingSlot& slot : slots_) sum += slot.vectors.bytes();
+    return sum;
+}
+
+std::size_t ShardVectors::mapped_bytes() const {
+    std::size_t sum = 0;
+    for (const EmbeddingSlot& slot : slots_) sum += slot.vectors.mapped_bytes();
     return sum;
 }
 

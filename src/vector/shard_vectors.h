@@ -35,7 +35,13 @@ public:
     }
     /// A graph of a mapped file (GraphIndex::open), once the vectors are loaded.
     /// @return kCorruption, kIncompatible  of no slot, or of vectors of another shape.
-    Result<bool> open_graph(const GraphHead& head, std::shared_ptr<const char> bytes);
+    Result<bool> open_graph(const GraphHead& head, std::shared_ptr<const char> bytes,
+                            const RowBlocks::File& rows);
+    /// The vectors of a block (FlatVectors::map) are read in a graph's file from now on, as far as
+    /// it has them as they are. False = no block is behind it.
+    /// @param rows  Of the vectors, by the graph's nodes.
+    bool map_rows(EmbeddingSlotId slot, const Graph& graph, const RowBlocks::File& rows,
+                  std::size_t block);
     /// A graph that no file has.
     struct Unfiled {
         schema::EmbeddingSpec spec;
@@ -50,7 +56,8 @@ public:
     /// Precondition: the schema has the slot.
     GraphIndex& graphs(EmbeddingSlotId slot) { return slots_[slot.value()].graphs; }
     std::uint64_t size() const;
-    std::size_t bytes() const;
+    std::size_t bytes() const;         ///< Of memory.
+    std::size_t mapped_bytes() const;  ///< Of vectors that are read in files.
     struct GraphStats {
         std::uint64_t graphs = 0, filed = 0, vectors = 0, built = 0;
         std::uint64_t bytes = 0, mapped_bytes = 0;  ///< Of memory; of files.

@@ -89,14 +89,15 @@ protected:
             stats.shards, [](const auto& shard) { return shard.graphs == shard.graphs_filed; });
     }
     struct Memory {
-        std::uint64_t in_memory = 0, mapped = 0;
+        std::uint64_t graphs = 0, graphs_mapped = 0, vectors = 0, vectors_mapped = 0;
     };
-    /// Of graphs.
     static Memory memory(SimNode& node) {
         Memory out;
         for (const auto& shard : node->stats().shards) {
-            out.in_memory += shard.graph_bytes;
-            out.mapped += shard.graph_mapped_bytes;
+            out.graphs += shard.graph_bytes;
+            out.graphs_mapped += shard.graph_mapped_bytes;
+            out.vectors += shard.vector_bytes;
+            out.vectors_mapped += shard.vector_mapped_bytes;
         }
         return out;
     }
@@ -272,38 +273,56 @@ TEST_P(Graphs, LeaveMemoryForTheirFiles) {
     put_profile(node);
     std::vector<std::vector<double>> asked(20);
     for (auto& near : asked) near = any();
-    const auto pages = [&] {
+    const auto pages = [&](bool through_graphs = true) {
         std::vector<std::vector<std::string>> out;
         for (const auto& near : asked) {
             out.push_back(page(node, "", near));
-            EXPECT_NE(path_, "scan");
+            EXPECT_EQ(path_ != "scan", through_graphs);
+            out.push_back(page(node, "exact", near));
+            EXPECT_EQ(path_, "scan");
         }
         return out;
     };
     const auto before = pages();
     const Memory unfiled = memory(node);
-    EXPECT_EQ(unfiled.mapped, 0U);
+    EXPECT_EQ(unfiled.graphs_mapped + unfiled.vectors_mapped, 0U);
     file_all(node);
     const Memory filed = memory(node);
-    std::uint64_t file_bytes = 0;
-    for (const std::string& path : files(node, ".graph"))
-        file_bytes += (*runtime::read_file(node.disk(), path)).size() - vector::kGraphHeadBytes;
-    EXPECT_EQ(filed.mapped, file_bytes);
-    EXPECT_EQ(filed.in_memory, unfiled.in_memory - file_bytes);
+    std::uint64_t of_graphs = 0;
+    for (const std::string& path : files(node, ".graph")) {
+        const auto head = vector::decode_graph_head(*runtime::read_file(node.disk(), path));
+        of_graphs += vector::GraphFileLayout(*head).rows - vector::kGraphHeadBytes;
+    }
+    EXPECT_EQ(filed.graphs_mapped, of_graphs);
+    EXPECT_EQ(filed.graphs, unfiled.graphs - of_graphs);
+    constexpr std::uint64_t kRowBytes = 24;
+    EXPECT_EQ(filed.vectors_mapped, in_graphs(node) * kRowBytes);
+    EXPECT_LT(filed.vectors, unfiled.vectors);
     EXPECT_EQ(pages(), before);
     // What is mapped outlives the name.
     remove_graph_files(node);
     EXPECT_EQ(pages(), before);
     ASSERT_OK(node.crash_and_open());
-    EXPECT_EQ(memory(node).mapped, 0U);
+    EXPECT_EQ(memory(node).graphs_mapped + memory(node).vectors_mapped, 0U);
     await_graphs(node);
     file_all(node);
-    EXPECT_GT(memory(node).mapped, 0U);
-    EXPECT_LT(memory(node).in_memory, unfiled.in_memory / 2);
+    EXPECT_EQ(memory(node).vectors_mapped, in_graphs(node) * kRowBytes);
+    EXPECT_LT(memory(node).graphs, unfiled.graphs / 2);
+    EXPECT_LT(memory(node).vectors, unfiled.vectors);
     EXPECT_EQ(pages(), before);
+    // What changes is read in memory again, whether its graph goes on or not.
+    write_vectors(node);
+    EXPECT_EQ(memory(node).vectors_mapped, 0U);
+    const auto changed = pages(false);
+    EXPECT_NE(changed, before);
+    await_graphs(node);
+    file_all(node);
+    EXPECT_GT(memory(node).vectors_mapped, 0U);
+    EXPECT_EQ(pages(), changed);
     ASSERT_OK(node.crash_and_open());
-    EXPECT_GT(memory(node).mapped, 0U);
-    EXPECT_EQ(pages(), before);
+    EXPECT_GT(memory(node).graphs_mapped, 0U);
+    EXPECT_EQ(memory(node).vectors_mapped, in_graphs(node) * kRowBytes);
+    EXPECT_EQ(pages(), changed);
 }
 
 /// The stop makes the checkpoint that they wait for, or comes while they are written.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/runtime.h"
+#include "vector/flat_vectors.h"
 #include "vector/graph_file.h"
 
 namespace tidal::shard {
@@ -25,6 +26,7 @@ struct GraphFiles {
     struct Found {
         vector::GraphHead head;
         std::shared_ptr<const char> bytes;  ///< Of the graph, mapped.
+        vector::RowBlocks::File rows;       ///< Of its vectors, likewise.
     };
     /// All of it has been read and its checksums are right.
     /// @return kCorruption, kIncompatible  also when it is another shard's or of another number.
@@ -40,12 +42,19 @@ public:
     GraphFileWriter(const GraphFiles& files, vector::GraphHead head,
                     std::shared_ptr<const vector::Graph> graph);
 
+    /// Whether the next step needs vectors of the graph, which are added where they may be read.
+    bool wants_rows() const;
+    /// Of the next nodes, at most so many. Those that are gone by now leave zeros.
+    void add_rows(const vector::FlatVectors& vectors, std::size_t most);
     /// True = the file has its name, durably. After an error what was begun is gone.
+    /// Precondition: it wants no rows.
     /// @return kDiskFull  also where the log would be left too little (kFreeForLogBytes);
     ///         kCorruption  what was written is not what is read.
     Result<bool> step();
     /// Once step() was true: the graph as it lies in the file.
     std::shared_ptr<const vector::Graph> mapped() const { return mapped_; }
+    /// And its vectors.
+    const vector::RowBlocks::File& mapped_rows() const { return mapped_rows_; }
 
 private:
     Result<void> begin();
@@ -54,14 +63,19 @@ private:
     Result<void> read_piece();
     Result<void> finish();
     Result<void> map();
+    bool has_graph() const { return written_ >= layout_.rows; }
     std::string temporary() const;
 
     const GraphFiles files_;
     vector::GraphHead head_;
     const std::shared_ptr<const vector::Graph> graph_;
-    const std::size_t bytes_;
-    std::size_t written_ = 0, read_ = 0;
+    const vector::GraphFileLayout layout_;
+    std::size_t written_ = vector::kGraphHeadBytes, read_ = vector::kGraphHeadBytes;
+    std::uint32_t read_crc_ = 0;
+    std::string rows_;        ///< To be written next.
+    std::uint32_t node_ = 0;  ///< Whose row is added next.
     std::shared_ptr<const vector::Graph> mapped_;
+    vector::RowBlocks::File mapped_rows_;
     std::unique_ptr<runtime::File> file_;
 };
 

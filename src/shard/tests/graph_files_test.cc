@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <map>
 #include <random>
 
 #include "shard/tests/state_fixture.h"
@@ -46,6 +47,15 @@ public:
         index().finish_build(build->take(), state().applied());
         return true;
     }
+    Result<bool> step(GraphFileWriter* writer) {
+        while (writer->wants_rows()) writer->add_rows(flat(), 7);
+        return writer->step();
+    }
+    Result<bool> write_all(GraphFileWriter* writer) {
+        Result<bool> done = false;
+        while (done.ok() && !*done) done = step(writer);
+        return done;
+    }
     GraphFiles files() { return {&disk(), "store/s0001", kHere}; }
     /// After a checkpoint. @return of how many graphs.
     std::size_t file_graphs() {
@@ -59,12 +69,20 @@ public:
             head.number = state().next_graph_file();
             head.index = each.index;
             GraphFileWriter writer(files(), head, each.graph);
-            while (!must(writer.step())) {
-            }
+            must(write_all(&writer));
             index().filed(*each.graph, head.number, writer.mapped());
+            std::size_t block = 0;
+            while (vectors().map_rows(kDefault, *writer.mapped(), writer.mapped_rows(), block))
+                ++block;
         }
         must(files().remove_all_but(vectors().graph_files()));
         return unfiled.size();
+    }
+    /// Vectors by slot.
+    std::map<std::uint32_t, std::string> stored() {
+        std::map<std::uint32_t, std::string> out;
+        for (const std::uint32_t slot : flat().present()) out[slot] = flat().stored(Slot(slot));
+        return out;
     }
     /// Codes of what is fresh are those of the vector, and no graph has what another has.
     bool right() {
@@ -139,8 +157,10 @@ TEST(GraphFiles, TakeThePlaceOfMemory) {
     for (std::uint64_t item = 1; item <= 20; ++item) shard.embed(item);
     const auto before = shard.index().segments()[0];
     const std::size_t size = vector::GraphLayout(before.graph->shape()).bytes;
-    const std::size_t memory = shard.index().bytes();
+    const std::size_t memory = shard.index().bytes(), of_vectors = shard.vectors().bytes();
+    const auto vectors = shard.stored();
     EXPECT_EQ(shard.index().mapped_bytes(), 0u);
+    EXPECT_EQ(shard.vectors().mapped_bytes(), 0u);
     shard.checkpoint();
     shard.file_graphs();
     EXPECT_EQ(shard.index().mapped_bytes(), size);
@@ -151,16 +171,58 @@ TEST(GraphFiles, TakeThePlaceOfMemory) {
     EXPECT_NE(after.graph->parts().bytes, before.graph->parts().bytes);
     EXPECT_EQ(bytes_of(*after.graph), bytes_of(*before.graph));
     EXPECT_TRUE(shard.right());
+    // The file has vectors as they are when it is written, those that changed since the graph, too.
+    constexpr std::size_t kRowBytes = 16;
+    EXPECT_EQ(shard.vectors().mapped_bytes(), 300 * kRowBytes);
+    EXPECT_LT(shard.vectors().bytes(), of_vectors);
+    EXPECT_EQ(shard.stored(), vectors);
     // As a start has it. A build takes its place there as well.
     shard.restart();
     EXPECT_EQ(shard.index().mapped_bytes(), size);
     EXPECT_LE(shard.index().bytes(), memory - size);
+    EXPECT_EQ(shard.vectors().mapped_bytes(), 300 * kRowBytes);
+    EXPECT_EQ(shard.stored(), vectors);
+    // What changes comes back to memory, and goes with the next file.
+    shard.embed(7);
+    shard.erase(8);
+    EXPECT_EQ(shard.vectors().mapped_bytes(), 298 * kRowBytes);
+    EXPECT_EQ(shard.stored().size(), 299u);
     EXPECT_TRUE(shard.make_graph());
     EXPECT_EQ(shard.index().mapped_bytes(), size) << "the tail's is in memory";
 }
 
+/// A row is read in the file only where it is the one that is there.
+TEST(GraphFiles, WhatChangesWhileOneIsWrittenIsWhatItBecame) {
+    constexpr std::size_t kRowBytes = 16;
+    Graphs shard;
+    shard.embed_many(100);
+    shard.make_graph();
+    shard.checkpoint();
+    const auto graph = shard.index().segments()[0].graph;
+    GraphFileWriter writer(shard.files(), {.shard = kHere, .number = 1}, graph);
+    must(writer.step());  // begun
+    must(writer.step());  // the graph
+    writer.add_rows(shard.flat(), 50);
+    for (const std::uint64_t item : {1, 90}) shard.embed(item);
+    for (const std::uint64_t item : {5, 95}) shard.erase(item);
+    must(shard.write_all(&writer));
+    const auto vectors = shard.stored();
+    shard.index().filed(*graph, 1, writer.mapped());
+    EXPECT_FALSE(shard.vectors().map_rows(kDefault, *writer.mapped(), writer.mapped_rows(), 0));
+    EXPECT_EQ(shard.stored(), vectors);
+    EXPECT_EQ(vectors.size(), 98u);
+    EXPECT_EQ(shard.vectors().mapped_bytes(), 97 * kRowBytes) << "all but the first";
+    EXPECT_TRUE(shard.right());
+    shard.restart();
+    EXPECT_EQ(shard.stored(), vectors);
+    EXPECT_EQ(shard.vectors().mapped_bytes(), 96 * kRowBytes) << "of 1 and 90 the log was newer";
+    EXPECT_TRUE(shard.right());
+}
+
 /// It is read before it is believed: else the graph stays where it is, and gets another file.
-TEST(GraphFiles, ThatAreNotWhatWasWrittenAreGivenUp) {
+class NotWhatWasWritten : public testing::TestWithParam<std::size_t> {};
+TEST_P(NotWhatWasWritten, IsGivenUp) {
+    const std::size_t at = GetParam();
     Graphs shard;
     shard.embed_many(30);
     shard.make_graph();
@@ -168,13 +230,14 @@ TEST(GraphFiles, ThatAreNotWhatWasWrittenAreGivenUp) {
     const auto graph = shard.index().segments()[0].graph;
     const std::string path = shard.files().path(1) + ".tmp";
     GraphFileWriter writer(shard.files(), {.shard = kHere, .number = 1}, graph);
-    must(writer.step());  // begun
-    must(writer.step());  // written
+    must(shard.step(&writer));  // begun
+    must(shard.step(&writer));  // the graph
+    must(shard.step(&writer));  // the vectors
     const std::string whole = must(runtime::read_file(shard.disk(), path));
     auto file = must(shard.disk().open(path, runtime::OpenMode::kReadWrite));
-    const char other = static_cast<char>(whole[500] ^ 1);
-    must(file->write_at(500, std::string_view(&other, 1)));
-    const auto refused = writer.step();
+    const char other = static_cast<char>(whole[at] ^ 1);
+    must(file->write_at(at, std::string_view(&other, 1)));
+    const auto refused = shard.step(&writer);
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.error().code(), ErrorCode::kCorruption);
     EXPECT_EQ(writer.mapped(), nullptr);
@@ -183,6 +246,9 @@ TEST(GraphFiles, ThatAreNotWhatWasWrittenAreGivenUp) {
     shard.restart();
     EXPECT_EQ(shard.index().fresh().cardinality(), 30u);
 }
+
+/// A byte of the graph, and one of a vector.
+INSTANTIATE_TEST_SUITE_P(GraphFiles, NotWhatWasWritten, testing::Values(500, 128 + 6'000));
 
 TEST(GraphFiles, AreOpenedByAStart) {
     Graphs shard;
@@ -300,8 +366,8 @@ TEST(GraphFiles, AFullDiskLeavesWhatThereWas) {
     shard.medium().add_fault({.op = runtime::DiskOp::kSync,
                               .path_contains = "0000000002.graph",
                               .code = ErrorCode::kDiskFull});
-    Result<bool> done = false;
-    while (done.ok() && !*done) done = writer.step();
+    const auto done = shard.write_all(&writer);
+    ASSERT_FALSE(done.ok());
     EXPECT_EQ(done.error().code(), ErrorCode::kDiskFull);
     EXPECT_EQ(must(shard.files().list()), std::vector<std::uint64_t>{1});
     EXPECT_EQ(must(shard.files().open(1)).head, found.head);
@@ -312,9 +378,9 @@ TEST(GraphFiles, AreNotBegunWhereTheLogWouldBeLeftTooLittle) {
     shard.embed_many(30);
     shard.make_graph();
     const auto graph = shard.index().segments()[0].graph;
-    const std::uint64_t needed = vector::kGraphHeadBytes +
-                                 vector::GraphLayout(graph->shape()).bytes +
-                                 runtime::kFreeForLogBytes;
+    vector::GraphHead head;
+    head.shape = graph->shape();
+    const std::uint64_t needed = vector::GraphFileLayout(head).bytes + runtime::kFreeForLogBytes;
     const std::uint64_t created = shard.medium().op_count(runtime::DiskOp::kCreate);
     shard.medium().set_capacity(shard.medium().used_bytes() + needed - 1);
     GraphFileWriter refused(shard.files(), {.shard = kHere, .number = 1}, graph);
@@ -325,8 +391,7 @@ TEST(GraphFiles, AreNotBegunWhereTheLogWouldBeLeftTooLittle) {
     EXPECT_EQ(must(shard.files().list()), std::vector<std::uint64_t>{});
     shard.medium().set_capacity(shard.medium().used_bytes() + needed);
     GraphFileWriter writer(shard.files(), {.shard = kHere, .number = 1}, graph);
-    while (!must(writer.step())) {
-    }
+    must(shard.write_all(&writer));
     EXPECT_EQ(must(shard.files().list()), std::vector<std::uint64_t>{1});
 }
 

@@ -219,10 +219,11 @@ std::shared_ptr<const Graph> moved(const Graph& graph) {
     return graph.in_file(std::move(bytes));
 }
 
-/// Whatever changes and whenever a graph is published or comes to lie in a file: what is in some graph as it is and what is
-/// in none are together what there is, and codes of what is fresh are those of the vector.
+/// Whatever changes and whenever a graph is published or comes to lie in a file: what is in some
+/// graph as it is and what is in none are together what there is, and codes of what is fresh are
+/// those of the vector.
 TEST(GraphIndex, KnowsWhatItsGraphsSay) {
-    rc::check([] {
+    EXPECT_TRUE(rc::check([] {
         Set set(Metric::kL2, VectorStorage::kF32, 4, 0, *rc::gen::arbitrary<std::uint64_t>());
         GraphIndex index;
         std::unique_ptr<GraphBuild> build;
@@ -277,7 +278,7 @@ TEST(GraphIndex, KnowsWhatItsGraphsSay) {
             RC_ASSERT(all == index.fresh());
             RC_ASSERT(all.isSubset(set.vectors.present()));
         }
-    });
+    }));
 }
 
 /// The longest tail and the number of graphs stay small while a slot fills.
