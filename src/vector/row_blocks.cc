@@ -1,5 +1,7 @@
 #include "vector/internal/row_blocks.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <bit>
 #include <cassert>
@@ -15,6 +17,17 @@ constexpr std::uint32_t kBlockSlotsMin = 16, kBlockSlotsMax = 4096;
 constexpr float kAbsent = std::numeric_limits<float>::quiet_NaN();
 /// Of a row in memory of its own, beside it: its entry and what the allocator adds, about.
 constexpr std::size_t kOwnBytes = 32;
+
+/// Of memory that is freed next: an allocator may keep it for the next one who asks, for as long as
+/// nobody does. That is nobody here: what took its place is a file.
+void give_pages_back(std::byte* memory, std::size_t bytes) {
+    constexpr std::uintptr_t kPageBytes = 4096;
+    const auto begin =
+        (reinterpret_cast<std::uintptr_t>(memory) + kPageBytes - 1) & ~(kPageBytes - 1);
+    const auto end = (reinterpret_cast<std::uintptr_t>(memory) + bytes) & ~(kPageBytes - 1);
+    // Advice: failing is fine.
+    if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
 
 }  // namespace
 
@@ -139,6 +152,7 @@ void RowBlocks::read_at(std::size_t at, std::vector<const std::byte*> places) {
     }
     block.places = std::move(places);
     if (!block.rows) return;
+    give_pages_back(block.rows.get(), slots_ * row_bytes_);
     block.rows.reset();
     --blocks_in_memory_;
     ++blocks_of_places_;
