@@ -1,6 +1,7 @@
 #include "vector/internal/row_blocks.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -21,10 +22,10 @@ constexpr std::size_t kOwnBytes = 32;
 /// Of memory that is freed next: an allocator may keep it for the next one who asks, for as long as
 /// nobody does. That is nobody here: what took its place is a file.
 void give_pages_back(std::byte* memory, std::size_t bytes) {
-    constexpr std::uintptr_t kPageBytes = 4096;
+    const auto page_bytes = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
     const auto begin =
-        (reinterpret_cast<std::uintptr_t>(memory) + kPageBytes - 1) & ~(kPageBytes - 1);
-    const auto end = (reinterpret_cast<std::uintptr_t>(memory) + bytes) & ~(kPageBytes - 1);
+        (reinterpret_cast<std::uintptr_t>(memory) + page_bytes - 1) & ~(page_bytes - 1);
+    const auto end = (reinterpret_cast<std::uintptr_t>(memory) + bytes) & ~(page_bytes - 1);
     // Advice: failing is fine.
     if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
