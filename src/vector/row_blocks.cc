@@ -16,8 +16,10 @@ namespace {
 constexpr std::size_t kBlockBytes = 256 << 10;
 constexpr std::uint32_t kBlockSlotsMin = 16, kBlockSlotsMax = 4096;
 constexpr float kAbsent = std::numeric_limits<float>::quiet_NaN();
-/// Of a row in memory of its own, beside it: its entry and what the allocator adds, about.
-constexpr std::size_t kOwnBytes = 32;
+/// Of a row in memory of its own, beside it: what the allocator adds, about; and its entry, also of
+/// those that are free.
+constexpr std::size_t kAllocatorBytes = 8, kEntryBytes = 17;
+constexpr std::size_t kOwnBytes = kAllocatorBytes + kEntryBytes * 3 / 2;
 
 /// Of memory that is freed next: an allocator may keep it for the next one who asks, for as long as
 /// nobody does. That is nobody here: what took its place is a file.
@@ -90,7 +92,11 @@ std::byte* RowBlocks::own_row(Slot slot) {
 
 /// It is not read there any more, be it memory of its own or a file.
 void RowBlocks::leave(Slot slot, const std::byte* row) {
-    if (own_.erase(slot.value()) > 0) return;
+    if (own_.erase(slot.value()) > 0) {
+        // Its entries do not go by themselves: after every row was another one, so many are left.
+        if (own_.size() * 8 < own_.capacity()) own_.rehash(0);
+        return;
+    }
     const auto number = [](const void* at) { return reinterpret_cast<std::uintptr_t>(at); };
     const auto has = [&](const Mapped& mapped) {
         return number(row) - number(mapped.file.bytes.get()) < mapped.file.size;
@@ -168,7 +174,8 @@ std::vector<std::shared_ptr<const char>> RowBlocks::files() const {
 std::size_t RowBlocks::bytes() const {
     return blocks_in_memory_ * (slots_ * (row_bytes_ + sizeof(float)) + sizeof(Block)) +
            blocks_of_places_ * (slots_ * (sizeof(std::byte*) + sizeof(float)) + sizeof(Block)) +
-           own_.size() * (row_bytes_ + kOwnBytes) + blocks_.size() * sizeof(blocks_[0]);
+           own_.size() * (row_bytes_ + kAllocatorBytes) + own_.capacity() * kEntryBytes +
+           blocks_.size() * sizeof(blocks_[0]);
 }
 
 std::size_t RowBlocks::mapped_bytes() const {
