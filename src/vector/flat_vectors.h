@@ -44,7 +44,7 @@ public:
     /// Vectors come in blocks by slot, numbered from 0 on.
     std::size_t blocks() const { return rows_.blocks(); }
     /// Those of a block that a mapped file has as they are are read there from now on, where that
-    /// takes less memory: RowBlocks::map().
+    /// takes much less memory: RowBlocks::map().
     void map(std::size_t block, const RowBlocks::File& file, RowBlocks::Where where) {
         rows_.map(block, file, where);
     }

@@ -113,7 +113,8 @@ void RowBlocks::map(std::size_t at, const File& file, Where where) {
     auto places = same_rows(at, where, &count);
     const std::size_t table =
         slots_ * sizeof(places[0]) + (block.size - count) * (row_bytes_ + kOwnBytes);
-    if (count == 0 || (block.rows && table >= slots_ * row_bytes_)) return;
+    // Many rows on their own are worth it only where that frees much.
+    if (count == 0 || (block.rows && table >= slots_ * row_bytes_ / 2)) return;
     // First, so that rows which lie there already do not let it go.
     auto known =
         std::ranges::find(files_, file.bytes, [](const Mapped& m) { return m.file.bytes; });

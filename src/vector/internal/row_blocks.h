@@ -18,8 +18,8 @@
 namespace tidal::vector {
 
 /// Rows of one size, each with a factor, by slots in blocks. A block begins as one piece of memory.
-/// Once a file has most of its rows it becomes a table of where they lie: in that file or another,
-/// or, where no file has them as they are, each in memory of its own.
+/// Once a file has so many of its rows that this halves it, it becomes a table of where they lie:
+/// in that file or another, or, where no file has them as they are, each in memory of its own.
 ///
 /// Memory   row_bytes + 4 bytes for each slot of a block; 12 where its rows lie in files.
 /// Threads  One at a time. What find() gives holds until the next change.
@@ -51,7 +51,7 @@ public:
     };
     using Where = absl::FunctionRef<const char*(Slot)>;
     /// The rows of a block that are in the file as they are here are read there from now on, where
-    /// that takes less memory.
+    /// the block takes less than half of its memory then, or lies in files already.
     /// @param where  Where the file has the row of a slot; nullptr = nowhere.
     void map(std::size_t block, const File& file, Where where);
 
