@@ -5,60 +5,91 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <filesystem>
 #include <map>
 #include <random>
 
+#include "runtime/real_runtime.h"
 #include "shard/tests/state_fixture.h"
+#include "vector/graph_search.h"
+#include "vector/probe.h"
 
 namespace tidal::shard {
 namespace {
 
 constexpr EmbeddingSlotId kDefault{0};
+constexpr std::uint16_t kEmbeddings = 3;
+constexpr std::string_view kGraphSchema = R"(
+items:
+  ids: u64
+  embeddings:
+    default: {dimensions: 16, metric: cosine, storage: f32}
+    half: {dimensions: 24, metric: l2, storage: f16}
+    tiny: {dimensions: 40, metric: dot, storage: int8}
+)";
+constexpr std::size_t kRowBytes = 16 * 4;  // of the first
 
 class Graphs : public OneShard {
 public:
-    Graphs() : OneShard({.shard = kHere, .logger = {}}) {}
+    Graphs() : OneShard({.shard = kHere, .logger = {}}, kGraphSchema) {}
 
-    void embed(std::uint64_t item) {
+    std::vector<float> any(EmbeddingSlotId slot = kDefault) {
+        std::vector<float> out(flat(slot).spec().dimensions);
+        for (float& v : out) v = normal_(random_);
+        return out;
+    }
+    void embed(std::uint64_t item, EmbeddingSlotId slot = kDefault) { put(item, slot, any(slot)); }
+    void put(std::uint64_t item, EmbeddingSlotId slot, std::vector<float> values) {
+        Encoder row;
+        entity::encode_vector(flat(slot).spec(), HybridTime(), values, &row);
         record::EmbeddingBody body;
         body.id = EntityId(item);
-        body.slot = kDefault;
-        for (int d = 0; d < 4; ++d) body.values.push_back(normal_(random_));
-        apply(std::move(body));
+        body.slot = slot;
+        body.values = std::move(values);
+        if (apply(std::move(body)).ok())
+            put_[slot.value()][item] = must(entity::view_vector(row.view())).components;
     }
-    void embed_many(std::uint64_t count) {
+    void remove(std::uint64_t item) {
+        erase(item);
+        for (auto& of_slot : put_) of_slot.erase(item);
+    }
+    void embed_many(std::uint64_t count, EmbeddingSlotId slot = kDefault) {
         for (std::uint64_t item = 1; item <= count; ++item) {
             upsert(item);
-            embed(item);
+            embed(item, slot);
         }
     }
     vector::ShardVectors& vectors() { return state().vectors(EntityKind::kItem); }
-    vector::GraphIndex& index() { return vectors().graphs(kDefault); }
-    const vector::FlatVectors& flat() { return *vectors().find(kDefault); }
+    vector::GraphIndex& index(EmbeddingSlotId slot = kDefault) { return vectors().graphs(slot); }
+    const vector::FlatVectors& flat(EmbeddingSlotId slot = kDefault) {
+        return *vectors().find(slot);
+    }
 
     /// As Shard does on its executors. False = no graph is wanted.
     bool make_graph(std::uint64_t tail_max = 0) {
-        if (!vectors().wants_graph(tail_max)) return false;
-        auto build = index().begin_build(flat(), random_());
-        while (!build->copy(flat(), 1000)) {
+        const auto slot = vectors().wants_graph(tail_max);
+        if (!slot) return false;
+        auto build = index(*slot).begin_build(flat(*slot), random_());
+        while (!build->copy(flat(*slot), 1000)) {
         }
         while (!must(build->link(1000))) {
         }
-        index().finish_build(build->take(), state().applied());
+        index(*slot).finish_build(build->take(), state().applied());
         return true;
     }
-    Result<bool> step(GraphFileWriter* writer) {
-        while (writer->wants_rows()) writer->add_rows(flat(), 7);
+    Result<bool> step(GraphFileWriter* writer, EmbeddingSlotId slot = kDefault) {
+        while (writer->wants_rows()) writer->add_rows(flat(slot), 7);
         return writer->step();
     }
-    Result<bool> write_all(GraphFileWriter* writer) {
+    Result<bool> write_all(GraphFileWriter* writer, EmbeddingSlotId slot = kDefault) {
         Result<bool> done = false;
-        while (done.ok() && !*done) done = step(writer);
+        while (done.ok() && !*done) done = step(writer, slot);
         return done;
     }
     GraphFiles files() { return {&disk(), "store/s0001", kHere}; }
     /// After a checkpoint. @return of how many graphs.
-    std::size_t file_graphs() {
+    std::size_t file_graphs() { return file_graphs(files()); }
+    std::size_t file_graphs(const GraphFiles& to) {
         const auto unfiled = vectors().unfiled_graphs();
         for (const auto& each : unfiled) {
             vector::GraphHead head;
@@ -68,41 +99,64 @@ public:
             head.storage = each.spec.storage;
             head.number = state().next_graph_file();
             head.index = each.index;
-            GraphFileWriter writer(files(), head, each.graph);
-            must(write_all(&writer));
-            index().filed(*each.graph, head.number, writer.mapped());
+            GraphFileWriter writer(to, head, each.graph);
+            must(write_all(&writer, head.slot));
+            index(head.slot).filed(*each.graph, head.number, writer.mapped());
             std::size_t block = 0;
-            while (vectors().map_rows(kDefault, *writer.mapped(), writer.mapped_rows(), block))
+            while (vectors().map_rows(head.slot, *writer.mapped(), writer.mapped_rows(), block))
                 ++block;
         }
-        must(files().remove_all_but(vectors().graph_files()));
+        must(to.remove_all_but(vectors().graph_files()));
         return unfiled.size();
     }
-    /// Vectors by slot.
-    std::map<std::uint32_t, std::string> stored() {
-        std::map<std::uint32_t, std::string> out;
-        for (const std::uint32_t slot : flat().present()) out[slot] = flat().stored(Slot(slot));
+    using Vectors = std::map<std::uint32_t, std::string>;  // by slot
+    static Vectors stored(const vector::FlatVectors& flat) {
+        Vectors out;
+        for (const std::uint32_t slot : flat.present()) out[slot] = flat.stored(Slot(slot));
         return out;
     }
-    /// Codes of what is fresh are those of the vector, and no graph has what another has.
+    Vectors stored(EmbeddingSlotId slot = kDefault) { return stored(flat(slot)); }
+    /// What was put and not deleted since.
+    Vectors wanted(EmbeddingSlotId slot = kDefault) {
+        Vectors out;
+        for (const auto& [item, row] : put_[slot.value()])
+            out[must_find(state().entities(EntityKind::kItem), item)] = row;
+        return out;
+    }
+    /// Vectors are what was put, wherever they lie; graphs are right about them.
     bool right() {
+        for (std::uint16_t at = 0; at < kEmbeddings; ++at) {
+            const EmbeddingSlotId slot(at);
+            if (stored(slot) != wanted(slot) || !right(slot)) return false;
+        }
+        return true;
+    }
+
+private:
+    static std::uint32_t must_find(const entity::EntityTable& entities, std::uint64_t item) {
+        const auto slot = entities.find(EntityId(item));
+        EXPECT_TRUE(slot.has_value()) << item;
+        return slot ? slot->value() : UINT32_MAX;
+    }
+    /// Codes of what is fresh are those of the vector, and no graph has what another has.
+    bool right(EmbeddingSlotId of) {
         Roaring all;
-        for (const vector::GraphIndex::Segment& segment : index().segments()) {
+        for (const vector::GraphIndex::Segment& segment : index(of).segments()) {
             if (!(segment.fresh & all).isEmpty()) return false;
             all |= segment.fresh;
             for (const std::uint32_t slot : segment.fresh) {
                 const vector::Graph& graph = *segment.graph;
                 std::vector<std::byte> row(graph.coder().row_bytes());
-                if (!flat().has(Slot(slot))) return false;
-                graph.coder().encode(flat().values(Slot(slot)), row.data());
+                if (!flat(of).has(Slot(slot))) return false;
+                graph.coder().encode(flat(of).values(Slot(slot)), row.data());
                 if (!std::equal(row.begin(), row.end(), graph.row(graph.node_of(Slot(slot)))))
                     return false;
             }
         }
-        return all == index().fresh();
+        return all == index(of).fresh();
     }
 
-private:
+    std::map<std::uint64_t, std::string> put_[kEmbeddings];  ///< By item: as stored.
     std::mt19937_64 random_{7};
     std::normal_distribution<float> normal_;
 };
@@ -117,7 +171,7 @@ RC_GTEST_PROP(GraphFiles, GiveWhatTheRowsSayAfterAnyHistory, ()) {
         const auto item = *rc::gen::inRange<std::uint64_t>(1, 12);
         switch (*rc::gen::inRange(0, 10)) {
             case 0:
-                shard.erase(item);
+                shard.remove(item);
                 break;
             case 1:
                 shard.make_graph(2);
@@ -136,17 +190,21 @@ RC_GTEST_PROP(GraphFiles, GiveWhatTheRowsSayAfterAnyHistory, ()) {
                 shard.upsert(item);
                 break;
             default:
-                shard.embed(item);
+                shard.embed(item,
+                            EmbeddingSlotId(*rc::gen::inRange<std::uint16_t>(0, kEmbeddings)));
         }
         RC_ASSERT(shard.right());
     }
     shard.checkpoint();
     shard.file_graphs();
-    const auto fresh = shard.index().fresh();
+    std::vector<Roaring> fresh;
+    for (std::uint16_t at = 0; at < kEmbeddings; ++at)
+        fresh.push_back(shard.index(EmbeddingSlotId(at)).fresh());
     shard.restart();
     RC_ASSERT(shard.right());
     // And more where a file was newer than the checkpoint of an earlier start.
-    RC_ASSERT(fresh.isSubset(shard.index().fresh()));
+    for (std::uint16_t at = 0; at < kEmbeddings; ++at)
+        RC_ASSERT(fresh[at].isSubset(shard.index(EmbeddingSlotId(at)).fresh()));
 }
 
 /// What lay in memory is read in the file from then on, and is what it was.
@@ -172,7 +230,6 @@ TEST(GraphFiles, TakeThePlaceOfMemory) {
     EXPECT_EQ(bytes_of(*after.graph), bytes_of(*before.graph));
     EXPECT_TRUE(shard.right());
     // The file has vectors as they are when it is written, those that changed since the graph, too.
-    constexpr std::size_t kRowBytes = 16;
     EXPECT_EQ(shard.vectors().mapped_bytes(), 300 * kRowBytes);
     EXPECT_LT(shard.vectors().bytes(), of_vectors);
     EXPECT_EQ(shard.stored(), vectors);
@@ -184,7 +241,7 @@ TEST(GraphFiles, TakeThePlaceOfMemory) {
     EXPECT_EQ(shard.stored(), vectors);
     // What changes comes back to memory, and goes with the next file.
     shard.embed(7);
-    shard.erase(8);
+    shard.remove(8);
     EXPECT_EQ(shard.vectors().mapped_bytes(), 298 * kRowBytes);
     EXPECT_EQ(shard.stored().size(), 299u);
     EXPECT_TRUE(shard.make_graph());
@@ -193,7 +250,6 @@ TEST(GraphFiles, TakeThePlaceOfMemory) {
 
 /// A row is read in the file only where it is the one that is there.
 TEST(GraphFiles, WhatChangesWhileOneIsWrittenIsWhatItBecame) {
-    constexpr std::size_t kRowBytes = 16;
     Graphs shard;
     shard.embed_many(100);
     shard.make_graph();
@@ -204,7 +260,7 @@ TEST(GraphFiles, WhatChangesWhileOneIsWrittenIsWhatItBecame) {
     must(writer.step());  // the graph
     writer.add_rows(shard.flat(), 50);
     for (const std::uint64_t item : {1, 90}) shard.embed(item);
-    for (const std::uint64_t item : {5, 95}) shard.erase(item);
+    for (const std::uint64_t item : {5, 95}) shard.remove(item);
     must(shard.write_all(&writer));
     const auto vectors = shard.stored();
     shard.index().filed(*graph, 1, writer.mapped());
@@ -220,9 +276,8 @@ TEST(GraphFiles, WhatChangesWhileOneIsWrittenIsWhatItBecame) {
 }
 
 /// It is read before it is believed: else the graph stays where it is, and gets another file.
-class NotWhatWasWritten : public testing::TestWithParam<std::size_t> {};
+class NotWhatWasWritten : public testing::TestWithParam<bool> {};
 TEST_P(NotWhatWasWritten, IsGivenUp) {
-    const std::size_t at = GetParam();
     Graphs shard;
     shard.embed_many(30);
     shard.make_graph();
@@ -234,6 +289,9 @@ TEST_P(NotWhatWasWritten, IsGivenUp) {
     must(shard.step(&writer));  // the graph
     must(shard.step(&writer));  // the vectors
     const std::string whole = must(runtime::read_file(shard.disk(), path));
+    vector::GraphHead head;
+    head.shape = graph->shape();
+    const std::size_t at = GetParam() ? vector::GraphFileLayout(head).rows + 100 : 500;
     auto file = must(shard.disk().open(path, runtime::OpenMode::kReadWrite));
     const char other = static_cast<char>(whole[at] ^ 1);
     must(file->write_at(at, std::string_view(&other, 1)));
@@ -248,7 +306,7 @@ TEST_P(NotWhatWasWritten, IsGivenUp) {
 }
 
 /// A byte of the graph, and one of a vector.
-INSTANTIATE_TEST_SUITE_P(GraphFiles, NotWhatWasWritten, testing::Values(500, 128 + 6'000));
+INSTANTIATE_TEST_SUITE_P(GraphFiles, NotWhatWasWritten, testing::Bool());
 
 TEST(GraphFiles, AreOpenedByAStart) {
     Graphs shard;
@@ -257,7 +315,7 @@ TEST(GraphFiles, AreOpenedByAStart) {
     shard.checkpoint();
     EXPECT_EQ(shard.file_graphs(), 1u);
     for (std::uint64_t item = 1; item <= 80; ++item) shard.embed(item);
-    for (std::uint64_t item = 81; item <= 90; ++item) shard.erase(item);
+    for (std::uint64_t item = 81; item <= 90; ++item) shard.remove(item);
     const Roaring fresh = shard.index().fresh();
     EXPECT_EQ(fresh.cardinality(), 110u);
     shard.restart();
@@ -296,6 +354,78 @@ TEST(GraphFiles, AnyNumberOfThemIsRight) {
     shard.file_graphs();
     EXPECT_EQ(must(shard.files().list()), std::vector<std::uint64_t>{2});
 }
+
+/// Files of the operating system, mapped by it.
+class RealFolder {
+public:
+    RealFolder() {
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "tidal-graphs-XXXXXX").string();
+        root_ = ::mkdtemp(pattern.data());
+        runtime_ = must(runtime::make_real_runtime({.root = root_}));
+        must(runtime_->disk().create_directories("graphs"));
+    }
+    ~RealFolder() {
+        runtime_.reset();
+        std::filesystem::remove_all(root_);
+    }
+    GraphFiles files() { return {&runtime_->disk(), "graphs", kHere}; }
+
+private:
+    std::string root_;
+    std::unique_ptr<runtime::Runtime> runtime_;
+};
+
+/// How near vectors are, and what the one graph finds nearest.
+struct Answers {
+    std::vector<double> similarities;
+    std::vector<std::uint32_t> found;
+    bool operator==(const Answers&) const = default;
+};
+Answers ask(const vector::FlatVectors& flat, const vector::GraphIndex& index,
+            const vector::Probe& probe) {
+    Answers out;
+    std::vector<Slot> slots;
+    for (const std::uint32_t slot : flat.present()) slots.push_back(Slot(slot));
+    out.similarities.resize(slots.size());
+    flat.similarities(probe, slots, out.similarities);
+    EXPECT_EQ(index.segments().size(), 1u);
+    const auto& graph = index.segments().at(0).graph;
+    vector::GraphSearch search(graph, probe, vector::Beam{40}, UINT64_MAX);
+    EXPECT_EQ(search.run([](Slot) { return true; }, [](double) { return true; }),
+              vector::GraphSearch::Progress::kDone);
+    for (const auto& one : search.results())
+        out.found.push_back(graph->slot_of(one.node()).value());
+    return out;
+}
+
+class OfEveryStorage : public testing::TestWithParam<std::uint16_t> {};
+TEST_P(OfEveryStorage, AnswersAreTheSameInMemoryInAFileAndAfterAStart) {
+    const EmbeddingSlotId slot(GetParam());
+    RealFolder folder;
+    Graphs shard;
+    shard.embed_many(300, slot);
+    ASSERT_TRUE(shard.make_graph());
+    const vector::Probe probe = must(vector::make_probe(shard.flat(slot).spec(), shard.any(slot)));
+    const Answers before = ask(shard.flat(slot), shard.index(slot), probe);
+    EXPECT_EQ(before.found.size(), 40u);
+    EXPECT_EQ(shard.file_graphs(folder.files()), 1u);
+    const schema::EmbeddingSpec& spec = shard.flat(slot).spec();
+    const std::size_t bytes = 300 * vector::FlatVectors::row_bytes(spec.dimensions, spec.storage);
+    EXPECT_EQ(shard.flat(slot).mapped_bytes(), bytes);
+    EXPECT_EQ(ask(shard.flat(slot), shard.index(slot), probe), before);
+    EXPECT_TRUE(shard.right());
+
+    vector::ShardVectors started(EntityKind::kItem);
+    must(started.load(*shard.state().schema(), shard.state().entities(EntityKind::kItem)));
+    const auto found = must(folder.files().open(1));
+    EXPECT_TRUE(must(started.open_graph(found.head, found.bytes, found.rows)));
+    EXPECT_EQ(started.find(slot)->mapped_bytes(), bytes);
+    EXPECT_EQ(started.find_graphs(slot)->fresh().cardinality(), 300u);
+    EXPECT_EQ(ask(*started.find(slot), *started.find_graphs(slot), probe), before);
+    EXPECT_EQ(Graphs::stored(*started.find(slot)), shard.wanted(slot));
+}
+INSTANTIATE_TEST_SUITE_P(GraphFiles, OfEveryStorage, testing::Values(0, 1, 2));
 
 TEST(GraphFiles, EveryDamageIsFound) {
     Graphs shard;
@@ -346,7 +476,7 @@ TEST(GraphFiles, OfAnotherPlaceAreLeftAlone) {
     std::vector<vector::GraphHead> wrong(6, right);
     wrong[0].shard = kOther;
     wrong[1].kind = EntityKind::kUser;
-    wrong[2].slot = EmbeddingSlotId(1);  // one that the schema does not have
+    wrong[2].slot = EmbeddingSlotId(kEmbeddings);  // one that the schema does not have
     wrong[3].metric = schema::Metric::kL2;
     wrong[4].storage = schema::VectorStorage::kF16;
     wrong[5].number = 2;
