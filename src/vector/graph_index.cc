@@ -38,6 +38,12 @@ void GraphIndex::changed(Slot slot) {
     for (Segment& segment : segments_) segment.fresh.remove(slot.value());
 }
 
+bool GraphIndex::is_of_another(const Graph& graph, Slot slot) const {
+    return std::ranges::any_of(segments_, [&](const Segment& segment) {
+        return segment.graph.get() != &graph && segment.fresh.contains(slot.value());
+    });
+}
+
 /// More than a quarter of it are ways to nothing.
 bool GraphIndex::is_worn(const Segment& segment) {
     return segment.fresh.cardinality() < std::uint64_t{segment.graph->size()} * 3 / 4;

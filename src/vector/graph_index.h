@@ -41,6 +41,9 @@ public:
     /// All that some graph has as it is.
     const Roaring& fresh() const { return fresh_; }
 
+    /// Whether a graph beside this one has the vector of the slot as it is.
+    bool is_of_another(const Graph& graph, Slot slot) const;
+
     /// Whether a graph should be made. @param tail_max  The longest tail that is none's.
     bool wants_build(const FlatVectors& vectors, std::uint64_t tail_max) const;
     /// Precondition: none is under way. @param seed  Random.

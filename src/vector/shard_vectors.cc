@@ -61,8 +61,8 @@ Result<void> ShardVectors::refresh(const EntityId& id, EmbeddingSlotId slot,
     return {};
 }
 
-Result<bool> ShardVectors::open_graph(const GraphHead& head, std::shared_ptr<const char> bytes,
-                                      const RowBlocks::File& rows) {
+Result<std::shared_ptr<const Graph>> ShardVectors::open_graph(const GraphHead& head,
+                                                              std::shared_ptr<const char> bytes) {
     if (head.kind != kind_ || head.slot.value() >= slots_.size())
         return Error(ErrorCode::kIncompatible,
                      "graph of vectors: of a slot that no schema declares")
@@ -75,20 +75,20 @@ Result<bool> ShardVectors::open_graph(const GraphHead& head, std::shared_ptr<con
     const std::uint32_t slots_end = vectors.size() == 0 ? 0 : vectors.present().maximum() + 1;
     TIDAL_ASSIGN(auto graph,
                  Graph::open(spec, {head.shape, head.seed, std::move(bytes), true}, slots_end));
-    if (!graphs.open({graph, {}, head.index, head.number}, vectors)) return false;
-    std::size_t block = 0;
-    while (map_rows(head.slot, *graph, rows, block)) ++block;
-    return true;
+    if (!graphs.open({graph, {}, head.index, head.number}, vectors)) graph.reset();
+    return graph;
 }
 
 bool ShardVectors::map_rows(EmbeddingSlotId slot, const Graph& graph, const RowBlocks::File& rows,
                             std::size_t block) {
     FlatVectors& vectors = slots_[slot.value()].vectors;
+    const GraphIndex& graphs = slots_[slot.value()].graphs;
     const schema::EmbeddingSpec& spec = vectors.spec();
     const std::size_t row_bytes = FlatVectors::row_bytes(spec.dimensions, spec.storage);
-    vectors.map(block, rows, [&](Slot one) {
+    vectors.map(block, rows, [&](Slot one) -> const char* {
         const std::uint32_t node = graph.node_of(one);
-        return node == Graph::kNone ? nullptr : rows.bytes.get() + node * row_bytes;
+        if (node == Graph::kNone || graphs.is_of_another(graph, one)) return nullptr;
+        return rows.bytes.get() + node * row_bytes;
     });
     return block + 1 < vectors.blocks();
 }

@@ -33,12 +33,14 @@ public:
     const GraphIndex* find_graphs(EmbeddingSlotId slot) const {
         return slot.value() < slots_.size() ? &slots_[slot.value()].graphs : nullptr;
     }
-    /// A graph of a mapped file (GraphIndex::open), once the vectors are loaded.
+    /// A graph of a mapped file (GraphIndex::open), once the vectors are loaded. nullptr = nothing
+    /// of it.
     /// @return kCorruption, kIncompatible  of no slot, or of vectors of another shape.
-    Result<bool> open_graph(const GraphHead& head, std::shared_ptr<const char> bytes,
-                            const RowBlocks::File& rows);
+    Result<std::shared_ptr<const Graph>> open_graph(const GraphHead& head,
+                                                    std::shared_ptr<const char> bytes);
     /// The vectors of a block (FlatVectors::map) are read in a graph's file from now on, as far as
-    /// it has them as they are. False = no block is behind it.
+    /// it has them as they are and they are no other graph's, whose file is kept as long as that
+    /// is. False = no block is behind it.
     /// @param rows  Of the vectors, by the graph's nodes.
     bool map_rows(EmbeddingSlotId slot, const Graph& graph, const RowBlocks::File& rows,
                   std::size_t block);
