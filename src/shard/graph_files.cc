@@ -182,7 +182,8 @@ Result<void> GraphFileWriter::write_piece() {
     return file_->sync();
 }
 
-/// Before searches read it where it is mapped, where an error of the medium ends the process.
+/// For the checksum, before searches read it where it is mapped. Mostly from the kernel's cache:
+/// what a medium made of it shows at a start.
 Result<void> GraphFileWriter::read_piece() {
     std::string piece(std::min(kPieceBytes, layout_.bytes - read_), '\0');
     TIDAL_ASSIGN(const std::size_t got, file_->read_at(read_, piece));
