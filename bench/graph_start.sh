@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# How soon a start searches through graphs of vectors: with their files, and without them.
+# How soon a start searches through graphs of vectors: with their files, and without them; and what of vectors
+# and graphs is memory of the server, and what is pages of files, as it counts them and as the kernel does.
 # usage: bench/graph_start.sh [VECTORS [DIMENSIONS]]   (needs build/release)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -44,6 +45,11 @@ stop() {
     wait "$server" || true
 }
 metric() { curl -s "$url/metrics" | awk -v name="$1" 'index($0, name "{") == 1 { sum += $2 } END { print sum + 0 }'; }
+resident() { awk -v name="$1:" '$1 == name { printf "%.1f", $2 / 1e3 * 1.024 }' "/proc/$server/status"; }
+megabytes() { awk -v bytes="$(metric "$1")" 'BEGIN { printf "%.1f", bytes / 1e6 }'; }
+memory() {
+    echo "$1, MB: vectors $(megabytes tidal_shard_vector_bytes), graphs $(megabytes tidal_shard_graph_bytes); in mapped files vectors $(megabytes tidal_shard_vector_mapped_bytes), graphs $(megabytes tidal_shard_graph_mapped_bytes); the process RssAnon $(resident RssAnon), RssFile $(resident RssFile)"
+}
 path() { curl -s "$url/feed?profile=near&explain=true&vector=$near" | sed -n 's/.*"path":"\([^"]*\)".*/\1/p'; }
 near=$(seq "$dimensions" | paste -sd,)
 
@@ -53,6 +59,7 @@ curl -s -o /dev/null -H 'Content-Type: application/json' "$url/profiles" \
     --data '{"text":"profile near version 1 { candidates ann(default) limit 10; score similarity(default); }"}'
 until [ "$(metric tidal_shard_graph_vectors)" -gt $((vectors * 3 / 4)) ] &&
     [ "$(metric tidal_shard_graphs)" = "$(metric tidal_shard_graphs_filed)" ]; do pause; done
+memory "files written"
 stop
 echo "files of graphs: $(find "$work/data" -name '*.graph' -printf '%s\n' | awk '{ sum += $1 } END { printf "%d, %.1f MB", NR, sum / 1e6 }')"
 for files in with without; do
@@ -61,6 +68,7 @@ for files in with without; do
     served=$(since "$begun")
     until [ "$(path)" = graph ]; do pause; done
     echo "$files files: serves after $served s, searches through a graph after $(since "$begun") s"
+    memory "$files files"
     stop
 done
 echo "load after: $(cut -d' ' -f1 /proc/loadavg)"

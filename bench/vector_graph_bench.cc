@@ -5,6 +5,7 @@
 //     TIDAL_TEST_DATA=DIR vector_graph_bench mnist                 mnist-784, 60,000 vectors
 //     VECTOR_GRAPH_DIR=DIR vector_graph_bench ...                  keeps the graphs for the next
 //     run
+//     VECTOR_GRAPH_MEMORY=1 vector_graph_bench ...                 maps no file
 //
 // Graphs are built at the same time, each by one thread, which is the only use of threads. In
 // each of five rounds one contender after the other is asked all queries; the time of a query is
@@ -13,7 +14,13 @@
 // ef; then, under filters, ours against the better of hnswlib with a filter, at the least ef with
 // recall >= 0.98, and the exact scan. The generator: generated_vectors.h. Classes are
 // those of ten of the vectors taken as centres after three rounds of k-means. Ours includes the
-// exact comparison of what is found; the bitmap of a filter is made before, as is hnswlib's.
+// exact comparison of what is found; the bitmap of a filter is made before, as is hnswlib's. Ours
+// are searched as a server does once a file has a graph: links, codes and vectors where the file is
+// mapped. What of that is memory and what is pages of the file is printed as we count it, and as
+// the kernel counts it for the process (RssAnon, RssFile) before and after the file takes the place
+// of memory.
+#include <malloc.h>
+#include <sys/mman.h>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -53,6 +60,16 @@ double seconds_since(double begin) {
     return now_s() - begin;
 }
 
+/// Of this process, in bytes.
+double resident(std::string_view what) {
+    std::ifstream status("/proc/self/status");
+    std::string word;
+    double kilobytes = 0;
+    while (status >> word)
+        if (word == what) status >> kilobytes;
+    return kilobytes * 1024;
+}
+
 using Data = bench::VectorSet;
 
 class Bench {
@@ -80,20 +97,30 @@ public:
         std::thread peer([&] { build_peer(at); });
         build_ours(at);
         peer.join();
-        memory();
+        memory("in memory");
+        if (std::getenv("VECTOR_GRAPH_MEMORY") == nullptr) {
+            map_ours();
+            memory("once a file has it");
+        }
+        std::printf("\n");
     }
 
-    void memory() const {
-        const double peer_bytes = static_cast<double>(peer_->size_data_per_element_);
-        const double exact = static_cast<double>(flat_.bytes()) / count(),
-                     graph = static_cast<double>(graphs_.bytes()) / count();
-        const auto& parts = graphs_.segments().front().graph->parts();
-        const double file = static_cast<double>(vector::GraphLayout(parts.shape).bytes) / count();
+    void memory(const char* when) const {
+        malloc_trim(0);
+        const auto each = [&](std::size_t bytes) { return static_cast<double>(bytes) / count(); };
+        const double peer = static_cast<double>(peer_->size_data_per_element_);
+        const double vectors = each(flat_.bytes()), graph = each(graphs_.bytes());
+        const double vectors_mapped = each(flat_.mapped_bytes()),
+                     graph_mapped = each(graphs_.mapped_bytes());
+        const double memory = vectors + graph, mapped = vectors_mapped + graph_mapped;
         std::printf(
-            "memory a vector: hnswlib %.0f B, ours %.0f B, %.2fx: f32 %.0f B, graph and codes "
-            "%.0f B, of which a file's %.0f B; without those %.2fx\n\n",
-            peer_bytes, exact + graph, (exact + graph) / peer_bytes, exact, graph, file,
-            (exact + graph - file) / peer_bytes);
+            "bytes a vector %s: hnswlib %.0f; ours %.0f of memory, %.2fx (f32 %.0f, graph and "
+            "codes %.0f), %.0f of mapped pages (f32 %.0f, graph and codes %.0f);\n"
+            "    together %.2fx, without the mapped f32 %.2fx; the process, with hnswlib and what "
+            "both were made of: RssAnon %.0f, RssFile %.0f\n",
+            when, peer, memory, memory / peer, vectors, graph, mapped, vectors_mapped, graph_mapped,
+            (memory + mapped) / peer, (memory + graph_mapped) / peer,
+            resident("RssAnon:") / count(), resident("RssFile:") / count());
     }
 
     void whole() {
@@ -253,6 +280,33 @@ private:
                   static_cast<std::streamsize>(vector::GraphLayout(parts.shape).bytes));
     }
 
+    /// As a shard does (shard/internal/graph_files.h).
+    void map_ours() {
+        const std::shared_ptr<const vector::Graph> graph = graphs_.segments().front().graph;
+        const vector::GraphLayout layout(graph->shape());
+        const std::size_t row_bytes = data_.dimensions * sizeof(float);
+        std::FILE* const file = std::tmpfile();
+        std::fwrite(graph->parts().bytes.get(), layout.bytes, 1, file);
+        for (std::uint32_t node = 0; node < graph->size(); ++node)
+            std::fwrite(flat_.stored(graph->slot_of(node)).data(), row_bytes, 1, file);
+        std::fflush(file);
+        const std::size_t size = layout.bytes + graph->size() * row_bytes;
+        void* const at =
+            ::mmap(nullptr, size, PROT_READ, MAP_SHARED | MAP_POPULATE, fileno(file), 0);
+        if (at == MAP_FAILED) std::abort();
+        const std::shared_ptr<const char> bytes(
+            static_cast<const char*>(at),
+            [size](const char* mapped) { ::munmap(const_cast<char*>(mapped), size); });
+        std::fclose(file);
+        graphs_.filed(*graph, 1, graph->in_file(bytes));
+        const vector::RowBlocks::File rows{{bytes, bytes.get() + layout.bytes},
+                                           size - layout.bytes};
+        for (std::size_t block = 0; block < flat_.blocks(); ++block)
+            flat_.map(block, rows, [&](Slot slot) {
+                return rows.bytes.get() + graph->node_of(slot) * row_bytes;
+            });
+    }
+
     /// False = there is none, or it is of other vectors.
     bool open_ours(const std::string& path) {
         std::ifstream file(path, std::ios::binary);
@@ -266,8 +320,9 @@ private:
             static_cast<char*>(::operator new(size, kAlignment)),
             [](char* memory) { ::operator delete(memory, kAlignment); });
         if (!file.read(bytes.get(), static_cast<std::streamsize>(size))) return false;
-        auto graph = vector::Graph::open(flat_.spec(), {decoded->shape, decoded->seed, bytes},
-                                         static_cast<std::uint32_t>(data_.size()));
+        auto graph =
+            vector::Graph::open(flat_.spec(), {decoded->shape, decoded->seed, bytes, false},
+                                static_cast<std::uint32_t>(data_.size()));
         return graph.ok() && graphs_.open({*graph, {}, LogIndex(1), 1}, flat_) &&
                graphs_.fresh().cardinality() == data_.size();
     }

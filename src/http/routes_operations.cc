@@ -78,14 +78,23 @@ void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
     set("tidal_shard_log_pinned_bytes", "Bytes of the log that wait for the shard's checkpoint.",
         count(shard.log_bytes_pinned));
     set("tidal_shard_vectors", "Vectors of entities.", count(shard.vectors));
-    set("tidal_shard_vector_bytes", "Memory of the vectors of entities.",
+    set("tidal_shard_vector_bytes", "Memory of the vectors of entities, without mapped files.",
         count(shard.vector_bytes));
+    set("tidal_shard_vector_mapped_bytes",
+        "Vectors that are read in mapped files of graphs: pages that the kernel may drop and read "
+        "again.",
+        count(shard.vector_mapped_bytes));
     set("tidal_shard_graphs", "Graphs over vectors.", count(shard.graphs));
     set("tidal_shard_graphs_filed", "Graphs over vectors that a start finds in files.",
         count(shard.graphs_filed));
     set("tidal_shard_graph_vectors", "Vectors that a graph has as they are.",
         count(shard.graph_vectors));
-    set("tidal_shard_graph_bytes", "Memory of graphs over vectors.", count(shard.graph_bytes));
+    set("tidal_shard_graph_bytes", "Memory of graphs over vectors, without mapped files.",
+        count(shard.graph_bytes));
+    set("tidal_shard_graph_mapped_bytes",
+        "Files of graphs over vectors that are mapped: pages that the kernel may drop and read "
+        "again.",
+        count(shard.graph_mapped_bytes));
     set("tidal_shard_graph_builds", "Graphs made since the start.", count(shard.graph_builds));
     set("tidal_shard_row_cache_bytes", "Memory of the entity rows kept for the next read.",
         count(shard.row_cache_bytes));

@@ -32,6 +32,17 @@ Error damaged(std::string_view what) {
     return Error(ErrorCode::kCorruption, "graph of vectors: " + std::string(what));
 }
 
+std::shared_ptr<const char> part_of(const std::shared_ptr<const runtime::MappedFile>& file,
+                                    std::size_t from) {
+    return {file, file->bytes().data() + from};
+}
+
+vector::GraphHead with_shape(vector::GraphHead head, const vector::Graph& graph) {
+    head.shape = graph.shape();
+    head.seed = graph.seed();
+    return head;
+}
+
 /// By reads, whose errors are no signals as those of mapped memory are.
 Result<std::uint32_t> checksum(runtime::File& file, std::uint64_t from) {
     std::string piece(kReadBytes, '\0');
@@ -68,16 +79,16 @@ Result<GraphFiles::Found> GraphFiles::open(std::uint64_t number) const {
     head.resize(got);
     Found out;
     TIDAL_ASSIGN(out.head, vector::decode_graph_head(head));
-    const std::size_t bytes = vector::GraphLayout(out.head.shape).bytes;
+    const vector::GraphFileLayout layout(out.head);
     if (out.head.shard != shard || out.head.number != number || out.head.shape.nodes == 0 ||
-        size != vector::kGraphHeadBytes + bytes)
+        size != layout.bytes)
         return damaged("not the one of this place");
     TIDAL_ASSIGN(const std::uint32_t crc, checksum(*file, vector::kGraphHeadBytes));
     if (crc != out.head.bytes_crc) return damaged("its bytes are damaged");
     TIDAL_ASSIGN(auto mapped, file->map());
     if (mapped->bytes().size() != size) return damaged("it changes while it is opened");
-    const char* const at = mapped->bytes().data() + vector::kGraphHeadBytes;
-    out.bytes = std::shared_ptr<const char>(std::move(mapped), at);
+    out.bytes = part_of(mapped, vector::kGraphHeadBytes);
+    out.rows = {part_of(mapped, layout.rows), size - layout.rows};
     return out;
 }
 
@@ -96,11 +107,24 @@ Result<void> GraphFiles::remove_all_but(std::span<const std::uint64_t> kept) con
 GraphFileWriter::GraphFileWriter(const GraphFiles& files, vector::GraphHead head,
                                  std::shared_ptr<const vector::Graph> graph)
     : files_(files),
-      head_(std::move(head)),
+      head_(with_shape(std::move(head), *graph)),
       graph_(std::move(graph)),
-      bytes_(vector::GraphLayout(graph_->shape()).bytes) {
-    head_.shape = graph_->shape();
-    head_.seed = graph_->parts().seed;
+      layout_(head_) {}
+
+bool GraphFileWriter::wants_rows() const {
+    return has_graph() && node_ < graph_->size() && rows_.size() < kPieceBytes;
+}
+
+void GraphFileWriter::add_rows(const vector::FlatVectors& vectors, std::size_t most) {
+    for (; most > 0 && wants_rows(); --most) {
+        const Slot slot = graph_->slot_of(node_++);
+        if (vectors.has(slot)) {
+            rows_ += vectors.stored(slot);
+        } else {
+            rows_.append(layout_.row_bytes, '\0');
+        }
+    }
+    if (node_ == graph_->size()) rows_.resize(layout_.bytes - written_, '\0');
 }
 
 std::string GraphFileWriter::temporary() const {
@@ -111,8 +135,10 @@ Result<bool> GraphFileWriter::step() {
     Result<void> done;
     if (file_ == nullptr) {
         done = begin();
-    } else if (written_ < bytes_) {
+    } else if (written_ < layout_.bytes) {
         done = write_piece();
+    } else if (read_ < layout_.bytes) {
+        done = read_piece();
     } else {
         done = finish();
         if (done.ok()) return true;
@@ -134,7 +160,7 @@ Result<void> GraphFileWriter::begin() {
 
 /// A start without the file costs time; a disk that every try fills to its brim costs writes.
 Result<void> GraphFileWriter::expect_room() const {
-    const std::uint64_t needed = vector::kGraphHeadBytes + bytes_ + runtime::kFreeForLogBytes;
+    const std::uint64_t needed = layout_.bytes + runtime::kFreeForLogBytes;
     TIDAL_ASSIGN(const std::uint64_t free, files_.disk->free_bytes());
     if (needed <= free) return {};
     return Error(ErrorCode::kDiskFull, "no room for the file of a graph of vectors")
@@ -145,19 +171,42 @@ Result<void> GraphFileWriter::expect_room() const {
 }
 
 Result<void> GraphFileWriter::write_piece() {
-    const std::string_view piece(graph_->parts().bytes.get() + written_,
-                                 std::min(kPieceBytes, bytes_ - written_));
-    TIDAL_TRY(file_->write_at(vector::kGraphHeadBytes + written_, piece));
+    std::string_view piece = rows_;
+    if (!has_graph())
+        piece = {graph_->parts().bytes.get() + (written_ - vector::kGraphHeadBytes),
+                 std::min(kPieceBytes, layout_.rows - written_)};
+    TIDAL_TRY(file_->write_at(written_, piece));
     head_.bytes_crc = crc32c_extend(head_.bytes_crc, piece);
     written_ += piece.size();
+    rows_.clear();
     return file_->sync();
+}
+
+/// For the checksum, before searches read it where it is mapped. Mostly from the kernel's cache:
+/// what a medium made of it shows at a start.
+Result<void> GraphFileWriter::read_piece() {
+    std::string piece(std::min(kPieceBytes, layout_.bytes - read_), '\0');
+    TIDAL_ASSIGN(const std::size_t got, file_->read_at(read_, piece));
+    read_ += piece.size();
+    read_crc_ = crc32c_extend(read_crc_, piece);
+    if (got == piece.size() && (read_ < layout_.bytes || read_crc_ == head_.bytes_crc)) return {};
+    return damaged("not what was written").with("file", files_.path(head_.number));
 }
 
 Result<void> GraphFileWriter::finish() {
     TIDAL_TRY(file_->write_at(0, vector::encode_graph_head(head_)));
     TIDAL_TRY(file_->sync());
+    TIDAL_TRY(map());
     TIDAL_TRY(files_.disk->rename(temporary(), files_.path(head_.number)));
     return files_.disk->sync_directory(files_.directory);
+}
+
+Result<void> GraphFileWriter::map() {
+    TIDAL_ASSIGN(const auto mapped, file_->map());
+    if (mapped->bytes().size() != layout_.bytes) return damaged("it changes while it is written");
+    mapped_ = graph_->in_file(part_of(mapped, vector::kGraphHeadBytes));
+    mapped_rows_ = {part_of(mapped, layout_.rows), layout_.bytes - layout_.rows};
+    return {};
 }
 
 }  // namespace tidal::shard

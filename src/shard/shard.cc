@@ -352,11 +352,13 @@ Shard::Stats Shard::stats_now() {
         stats.row_cache_bytes += state_->entities(kind).row_cache_bytes();
         stats.vectors += state_->vectors(kind).size();
         stats.vector_bytes += state_->vectors(kind).bytes();
+        stats.vector_mapped_bytes += state_->vectors(kind).mapped_bytes();
         const auto graphs = state_->vectors(kind).graph_stats();
         stats.graphs += graphs.graphs;
         stats.graphs_filed += graphs.filed;
         stats.graph_vectors += graphs.vectors;
         stats.graph_bytes += graphs.bytes;
+        stats.graph_mapped_bytes += graphs.mapped_bytes;
         stats.graph_builds += graphs.built;
         for (const auto& [origin, table] : state_->ledgers(kind)) {
             const auto ledger = table->stats();

@@ -206,7 +206,9 @@ public:
         std::uint64_t collection_members = 0, collection_bytes = 0;
         std::uint64_t row_cache_bytes = 0;            ///< Of all kinds of entities.
         std::uint64_t vectors = 0, vector_bytes = 0;  ///< In memory, of all kinds of entities.
+        std::uint64_t vector_mapped_bytes = 0;        ///< Of those that are read in graphs' files.
         std::uint64_t graphs = 0, graph_vectors = 0, graph_bytes = 0;  ///< Of vectors.
+        std::uint64_t graph_mapped_bytes = 0;                          ///< Of files, beside those.
         std::uint64_t graphs_filed = 0;  ///< That a start finds in files.
         std::uint64_t graph_builds = 0;  ///< Since the start.
         std::uint64_t views = 0;         ///< Top views ready.
@@ -390,6 +392,9 @@ private:
     using GraphFilingPtr = std::shared_ptr<GraphFiling>;
     void file_graphs();
     void file_graph_piece(GraphFilingPtr job);
+    bool add_graph_rows(GraphFiling& job);
+    void map_graph_rows(GraphFilingPtr job);
+    void end_graph_filing(bool ok);
     vector::GraphHead head_of(const GraphFiling& job) const;
     void finish_graph_file(GraphFilingPtr job);
 

@@ -1,12 +1,18 @@
 // Files of graphs of vectors: written on the executor of checkpoints, a piece at a time, once a
 // checkpoint has every vector of the graph. So a start finds all of them in its rows, and what the
-// log says after that are changes.
+// log says after that are changes. From then on searches read the file, mapped: links and codes
+// at once, vectors a block at a time. What lay in memory goes.
 #include <utility>
 
 #include "shard/internal/graph_files.h"
 #include "shard/shard.h"
 
 namespace tidal::shard {
+namespace {
+
+constexpr std::size_t kRowSliceBytes = 240'000;  // of vectors, in one hold of the monitor
+
+}  // namespace
 
 struct Shard::GraphFiling {
     EntityKind kind = EntityKind::kItem;
@@ -14,6 +20,9 @@ struct Shard::GraphFiling {
     std::uint64_t number = 0;
     std::vector<std::uint64_t> kept;  ///< Files of graphs in use.
     std::unique_ptr<GraphFileWriter> writer;
+    std::size_t block = 0;  ///< Of vectors that are read in the file next.
+    /// Where they were read: let go outside the monitor.
+    std::vector<std::shared_ptr<const char>> before;
     std::optional<Error> failure;
 };
 
@@ -52,7 +61,7 @@ void Shard::file_graph_piece(GraphFilingPtr job) {
     } else {
         if (job->writer == nullptr)
             job->writer = std::make_unique<GraphFileWriter>(files, head_of(*job), job->due.graph);
-        done = job->writer->step();
+        done = job->writer->wants_rows() ? add_graph_rows(*job) : job->writer->step();
     }
     if (done.ok() && !*done) {
         background_.post(
@@ -61,6 +70,16 @@ void Shard::file_graph_piece(GraphFilingPtr job) {
     }
     if (!done.ok()) job->failure = done.take_error();
     executor_.post([this, job = std::move(job)]() mutable { finish_graph_file(std::move(job)); });
+}
+
+/// Of vectors, as they are by now, so that a start may find even those that changed since.
+bool Shard::add_graph_rows(GraphFiling& job) {
+    const std::lock_guard lock(mutex_);
+    const vector::FlatVectors& vectors = *state_->vectors(job.kind).find(job.due.spec.id);
+    const std::size_t row_bytes =
+        vector::FlatVectors::row_bytes(vectors.spec().dimensions, vectors.spec().storage);
+    job.writer->add_rows(vectors, kRowSliceBytes / row_bytes + 1);
+    return false;
 }
 
 vector::GraphHead Shard::head_of(const GraphFiling& job) const {
@@ -81,20 +100,42 @@ vector::GraphHead Shard::head_of(const GraphFiling& job) const {
 void Shard::finish_graph_file(GraphFilingPtr job) {
     if (job->failure) {
         graph_files_trouble_.note(*job->failure);
-    } else {
-        graph_files_trouble_.over();
+        return end_graph_filing(false);
     }
+    graph_files_trouble_.over();
+    if (job->due.graph == nullptr) return end_graph_filing(true);
+    {
+        const std::lock_guard lock(mutex_);
+        state_->vectors(job->kind)
+            .graphs(job->due.spec.id)
+            .filed(*job->due.graph, job->number, job->writer->mapped());
+    }
+    map_graph_rows(std::move(job));
+}
+
+/// Vectors as well, a block at a time.
+void Shard::map_graph_rows(GraphFilingPtr job) {
+    bool more = false;
+    {
+        const std::lock_guard lock(mutex_);
+        vector::ShardVectors& vectors = state_->vectors(job->kind);
+        const EmbeddingSlotId slot = job->due.spec.id;
+        if (job->block == 0) job->before = vectors.find(slot)->files();
+        more = vectors.map_rows(slot, *job->writer->mapped(), job->writer->mapped_rows(),
+                                job->block++);
+    }
+    if (!more) return end_graph_filing(true);
+    executor_.post([this, job = std::move(job)]() mutable { map_graph_rows(std::move(job)); });
+}
+
+void Shard::end_graph_filing(bool ok) {
     {
         const std::lock_guard lock(mutex_);
         filing_graph_ = false;
-        if (job->failure) {
-            graph_files_worn_ = true;
-        } else {
-            if (job->due.graph != nullptr)
-                state_->vectors(job->kind)
-                    .graphs(job->due.spec.id)
-                    .filed(*job->due.graph, job->number);
+        if (ok) {
             file_graphs();
+        } else {
+            graph_files_worn_ = true;
         }
     }
     begin_replacement();

@@ -139,13 +139,28 @@ void ShardState::open_graphs() {
     };
     auto numbers = files.list();
     if (!numbers.ok()) return warn(files.directory, numbers.error());
+    struct Opened {
+        GraphFiles::Found file;
+        std::shared_ptr<const vector::Graph> graph;
+    };
+    std::vector<Opened> opened;
     for (auto number = numbers->rbegin(); number != numbers->rend(); ++number) {
         graph_file_last_ = std::max(graph_file_last_, *number);
         auto found = files.open(*number);
         if (!found.ok() && found.error().code() == ErrorCode::kNotFound) continue;  // begun only
-        auto taken = found.ok() ? vectors(found->head.kind).open_graph(found->head, found->bytes)
-                                : Result<bool>(found.take_error());
-        if (!taken.ok()) warn(files.path(*number), taken.error());
+        auto graph = found.ok() ? vectors(found->head.kind).open_graph(found->head, found->bytes)
+                                : Result<std::shared_ptr<const vector::Graph>>(found.take_error());
+        if (!graph.ok()) {
+            warn(files.path(*number), graph.error());
+        } else if (*graph != nullptr) {
+            opened.push_back({*std::move(found), *std::move(graph)});
+        }
+    }
+    // As when they were written: the oldest has most of a block, and newer ones what came since.
+    for (auto each = opened.rbegin(); each != opened.rend(); ++each) {
+        const auto& [head, bytes, rows] = each->file;
+        std::size_t block = 0;
+        while (vectors(head.kind).map_rows(head.slot, *each->graph, rows, block)) ++block;
     }
 }
 

@@ -11,22 +11,23 @@
 #include "base/ids.h"
 #include "entity/vector_codec.h"
 #include "schema/schema.h"
+#include "vector/internal/row_blocks.h"
 #include "vector/probe.h"
 
 namespace tidal::vector {
 
-/// Vectors by the slots of their entities, in blocks of memory that follow each other by slot: a
-/// scan in rising order reads memory in rising order. A block is made when the first entity of its
-/// slots gets a vector, and goes with its last.
+/// Vectors by the slots of their entities, in blocks that follow each other by slot: a scan in
+/// rising order reads memory, or a file, in rising order. A block is made when the first entity of
+/// its slots gets a vector, and goes with its last.
 ///
-/// Memory   dimensions * (4, 2 or 1) + 4 bytes for each slot of a block.
+/// Memory   dimensions * (4, 2 or 1) + 4 bytes for each slot of a block; 12 where files have them.
 /// Threads  One at a time. Spans and references hold until the next change.
 class FlatVectors {
 public:
     explicit FlatVectors(const schema::EmbeddingSpec& spec);
-    FlatVectors(FlatVectors&&) noexcept;
-    ~FlatVectors();
 
+    /// Of what is stored of a vector.
+    static std::size_t row_bytes(std::uint32_t dimensions, schema::VectorStorage storage);
     /// Replaces what is there; false = it was the same. Precondition: as many components as the
     /// slot has dimensions.
     bool put(Slot slot, const entity::VectorBytes& vector);
@@ -37,12 +38,25 @@ public:
     /// The slots that have a vector.
     const Roaring& present() const { return present_; }
     std::uint64_t size() const { return size_; }
-    std::size_t bytes() const;
+    /// Of memory; of what is read in files instead.
+    std::size_t bytes() const { return rows_.bytes() + present_.getSizeInBytes(); }
+    std::size_t mapped_bytes() const { return rows_.mapped_bytes(); }
+    /// Vectors come in blocks by slot, numbered from 0 on.
+    std::size_t blocks() const { return rows_.blocks(); }
+    /// Those of a block that a mapped file has as they are are read there from now on, where that
+    /// takes much less memory: RowBlocks::map().
+    void map(std::size_t block, const RowBlocks::File& file, RowBlocks::Where where) {
+        rows_.map(block, file, where);
+    }
+    std::vector<std::shared_ptr<const char>> files() const { return rows_.files(); }
     const schema::EmbeddingSpec& spec() const { return spec_; }
 
     /// As stored; of int8 under cosine, scaled to length 1. Precondition: has(slot).
     std::vector<float> values(Slot slot) const;
 
+    /// The row that is stored of it, row_bytes() of them, without the scale. Precondition:
+    /// has(slot).
+    std::string_view stored(Slot slot) const;
     /// Of what is stored of it. Precondition: has(slot).
     std::uint64_t hash(Slot slot, std::uint64_t seed) const;
 
@@ -59,19 +73,15 @@ public:
     static double cost(const schema::EmbeddingSpec& spec);
 
 private:
-    struct Block;
-
-    const void* row(Slot slot, float* factor) const;
     double similarity(float sum, float factor) const;
 
     schema::EmbeddingSpec spec_;
     std::size_t row_bytes_ = 0;
-    std::uint32_t block_slots_ = 0;  ///< A power of two.
-    std::uint32_t block_shift_ = 0;
-    std::vector<std::unique_ptr<Block>> blocks_;
+    /// Its factor is what the sum over a row is divided by (cosine: its length) or multiplied with
+    /// (int8: its scale).
+    RowBlocks rows_;
     Roaring present_;
     std::uint64_t size_ = 0;
-    std::size_t blocks_used_ = 0;
 };
 
 }  // namespace tidal::vector

@@ -20,6 +20,19 @@ std::vector<float> mean_of(const Graph::Parts& parts) {
 
 Graph::Graph(const schema::EmbeddingSpec& spec, Parts parts)
     : parts_(std::move(parts)), coder_(spec, mean_of(parts_)) {
+    find_parts();
+}
+
+Graph::Graph(const Graph& other, std::shared_ptr<const char> mapped)
+    : parts_{other.shape(), other.seed(), std::move(mapped), true},
+      coder_(other.coder_),
+      nodes_(other.nodes_),
+      members_(other.members_),
+      upper_(other.upper_) {
+    find_parts();
+}
+
+void Graph::find_parts() {
     const GraphLayout layout(shape());
     slots_ = part<std::uint32_t>(layout.slots);
     hashes_ = part<std::uint64_t>(layout.hashes);
@@ -42,6 +55,10 @@ Result<std::shared_ptr<const Graph>> Graph::open(const schema::EmbeddingSpec& sp
                                        graph->part<std::uint32_t>(layout.upper_ends)));
     TIDAL_TRY(graph->check_links());
     return std::shared_ptr<const Graph>(std::move(graph));
+}
+
+std::shared_ptr<const Graph> Graph::in_file(std::shared_ptr<const char> mapped) const {
+    return std::shared_ptr<const Graph>(new Graph(*this, std::move(mapped)));
 }
 
 Result<void> Graph::index_nodes(std::uint32_t slots_end) {
@@ -91,7 +108,7 @@ Result<void> Graph::check_links() const {
 }
 
 std::size_t Graph::bytes() const {
-    return GraphLayout(shape()).bytes + nodes_.capacity() * sizeof(nodes_[0]) +
+    return GraphLayout(shape()).bytes - mapped_bytes() + nodes_.capacity() * sizeof(nodes_[0]) +
            members_.getSizeInBytes() +
            upper_.capacity() * (sizeof(std::uint32_t) + sizeof(Lists) + 1);
 }

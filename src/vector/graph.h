@@ -37,11 +37,14 @@ public:
         GraphShape shape;
         std::uint64_t seed = 0;             ///< Of the hashes of vectors.
         std::shared_ptr<const char> bytes;  ///< GraphLayout(shape).bytes, from a multiple of 64 on.
+        bool mapped = false;                ///< They lie in a file: pages that the kernel may drop.
     };
     /// @param slots_end  Nodes of slots from here on are found by no slot: nothing is there.
     /// @return kCorruption  where something could lead a search out of the graph.
     static Result<std::shared_ptr<const Graph>> open(const schema::EmbeddingSpec& spec, Parts parts,
                                                      std::uint32_t slots_end);
+    /// The same, read in a file from now on. Precondition: it has the same bytes.
+    std::shared_ptr<const Graph> in_file(std::shared_ptr<const char> mapped) const;
 
     std::uint32_t size() const { return shape().nodes; }
     const Coder& coder() const { return coder_; }
@@ -79,7 +82,9 @@ public:
     }
     const Parts& parts() const { return parts_; }
     const GraphShape& shape() const { return parts_.shape; }
+    /// Of memory, without what is mapped.
     std::size_t bytes() const;
+    std::size_t mapped_bytes() const { return parts_.mapped ? GraphLayout(shape()).bytes : 0; }
 
 private:
     /// Lists of a node in upper layers.
@@ -88,6 +93,8 @@ private:
     };
 
     Graph(const schema::EmbeddingSpec& spec, Parts parts);
+    Graph(const Graph& other, std::shared_ptr<const char> mapped);
+    void find_parts();
     template <typename T>
     const T* part(std::size_t offset) const {
         return reinterpret_cast<const T*>(parts_.bytes.get() + offset);

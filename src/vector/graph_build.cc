@@ -183,7 +183,7 @@ GraphShape GraphBuild::shape() const {
 }
 
 Result<void> GraphBuild::lay_out() {
-    Graph::Parts parts{.shape = shape(), .seed = seed_, .bytes = {}};
+    Graph::Parts parts{.shape = shape(), .seed = seed_, .bytes = {}, .mapped = false};
     const GraphLayout layout(parts.shape);
     const std::shared_ptr<char> bytes = zeros(layout.bytes);
     const auto put = [&](std::size_t at, const auto& numbers) {

@@ -2,12 +2,13 @@
 
 #include "base/codec.h"
 #include "base/crc32c.h"
+#include "vector/flat_vectors.h"
 
 namespace tidal::vector {
 namespace {
 
 constexpr std::string_view kMagic = "tidalgrf";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr std::size_t kChecked = kGraphHeadBytes - sizeof(std::uint32_t);
 
 Error damaged(std::string_view what) {
@@ -43,6 +44,14 @@ bool is_possible(const GraphShape& shape) {
 }
 
 }  // namespace
+
+GraphFileLayout::GraphFileLayout(const GraphHead& head)
+    : rows(kGraphHeadBytes + GraphLayout(head.shape).bytes),
+      row_bytes(FlatVectors::row_bytes(head.shape.dimensions, head.storage)) {
+    constexpr std::size_t kAlignment = 64;
+    const std::size_t end = rows + head.shape.nodes * row_bytes;
+    bytes = (end + kAlignment - 1) / kAlignment * kAlignment;
+}
 
 std::string encode_graph_head(const GraphHead& head) {
     Encoder out;

@@ -1,5 +1,6 @@
 // vector/graph_file.h: a graph as a file has it: a head, then the graph's bytes as they lie in
-// memory, so that a start maps them. Format: docs/formats/vector_graphs.md.
+// memory, then the vectors, so that both are read where they are mapped. Format:
+// docs/formats/vector_graphs.md.
 //
 // A file is never believed about which vectors there are: it has a hash of each one it was made of,
 // and what is another by now is left out (GraphIndex::open).
@@ -29,6 +30,15 @@ struct GraphHead {
     bool operator==(const GraphHead&) const = default;
 };
 inline constexpr std::size_t kGraphHeadBytes = 128;
+
+/// Where what is in a file lies.
+struct GraphFileLayout {
+    explicit GraphFileLayout(const GraphHead& head);
+
+    std::size_t rows = 0;       ///< Of the vectors, one a node, from a multiple of 64 on.
+    std::size_t row_bytes = 0;  ///< FlatVectors::row_bytes().
+    std::size_t bytes = 0;      ///< Of all.
+};
 
 std::string encode_graph_head(const GraphHead& head);
 /// @return kCorruption; kIncompatible  of another version.

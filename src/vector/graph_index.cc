@@ -19,9 +19,16 @@ bool GraphIndex::open(Segment of_file, const FlatVectors& vectors) {
     return true;
 }
 
-void GraphIndex::filed(const Graph& graph, std::uint64_t file) {
-    for (Segment& segment : segments_)
-        if (segment.graph.get() == &graph) segment.file = file;
+void GraphIndex::filed(const Graph& graph, std::uint64_t file,
+                       const std::shared_ptr<const Graph>& mapped) {
+    for (Segment& segment : segments_) {
+        if (segment.graph.get() != &graph) continue;
+        segment.graph = mapped;
+        segment.file = file;
+    }
+    // A build under way takes its place, wherever it is read.
+    std::ranges::replace_if(
+        replaced_, [&](const auto& each) { return each.get() == &graph; }, mapped);
 }
 
 void GraphIndex::changed(Slot slot) {
@@ -29,6 +36,12 @@ void GraphIndex::changed(Slot slot) {
     if (!fresh_.contains(slot.value())) return;
     fresh_.remove(slot.value());
     for (Segment& segment : segments_) segment.fresh.remove(slot.value());
+}
+
+bool GraphIndex::is_of_another(const Graph& graph, Slot slot) const {
+    return std::ranges::any_of(segments_, [&](const Segment& segment) {
+        return segment.graph.get() != &graph && segment.fresh.contains(slot.value());
+    });
 }
 
 /// More than a quarter of it are ways to nothing.
@@ -79,6 +92,12 @@ std::size_t GraphIndex::bytes() const {
     std::size_t sum = fresh_.getSizeInBytes();
     for (const Segment& segment : segments_)
         sum += segment.graph->bytes() + segment.fresh.getSizeInBytes();
+    return sum;
+}
+
+std::size_t GraphIndex::mapped_bytes() const {
+    std::size_t sum = 0;
+    for (const Segment& segment : segments_) sum += segment.graph->mapped_bytes();
     return sum;
 }
 

@@ -30,8 +30,9 @@ public:
     /// A graph from a file: what the vectors say as well and no graph before it has is taken over.
     /// False = nothing of it, and it is dropped. Before anything else.
     bool open(Segment of_file, const FlatVectors& vectors);
-    /// A file has it by now, unless another graph has taken its place.
-    void filed(const Graph& graph, std::uint64_t file);
+    /// A file has it by now, where searches read it from here on, unless another graph has taken
+    /// its place. @param mapped  Graph::in_file() of it.
+    void filed(const Graph& graph, std::uint64_t file, const std::shared_ptr<const Graph>& mapped);
 
     /// The vector of a slot is new, another or gone.
     void changed(Slot slot);
@@ -39,6 +40,9 @@ public:
     const std::vector<Segment>& segments() const { return segments_; }
     /// All that some graph has as it is.
     const Roaring& fresh() const { return fresh_; }
+
+    /// Whether a graph beside this one has the vector of the slot as it is.
+    bool is_of_another(const Graph& graph, Slot slot) const;
 
     /// Whether a graph should be made. @param tail_max  The longest tail that is none's.
     bool wants_build(const FlatVectors& vectors, std::uint64_t tail_max) const;
@@ -48,7 +52,8 @@ public:
     /// @param index  Of the newest record applied when the last of its vectors was copied.
     void finish_build(std::shared_ptr<const Graph> graph, LogIndex index);
 
-    std::size_t bytes() const;
+    std::size_t bytes() const;  ///< Of memory, without what is mapped.
+    std::size_t mapped_bytes() const;
     /// Graphs published, ever.
     std::uint64_t built() const { return built_; }
 

@@ -61,7 +61,8 @@ Result<void> ShardVectors::refresh(const EntityId& id, EmbeddingSlotId slot,
     return {};
 }
 
-Result<bool> ShardVectors::open_graph(const GraphHead& head, std::shared_ptr<const char> bytes) {
+Result<std::shared_ptr<const Graph>> ShardVectors::open_graph(const GraphHead& head,
+                                                              std::shared_ptr<const char> bytes) {
     if (head.kind != kind_ || head.slot.value() >= slots_.size())
         return Error(ErrorCode::kIncompatible,
                      "graph of vectors: of a slot that no schema declares")
@@ -73,8 +74,23 @@ Result<bool> ShardVectors::open_graph(const GraphHead& head, std::shared_ptr<con
             .with("embedding", spec.name);
     const std::uint32_t slots_end = vectors.size() == 0 ? 0 : vectors.present().maximum() + 1;
     TIDAL_ASSIGN(auto graph,
-                 Graph::open(spec, {head.shape, head.seed, std::move(bytes)}, slots_end));
-    return graphs.open({std::move(graph), {}, head.index, head.number}, vectors);
+                 Graph::open(spec, {head.shape, head.seed, std::move(bytes), true}, slots_end));
+    if (!graphs.open({graph, {}, head.index, head.number}, vectors)) graph.reset();
+    return graph;
+}
+
+bool ShardVectors::map_rows(EmbeddingSlotId slot, const Graph& graph, const RowBlocks::File& rows,
+                            std::size_t block) {
+    FlatVectors& vectors = slots_[slot.value()].vectors;
+    const GraphIndex& graphs = slots_[slot.value()].graphs;
+    const schema::EmbeddingSpec& spec = vectors.spec();
+    const std::size_t row_bytes = FlatVectors::row_bytes(spec.dimensions, spec.storage);
+    vectors.map(block, rows, [&](Slot one) -> const char* {
+        const std::uint32_t node = graph.node_of(one);
+        if (node == Graph::kNone || graphs.is_of_another(graph, one)) return nullptr;
+        return rows.bytes.get() + node * row_bytes;
+    });
+    return block + 1 < vectors.blocks();
 }
 
 std::vector<ShardVectors::Unfiled> ShardVectors::unfiled_graphs() const {
@@ -108,6 +124,7 @@ ShardVectors::GraphStats ShardVectors::graph_stats() const {
             slot.graphs.segments(), [](const auto& segment) { return segment.file != 0; }));
         out.vectors += slot.graphs.fresh().cardinality();
         out.bytes += slot.graphs.bytes();
+        out.mapped_bytes += slot.graphs.mapped_bytes();
         out.built += slot.graphs.built();
     }
     return out;
@@ -122,6 +139,12 @@ std::uint64_t ShardVectors::size() const {
 std::size_t ShardVectors::bytes() const {
     std::size_t sum = 0;
     for (const EmbeddingSlot& slot : slots_) sum += slot.vectors.bytes();
+    return sum;
+}
+
+std::size_t ShardVectors::mapped_bytes() const {
+    std::size_t sum = 0;
+    for (const EmbeddingSlot& slot : slots_) sum += slot.vectors.mapped_bytes();
     return sum;
 }
 

@@ -33,9 +33,17 @@ public:
     const GraphIndex* find_graphs(EmbeddingSlotId slot) const {
         return slot.value() < slots_.size() ? &slots_[slot.value()].graphs : nullptr;
     }
-    /// A graph of a file (GraphIndex::open), once the vectors are loaded.
+    /// A graph of a mapped file (GraphIndex::open), once the vectors are loaded. nullptr = nothing
+    /// of it.
     /// @return kCorruption, kIncompatible  of no slot, or of vectors of another shape.
-    Result<bool> open_graph(const GraphHead& head, std::shared_ptr<const char> bytes);
+    Result<std::shared_ptr<const Graph>> open_graph(const GraphHead& head,
+                                                    std::shared_ptr<const char> bytes);
+    /// The vectors of a block (FlatVectors::map) are read in a graph's file from now on, as far as
+    /// it has them as they are and they are no other graph's, whose file is kept as long as that
+    /// is. False = no block is behind it.
+    /// @param rows  Of the vectors, by the graph's nodes.
+    bool map_rows(EmbeddingSlotId slot, const Graph& graph, const RowBlocks::File& rows,
+                  std::size_t block);
     /// A graph that no file has.
     struct Unfiled {
         schema::EmbeddingSpec spec;
@@ -50,9 +58,11 @@ public:
     /// Precondition: the schema has the slot.
     GraphIndex& graphs(EmbeddingSlotId slot) { return slots_[slot.value()].graphs; }
     std::uint64_t size() const;
-    std::size_t bytes() const;
+    std::size_t bytes() const;         ///< Of memory.
+    std::size_t mapped_bytes() const;  ///< Of vectors that are read in files.
     struct GraphStats {
-        std::uint64_t graphs = 0, filed = 0, vectors = 0, bytes = 0, built = 0;
+        std::uint64_t graphs = 0, filed = 0, vectors = 0, built = 0;
+        std::uint64_t bytes = 0, mapped_bytes = 0;  ///< Of memory; of files.
     };
     GraphStats graph_stats() const;
 

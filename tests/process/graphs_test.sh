@@ -60,6 +60,14 @@ filed() {
         END { exit !(graphs > 0 && graphs == filed) }' <<<"$reply" || return
     [ "$(find "$work/data" -name '*.graph*' | wc -l)" = "$(awk '/^tidal_shard_graphs\{/ { sum += $2 } END { print sum }' <<<"$reply")" ]
 }
+# Graphs and vectors lie in the files, each mapped: memory has little of either.
+read_in_files() {
+    call GET /metrics
+    awk '/^tidal_shard_(graph|vector)_bytes\{/ { memory += $2 }
+        /^tidal_shard_graph_mapped_bytes\{/ { graphs += $2 } /^tidal_shard_vector_mapped_bytes\{/ { vectors += $2 }
+        END { exit !(graphs > memory && vectors > 2 * memory) }' <<<"$reply" || return
+    [ "$(grep -c '\.graph$' "/proc/$server_pid/maps")" = "$(find "$work/data" -name '*.graph' | wc -l)" ]
+}
 compare_efforts() {
     near 0.5,-0.8,0.003,0.1 ',"effort":"exact"'
     expect_path scan
@@ -109,6 +117,8 @@ check_changed() {
     [[ " $(ids)" != *" $items "* ]] || fail "$1: a deleted item is shown: $(ids)"
 }
 poll 60 filed || fail "the graphs are not written: $(find "$work/data" -name '*.graph*')"
+poll 60 read_in_files || fail "not read in files: $(grep '^tidal_shard_.*_bytes' <<<"$reply"; grep '\.graph' "/proc/$server_pid/maps")"
+compare_efforts
 call POST '/embeddings' '{"entity_id":7000,"slot":"default","values":[0.5,-0.8,0.003,0.1]}'
 near 0.5,-0.8,0.003,0.1
 before=$(ids)
@@ -119,6 +129,7 @@ for signal in KILL TERM; do
     near 0.5,-0.8,0.003,0.1
     [ "$(ids)" = "$before" ] || fail "after $signal: '$(ids)', before '$before'"
     [[ $before == "7000 "* ]] || fail "a vector newer than the files is not first: $before"
+    poll 60 read_in_files || fail "after $signal: not read in files: $(grep '^tidal_shard_.*_bytes' <<<"$reply")"
     compare_efforts
 done
 

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "sim_node.h"
+#include "vector/graph_file.h"
 
 namespace tidal::api {
 namespace {
@@ -51,6 +52,16 @@ protected:
                 ASSERT_TRUE(reply.ok()) << reply.error().to_string();
         }
     }
+    static void put_profile(SimNode& node) {
+        ASSERT_OK(node.wait([&](Database::Done done) {
+            node->put_profile(
+                "profile near version 1 { candidates ann(default) limit 10; score "
+                "similarity(default); }",
+                false, [done = std::move(done)](auto reply) mutable {
+                    done(reply.ok() ? Result<void>() : Result<void>(reply.take_error()));
+                });
+        }));
+    }
     std::vector<std::string> page(SimNode& node, const std::string& effort,
                                   const std::vector<double>& near) {
         FeedCall call;
@@ -76,6 +87,19 @@ protected:
         const auto stats = node->stats();
         return std::ranges::all_of(
             stats.shards, [](const auto& shard) { return shard.graphs == shard.graphs_filed; });
+    }
+    struct Memory {
+        std::uint64_t graphs = 0, graphs_mapped = 0, vectors = 0, vectors_mapped = 0;
+    };
+    static Memory memory(SimNode& node) {
+        Memory out;
+        for (const auto& shard : node->stats().shards) {
+            out.graphs += shard.graph_bytes;
+            out.graphs_mapped += shard.graph_mapped_bytes;
+            out.vectors += shard.vector_bytes;
+            out.vectors_mapped += shard.vector_mapped_bytes;
+        }
+        return out;
     }
     static std::string folder_of(std::uint16_t shard) {
         return "store/s000" + std::to_string(shard);
@@ -173,16 +197,7 @@ protected:
 TEST_P(Graphs, AreMadeUsedAndFoundAgain) {
     SimNode node(options());
     ASSERT_TRUE(node.open().ok());
-    ASSERT_TRUE(node.wait([&](Database::Done done) {
-                        node->put_profile(
-                            "profile near version 1 { candidates ann(default) limit "
-                            "10; score similarity(default); }",
-                            false, [done = std::move(done)](auto reply) mutable {
-                                done(reply.ok() ? Result<void>()
-                                                : Result<void>(reply.take_error()));
-                            });
-                    })
-                    .ok());
+    put_profile(node);
     std::vector<Write> writes;
     for (std::uint64_t id = 1; id <= kItems; ++id) writes.emplace_back(item(id));
     write_all(node, writes);
@@ -249,6 +264,65 @@ TEST_P(Graphs, WhoseFileFailsAreFiledAfterALaterCheckpoint) {
     const std::uint64_t filed = in_graphs(node);
     ASSERT_OK(node.crash_and_open());
     EXPECT_EQ(in_graphs(node), filed);
+}
+
+/// Searches read the file instead, and find what they found.
+TEST_P(Graphs, LeaveMemoryForTheirFiles) {
+    SimNode node(by_hand());
+    open_with_graphs(node);
+    put_profile(node);
+    std::vector<std::vector<double>> asked(20);
+    for (auto& near : asked) near = any();
+    const auto pages = [&](bool through_graphs = true) {
+        std::vector<std::vector<std::string>> out;
+        for (const auto& near : asked) {
+            out.push_back(page(node, "", near));
+            EXPECT_EQ(path_ != "scan", through_graphs);
+            out.push_back(page(node, "exact", near));
+            EXPECT_EQ(path_, "scan");
+        }
+        return out;
+    };
+    const auto before = pages();
+    const Memory unfiled = memory(node);
+    EXPECT_EQ(unfiled.graphs_mapped + unfiled.vectors_mapped, 0U);
+    file_all(node);
+    const Memory filed = memory(node);
+    std::uint64_t of_graphs = 0;
+    for (const std::string& path : files(node, ".graph")) {
+        const auto head = vector::decode_graph_head(*runtime::read_file(node.disk(), path));
+        of_graphs += vector::GraphFileLayout(*head).rows - vector::kGraphHeadBytes;
+    }
+    EXPECT_EQ(filed.graphs_mapped, of_graphs);
+    EXPECT_EQ(filed.graphs, unfiled.graphs - of_graphs);
+    constexpr std::uint64_t kRowBytes = 24;
+    EXPECT_EQ(filed.vectors_mapped, in_graphs(node) * kRowBytes);
+    EXPECT_LT(filed.vectors, unfiled.vectors);
+    EXPECT_EQ(pages(), before);
+    // What is mapped outlives the name.
+    remove_graph_files(node);
+    EXPECT_EQ(pages(), before);
+    ASSERT_OK(node.crash_and_open());
+    EXPECT_EQ(memory(node).graphs_mapped + memory(node).vectors_mapped, 0U);
+    await_graphs(node);
+    file_all(node);
+    EXPECT_EQ(memory(node).vectors_mapped, in_graphs(node) * kRowBytes);
+    EXPECT_LT(memory(node).graphs, unfiled.graphs / 2);
+    EXPECT_LT(memory(node).vectors, unfiled.vectors);
+    EXPECT_EQ(pages(), before);
+    // What changes is read in memory again, whether its graph goes on or not.
+    write_vectors(node);
+    EXPECT_EQ(memory(node).vectors_mapped, 0U);
+    const auto changed = pages(false);
+    EXPECT_NE(changed, before);
+    await_graphs(node);
+    file_all(node);
+    EXPECT_GT(memory(node).vectors_mapped, 0U);
+    EXPECT_EQ(pages(), changed);
+    ASSERT_OK(node.crash_and_open());
+    EXPECT_GT(memory(node).graphs_mapped, 0U);
+    EXPECT_EQ(memory(node).vectors_mapped, in_graphs(node) * kRowBytes);
+    EXPECT_EQ(pages(), changed);
 }
 
 /// The stop makes the checkpoint that they wait for, or comes while they are written.

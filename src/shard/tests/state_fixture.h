@@ -174,9 +174,11 @@ private:
 /// A configured shard that takes one record at a time, and keeps the log it took.
 class OneShard : public StateLives {
 public:
-    explicit OneShard(ShardState::Options options = {.shard = kHere}) : StateLives(options) {
+    explicit OneShard(ShardState::Options options = {.shard = kHere},
+                      std::string_view schema = kTestSchema)
+        : StateLives(options) {
         apply(test_config());
-        apply(record::SchemaBody{schema::encode_schema(test_schema())});
+        apply(record::SchemaBody{schema::encode_schema(must(schema::parse_schema(schema)))});
     }
 
     Outcome apply(record::Body body, std::string key = {}) {

@@ -192,6 +192,20 @@ TEST(GraphHead, EveryFlippedByteIsFound) {
     EXPECT_FALSE(decode_graph_head(std::string_view(bytes).substr(1)).ok());
 }
 
+TEST(GraphHead, SaysWhereVectorsLie) {
+    GraphHead head;
+    head.shape = {.dimensions = 70, .row_bytes = 88, .nodes = 3};
+    const std::pair<VectorStorage, std::size_t> sizes[] = {
+        {VectorStorage::kF32, 280}, {VectorStorage::kF16, 140}, {VectorStorage::kInt8, 70}};
+    for (const auto& [storage, bytes] : sizes) {
+        head.storage = storage;
+        const GraphFileLayout layout(head);
+        EXPECT_EQ(layout.rows, kGraphHeadBytes + GraphLayout(head.shape).bytes);
+        EXPECT_EQ(layout.row_bytes, bytes);
+        EXPECT_EQ(layout.bytes, layout.rows + (3 * layout.row_bytes + 63) / 64 * 64);
+    }
+}
+
 /// With codes of any size, the sizes of 2^32 - 1 nodes would come round to those of a small file.
 TEST(GraphHead, WithCodesThatNoVectorHasIsRefused) {
     const auto decoded = [](std::uint32_t dimensions, std::uint32_t row_bytes) {
@@ -225,7 +239,9 @@ TEST(GraphBytes, AreTheGoldenOnes) {
         vectors.put(Slot(2 * slot), *entity::view_vector(row_of(vectors.spec(), values)));
     }
     const auto graph = graph_of(vectors);
-    const std::string bytes = bytes_of(*graph);
+    std::string bytes = bytes_of(*graph);
+    for (std::uint32_t node = 0; node < graph->size(); ++node)
+        bytes += vectors.stored(graph->slot_of(node));
     const GraphHead head{.shard = ShardId(3),
                          .kind = EntityKind::kItem,
                          .slot = EmbeddingSlotId(1),
@@ -236,12 +252,13 @@ TEST(GraphBytes, AreTheGoldenOnes) {
                          .shape = graph->shape(),
                          .seed = kSeed,
                          .bytes_crc = crc32c(bytes)};
+    EXPECT_EQ(GraphFileLayout(head).bytes, kGraphHeadBytes + bytes.size());
     std::string hex;
     for (const char c : encode_graph_head(head) + bytes) {
         hex += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
         hex += "0123456789abcdef"[c & 15];
     }
-    std::ifstream file(TIDAL_TESTDATA_DIR "/vector_graph_v1.txt");
+    std::ifstream file(TIDAL_TESTDATA_DIR "/vector_graph_v2.txt");
     std::string line, want;
     while (file >> line) want += line;
     EXPECT_EQ(hex, want);

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <cstring>
+#include <new>
+
 #include "vector/graph_index.h"
 #include "vector/planned_search.h"
 #include "vector/tests/graph_set.h"
@@ -206,10 +209,21 @@ TEST(Graph, OfNothingAndOfOne) {
     EXPECT_EQ(graph->node_of(Slot(7)), Graph::kNone);
 }
 
-/// Whatever changes and whenever a graph is published: what is in some graph as it is and what is
-/// in none are together what there is, and codes of what is fresh are those of the vector.
+/// As a file of it is mapped.
+std::shared_ptr<const Graph> moved(const Graph& graph) {
+    constexpr std::align_val_t kAlignment{64};
+    const std::size_t size = GraphLayout(graph.shape()).bytes;
+    std::shared_ptr<char> bytes(static_cast<char*>(::operator new(size, kAlignment)),
+                                [](char* at) { ::operator delete(at, kAlignment); });
+    std::memcpy(bytes.get(), graph.parts().bytes.get(), size);
+    return graph.in_file(std::move(bytes));
+}
+
+/// Whatever changes and whenever a graph is published or comes to lie in a file: what is in some
+/// graph as it is and what is in none are together what there is, and codes of what is fresh are
+/// those of the vector.
 TEST(GraphIndex, KnowsWhatItsGraphsSay) {
-    rc::check([] {
+    EXPECT_TRUE(rc::check([] {
         Set set(Metric::kL2, VectorStorage::kF32, 4, 0, *rc::gen::arbitrary<std::uint64_t>());
         GraphIndex index;
         std::unique_ptr<GraphBuild> build;
@@ -217,10 +231,18 @@ TEST(GraphIndex, KnowsWhatItsGraphsSay) {
         const int steps = *rc::gen::inRange(0, 400);
         for (int step = 0; step < steps; ++step) {
             const auto slot = static_cast<std::uint32_t>(set.random() % 60);
-            switch (set.random() % 8) {
+            switch (set.random() % 9) {
                 case 0:
                     set.vectors.erase(Slot(slot));
                     index.changed(Slot(slot));
+                    break;
+                case 3:
+                    for (const GraphIndex::Segment& segment : index.segments()) {
+                        if (segment.file != 0) continue;
+                        const auto graph = segment.graph;
+                        index.filed(*graph, 1 + set.random() % 100, moved(*graph));
+                        break;
+                    }
                     break;
                 case 1:
                 case 2:
@@ -256,7 +278,7 @@ TEST(GraphIndex, KnowsWhatItsGraphsSay) {
             RC_ASSERT(all == index.fresh());
             RC_ASSERT(all.isSubset(set.vectors.present()));
         }
-    });
+    }));
 }
 
 /// The longest tail and the number of graphs stay small while a slot fills.

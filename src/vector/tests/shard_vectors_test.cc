@@ -36,7 +36,7 @@ bool same(const ShardVectors& a, const ShardVectors& b, std::uint32_t slots) {
 
 /// Whatever happens, in whatever order stamps arrive: memory is what the rows say.
 TEST(ShardVectors, EqualARebuildFromRows) {
-    rc::check([] {
+    EXPECT_TRUE(rc::check([] {
         auto parsed = schema::parse_schema(kSchema);
         RC_ASSERT(parsed.ok());
         const auto schema = std::make_shared<const schema::Schema>(*std::move(parsed));
@@ -74,7 +74,7 @@ TEST(ShardVectors, EqualARebuildFromRows) {
         ShardVectors rebuilt(EntityKind::kItem);
         RC_ASSERT(rebuilt.load(*schema, *entities).ok());
         RC_ASSERT(same(kept, rebuilt, entities->slot_count()));
-    });
+    }));
 }
 
 TEST(ShardVectors, AnAdditionToTheSchemaAddsASlot) {

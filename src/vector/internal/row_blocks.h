@@ -1,0 +1,97 @@
+// vector/internal/row_blocks.h: where the rows of a slot's vectors lie: in memory, or in files that
+// are mapped.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/functional/function_ref.h>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+
+namespace tidal::vector {
+
+/// Rows of one size, each with a factor, by slots in blocks. A block begins as one piece of memory.
+/// Once a file has so many of its rows that this halves it, it becomes a table of where they lie:
+/// in that file or another, or, where no file has them as they are, each in memory of its own.
+///
+/// Memory   row_bytes + 4 bytes for each slot of a block; 12 where its rows lie in files.
+/// Threads  One at a time. What find() gives holds until the next change.
+class RowBlocks {
+public:
+    explicit RowBlocks(std::size_t row_bytes);
+
+    /// nullptr = none.
+    const std::byte* find(Slot slot, float* factor) const {
+        const std::size_t at = slot.value() >> shift_;
+        if (at >= blocks_.size() || blocks_[at] == nullptr) return nullptr;
+        const Block& block = *blocks_[at];
+        const std::size_t place = slot.value() & (slots_ - 1);
+        *factor = block.factors[place];
+        if (std::isnan(*factor)) return nullptr;
+        return block.rows ? block.rows.get() + place * row_bytes_ : block.places[place];
+    }
+    /// Replaces what is there. @param factor  No NaN: that is how it says that there is none.
+    void put(Slot slot, std::string_view row, float factor);
+    /// Precondition: there is one.
+    void erase(Slot slot);
+
+    /// Blocks are numbered from 0 on: those there are, and those between them.
+    std::size_t blocks() const { return blocks_.size(); }
+    /// Rows of a file, in an order that the caller knows.
+    struct File {
+        std::shared_ptr<const char> bytes;
+        std::size_t size = 0;
+    };
+    using Where = absl::FunctionRef<const char*(Slot)>;
+    /// The rows of a block that are in the file as they are here are read there from now on, where
+    /// the block takes less than half of its memory then, or lies in files already.
+    /// @param where  Where the file has the row of a slot; nullptr = nowhere.
+    void map(std::size_t block, const File& file, Where where);
+
+    /// In which rows are read. Who keeps them chooses where a file is let go, which may take long.
+    std::vector<std::shared_ptr<const char>> files() const;
+
+    std::size_t bytes() const;         ///< Of memory.
+    std::size_t mapped_bytes() const;  ///< Of rows that are read in files.
+
+private:
+    struct FreeAligned {
+        void operator()(std::byte* memory) const { ::operator delete[](memory, kAlignment); }
+    };
+    struct Block {
+        std::unique_ptr<std::byte[], FreeAligned> rows;  ///< By place; or, where it is none:
+        std::vector<const std::byte*> places;  ///< Where they lie; nullptr = there is none.
+        std::vector<float> factors;            ///< NaN = there is none.
+        std::uint32_t size = 0;
+    };
+    struct Mapped {
+        File file;
+        std::uint64_t rows = 0;  ///< That are read there. Without any it goes.
+    };
+    static constexpr std::align_val_t kAlignment{64};
+
+    Block& block_of(Slot slot);
+    std::byte* own_row(Slot slot);
+    void leave(Slot slot, const std::byte* row);
+    std::vector<const std::byte*> same_rows(std::size_t at, Where where,
+                                            std::uint32_t* count) const;
+    void read_at(std::size_t at, std::vector<const std::byte*> places);
+
+    const std::size_t row_bytes_;
+    std::uint32_t slots_ = 0;  ///< Of a block; a power of two.
+    std::uint32_t shift_ = 0;
+    std::vector<std::unique_ptr<Block>> blocks_;
+    std::size_t blocks_in_memory_ = 0, blocks_of_places_ = 0;
+    /// By slot: rows in blocks of places that are in no file.
+    absl::flat_hash_map<std::uint32_t, std::unique_ptr<std::byte[]>> own_;
+    std::vector<Mapped> files_;
+};
+
+}  // namespace tidal::vector
