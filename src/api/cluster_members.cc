@@ -133,8 +133,7 @@ bool ClusterNode::in_data_group(cluster::NodeId node) const {
 bool ClusterNode::in_any_group(cluster::NodeId node) const {
     return std::ranges::any_of(replicas_, [&](const auto& replica) {
         const auto status = node_->groups().status(replica->key().shard);
-        return status.ok() && ((status->raft.configuration_index > status->raft.commit &&
-                                !planted(Bug::kLeftByOwnView)) ||
+        return status.ok() && (status->raft.configuration_index > status->raft.commit ||
                                status->raft.configuration.contains(cluster::peer_of(node)));
     });
 }
@@ -157,11 +156,9 @@ void ClusterNode::settle_leaving() {
 void ClusterNode::confirm_left(cluster::Member member) {
     std::vector<ShardId> all;
     for (const auto& replica : replicas_) all.push_back(replica->key().shard);
-    if (planted(Bug::kLeftByOwnView)) all.clear();
     fences_->pass({}, std::move(all), kConfirmLeftMs,
                   [this, member = std::move(member)](Result<FenceReply> passed) mutable {
-                      const bool unknown = !passed.ok() && !planted(Bug::kLeftByOwnView);
-                      if (unknown || in_any_group(member.node)) {
+                      if (!passed.ok() || in_any_group(member.node)) {
                           settling_ = false;
                           return;
                       }

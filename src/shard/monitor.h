@@ -38,6 +38,10 @@ public:
         if (crowd_ != nullptr) crowd_->come_in();
         lock();
     }
+    /// From outside: what real threads may do at any moment, a simulation does here.
+    void let_pass() {
+        if (crowd_ != nullptr && crowd_->waits()) crowd_->come_in();
+    }
 
     /// One step of a query: as a mutex of its own.
     class Steps {

@@ -178,6 +178,7 @@ bool Shard::drain_group() {
             may_checkpoint())
             begin_checkpoint_locked({});
     }
+    mutex_.let_pass();
     const bool more = put_back(std::move(events));
     if (applied > before) replicator_->applied(applied);
     for (Finished& each : finished)

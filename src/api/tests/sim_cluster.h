@@ -42,8 +42,10 @@ public:
         std::optional<Result<Identity>> joined;
     };
 
-    explicit SimCluster(std::uint64_t seed, std::uint16_t shards = 2)
-        : shards_(shards), world_({.seed = seed, .work_ns = 1'000}) {
+    explicit SimCluster(std::uint64_t seed, std::uint16_t shards = 2,
+                        std::uint32_t crowd_permille = 0)
+        : shards_(shards),
+          world_({.seed = seed, .work_ns = 1'000, .crowd_permille = crowd_permille}) {
         options_.log.file_bytes = 64 << 10;
         options_.checkpoint_interval_ms = 2'000;
     }

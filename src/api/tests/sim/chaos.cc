@@ -21,7 +21,7 @@ constexpr int kSteps = 200;
 
 class Chaos {
 public:
-    explicit Chaos(std::uint64_t seed) : cluster_(seed), random_(seed) {
+    explicit Chaos(std::uint64_t seed) : cluster_(seed, 2, 200), random_(seed) {
         cluster_.options().slice_records = 1 + below(4);
     }
 
@@ -416,7 +416,16 @@ private:
         watch();
         churn_->watch();
         fail(churn_->failure());
+        for (const auto& [number, member] : cluster_.nodes())
+            if (good() && !member.retired) write_at_last(number);
         if (good()) cluster_.expect_equal();
+    }
+    /// Once all is well again, every member takes writes.
+    void write_at_last(std::uint32_t node) {
+        write(node, {1 + below(kItems - 1)});
+        const auto line = lines_.back();
+        cluster_.until([&] { return line->answered; });
+        if (!line->acknowledged) fail("no write by " + name(node) + " once all is well");
     }
 
     void check() {
