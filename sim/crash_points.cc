@@ -51,12 +51,12 @@ public:
     }
     std::string write(ClientModel& client) {
         std::string key;
-        const api::Write& write = client.current(&key);
+        const std::vector<api::Write>& writes = client.current(&key);
         client.set_waiting(true);
         return await("write " + key, [&](auto done) {
             api::CallContext context;
             context.idempotency_key = key;
-            database_->write({write}, context,
+            database_->write(writes, context,
                              [&client, done = std::move(done)](api::WriteReplies replies) mutable {
                                  if (!replies.front().ok()) return done(replies.front().error());
                                  client.set_waiting(false);

@@ -11,11 +11,14 @@ namespace tidal::sim {
 namespace {
 
 constexpr std::uint64_t kNodeSecondNs = 1'000'000'000;
+constexpr std::uint64_t kSoonNs = 2'000'000;
 
 /// One life of the node: from open to crash or stop.
 struct Life {
     std::unique_ptr<runtime::SimRuntime> runtime;
     std::unique_ptr<api::Database> database;
+    std::unique_ptr<runtime::Executor>
+        reader;  ///< Of clients that come in when it pleases the seed.
 };
 
 class NodeLife {
@@ -24,12 +27,14 @@ public:
         : options_(options),
           world_(world_options(options)),
           disk_({.seed = options.seed, .sync_ns = 200'000}) {
-        for (int i = 0; i < options.clients; ++i) clients_.emplace_back(i + 1, world_.random());
+        for (int i = 0; i < options.clients; ++i)
+            clients_.emplace_back(i + 1, world_.random(), options.burst_max);
     }
 
     NodeLifeReport run() {
         for (int life = 1; life <= options_.lives && report_.failure.empty(); ++life) live(life);
         if (report_.failure.empty()) settle_and_check();
+        report_.let_in = world_.let_in();
         report_.final_hash = world_.trace_hash() ^ disk_.trace_hash();
         return report_;
     }
@@ -39,6 +44,7 @@ private:
         runtime::SimWorldOptions world;
         world.seed = options.seed;
         world.work_ns = 1'000;
+        world.crowd_permille = 500;
         return world;
     }
 
@@ -52,8 +58,10 @@ private:
         options.shards = options_.shards;
         options.executors = options_.shards;
         options.checkpoint_interval_ms = 1'000;
-        options.checkpoint_events = 25;
-        options.log.file_bytes = 8 << 10;  // so that new files are made, and meet a full disk
+        // Often; or mostly when asked for.
+        options.checkpoint_events = options_.seed % 2 == 0 ? 25 : 1'000;
+        options.slice_records = 1 + options_.seed % 3;
+        options.log.file_bytes = 64 << 10;  // so that new files are made, and meet a full disk
         auto opened = api::Database::open(options, *life->runtime);
         if (!opened.ok()) {
             // A sync that fails while opening ends the life as well, by refusing to start.
@@ -70,15 +78,21 @@ private:
         });
         world_.run_until([&] { return started || life->runtime->crashed(); }, 120 * kNodeSecondNs);
         if (life->runtime->crashed()) return false;
+        life->reader = life->runtime->executors().create_executor("reader");
         if (!started) fail("the database does not start");
         if (started && !result.ok()) fail("start: " + result.error().to_string());
         return started && result.ok();
     }
 
-    void crash(Life* life) {
+    static void end(Life* life) {
         life->runtime->kill();
+        life->reader.reset();
         life->database.reset();
         life->runtime.reset();
+    }
+
+    void crash(Life* life) {
+        end(life);
         disk_.crash();
         disk_.clear_faults();
         disk_.set_capacity(~0ULL);
@@ -96,7 +110,7 @@ private:
                              .path_contains = "wal",
                              .nth = 1 + random.below(40)});
         } else {
-            disk_.set_crash_after(1 + random.below(120));
+            disk_.set_crash_after(1 + random.below(random.below(2) == 0 ? 120 : 400));
         }
     }
 
@@ -116,26 +130,64 @@ private:
 
     void send(Life& life, ClientModel& client) {
         std::string key;
-        const api::Write& write = client.current(&key);
+        const std::vector<api::Write>& writes = client.current(&key);
         api::CallContext context;
         context.idempotency_key = key;
         client.set_waiting(true);
-        life.database->write({write}, context, [this, &client](api::WriteReplies replies) {
+        life.database->write(writes, context, [this, &client](api::WriteReplies replies) {
             client.set_waiting(false);
-            const auto& reply = replies.front();
-            if (reply.ok()) {
-                report_.acknowledged += 1;
-                report_.retried += reply->repeated ? 1 : 0;
-                client.acknowledged();
-                return;
-            }
-            const ErrorCode code = reply.error().code();
-            report_.refused_full += code == ErrorCode::kDiskFull ? 1 : 0;
-            // Sent again later: the disk is full, the node is going down, or an answer was lost.
-            if (code != ErrorCode::kDiskFull && code != ErrorCode::kUnavailable &&
-                code != ErrorCode::kTimeout && code != ErrorCode::kOverloaded)
-                fail("a correct write was refused: " + reply.error().to_string());
+            bool all = true;
+            for (const auto& reply : replies) all = take_reply(reply) && all;
+            if (all) client.acknowledged();
         });
+    }
+
+    bool take_reply(const Result<api::WriteReply>& reply) {
+        if (reply.ok()) {
+            report_.acknowledged += 1;
+            report_.retried += reply->repeated ? 1 : 0;
+            return true;
+        }
+        const ErrorCode code = reply.error().code();
+        report_.refused_full += code == ErrorCode::kDiskFull ? 1 : 0;
+        // Sent again later: the disk is full, the node is going down, or an answer was lost.
+        if (code != ErrorCode::kDiskFull && code != ErrorCode::kUnavailable &&
+            code != ErrorCode::kTimeout && code != ErrorCode::kOverloaded)
+            fail("a correct write was refused: " + reply.error().to_string());
+        return false;
+    }
+
+    /// Somebody reads the items of a client, or asks for a checkpoint: now, or between two slices
+    /// of a batch.
+    void send_others(Life& life) {
+        api::Database* const database = life.database.get();
+        if (world_.random().below(4) == 0)
+            life.reader->post_after(world_.random().below(kSoonNs),
+                                    [database] { database->checkpoint([](Result<void>) {}); });
+        for (std::uint64_t reads = world_.random().below(6); reads > 0; --reads) {
+            const ClientModel& client = clients_[world_.random().below(clients_.size())];
+            life.reader->post_after(world_.random().below(kSoonNs), [this, &client, database] {
+                for (const auto& [id, item] : client.items())
+                    if (item.exists) read(*database, client, id, item);
+            });
+        }
+    }
+
+    void read(api::Database& database, const ClientModel& client, std::uint64_t id,
+              const ItemModel& item) {
+        const auto readings = database.signals({EntityKind::kItem, id});
+        if (!readings.ok()) return;  // an upsert or a deletion is under way
+        std::int64_t seen = 0, acknowledged = 0;
+        for (const auto& one : readings->signals)
+            seen += one.reading.windows[static_cast<std::size_t>(schema::Window::kAll)].count;
+        for (const auto& [name, counts] : item.signals) acknowledged += counts.events;
+        ++report_.reads;
+        if (client.erases(id) && seen == 0) return;
+        if (seen == acknowledged) return;
+        ++report_.reads_between;
+        if (std::abs(seen - acknowledged) > client.uncertain(id))
+            fail("item " + std::to_string(id) + " is read with " + std::to_string(seen) + " of " +
+                 std::to_string(acknowledged) + " signals");
     }
 
     void disturb(Life& life) {
@@ -161,6 +213,7 @@ private:
                 if (!client.waiting() && client.writes() < writes_each &&
                     world_.random().below(3) == 0)
                     send(life, client);
+            send_others(life);
             disturb(life);
             world_.advance(world_.random().below(2'000'000));
         }
@@ -186,9 +239,7 @@ private:
         if (!report_.failure.empty()) return;
         compare(before, "after a clean stop");
         check("after the restarts");
-        life_.runtime->kill();
-        life_.database.reset();
-        life_.runtime.reset();
+        end(&life_);
     }
 
     void restart(bool clean) {

@@ -25,11 +25,12 @@ int main(int argc, char** argv) {
         const auto report = tidal::sim::run_node_life(options);
         std::printf(
             "seed %llu: hash %016llx, %d crashes, %llu acknowledged, %llu repeated, %llu refused "
-            "by a full disk%s%s\n",
+            "by a full disk, %llu times others came in between%s%s\n",
             static_cast<unsigned long long>(at), static_cast<unsigned long long>(report.final_hash),
             report.crashes, static_cast<unsigned long long>(report.acknowledged),
             static_cast<unsigned long long>(report.retried),
             static_cast<unsigned long long>(report.refused_full),
+            static_cast<unsigned long long>(report.let_in),
             report.failure.empty() ? "" : ": FAILED: ", report.failure.c_str());
         std::fflush(stdout);
         if (!report.failure.empty()) return 1;

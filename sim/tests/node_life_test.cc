@@ -18,6 +18,7 @@ std::uint64_t seeds_per_shard_count() {
 class NodeLife : public testing::TestWithParam<std::uint16_t> {};
 
 TEST_P(NodeLife, LosesNothingAndCountsEverythingOnce) {
+    std::uint64_t let_in = 0, reads_between = 0;
     for (std::uint64_t seed = 1; seed <= seeds_per_shard_count(); ++seed) {
         NodeLifeOptions options;
         options.seed = seed;
@@ -26,7 +27,11 @@ TEST_P(NodeLife, LosesNothingAndCountsEverythingOnce) {
         ASSERT_EQ(report.failure, "")
             << "replay: tidal-sim --seed " << seed << " --shards " << GetParam();
         EXPECT_EQ(report.crashes, options.lives - 1 + 2);
+        let_in += report.let_in;
+        reads_between += report.reads_between;
     }
+    EXPECT_GT(let_in, 0u);
+    EXPECT_GT(reads_between, 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shards, NodeLife, testing::Values(1, 2, 5));

@@ -97,14 +97,16 @@ bool Database::publish_if_changed() {
 void Database::publish_catalog() {
     const std::lock_guard one_at_a_time(publishing_);
     std::shared_ptr<const schema::Schema> oldest = oldest_schema();
-    if (oldest == nullptr) return;  // a member of a cluster that still catches up
     Published published;
     const auto entries = shards_[0]->with_state([&](shard::ShardState& state) {
-        published = {state.schema()->version, state.catalog().newest_stamp()};
+        if (state.schema()) published.schema = state.schema()->version;
+        published.catalog = state.catalog().newest_stamp();
         return state.catalog().entries();
     });
-    publish_api_keys(entries);
+    // Also of one that still catches up: it may lead a group, and has to know whose.
     if (cluster_ != nullptr) cluster_->take_members(entries);
+    if (oldest == nullptr) return;
+    publish_api_keys(entries);
     std::vector<ranking::StoredProfile> stored;
     auto models = std::make_shared<std::vector<StoredModel>>();
     auto experiments = std::make_shared<std::vector<ranking::Experiment>>();

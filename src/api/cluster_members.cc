@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "api/internal/cluster_node.h"
+#include "api/internal/planted.h"
 #include "base/codec.h"
 #include "cluster/certificates.h"
 #include "cluster/membership.h"
@@ -14,6 +15,7 @@ constexpr std::uint64_t kPollNs = 20'000'000;
 constexpr std::uint64_t kTokenTtlMsMin = 1'000;
 constexpr std::uint64_t kRemoveRetryNs = 100'000'000;
 constexpr std::uint64_t kLeaveTimeoutMs = 60'000;
+constexpr std::uint64_t kConfirmLeftMs = 2'000;
 constexpr std::uint64_t kHeardOfMs = 5'000;
 constexpr std::uint64_t kDrainTimeoutMs = 30'000;
 constexpr std::uint64_t kHandOnMs = 3'000;
@@ -118,10 +120,21 @@ void ClusterNode::announce() {
     });
 }
 
+/// As the replicas here have it.
+bool ClusterNode::in_data_group(cluster::NodeId node) const {
+    return std::ranges::any_of(replicas_, [&](const auto& replica) {
+        if (replica->key().shard == kMetaShard) return false;
+        const auto status = node_->groups().status(replica->key().shard);
+        return status.ok() && status->raft.configuration.contains(cluster::peer_of(node));
+    });
+}
+
+/// Likewise; of a configuration that is not committed nobody knows whether it will hold.
 bool ClusterNode::in_any_group(cluster::NodeId node) const {
     return std::ranges::any_of(replicas_, [&](const auto& replica) {
         const auto status = node_->groups().status(replica->key().shard);
-        return status.ok() && status->raft.configuration.contains(cluster::peer_of(node));
+        return status.ok() && (status->raft.configuration_index > status->raft.commit ||
+                               status->raft.configuration.contains(cluster::peer_of(node)));
     });
 }
 
@@ -134,31 +147,57 @@ void ClusterNode::settle_leaving() {
         if (member.state != cluster::MemberState::kLeaving || in_any_group(member.node) ||
             !database_.shard(kMetaShard).can_propose() || settling_.exchange(true))
             continue;
-        cluster::Member left = member;
-        left.state = cluster::MemberState::kLeft;
-        put_member(left, [this](Result<void> put) {
-            if (!put.ok()) report("a node that left is not noted yet", put.error());
-            settling_ = false;
-        });
+        confirm_left(member);
     }
+}
+
+/// The replicas here may lag behind their groups, in which the node is by now: asked first is how
+/// far those are. None lets it in from then on (Reconciler::change_members).
+void ClusterNode::confirm_left(cluster::Member member) {
+    std::vector<ShardId> all;
+    for (const auto& replica : replicas_) all.push_back(replica->key().shard);
+    fences_->pass({}, std::move(all), kConfirmLeftMs,
+                  [this, member = std::move(member)](Result<FenceReply> passed) mutable {
+                      if (!passed.ok() || in_any_group(member.node)) {
+                          settling_ = false;
+                          return;
+                      }
+                      member.state = cluster::MemberState::kLeft;
+                      put_member(member, [this](Result<void> put) {
+                          if (!put.ok()) report("a node that left is not noted yet", put.error());
+                          settling_ = false;
+                      });
+                  });
 }
 
 /// After a while, so that it hears that it has left.
 void ClusterNode::forget_peer(cluster::NodeId node) {
     const std::lock_guard lock(mutex_);
-    if (!leaving_peers_.insert(node).second) return;
+    if (!leaving_peers_.insert(node).second || planted(Bug::kLetInAgain)) return;
     node_->executor().post_after(kGoodbyeNs, [this, node] { node_->peers().remove_peer(node); });
 }
 
-std::optional<raft::Members> ClusterNode::wanted_members(const raft::Status& status) const {
+/// The metadata group is left last: who leads another one has to hear that it is to hand it on.
+std::optional<raft::Members> ClusterNode::wanted_members(ShardId shard,
+                                                         const raft::Status& status) const {
     const auto known = members();
     if (known->empty()) return std::nullopt;
-    return cluster::next_members(status, cluster::nodes_wanted(*known));
+    auto wanted = cluster::nodes_wanted(*known);
+    if (shard == kMetaShard)
+        for (const cluster::Member& member : *known)
+            if (member.state == cluster::MemberState::kLeaving && in_data_group(member.node))
+                wanted.insert(member.node);
+    return cluster::next_members(status, wanted);
 }
 
 bool ClusterNode::may_lead(cluster::NodeId node) const {
     const auto member = find_member(node);
     return member && member->state == cluster::MemberState::kActive;
+}
+
+bool ClusterNode::leaving() const {
+    const auto own = find_member(self_);
+    return own && own->state == cluster::MemberState::kLeaving;
 }
 
 // --- joining ----------------------------------------------------------------------------------
@@ -429,14 +468,17 @@ Result<void> ClusterNode::check_removable(cluster::NodeId node) {
 }
 
 /// By the metadata shard's leader: a node that goes is itself told no more once it is out. Asked
-/// twice is as asked once, so while a new leader is being found it is asked again.
+/// twice is as asked once, so while a new leader is being found it is asked again, and where nobody
+/// knows what became of the call.
 void ClusterNode::remove_node(cluster::NodeId node, Done done) {
     try_to_remove(node, deadline_in(kLeaveTimeoutMs), std::move(done));
 }
 
 void ClusterNode::try_to_remove(cluster::NodeId node, std::uint64_t deadline_ns, Done done) {
     Done or_again = [this, node, deadline_ns, done = std::move(done)](Result<void> tried) mutable {
-        const bool again = !tried.ok() && tried.error().code() == ErrorCode::kUnavailable &&
+        const bool again = !tried.ok() &&
+                           (tried.error().code() == ErrorCode::kUnavailable ||
+                            tried.error().reason() == "fate_unknown") &&
                            runtime_.clock().monotonic_ns() + kRemoveRetryNs < deadline_ns;
         if (!again) return done(std::move(tried));
         node_->executor().post_after(kRemoveRetryNs,

@@ -163,6 +163,8 @@ Result<void> Database::open_shards() {
         options.checkpoint_interval_ms = options_.checkpoint_interval_ms;
         options.checkpoint_events = options_.checkpoint_events;
         options.log_bytes_max = options_.log_bytes_max;
+        if (options_.slice_records)
+            options.batch_slice = options.group_slice = *options_.slice_records;
         options.logger = options_.logger.named("shard");
         TIDAL_ASSIGN(auto opened,
                      shard::Shard::open(options, runtime_, *executors_[id % executors_.size()],

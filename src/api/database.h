@@ -80,6 +80,9 @@ struct DatabaseOptions {
     /// Vectors of a slot of a shard that no graph has, from which on one is made of them.
     std::uint64_t graph_vectors_min = 8'192;
     std::uint64_t view_items_min = 4'096;  ///< Items of a shard from which on top views are kept.
+    /// Records that a shard applies between two looks whether somebody waits, above 0; nullopt =
+    /// shard::Shard::Options' numbers.
+    std::optional<std::size_t> slice_records;
     LoadLimits load;
     wal::LogOptions log;
     /// A member of a cluster, in a directory that init_cluster() or write_joined() made

@@ -39,6 +39,7 @@ public:
     ExecutorFactory& executors() override { return world_.executors(); }
     Network& network() override { return world_.network(); }
     void fatal(const Error& error) override { world_.fatal(error); }
+    Crowd* crowd() override { return world_.crowd(); }
 
 private:
     Runtime& world_;

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "runtime/clock.h"
+#include "runtime/crowd.h"
 #include "runtime/disk.h"
 #include "runtime/executor.h"
 #include "runtime/network.h"
@@ -21,6 +22,8 @@ public:
     /// The node cannot go on (a failed fsync): real, logs and ends the process with exit code 70;
     /// simulated, crashes the node. Does not return to code that may acknowledge anything.
     virtual void fatal(const Error& error) = 0;
+    /// nullptr: threads wait by themselves.
+    virtual Crowd* crowd() { return nullptr; }
 };
 
 }  // namespace tidal::runtime

@@ -11,8 +11,29 @@ namespace tidal::runtime {
 using internal::SimExecutor;
 using internal::SimNodeState;
 
+namespace {
+
+constexpr int kDepthMax = 4;
+constexpr std::uint64_t kComeInPieces = 12;
+constexpr std::uint64_t kComeInNs = 200'000;
+
+}  // namespace
+
+class SimWorld::SimCrowd final : public Crowd {
+public:
+    explicit SimCrowd(SimWorld& world) : world_(world) {}
+    bool waits() override { return world_.random_.below(1000) < world_.options_.crowd_permille; }
+    void come_in() override { world_.run_others(); }
+
+private:
+    SimWorld& world_;
+};
+
 SimWorld::SimWorld(const SimWorldOptions& options)
-    : options_(options), network_(std::make_unique<SimNetwork>(*this)), random_(options.seed) {}
+    : options_(options),
+      network_(std::make_unique<SimNetwork>(*this)),
+      crowd_(options.crowd_permille > 0 ? std::make_unique<SimCrowd>(*this) : nullptr),
+      random_(options.seed) {}
 
 SimWorld::~SimWorld() = default;
 
@@ -65,6 +86,20 @@ bool SimWorld::run_ready() {
     now_ns_ += options_.work_ns;
     executor->run_one();
     return true;
+}
+
+/// Executors with a piece of work under way are not among the ready ones.
+void SimWorld::run_others() {
+    if (depth_ == kDepthMax) return;
+    ++depth_;
+    ++let_in_;
+    trace_.add(now_ns_);
+    now_ns_ += random_.below(kComeInNs);
+    for (std::uint64_t pieces = random_.below(kComeInPieces); pieces > 0; --pieces) {
+        fire_due();
+        if (!run_ready()) break;
+    }
+    --depth_;
 }
 
 void SimWorld::fire_due() {
@@ -151,6 +186,10 @@ void SimRuntime::kill() {
     // A node already dead must not take the next life on the same disk with it.
     if (!state_->crashed) disk_.die();
     state_->crashed = true;
+}
+
+Crowd* SimRuntime::crowd() {
+    return state_->world.crowd_.get();
 }
 
 bool SimRuntime::crashed() const {

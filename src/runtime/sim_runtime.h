@@ -43,6 +43,8 @@ struct SimWorldOptions {
     std::uint64_t work_ns = 0;
     /// run_until() gives up after this many pieces of work: a livelock is a finding, not a hang.
     std::uint64_t steps_max = 10'000'000;
+    /// Of a thousand looks of long work whether somebody waits, so many find somebody (crowd.h).
+    std::uint32_t crowd_permille = 0;
 };
 
 class SimWorld {
@@ -85,6 +87,8 @@ public:
     void note(std::string_view what) { trace_.add(what); }
     void note(std::uint64_t what) { trace_.add(what); }
     std::uint64_t steps() const { return steps_; }
+    /// How often somebody was let in in the middle of long work.
+    std::uint64_t let_in() const { return let_in_; }
 
     /// Runs `work` at a virtual time, for the world itself (a network, a fault plan): no node,
     /// never dropped. At equal times, in the order asked for and before the timers of nodes.
@@ -94,6 +98,7 @@ private:
     friend class internal::SimExecutor;
     friend struct internal::SimNodeState;
     friend class SimRuntime;
+    class SimCrowd;
     using TimerKey = std::pair<std::uint64_t, std::uint64_t>;  ///< Deadline, sequence number.
     struct Timer {
         internal::SimExecutor* executor;  ///< nullptr: the world's own.
@@ -102,6 +107,8 @@ private:
 
     bool step_before(std::uint64_t deadline_ns);
     bool run_ready();
+    /// Within a piece of work.
+    void run_others();
     /// Moves timers whose time has come to their executors.
     void fire_due();
     TimerKey add_timer(internal::SimExecutor* executor, std::uint64_t delay_ns, Work work);
@@ -112,12 +119,15 @@ private:
 
     const SimWorldOptions options_;
     const std::unique_ptr<SimNetwork> network_;
+    const std::unique_ptr<Crowd> crowd_;
     SeededRandom random_;
     TraceHash trace_;
     std::uint64_t now_ns_ = 1'000'000'000;
     std::uint64_t steps_ = 0;
     std::uint64_t last_sequence_ = 0;
     std::uint64_t last_executor_ = 0;
+    std::uint64_t let_in_ = 0;
+    int depth_ = 0;                              ///< Pieces of work that wait for who was let in.
     std::vector<internal::SimExecutor*> ready_;  ///< Each once, in the order they became ready.
     std::map<TimerKey, Timer> timers_;
 };
@@ -136,6 +146,7 @@ public:
     Network& network() override;
     /// Crashes the node and returns: everything it could still do fails.
     void fatal(const Error& error) override;
+    Crowd* crowd() override;
 
     /// Kills the node as a power cut would; SimDisk::crash() then says what is left.
     void kill();

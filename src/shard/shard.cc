@@ -44,6 +44,7 @@ Shard::Shard(const Options& options, runtime::Runtime& runtime, runtime::Executo
               " cannot be written or removed; a start makes graphs anew that have none",
           "files of graphs of vectors of shard " + std::to_string(options.state.shard.value()) +
               " are written and removed again"),
+      mutex_(runtime.crowd()),
       store_(std::move(store)) {}
 
 Shard::~Shard() = default;

@@ -45,6 +45,11 @@ public:
         /// before the shard's executor.
         runtime::Executor* graphs = nullptr;
         std::uint64_t outbox_bytes_max = 256ULL << 20;
+        /// Records of a batch between two looks whether somebody waits: about 40 us of signals,
+        /// which who enters waits for. Above 0, as the next.
+        std::size_t batch_slice = ShardState::kPrefetched / 2;
+        /// Records of a group applied in one go inside the monitor: some hundred microseconds.
+        std::size_t group_slice = 64;
         Logger logger;  ///< Of checkpoints that fail: when it begins and when it ends.
         std::uint64_t proposed_bytes_max = 256ULL
                                            << 20;  ///< In flight; above it writes are refused.
@@ -326,12 +331,10 @@ private:
     void stamp(record::Record* record, LogIndex index);
     void on_committed(LogIndex first, Result<void> result);
     void drain();
-    void apply_committed(std::deque<Committed> committed, std::unique_lock<Monitor>& lock,
-                         std::vector<Finished>* finished);
+    void apply_committed(std::deque<Committed> committed, std::vector<Finished>* finished);
     Result<std::vector<Outcome>> apply_in_slices(std::span<const record::Record> records,
-                                                 std::unique_lock<Monitor>& lock,
                                                  LogIndex* entered);
-    Result<void> give_way(std::unique_lock<Monitor>& lock, LogIndex* entered);
+    Result<void> give_way(LogIndex* entered);
     void finish(InFlight batch, Result<std::vector<Outcome>> result,
                 std::vector<Finished>* finished);
     void collect_waiters(std::vector<Waiter>* ready);

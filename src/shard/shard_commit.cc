@@ -21,14 +21,14 @@ void Shard::drain() {
     std::vector<Finished> finished;
     std::vector<Waiter> ready;
     {
-        std::unique_lock lock(mutex_);
+        const std::lock_guard lock(mutex_);
         std::deque<Committed> committed;
         {
             const std::lock_guard queue_lock(queue_mutex_);
             committed.swap(committed_);
             drain_posted_ = false;
         }
-        apply_committed(std::move(committed), lock, &finished);
+        apply_committed(std::move(committed), &finished);
         collect_waiters(&ready);
         const std::uint64_t behind = state_->applied().value() - checkpoint_index_.value();
         if (behind >= options_.checkpoint_events && may_checkpoint()) begin_checkpoint_locked({});
@@ -42,8 +42,6 @@ void Shard::drain() {
 
 namespace {
 
-/// About 40 us of signals: what who enters waits for.
-constexpr std::size_t kSliceOfBatch = ShardState::kPrefetched / 2;
 /// Where more batches are under way, slices grow with them: writers wait, too.
 constexpr std::size_t kBatchesOfASlice = 8;
 
@@ -51,26 +49,24 @@ constexpr std::size_t kBatchesOfASlice = 8;
 
 /// Between two slices, before which all that is applied is counted: lets in whoever waits, once
 /// enough was done since `entered`.
-Result<void> Shard::give_way(std::unique_lock<Monitor>& lock, LogIndex* entered) {
+Result<void> Shard::give_way(LogIndex* entered) {
     const std::uint64_t applied = state_->applied().value() - entered->value();
-    const std::size_t least = kSliceOfBatch * (1 + in_flight_.size() / kBatchesOfASlice);
+    const std::size_t least = options_.batch_slice * (1 + in_flight_.size() / kBatchesOfASlice);
     if (applied < least || !mutex_.is_awaited()) return {};
     TIDAL_TRY(state_->settle());
     note_progress();
-    lock.unlock();
-    lock.lock();
+    mutex_.hand_over();
     *entered = state_->applied();
     return {};
 }
 
 Result<std::vector<Outcome>> Shard::apply_in_slices(std::span<const record::Record> records,
-                                                    std::unique_lock<Monitor>& lock,
                                                     LogIndex* entered) {
     std::vector<Outcome> outcomes, of_slice;
     outcomes.reserve(records.size());
     while (!records.empty()) {
-        TIDAL_TRY(give_way(lock, entered));
-        const auto slice = records.first(std::min(kSliceOfBatch, records.size()));
+        TIDAL_TRY(give_way(entered));
+        const auto slice = records.first(std::min(options_.batch_slice, records.size()));
         TIDAL_TRY(state_->apply(slice, &of_slice));
         std::ranges::move(of_slice, std::back_inserter(outcomes));
         records = records.subspan(slice.size());
@@ -81,8 +77,7 @@ Result<std::vector<Outcome>> Shard::apply_in_slices(std::span<const record::Reco
 /// A batch that met a full disk leaves a gap: every batch after it, committed or not, is refused as
 /// well (replay skips what lies behind a gap), and once all have come back its indexes are given
 /// out again.
-void Shard::apply_committed(std::deque<Committed> committed, std::unique_lock<Monitor>& lock,
-                            std::vector<Finished>* finished) {
+void Shard::apply_committed(std::deque<Committed> committed, std::vector<Finished>* finished) {
     LogIndex entered = state_->applied();
     for (Committed& each : committed) {
         assert(in_flight_.front().first == each.first);
@@ -92,7 +87,7 @@ void Shard::apply_committed(std::deque<Committed> committed, std::unique_lock<Mo
         }
         Result<std::vector<Outcome>> outcomes{std::vector<Outcome>()};
         // In flight until all of it is applied, for those who come in between.
-        if (!refusing_) outcomes = apply_in_slices(in_flight_.front().records, lock, &entered);
+        if (!refusing_) outcomes = apply_in_slices(in_flight_.front().records, &entered);
         if (!outcomes.ok()) {
             runtime_.fatal(outcomes.error());
             return;

@@ -61,8 +61,11 @@ public:
     void take_members(const std::vector<shard::CatalogEntry>& entries);
 
     // For the reconciler.
-    std::optional<raft::Members> wanted_members(const raft::Status& status) const;
+    std::optional<raft::Members> wanted_members(ShardId shard, const raft::Status& status) const;
     bool may_lead(cluster::NodeId node) const;
+    /// Others lead from then on: this node's replicas fall behind as groups go on without it, and
+    /// who leads the metadata group has to know where those are.
+    bool leaving() const;
     void report(std::string_view what, const Error& error) const;
 
     void fill(ClusterStatus* status);
@@ -86,11 +89,13 @@ private:
     void tick();
     void announce();
     void settle_leaving();
+    void confirm_left(cluster::Member member);
     void forget_peer(cluster::NodeId node);
     void try_to_remove(cluster::NodeId node, std::uint64_t deadline_ns, Done done);
     void remove_here(cluster::NodeId node, Done done);
     std::optional<cluster::Member> find_member(cluster::NodeId node) const;
     bool in_any_group(cluster::NodeId node) const;
+    bool in_data_group(cluster::NodeId node) const;
     void put_member(const cluster::Member& member, Done done);
 
     void retire_expired_tokens();

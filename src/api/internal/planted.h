@@ -13,6 +13,7 @@ enum class Bug : std::uint8_t {
     kReadWithoutIndex,  ///< A strong read asks nobody.
     kTokenForgotten,    ///< A read does not wait for the writes of its token.
     kExportInVain,      ///< An export has what lost leaders wrote.
+    kLetInAgain,        ///< Who has left is still a peer.
 };
 
 #ifdef TIDAL_CLUSTER_PLANTED

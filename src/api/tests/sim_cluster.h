@@ -22,6 +22,8 @@ public:
     struct Member {
         std::uint32_t number = 0;
         std::string name;
+        cluster::NodeId id = cluster::kNoNode;  ///< As which it was let in.
+        bool retired = false;  ///< It is to be no member any more: nothing is awaited of it.
         std::unique_ptr<runtime::SimDisk> disk;
         std::unique_ptr<runtime::SimRuntime> runtime;
         std::unique_ptr<Database> database;
@@ -30,9 +32,20 @@ public:
         Database& operator*() { return *database; }
         Database* operator->() { return database.get(); }
     };
+    /// A new node on its way in.
+    struct Joining {
+        std::uint32_t number = 0;
+        std::vector<std::string> seeds;
+        std::uint64_t timeout_ms = 60'000;
+        std::optional<Result<NewJoinToken>> token;
+        std::unique_ptr<runtime::Executor> executor;  ///< From the token on.
+        std::optional<Result<Identity>> joined;
+    };
 
-    explicit SimCluster(std::uint64_t seed, std::uint16_t shards = 2)
-        : shards_(shards), world_({.seed = seed, .work_ns = 1'000}) {
+    explicit SimCluster(std::uint64_t seed, std::uint16_t shards = 2,
+                        std::uint32_t crowd_permille = 0)
+        : shards_(shards),
+          world_({.seed = seed, .work_ns = 1'000, .crowd_permille = crowd_permille}) {
         options_.log.file_bytes = 64 << 10;
         options_.checkpoint_interval_ms = 2'000;
     }
@@ -52,6 +65,7 @@ public:
     /// Node 1, which has yet to lead and to configure its shards.
     void found() {
         Member& first = make(1);
+        first.id = cluster::NodeId(1);
         ASSERT_OK(init_cluster(*first.runtime, {.shards = shards_, .log = options_.log}));
         open(first);
     }
@@ -63,29 +77,43 @@ public:
         for (std::uint32_t number = 2; number <= count; ++number) join(number, 1);
         ASSERT_TRUE(until([&] { return all_voters(count); })) << problems(first);
     }
+    /// Asks `by` for a token; the rest is go_on()'s.
+    std::shared_ptr<Joining> begin_join(std::uint32_t number, std::uint32_t by) {
+        auto joining = std::make_shared<Joining>();
+        joining->number = number;
+        joining->seeds = {address(by)};
+        make(number);
+        node(by)->cluster()->create_join_token(600'000, [joining](Result<NewJoinToken> made) {
+            joining->token.emplace(std::move(made));
+        });
+        return joining;
+    }
+    /// True once the node was let in and runs, or was not.
+    bool go_on(const std::shared_ptr<Joining>& joining) {
+        Member& member = node(joining->number);
+        if (joining->token && joining->token->ok() && !joining->executor) ask(member, joining);
+        if (!joining->joined) return joining->token && !joining->token->ok();
+        joining->executor->stop();
+        if (!joining->joined->ok()) return true;
+        member.id = cluster::NodeId((**joining->joined).node);
+        open(member);
+        return true;
+    }
+    /// The machine of a node that is not let in, and all it has, go away.
+    void discard(const std::shared_ptr<Joining>& joining) {
+        Member& member = node(joining->number);
+        member.runtime->kill();
+        if (joining->executor) joining->executor->stop();
+        joining->executor.reset();
+        members_.erase(joining->number);
+    }
     /// A new node, let in by `by`.
     void join(std::uint32_t number, std::uint32_t by) {
-        auto token = std::make_shared<std::optional<Result<NewJoinToken>>>();
-        node(by)->cluster()->create_join_token(
-            600'000, [token](Result<NewJoinToken> made) { token->emplace(std::move(made)); });
-        ASSERT_TRUE(until([&] { return token->has_value(); }));
-        ASSERT_TRUE((*token)->ok()) << (*token)->error().to_string();
-        Member& member = make(number);
-        const auto executor = member.runtime->executors().create_executor("join");
-        auto joined = std::make_shared<std::optional<Result<Identity>>>();
-        JoinOptions options;
-        options.seeds = {address(by)};
-        options.token = (**token)->token;
-        options.listen = member.name + ":8";
-        options.peer_advertise = address(number);
-        options.http_address = member.name + ":80";
-        options.log = options_.log;
-        runtime::spawn(keep(join_cluster(*member.runtime, *executor, options), joined));
-        ASSERT_TRUE(until([&] { return joined->has_value(); }));
-        ASSERT_TRUE((*joined)->ok()) << (*joined)->error().to_string();
-        ASSERT_EQ((**joined)->node, number);
-        executor->stop();
-        open(member);
+        const auto joining = begin_join(number, by);
+        ASSERT_TRUE(until([&] { return joining->token && go_on(joining); }));
+        ASSERT_TRUE(joining->token->ok()) << joining->token->error().to_string();
+        ASSERT_TRUE(joining->joined->ok()) << joining->joined->error().to_string();
+        ASSERT_EQ(node(number).id, cluster::NodeId(number));
     }
     void open(Member& member) {
         auto opened = try_open(member);
@@ -159,7 +187,7 @@ public:
     /// kNoNode when none is known by anybody alive.
     std::uint32_t leader(ShardId shard) {
         for (auto& [number, member] : members_) {
-            if (!member.alive()) continue;
+            if (!member.alive() || member.retired) continue;
             const auto leader = member->cluster()->leader_of(shard);
             if (leader && leader->here) return number;
         }
@@ -172,6 +200,7 @@ public:
     }
     bool all_voters(std::size_t count) {
         for (auto& [number, member] : members_) {
+            if (member.retired) continue;
             if (!member.alive() || !member->ready()) return false;
             for (const ShardStatus& shard : member->cluster_status().shards)
                 if (shard.voters.size() != count || shard.joint || !shard.learners.empty())
@@ -183,23 +212,26 @@ public:
     bool at_rest() {
         std::map<ShardId, LogIndex> ends;
         for (auto& [number, member] : members_) {
+            if (member.retired) continue;
             if (!member.alive() || !member->ready()) return false;
             for (const auto& shard : member->stats().shards)
                 if (shard.outbox_rows > 0) return false;
             for (const ShardStatus& shard : member->cluster_status().shards) {
-                if (shard.leader == cluster::kNoNode || shard.proposals > 0) return false;
+                // What a lost leader proposed is decided once the log has grown beyond it.
+                const bool proposing = shard.role == "leader" && shard.proposals > 0;
+                if (shard.leader == cluster::kNoNode || proposing) return false;
                 const LogIndex end = ends.try_emplace(shard.shard, shard.last).first->second;
                 if (shard.last != end || shard.applied != end) return false;
             }
         }
         return true;
     }
-    /// Hashes of all shards, the metadata's too, equal on all nodes.
+    /// Hashes of all shards, the metadata's too, equal on all members.
     void expect_equal() {
         ASSERT_TRUE(until([&] { return at_rest(); })) << problems(members_.begin()->second);
         std::optional<std::vector<ShardContent>> first;
         for (auto& [number, member] : members_) {
-            if (!member.alive()) continue;
+            if (!member.alive() || member.retired) continue;
             const auto contents = member->contents();
             ASSERT_TRUE(contents.ok()) << contents.error().to_string();
             if (!first) first = *contents;
@@ -214,7 +246,9 @@ public:
         std::string out = "seed " + std::to_string(world_.seed()) + "\n";
         for (auto& [number, each] : members_) {
             if (!each.alive()) continue;
-            out += "node " + std::to_string(number) + (each->ready() ? "" : " not ready");
+            out += "machine " + std::to_string(number) + ", node " +
+                   std::to_string(each.id.value()) + (each.retired ? ", retired" : "") +
+                   (each->ready() ? "" : " not ready");
             for (const ShardStatus& shard : each->cluster_status().shards)
                 out += "\n  shard " + std::to_string(shard.shard.value()) + " " + shard.role +
                        " term " + std::to_string(shard.term.value()) + " leader " +
@@ -223,7 +257,12 @@ public:
                        std::to_string(shard.applied.value()) + " last " +
                        std::to_string(shard.last.value()) + " voters " +
                        std::to_string(shard.voters.size()) + " learners " +
-                       std::to_string(shard.learners.size());
+                       std::to_string(shard.learners.size()) + " proposals " +
+                       std::to_string(shard.proposals);
+            for (const auto& shard : each->stats().shards)
+                if (shard.outbox_rows > 0)
+                    out += "\n  shard " + std::to_string(shard.shard.value()) + " has " +
+                           std::to_string(shard.outbox_rows) + " rows for others";
             for (const NodeStatus& node : each->cluster_status().nodes)
                 out += "\n  node " + std::to_string(node.node.value()) + " " + node.state + " at " +
                        node.peer_address + (node.up ? " up " : " down ") + node.newest_refusal;
@@ -238,6 +277,18 @@ public:
     static std::string address(std::uint32_t number) { return "n" + std::to_string(number) + ":7"; }
 
 private:
+    void ask(Member& member, const std::shared_ptr<Joining>& joining) {
+        joining->executor = member.runtime->executors().create_executor("join");
+        JoinOptions options;
+        options.seeds = joining->seeds;
+        options.token = (**joining->token).token;
+        options.listen = member.name + ":8";
+        options.peer_advertise = address(member.number);
+        options.http_address = member.name + ":80";
+        options.timeout_ms = joining->timeout_ms;
+        options.log = options_.log;
+        runtime::spawn(keep(join_cluster(*member.runtime, *joining->executor, options), joining));
+    }
     Member& make(std::uint32_t number) {
         Member& member = members_[number];
         member.number = number;
@@ -248,9 +299,9 @@ private:
         return member;
     }
     static runtime::Task<void> keep(runtime::Task<Result<Identity>> task,
-                                    std::shared_ptr<std::optional<Result<Identity>>> into) {
+                                    std::shared_ptr<Joining> into) {
         Result<Identity> result = co_await std::move(task);
-        into->emplace(std::move(result));
+        into->joined.emplace(std::move(result));
     }
 
     const std::uint16_t shards_;

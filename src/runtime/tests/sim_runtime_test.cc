@@ -96,6 +96,35 @@ TEST(SimRuntime, APausedNodeDoesItsWorkLater) {
     EXPECT_EQ(done, "b, files of a, timer of a, ");
 }
 
+TEST(SimRuntime, OthersComeInWhereWorkMakesRoom) {
+    SimWorld world({.seed = 5, .work_ns = 1'000, .crowd_permille = 1000});
+    SimDisk disk;
+    const auto node = world.create_node("node", disk);
+    const auto at_work = node->executors().create_executor("at-work");
+    const auto other = node->executors().create_executor("other");
+    ASSERT_TRUE(node->crowd()->waits());
+    int others = 0, others_inside = 0;
+    bool working = false, nested = false;
+    at_work->post([&] {
+        working = true;
+        for (int i = 0; i < 100; ++i) node->crowd()->come_in();
+        others_inside = others;
+        working = false;
+    });
+    at_work->post([&] { nested = working; });
+    for (int i = 0; i < 10; ++i) other->post_after(10'000, [&] { ++others; });
+    world.advance(1'000'000'000);
+    EXPECT_EQ(others_inside, 10);
+    EXPECT_FALSE(nested) << "never two pieces of one executor at once";
+    EXPECT_EQ(world.let_in(), 100u);
+}
+
+TEST(SimRuntime, WithoutACrowdNobodyWaits) {
+    SimWorld world(5);
+    SimDisk disk;
+    EXPECT_EQ(world.create_node("node", disk)->crowd(), nullptr);
+}
+
 TEST(SimRuntime, ASlowDiskTakesVirtualTime) {
     SimWorld world(1);
     SimDisk disk({.read_ns = 10, .write_ns = 100, .sync_ns = 5'000'000});

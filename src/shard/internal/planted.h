@@ -18,6 +18,7 @@ enum class Bug : std::uint8_t {
     kMarksNotKept,               ///< Relay marks are not part of checkpoints, nor so of snapshots.
     kSequencesNotKept,           ///< Nor are the sequences of outbox streams.
     kMarkNotChecked,             ///< Rows that come again are applied again.
+    kRestBehindNews,  ///< The rest of a batch is put behind what came between its slices.
 };
 
 #ifdef TIDAL_CLUSTER_PLANTED

@@ -12,21 +12,26 @@
 namespace tidal::api {
 namespace {
 
-constexpr std::uint64_t kItems = 6;
+/// The last one's signals come in batches of one size only.
+constexpr std::uint64_t kItems = 7;
+constexpr std::uint64_t kBatchItem = kItems;
+constexpr std::uint64_t kBatch = 12;
 constexpr std::uint32_t kNodes = 3;
-constexpr int kSteps = 150;
+constexpr int kSteps = 200;
 
 class Chaos {
 public:
-    explicit Chaos(std::uint64_t seed) : cluster_(seed), random_(seed) {}
+    explicit Chaos(std::uint64_t seed) : cluster_(seed, 2, 200), random_(seed) {
+        cluster_.options().slice_records = 1 + below(4);
+    }
 
     ChaosResult run() {
         cluster_.begin(kNodes);
+        churn_.emplace(cluster_, random_);
         for (std::uint64_t id = 1; id <= kItems; ++id) cluster_.put(1, item(id, creator_of(id)));
         for (int step = 0; step < kSteps && good(); ++step) {
-            cluster_.world().advance(below(60) * kMsNs);
-            bury();
-            watch();
+            pass();
+            go_on();
             act();
         }
         if (good()) settle();
@@ -38,6 +43,7 @@ public:
         result_.writes = lines_.size();
         if (result_.acknowledged == 0) fail("nothing was acknowledged");
         result_.failure = failure_;
+        result_.churn = churn_->counts;
         result_.virtual_ns = cluster_.world().now_ns();
         result_.trace = final_hash();
         return result_;
@@ -70,11 +76,50 @@ private:
         const auto numbers = alive();
         return numbers.empty() ? 0 : numbers[below(numbers.size())];
     }
+    std::uint32_t any_machine() {
+        auto at = cluster_.nodes().begin();
+        std::advance(at, below(cluster_.nodes().size()));
+        return at->first;
+    }
     static std::string name(std::uint64_t number) { return "n" + std::to_string(number); }
+
+    /// Some time; up to the middle of a change of members, where something befalls it.
+    void pass() {
+        const std::uint64_t ns = below(below(10) == 0 ? 600 : 60) * kMsNs;
+        if (!churn_->busy() || below(2) == 0) return cluster_.world().advance(ns);
+        std::uint32_t leader = 0;
+        std::uint64_t looks = 0;
+        const auto joint = [&] {
+            if (looks++ % 16 == 0) leader = churn_->joint_leader();
+            return leader != 0;
+        };
+        if (!cluster_.until(joint, ns)) return;
+        ++churn_->counts.interrupted;
+        switch (below(4)) {
+            case 0:
+                return die(leader);
+            case 1:
+                return die(any_alive());
+            case 2:
+                ++result_.pauses;
+                return cluster_.node(leader).runtime->pause(below(1'500) * kMsNs);
+            default:
+                ++result_.partitions;
+                return isolate(leader);
+        }
+    }
+    void go_on() {
+        churn_->go_on();
+        bury();
+        watch();
+        churn_->watch();
+        fail(churn_->failure());
+    }
 
     /// A node that died by itself (of its disk, say) is buried before it is touched.
     void bury() {
         for (auto& [number, member] : cluster_.nodes()) {
+            if (churn_->is_joining(number)) continue;  // its own business
             if (!member.runtime || !member.runtime->crashed()) continue;
             const auto& fatal = member.runtime->fatal_error();
             if (fatal && fatal->code() != ErrorCode::kIo)
@@ -99,7 +144,9 @@ private:
     void act() {
         const std::uint64_t dice = below(1000);
         const std::uint32_t node = any_alive();
-        if (dice < 450 && node != 0) return write(node);
+        if (dice < 330 && node != 0) return write(node);
+        if (dice < 400 && node != 0) return write_batch(node);
+        if (dice < 450) return churn_->act();
         if (dice < 640 && node != 0) return read(node);
         if (dice < 700 && node != 0) return read_own(node);
         if (dice < 725 && alive().size() > 1) return die(node);
@@ -111,7 +158,7 @@ private:
         if (dice < 975 && node != 0) return befall(cluster_.node(node));
         if (dice < 990 && node != 0) {
             // A statement each: the order of arguments is the compiler's.
-            const cluster::NodeId to(static_cast<std::uint32_t>(1 + below(kNodes)));
+            const cluster::NodeId to = cluster_.node(any_machine()).id;
             const ShardId shard(static_cast<std::uint16_t>(below(3)));
             return cluster_.node(node)->cluster()->transfer(shard, to, [](Result<void>) {});
         }
@@ -120,30 +167,79 @@ private:
 
     // --- clients --------------------------------------------------------------------------------
 
+    /// One signal, or a few on any items.
     void write(std::uint32_t node) {
-        const std::uint64_t number = lines_.size();
-        auto line = std::make_shared<Line>();
-        line->item = 1 + below(kItems);
-        line->before = acknowledged(line->item);
-        lines_.push_back(line);
+        std::vector<std::uint64_t> items(below(4) == 0 ? 2 + below(20) : 1);
+        for (std::uint64_t& item : items) item = 1 + below(kItems - 1);
+        write(node, items);
+    }
+    /// A batch of one shard; then, more often than not, something where it is half applied.
+    void write_batch(std::uint32_t node) {
+        write(node, std::vector<std::uint64_t>(kBatch, kBatchItem));
+        if (below(4) > 0) come_between();
+    }
+    void write(std::uint32_t node, const std::vector<std::uint64_t>& items) {
         CallContext context;
         context.timeout_ms = 500 + below(4000);
         // With a key it may be proposed again; without one it may not.
-        if (below(2) == 0) context.idempotency_key = "key-" + std::to_string(number);
-        cluster_.node(node)->write(
-            {signal(line->item, "like")}, context, [this, line](WriteReplies replies) {
-                if (line->answered) fail("a write was answered twice");
-                line->answered = true;
-                line->acknowledged = replies.front().ok();
-                line->acknowledged_ns = now_ns();
-                if (line->acknowledged) line->token = replies.front()->token;
-                line->refused = !replies.front().ok() &&
-                                replies.front().error().code() == ErrorCode::kUnavailable;
-            });
+        if (below(2) == 0) context.idempotency_key = "key-" + std::to_string(lines_.size());
+        if (items.size() > 1) context.first_line = 1;
+        std::vector<std::shared_ptr<Line>> lines;
+        std::vector<Write> writes;
+        for (const std::uint64_t item : items) {
+            lines.push_back(std::make_shared<Line>());
+            lines.back()->item = item;
+            lines.back()->before = acknowledged(item);
+            writes.emplace_back(signal(item, "like"));
+        }
+        lines_.insert(lines_.end(), lines.begin(), lines.end());
+        result_.batches += items.size() > 1 ? 1 : 0;
+        cluster_.node(node)->write(std::move(writes), context, [this, lines](WriteReplies replies) {
+            for (std::size_t i = 0; i < lines.size(); ++i) take(replies.at(i), lines[i].get());
+        });
+    }
+    void take(const Result<WriteReply>& reply, Line* line) {
+        if (line->answered) fail("a write was answered twice");
+        line->answered = true;
+        line->acknowledged = reply.ok();
+        line->acknowledged_ns = now_ns();
+        if (line->acknowledged) line->token = reply->token;
+        line->refused = !reply.ok() && reply.error().code() == ErrorCode::kUnavailable;
     }
 
-    void read(std::uint32_t node) {
-        const std::uint64_t id = 1 + below(kItems);
+    /// Where a node has applied a part of a batch.
+    std::uint32_t half_applied() {
+        for (const std::uint32_t node : alive()) {
+            const auto seen = cluster_.node(node)->signals({EntityKind::kItem, kBatchItem});
+            if (seen.ok() && count_of(*seen) % static_cast<std::int64_t>(kBatch) != 0) return node;
+        }
+        return 0;
+    }
+    void come_between() {
+        std::uint32_t node = 0;
+        const auto half = [&] { return (node = half_applied()) != 0; };
+        if (!cluster_.until(half, below(100) * kMsNs)) return;
+        ++result_.between_slices;
+        switch (below(6)) {
+            case 0:
+                return die(node);
+            case 1:
+                return cluster_.node(node)->checkpoint([](Result<void>) {});
+            case 2:
+                check_export(node);
+                return;
+            case 3:
+                return write_batch(node);
+            case 4:
+                ++result_.stalls;
+                return cluster_.node(node).runtime->pause(below(500) * kMsNs, "wal");
+            default:
+                return read_item(any_alive(), kBatchItem);
+        }
+    }
+
+    void read(std::uint32_t node) { read_item(node, 1 + below(kItems)); }
+    void read_item(std::uint32_t node, std::uint64_t id) {
         const std::uint64_t begun_ns = now_ns();
         const std::int64_t least = std::max(acknowledged(id), strongly_seen_[id]);
         ReadFence fence;
@@ -229,7 +325,7 @@ private:
     }
     void revive() {
         for (auto& [number, member] : cluster_.nodes())
-            if (!member.alive() && below(2) == 0) {
+            if (!member.alive() && !churn_->is_joining(number) && below(2) == 0) {
                 if (member.runtime) cluster_.kill(number);
                 member.disk->clear_faults();
                 if (below(4) == 0) come_back_wiped(member);
@@ -286,13 +382,16 @@ private:
     /// One direction, both, or one node from all.
     void cut() {
         ++result_.partitions;
-        const std::string a = name(1 + below(kNodes));
-        const std::string b = name(1 + below(kNodes));
+        const std::uint32_t one = any_machine();
+        const std::string a = name(one);
+        const std::string b = name(any_machine());
         cluster_.world().network().cut(a, b);
         if (below(2) == 0) cluster_.world().network().cut(b, a);
-        if (below(3) > 0) return;
-        for (std::uint32_t other = 1; other <= kNodes; ++other)
-            cluster_.world().network().partition(a, name(other));
+        if (below(3) == 0) isolate(one);
+    }
+    void isolate(std::uint32_t node) {
+        for (const auto& [other, member] : cluster_.nodes())
+            cluster_.world().network().partition(name(node), name(other));
     }
     void weather() {
         runtime::SimLink link{.delay_min_ns = 50'000, .delay_max_ns = 1 + below(20) * kMsNs};
@@ -309,20 +408,30 @@ private:
         bury();
         for (auto& [number, member] : cluster_.nodes()) {
             member.disk->clear_faults();
+            if (churn_->is_joining(number)) continue;
             member.disk->set_crash_after(0);
-            if (!member.alive()) cluster_.restart(number);
+            if (!member.alive() && (!member.retired || below(2) == 0)) cluster_.restart(number);
         }
-        if (!cluster_.until([&] { return cluster_.all_voters(kNodes) && cluster_.all_lead(); }))
-            return fail("no agreement\n" + cluster_.problems(cluster_.node(1)));
-        cluster_.world().advance(10 * kSecondNs);
+        churn_->settle();
         watch();
-        cluster_.expect_equal();
+        churn_->watch();
+        fail(churn_->failure());
+        for (const auto& [number, member] : cluster_.nodes())
+            if (good() && !member.retired) write_at_last(number);
+        if (good()) cluster_.expect_equal();
+    }
+    /// Once all is well again, every member takes writes.
+    void write_at_last(std::uint32_t node) {
+        write(node, {1 + below(kItems - 1)});
+        const auto line = lines_.back();
+        cluster_.until([&] { return line->answered; });
+        if (!line->acknowledged) fail("no write by " + name(node) + " once all is well");
     }
 
     void check() {
         std::map<std::uint64_t, std::int64_t> of_creator;
         for (std::uint64_t id = 1; id <= kItems; ++id) {
-            const auto seen = cluster_.node(2)->signals({EntityKind::kItem, id});
+            const auto seen = any_member().signals({EntityKind::kItem, id});
             if (!seen.ok()) return fail("no reading: " + seen.error().to_string());
             const std::int64_t count = count_of(*seen);
             if (count < acknowledged(id)) read_failed("a signal is lost", id, count);
@@ -332,41 +441,57 @@ private:
         check_exports();
         // Every effect on the creator's shard exactly once.
         for (const auto& [creator, count] : of_creator) {
-            const auto seen = cluster_.node(3)->signals({EntityKind::kCreator, creator});
-            if (!seen.ok()) return fail("no reading: " + seen.error().to_string());
-            if (count_of(*seen) != count)
-                fail("creator " + std::to_string(creator) + " has " +
-                     std::to_string(count_of(*seen)) + " effects of " + std::to_string(count));
+            const auto seen = any_member().signals({EntityKind::kCreator, creator});
+            // Who was never reached by an effect is not known.
+            const std::int64_t effects = seen.ok() ? count_of(*seen) : 0;
+            if (effects != count)
+                fail("creator " + std::to_string(creator) + " has " + std::to_string(effects) +
+                     " effects of " + std::to_string(count));
         }
     }
 
-    /// The log of a node gives nothing that a lost leader wrote in vain, and all of what was, or it
-    /// says that a snapshot stands for a part.
-    void check_exports() {
-        for (std::uint32_t node = 1; node <= kNodes; ++node) {
-            std::map<std::uint64_t, std::int64_t> exported;
-            ExportRequest request;
-            for (ExportPage page; !page.end;) {
-                request.position = page.position;
-                auto next = cluster_.node(node)->export_signals(request);
-                if (!next.ok() && !request.gaps && next.error().reason() == "history_incomplete") {
-                    request.gaps = true;
-                    continue;
-                }
-                if (!next.ok()) return fail("no export: " + next.error().to_string());
-                page = std::move(*next);
-                for (const ExportedSignal& each : page.signals) ++exported[each.id.number()];
-            }
-            for (std::uint64_t id = 1; id <= kItems; ++id) {
-                const auto seen = cluster_.node(node)->signals({EntityKind::kItem, id});
-                if (!seen.ok()) return fail("no reading: " + seen.error().to_string());
-                if (exported[id] > count_of(*seen))
-                    read_failed("an export of what never counted", id, exported[id]);
-                if (exported[id] != count_of(*seen) && !request.gaps)
-                    read_failed("an export without what counted", id, exported[id]);
-            }
-            result_.whole_exports += request.gaps ? 0 : 1;
+    /// Any, at the end.
+    Database& any_member() {
+        for (;;) {
+            SimCluster::Member& any = cluster_.node(any_machine());
+            if (!any.retired) return *any;
         }
+    }
+
+    void check_exports() {
+        for (const auto& [number, each] : cluster_.nodes())
+            if (!each.retired) result_.whole_exports += check_export(number, true) ? 1 : 0;
+    }
+    /// The log of a node gives nothing that a lost leader wrote in vain, and all of what was, or it
+    /// says that a snapshot stands for a part. False in that case. Before the end more may be
+    /// committed than is counted.
+    bool check_export(std::uint32_t node, bool at_end = false) {
+        std::map<std::uint64_t, std::int64_t> counted, exported;
+        for (std::uint64_t id = 1; id <= kItems; ++id) {
+            const auto seen = cluster_.node(node)->signals({EntityKind::kItem, id});
+            if (!seen.ok() && at_end) fail("no reading: " + seen.error().to_string());
+            if (!seen.ok()) return false;
+            counted[id] = count_of(*seen);
+        }
+        ExportRequest request;
+        for (ExportPage page; !page.end;) {
+            request.position = page.position;
+            auto next = cluster_.node(node)->export_signals(request);
+            if (!next.ok() && !request.gaps && next.error().reason() == "history_incomplete") {
+                request.gaps = true;
+                continue;
+            }
+            if (!next.ok()) return fail("no export: " + next.error().to_string()), false;
+            page = std::move(*next);
+            for (const ExportedSignal& each : page.signals) ++exported[each.id.number()];
+        }
+        for (std::uint64_t id = 1; id <= kItems; ++id) {
+            if (exported[id] > (at_end ? counted[id] : possible(id)))
+                read_failed("an export of what never counted", id, exported[id]);
+            if (exported[id] < counted[id] && !request.gaps)
+                read_failed("an export without what counted", id, exported[id]);
+        }
+        return !request.gaps;
     }
 
     /// Not of the bytes on the way: a cluster's secrets and signatures come from OpenSSL.
@@ -404,6 +529,7 @@ private:
 
     SimCluster cluster_;
     runtime::SeededRandom random_;
+    std::optional<Churn> churn_;  ///< From when the first members are in.
     std::vector<std::shared_ptr<Line>> lines_;
     std::map<std::uint64_t, std::int64_t> strongly_seen_;
     std::map<std::pair<ShardId, Term>, std::uint32_t> leaders_;

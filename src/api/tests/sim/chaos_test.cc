@@ -21,6 +21,19 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
     return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
 }
 
+void add(const ChurnCounts& run, ChurnCounts* sum) {
+    sum->joins += run.joins;
+    sum->joined += run.joined;
+    sum->joins_failed += run.joins_failed;
+    sum->removals += run.removals;
+    sum->leaves += run.leaves;
+    sum->removed += run.removed;
+    sum->removed_dead += run.removed_dead;
+    sum->removals_failed += run.removals_failed;
+    sum->interrupted += run.interrupted;
+    sum->zombies += run.zombies;
+}
+
 TEST(ClusterChaos, KeepsEveryPromise) {
     const std::uint64_t one = from_environment("TIDAL_API_CLUSTER_SEED", 0);
     const std::uint64_t first =
@@ -48,6 +61,9 @@ TEST(ClusterChaos, KeepsEveryPromise) {
         sum.partitions += run.partitions;
         sum.wiped += run.wiped;
         sum.whole_exports += run.whole_exports;
+        sum.batches += run.batches;
+        sum.between_slices += run.between_slices;
+        add(run.churn, &sum.churn);
         sum.virtual_ns += run.virtual_ns;
         sum.trace ^= run.trace;
     }
@@ -59,16 +75,40 @@ TEST(ClusterChaos, KeepsEveryPromise) {
         "%llu seeds: %.2f cluster-hours in %.0f s, %.0f x real time; %llu writes, %llu answered, "
         "%llu acknowledged; reads: %llu strong, %llu bounded, %llu eventual, %llu with a token; "
         "%llu deaths, %llu pauses, %llu stalls, %llu failing syncs, %llu clocks disturbed, %llu "
-        "partitions, %llu wiped; trace %016llx\n",
+        "partitions, %llu wiped; %llu batches, %llu times something between slices; members: %llu "
+        "joins, %llu joined, %llu failed; %llu removals, %llu leaves, %llu removed (%llu dead), "
+        "%llu failed; %llu changes interrupted, %llu nodes refused at the end; trace %016llx\n",
         n(count), virtual_s / 3600, real_s, virtual_s / real_s, n(sum.writes), n(sum.answered),
         n(sum.acknowledged), n(sum.strong_reads), n(sum.bounded_reads), n(sum.eventual_reads),
         n(sum.token_reads), n(sum.deaths), n(sum.pauses), n(sum.stalls), n(sum.failed_syncs),
-        n(sum.clock_faults), n(sum.partitions), n(sum.wiped), n(sum.trace));
+        n(sum.clock_faults), n(sum.partitions), n(sum.wiped), n(sum.batches), n(sum.between_slices),
+        n(sum.churn.joins), n(sum.churn.joined), n(sum.churn.joins_failed), n(sum.churn.removals),
+        n(sum.churn.leaves), n(sum.churn.removed), n(sum.churn.removed_dead),
+        n(sum.churn.removals_failed), n(sum.churn.interrupted), n(sum.churn.zombies), n(sum.trace));
     if (count < 20) return;
-    for (const std::uint64_t each :
-         {sum.strong_reads, sum.bounded_reads, sum.eventual_reads, sum.token_reads, sum.deaths,
-          sum.pauses, sum.stalls, sum.failed_syncs, sum.clock_faults, sum.partitions, sum.wiped,
-          sum.whole_exports})
+    for (const std::uint64_t each : {sum.strong_reads,
+                                     sum.bounded_reads,
+                                     sum.eventual_reads,
+                                     sum.token_reads,
+                                     sum.deaths,
+                                     sum.pauses,
+                                     sum.stalls,
+                                     sum.failed_syncs,
+                                     sum.clock_faults,
+                                     sum.partitions,
+                                     sum.wiped,
+                                     sum.whole_exports,
+                                     sum.batches,
+                                     sum.between_slices,
+                                     sum.churn.joined,
+                                     sum.churn.joins_failed,
+                                     sum.churn.removals,
+                                     sum.churn.leaves,
+                                     sum.churn.removed,
+                                     sum.churn.removed_dead,
+                                     sum.churn.removals_failed,
+                                     sum.churn.interrupted,
+                                     sum.churn.zombies})
         EXPECT_GT(each, 0u);
 }
 
