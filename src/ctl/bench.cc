@@ -10,6 +10,7 @@
 #include <functional>
 #include <mutex>
 #include <random>
+#include <sstream>
 #include <thread>
 
 #include "ctl/client.h"
@@ -119,6 +120,28 @@ Request feed_request(const Options& options) {
     };
 }
 
+/// Lines of a file, each asked for at random. Empty ones are none.
+Result<Request> search_request(const Options& options) {
+    if (options.bench.queries.empty())
+        return Error(ErrorCode::kInvalidArgument, "bench search asks what a file says")
+            .with_hint("--queries FILE, with one query in each line");
+    TIDAL_ASSIGN(const std::string text, read_text(options.bench.queries));
+    std::vector<std::string> paths;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);)
+        if (!line.empty())
+            paths.push_back("/search?query=" + percent_encode(line) +
+                            "&limit=" + std::to_string(options.bench.limit));
+    if (paths.empty())
+        return Error(ErrorCode::kInvalidArgument, "no query in the file")
+            .with("file", options.bench.queries);
+    return Request(
+        [paths = std::move(paths)](Client& client, std::mt19937_64& random) -> Result<void> {
+            TIDAL_TRY(client.get(paths[random() % paths.size()]));
+            return {};
+        });
+}
+
 /// Items that exist, from the server's own feed: the newest thousand.
 Result<std::vector<std::string>> some_items(const Options& options) {
     TIDAL_ASSIGN(const std::string reply,
@@ -163,6 +186,8 @@ Result<Verdict> bench(const Options& options) {
     if (options.bench.what == "signals") {
         TIDAL_ASSIGN(auto items, some_items(options));
         request = signals_request(options, std::move(items));
+    } else if (options.bench.what == "search") {
+        TIDAL_ASSIGN(request, search_request(options));
     }
     double seconds = 0;
     const Tally tally = run_all(options, request, &seconds);

@@ -38,7 +38,7 @@ struct Options {
     bool dry_run = false;
 
     struct Bench {
-        std::string what;  ///< "feed" or "signals".
+        std::string what;  ///< "feed", "search" or "signals".
         unsigned connections = 8;
         double rate = 0;  ///< Requests per second over all connections; 0 = one after the other.
         double seconds = 10;
@@ -46,6 +46,8 @@ struct Options {
         unsigned batch = 1;  ///< Signals per request.
         unsigned limit = 20;
         std::string profile = "trending", signal = "view";
+        std::string
+            queries;  ///< File with a query in each line, for "search"; "-" = standard input.
     } bench;
 
     std::string backup;  ///< verify, restore: the folder of a backup.

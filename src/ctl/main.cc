@@ -206,9 +206,10 @@ int run(int argc, char** argv) {
     };
     CLI::App* bench_app =
         online(add("bench", "load on a running server, and its latencies", bench));
-    bench_app->add_option("what", options.bench.what, "feed, or signals (which writes them)")
+    bench_app
+        ->add_option("what", options.bench.what, "feed, search, or signals (which writes them)")
         ->required()
-        ->check(CLI::IsMember({"feed", "signals"}));
+        ->check(CLI::IsMember({"feed", "search", "signals"}));
     bench_app->add_option("--connections", options.bench.connections, "1 to 256")
         ->capture_default_str();
     bench_app
@@ -218,7 +219,9 @@ int run(int argc, char** argv) {
     bench_app->add_option("--batch", options.bench.batch, "signals per request")
         ->capture_default_str();
     bench_app->add_option("--profile", options.bench.profile, "of feeds")->capture_default_str();
-    bench_app->add_option("--limit", options.bench.limit, "of feeds")->capture_default_str();
+    bench_app->add_option("--limit", options.bench.limit, "of feeds and searches")
+        ->capture_default_str();
+    bench_app->add_option("--queries", options.bench.queries, "of searches: a file, one a line");
     bench_app->add_option("--signal", options.bench.signal, "its name")->capture_default_str();
     bench_app->add_option("--seed", options.bench.seed, "of what is random")->capture_default_str();
 

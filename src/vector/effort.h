@@ -39,7 +39,7 @@ inline Beam beam_of(Effort effort, std::uint32_t wanted) {
         case Effort::kLow:
             return {std::max(wanted + wanted / 8, 20U), listed, 1.05F};
         case Effort::kDefault:
-            return {std::max(wanted + wanted / 4, 160U), listed, 1.1F};
+            return {std::max(wanted + wanted * 3 / 4, 160U), listed, 1.1F};
         case Effort::kHigh:
         case Effort::kExact:
             return {std::max(wanted * 2, 480U), listed, 1.2F};

@@ -35,6 +35,11 @@ out=$("$bin/tidalctl" bench feed --seconds 0.5 --rate 100 --connections 4 --json
 [[ $out == *'"requests":50,'* && $out == *'"p99":'* ]] || fail "open loop: $out"
 "$bin/tidalctl" bench feed --profile trendin --seconds 0.1 2>"$work/err" && fail "an unknown profile was served"
 grep -q "did you mean" "$work/err" || fail "$(cat "$work/err")"
+"$bin/tidalctl" bench search --seconds 0.1 2>"$work/err" && fail "searches for nothing"
+grep -q -- '--queries FILE' "$work/err" || fail "$(cat "$work/err")"
+printf 'matrix\n\nthe "matrix\n' >"$work/queries"
+out=$("$bin/tidalctl" bench search --queries "$work/queries" --seconds 0.5 --rate 100 --json) || fail "bench: $out"
+[[ $out == *'"requests":50,"failed":0,'* ]] || fail "searches: $out"
 "$bin/tidalctl" bench nothing 2>/dev/null && fail "bench nothing"
 "$bin/tidalctl" bench feed --connections 0 2>/dev/null && fail "no connections"
 
