@@ -129,22 +129,22 @@ void ClusterNode::announce() {
     });
 }
 
-/// As the replicas here have it.
+/// As the replica here has it; of a configuration that is not committed nobody knows whether it
+/// will hold.
+bool ClusterNode::may_be_in(ShardId shard, cluster::NodeId node) const {
+    const auto status = node_->groups().status(shard);
+    return status.ok() && (status->raft.configuration_index > status->raft.commit ||
+                           status->raft.configuration.contains(cluster::peer_of(node)));
+}
+
 bool ClusterNode::in_data_group(cluster::NodeId node) const {
     return std::ranges::any_of(replicas_, [&](const auto& replica) {
-        if (replica->key().shard == kMetaShard) return false;
-        const auto status = node_->groups().status(replica->key().shard);
-        return status.ok() && status->raft.configuration.contains(cluster::peer_of(node));
+        return replica->key().shard != kMetaShard && may_be_in(replica->key().shard, node);
     });
 }
 
-/// Likewise; of a configuration that is not committed nobody knows whether it will hold.
 bool ClusterNode::in_any_group(cluster::NodeId node) const {
-    return std::ranges::any_of(replicas_, [&](const auto& replica) {
-        const auto status = node_->groups().status(replica->key().shard);
-        return status.ok() && (status->raft.configuration_index > status->raft.commit ||
-                               status->raft.configuration.contains(cluster::peer_of(node)));
-    });
+    return may_be_in(kMetaShard, node) || in_data_group(node);
 }
 
 /// Who left all groups has left; who has left is no peer any more.
@@ -188,7 +188,8 @@ void ClusterNode::forget_peer(cluster::NodeId node) {
     node_->executor().post_after(kGoodbyeNs, [this, node] { node_->peers().remove_peer(node); });
 }
 
-/// The metadata group is left last: who leads another one has to hear that it is to hand it on.
+/// The metadata group is left last: who leads another one has to hear that it is to hand it on. Out
+/// of it, a node that leaves is not let in again.
 std::optional<raft::Members> ClusterNode::wanted_members(ShardId shard,
                                                          const raft::Status& status) const {
     const auto known = members();
@@ -196,7 +197,9 @@ std::optional<raft::Members> ClusterNode::wanted_members(ShardId shard,
     auto wanted = cluster::nodes_wanted(*known);
     if (shard == kMetaShard)
         for (const cluster::Member& member : *known)
-            if (member.state == cluster::MemberState::kLeaving && in_data_group(member.node))
+            if (member.state == cluster::MemberState::kLeaving &&
+                status.configuration.contains(cluster::peer_of(member.node)) &&
+                in_data_group(member.node))
                 wanted.insert(member.node);
     return cluster::next_members(status, wanted);
 }

@@ -98,6 +98,7 @@ private:
     /// With the version of the member's entry, where asked.
     std::optional<cluster::Member> find_member(cluster::NodeId node,
                                                std::uint32_t* version = nullptr) const;
+    bool may_be_in(ShardId shard, cluster::NodeId node) const;
     bool in_any_group(cluster::NodeId node) const;
     bool in_data_group(cluster::NodeId node) const;
     /// As the version behind `after`, 0 where there is none: a conflict where there is one by now.
