@@ -45,7 +45,7 @@ TEST_P(Removals, OneThatIsAskedAgainIsNotRefusedOnceTheNodeGoes) {
     const Answer answer = remove(goes, by);
     ASSERT_TRUE(cluster_.until([&] { return state_of(goes, by) == "leaving"; }));
     cluster_.kill(leader_);
-    // Of two voters one is down: for longer than a leader waits for who is not
+    // Without the one that goes no group has a majority, for longer than is waited for who is not
     // heard of yet.
     cluster_.world().advance(10 * kSecondNs);
     EXPECT_FALSE(answer->has_value())
