@@ -178,7 +178,7 @@ TEST(NewDirectory, ShardsAreOneTo256) {
 }
 
 TEST(NewDirectory, SlicesHaveRecords) {
-    for (const std::size_t records : {0, 1}) {
+    for (const std::size_t records : {0u, 1u}) {
         SimNode node({.slice_records = records});
         const auto opened = node.open();
         EXPECT_EQ(opened.ok(), records > 0);
