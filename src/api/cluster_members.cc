@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint64_t kPollNs = 20'000'000;
 constexpr std::uint64_t kTokenTtlMsMin = 1'000;
 constexpr std::uint64_t kRemoveRetryNs = 100'000'000;
+constexpr std::uint64_t kRemoveAgainMs = 1'000;  ///< Worth another try where so much is left.
 constexpr std::uint64_t kLeaveTimeoutMs = 60'000;
 constexpr std::uint64_t kConfirmLeftMs = 2'000;
 constexpr std::uint64_t kHeardOfMs = 5'000;
@@ -30,6 +31,17 @@ Error ask_again(std::string_view why) {
     return Error(ErrorCode::kUnavailable, std::string(why));
 }
 
+bool goes(const cluster::Member& member) {
+    return member.state == cluster::MemberState::kLeaving ||
+           member.state == cluster::MemberState::kLeft;
+}
+
+/// Of a member's entry that was put: another one came first.
+bool was_overtaken(const Result<void>& put) {
+    return !put.ok() && (put.error().reason() == "version_exists" ||
+                         put.error().reason() == "version_not_newest");
+}
+
 }  // namespace
 
 // --- members ----------------------------------------------------------------------------------
@@ -39,10 +51,13 @@ std::shared_ptr<const std::vector<cluster::Member>> ClusterNode::members() const
     return members_;
 }
 
-std::optional<cluster::Member> ClusterNode::find_member(cluster::NodeId node) const {
-    for (const auto known = members(); const cluster::Member& member : *known)
-        if (member.node == node) return member;
-    return std::nullopt;
+std::optional<cluster::Member> ClusterNode::find_member(cluster::NodeId node,
+                                                        std::uint32_t* version) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::ranges::find(*members_, node, &cluster::Member::node);
+    if (found == members_->end()) return std::nullopt;
+    if (version != nullptr) *version = member_versions_.at(node);
+    return *found;
 }
 
 std::string ClusterNode::http_of(cluster::NodeId node) const {
@@ -78,17 +93,11 @@ void ClusterNode::take_members(const std::vector<shard::CatalogEntry>& entries) 
     });
 }
 
-void ClusterNode::put_member(const cluster::Member& member, Done done) {
-    std::uint32_t version = 1;
-    {
-        const std::lock_guard lock(mutex_);
-        if (const auto known = member_versions_.find(member.node); known != member_versions_.end())
-            version = known->second + 1;
-    }
+void ClusterNode::put_member(const cluster::Member& member, std::uint32_t after, Done done) {
     if (auto checked = cluster::check_member(member); !checked.ok())
         return done(std::move(checked));
-    database_.put_catalog({record::CatalogKind::kMember, cluster::member_name(member.node), version,
-                           cluster::print_member(member)},
+    database_.put_catalog({record::CatalogKind::kMember, cluster::member_name(member.node),
+                           after + 1, cluster::print_member(member)},
                           {}, [done = std::move(done)](Result<CatalogReply> put) mutable {
                               done(put.ok() ? Result<void>() : Result<void>(put.take_error()));
                           });
@@ -97,7 +106,8 @@ void ClusterNode::put_member(const cluster::Member& member, Done done) {
 /// This node's own entry: the first node's is made here, and all say where they are now.
 void ClusterNode::announce() {
     if (!database_.ready_) return;
-    auto own = find_member(self_);
+    std::uint32_t version = 0;
+    auto own = find_member(self_, &version);
     if (!own) {
         if (self_ != cluster::NodeId(1)) return;
         own.emplace();
@@ -105,8 +115,7 @@ void ClusterNode::announce() {
         own->instance_id = database_.identity_.instance_id;
         own->region = database_.identity_.region;
         own->joined_ms = runtime_.clock().wall_ms();
-    } else if (own->state == cluster::MemberState::kLeaving ||
-               own->state == cluster::MemberState::kLeft) {
+    } else if (goes(*own)) {
         return;
     }
     const cluster::Member before = *own;
@@ -114,28 +123,28 @@ void ClusterNode::announce() {
     own->peer_address = peer_address();
     own->http_address = options_.http_address;
     if (*own == before || announcing_.exchange(true)) return;
-    put_member(*own, [this](Result<void> put) {
+    put_member(*own, version, [this](Result<void> put) {
         if (!put.ok()) report("this node's addresses are not announced yet", put.error());
         announcing_ = false;
     });
 }
 
-/// As the replicas here have it.
+/// As the replica here has it; of a configuration that is not committed nobody knows whether it
+/// will hold.
+bool ClusterNode::may_be_in(ShardId shard, cluster::NodeId node) const {
+    const auto status = node_->groups().status(shard);
+    return status.ok() && (status->raft.configuration_index > status->raft.commit ||
+                           status->raft.configuration.contains(cluster::peer_of(node)));
+}
+
 bool ClusterNode::in_data_group(cluster::NodeId node) const {
     return std::ranges::any_of(replicas_, [&](const auto& replica) {
-        if (replica->key().shard == kMetaShard) return false;
-        const auto status = node_->groups().status(replica->key().shard);
-        return status.ok() && status->raft.configuration.contains(cluster::peer_of(node));
+        return replica->key().shard != kMetaShard && may_be_in(replica->key().shard, node);
     });
 }
 
-/// Likewise; of a configuration that is not committed nobody knows whether it will hold.
 bool ClusterNode::in_any_group(cluster::NodeId node) const {
-    return std::ranges::any_of(replicas_, [&](const auto& replica) {
-        const auto status = node_->groups().status(replica->key().shard);
-        return status.ok() && (status->raft.configuration_index > status->raft.commit ||
-                               status->raft.configuration.contains(cluster::peer_of(node)));
-    });
+    return may_be_in(kMetaShard, node) || in_data_group(node);
 }
 
 /// Who left all groups has left; who has left is no peer any more.
@@ -147,27 +156,29 @@ void ClusterNode::settle_leaving() {
         if (member.state != cluster::MemberState::kLeaving || in_any_group(member.node) ||
             !database_.shard(kMetaShard).can_propose() || settling_.exchange(true))
             continue;
-        confirm_left(member);
+        confirm_left(member.node);
     }
 }
 
 /// The replicas here may lag behind their groups, in which the node is by now: asked first is how
 /// far those are. None lets it in from then on (Reconciler::change_members).
-void ClusterNode::confirm_left(cluster::Member member) {
+void ClusterNode::confirm_left(cluster::NodeId node) {
     std::vector<ShardId> all;
     for (const auto& replica : replicas_) all.push_back(replica->key().shard);
-    fences_->pass({}, std::move(all), kConfirmLeftMs,
-                  [this, member = std::move(member)](Result<FenceReply> passed) mutable {
-                      if (!passed.ok() || in_any_group(member.node)) {
-                          settling_ = false;
-                          return;
-                      }
-                      member.state = cluster::MemberState::kLeft;
-                      put_member(member, [this](Result<void> put) {
-                          if (!put.ok()) report("a node that left is not noted yet", put.error());
-                          settling_ = false;
-                      });
-                  });
+    fences_->pass({}, std::move(all), kConfirmLeftMs, [this, node](Result<FenceReply> passed) {
+        std::uint32_t version = 0;
+        auto member = find_member(node, &version);
+        if (!passed.ok() || in_any_group(node) || !member ||
+            member->state != cluster::MemberState::kLeaving) {
+            settling_ = false;
+            return;
+        }
+        member->state = cluster::MemberState::kLeft;
+        put_member(*member, version, [this](Result<void> put) {
+            if (!put.ok()) report("a node that left is not noted yet", put.error());
+            settling_ = false;
+        });
+    });
 }
 
 /// After a while, so that it hears that it has left.
@@ -177,7 +188,8 @@ void ClusterNode::forget_peer(cluster::NodeId node) {
     node_->executor().post_after(kGoodbyeNs, [this, node] { node_->peers().remove_peer(node); });
 }
 
-/// The metadata group is left last: who leads another one has to hear that it is to hand it on.
+/// The metadata group is left last: who leads another one has to hear that it is to hand it on. Out
+/// of it, a node that leaves is not let in again.
 std::optional<raft::Members> ClusterNode::wanted_members(ShardId shard,
                                                          const raft::Status& status) const {
     const auto known = members();
@@ -185,7 +197,9 @@ std::optional<raft::Members> ClusterNode::wanted_members(ShardId shard,
     auto wanted = cluster::nodes_wanted(*known);
     if (shard == kMetaShard)
         for (const cluster::Member& member : *known)
-            if (member.state == cluster::MemberState::kLeaving && in_data_group(member.node))
+            if (member.state == cluster::MemberState::kLeaving &&
+                status.configuration.contains(cluster::peer_of(member.node)) &&
+                in_data_group(member.node))
                 wanted.insert(member.node);
     return cluster::next_members(status, wanted);
 }
@@ -263,10 +277,11 @@ void ClusterNode::serve_calls() {
             if (!database_.shard(kMetaShard).can_propose())
                 return reply(Error(ErrorCode::kUnavailable, "this node does not lead the shard")
                                  .with_reason("not_leader"));
-            remove_here(node, [reply = std::move(reply)](Result<void> removed) mutable {
-                if (!removed.ok()) return reply(removed.take_error());
-                reply(std::string());
-            });
+            remove_here(node, deadline_in(request.timeout_ms * 9 / 10),
+                        [reply = std::move(reply)](Result<void> removed) mutable {
+                            if (!removed.ok()) return reply(removed.take_error());
+                            reply(std::string());
+                        });
         });
     node_->rpc().serve(
         kTransferMethod, [this](cluster::RpcRequest request, cluster::Rpc::Reply reply) {
@@ -387,13 +402,15 @@ void ClusterNode::admit(std::shared_ptr<Admission> admission) {
         member = *same;
         return use_token({});
     }
-    put_member(member, use_token);
+    put_member(member, 0, use_token);
 }
 
 /// Another node used the token first: this one's number is gone.
 void ClusterNode::give_up(cluster::Member member) {
+    std::uint32_t version = 0;
+    find_member(member.node, &version);
     member.state = cluster::MemberState::kLeft;
-    put_member(member, [this](Result<void> put) {
+    put_member(member, version, [this](Result<void> put) {
         if (!put.ok()) report("a node that was not let in keeps its number", put.error());
     });
 }
@@ -476,17 +493,20 @@ void ClusterNode::remove_node(cluster::NodeId node, Done done) {
 
 void ClusterNode::try_to_remove(cluster::NodeId node, std::uint64_t deadline_ns, Done done) {
     Done or_again = [this, node, deadline_ns, done = std::move(done)](Result<void> tried) mutable {
-        const bool again = !tried.ok() &&
+        const bool again = !tried.ok() && !stopped_ &&
                            (tried.error().code() == ErrorCode::kUnavailable ||
                             tried.error().reason() == "fate_unknown") &&
-                           runtime_.clock().monotonic_ns() + kRemoveRetryNs < deadline_ns;
+                           deadline_in(kRemoveAgainMs) + kRemoveRetryNs < deadline_ns;
         if (!again) return done(std::move(tried));
         node_->executor().post_after(kRemoveRetryNs,
                                      [this, node, deadline_ns, done = std::move(done)]() mutable {
                                          try_to_remove(node, deadline_ns, std::move(done));
                                      });
     };
-    if (database_.shard(kMetaShard).can_propose()) return remove_here(node, std::move(or_again));
+    const std::uint64_t now_ns = runtime_.clock().monotonic_ns();
+    const std::uint64_t left_ms = (std::max(deadline_ns, now_ns) - now_ns) / 1'000'000;
+    if (database_.shard(kMetaShard).can_propose())
+        return remove_here(node, deadline_in(left_ms * 9 / 10), std::move(or_again));
     const cluster::NodeId leader = router_->leader_of(kMetaShard);
     if (leader == cluster::kNoNode || leader == self_)
         return or_again(Error(ErrorCode::kUnavailable, "the cluster has no leader just now")
@@ -494,48 +514,64 @@ void ClusterNode::try_to_remove(cluster::NodeId node, std::uint64_t deadline_ns,
                             .with_hint("retry"));
     Encoder request;
     request.u32(node.value());
-    node_->rpc().call(leader, kRemoveMethod, request.take(), kLeaveTimeoutMs,
+    node_->rpc().call(leader, kRemoveMethod, request.take(), left_ms,
                       [done = std::move(or_again)](Result<std::string> answer) mutable {
                           done(answer.ok() ? Result<void>() : Result<void>(answer.take_error()));
                       });
 }
 
-void ClusterNode::remove_here(cluster::NodeId node, Done done) {
-    database_.with_newest_catalog(
-        [this, node, done = std::move(done)](Result<void> fenced) mutable {
-            if (!fenced.ok()) return done(std::move(fenced));
-            auto member = find_member(node);
-            if (!member) return done(no_such_node(node));
-            if (member->state == cluster::MemberState::kLeft) return done({});
-            Done removable = [this, member = std::move(*member),
-                              done = std::move(done)](Result<void> checked) mutable {
-                if (!checked.ok()) return done(std::move(checked));
-                member.state = cluster::MemberState::kLeaving;
-                take_out(std::move(member), std::move(done));
-            };
-            Result<void> now = check_removable(node);
-            if (now.ok()) return removable({});
-            // Who has only just come back is not heard of yet.
-            wait_until([this, node] { return check_removable(node).ok(); }, deadline_in(kHeardOfMs),
-                       now.take_error(), std::move(removable));
-        });
-}
-
-void ClusterNode::take_out(cluster::Member member, Done done) {
-    const cluster::NodeId node = member.node;
-    put_member(member, [this, node, done = std::move(done)](Result<void> put) mutable {
-        if (!put.ok()) return done(std::move(put));
+/// Of a node that goes already, only that it is out is awaited: whether it may go was decided.
+void ClusterNode::remove_here(cluster::NodeId node, std::uint64_t deadline_ns, Done done) {
+    database_.with_newest_catalog([this, node, deadline_ns,
+                                   done = std::move(done)](Result<void> fenced) mutable {
+        if (!fenced.ok()) return done(std::move(fenced));
+        const auto member = find_member(node);
+        if (!member) return done(no_such_node(node));
+        if (goes(*member)) return wait_until_left(node, deadline_ns, std::move(done));
+        Done removable = [this, node, deadline_ns,
+                          done = std::move(done)](Result<void> checked) mutable {
+            if (!checked.ok()) return done(std::move(checked));
+            begin_to_leave(node, deadline_ns, std::move(done));
+        };
+        Result<void> now = check_removable(node);
+        if (now.ok()) return removable({});
+        // Who has only just come back is not heard of yet.
         wait_until(
             [this, node] {
-                const auto now = find_member(node);
-                return now && now->state == cluster::MemberState::kLeft;
+                const auto known = find_member(node);
+                return (known && goes(*known)) || check_removable(node).ok();
             },
-            deadline_in(kLeaveTimeoutMs * 9 / 10),
-            Error(ErrorCode::kTimeout, "not every shard goes on without the node yet")
-                .with("node", node.value())
-                .with_hint("it goes on leaving; see /cluster/shards"),
-            std::move(done));
+            std::min(deadline_in(kHeardOfMs), deadline_ns), now.take_error(), std::move(removable));
     });
+}
+
+/// By the member's entry as it is now: another request, or the node itself, may have been first.
+void ClusterNode::begin_to_leave(cluster::NodeId node, std::uint64_t deadline_ns, Done done) {
+    std::uint32_t version = 0;
+    auto member = find_member(node, &version);
+    if (!member) return done(no_such_node(node));
+    if (goes(*member)) return wait_until_left(node, deadline_ns, std::move(done));
+    member->state = cluster::MemberState::kLeaving;
+    put_member(*member, version,
+               [this, node, deadline_ns, done = std::move(done)](Result<void> put) mutable {
+                   if (was_overtaken(put) && runtime_.clock().monotonic_ns() < deadline_ns)
+                       return remove_here(node, deadline_ns, std::move(done));
+                   if (!put.ok()) return done(std::move(put));
+                   wait_until_left(node, deadline_ns, std::move(done));
+               });
+}
+
+void ClusterNode::wait_until_left(cluster::NodeId node, std::uint64_t deadline_ns, Done done) {
+    wait_until(
+        [this, node] {
+            const auto now = find_member(node);
+            return now && now->state == cluster::MemberState::kLeft;
+        },
+        deadline_ns,
+        Error(ErrorCode::kTimeout, "not every shard goes on without the node yet")
+            .with("node", node.value())
+            .with_hint("it goes on leaving; see /cluster/shards"),
+        std::move(done));
 }
 
 void ClusterNode::leave(Done done) {

@@ -86,6 +86,9 @@ Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options,
     if (options.shards && (*options.shards == 0 || *options.shards > kOpenShardsMax))
         return Error(ErrorCode::kInvalidArgument, "the number of shards must be 1 to 256")
             .with_field("shards");
+    if (options.slice_records == std::size_t{0})
+        return Error(ErrorCode::kInvalidArgument, "slice_records must be at least 1")
+            .with_field("slice_records");
     TIDAL_TRY(check_limits(options.load));
     if (options.cluster && options.ephemeral)
         return Error(ErrorCode::kInvalidArgument, "a member of a cluster keeps its data on disk")

@@ -10,13 +10,6 @@ namespace {
 constexpr std::uint64_t kProposeTimeoutMs = 10'000;
 constexpr std::uint64_t kNewestMembersMs = 2'000;
 
-/// Whether somebody receives the log, or votes, who did not before.
-bool lets_in(const raft::Configuration& now, const raft::Members& next) {
-    return std::ranges::any_of(next.learners,
-                               [&](raft::PeerId peer) { return !now.contains(peer); }) ||
-           std::ranges::any_of(next.voters, [&](raft::PeerId peer) { return !now.is_voter(peer); });
-}
-
 }  // namespace
 
 Reconciler::Reconciler(Database& database, ClusterNode& cluster, runtime::Executor& executor,
@@ -55,7 +48,7 @@ void Reconciler::look_at(ShardId shard) {
     if (configure(shard)) return;
     const auto status = cluster_.node().groups().status(shard);
     if (status.ok() && change_members(shard, status->raft)) return;
-    if (status.ok() && (cluster_.draining() || cluster_.leaving())) hand_on(shard, status->raft);
+    hand_on_if_going(shard);
     if (shard != kMetaShard) database_.drop_lost_collections(shard);
     busy_[shard.value()] = false;
 }
@@ -79,18 +72,16 @@ bool Reconciler::configure(ShardId shard) {
     return true;
 }
 
+/// True when something is under way. By the members as they are now, not as this node heard of them
+/// last: one that has left by word of the metadata shard must not be let into a group again, nor
+/// vote, and one that was let in since must not be put out.
 bool Reconciler::change_members(ShardId shard, const raft::Status& status) {
-    const auto members = cluster_.wanted_members(shard, status);
-    if (!members) return false;
-    if (!lets_in(status.configuration, *members)) {
-        change_members_to(shard, *members);
-        return true;
-    }
-    // By the members as they are now, not as this node heard of them last: one that has left by
-    // word of the metadata shard must not be let into a group again, nor vote.
+    if (!cluster_.wanted_members(shard, status)) return false;
     with_newest_members([self = shared_from_this(), shard](Result<void> newest) {
-        if (!newest.ok()) return self->ended(shard, false);
-        self->change_members_again(shard);
+        if (newest.ok()) return self->change_members_now(shard);
+        // Who goes does not wait for the metadata group: the next leader changes the members.
+        self->hand_on_if_going(shard);
+        self->ended(shard, false);
     });
     return true;
 }
@@ -110,22 +101,24 @@ void Reconciler::with_newest_members(Database::Done done) {
         });
 }
 
-void Reconciler::change_members_again(ShardId shard) {
+void Reconciler::change_members_now(ShardId shard) {
     const auto status = cluster_.node().groups().status(shard);
     if (!status.ok()) return ended(shard, false);
     const auto members = cluster_.wanted_members(shard, status->raft);
     if (!members) return ended(shard, false);
-    change_members_to(shard, *members);
-}
-
-void Reconciler::change_members_to(ShardId shard, const raft::Members& members) {
     cluster_.node().groups().change_members(
-        shard, members, [self = shared_from_this(), shard](Result<void> begun) {
+        shard, *members, [self = shared_from_this(), shard](Result<void> begun) {
             self->ended(shard, false);
             if (!begun.ok() && begun.error().reason() != "change_under_way" &&
                 begun.error().reason() != "not_leader" && begun.error().reason() != "no_commit_yet")
                 self->cluster_.report("members of a group cannot be changed", begun.error());
         });
+}
+
+void Reconciler::hand_on_if_going(ShardId shard) {
+    if (!cluster_.draining() && !cluster_.leaving()) return;
+    const auto status = cluster_.node().groups().status(shard);
+    if (status.ok()) hand_on(shard, status->raft);
 }
 
 /// To the voter that has most of the log and is heard of.

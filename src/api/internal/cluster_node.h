@@ -89,14 +89,20 @@ private:
     void tick();
     void announce();
     void settle_leaving();
-    void confirm_left(cluster::Member member);
+    void confirm_left(cluster::NodeId node);
     void forget_peer(cluster::NodeId node);
     void try_to_remove(cluster::NodeId node, std::uint64_t deadline_ns, Done done);
-    void remove_here(cluster::NodeId node, Done done);
-    std::optional<cluster::Member> find_member(cluster::NodeId node) const;
+    void remove_here(cluster::NodeId node, std::uint64_t deadline_ns, Done done);
+    void begin_to_leave(cluster::NodeId node, std::uint64_t deadline_ns, Done done);
+    void wait_until_left(cluster::NodeId node, std::uint64_t deadline_ns, Done done);
+    /// With the version of the member's entry, where asked.
+    std::optional<cluster::Member> find_member(cluster::NodeId node,
+                                               std::uint32_t* version = nullptr) const;
+    bool may_be_in(ShardId shard, cluster::NodeId node) const;
     bool in_any_group(cluster::NodeId node) const;
     bool in_data_group(cluster::NodeId node) const;
-    void put_member(const cluster::Member& member, Done done);
+    /// As the version behind `after`, 0 where there is none: a conflict where there is one by now.
+    void put_member(const cluster::Member& member, std::uint32_t after, Done done);
 
     void retire_expired_tokens();
     void answer_join_here(std::string request, absl::AnyInvocable<void(std::string)> done);
@@ -113,7 +119,6 @@ private:
     void wait_until(std::function<bool()> holds, std::uint64_t deadline_ns, Error late, Done done);
     std::uint64_t deadline_in(std::uint64_t ms) const;
     Result<void> check_removable(cluster::NodeId node);
-    void take_out(cluster::Member member, Done done);
     bool leads_any();
     bool could_hand_on();
 

@@ -32,8 +32,8 @@ private:
     bool configure(ShardId shard);
     bool change_members(ShardId shard, const raft::Status& status);
     void with_newest_members(Database::Done done);
-    void change_members_again(ShardId shard);
-    void change_members_to(ShardId shard, const raft::Members& members);
+    void change_members_now(ShardId shard);
+    void hand_on_if_going(ShardId shard);
     void hand_on(ShardId shard, const raft::Status& status);
     void ended(ShardId shard, bool again);
 

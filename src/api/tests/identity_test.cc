@@ -177,6 +177,18 @@ TEST(NewDirectory, ShardsAreOneTo256) {
     }
 }
 
+TEST(NewDirectory, SlicesHaveRecords) {
+    for (const std::size_t records : {0u, 1u}) {
+        SimNode node({.slice_records = records});
+        const auto opened = node.open();
+        EXPECT_EQ(opened.ok(), records > 0);
+        if (opened.ok()) continue;
+        EXPECT_EQ(opened.error().code(), ErrorCode::kInvalidArgument);
+        EXPECT_EQ(opened.error().field(), "slice_records");
+        EXPECT_NE(opened.error().message().find("at least 1"), std::string::npos);
+    }
+}
+
 TEST(NewDirectory, MakingItMayBeInterruptedAnywhere) {
     std::uint64_t operations = 0;
     {
