@@ -63,11 +63,11 @@ protected:
         }
         return batch;
     }
-    void write(std::vector<Write> writes,
-               shard::WriteConcern concern = shard::WriteConcern::kLocal) {
+    /// Until all of them are applied.
+    void write(std::vector<Write> writes) {
         const auto replies = wait_for<WriteReplies>([&](auto done) {
             CallContext context;
-            context.write_concern = concern;
+            context.write_concern = shard::WriteConcern::kLocal;
             database_->write(std::move(writes), context, std::move(done));
         });
         ASSERT_TRUE(replies.ok());
@@ -109,7 +109,7 @@ TEST_F(BatchSlices, AReadComesInBetweenAndSeesWhatIsApplied) {
     write({std::move(item)});
     std::atomic<bool> ended{false};
     std::thread writer([&] {
-        write(batch_of(kViews), shard::WriteConcern::kMemory);
+        write(batch_of(kViews));
         ended = true;
     });
     std::int64_t before = 0;
