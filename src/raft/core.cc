@@ -255,6 +255,8 @@ void Core::collect_writes(Ready* ready) {
 }
 
 void Core::collect_committed(Ready* ready) {
+    // The state may be the snapshot's by now, which holds these.
+    if (incoming_ && incoming_->installing) return;
     const LogIndex last = std::min(commit_, log_.durable());
     ready->held_back = handed_ < last;
     if (handed_ >= last || handed_bytes_ >= options_.apply_bytes_max) return;

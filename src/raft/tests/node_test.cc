@@ -127,7 +127,30 @@ TEST(RaftNode, ASnapshotWhoseEntriesHaveComeIsNotInstalled) {
     EXPECT_EQ(node->status().commit, LogIndex(3));  // a snapshot holds what is committed
 }
 
-// The same, and a crash between the two.
+// While a snapshot takes the state's place, the state may already be ahead of what is committed
+// here.
+TEST(RaftNode, WhatIsCommittedIsNotHandedOutWhileASnapshotIsInstalled) {
+    NoStore store;
+    auto node = follower(store);
+    ASSERT_TRUE(
+        node->step({PeerId(3), PeerId(1), Term(2), whole_snapshot(LogIndex(9), Term(2))}).ok());
+    const Ready chunks = node->take_ready();
+    Append append = four_entries();
+    append.commit = LogIndex(4);
+    ASSERT_TRUE(node->step({PeerId(3), PeerId(1), Term(2), append}).ok());
+    const Ready entries = node->take_ready();
+    node->persisted(chunks.number);
+    EXPECT_TRUE(node->take_ready().install.has_value());
+    node->persisted(entries.number);
+    const Ready meanwhile = node->take_ready();
+    EXPECT_TRUE(meanwhile.committed.empty());
+    EXPECT_FALSE(meanwhile.held_back);
+    node->snapshot_installed();
+    EXPECT_TRUE(node->take_ready().committed.empty());
+    EXPECT_EQ(node->status().commit, LogIndex(9));
+}
+
+// Entries of a snapshot that have come, and a crash between the two.
 TEST(RaftNode, AStartForgetsASnapshotWhoseEntriesAreInTheLog) {
     NoStore store;
     auto state = DurableState::base(LogIndex(0), Term(0), kThree);
