@@ -66,7 +66,7 @@ INSTANTIATE_TEST_SUITE_P(
                     of_cluster("TellDurableEarly", Bug::kTellDurableEarly, 16),
                     of_cluster("ForgetVote", Bug::kForgetVote),
                     of_cluster("DecideByIndex", Bug::kDecideByIndex, 14),
-                    of_cluster("NoBaseMark", Bug::kNoBaseMark, 540),
+                    of_cluster("NoBaseMark", Bug::kNoBaseMark, 790),
                     of_cluster("CompactBeyondCheckpoint", Bug::kCompactBeyondCheckpoint, 27),
                     of_cluster("FetchIgnoresTerm", Bug::kFetchIgnoresTerm, 15)),
     [](const auto& test) { return test.param.name; });
