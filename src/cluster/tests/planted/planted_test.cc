@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "cluster/internal/planted.h"
+#include "cluster/tests/sim/old_leader_sim.h"
 #include "cluster/tests/sim/replica_sim.h"
 #include "shard/internal/planted.h"
 
@@ -16,11 +17,16 @@ namespace {
 shard::Bug g_shard_bug = shard::Bug::kNone;
 Bug g_cluster_bug = Bug::kNone;
 
+std::string any_faults(std::uint64_t seed) {
+    return simulate_replicas({.seed = seed}).failure;
+}
+
 struct Planted {
     const char* name;
     shard::Bug of_shard = shard::Bug::kNone;
     Bug of_cluster = Bug::kNone;
     std::uint64_t from = 1;  ///< About where one is known to show it.
+    std::string (*simulate)(std::uint64_t seed) = any_faults;
 };
 
 constexpr std::uint64_t kSeeds = 60;
@@ -32,8 +38,8 @@ std::pair<std::uint64_t, std::string> hunt(const Planted& planted, std::uint64_t
     std::pair<std::uint64_t, std::string> found;
     for (std::uint64_t i = 0; i < seeds && found.first == 0; ++i) {
         const std::uint64_t seed = planted.from + i;
-        const auto run = simulate_replicas({.seed = seed});
-        if (!run.failure.empty()) found = {seed, run.failure.substr(0, run.failure.find('\n'))};
+        const std::string failure = planted.simulate(seed);
+        if (!failure.empty()) found = {seed, failure.substr(0, failure.find('\n'))};
     }
     g_shard_bug = shard::Bug::kNone;
     g_cluster_bug = Bug::kNone;
@@ -66,7 +72,9 @@ INSTANTIATE_TEST_SUITE_P(
                     of_cluster("TellDurableEarly", Bug::kTellDurableEarly, 16),
                     of_cluster("ForgetVote", Bug::kForgetVote),
                     of_cluster("DecideByIndex", Bug::kDecideByIndex, 14),
-                    of_cluster("NoBaseMark", Bug::kNoBaseMark, 790),
+                    Planted{.name = "NoBaseMark",
+                            .of_cluster = Bug::kNoBaseMark,
+                            .simulate = simulate_old_leader},
                     of_cluster("CompactBeyondCheckpoint", Bug::kCompactBeyondCheckpoint, 27),
                     of_cluster("FetchIgnoresTerm", Bug::kFetchIgnoresTerm, 15)),
     [](const auto& test) { return test.param.name; });

@@ -229,8 +229,10 @@ void ReplicaNodes::partition() {
             return ring();
         case 4:
             return bridge();
-        default:
-            return flap(any(), 2 + static_cast<int>(below(12)), flap_generation_);
+        default: {
+            const int times = 2 + static_cast<int>(below(12));
+            return flap(any(), times, flap_generation_);
+        }
     }
 }
 

@@ -75,10 +75,17 @@ private:
     void step() {
         const std::uint64_t dice = below(1000);
         Node& node = chance(50) ? leader() : any();
-        if (dice < 260) return send_key(leader(), new_key());
+        // A statement for each draw: the order of arguments is the compiler's.
+        if (dice < 260) {
+            const std::size_t key = new_key();
+            return send_key(leader(), key);
+        }
         if (dice < 380) return send_again(chance(70) ? leader() : any());
         if (dice < 470) return send_likes(leader(), kSingleItem, 1);
-        if (dice < 520) return send_likes(leader(), kBatchItem, 2 + below(30));
+        if (dice < 520) {
+            const std::size_t lines = 2 + below(30);
+            return send_likes(leader(), kBatchItem, lines);
+        }
         if (dice < 600) return read_strong(any_alive());
         if (dice < 660) return read_session(any_alive());
         if (dice < 675) return crash(node);
