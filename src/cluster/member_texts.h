@@ -29,6 +29,8 @@ struct Member {
     std::string http_address;  ///< Likewise, for clients; empty = it takes none.
     MemberState state = MemberState::kJoining;
     UnixMillis joined_ms = 0;
+    /// Is leaving, or has left.
+    bool goes() const { return state == MemberState::kLeaving || state == MemberState::kLeft; }
     bool operator==(const Member&) const = default;
 };
 /// The number in decimal.

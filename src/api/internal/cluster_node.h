@@ -23,6 +23,9 @@
 
 namespace tidal::api {
 
+/// Of a put to the catalogue: another one came first.
+bool was_overtaken(const Error& put);
+
 /// Threads: as Cluster. Lifetime: within its Database's.
 class ClusterNode final : public Cluster {
 public:
@@ -108,6 +111,8 @@ private:
     void answer_join_here(std::string request, absl::AnyInvocable<void(std::string)> done);
     Result<void> check_token(Admission* admission);
     void admit(std::shared_ptr<Admission> admission);
+    void use_token(std::shared_ptr<Admission> admission);
+    void look_who_used(std::shared_ptr<Admission> admission);
     void give_up(cluster::Member member);
     void accept(Admission& admission);
 

@@ -68,6 +68,16 @@ TEST_P(Removals, TheNodeThatLeadsTheMembersGoesToo) {
     EXPECT_TRUE(cluster_.until([&] { return cluster_.all_voters(2); }));
 }
 
+TEST_P(Removals, TheNodeThatLeadsTheMembersIsAskedToGoItself) {
+    const Answer answer = remove(leader_, leader_);
+    const std::uint64_t asked_ns = cluster_.world().now_ns();
+    ASSERT_TRUE(cluster_.until([&] { return answer->has_value(); }));
+    ASSERT_OK(**answer);
+    EXPECT_LT(cluster_.world().now_ns() - asked_ns, 20 * kSecondNs);
+    cluster_.node(leader_).retired = true;
+    EXPECT_TRUE(cluster_.until([&] { return cluster_.all_voters(2); }));
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, Removals, testing::Range<std::uint64_t>(1, kSeeds + 1));
 
 }  // namespace
