@@ -26,7 +26,7 @@ struct ExperimentCount {
     ShownJoinOptions options;
     bool gaps = false;
     std::size_t turn_records = 100'000;  ///< Read in one turn.
-    ExportPosition position;  ///< Where the log is read on.
+    ExportPosition position;             ///< Where the log is read on.
     std::size_t shards_read = 0;
     std::optional<ShownJoin> join;          ///< Of the shard that is read.
     std::vector<JoinedImpression> settled;  ///< Not yet in `arms`.
