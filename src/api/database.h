@@ -60,10 +60,15 @@ namespace tidal::api {
 
 class ClusterNode;
 class PersonalArchive;
+class ShownJoin;
 class TermIndex;
+struct ExperimentCount;
+struct ExportPosition;
 struct FeedPace;
 struct HeldFiles;
+struct JoinedImpression;
 struct Proposal;
+struct ShownJoinOptions;
 struct WriteGroup;
 
 struct DatabaseOptions {
@@ -267,6 +272,13 @@ public:
     Result<ExportPage> export_signals(const ExportRequest& request);
     /// Of what was shown, and what came of it. Blocks; errors as above, and kInvalidArgument.
     Result<ShownPage> export_shown(const ShownRequest& request);
+    /// What came of an experiment's arms, from all of the log. Blocks for as long as an export of
+    /// all impressions; errors as above, and kNotFound, reason "unknown_experiment".
+    Result<ExperimentResults> experiment_results(const ExperimentRequest& request);
+    /// The same in turns: begun at once, then counted on, each turn some ten milliseconds of
+    /// blocking, until there are results. Between turns a count has at most some 20 MiB.
+    Result<std::shared_ptr<ExperimentCount>> begin_count(const ExperimentRequest& request);
+    Result<std::optional<ExperimentResults>> count_on(ExperimentCount& count);
 
     struct Stats {
         Identity identity;
@@ -502,11 +514,17 @@ private:
     std::size_t widening_ = 0;  ///< Writes that wait for the schema to learn their fields.
     bool writing_held_ = false;
     std::deque<HeldWrite> held_;  ///< Came after those; bounded by what callers have in flight.
+    Result<void> check_exportable();
     Result<std::unique_lock<std::mutex>> begin_export();
     UnixMillis known_through(ShardId id);
     Result<bool> visit_history(ShardId id, LogIndex from,
                                absl::FunctionRef<bool(const record::Record&)> visit);
     std::map<EntityId, HybridTime> erasures_of(const std::set<EntityId>& users);
+    Result<ShownJoinOptions> join_options(std::int64_t within_ms);
+    ShownJoin join_at(ShownJoinOptions options, const ExportPosition& position);
+    void drop_erased(std::vector<JoinedImpression>* shown);
+    Result<ranking::Experiment> find_experiment(const std::string& name);
+    void count_settled(ExperimentCount* count, UnixMillis known_ms);
     Result<const TermIndex*> terms_of(ShardId shard, LogIndex applied);
     Result<void> check_whole(const std::vector<LogIndex>& from);
     std::mutex exporting_;  ///< Guards terms_; only members of a cluster have any.

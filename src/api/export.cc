@@ -84,12 +84,16 @@ void take(const record::Record& record, const Filter& filter, const schema::Sche
 
 }  // namespace
 
+Result<void> Database::check_exportable() {
+    if (log_ == nullptr)
+        return Error(ErrorCode::kUnsupported, "an ephemeral database keeps no log to export from");
+    return check_readable();
+}
+
 Result<std::unique_lock<std::mutex>> Database::begin_export() {
     std::unique_lock one_at_a_time(exporting_, std::defer_lock);
     if (cluster_ != nullptr) one_at_a_time.lock();
-    if (log_ == nullptr)
-        return Error(ErrorCode::kUnsupported, "an ephemeral database keeps no log to export from");
-    TIDAL_TRY(check_readable());
+    TIDAL_TRY(check_exportable());
     return one_at_a_time;
 }
 

@@ -18,6 +18,7 @@ FeedCall to_call(const query::Query& query, std::string_view text, FeedCall call
     call.session = query.session;
     call.fresh = query.fresh;
     call.cohort = query.cohort;
+    if (!query.experiment.empty()) call.experiment = query.experiment;
     if (query.similar_to) call.similar_to = IdInput(query.similar_to->text);
     call.vector = query.vector;
     if (query.filter) call.filter = query::part_in_place(text, query.filter_at);

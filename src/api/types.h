@@ -509,6 +509,38 @@ struct ShownPage {
     std::string position;
     bool end = false;
 };
+/// What came of an experiment: docs/reference/profiles.md#results.
+struct ExperimentRequest {
+    std::string name;                             ///< "spring" (its newest version) or "spring@1".
+    std::optional<UnixMillis> from_ms, until_ms;  ///< As of a ShownRequest.
+    std::int64_t within_ms = 24LL * 3'600'000;    ///< Likewise.
+    bool gaps = false;                            ///< As of an ExportRequest.
+};
+struct Interval {
+    double low = 0, high = 0;
+    bool operator==(const Interval&) const = default;
+};
+struct ArmResults {
+    std::string profile;  ///< "trending@1".
+    std::uint32_t weight = 1;
+    /// Who was shown something. Exact to 10,000, then estimated with a standard error of 1.6 %.
+    std::uint64_t users = 0;
+    std::uint64_t impressions = 0;
+    std::uint64_t open = 0;      ///< Of those, such as something may yet count for.
+    std::uint64_t positive = 0;  ///< Of those, such as a signal of a positive type counts for.
+    // Absent where there are too few impressions to say.
+    std::optional<double> ctr;                ///< positive / impressions.
+    std::optional<Interval> ctr_interval;     ///< 95 %, Wilson's.
+    std::optional<double> reward;             ///< Mean of an impression's, as in a ShownItem.
+    std::optional<Interval> reward_interval;  ///< 95 %, by normal approximation.
+};
+struct ExperimentResults {
+    std::string experiment;  ///< "spring@1"
+    std::int64_t within_ms = 0;
+    std::vector<ArmResults> arms;  ///< In the experiment's order.
+    /// Such as name the experiment, but no arm of it or no user: clients wrote them.
+    std::uint64_t other_impressions = 0;
+};
 struct ExportPage {
     std::vector<ExportedSignal> signals;
     std::string position;  ///< Where the next page begins; at the end, with what is written later.

@@ -1,6 +1,8 @@
 // schema, profile, experiment, cohort and model: what a running server has declared.
+#include <array>
 #include <boost/json.hpp>
 #include <cstdio>
+#include <utility>
 
 #include "ctl/client.h"
 #include "ctl/commands.h"
@@ -99,6 +101,57 @@ Result<void> experiment_put(const Options& options) {
 
 Result<void> experiment_retire(const Options& options) {
     return retire(options, "/experiments");
+}
+
+namespace {
+
+/// "0.125", or with its interval "0.125 (0.1..0.15)": four digits are more than any sample has.
+std::string rounded(const json::value& value, const json::value& interval) {
+    if (value.is_null()) return "-";
+    const auto digits = [](const json::value& number) {
+        std::array<char, 32> text;  // NOLINT: written by snprintf
+        std::snprintf(text.data(), text.size(), "%.4g", number.to_number<double>());
+        return std::string(text.data());
+    };
+    std::string out = digits(value);
+    if (!interval.is_null())
+        out += " (" + digits(interval.at(0)) + ".." + digits(interval.at(1)) + ")";
+    return out;
+}
+
+void print_results(const json::object& results) {
+    std::vector<Row> rows{
+        {"profile", "users", "impressions", "open", "positive", "ctr (95 %)", "reward (95 %)"}};
+    for (const json::value& each : results.at("arms").as_array()) {
+        const json::object& arm = each.as_object();
+        rows.push_back({shown(arm.at("profile")), shown(arm.at("users")),
+                        shown(arm.at("impressions")), shown(arm.at("open")),
+                        shown(arm.at("positive")), rounded(arm.at("ctr"), arm.at("ctr_interval")),
+                        rounded(arm.at("reward"), arm.at("reward_interval"))});
+    }
+    print_table(rows);
+    if (const json::value& others = results.at("other_impressions"); others != 0)
+        std::printf("%s impressions of no arm\n", shown(others).c_str());
+}
+
+}  // namespace
+
+Result<void> experiment_results(const Options& options) {
+    std::string path = "/experiments/" + percent_encode(options.name) + "/results";
+    const std::pair<const char*, const std::string*> parameters[] = {
+        {"from", &options.from}, {"until", &options.until}, {"within", &options.within}};
+    char separator = '?';
+    const auto add = [&](const std::string& parameter) {
+        path += std::exchange(separator, '&') + parameter;
+    };
+    for (const auto& [name, value] : parameters)
+        if (!value->empty()) add(std::string(name) + "=" + percent_encode(*value));
+    if (options.gaps) add("gaps=on");
+    TIDAL_ASSIGN(const std::string reply, Client(options.url, options.key).get(path));
+    if (options.json) return print_reply(reply, true);
+    TIDAL_ASSIGN(const json::object results, parse_reply(reply));
+    print_results(results);
+    return {};
 }
 
 Result<void> cohort_list(const Options& options) {

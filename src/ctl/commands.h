@@ -71,7 +71,7 @@ struct Options {
     std::string description;
     double place = 0;  ///< Where in it the `target` stands.
 
-    // export
+    // export, experiment results
     std::string export_what = "signals";
     std::string within;
     std::string from, until, signals, user_id, position, format = "jsonl";
@@ -101,6 +101,8 @@ Result<void> backup_list(const Options& options);
 Result<void> backup_delete(const Options& options);
 Result<void> experiment_put(const Options& options);
 Result<void> experiment_retire(const Options& options);
+/// A line an arm; with `--json` the reply.
+Result<void> experiment_results(const Options& options);
 Result<void> cohort_list(const Options& options);
 /// The text alone, or with `--json` the reply.
 Result<void> cohort_show(const Options& options);

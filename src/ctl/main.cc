@@ -180,17 +180,19 @@ int run(int argc, char** argv) {
     export_app->add_option("what", options.export_what, "signals or impressions")
         ->check(CLI::IsMember({"signals", "impressions"}))
         ->capture_default_str();
-    export_app->add_option("--from", options.from, "event time, inclusive");
-    export_app->add_option("--until", options.until, "event time, exclusive");
+    const auto with_range = [&](CLI::App* sub) {
+        sub->add_option("--from", options.from, "event time, inclusive");
+        sub->add_option("--until", options.until, "event time, exclusive");
+        sub->add_option("--within", options.within,
+                        "what is done so long after an impression counts for it, 24h");
+        sub->add_flag("--gaps", options.gaps,
+                      "of a member of a cluster: also where its log lacks what a snapshot brought");
+    };
+    with_range(export_app);
     export_app->add_option("--signals", options.signals, "names, comma separated");
-    export_app->add_option("--within", options.within,
-                           "what is done so long after an impression counts for it, 24h");
     export_app->add_option("--user-id", options.user_id, "of one user");
     export_app->add_option("--position", options.position, "resume after the line that had it");
     export_app->add_option("--format", options.format, "jsonl or csv")->capture_default_str();
-    export_app->add_flag(
-        "--gaps", options.gaps,
-        "of a member of a cluster: also where its log lacks what a snapshot brought");
 
     const auto with_file = [&](CLI::App* sub) {
         sub->add_option("file", options.file, "the text; - is standard input")->required();
@@ -250,6 +252,10 @@ int run(int argc, char** argv) {
     online(add_to(experiment_app, "list", "all of them", experiment_list));
     checked(with_file(online(add_to(experiment_app, "put", "make a version", experiment_put))));
     with_name(online(add_to(experiment_app, "retire", "end one", experiment_retire)));
+    CLI::App* results_app =
+        online(add_to(experiment_app, "results", "what came of its arms", experiment_results));
+    with_name(results_app);
+    with_range(results_app);
 
     CLI::App* cohort_app = group("cohort", "groups of users that rankings read on their own");
     online(add_to(cohort_app, "list", "all of them", cohort_list));

@@ -50,6 +50,10 @@ Result<void> Library::retire_experiment(const std::string& name) {
     });
 }
 
+Result<api::ExperimentResults> Library::experiment_results(const api::ExperimentRequest& request) {
+    return open_->database->experiment_results(request);
+}
+
 Result<api::CatalogReply> Library::put_cohort(std::string_view text, bool dry_run) {
     return wait<api::CatalogReply>([&](auto done) {
         open_->database->put_cohort(std::string(text), dry_run, std::move(done));

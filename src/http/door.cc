@@ -48,6 +48,7 @@ Door::Door(api::Database& database, runtime::Runtime& runtime, Metrics& metrics,
       logger_(logger.named("http")),
       options_(std::move(options)),
       exports_(runtime.executors().create_executor("export")),
+      counts_(std::make_unique<ExperimentCounts>(database, *exports_)),
       imports_(std::make_shared<ImportJobs>(runtime, options_.imports)) {
     add_entity_routes(EntityKind::kItem, "/items");
     add_entity_routes(EntityKind::kUser, "/users");

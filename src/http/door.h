@@ -22,6 +22,7 @@
 
 namespace tidal::http {
 
+class ExperimentCounts;
 class ImportJobs;
 
 struct DoorOptions {
@@ -137,6 +138,8 @@ private:
     void answer_search(const Request& request, Responder responder);
     void answer_feed(Result<api::FeedCall> call, const Request& request, Responder responder);
     void answer_query(const Request& request, Responder responder);
+    void answer_results(const api::ExperimentRequest& call, const Request& request,
+                        Responder responder);
     void answer_comparison(const Request& request, Responder responder);
     void add_catalog_writes(const std::string& path, record::CatalogKind kind);
     void add_retirement(const std::string& path, record::CatalogKind kind);
@@ -162,6 +165,7 @@ private:
     std::map<const Route*, WriteRoute> write_routes_;  ///< Those of whole_ that are one write.
     JsonReaders readers_;
     std::unique_ptr<runtime::Executor> exports_;
+    const std::unique_ptr<ExperimentCounts> counts_;  ///< Runs on exports_.
     const std::shared_ptr<ImportJobs> imports_;
 };
 

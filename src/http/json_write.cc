@@ -322,6 +322,38 @@ std::string experiments_json(const std::vector<ranking::Experiment>& experiments
     return json_text(json::object{{"experiments", std::move(out)}});
 }
 
+namespace {
+
+template <typename Number>
+json::value optional_number(const std::optional<Number>& number) {
+    return number ? json::value(*number) : json::value(nullptr);
+}
+json::value interval_value(const std::optional<api::Interval>& interval) {
+    if (!interval) return nullptr;
+    return json::array{interval->low, interval->high};
+}
+
+}  // namespace
+
+std::string experiment_results_json(const api::ExperimentResults& results) {
+    json::array arms;
+    for (const api::ArmResults& arm : results.arms)
+        arms.push_back(json::object{{"profile", arm.profile},
+                                    {"weight", arm.weight},
+                                    {"users", arm.users},
+                                    {"impressions", arm.impressions},
+                                    {"open", arm.open},
+                                    {"positive", arm.positive},
+                                    {"ctr", optional_number(arm.ctr)},
+                                    {"ctr_interval", interval_value(arm.ctr_interval)},
+                                    {"reward", optional_number(arm.reward)},
+                                    {"reward_interval", interval_value(arm.reward_interval)}});
+    return json_text(json::object{{"experiment", results.experiment},
+                                  {"within_ms", results.within_ms},
+                                  {"arms", std::move(arms)},
+                                  {"other_impressions", results.other_impressions}});
+}
+
 json::object synonyms_object(const api::StoredSynonyms& synonyms) {
     return {{"name", synonyms.name},
             {"version", synonyms.version},

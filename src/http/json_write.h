@@ -20,6 +20,7 @@ std::string schema_json(const schema::Schema& schema);
 std::string profiles_json(const ranking::ProfileRegistry& profiles, EntityKind kind);
 std::string profile_json(const ranking::ProfileListing& profile);
 std::string experiments_json(const std::vector<ranking::Experiment>& experiments);
+std::string experiment_results_json(const api::ExperimentResults& results);
 std::string cohorts_json(const query::Cohorts& cohorts);
 std::string cohort_json(const api::CohortReply& cohort);
 std::string collections_json(const std::vector<api::CollectionReply>& collections);

@@ -1,8 +1,11 @@
-// Signals as they were logged, and what was shown and came of it, streamed page by page.
+// Signals as they were logged, and what was shown and came of it, streamed page by page; what came
+// of experiments, in one reply.
 #include "http/call.h"
 #include "http/door.h"
+#include "http/experiment_counts.h"
 #include "http/export_lines.h"
 #include "http/json_read.h"
+#include "http/json_write.h"
 #include "schema/duration.h"
 
 namespace tidal::http {
@@ -32,21 +35,36 @@ Result<bool> is_csv(const Request& request) {
         .with_hint("jsonl or csv");
 }
 
-/// What every export may be asked.
+/// What may be asked of everything that reads the log.
 template <typename Call>
-Result<void> read_common(const Request& request, Call* call) {
+Result<void> read_range(const Request& request, Call* call) {
     if (const auto* from = request.query.find("from")) {
         TIDAL_ASSIGN(call->from_ms, read_time_text(*from, "from"));
     }
     if (const auto* until = request.query.find("until")) {
         TIDAL_ASSIGN(call->until_ms, read_time_text(*until, "until"));
     }
-    if (const auto* user = request.query.find("user_id")) call->user_id = api::IdInput(*user);
-    if (const auto* position = request.query.find("position")) call->position = *position;
     const auto* gaps = request.query.find("gaps");
     if (gaps != nullptr && *gaps != "on" && *gaps != "off")
         return Error(ErrorCode::kInvalidArgument, "gaps is neither on nor off").with_field("gaps");
     call->gaps = gaps != nullptr && *gaps == "on";
+    return {};
+}
+
+/// What every export may be asked.
+template <typename Call>
+Result<void> read_common(const Request& request, Call* call) {
+    if (const auto* user = request.query.find("user_id")) call->user_id = api::IdInput(*user);
+    if (const auto* position = request.query.find("position")) call->position = *position;
+    return read_range(request, call);
+}
+
+Result<void> read_within(const Request& request, std::int64_t* within_ms) {
+    const auto* within = request.query.find("within");
+    if (within == nullptr) return {};
+    auto read = schema::parse_duration_ms(*within);
+    if (!read.ok()) return read.take_error().with_field("within").with_hint("within=24h");
+    *within_ms = *read;
     return {};
 }
 
@@ -66,11 +84,17 @@ Result<api::ShownRequest> shown_call(const Request& request) {
     api::ShownRequest call;
     call.limit = kPageShown;
     TIDAL_TRY(read_common(request, &call));
-    if (const auto* within = request.query.find("within")) {
-        auto read = schema::parse_duration_ms(*within);
-        if (!read.ok()) return read.take_error().with_field("within").with_hint("within=24h");
-        call.within_ms = *read;
-    }
+    TIDAL_TRY(read_within(request, &call.within_ms));
+    return call;
+}
+
+Result<api::ExperimentRequest> results_call(const Request& request) {
+    TIDAL_TRY(check_parameters(request,
+                               {"from", "until", "within", "gaps", "token", "read_consistency"}));
+    api::ExperimentRequest call;
+    call.name = request.parameters.text("name");
+    TIDAL_TRY(read_range(request, &call));
+    TIDAL_TRY(read_within(request, &call.within_ms));
     return call;
 }
 
@@ -154,6 +178,19 @@ Source shown_source(api::Database& database, api::ShownRequest call, bool csv) {
 
 }  // namespace
 
+void Door::answer_results(const api::ExperimentRequest& call, const Request& request,
+                          Responder responder) {
+    auto begun = database_.begin_count(call);
+    if (!begun.ok()) return responder.fail(begun.error());
+    counts_->add(
+        std::move(*begun), [staleness_ms = request.staleness_ms, responder = std::move(responder)](
+                               Result<api::ExperimentResults> results) mutable {
+            if (!results.ok()) return responder.fail(results.error());
+            responder.send(
+                with_staleness(Response::json(experiment_results_json(*results)), staleness_ms));
+        });
+}
+
 void Door::add_export_routes() {
     const auto stream = [this](Request request, Responder responder, bool csv, std::string header,
                                Source source) {
@@ -180,6 +217,15 @@ void Door::add_export_routes() {
                    if (!csv.ok()) return responder.fail(csv.error());
                    stream(std::move(request), std::move(responder), *csv, shown_csv_header(),
                           shown_source(database_, std::move(*call), *csv));
+               });
+    whole_.add(Method::kGet, "/experiments/{name}/results",
+               [this](Request request, Responder responder) {
+                   auto call = results_call(request);
+                   if (!call.ok()) return responder.fail(call.error());
+                   once_fresh(std::move(request), std::move(responder), {},
+                              [this, call = std::move(*call)](const Request& fresh, Responder to) {
+                                  answer_results(call, fresh, std::move(to));
+                              });
                });
 }
 

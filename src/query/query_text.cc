@@ -25,7 +25,8 @@ using ranking::TokenStream;
 
 ///   query   := RETRIEVE kind clauses | SEARCH kind FOR STRING clauses
 ///            | SUGGEST STRING [LIMIT n]
-///   clauses := { USING NAME [@ n] | WITH NAME = number { , NAME = number } | FOR USER id
+///   clauses := { USING NAME [@ n] | EXPERIMENT NAME | WITH NAME = number { , NAME = number } | FOR
+///   USER id
 ///              | SESSION n [FRESH] | COHORT NAME | SIMILAR TO id | VECTOR ( number { , number } )
 ///              | WHERE filter | EXCLUDE id { , id } | FACETS facets | SEED n | LIMIT n | ORDER BY
 ///              sort | GROUP BY group | DIVERSIFY diversity | PIN id { , id } | BURY id { , id } |
@@ -37,7 +38,13 @@ public:
 
     Result<Query> parse() {
         TIDAL_TRY(verb());
-        while (tokens_.peek().kind != TokenKind::kEnd) TIDAL_TRY(clause());
+        while (tokens_.peek().kind != TokenKind::kEnd) {
+            const std::uint32_t offset = tokens_.peek().offset;
+            TIDAL_TRY(clause());
+            if (!query_.profile.empty() && !query_.experiment.empty())
+                return tokens_.error(ErrorCode::kInvalidArgument, offset,
+                                     "USING and EXPERIMENT both choose the profile");
+        }
         return std::move(query_);
     }
 
@@ -46,7 +53,7 @@ private:
         std::string_view word;
         Result<void> (QueryParser::*read)();
     };
-    static constexpr std::size_t kClauses = 23;
+    static constexpr std::size_t kClauses = 24;
 
     static const std::array<Clause, kClauses>& clauses() {
         static constexpr std::array<Clause, kClauses> kAll{{
@@ -61,7 +68,7 @@ private:
             {"EFFORT", &QueryParser::read_effort},   {"SEED", &QueryParser::read_seed},
             {"LIMIT", &QueryParser::read_limit},     {"AFTER", &QueryParser::read_cursor},
             {"EXPLAIN", &QueryParser::read_explain}, {"LOG", &QueryParser::read_log},
-            {"SESSION", &QueryParser::read_session},
+            {"SESSION", &QueryParser::read_session}, {"EXPERIMENT", &QueryParser::read_experiment},
         }};
         return kAll;
     }
@@ -189,6 +196,11 @@ private:
 
     Result<void> read_cohort() {
         TIDAL_ASSIGN(query_.cohort, take_name(&tokens_, "the name of a cohort"));
+        return {};
+    }
+
+    Result<void> read_experiment() {
+        TIDAL_ASSIGN(query_.experiment, take_name(&tokens_, "the name of an experiment"));
         return {};
     }
 
@@ -410,6 +422,7 @@ std::string print_query(const Query& query) {
         out = "SEARCH " + kind_word(query.kind) + " FOR " + ranking::quote(query.text, '\'');
     if (query.verb == Query::Verb::kSuggest) out = "SUGGEST " + ranking::quote(query.text, '\'');
     if (!query.profile.empty()) out += " USING " + print_profile_name(query.profile);
+    if (!query.experiment.empty()) out += " EXPERIMENT " + print_query_name(query.experiment);
     out += print_params(query);
     if (query.user) out += " FOR USER " + print_literal(*query.user);
     if (query.session != 0) out += " SESSION " + std::to_string(query.session);

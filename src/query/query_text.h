@@ -25,6 +25,7 @@ struct Query {
     std::uint64_t session = 0;             ///< 0 = none.
     bool fresh = false;                    ///< Without what the session was shown.
     std::string cohort;                    ///< Empty = none.
+    std::string experiment;                ///< Empty = none; never beside `profile`.
     std::optional<FilterNode> filter;
     std::optional<Literal> similar_to;  ///< As `user`.
     std::vector<double> vector;         ///< Finite; empty = none.
@@ -55,11 +56,12 @@ struct Query {
                profile == other.profile && params == other.params && user == other.user &&
                similar_to == other.similar_to && vector == other.vector &&
                session == other.session && fresh == other.fresh && cohort == other.cohort &&
-               filter == other.filter && exclude == other.exclude && facets == other.facets &&
-               sort == other.sort && diversity == other.diversity && group == other.group &&
-               pin == other.pin && bury == other.bury && fields == other.fields &&
-               highlight == other.highlight && effort == other.effort && seed == other.seed &&
-               limit == other.limit && after == other.after && explain == other.explain &&
+               experiment == other.experiment && filter == other.filter &&
+               exclude == other.exclude && facets == other.facets && sort == other.sort &&
+               diversity == other.diversity && group == other.group && pin == other.pin &&
+               bury == other.bury && fields == other.fields && highlight == other.highlight &&
+               effort == other.effort && seed == other.seed && limit == other.limit &&
+               after == other.after && explain == other.explain &&
                log_impressions == other.log_impressions && log_features == other.log_features;
     }
 };

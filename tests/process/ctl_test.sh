@@ -121,6 +121,8 @@ json_of 0 '"created":true' experiment put "$work/spring"
 json_of 1 '"status":"error"' experiment put "$work/own.profile"
 json_of 0 '"spring' experiment list
 json_of 1 '"code":"unavailable"' experiment list --url $nobody
+json_of 0 '"experiment":"spring@1"' experiment results spring
+json_of 1 '"code":"unknown_experiment"' experiment results sprung
 json_of 0 '"created":true' cohort put "$work/french"
 json_of 1 '"status":"error"' cohort put "$work/own.profile"
 json_of 0 '"french"' cohort list

@@ -69,6 +69,9 @@ TEST(LibraryCatalog, AnExperimentSplitsUsersAndKeepsItsProfiles) {
     }
     EXPECT_EQ(seen, (std::set<std::string>{"down@1", "up@1"}));
     EXPECT_EQ(library.retire_profile("up").error().code(), ErrorCode::kConflict);
+    EXPECT_EQ(library.experiment_results({.name = "spring"}).error().code(),
+              ErrorCode::kUnsupported)
+        << "nothing on disk";
     must(library.retire_experiment("spring"));
     EXPECT_EQ(library.retire_experiment("spring").error().code(), ErrorCode::kNotFound);
     must(library.retire_profile("up"));

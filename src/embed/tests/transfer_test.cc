@@ -92,6 +92,36 @@ TEST_F(LibraryTransfer, AnExportGivesEverySignalOnceOverPages) {
     EXPECT_EQ(users.size(), 25u);
 }
 
+TEST_F(LibraryTransfer, AnExperimentSaysWhatCameOfItsArmsAfterReopening) {
+    std::string chosen;
+    {
+        auto library = shop(on_disk());
+        must(library.put_experiment("experiment spring version 1 { arm new@1; arm old@1; }"));
+        api::FeedCall call;
+        call.experiment = "spring";
+        call.user_id = api::IdInput(std::uint64_t{7});
+        call.log_impressions = true;
+        chosen = must(library.feed(call)).profile;
+        api::SignalWrite like;
+        like.id = std::uint64_t{2};
+        like.signal = "like";
+        like.user_id = api::IdInput(std::uint64_t{7});
+        like.weight = 1.5;
+        must(library.write(like));
+    }
+    auto library = must(Library::open(on_disk()));
+    const auto results = must(library.experiment_results({.name = "spring"}));
+    ASSERT_EQ(results.arms.size(), 2u);
+    for (const api::ArmResults& arm : results.arms) {
+        EXPECT_EQ(arm.impressions, arm.profile == chosen ? 3u : 0u) << arm.profile;
+        EXPECT_EQ(arm.users, arm.profile == chosen ? 1u : 0u);
+        if (arm.profile != chosen) continue;
+        EXPECT_EQ(arm.positive, 1u);
+        EXPECT_EQ(arm.reward, 0.5);
+    }
+    EXPECT_EQ(library.experiment_results({.name = "sprung"}).error().code(), ErrorCode::kNotFound);
+}
+
 TEST_F(LibraryTransfer, ABackupIsSoundAndItsCopyAnswersTheSame) {
     auto library = shop(on_disk());
     must(library.put_profile("profile own version 1 { score year; }"));

@@ -294,6 +294,7 @@ TEST_F(OpenApiReplies, TheCatalogue) {
     write("/profiles", R"({"text":"profile p version 1 { score unique(like, 24h); }"})");
     write("/experiments", R"({"text":"experiment e version 1 { arm p@1; arm new@1; }"})");
     ask("GET", "/experiments", "/experiments");
+    ask("GET", "/experiments/{name}/results", "/experiments/e/results");
     ask("DELETE", "/experiments/{name}", "/experiments/e");
     write("/items", R"({"entity_id":1})");
     write("/cohorts", R"({"text":"cohort a version 1 { tracks view; where language = 'fr'; }"})");

@@ -41,6 +41,7 @@ Query random_query() {
     if (die(2) == 0) out.limit = 1 + static_cast<std::uint32_t>(die(1000));
     if (out.verb == Query::Verb::kSuggest) return out;
     if (die(2) == 0) out.profile = random_name() + (die(2) == 0 ? "@3" : "");
+    if (out.profile.empty() && die(2) == 0) out.experiment = random_name();
     for (std::size_t i = die(3); i > 0; --i)
         out.params[random_name()] = (static_cast<double>(die(2000)) - 1000) / 7;
     if (die(2) == 0) out.user = random_id();

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "signal/internal/hyperloglog.h"
+#include "signal/hyperloglog.h"
 #include "signal/internal/slot_directory.h"
 #include "signal/internal/user_list.h"
 #include "signal/unique_table.h"

@@ -9,7 +9,7 @@
 #include "brute_force.h"
 #include "fake_store.h"
 #include "history.h"
-#include "signal/internal/hyperloglog.h"
+#include "signal/hyperloglog.h"
 
 namespace tidal::signal {
 namespace {

@@ -113,6 +113,10 @@ public:
     std::vector<ranking::Experiment> experiments() const;
     Result<ranking::Experiment> experiment(std::string_view name) const;
     Result<void> retire_experiment(const std::string& name);
+    /// What came of its arms, from the whole log: docs/reference/profiles.md#results. Takes as long
+    /// as export_shown() of everything, and some 20 MiB meanwhile. kNotFound, kUnsupported in
+    /// memory.
+    Result<api::ExperimentResults> experiment_results(const api::ExperimentRequest& request);
     /// Groups of users: docs/guides/cohorts.md.
     Result<api::CatalogReply> put_cohort(std::string_view text, bool dry_run = false);
     /// The newest version of each, by name.

@@ -1,4 +1,4 @@
-// signal/internal/hyperloglog.h: a HyperLogLog of 4096 registers (p = 12) in a block.
+// signal/hyperloglog.h: a HyperLogLog of 4096 registers (p = 12) in a block.
 //
 // Source    registers: Flajolet, Fusy, Gandouet, Meunier 2007. Estimator: Ertl, "New cardinality
 //           estimation algorithms for HyperLogLog sketches", 2017, algorithm 6: unbiased over the

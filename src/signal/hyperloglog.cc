@@ -1,4 +1,4 @@
-#include "signal/internal/hyperloglog.h"
+#include "signal/hyperloglog.h"
 
 #include <algorithm>
 #include <bit>
