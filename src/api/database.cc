@@ -310,13 +310,8 @@ std::vector<record::Record> Database::missing_configuration(std::size_t at, Resu
     if (!here.configured) {
         record::ShardConfigBody config{shard::kApplyVersion, Epoch(1), 0, 0};
         if (at > 0) {
-            // Vshard v belongs to data shard 1 + v * shards / 1024.
-            const auto bound = [&](std::size_t n) {
-                return static_cast<std::uint16_t>((n * kVShardCount + identity_.shards - 1) /
-                                                  identity_.shards);
-            };
-            config.vshard_begin = bound(at - 1);
-            config.vshard_end = bound(at);
+            config.vshard_begin = first_vshard(at);
+            config.vshard_end = first_vshard(at + 1);
         }
         records = one_record(config);
     }
@@ -393,6 +388,11 @@ void Database::end_schema_change() {
 ShardId Database::shard_of(VShard vshard) const {
     return ShardId(static_cast<std::uint16_t>(1 + std::uint32_t{vshard.value()} * identity_.shards /
                                                       kVShardCount));
+}
+
+std::uint16_t Database::first_vshard(std::size_t shard) const {
+    return static_cast<std::uint16_t>(((shard - 1) * kVShardCount + identity_.shards - 1) /
+                                      identity_.shards);
 }
 
 void Database::checkpoint(Done done) {

@@ -304,7 +304,6 @@ private:
     friend class Reconciler;
     friend class Router;
     class Transport;
-    struct Erasure;
     struct Join;
     struct Pinned;
 
@@ -422,13 +421,13 @@ private:
     Result<void> add_item_relationships(record::RelationshipKind kind, RelationshipsReply* reply);
     void add_other_relationships(record::RelationshipKind kind, RelationshipsReply* reply);
     query::Viewer viewer_of(const EntityId& user, UnixMillis now_ms);
-    /// Of a call that deletes users: every other shard forgets what they did before it is answered.
-    WritesDone then_erase_users(const std::vector<Write>& writes, const CallContext& context,
-                                WritesDone done);
-    Token sent_before(const std::vector<std::pair<std::size_t, IdInput>>& users,
-                      const CallContext& context, const WriteReplies& replies);
-    void erase_users(const std::vector<std::pair<std::size_t, IdInput>>& users,
-                     const CallContext& context, WriteReplies replies, WritesDone done);
+    /// Of a call that deletes users: answered once every shard has forgotten them.
+    WritesDone after_erasures(const std::vector<Write>& writes, const CallContext& context,
+                              WritesDone done);
+    /// The first vshard of each other data shard.
+    std::vector<VShard> others_than(ShardId home) const;
+    /// Of a data shard; of the one behind the last kVShardCount.
+    std::uint16_t first_vshard(std::size_t shard) const;
     void write_lines(std::vector<Write> writes, const ImportChunk* chunk,
                      const CallContext& context, WritesDone done);
     /// @param caught_up  Names that are unknown here are unknown.

@@ -145,6 +145,8 @@ bool may_repeat(const Proposal& proposal) {
     // A mark of an import lets its rows in once; rows of the relay pass their stream's mark once.
     if (proposal.import) return true;
     return std::ranges::all_of(proposal.records, [](const record::Record& record) {
+        if (const auto* erases = std::get_if<record::EraseUserBody>(&record.body))
+            return !record.envelope.idempotency_key.empty() || !erases->if_match;
         return !record.envelope.idempotency_key.empty() ||
                std::holds_alternative<record::RelayBody>(record.body) ||
                std::holds_alternative<record::ImportMarkBody>(record.body) ||

@@ -78,13 +78,13 @@ Result<ResolvedWrite> resolve_one(const schema::Schema& schema, TenantId tenant,
 
 Result<ResolvedWrite> resolve_one(const schema::Schema& schema, TenantId tenant,
                                   const EntityDelete& write, UnixMillis) {
-    record::DeleteBody body;
-    body.kind = write.kind;
-    TIDAL_ASSIGN(body.id, resolve_id(schema, write.kind, write.id, "entity_id"));
-    body.if_match = write.if_match;
+    TIDAL_ASSIGN(EntityId id, resolve_id(schema, write.kind, write.id, "entity_id"));
     ResolvedWrite resolved;
-    resolved.vshard = record::vshard_of(tenant, body.kind, body.id);
-    resolved.body = std::move(body);
+    resolved.vshard = record::vshard_of(tenant, write.kind, id);
+    if (write.kind == EntityKind::kUser)
+        resolved.body = record::EraseUserBody{std::move(id), write.if_match, {}};
+    else
+        resolved.body = record::DeleteBody{write.kind, std::move(id), write.if_match};
     return resolved;
 }
 

@@ -74,7 +74,7 @@ shard::WriteConcern Database::concern_of(const CallContext& context) const {
 }
 
 void Database::write(std::vector<Write> writes, const CallContext& context, WritesDone done) {
-    done = then_erase_users(writes, context, std::move(done));
+    done = after_erasures(writes, context, std::move(done));
     write_lines(std::move(writes), nullptr, context, std::move(done));
 }
 
@@ -231,6 +231,8 @@ Database::Groups Database::group_by_shard(const std::vector<Write>& writes,
         envelope.event_time_given = resolved->at_ms.has_value();
         envelope.event_time_ms = resolved->at_ms.value_or(0);
         record.body = std::move(resolved->body);
+        if (auto* const erases = std::get_if<record::EraseUserBody>(&record.body))
+            erases->others = others_than(shard_of(resolved->vshard));
         WriteGroup& group = groups[shard_of(resolved->vshard)];
         group.proposal.records.push_back(std::move(record));
         group.lines.push_back(line);

@@ -12,7 +12,7 @@ namespace tidal::record {
 namespace {
 
 // The tag of a body is its place in the variant; both only grow at the end.
-static_assert(std::variant_size_v<Body> == 19);
+static_assert(std::variant_size_v<Body> == 20);
 
 template <typename IdType>
 IdType decode_id_number(Decoder* in) {
@@ -234,6 +234,7 @@ void decode(TickBody*, Decoder*) {}
 
 void encode_effect(const RelayRow& row, Encoder* out) {
     out->u8(static_cast<std::uint8_t>(row.effect));
+    if (row.effect == RelayEffect::kErasure) return;
     if (row.effect == RelayEffect::kCoEngagement) {
         out->varint(row.others.size());
         for (const EntityId& other : row.others) encode_optional_id(other, out);
@@ -250,6 +251,7 @@ void decode_effect(RelayRow* row, Decoder* in) {
     const std::uint8_t effect = in->u8();
     if (effect == 0 || effect >= kRelayEffectCount) return in->fail();
     row->effect = static_cast<RelayEffect>(effect);
+    if (row->effect == RelayEffect::kErasure) return;
     if (row->effect == RelayEffect::kCoEngagement) {
         const std::size_t count = in->count(2);
         if (count > kRelayOthersMax) return in->fail();
@@ -528,6 +530,27 @@ void decode(ArchiveKeysBody* body, Decoder* in) {
         key.alias = in->u64();
         key.secret = in->raw(kArchiveSecretBytes);
     }
+}
+
+constexpr unsigned kOfTextErased = 1, kOfVersion = 2;
+
+void encode(const EraseUserBody& body, Encoder* out) {
+    out->u8(static_cast<std::uint8_t>(flag(body.user.is_text(), kOfTextErased) |
+                                      flag(body.if_match.has_value(), kOfVersion)));
+    encode_entity(body.user, out);
+    if (body.if_match) out->u64(body.if_match->bits());
+    out->varint(body.others.size());
+    for (const VShard other : body.others) out->varint(other.value());
+}
+void decode(EraseUserBody* body, Decoder* in) {
+    const unsigned flags = in->u8();
+    if (flags > 3) return in->fail();
+    body->user = decode_entity((flags & kOfTextErased) != 0, in);
+    if ((flags & kOfVersion) != 0) body->if_match = HybridTime::from_bits(in->u64());
+    const std::size_t count = in->count(1);
+    if (count > kVShardCount) return in->fail();
+    for (std::size_t i = 0; i < count && !in->failed(); ++i)
+        body->others.push_back(decode_id_number<VShard>(in));
 }
 
 template <std::size_t... I>

@@ -199,6 +199,15 @@ Violation check(const ArchiveKeysBody& body) {
     return v;
 }
 
+Violation check(const EraseUserBody& body) {
+    Violation v = check_id(body.user, "entity_id");
+    for (const VShard other : body.others)
+        if (v.field.empty()) v = check_vshard(other);
+    const bool rising =
+        std::ranges::adjacent_find(body.others, std::greater_equal<>()) == body.others.end();
+    return first({v, unless(rising, "others", "rise")});
+}
+
 Violation check(const Envelope& e) {
     const bool sorted = std::adjacent_find(e.cohorts.begin(), e.cohorts.end(),
                                            std::greater_equal<>()) == e.cohorts.end();

@@ -40,6 +40,7 @@ Personal personal(const Body& body) {
             [](const SavedSearchBody&) { return Personal::kWhole; },
             [](const DeliveryBody&) { return Personal::kWhole; },
             [](const ArchiveKeysBody&) { return Personal::kNever; },
+            [](const EraseUserBody&) { return Personal::kNever; },
             // What names no user: items' own records, time, routing, catalogue, marks.
             [](const UndoBody&) { return Personal::kNothing; },
             [](const SchemaBody&) { return Personal::kNothing; },
@@ -141,7 +142,7 @@ void replace_users(Record* record, const UserReplacer& with) {
             row.user.reset();
     }
     std::erase_if(rows, [](const RelayRow& row) {
-        return row.effect == RelayEffect::kTaste ||
+        return row.effect == RelayEffect::kTaste || row.effect == RelayEffect::kErasure ||
                (row.effect == RelayEffect::kSignal && !row.user);
     });
 }

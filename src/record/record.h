@@ -122,15 +122,16 @@ enum class RelayEffect : std::uint8_t {
     kTaste,         ///< What a user liked and disliked lately, and whose items.
     kCoEngagement,  ///< Which items an item was liked together with.
     kSignal,        ///< A signal of a session, from its user's shard to its item's.
+    kErasure,       ///< What a user did with items of the target's shard, and who names them there.
 };
-inline constexpr std::size_t kRelayEffectCount = 4;
+inline constexpr std::size_t kRelayEffectCount = 5;
 inline constexpr std::size_t kRelayOthersMax = 16;
 
-/// One effect of a signal on another shard, as it leaves the item's.
+/// One effect of a signal on another shard, as it leaves the item's; or of a user's erasure.
 struct RelayRow {
     std::uint64_t sequence = 0;  ///< Dense per (source incarnation, target vshard), from 1.
     RelayEffect effect = RelayEffect::kCreator;
-    EntityId target;  ///< The creator, user or item whose state it changes.
+    EntityId target;  ///< The creator, user or item whose state it changes; kErasure: who goes.
     SignalTypeId signal;
     FixedWeight weight = 0;
     /// -1 for an undo. kCoEngagement: 1 of the item that was liked, 0 of one that it pairs with.
@@ -331,10 +332,20 @@ struct ArchiveKeysBody {
     bool operator==(const ArchiveKeysBody&) const = default;
 };
 
-using Body = std::variant<SignalBody, UndoBody, UpsertBody, DeleteBody, EmbeddingBody, SchemaBody,
-                          ShardConfigBody, TickBody, RelayBody, RelayAckBody, ImportMarkBody,
-                          CatalogBody, RelationshipBody, SavedSearchBody, SessionBody,
-                          SessionSignalBody, CollectionMemberBody, DeliveryBody, ArchiveKeysBody>;
+/// Everything of a user goes, in all shards: those of `others` hear of it through the relay, in the
+/// same step. DeleteBody of a user, in logs of before, is of one shard alone.
+struct EraseUserBody {
+    EntityId user;
+    std::optional<HybridTime> if_match;  ///< Version the caller saw.
+    std::vector<VShard> others;          ///< One of each other data shard, rising.
+    bool operator==(const EraseUserBody&) const = default;
+};
+
+using Body =
+    std::variant<SignalBody, UndoBody, UpsertBody, DeleteBody, EmbeddingBody, SchemaBody,
+                 ShardConfigBody, TickBody, RelayBody, RelayAckBody, ImportMarkBody, CatalogBody,
+                 RelationshipBody, SavedSearchBody, SessionBody, SessionSignalBody,
+                 CollectionMemberBody, DeliveryBody, ArchiveKeysBody, EraseUserBody>;
 
 struct Record {
     Envelope envelope;

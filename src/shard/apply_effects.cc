@@ -47,6 +47,8 @@ Result<void> ShardState::apply_row(TenantId tenant, RegionId origin, const recor
             return {};
         case record::RelayEffect::kSignal:
             return apply_session_signal(tenant, origin, row, outcome);
+        case record::RelayEffect::kErasure:
+            return forget_visitor(row.target);
         case record::RelayEffect::kCreator:
             break;
     }

@@ -37,11 +37,11 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
 Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
                                        const record::DeleteBody& body) {
     TIDAL_TRY(settle());
-    // Every shard has states of a user, its own alone has the user.
+    // Of a user in logs of before EraseUserBody: a record in every shard. Each has states of a
+    // user, the user's own alone has the user.
     const bool of_user = body.kind == EntityKind::kUser;
     if (of_user && !owns(record::vshard_of(envelope.tenant, body.kind, body.id))) {
-        user_states_->erase_user(body.id);
-        TIDAL_TRY(relationships_->erase_friend(body.id));
+        TIDAL_TRY(forget_visitor(body.id));
         return accepted(envelope);
     }
     auto& entities = this->entities(body.kind);
@@ -49,16 +49,8 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     // Also a delete that is refused may end vectors: those of a generation before.
     TIDAL_TRY(vectors_[static_cast<std::size_t>(body.kind)].refresh(body.id, entities));
     // Also of one whom only signals name.
-    if (of_user && (slot.ok() || slot.error().code() == ErrorCode::kNotFound)) {
-        user_states_->erase_user(body.id);
-        TIDAL_TRY(relationships_->erase_user(body.id));
-        TIDAL_TRY(saved_searches_.erase_user(body.id));
-        TIDAL_TRY(archive_keys_.erase_user(body.id));
-        TIDAL_TRY(sessions_->erase_user(body.id));
-        TIDAL_TRY(deliveries_.erase_user(body.id));
-        TIDAL_TRY(relationships_->erase_friend(body.id));
-        tastes_->erase_user(body.id, envelope.stamp);
-    }
+    if (of_user && (slot.ok() || slot.error().code() == ErrorCode::kNotFound))
+        TIDAL_TRY(forget_user(body.id, envelope.stamp));
     if (!slot) return refuse_or_stop(slot.take_error(), body);
     for (auto& [origin, table] : ledgers(body.kind)) table->drop(*slot);
     uniques(body.kind).drop(*slot);

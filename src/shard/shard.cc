@@ -265,7 +265,8 @@ void Shard::forget_in_flight(const InFlight& batch) {
 bool Shard::waits(const std::vector<record::Record>& records) {
     return std::ranges::any_of(records, [](const record::Record& record) {
         return std::holds_alternative<record::SessionBody>(record.body) ||
-               std::holds_alternative<record::SessionSignalBody>(record.body);
+               std::holds_alternative<record::SessionSignalBody>(record.body) ||
+               std::holds_alternative<record::EraseUserBody>(record.body);
     });
 }
 

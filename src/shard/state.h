@@ -251,7 +251,14 @@ private:
     Result<Outcome> apply_body(const record::Envelope& envelope, const record::DeliveryBody& body);
     Result<Outcome> apply_body(const record::Envelope& envelope,
                                const record::ArchiveKeysBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope, const record::EraseUserBody& body);
 
+    /// At the user's shard: all that is kept of a user there; signals committed up to `stamp` stay
+    /// forgotten.
+    Result<void> forget_user(const EntityId& user, HybridTime stamp);
+    /// In any shard: what a user did with its items, and who of its users names them.
+    Result<void> forget_visitor(const EntityId& user);
+    void send_erasure(const record::EraseUserBody& body, Outcome* outcome);
     Result<Outcome> relate_to_item(const record::Envelope& envelope,
                                    const record::RelationshipBody& body);
     Outcome accepted(const record::Envelope& envelope) const;
@@ -285,8 +292,8 @@ private:
     /// To the shard of the row's target, which may be this one.
     Result<void> relay(TenantId tenant, EntityKind kind, RegionId origin, record::RelayRow row,
                        Outcome* outcome);
-    /// One relay row at its target: a creator's ledger, a user's taste, an item's neighbours or a
-    /// signal under a session. What it sends on is added to the outcome.
+    /// One relay row at its target: a creator's ledger, a user's taste, an item's neighbours, a
+    /// signal under a session or a user's erasure. What it sends on is added to the outcome.
     Result<void> apply_row(TenantId tenant, RegionId origin, const record::RelayRow& row,
                            Outcome* outcome);
     bool is_positive(SignalTypeId signal) const;

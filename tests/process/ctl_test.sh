@@ -67,7 +67,7 @@ json_of() {
     call POST /query "@$work/value"
     [[ $status == 400 && $reply != *'"code":"not_json"'* ]] || fail "not JSON: tidalctl --json $*: $out ($reply)"
     commands_seen+=" $1"
-    case $1 in backup | schema | profile | experiment | cohort | collection | model | synonyms | policy | session | node | shard | key | relationship) commands_seen+="/${2-}" ;; esac
+    case $1 in backup | schema | profile | experiment | cohort | collection | model | synonyms | policy | session | node | shard | key | relationship | user) commands_seen+="/${2-}" ;; esac
 }
 # The check itself: text is seen to be none.
 call POST /query 'ok: 3 files'
@@ -104,6 +104,10 @@ json_of 0 '"kind":"hides"' relationship list 7
 json_of 1 '"code":"unavailable"' relationship list 7 --url $nobody
 json_of 0 '"status":"ok"' relationship end 7 hides 1
 json_of 1 '"code":"unavailable"' relationship end 7 hides 1 --url $nobody
+json_of 0 '"status":"ok"' relationship add 7 hides 1
+json_of 0 '"status":"ok"' user erase 7
+json_of 0 '"relationships":[]' relationship list 7
+json_of 1 '"code":"unavailable"' user erase 7 --url $nobody
 json_of 0 '"latency_ms"' bench feed --seconds 0.1
 json_of 1 'first: unknown profile `trendin`' bench feed --seconds 0.1 --profile trendin
 json_of 0 '"schema"' schema show
@@ -230,7 +234,7 @@ json_of 1 '"damaged_places":1' fsck --data-dir "$work/restored"
 for command in $(complete_words tidalctl ''); do
     case $command in
         -*) ;;
-        backup | schema | profile | experiment | cohort | collection | model | synonyms | policy | session | node | shard | key | relationship)
+        backup | schema | profile | experiment | cohort | collection | model | synonyms | policy | session | node | shard | key | relationship | user)
             for sub in $(complete_words tidalctl "$command" ''); do
                 [[ $sub == -* || " $commands_seen " == *" $command/$sub "* ]] || fail "no --json of $command $sub was tried"
             done

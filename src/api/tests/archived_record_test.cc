@@ -205,24 +205,27 @@ TEST_F(ArchivedRecord, KeysAndDeletionsOfUsersAreNotKept) {
     EXPECT_EQ(seal(of(keys)).size(), 1u);
     record::DeleteBody deletes{EntityKind::kUser, EntityId("nina"), std::nullopt};
     EXPECT_EQ(seal(of(deletes)).size(), 1u);
+    EXPECT_EQ(seal(of(record::EraseUserBody{EntityId("nina"), {}, {VShard(7)}})).size(), 1u);
     deletes.kind = EntityKind::kItem;
     expect_back(of(deletes));
 }
 
 TEST_F(ArchivedRecord, RelayRowsKeepSignalsAndTotals) {
     record::RelayBody rows{ShardId(1), Incarnation(1), VShard(7), {}};
-    record::RelayRow creator, taste, of_nina, of_boris;
+    record::RelayRow creator, taste, erasure, of_nina, of_boris;
     creator.target = EntityId("studio");
     creator.user = EntityId("nina");
     taste.effect = record::RelayEffect::kTaste;
     taste.target = EntityId("nina");
     taste.item = EntityId("film");
+    erasure.effect = record::RelayEffect::kErasure;
+    erasure.target = EntityId("nina");
     of_nina.effect = of_boris.effect = record::RelayEffect::kSignal;
     of_nina.target = of_boris.target = EntityId("film");
     of_nina.user = EntityId("nina");
     of_boris.user = EntityId("boris");
     std::uint64_t sequence = 0;
-    for (record::RelayRow* row : {&creator, &taste, &of_nina, &of_boris}) {
+    for (record::RelayRow* row : {&creator, &taste, &erasure, &of_nina, &of_boris}) {
         row->sequence = ++sequence;
         rows.rows.push_back(*row);
     }

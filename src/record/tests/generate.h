@@ -69,6 +69,10 @@ inline RelayRow any_relay_row() {
     row.user = maybe(any_entity);
     if (any_bool()) return row;
     if (any_bool()) {
+        row.effect = RelayEffect::kErasure;
+        return row;
+    }
+    if (any_bool()) {
         row.effect = RelayEffect::kSignal;
         row.user = any_entity();
         row.creator = maybe(any_entity);
@@ -129,7 +133,7 @@ inline SessionBody any_session_body() {
 
 inline Body any_body() {
     // Signals are most of a log.
-    switch (any_bool() ? 0 : *rc::gen::inRange(1, 19)) {
+    switch (any_bool() ? 0 : *rc::gen::inRange(1, 20)) {
         case 0:
             return SignalBody{SignalTypeId(any_u16()), any_entity(),      any_weight(),
                               maybe(any_entity),       maybe(any_entity), any_bytes(0, 20)};
@@ -199,6 +203,12 @@ inline Body any_body() {
             for (int i = 0; i < count; ++i)
                 body.keys.push_back({any_entity(), any_time(), any_u64(),
                                      any_bytes(kArchiveSecretBytes, kArchiveSecretBytes)});
+            return body;
+        }
+        case 18: {
+            EraseUserBody body{any_entity(), maybe(any_time), {}};
+            const auto others = *rc::gen::inRange<std::uint16_t>(0, 5);
+            for (std::uint16_t i = 0; i < others; ++i) body.others.emplace_back(i * 255);
             return body;
         }
         case 16:

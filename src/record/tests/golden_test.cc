@@ -108,6 +108,12 @@ std::map<std::string, Record> golden_records() {
                               .stamp = HybridTime::from_bits(0x0123456789abcdef),
                               .generation = HybridTime::from_bits(0x0023456789abcdef),
                               .cohorts = {CohortId(1), CohortId(200)}}}};
+    const RelayBody erasures{
+        ShardId(3),
+        Incarnation(2),
+        VShard(777),
+        {{.sequence = 46, .effect = RelayEffect::kErasure, .target = EntityId("nina")},
+         {.sequence = 47, .effect = RelayEffect::kErasure, .target = EntityId(7)}}};
     SessionBody opens;
     opens.user = EntityId(7);
     opens.session =
@@ -124,6 +130,11 @@ std::map<std::string, Record> golden_records() {
     closes.session = kSessionIdMax;
     return {
         {"relay_signals", {plain_envelope(), signals}},
+        {"relay_erasures", {plain_envelope(), erasures}},
+        {"erase_user",
+         {plain_envelope(), EraseUserBody{EntityId(7), std::nullopt, {VShard(0), VShard(1023)}}}},
+        {"erase_user_matched",
+         {full_envelope(), EraseUserBody{EntityId("nina"), HybridTime::from_bits(77), {}}}},
         {"session_open", {full_envelope(), opens}},
         {"session_show", {plain_envelope(), shows}},
         {"session_close", {plain_envelope(), closes}},
