@@ -23,8 +23,10 @@ public:
         return database_.shard(id).with_state(read);
     }
     /// Every record of a shard that is applied here, in order.
-    /// @return false = a snapshot stands for some of them: then none is visited.
+    /// @return false = a snapshot stands for some of them, or the archive has some, which keeps no
+    ///         rows of tastes (record/personal.h): then none is visited.
     Result<bool> visit_history(ShardId id, absl::FunctionRef<void(const record::Record&)> visit) {
+        if (database_.stats().log.archive_segments > 0) return false;
         TIDAL_ASSIGN(const auto exporting, database_.begin_export());
         if (database_.cluster_ != nullptr) {
             const LogIndex applied =

@@ -494,6 +494,8 @@ private:
                 request.gaps = true;
                 continue;
             }
+            // Reading, too, may be where its disk dies.
+            if (!next.ok() && !cluster_.node(node).alive()) return false;
             if (!next.ok()) return fail("no export: " + next.error().to_string()), false;
             page = std::move(*next);
             for (const ExportedSignal& each : page.signals) ++exported[each.id.number()];

@@ -85,7 +85,7 @@ void People::act_and_wait(std::uint32_t node) {
         fail("no answer to `" + last->what + "` once all is well");
 }
 
-/// One, or a binge: many of one user in one call, mostly of one kind. One user likes nothing.
+/// One, or a binge: many of one user in one call, mostly of one kind. One user is hard to please.
 void People::send_signals(std::uint32_t node) {
     const std::uint64_t user = any_user();
     const std::uint64_t count = below(2) == 0 ? 1 : 2 + below(kItemsEnd - kItemsBegin);
