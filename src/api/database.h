@@ -300,6 +300,7 @@ public:
 private:
     friend class ClusterNode;
     friend class Fences;
+    friend class InnerView;  ///< Of tests.
     friend class PersonalArchive;
     friend class Reconciler;
     friend class Router;

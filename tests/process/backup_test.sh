@@ -19,6 +19,35 @@ exported() { ctl export | sed 's/,"position":"[^"]*"//' | sort >"$1"; }
 counts() { for i in 1 7 100 200; do curl -s "http://127.0.0.1:$port/items/$i/signals" | grep -o '"count":[0-9]*' | tr '\n' ' '; done; }
 feed() { curl -s "http://127.0.0.1:$port/feed?profile=most_viewed&limit=50" | grep -o '"entity_id":[0-9]*' | tr '\n' ' '; }
 
+# personal: what four users see and said, without what passes with time.
+ids() { curl -s "http://127.0.0.1:$port/feed?limit=200&user_id=$1&$2" | grep -o '"entity_id":[0-9]*' | sort | tr '\n' ' '; }
+personal() {
+    local user
+    for user in 1 2 3 4; do
+        for asked in 'profile=for_you&seed=7' 'profile=new' 'profile=new&filter=liked' 'profile=new&filter=seen'; do
+            echo "$user $asked: $(ids "$user" "$asked")"
+        done
+        curl -s "http://127.0.0.1:$port/users/$user/relationships"
+        echo
+        curl -s "http://127.0.0.1:$port/users/$user/sessions" | sed 's/"tokens":[0-9.]*//'
+        echo
+    done
+}
+relate() { # METHOD USER KIND TARGET
+    call "$1" /relationships "{\"user_id\":$2,\"kind\":\"$3\",$4}"
+    expect 200
+}
+# hidden_stay_so: user 1 hid 5, and 11 with a signal; their creator 3 is blocked by user 2, who ended the hide of 9.
+hidden_stay_so() {
+    for profile in 'profile=for_you&seed=7' profile=new; do
+        [[ "$(ids 1 "$profile")" =~ :(5|11)\  ]] && fail "$1: user 1 is shown what they hid"
+    done
+    [[ "$(ids 1 profile=new)" == *:6\ * ]] || fail "$1: user 1 is not shown what they did not hide"
+    # Creators are i % 9 + 1.
+    [[ "$(ids 2 profile=new)" =~ :(2|11|20|29|200)\  ]] && fail "$1: user 2 is shown whom they block"
+    [[ "$(ids 2 profile=new)" == *:9\ * ]] || fail "$1: user 2 is not shown what they hide no longer"
+}
+
 start_server standalone --data-dir "$work/none" || finish
 call POST /backups '{"name":"one"}'
 expect 501 'no_backup_dir' '--backup-dir'
@@ -28,6 +57,25 @@ serve "$work/data" || finish
 for i in $(seq 200); do printf '{"entity_id":%d,"creator_id":%d,"metadata":{"title":"item %d"}}\n' "$i" $((i % 9 + 1)) "$i"; done |
     curl -s -o /dev/null -H 'Content-Type: application/x-ndjson' --data-binary @- "http://127.0.0.1:$port/items"
 [ "$(signals 1 20000)" = 200 ] || fail "signals are refused: $(head -c 300 "$work/bulk")"
+
+relate POST 1 hides '"item_id":5'
+call POST /signals '{"entity_id":11,"signal":"hide","user_id":1,"idempotency_key":"hide 11"}'
+expect 200
+call POST /signals '{"entity_id":13,"signal":"hide","user_id":1,"idempotency_key":"hide 13"}'
+expect 200
+call POST /signals '{"undo":"hide 13","entity_id":13}'
+expect 200
+relate POST 1 follows '"creator_id":4'
+relate POST 2 blocks '"creator_id":3'
+relate POST 2 hides '"item_id":9'
+relate DELETE 2 hides '"item_id":9'
+relate POST 3 friends '"friend_id":4'
+call POST /sessions '{"user_id":4}'
+expect 200
+session=$(grep -o '"session_id":"\?[0-9]*' <<<"$reply" | grep -o '[0-9]*$')
+call POST /signals "{\"entity_id\":77,\"signal\":\"like\",\"session_id\":\"$session\"}"
+expect 200
+hidden_stay_so "before the backup"
 
 # Bad names and bodies.
 for name in '..' 'a/b' '/etc/x' 'a.b' ''; do
@@ -45,6 +93,7 @@ ctl backup create rest >"$work/made" || fail "backup create: $(cat "$work/made")
 exported "$work/source.jsonl"
 source_counts=$(counts)
 source_feed=$(feed)
+personal >"$work/source.personal"
 call POST /backups '{"name":"rest"}'
 expect 409 'exists'
 call GET /backups/rest
@@ -90,6 +139,17 @@ exported "$work/restored.jsonl"
 cmp -s "$work/source.jsonl" "$work/restored.jsonl" || fail "exports differ: $(wc -l "$work/source.jsonl" "$work/restored.jsonl")"
 [ "$(counts)" = "$source_counts" ] || fail "counts differ: $(counts) instead of $source_counts"
 [ "$(feed)" = "$source_feed" ] || fail "feeds differ"
+personal >"$work/restored.personal"
+cmp -s "$work/source.personal" "$work/restored.personal" ||
+    fail "personal state differs: $(diff "$work/source.personal" "$work/restored.personal" | head -c 1000)"
+hidden_stay_so "restored"
+relate POST 1 hides '"item_id":6'
+[[ "$(ids 1 profile=new)" == *:6\ * ]] && fail "the restored server keeps no new hides"
+relate DELETE 1 hides '"item_id":5'
+call POST /signals '{"undo":"hide 11","entity_id":11}'
+expect 200
+[[ "$(ids 1 profile=new)" =~ :5\ .*:6\ |:6\ .*:5\  ]] && fail "another hide ended than was asked"
+[[ "$(ids 1 profile=new)" == *:11\ * ]] || fail "a hide from before the backup cannot be taken back"
 [ "$(signals 1 10)" = 200 ] || fail "the restored server takes no writes"
 stop_server INT || fail "the restored server does not stop"
 start_server standalone --data-dir "$work/live" || finish
@@ -97,6 +157,7 @@ exported "$work/live.jsonl"
 [ -z "$(comm -23 "$work/live.jsonl" "$work/later.jsonl")" ] || fail "the live backup has what the source never had"
 [ -z "$(comm -23 "$work/source.jsonl" "$work/live.jsonl")" ] || fail "the live backup lacks what was answered before it"
 [ "$(wc -l <"$work/live.jsonl")" -ge "$before" ] || fail "the live backup is short"
+hidden_stay_so "restored from the live backup"
 stop_server INT || fail "the restored server does not stop"
 
 # A flipped byte, then a missing file: named.

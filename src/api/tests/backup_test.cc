@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "api/backups.h"
+#include "api/tests/personal_model.h"
 #include "api/tests/sim_node.h"
 #include "runtime/seeded_random.h"
 
@@ -200,6 +201,181 @@ TEST_F(Backup, NamesAndDirectoriesThatCannotBe) {
     backups->stop();
     node.world().advance(kSecondNs);
     EXPECT_EQ(backups->find("late")->state, State::kFailed);
+}
+
+/// Users who do all that leaves personal state, before and after the cut.
+class PersonalBackup : public Backup {
+protected:
+    static constexpr std::uint64_t kUsers = 4, kItemsBegin = 10, kItemsEnd = 50;
+    /// Who acts under a session, of which the model knows nothing, on an item of their own.
+    static constexpr std::uint64_t kGuest = 9, kGuestItem = 60;
+    /// So large that nothing goes to the archive, which keeps no rows of tastes.
+    static constexpr std::uint64_t kLogFileBytes = 4 << 20;
+
+    PersonalBackup() { node.options().log.file_bytes = kLogFileBytes; }
+
+    std::uint64_t below(std::uint64_t bound) { return random.below(bound); }
+    template <typename Ask>
+    SessionReply ask(SimNode& of, Ask begin) {
+        auto answer = std::make_shared<std::optional<Result<SessionReply>>>();
+        begin([answer](Result<SessionReply> reply) { answer->emplace(std::move(reply)); });
+        of.world().run_until([&] { return answer->has_value(); }, 600 * kSecondNs);
+        EXPECT_TRUE(answer->has_value() && (*answer)->ok());
+        return answer->has_value() && (*answer)->ok() ? std::move(***answer) : SessionReply();
+    }
+
+    void begin() {
+        for (std::uint64_t id = kItemsBegin; id < kItemsEnd; ++id) node.put(item(id, 1 + id % 3));
+        node.put(item(kGuestItem));
+        EntityWrite guest;
+        guest.kind = EntityKind::kUser;
+        guest.id = kGuest;
+        guest.metadata = {{"language", std::string("fr")}};
+        node.put(guest);
+        ASSERT_OK(node.wait([&](Database::Done done) {
+            node->put_cohort("cohort french version 1 { tracks view; where language = 'fr'; }",
+                             false, [done = std::move(done)](auto reply) mutable {
+                                 done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
+                             });
+        }));
+        SessionOpen open;
+        open.user_id = kGuest;
+        open.annotations = {{"place", "train"}};
+        session = ask(node, [&](auto done) { node->open_session(open, {}, std::move(done)); }).id;
+    }
+    void live(SimNode& in, int steps) {
+        for (int step = 0; step < steps; ++step) {
+            const std::uint64_t dice = below(10);
+            if (dice < 6) {
+                send(in);
+            } else if (dice < 7) {
+                undo(in);
+            } else {
+                relate(in);
+            }
+        }
+        SignalWrite view = signal(kGuestItem, "view");
+        view.session_id = std::to_string(session);
+        in.put(view);
+    }
+    void send(SimNode& in) {
+        constexpr const char* kNames[] = {"like", "like", "dislike", "skip", "view", "hide"};
+        const std::uint64_t item = kItemsBegin + below(kItemsEnd - kItemsBegin);
+        const std::string key = below(2) == 0 ? "key " + std::to_string(sent++) : "";
+        SignalWrite write = signal(item, kNames[below(std::size(kNames))], key);
+        write.user_id = IdInput(1 + below(kUsers));
+        write.weight = static_cast<double>(1 + below(8)) / 4;
+        if (!key.empty()) keyed.emplace_back(item, key);
+        in.put(std::move(write));
+    }
+    void undo(SimNode& in) {
+        if (keyed.empty()) return;
+        const std::size_t newest = below(std::min<std::size_t>(keyed.size(), 20));
+        const auto& [item, key] = keyed[keyed.size() - 1 - newest];
+        in.put(SignalUndo{item, key, {}});
+    }
+    void relate(SimNode& in) {
+        RelationshipWrite write;
+        const std::uint64_t user = 1 + below(kUsers);
+        write.user_id = IdInput(user);
+        write.kind = static_cast<record::RelationshipKind>(below(record::kRelationshipKindCount));
+        write.ends = below(3) == 0;
+        write.target = IdInput(1 + below(3));
+        if (write.kind == record::RelationshipKind::kFriends) write.target = IdInput(user + 1);
+        if (record::is_of_items(write.kind))
+            write.target = IdInput(kItemsBegin + below(kItemsEnd - kItemsBegin));
+        in.put(std::move(write));
+    }
+
+    static PersonalModel model_of(SimNode& of) {
+        PersonalModel model(of->schema());
+        InnerView view(*of);
+        for (std::uint16_t at = 1; at <= kShards; ++at) {
+            const ShardId shard(at);
+            const auto whole = view.visit_history(
+                shard, [&](const record::Record& record) { model.take(view, shard, record); });
+            EXPECT_TRUE(whole.ok() && *whole);
+        }
+        return model;
+    }
+    /// What the guest left: the session, and what a cohort counts of them.
+    static void expect_guest(SimNode& in, const SessionReply& wanted, std::int64_t counted) {
+        const auto seen = in->session(wanted.id);
+        ASSERT_OK(seen);
+        EXPECT_EQ(seen->user, EntityId(kGuest));
+        EXPECT_EQ(seen->counts, wanted.counts);
+        EXPECT_EQ(seen->annotations, wanted.annotations);
+        EXPECT_EQ(seen->expires_ms, wanted.expires_ms);
+        EXPECT_EQ(seen->end, wanted.end);
+        EXPECT_EQ(in->cohort("french")->events_7d, counted);
+    }
+
+    runtime::SeededRandom random{11};
+    std::vector<std::pair<std::uint64_t, std::string>> keyed;
+    std::uint64_t sent = 0, session = 0;
+};
+
+TEST_F(PersonalBackup, RestoredItIsWhatItWasAtTheCutAndGoesOn) {
+    ASSERT_NO_FATAL_FAILURE(begin());
+    live(node, 300);
+    ASSERT_OK(node.checkpoint());
+    live(node, 150);
+    node.rest();
+    const PersonalModel at_the_cut = model_of(node);
+    const PersonalModel::Sizes sizes = at_the_cut.sizes();
+    for (const std::uint64_t each : {sizes.states, sizes.relationships, sizes.positives,
+                                     sizes.negatives, sizes.pairs, sizes.undone})
+        EXPECT_GT(each, 3u);
+    EXPECT_EQ(at_the_cut.difference(*node), "");
+    const SessionReply guest = *node->session(session);
+    EXPECT_EQ(guest.counts.size(), 1u);
+    EXPECT_EQ(node->cohort("french")->events_7d, 2);
+    const auto hashes = *node->content_hashes();
+    ASSERT_EQ(make("one").state, State::kDone);
+    const auto keyed_before = keyed;
+    live(node, 50);
+    keyed = keyed_before;
+
+    SimNode other({.shards = kShards, .checkpoint_interval_ms = 3'600'000}, 2);
+    other.options().log.file_bytes = kLogFileBytes;
+    ASSERT_OK(restore(other.disk()));
+    ASSERT_OK(other.open());
+    other.rest();
+    EXPECT_EQ(*other->content_hashes(), hashes);
+    EXPECT_EQ(at_the_cut.difference(*other), "");
+    expect_guest(other, guest, 2);
+
+    // What was sent before the cut is taken back, and more is sent, over checkpoint and power cut.
+    live(other, 150);
+    ASSERT_OK(other.checkpoint());
+    live(other, 50);
+    ASSERT_OK(other.crash_and_open());
+    other.rest();
+    const PersonalModel later = model_of(other);
+    EXPECT_GT(later.sizes().undone, sizes.undone);
+    EXPECT_EQ(later.difference(*other), "");
+    EXPECT_NE(at_the_cut.difference(*other), "");
+    EXPECT_EQ(other->cohort("french")->events_7d, 4);
+}
+
+/// What was on its way between shards at the cut arrives after it.
+TEST_F(PersonalBackup, EffectsUnderWayComeToTheirUsersOnce) {
+    ASSERT_NO_FATAL_FAILURE(begin());
+    for (std::uint64_t round = 0; round < 6; ++round) {
+        live(node, 40);
+        if (round % 2 == 1) ASSERT_OK(node.checkpoint());
+        node.world().advance(round * 150'000);
+        ASSERT_EQ(make("one").state, State::kDone);
+        SimNode other({.shards = kShards}, 3);
+        other.options().log.file_bytes = kLogFileBytes;
+        ASSERT_OK(restore(other.disk()));
+        ASSERT_OK(other.open());
+        other.rest();
+        EXPECT_EQ(model_of(other).difference(*other), "") << "round " << round;
+        node.rest();
+        EXPECT_EQ(model_of(node).difference(*other), "") << "of the source, round " << round;
+        ASSERT_OK(backups->remove("one"));
+    }
 }
 
 TEST(BackupManifest, ReadsBackAndNamesWhatIsWrong) {

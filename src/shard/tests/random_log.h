@@ -1,6 +1,7 @@
 // Random logs of one shard: every kind of record, sensible and not.
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "record/record.h"
@@ -54,7 +55,7 @@ private:
     }
 
     void push_any() {
-        switch (below(22)) {
+        switch (below(30)) {
             case 0:
             case 1:
             case 2:
@@ -95,6 +96,21 @@ private:
             case 16:
                 push_relationship();
                 return;
+            case 17:
+            case 18:
+                return push_session();
+            case 19:
+            case 20:
+                return push_session_signal();
+            case 21:
+                return push_delivery();
+            case 22:
+                return push_member();
+            case 23:
+                return push_saved_search();
+            case 24:
+                if (one_in(2)) push_catalog();
+                return;
             case 13:
                 if (one_in(2)) return push_keys();
                 push(record::ImportMarkBody{"import " + std::to_string(below(2)), below(100)});
@@ -132,7 +148,7 @@ private:
         push(body, one_in(3) ? key_of(body.id) : "");
     }
 
-    void push_signal() {
+    record::SignalBody any_signal() {
         record::SignalBody body;
         body.signal = SignalTypeId(static_cast<std::uint16_t>(below(schema_.signals.size())));
         if (one_in(40)) body.signal = SignalTypeId(60);
@@ -140,16 +156,123 @@ private:
         body.weight = static_cast<std::int64_t>(below(64)) * record::kWeightOne / 16;
         if (!one_in(3)) body.user = user();
         if (one_in(4)) body.creator = creator();
+        return body;
+    }
+
+    void push_signal() {
+        const record::SignalBody body = any_signal();
         record::Record& record = push(body, one_in(2) ? key_of(body.item) : "");
-        if (one_in(2)) {
-            record.envelope.event_time_given = true;
-            record.envelope.event_time_ms -= static_cast<UnixMillis>(below(3 * 24 * 3600 * 1000));
-        }
-        if (one_in(8)) record.envelope.generation = log_[below(log_.size())].envelope.stamp;
-        if (one_in(6)) record.envelope.origin = RegionId(2);
+        date_and_place(&record.envelope);
         if (one_in(6)) record.envelope.principal = "bob";
+    }
+
+    void date_and_place(record::Envelope* envelope) {
+        if (one_in(2)) {
+            envelope->event_time_given = true;
+            envelope->event_time_ms -= static_cast<UnixMillis>(below(3 * 24 * 3600 * 1000));
+        }
+        if (one_in(8)) envelope->generation = log_[below(log_.size())].envelope.stamp;
+        if (one_in(6)) envelope->origin = RegionId(2);
         for (std::uint32_t cohort = 1; cohort <= 3; ++cohort)
-            if (one_in(3)) record.envelope.cohorts.emplace_back(cohort);
+            if (one_in(3)) envelope->cohorts.emplace_back(cohort);
+    }
+
+    /// One of a few, each a user's; its id says whose.
+    struct NamedSession {
+        EntityId user;
+        std::uint64_t id = 0;
+    };
+    NamedSession session() {
+        const std::uint64_t number = below(6);
+        const EntityId whose("user " + std::to_string(number));
+        const VShard home = record::vshard_of(kDefaultTenant, EntityKind::kUser, whose);
+        return {whose, (1 + number) * kVShardCount + home.value()};
+    }
+    record::Annotations annotations() {
+        record::Annotations out;
+        for (const char* const key : {"mood", "place"})
+            if (one_in(2)) out.emplace_back(key, one_in(3) ? "" : std::to_string(below(9)));
+        return out;
+    }
+
+    void push_session() {
+        const NamedSession named = session();
+        record::SessionBody body;
+        body.act = one_in(2) ? record::SessionAct::kOpen
+                             : static_cast<record::SessionAct>(below(record::kSessionActCount));
+        body.session = named.id;
+        if (body.act == record::SessionAct::kOpen) {
+            body.user = named.user;
+            if (one_in(4)) body.agent = "helper";
+            if (one_in(3)) body.limits.signals = {kLike};
+            body.limits.per_minute = 2;
+            body.limits.burst = 3;
+            if (one_in(2)) body.limits.duration_ms = record::kSessionDurationMsMax;
+        }
+        if (body.act <= record::SessionAct::kAnnotate) body.annotations = annotations();
+        if (body.act == record::SessionAct::kShow)
+            for (std::uint64_t i = 1 + below(4); i > 0; --i) body.shown.push_back(item());
+        record::Record& record = push(body);
+        if (body.act == record::SessionAct::kAnnotate)
+            record.envelope.session_sequence = next_number(named.id);
+    }
+
+    /// Mostly of the session's user, or naming nobody.
+    void push_session_signal() {
+        const NamedSession named = session();
+        record::SessionSignalBody body{named.id, any_signal()};
+        if (body.signal.user && !one_in(6)) body.signal.user = named.user;
+        record::Record& record = push(body);
+        date_and_place(&record.envelope);
+        record.envelope.session_sequence = next_number(named.id);
+    }
+
+    /// Mostly the next one, sometimes none or one that was.
+    std::uint64_t next_number(std::uint64_t session) {
+        std::uint64_t& last = numbers_[session];
+        if (one_in(6)) return below(last + 1);
+        return ++last;
+    }
+
+    void push_delivery() {
+        record::DeliveryBody body;
+        body.user = user();
+        body.profile = one_in(3) ? "trending" : "for_you";
+        body.cap = 1 + static_cast<std::uint32_t>(below(20));
+        body.wanted = 1 + static_cast<std::uint32_t>(below(10));
+        body.page = below(5);
+        push(body);
+    }
+
+    void push_member() {
+        using Change = record::CollectionMemberBody::Change;
+        record::CollectionMemberBody body;
+        body.collection = CollectionId(static_cast<std::uint32_t>(1 + below(3)));
+        body.change = one_in(12) ? Change::kDropAll : one_in(4) ? Change::kRemove : Change::kPut;
+        if (body.change != Change::kDropAll) body.item = item();
+        if (body.change == Change::kPut) body.position = static_cast<double>(below(8)) / 2;
+        push(body, one_in(4) ? "member " + key_of(body.item) : "");
+    }
+
+    void push_saved_search() {
+        record::SavedSearchBody body;
+        body.user = user();
+        body.name = "search " + std::to_string(below(2));
+        if (one_in(2)) {
+            body.text = "for_you limit " + std::to_string(1 + below(9));
+        } else {
+            body.looked = !one_in(3);
+        }
+        push(body, one_in(4) ? "search " + key_of(body.user) : "");
+    }
+
+    void push_catalog() {
+        record::CatalogBody body;
+        body.kind = static_cast<record::CatalogKind>(below(record::kCatalogKindCount));
+        body.name = one_in(2) ? "a" : "b";
+        body.version = static_cast<std::uint32_t>(1 + below(3));
+        if (!one_in(4)) body.text = "text " + std::to_string(below(3));
+        push(body);
     }
 
     void push_relationship() {
@@ -157,7 +280,7 @@ private:
         body.kind = static_cast<record::RelationshipKind>(below(record::kRelationshipKindCount));
         body.ends = one_in(3);
         body.user = user();
-        body.target = record::is_of_items(body.kind) ? item() : creator();
+        body.target = of(record::target_kind(body.kind));
         push(body, one_in(4) ? "relate " + key_of(body.user) : "");
     }
 
@@ -187,6 +310,7 @@ private:
         if (one_in(4)) row->count = -1;
         row->weight *= row->count;
         row->user.reset();
+        if (one_in(3)) return make_session_signal(row);
         if (!one_in(3)) return;
         row->effect = record::RelayEffect::kCoEngagement;
         row->target = *row->item;
@@ -195,6 +319,19 @@ private:
         row->stamp = HybridTime();
         row->count = one_in(2) ? 1 : 0;
         for (std::uint64_t i = below(4); i > 0; --i) row->others.push_back(item());
+    }
+
+    /// What a user of the other shard did under a session with an item of this one.
+    void make_session_signal(record::RelayRow* row) {
+        row->effect = record::RelayEffect::kSignal;
+        row->target = *row->item;
+        row->item.reset();
+        row->user = user();
+        row->weight = record::kWeightOne;
+        row->count = 1;
+        if (one_in(4)) row->generation = log_[below(log_.size())].envelope.stamp;
+        for (std::uint32_t cohort = 1; cohort <= 3; ++cohort)
+            if (one_in(3)) row->cohorts.emplace_back(cohort);
     }
 
     /// Rows from the other shard: most deliveries go on from the last, some repeat, some skip.
@@ -246,6 +383,7 @@ private:
     schema::Schema schema_;
     std::vector<record::Record> log_;
     std::uint64_t sent_[16] = {};
+    std::map<std::uint64_t, std::uint64_t> numbers_;  ///< The last of each session.
 };
 
 }  // namespace tidal::shard

@@ -188,11 +188,19 @@ public:
             const std::string& client_key = envelope.idempotency_key;
             if (!client_key.empty())
                 by_key_[envelope.principal + "\n" + client_key] = envelope.index.value();
-            if (!signal->user) return;
-            for (const std::string& state :
-                 kSets.at(std::min<std::size_t>(signal->signal.value(), 2)))
-                held_[{*signal->user, state, signal->item}].push_back(
-                    {envelope.index.value(), client_key.empty()});
+            if (signal->user)
+                mark(*signal->user, signal->item, signal->signal,
+                     {envelope.index.value(), client_key.empty()});
+        } else if (const auto* upsert = std::get_if<record::UpsertBody>(&record.body)) {
+            if (upsert->kind == EntityKind::kItem && outcome.created)
+                items_[upsert->id] = envelope.stamp;
+        } else if (const auto* session = std::get_if<record::SessionBody>(&record.body)) {
+            if (session->act == record::SessionAct::kOpen)
+                sessions_[session->session] = *session->user;
+        } else if (const auto* under = std::get_if<record::SessionSignalBody>(&record.body)) {
+            take_session_signal(envelope, *under);
+        } else if (const auto* rows = std::get_if<record::RelayBody>(&record.body)) {
+            take_rows(*rows, envelope.index);
         } else if (const auto* undo = std::get_if<record::UndoBody>(&record.body)) {
             const auto index = by_key_.at(envelope.principal + "\n" + undo->key);
             for (auto& [at, all] : held_)
@@ -216,6 +224,40 @@ private:
         bool for_good;
     };
 
+    void mark(const EntityId& user, const EntityId& item, SignalTypeId signal, Held held) {
+        for (const std::string& state : kSets.at(std::min<std::size_t>(signal.value(), 2)))
+            held_[{user, state, item}].push_back(held);
+    }
+
+    /// Of an item that is at home elsewhere it is that shard's business.
+    void take_session_signal(const record::Envelope& envelope,
+                             const record::SessionSignalBody& body) {
+        const record::SignalBody& signal = body.signal;
+        const VShard home = record::vshard_of(envelope.tenant, EntityKind::kItem, signal.item);
+        if (home.value() < kOwnedEnd)
+            take_under_session(sessions_.at(body.session), signal.item, signal.signal,
+                               envelope.generation, envelope.stamp, envelope.index);
+    }
+    void take_rows(const record::RelayBody& body, LogIndex index) {
+        std::uint64_t& mark = marks_[{body.source_incarnation, body.target}];
+        for (const record::RelayRow& row : body.rows) {
+            if (row.sequence != mark + 1) continue;
+            mark = row.sequence;
+            if (row.effect == record::RelayEffect::kSignal)
+                take_under_session(*row.user, row.target, row.signal, row.generation, row.stamp,
+                                   index);
+        }
+    }
+    /// Unless its item is gone, and another one has its id by now.
+    void take_under_session(const EntityId& user, const EntityId& item, SignalTypeId signal,
+                            HybridTime generation, HybridTime stamp, LogIndex index) {
+        const auto found = items_.find(item);
+        if (found == items_.end()) return;
+        const bool of_another = generation != HybridTime() && generation != found->second;
+        if (of_another && stamp < found->second) return;
+        mark(user, item, signal, {index.value(), true});
+    }
+
     void take_relation(const record::RelationshipBody& body) {
         if (body.ends)
             relations_.erase({body.user, body.kind, body.target});
@@ -229,10 +271,16 @@ private:
             (gone.kind != EntityKind::kUser || outcome.refused->code() != ErrorCode::kNotFound))
             return;
         if (outcome.repeated || gone.kind == EntityKind::kCreator) return;
+        if (gone.kind == EntityKind::kItem) items_.erase(gone.id);
         // Relationships to creators lie with their user.
         if (gone.kind == EntityKind::kUser &&
             record::vshard_of(record.envelope.tenant, gone.kind, gone.id).value() < kOwnedEnd)
             std::erase_if(relations_, [&](const auto& one) { return std::get<0>(one) == gone.id; });
+        if (gone.kind == EntityKind::kUser)
+            std::erase_if(relations_, [&](const auto& one) {
+                return std::get<1>(one) == record::RelationshipKind::kFriends &&
+                       std::get<2>(one) == gone.id;
+            });
         std::erase_if(held_, [&](const auto& at) {
             return gone.kind == EntityKind::kItem ? std::get<2>(at.first) == gone.id
                                                   : std::get<0>(at.first) == gone.id;
@@ -241,6 +289,9 @@ private:
 
     std::map<std::tuple<EntityId, std::string, EntityId>, std::vector<Held>> held_;
     std::map<std::string, std::uint64_t> by_key_;
+    std::map<EntityId, HybridTime> items_;  ///< And their generations.
+    std::map<std::uint64_t, EntityId> sessions_;
+    std::map<std::pair<Incarnation, VShard>, std::uint64_t> marks_;
     Relations relations_;
 };
 
@@ -276,7 +327,7 @@ TEST(UserStatesModel, EqualAModelOfTheLogOverCheckpointsAndRestarts) {
     std::size_t held = 0;
     for (std::uint64_t seed = 1; seed <= 50; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
-        const auto log = RandomLog(seed).make(150);
+        const auto log = RandomLog(seed).make(200);
         runtime::SeededRandom random(seed);
         StateLives lives;
         std::vector<Model> after(1);  // By records applied.

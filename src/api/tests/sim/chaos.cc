@@ -18,10 +18,12 @@ constexpr std::uint64_t kBatchItem = kItems;
 constexpr std::uint64_t kBatch = 12;
 constexpr std::uint32_t kNodes = 3;
 constexpr int kSteps = 200;
+constexpr int kActsAtLast = 4;  ///< Of people, through each member.
 
 class Chaos {
 public:
-    explicit Chaos(std::uint64_t seed) : cluster_(seed, 2, 200), random_(seed) {
+    explicit Chaos(std::uint64_t seed)
+        : cluster_(seed, 2, 200), random_(seed), people_(cluster_, random_) {
         cluster_.options().slice_records = 1 + below(4);
     }
 
@@ -29,6 +31,7 @@ public:
         cluster_.begin(kNodes);
         churn_.emplace(cluster_, random_);
         for (std::uint64_t id = 1; id <= kItems; ++id) cluster_.put(1, item(id, creator_of(id)));
+        people_.begin();
         for (int step = 0; step < kSteps && good(); ++step) {
             pass();
             go_on();
@@ -44,6 +47,7 @@ public:
         if (result_.acknowledged == 0) fail("nothing was acknowledged");
         result_.failure = failure_;
         result_.churn = churn_->counts;
+        result_.people = people_.counts;
         result_.virtual_ns = cluster_.world().now_ns();
         result_.trace = final_hash();
         return result_;
@@ -114,6 +118,7 @@ private:
         watch();
         churn_->watch();
         fail(churn_->failure());
+        fail(people_.failure());
     }
 
     /// A node that died by itself (of its disk, say) is buried before it is touched.
@@ -144,10 +149,12 @@ private:
     void act() {
         const std::uint64_t dice = below(1000);
         const std::uint32_t node = any_alive();
-        if (dice < 330 && node != 0) return write(node);
+        if (dice < 200 && node != 0) return write(node);
+        if (dice < 330 && node != 0) return people_.act(node);
         if (dice < 400 && node != 0) return write_batch(node);
         if (dice < 450) return churn_->act();
-        if (dice < 640 && node != 0) return read(node);
+        if (dice < 610 && node != 0) return read(node);
+        if (dice < 640 && node != 0) return people_.read(node);
         if (dice < 700 && node != 0) return read_own(node);
         if (dice < 725 && alive().size() > 1) return die(node);
         if (dice < 735) return die_all();
@@ -418,6 +425,10 @@ private:
         fail(churn_->failure());
         for (const auto& [number, member] : cluster_.nodes())
             if (good() && !member.retired) write_at_last(number);
+        for (const auto& [number, member] : cluster_.nodes())
+            for (int i = 0; i < kActsAtLast && good() && !member.retired; ++i)
+                people_.act_and_wait(number);
+        fail(people_.failure());
         if (good()) cluster_.expect_equal();
     }
     /// Once all is well again, every member takes writes.
@@ -439,6 +450,8 @@ private:
             of_creator[creator_of(id)] += count;
         }
         check_exports();
+        people_.check();
+        fail(people_.failure());
         // Every effect on the creator's shard exactly once.
         for (const auto& [creator, count] : of_creator) {
             const auto seen = any_member().signals({EntityKind::kCreator, creator});
@@ -481,6 +494,8 @@ private:
                 request.gaps = true;
                 continue;
             }
+            // Reading, too, may be where its disk dies.
+            if (!next.ok() && !cluster_.node(node).alive()) return false;
             if (!next.ok()) return fail("no export: " + next.error().to_string()), false;
             page = std::move(*next);
             for (const ExportedSignal& each : page.signals) ++exported[each.id.number()];
@@ -529,6 +544,7 @@ private:
 
     SimCluster cluster_;
     runtime::SeededRandom random_;
+    People people_;
     std::optional<Churn> churn_;  ///< From when the first members are in.
     std::vector<std::shared_ptr<Line>> lines_;
     std::map<std::uint64_t, std::int64_t> strongly_seen_;

@@ -34,6 +34,22 @@ void add(const ChurnCounts& run, ChurnCounts* sum) {
     sum->zombies += run.zombies;
 }
 
+void add(const PeopleCounts& run, PeopleCounts* sum) {
+    sum->signals += run.signals;
+    sum->undos += run.undos;
+    sum->relationships += run.relationships;
+    sum->acknowledged += run.acknowledged;
+    sum->pages += run.pages;
+    sum->models += run.models;
+    sum->compared.states += run.compared.states;
+    sum->compared.relationships += run.compared.relationships;
+    sum->compared.positives += run.compared.positives;
+    sum->compared.negatives += run.compared.negatives;
+    sum->compared.pairs += run.compared.pairs;
+    sum->compared.undone += run.compared.undone;
+    sum->compared.dropped += run.compared.dropped;
+}
+
 TEST(ClusterChaos, KeepsEveryPromise) {
     const std::uint64_t one = from_environment("TIDAL_API_CLUSTER_SEED", 0);
     const std::uint64_t first =
@@ -64,6 +80,7 @@ TEST(ClusterChaos, KeepsEveryPromise) {
         sum.batches += run.batches;
         sum.between_slices += run.between_slices;
         add(run.churn, &sum.churn);
+        add(run.people, &sum.people);
         sum.virtual_ns += run.virtual_ns;
         sum.trace ^= run.trace;
     }
@@ -77,14 +94,24 @@ TEST(ClusterChaos, KeepsEveryPromise) {
         "%llu deaths, %llu pauses, %llu stalls, %llu failing syncs, %llu clocks disturbed, %llu "
         "partitions, %llu wiped; %llu batches, %llu times something between slices; members: %llu "
         "joins, %llu joined, %llu failed; %llu removals, %llu leaves, %llu removed (%llu dead), "
-        "%llu failed; %llu changes interrupted, %llu nodes refused at the end; trace %016llx\n",
+        "%llu failed; %llu changes interrupted, %llu nodes refused at the end; people: %llu "
+        "signals, %llu undos, %llu relationships, %llu acknowledged, %llu pages; %llu models, with "
+        "%llu states, %llu relationships, %llu liked, %llu disliked, %llu pairs, %llu taken back, "
+        "%llu dropped from a full ring; trace %016llx\n",
         n(count), virtual_s / 3600, real_s, virtual_s / real_s, n(sum.writes), n(sum.answered),
         n(sum.acknowledged), n(sum.strong_reads), n(sum.bounded_reads), n(sum.eventual_reads),
         n(sum.token_reads), n(sum.deaths), n(sum.pauses), n(sum.stalls), n(sum.failed_syncs),
         n(sum.clock_faults), n(sum.partitions), n(sum.wiped), n(sum.batches), n(sum.between_slices),
         n(sum.churn.joins), n(sum.churn.joined), n(sum.churn.joins_failed), n(sum.churn.removals),
         n(sum.churn.leaves), n(sum.churn.removed), n(sum.churn.removed_dead),
-        n(sum.churn.removals_failed), n(sum.churn.interrupted), n(sum.churn.zombies), n(sum.trace));
+        n(sum.churn.removals_failed), n(sum.churn.interrupted), n(sum.churn.zombies),
+        n(sum.people.signals), n(sum.people.undos), n(sum.people.relationships),
+        n(sum.people.acknowledged), n(sum.people.pages), n(sum.people.models),
+        n(sum.people.compared.states), n(sum.people.compared.relationships),
+        n(sum.people.compared.positives), n(sum.people.compared.negatives),
+        n(sum.people.compared.pairs), n(sum.people.compared.undone), n(sum.people.compared.dropped),
+        n(sum.trace));
+    EXPECT_GT(sum.people.models, 0u);
     if (count < 20) return;
     for (const std::uint64_t each : {sum.strong_reads,
                                      sum.bounded_reads,
@@ -108,7 +135,15 @@ TEST(ClusterChaos, KeepsEveryPromise) {
                                      sum.churn.removed_dead,
                                      sum.churn.removals_failed,
                                      sum.churn.interrupted,
-                                     sum.churn.zombies})
+                                     sum.churn.zombies,
+                                     sum.people.undos,
+                                     sum.people.pages,
+                                     sum.people.compared.states,
+                                     sum.people.compared.relationships,
+                                     sum.people.compared.negatives,
+                                     sum.people.compared.pairs,
+                                     sum.people.compared.undone,
+                                     sum.people.compared.dropped})
         EXPECT_GT(each, 0u);
 }
 

@@ -1,0 +1,402 @@
+#include "api/tests/personal_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "audience/co_engagement.h"
+
+namespace tidal::api {
+namespace {
+
+using audience::RingEntry;
+using record::RelationshipKind;
+
+/// How many items liked before one it is paired with.
+constexpr std::size_t kPairs = 5;
+constexpr double kRelative = 1e-9;
+
+double decayed(double weight, UnixMillis span_ms, UnixMillis half_life_ms) {
+    return weight * std::exp2(-static_cast<double>(span_ms) / static_cast<double>(half_life_ms));
+}
+
+/// Whether `seen` is the sum of weights as they are now; which may cancel each other.
+template <typename Weights>
+bool is_sum(double seen, const Weights& weights, UnixMillis now_ms, UnixMillis half_life_ms) {
+    double sum = 0, magnitude = 0;
+    for (const auto& each : weights) {
+        sum += decayed(each.weight, now_ms - each.at_ms, half_life_ms);
+        magnitude += decayed(std::abs(each.weight), now_ms - each.at_ms, half_life_ms);
+    }
+    return std::abs(seen - sum) <= kRelative * magnitude;
+}
+
+std::string of(const EntityId& user, const EntityId& item) {
+    return " of user " + user.to_string() + " and " + item.to_string();
+}
+
+}  // namespace
+
+void PersonalModel::take(const InnerView& where, ShardId shard, const record::Record& record) {
+    const record::Envelope& envelope = record.envelope;
+    newest_ms_ = std::max({newest_ms_, envelope.stamp.wall_ms(), envelope.event_time_ms});
+    if (const auto* upsert = std::get_if<record::UpsertBody>(&record.body)) {
+        if (upsert->kind != EntityKind::kItem) return;
+        std::optional<EntityId>& creator = items_[upsert->id];
+        if (upsert->creator) creator = *upsert->creator;
+    } else if (const auto* signal = std::get_if<record::SignalBody>(&record.body)) {
+        take_signal(where, envelope, shard, *signal);
+    } else if (const auto* undo = std::get_if<record::UndoBody>(&record.body)) {
+        take_undo(where, envelope, shard, *undo);
+    } else if (const auto* relation = std::get_if<record::RelationshipBody>(&record.body)) {
+        const Key key(shard, envelope.principal, envelope.idempotency_key);
+        if (envelope.idempotency_key.empty() || answered_.insert(key).second)
+            take_relationship(envelope, *relation);
+    } else if (const auto* rows = std::get_if<record::RelayBody>(&record.body)) {
+        take_rows(shard, *rows);
+    }
+}
+
+void PersonalModel::take_signal(const InnerView& where, const record::Envelope& envelope,
+                                ShardId shard, const record::SignalBody& body) {
+    const Key key(shard, envelope.principal, envelope.idempotency_key);
+    const bool keyed = !envelope.idempotency_key.empty();
+    if (keyed && !answered_.insert(key).second) return;
+    Sent sent{.body = body,
+              .creator = body.creator ? body.creator : items_.at(body.item),
+              .at_ms = envelope.event_time_ms,
+              .stamp = envelope.stamp,
+              .key = envelope.idempotency_key,
+              .undone = false};
+    apply(where, shard, sent, false);
+    if (keyed) by_key_.emplace(key, std::move(sent));
+}
+
+void PersonalModel::take_undo(const InnerView& where, const record::Envelope& envelope,
+                              ShardId shard, const record::UndoBody& body) {
+    const auto found = by_key_.find({shard, envelope.principal, body.key});
+    if (found == by_key_.end() || found->second.undone) return;
+    found->second.undone = true;
+    ++undone_;
+    apply(where, shard, found->second, true);
+}
+
+void PersonalModel::apply(const InnerView& where, ShardId shard, const Sent& sent,
+                          bool taken_back) {
+    if (!sent.body.user) return;
+    const EntityId& user = *sent.body.user;
+    const schema::SignalSpec& spec = schema_->signals[sent.body.signal.value()];
+    users_.insert(user);
+    ++times_[{user, sent.body.item, taken_back ? "undo " + sent.key : spec.name}];
+    mark(sent, taken_back);
+    if (spec.polarity == schema::Polarity::kNeutral) return;
+    const double weight = record::weight_to_double(sent.body.weight);
+    const Event event{.stamp = sent.stamp,
+                      .taken_back = taken_back,
+                      .item = sent.body.item,
+                      .creator = sent.creator,
+                      .positive = spec.polarity == schema::Polarity::kPositive,
+                      .weight = taken_back ? -weight : weight,
+                      .at_ms = sent.at_ms};
+    sent_[user].push_back(event);
+    if (where.home_of(EntityKind::kUser, user) == shard) arrive(user, event);
+}
+
+void PersonalModel::mark(const Sent& sent, bool taken_back) {
+    for (const std::string& state : schema_->signals[sent.body.signal.value()].sets_state) {
+        const std::tuple at(*sent.body.user, state, sent.body.item);
+        if (taken_back) {
+            const auto found = states_.find(at);
+            if (found == states_.end() || found->second.for_good) continue;
+            found->second.undoable.erase(sent.stamp);
+            if (found->second.undoable.empty()) states_.erase(found);
+            continue;
+        }
+        Held& held = states_[at];
+        held.newest = sent.stamp;
+        if (!sent.key.empty()) {
+            held.undoable.insert(sent.stamp);
+        } else {
+            held.for_good = true;
+        }
+    }
+}
+
+void PersonalModel::take_relationship(const record::Envelope& envelope,
+                                      const record::RelationshipBody& body) {
+    users_.insert(body.user);
+    const std::string name(relationship_name(body.kind));
+    ++times_[{body.user, body.target, body.ends ? "no longer " + name : name}];
+    if (!record::is_of_items(body.kind)) {
+        const std::tuple at(body.user, body.kind, body.target);
+        if (body.ends) {
+            relationships_.erase(at);
+        } else {
+            relationships_[at] = envelope.stamp;
+        }
+        return;
+    }
+    const std::string state = body.kind == RelationshipKind::kHides ? "hidden" : "saved";
+    const std::tuple at(body.user, state, body.target);
+    if (body.ends) {
+        states_.erase(at);
+    } else {
+        states_[at] = {.for_good = true, .undoable = {}, .newest = envelope.stamp};
+    }
+}
+
+/// Each row once, in the order of its stream.
+void PersonalModel::take_rows(ShardId shard, const record::RelayBody& body) {
+    std::uint64_t& mark = marks_[{shard, body.source, body.source_incarnation, body.target}];
+    for (const record::RelayRow& row : body.rows) {
+        if (row.sequence != mark + 1) continue;
+        mark = row.sequence;
+        if (row.effect != record::RelayEffect::kTaste) continue;
+        arrive(row.target, {.stamp = row.stamp,
+                            .taken_back = row.count < 0,
+                            .item = *row.item,
+                            .creator = row.creator,
+                            .positive = schema_->signals[row.signal.value()].polarity ==
+                                        schema::Polarity::kPositive,
+                            .weight = record::weight_to_double(row.weight),
+                            .at_ms = row.event_time_ms});
+    }
+}
+
+void PersonalModel::arrive(const EntityId& user, const Event& event) {
+    Taste& taste = tastes_[user];
+    taste.events.push_back(event);
+    if (event.creator)
+        taste.creators[*event.creator].push_back(
+            {event.positive ? event.weight : -event.weight, event.at_ms});
+    Ring& ring = event.positive ? taste.positives : taste.negatives;
+    const auto found = ring.find(event.item);
+    if (event.taken_back) {
+        // Older signals were forgotten with the entry that they held.
+        if (found == ring.end() || event.stamp < found->second.first) return;
+        if (--found->second.signals == 0) ring.erase(found);
+        return;
+    }
+    const std::size_t most =
+        event.positive ? audience::Taste::kPositivesMax : audience::Taste::kNegativesMax;
+    if (note(event, most, &ring) && event.positive) pair(event, ring);
+}
+
+/// @return whether the item is new in the ring.
+bool PersonalModel::note(const Event& event, std::size_t most, Ring* ring) {
+    const auto [place, added] =
+        ring->try_emplace(event.item, RingEntry{event.item, event.at_ms, 1, event.stamp});
+    if (!added) {
+        RingEntry& entry = place->second;
+        entry.at_ms = std::max(entry.at_ms, event.at_ms);
+        entry.first = std::min(entry.first, event.stamp);
+        ++entry.signals;
+        return false;
+    }
+    if (ring->size() <= most) return true;
+    const EntityId oldest = newest_first(*ring).back().item;
+    ring->erase(oldest);
+    ++dropped_;
+    return oldest != event.item;
+}
+
+std::vector<RingEntry> PersonalModel::newest_first(const Ring& ring) {
+    std::vector<RingEntry> out;
+    for (const auto& [item, entry] : ring) out.push_back(entry);
+    std::ranges::sort(out, [](const RingEntry& a, const RingEntry& b) {
+        return std::tuple(a.at_ms, a.item) > std::tuple(b.at_ms, b.item);
+    });
+    return out;
+}
+
+void PersonalModel::pair(const Event& event, const Ring& ring) {
+    const auto liked = newest_first(ring);
+    const auto found = std::ranges::find(liked, event.item, &RingEntry::item);
+    Together& of_item = together_[event.item];
+    of_item.likes.push_back({1, event.at_ms});
+    std::size_t left = kPairs;
+    for (auto before = found + 1; before != liked.end() && left > 0; ++before, --left) {
+        of_item.others[before->item].push_back({1, event.at_ms});
+        together_[before->item].others[event.item].push_back({1, event.at_ms});
+    }
+}
+
+std::int64_t PersonalModel::times(const EntityId& user, const EntityId& target,
+                                  const std::string& what) const {
+    const auto found = times_.find({user, target, what});
+    return found == times_.end() ? 0 : found->second;
+}
+
+PersonalModel::Sizes PersonalModel::sizes() const {
+    Sizes out{.states = states_.size(),
+              .relationships = relationships_.size(),
+              .positives = 0,
+              .negatives = 0,
+              .pairs = 0,
+              .undone = undone_,
+              .dropped = dropped_};
+    for (const auto& [user, taste] : tastes_) {
+        out.positives += taste.positives.size();
+        out.negatives += taste.negatives.size();
+    }
+    for (const auto& [item, together] : together_) out.pairs += together.others.size();
+    return out;
+}
+
+// --- against a database -----------------------------------------------------------------------
+
+std::string PersonalModel::difference(Database& database) const {
+    const InnerView view(database);
+    std::string out = unlike_effects();
+    if (out.empty()) out = unlike_states(view);
+    if (out.empty()) out = unlike_relationships(database);
+    for (const EntityId& user : users_) {
+        if (out.empty()) out = unlike_taste(view, user);
+        if (out.empty()) out = unlike_page(database, user);
+    }
+    for (const auto& [item, creator] : items_)
+        if (out.empty()) out = unlike_pairs(view, item);
+    return out;
+}
+
+/// Every signal came to its user's taste once.
+std::string PersonalModel::unlike_effects() const {
+    for (const EntityId& user : users_) {
+        const auto sent_to = sent_.find(user);
+        const auto come_to = tastes_.find(user);
+        std::vector<Event> sent, come;
+        if (sent_to != sent_.end()) sent = sent_to->second;
+        if (come_to != tastes_.end()) come = come_to->second.events;
+        std::ranges::sort(sent);
+        std::ranges::sort(come);
+        if (sent != come)
+            return "to the taste of user " + user.to_string() + " came " +
+                   std::to_string(come.size()) + " signals of " + std::to_string(sent.size()) +
+                   ", or others";
+    }
+    return {};
+}
+
+std::string PersonalModel::unlike_states(InnerView view) const {
+    for (const auto& each : items_) {
+        const EntityId& item = each.first;
+        const std::string unlike =
+            view.with_state(view.home_of(EntityKind::kItem, item), [&](shard::ShardState& state) {
+                const auto slot = state.entities(EntityKind::kItem).find(item);
+                if (!slot) return "no item " + item.to_string();
+                const audience::UserStates& states = state.user_states();
+                for (const EntityId& user : users_)
+                    for (std::uint16_t id = 0; id < states.names().size(); ++id) {
+                        const std::string name(states.names().name(audience::StateId(id)));
+                        const bool holds = states.holds(user, audience::StateId(id), *slot);
+                        if (holds != states_.contains({user, name, item}))
+                            return "state " + name + of(user, item) +
+                                   (holds ? " holds" : " does not hold");
+                    }
+                return std::string();
+            });
+        if (!unlike.empty()) return unlike;
+    }
+    return {};
+}
+
+/// Also since when.
+std::string PersonalModel::unlike_relationships(Database& database) const {
+    using All = std::map<std::tuple<EntityId, RelationshipKind, EntityId>, UnixMillis>;
+    All expected, seen;
+    for (const auto& [at, since] : relationships_) expected[at] = since.wall_ms();
+    for (const auto& [at, held] : states_) {
+        const auto& [user, state, item] = at;
+        if (state == "hidden")
+            expected[{user, RelationshipKind::kHides, item}] = held.newest.wall_ms();
+        if (state == "saved")
+            expected[{user, RelationshipKind::kSaves, item}] = held.newest.wall_ms();
+    }
+    for (const EntityId& user : users_) {
+        const auto reply = database.relationships({.user_id = user.number(), .kind = {}});
+        if (!reply.ok()) return reply.error().to_string();
+        for (const auto& one : reply->relationships)
+            seen[{user, one.kind, one.target}] = one.since_ms;
+    }
+    for (const All* const all : {&expected, &seen})
+        for (const auto& [at, since_ms] : *all) {
+            const auto found = seen.find(at), wanted = expected.find(at);
+            const auto& [user, kind, target] = at;
+            const std::string what = std::string(relationship_name(kind)) + of(user, target);
+            if (found == seen.end()) return what + " is lost";
+            if (wanted == expected.end()) return what + " was never begun, or has ended";
+            if (found->second != wanted->second)
+                return what + " is since " + std::to_string(found->second) + ", not " +
+                       std::to_string(wanted->second);
+        }
+    return {};
+}
+
+std::string PersonalModel::unlike_taste(InnerView view, const EntityId& user) const {
+    static const Taste kNone;
+    const auto known = tastes_.find(user);
+    const Taste& expected = known == tastes_.end() ? kNone : known->second;
+    const std::string whose = " of user " + user.to_string();
+    return view.with_state(view.home_of(EntityKind::kUser, user), [&](shard::ShardState& state) {
+        const audience::Taste* const taste = state.tastes().find(user);
+        const audience::TasteParts parts =
+            taste == nullptr ? audience::TasteParts() : taste->parts();
+        if (parts.positives != newest_first(expected.positives)) return "what is liked" + whose;
+        if (parts.negatives != newest_first(expected.negatives)) return "what is disliked" + whose;
+        if (parts.creators.size() != expected.creators.size()) return "the creators" + whose;
+        for (const auto& [creator, weights] : expected.creators)
+            if (!is_sum(taste->affinity(creator, newest_ms_), weights, newest_ms_,
+                        audience::Taste::kAffinityHalfLifeMs))
+                return "the affinity to " + creator.to_string() + whose;
+        return std::string();
+    });
+}
+
+std::string PersonalModel::unlike_pairs(InnerView view, const EntityId& item) const {
+    static const Together kNone;
+    const auto known = together_.find(item);
+    const Together& expected = known == together_.end() ? kNone : known->second;
+    const std::string whose = " of item " + item.to_string();
+    constexpr UnixMillis kHalfLifeMs = audience::Neighbours::kHalfLifeMs;
+    return view.with_state(view.home_of(EntityKind::kItem, item), [&](shard::ShardState& state) {
+        const auto slot = state.entities(EntityKind::kItem).find(item);
+        const audience::NeighbourList* const list =
+            slot ? state.co_engagement().find(*slot) : nullptr;
+        const double decay = list == nullptr ? 1 : list->decay_to(newest_ms_);
+        const double likes = list == nullptr ? 0 : list->events() * decay;
+        if (!is_sum(likes, expected.likes, newest_ms_, kHalfLifeMs))
+            return "how often it is liked together" + whose;
+        if ((list == nullptr ? 0 : list->size()) != expected.others.size())
+            return "the number of those liked together" + whose;
+        for (std::size_t at = 0; list != nullptr && at < list->size(); ++at) {
+            const auto other = expected.others.find(list->item(at));
+            if (other == expected.others.end() ||
+                !is_sum(list->weight(at) * decay, other->second, newest_ms_, kHalfLifeMs))
+                return "the pair with " + list->item(at).to_string() + whose;
+        }
+        return std::string();
+    });
+}
+
+/// All items but what they hid and whose creator they block.
+std::string PersonalModel::unlike_page(Database& database, const EntityId& user) const {
+    FeedCall call;
+    call.profile = "new";
+    call.user_id = IdInput(user.number());
+    call.limit = 1000;
+    const auto page = database.feed(call);
+    if (!page.ok()) return page.error().to_string();
+    std::set<EntityId> shown, expected;
+    for (const FeedItem& item : page->items) shown.insert(item.entity.id);
+    for (const auto& [item, creator] : items_) {
+        const bool blocked =
+            creator && relationships_.contains({user, RelationshipKind::kBlocks, *creator});
+        if (!blocked && !hides(user, item)) expected.insert(item);
+    }
+    if (shown == expected) return {};
+    std::vector<EntityId> wrong;
+    std::ranges::set_symmetric_difference(shown, expected, std::back_inserter(wrong));
+    return "item " + wrong.front().to_string() + (shown.contains(wrong.front()) ? "" : " not") +
+           " on the page of user " + user.to_string();
+}
+
+}  // namespace tidal::api

@@ -1,0 +1,123 @@
+// Personal state by brute force: what every user did, from the records of all shards as they were
+// logged, and what must have come of it. Knows nothing of how the shards keep it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "api/tests/inner_view.h"
+#include "audience/taste.h"
+
+namespace tidal::api {
+
+/// Of logs without deletions and sessions, whose items all exist.
+class PersonalModel {
+public:
+    explicit PersonalModel(std::shared_ptr<const schema::Schema> schema)
+        : schema_(std::move(schema)) {}
+
+    /// The next record of a shard. Where users and items live is as `where` says.
+    void take(const InnerView& where, ShardId shard, const record::Record& record);
+    /// How often a user did something to an item, a creator or a friend: the name of a signal,
+    /// whether or not it was taken back, "undo" and its key, the name of a relationship, or of one
+    /// behind "no longer".
+    std::int64_t times(const EntityId& user, const EntityId& target, const std::string& what) const;
+    bool hides(const EntityId& user, const EntityId& item) const {
+        return states_.contains({user, "hidden", item});
+    }
+
+    /// The first thing of which a database says otherwise; empty = none. It must be at rest.
+    std::string difference(Database& database) const;
+    /// How much there is to differ in.
+    struct Sizes {
+        std::uint64_t states = 0, relationships = 0, positives = 0, negatives = 0, pairs = 0;
+        std::uint64_t undone = 0, dropped = 0;  ///< Dropped from a full ring.
+    };
+    Sizes sizes() const;
+
+private:
+    struct Sent {
+        record::SignalBody body;
+        std::optional<EntityId> creator;
+        UnixMillis at_ms = 0;
+        HybridTime stamp;
+        std::string key;
+        bool undone = false;
+    };
+    /// What a signal, or one that is taken back, is to its user's taste.
+    struct Event {
+        HybridTime stamp;
+        bool taken_back = false;
+        EntityId item;
+        std::optional<EntityId> creator;
+        bool positive = true;
+        double weight = 0;
+        UnixMillis at_ms = 0;
+        auto operator<=>(const Event&) const = default;
+    };
+    struct Held {
+        bool for_good = false;
+        std::set<HybridTime> undoable;
+        HybridTime newest;
+    };
+    struct Weight {
+        double weight = 1;
+        UnixMillis at_ms = 0;
+    };
+    using Weights = std::vector<Weight>;
+    using Ring = std::map<EntityId, audience::RingEntry>;
+    struct Taste {
+        std::vector<Event> events;  ///< In the order they came.
+        Ring positives, negatives;
+        std::map<EntityId, Weights> creators;
+    };
+    struct Together {
+        Weights likes;
+        std::map<EntityId, Weights> others;
+    };
+    using Key = std::tuple<ShardId, std::string, std::string>;
+
+    void take_signal(const InnerView& where, const record::Envelope& envelope, ShardId shard,
+                     const record::SignalBody& body);
+    void take_undo(const InnerView& where, const record::Envelope& envelope, ShardId shard,
+                   const record::UndoBody& body);
+    void take_relationship(const record::Envelope& envelope, const record::RelationshipBody& body);
+    void take_rows(ShardId shard, const record::RelayBody& body);
+    void apply(const InnerView& where, ShardId shard, const Sent& sent, bool taken_back);
+    void mark(const Sent& sent, bool taken_back);
+    void arrive(const EntityId& user, const Event& event);
+    bool note(const Event& event, std::size_t most, Ring* ring);
+    void pair(const Event& event, const Ring& ring);
+    static std::vector<audience::RingEntry> newest_first(const Ring& ring);
+
+    std::string unlike_effects() const;
+    std::string unlike_states(InnerView view) const;
+    std::string unlike_relationships(Database& database) const;
+    std::string unlike_taste(InnerView view, const EntityId& user) const;
+    std::string unlike_pairs(InnerView view, const EntityId& item) const;
+    std::string unlike_page(Database& database, const EntityId& user) const;
+
+    const std::shared_ptr<const schema::Schema> schema_;
+    std::map<EntityId, std::optional<EntityId>> items_;  ///< And their creators.
+    std::set<EntityId> users_;
+    std::map<Key, Sent> by_key_;
+    std::set<Key> answered_;
+    std::map<std::tuple<EntityId, EntityId, std::string>, std::int64_t> times_;
+    std::map<std::tuple<EntityId, std::string, EntityId>, Held> states_;
+    std::map<std::tuple<EntityId, record::RelationshipKind, EntityId>, HybridTime> relationships_;
+    std::map<std::tuple<ShardId, ShardId, Incarnation, VShard>, std::uint64_t> marks_;
+    std::map<EntityId, std::vector<Event>> sent_;  ///< By user: what has to come to their taste.
+    std::map<EntityId, Taste> tastes_;
+    std::map<EntityId, Together> together_;
+    UnixMillis newest_ms_ = 0;
+    std::uint64_t undone_ = 0, dropped_ = 0;
+};
+
+}  // namespace tidal::api

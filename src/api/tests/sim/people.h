@@ -1,0 +1,82 @@
+// Users of a simulated cluster: they view, like, dislike, skip, save and hide, take back, follow,
+// block, mute, befriend and end all that, through any node, whatever befalls it. What they were
+// told must hold, and once all is well everything personal equals a model of the logs
+// (tests/personal_model.h) on every member.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/tests/personal_model.h"
+#include "api/tests/sim_cluster.h"
+#include "runtime/seeded_random.h"
+
+namespace tidal::api {
+
+struct PeopleCounts {
+    std::uint64_t signals = 0, undos = 0, relationships = 0, acknowledged = 0, pages = 0;
+    std::uint64_t models = 0;  ///< Ends with a member whose logs have everything.
+    PersonalModel::Sizes compared;
+};
+
+class People {
+public:
+    People(SimCluster& cluster, runtime::SeededRandom& random)
+        : cluster_(cluster), random_(random) {}
+
+    /// Their items, before anything happens.
+    void begin();
+    void act(std::uint32_t node);
+    /// Once all is well.
+    void act_and_wait(std::uint32_t node);
+    /// A page of one of them, as new as a strong read.
+    void read(std::uint32_t node);
+    /// At rest, of all members.
+    void check();
+
+    const std::string& failure() const { return failure_; }
+    PeopleCounts counts;
+
+private:
+    using Pair = std::pair<std::uint64_t, std::uint64_t>;  ///< A user, and an item or a creator.
+    /// As PersonalModel::times() names it.
+    struct Sent {
+        std::uint64_t user = 0, target = 0;
+        std::string what;
+        std::string key;  ///< Of a signal.
+        bool answered = false, acknowledged = false;
+        bool refused = false;   ///< With the word that nothing was written.
+        bool promises = false;  ///< A hide that nobody ever ends.
+    };
+    using Calls = std::vector<std::shared_ptr<Sent>>;
+
+    std::uint64_t below(std::uint64_t bound) { return random_.below(bound); }
+    void fail(const std::string& what) {
+        if (failure_.empty()) failure_ = what;
+    }
+    std::uint64_t any_user();
+    std::uint64_t any_item();
+    std::shared_ptr<Sent> note(std::uint64_t user, std::uint64_t target, std::string what);
+    void write(std::uint32_t node, std::vector<Write> writes, CallContext context, Calls calls);
+    void send_signals(std::uint32_t node);
+    void undo(std::uint32_t node);
+    void relate(std::uint32_t node);
+    std::string without_promised(Database& database, std::uint64_t user,
+                                 const std::vector<Pair>& hidden);
+    void check_calls(const PersonalModel& model);
+    std::optional<PersonalModel> model_of_logs();
+    bool read_shard(ShardId shard, PersonalModel* model);
+
+    SimCluster& cluster_;
+    runtime::SeededRandom& random_;
+    Calls calls_;
+    std::vector<std::shared_ptr<Sent>> keyed_;  ///< Signals that may be taken back.
+    std::vector<Pair> promised_hides_;          ///< Acknowledged, and nobody ever ends them.
+    std::string failure_;
+};
+
+}  // namespace tidal::api
