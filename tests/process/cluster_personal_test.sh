@@ -110,6 +110,12 @@ then_all "/items/1/related?$user" '.items[0].entity_id == 2 and all(.items[]; .e
 then_all "/search?query=film&$user" '[.items[].entity_id] | length == 9 and index(6) == null and index(8) == null'
 then_all '/suggest?query=film&user_id=7&limit=20' '[.suggestions[] | select(.kind == "item") | .entity_id] | length == 9 and index(6) == null'
 
+# The same from the command line: a write to one node, and its token to the next.
+ctl() { "$bin/tidalctl" "${@:2}" --url "http://127.0.0.1:${node_http[$1]}"; }
+told=$(ctl a signal like 1 --user-id 50 --json | jq -r .token)
+page=$(ctl c query 'RETRIEVE items USING together FOR USER 50' --token "$told" --json | jq -c '[.items[].entity_id]')
+[ "$page" = '[10]' ] || fail "what goes with what was liked a moment ago: $page"
+
 # A session on one node, its preference on all: before what its user liked since.
 tell POST /sessions '{"user_id":40}'
 session=$(jq -r .session_id <<<"$reply")
