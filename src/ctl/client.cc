@@ -56,9 +56,10 @@ struct Client::State {
     httplib::Headers headers;
 };
 
-Client::Client(const std::string& url, const std::string& key)
+Client::Client(const std::string& url, const std::string& key, const std::string& token)
     : state_(std::make_unique<State>(url.starts_with("http") ? url : "http://" + url)) {
     if (!key.empty()) set_header("Authorization", "Bearer " + key);
+    if (!token.empty()) set_header("Tidal-Token", token);
 }
 Client::~Client() = default;
 

@@ -15,8 +15,9 @@ namespace tidal::ctl {
 class Client {
 public:
     /// "http://127.0.0.1:9500" or "127.0.0.1:9500".
-    /// @param key  An API key; empty = none.
-    Client(const std::string& url, const std::string& key);
+    /// @param key    An API key; empty = none.
+    /// @param token  Of a write that reads wait for; empty = none.
+    Client(const std::string& url, const std::string& key, const std::string& token = "");
     ~Client();
 
     /// Sent with every request from now on.

@@ -15,6 +15,7 @@ struct Options {
     std::string url = "http://127.0.0.1:9500";
     std::string key;  ///< API key, sent with every request; empty = none.
     std::string data_dir = "./data";
+    std::string token;  ///< Of a write that a read waits for; empty = none.
     bool json = false;
 
     // import
@@ -56,7 +57,18 @@ struct Options {
     std::string query;
     std::string idempotency_key;  ///< Of its impressions.
 
-    // relationship: of `user_id`
+    // get, put, delete, signal
+    std::string body;       ///< One JSON object; "-" = standard input.
+    bool counters = false;  ///< Instead of what is stored.
+    bool yes = false;       ///< What cannot be undone is meant.
+    double weight = 1;      ///< Of a signal.
+
+    // search, profile compare: a page
+    std::string filter, limit;  ///< Empty = none, the server's.
+    bool only_new = false;
+    std::string other;  ///< The profile beside `name`.
+
+    // relationship: of `user_id`; get, put, delete: of an entity
     std::string kind;    ///< Empty = all, to list.
     std::string target;  ///< An item or a creator.
 
@@ -65,7 +77,6 @@ struct Options {
         std::string agent, policy;             ///< Empty = none, the default one.
         std::vector<std::string> annotations;  ///< "key=value"
         std::uint64_t sequence = 0;            ///< 0 = none.
-        double weight = 1;
     } session;
     // collection
     std::string description;
@@ -87,6 +98,15 @@ enum class Verdict {
 // Of a running server.
 Result<void> status(const Options& options);
 Result<void> query(const Options& options);
+Result<void> get(const Options& options);
+Result<void> put(const Options& options);
+/// kInvalidArgument, field "yes", for a user without it.
+Result<void> erase(const Options& options);
+Result<void> signal(const Options& options);
+Result<void> search_list(const Options& options);
+Result<void> search_save(const Options& options);
+Result<void> search_run(const Options& options);
+Result<void> search_delete(const Options& options);
 Result<void> import(const Options& options);
 Result<void> export_signals(const Options& options);
 Result<void> schema_show(const Options& options);
@@ -95,6 +115,7 @@ Result<void> profile_list(const Options& options);
 Result<void> profile_show(const Options& options);
 Result<void> profile_put(const Options& options);
 Result<void> profile_retire(const Options& options);
+Result<void> profile_compare(const Options& options);
 Result<void> experiment_list(const Options& options);
 Result<void> backup_create(const Options& options);
 Result<void> backup_list(const Options& options);

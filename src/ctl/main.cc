@@ -134,11 +134,57 @@ int run(int argc, char** argv) {
             ->capture_default_str();
         return sub;
     };
+    const auto reading = [&](CLI::App* sub) {
+        online(sub)->add_option("--token", options.token, "of a write; the answer waits for it");
+        return sub;
+    };
     online(add("status", "what a running server says of itself", status));
-    CLI::App* query_app = online(add("query", "a ranked page for RETRIEVE items ...", query));
+    CLI::App* query_app = reading(add("query", "a ranked page for RETRIEVE items ...", query));
     query_app->add_option("query", options.query, "its text; - is standard input")->required();
     query_app->add_option("--idempotency-key", options.idempotency_key,
                           "of LOG IMPRESSIONS: each item counts once under one key");
+    const auto with_entity = [&](CLI::App* sub) {
+        sub->add_option("kind", options.kind, "item, user or creator")
+            ->required()
+            ->check(CLI::IsMember({"item", "user", "creator"}));
+        sub->add_option("id", options.target, "its id")->required();
+        return sub;
+    };
+    with_entity(reading(add("get", "an item, a user or a creator", get)))
+        ->add_flag("--signals", options.counters, "its counters instead");
+    with_entity(online(add("put", "create one, or change the fields that are named", put)))
+        ->add_option("json", options.body,
+                     R"({"metadata":{"title":"Jazz"},"creator_id":7}; - is standard input)")
+        ->required();
+    with_entity(online(add("delete", "end one; a user with all that they did", erase)))
+        ->add_flag("--yes", options.yes, "of a user: it is meant, for good");
+    const auto with_signal = [&](CLI::App* sub) {
+        sub->add_option("signal", options.name, "its name")->required();
+        sub->add_option("id", options.target, "what it is about")->required();
+        sub->add_option("--weight", options.weight, "of the signal")->capture_default_str();
+        return sub;
+    };
+    CLI::App* signal_app = with_signal(online(add("signal", "send one: like 42", signal)));
+    signal_app->add_option("--user-id", options.user_id, "whose it is");
+    signal_app->add_option("--idempotency-key", options.idempotency_key,
+                           "a repeat under it changes nothing");
+    const auto with_search = [&](CLI::App* sub) {
+        sub->add_option("user", options.user_id, "the user")->required();
+        sub->add_option("name", options.name, "of the search")->required();
+        return sub;
+    };
+    CLI::App* search_app = group("search", "searches that a user keeps");
+    reading(add_to(search_app, "list", "all of a user", search_list))
+        ->add_option("user", options.user_id, "the user")
+        ->required();
+    with_search(online(add_to(search_app, "save", "keep a query under a name", search_save)))
+        ->add_option("query", options.query, "its text; - is standard input")
+        ->required();
+    CLI::App* search_run_app =
+        with_search(reading(add_to(search_app, "run", "its page for the user", search_run)));
+    search_run_app->add_flag("--new", options.only_new, "what came since the user last looked");
+    search_run_app->add_option("--limit", options.limit, "1 to 1000");
+    with_search(online(add_to(search_app, "delete", "end one", search_delete)));
     offline(add("paths", "what lies where in a data directory", paths));
     offline(add("diagnostics", "identity, log and checkpoints of a stopped data directory",
                 diagnostics));
@@ -248,6 +294,13 @@ int run(int argc, char** argv) {
     with_name(online(add_to(profile_app, "show", "the text of one", profile_show)));
     checked(with_file(online(add_to(profile_app, "put", "make a version", profile_put))));
     with_name(online(add_to(profile_app, "retire", "end every version of one", profile_retire)));
+    CLI::App* compare_app =
+        reading(add_to(profile_app, "compare", "one page under two of them", profile_compare));
+    compare_app->add_option("left", options.name, "name or name@version")->required();
+    compare_app->add_option("right", options.other, "likewise")->required();
+    compare_app->add_option("--user-id", options.user_id, "for whom");
+    compare_app->add_option("--filter", options.filter, "of the items");
+    compare_app->add_option("--limit", options.limit, "1 to 1000");
     CLI::App* experiment_app = group("experiment", "which users see which profile");
     online(add_to(experiment_app, "list", "all of them", experiment_list));
     checked(with_file(online(add_to(experiment_app, "put", "make a version", experiment_put))));
@@ -306,11 +359,10 @@ int run(int argc, char** argv) {
         return sub;
     };
     CLI::App* relationship_app =
-        group("relationship",
-              "what and whom a user hides, saves, follows, blocks, mutes and is friends with");
+        group("relationship", "what a user hides, saves, follows, blocks, mutes; friends");
     const auto kinds = CLI::IsMember({"hides", "saves", "follows", "blocks", "mutes", "friends"});
     CLI::App* relationship_list_app =
-        online(add_to(relationship_app, "list", "of one user", relationship_list));
+        reading(add_to(relationship_app, "list", "of one user", relationship_list));
     relationship_list_app->add_option("user", options.user_id, "the user")->required();
     relationship_list_app->add_option("--kind", options.kind, "of this kind alone")->check(kinds);
     for (CLI::App* sub : {online(add_to(relationship_app, "add", "begin one", relationship_add)),
@@ -357,12 +409,8 @@ int run(int argc, char** argv) {
         ->add_option("user", options.user_id, "the user")
         ->required();
     with_session(online(add_to(session_app, "show", "what one is now", session_show)));
-    CLI::App* session_signal_app = with_sequence(
-        with_session(online(add_to(session_app, "signal", "send one signal", session_signal))));
-    session_signal_app->add_option("signal", options.name, "its name")->required();
-    session_signal_app->add_option("item", options.target, "what it is about")->required();
-    session_signal_app->add_option("--weight", options.session.weight, "of the signal")
-        ->capture_default_str();
+    with_signal(with_sequence(
+        with_session(online(add_to(session_app, "signal", "send one signal", session_signal)))));
     with_annotations(with_sequence(with_session(
         online(add_to(session_app, "annotate", "note something with one", session_annotate)))));
     with_session(

@@ -1,10 +1,13 @@
-// query: a page as a table.
+// query and profile compare: pages as tables.
 #include <boost/json.hpp>
 #include <cstdio>
+
+#include <algorithm>
 
 #include "ctl/client.h"
 #include "ctl/commands.h"
 #include "ctl/output.h"
+#include "ctl/page.h"
 #include "ctl/table.h"
 
 namespace tidal::ctl {
@@ -75,14 +78,46 @@ void print_filter(const json::array& nodes) {
     print_table(rows);
 }
 
+/// What stands at each rank of both.
+void print_ranks(const json::object& left, const json::object& right) {
+    const json::array &here = left.at("items").as_array(), &there = right.at("items").as_array();
+    std::vector<Row> rows{{"rank", shown(left.at("profile")), shown(right.at("profile"))}};
+    const auto cell = [](const json::array& items, std::size_t i) {
+        return i < items.size() ? shown(items[i].at("entity_id")) : std::string();
+    };
+    for (std::size_t i = 0; i < std::max(here.size(), there.size()); ++i)
+        rows.push_back({std::to_string(i + 1), cell(here, i), cell(there, i)});
+    print_table(rows);
+}
+
 }  // namespace
+
+Result<void> print_page(const std::string& reply, bool as_json) {
+    if (as_json) return print_reply(reply, true);
+    TIDAL_ASSIGN(const json::object page, parse_reply(reply));
+    print_items(page.at("items").as_array());
+    if (const auto* facets = page.if_contains("facets")) print_facets(facets->as_object());
+    if (const auto* filter = page.if_contains("filter")) print_filter(filter->as_array());
+    std::printf("\n%s of %s matched\n", shown(page.at("matched")).c_str(),
+                shown(page.at("candidates")).c_str());
+    if (const auto* impressions = page.if_contains("impressions")) {
+        std::printf("%s impressions written\n", shown(impressions->at("written")).c_str());
+        if (const auto* token = impressions->as_object().if_contains("token"))
+            std::printf("token: %s\n", shown(*token).c_str());
+    }
+    for (const json::value& warning : page.at("warnings").as_array())
+        std::printf("warning: %s\n", shown(warning).c_str());
+    if (const json::value& cursor = page.at("next_cursor"); cursor.is_string())
+        std::printf("next: AFTER '%s'\n", shown(cursor).c_str());
+    return {};
+}
 
 Result<void> query(const Options& options) {
     std::string text = options.query;
     if (text == "-") {
         TIDAL_ASSIGN(text, read_text("-"));
     }
-    Client client(options.url, options.key);
+    Client client(options.url, options.key, options.token);
     if (!options.idempotency_key.empty())
         client.set_header("Idempotency-Key", options.idempotency_key);
     TIDAL_ASSIGN(const std::string reply,
@@ -94,17 +129,23 @@ Result<void> query(const Options& options) {
         print_suggestions(suggestions->as_array());
         return {};
     }
-    print_items(page.at("items").as_array());
-    if (const auto* facets = page.if_contains("facets")) print_facets(facets->as_object());
-    if (const auto* filter = page.if_contains("filter")) print_filter(filter->as_array());
-    std::printf("\n%s of %s matched\n", shown(page.at("matched")).c_str(),
-                shown(page.at("candidates")).c_str());
-    if (const auto* impressions = page.if_contains("impressions"))
-        std::printf("%s impressions written\n", shown(impressions->at("written")).c_str());
-    for (const json::value& warning : page.at("warnings").as_array())
-        std::printf("warning: %s\n", shown(warning).c_str());
-    if (const json::value& cursor = page.at("next_cursor"); cursor.is_string())
-        std::printf("next: AFTER '%s'\n", shown(cursor).c_str());
+    return print_page(reply, false);
+}
+
+Result<void> profile_compare(const Options& options) {
+    std::string path = "/feed/compare?profile=" + percent_encode(options.name) +
+                       "&with=" + percent_encode(options.other);
+    const std::pair<const char*, const std::string*> parameters[] = {
+        {"user_id", &options.user_id}, {"filter", &options.filter}, {"limit", &options.limit}};
+    for (const auto& [name, value] : parameters)
+        if (!value->empty()) path += std::string("&") + name + "=" + percent_encode(*value);
+    TIDAL_ASSIGN(const std::string reply,
+                 Client(options.url, options.key, options.token).get(path));
+    if (options.json) return print_reply(reply, true);
+    TIDAL_ASSIGN(const json::object both, parse_reply(reply));
+    print_ranks(both.at("left").as_object(), both.at("right").as_object());
+    std::printf("\n%s on both, %zu of them at another rank\n", shown(both.at("common")).c_str(),
+                both.at("moves").as_array().size());
     return {};
 }
 

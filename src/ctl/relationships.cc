@@ -31,7 +31,8 @@ Result<void> change(const Options& options, Client::Method method) {
 Result<void> relationship_list(const Options& options) {
     std::string path = "/users/" + percent_encode(options.user_id) + "/relationships";
     if (!options.kind.empty()) path += "?kind=" + percent_encode(options.kind);
-    TIDAL_ASSIGN(const std::string reply, Client(options.url, options.key).get(path));
+    TIDAL_ASSIGN(const std::string reply,
+                 Client(options.url, options.key, options.token).get(path));
     if (options.json) return print_reply(reply, true);
     TIDAL_ASSIGN(const json::object object, parse_reply(reply));
     std::vector<Row> rows{{"kind", "of", "id", "since"}};

@@ -81,7 +81,7 @@ Result<void> session_show(const Options& options) {
 Result<void> session_signal(const Options& options) {
     json::object body{{"entity_id", options.target}, {"signal", options.name}};
     if (options.session.sequence != 0) body["sequence"] = options.session.sequence;
-    if (options.session.weight != 1) body["weight"] = options.session.weight;
+    if (options.weight != 1) body["weight"] = options.weight;
     return send(options, Client::Method::kPost, path_of(options) + "/signals", body);
 }
 

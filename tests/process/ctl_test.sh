@@ -50,7 +50,12 @@ complete_words() {
 }
 [[ " $(complete_words tidalctl '') " == *' import '*' profile '* ]] || fail "words: $(complete_words tidalctl '')"
 [[ $(complete_words tidalctl profile re) == retire ]] || fail "words: $(complete_words tidalctl profile re)"
+[[ $(complete_words tidalctl search r) == run && $(complete_words tidalctl delete --y) == --yes ]] || fail "words: $(complete_words tidalctl search r)"
 [[ $(complete_words tidalctl profile put --dr) == --dry-run ]] || fail "words: $(complete_words tidalctl profile put --dr)"
+
+# What there is, on one screen.
+"$bin/tidalctl" --help >"$work/help" || fail "--help"
+[ "$(wc -l <"$work/help")" -le 45 ] && [ "$(wc -L <"$work/help")" -le 100 ] || fail "--help is too long or too wide: $(cat "$work/help")"
 
 # One JSON value on standard output, as the server's parser sees it.
 # json_of CODE TEXT ARGS...: exit code and a text that the value holds.
@@ -67,7 +72,7 @@ json_of() {
     call POST /query "@$work/value"
     [[ $status == 400 && $reply != *'"code":"not_json"'* ]] || fail "not JSON: tidalctl --json $*: $out ($reply)"
     commands_seen+=" $1"
-    case $1 in backup | schema | profile | experiment | cohort | collection | model | synonyms | policy | session | node | shard | key | relationship | user) commands_seen+="/${2-}" ;; esac
+    case $1 in backup | schema | profile | experiment | cohort | collection | model | synonyms | policy | session | node | shard | key | relationship | search | user) commands_seen+="/${2-}" ;; esac
 }
 # The check itself: text is seen to be none.
 call POST /query 'ok: 3 files'
@@ -98,6 +103,55 @@ json_of 1 '"field":"format"' export --format csv
 json_of 1 '"code":"unknown_signal"' export --signals vew
 json_of 0 '"entity_id":1' query 'RETRIEVE items USING new LIMIT 3'
 json_of 1 '"line":"1"' query 'RETRIEVE items USINF new'
+json_of 0 '"status":"ok"' put item 2 '{"metadata":{"title":"two","year":1999},"creator_id":7}'
+json_of 1 '"code":"unknown_field"' put item 2 '{"metadata":{"titel":"two"}}'
+json_of 1 '"field":"json"' put item 2 '["two"]'
+json_of 1 '"field":"entity_id"' put item 2 '{"entity_id":3}'
+json_of 2 '"code":"usage"' put film 2 '{}'
+echo '{"metadata":{"year":2000}}' | "$bin/tidalctl" put item 2 - >/dev/null || fail "put of standard input"
+json_of 0 '"title":"two"' get item 2
+[ "$(jq -c '[.metadata.year, .creator_id]' "$work/value")" = '[2000,7]' ] || fail "put changes what it does not name: $(cat "$work/value")"
+json_of 1 '"code":"unknown_item"' get item 99
+for kind in user creator; do
+    json_of 0 '"status":"ok"' put $kind 18446744073709551615 '{}'
+    json_of 0 '"entity_id":"18446744073709551615"' get $kind 18446744073709551615
+done
+json_of 0 '"status":"ok"' signal like 2 --user-id 7 --weight 1.5 --idempotency-key once
+json_of 0 '"repeated":true' signal like 2 --user-id 7 --weight 1.5 --idempotency-key once
+json_of 1 '"code":"unknown_signal"' signal lick 2
+json_of 1 '"code":"unknown_item"' signal like 99
+json_of 0 '"like":{' get item 2 --signals
+[ "$(jq -c '.signals.like | [.total, .counts.all]' "$work/value")" = '[1.5,1]' ] || fail "one like of 1.5: $(cat "$work/value")"
+token=$("$bin/tidalctl" signal like 2 --user-id 7 | sed -n 's/^token *//p')
+json_of 0 '"entity_id":2' query "RETRIEVE items USING new FOR USER 7 WHERE liked" --token "$token"
+[ "$(jq .matched "$work/value")" = 1 ] || fail "what 7 likes: $(cat "$work/value")"
+json_of 1 '"field":"token"' query 'RETRIEVE items USING new' --token none
+json_of 1 '"field":"token"' get item 2 --token none
+shown=$("$bin/tidalctl" query 'RETRIEVE items USING new LOG IMPRESSIONS') || fail "query: $shown"
+[[ $shown =~ token:\ ([A-Za-z0-9_-]+) ]] || fail "no token of the impressions: $shown"
+json_of 0 '"impression":{' get item 2 --signals --token "${BASH_REMATCH[1]}"
+[ "$(jq .signals.impression.counts.all "$work/value")" = 1 ] || fail "the impression is not there: $(cat "$work/value")"
+json_of 0 '"status":"ok"' search save 7 mine "RETRIEVE items USING new WHERE year > 1990"
+json_of 1 '"field":"query"' search save 7 mine "RETRIEVE itmes"
+json_of 0 '"name":"mine"' search list 7
+json_of 0 '"entity_id":2' search run 7 mine --limit 1
+json_of 0 '"items":[]' search run 7 mine --new
+json_of 1 '"code":"unknown_saved_search"' search run 7 yours
+[[ $("$bin/tidalctl" search list 7) == *mine*RETRIEVE* && $("$bin/tidalctl" search run 7 mine) == *'title=two'* ]] || fail "searches as text"
+json_of 0 '"status":"ok"' search delete 7 mine
+json_of 1 '"code":"unknown_saved_search"' search delete 7 mine
+json_of 1 '"code":"unavailable"' search list 7 --url $nobody
+json_of 0 '"common":2' profile compare new old --user-id 7
+[ "$(jq -c '[.left.profile, .right.profile, (.moves | length)]' "$work/value")" = '["new@1","old@1",2]' ] || fail "compare: $(cat "$work/value")"
+[[ $("$bin/tidalctl" profile compare new old --filter 'year > 1990' --limit 1) == *'new@1  old@1'*'1     2      2'*'1 on both, 0 of them'* ]] ||
+    fail "compare as text: $("$bin/tidalctl" profile compare new old --filter 'year > 1990' --limit 1)"
+json_of 1 '"code":"unknown_profile"' profile compare new odd
+json_of 1 '"field":"yes"' delete user 18446744073709551615
+json_of 0 '"entity_id"' get user 18446744073709551615
+json_of 0 '"status":"ok"' delete user 18446744073709551615 --yes
+json_of 1 '"code":"unknown_user"' get user 18446744073709551615
+json_of 0 '"status":"ok"' delete item 2
+json_of 1 '"code":"unknown_item"' delete item 2
 json_of 0 '"status":"ok"' relationship add 7 hides 1
 json_of 1 '"code":"unknown_item"' relationship add 7 hides 99
 json_of 0 '"kind":"hides"' relationship list 7
@@ -234,7 +288,7 @@ json_of 1 '"damaged_places":1' fsck --data-dir "$work/restored"
 for command in $(complete_words tidalctl ''); do
     case $command in
         -*) ;;
-        backup | schema | profile | experiment | cohort | collection | model | synonyms | policy | session | node | shard | key | relationship | user)
+        backup | schema | profile | experiment | cohort | collection | model | synonyms | policy | session | node | shard | key | relationship | search | user)
             for sub in $(complete_words tidalctl "$command" ''); do
                 [[ $sub == -* || " $commands_seen " == *" $command/$sub "* ]] || fail "no --json of $command $sub was tried"
             done

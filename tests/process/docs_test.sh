@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2154  # bin, root, work, port and reply come from lib.sh
 # Every code block of the documents, in order, page by page, each page against a server of its own.
-#   sh tour      run; must not fail, and each line "# -> text" of it must be in what it prints
+#   sh tour      run; must not fail; each line "# -> text" of it must be in what it prints, "# no -> text" must not
 #   profile, experiment, filter, expression, query    must be accepted by the server
 #   text, json, yaml, ebnf    read by people, or by the unit tests of their module
 #   cpp                       compiled into a program that embedded_test.sh runs
@@ -43,6 +43,9 @@ run_block() { # KIND TEXT
             while read -r want; do
                 [[ $output == *"$want"* ]] || fail "$page: expected '$want' of: $text"$'\n'"$output"
             done < <(sed -n 's/^# -> //p' <<<"$text")
+            while read -r want; do
+                [[ $output != *"$want"* ]] || fail "$page: '$want' is in what it prints: $text"$'\n'"$output"
+            done < <(sed -n 's/^# no -> //p' <<<"$text")
             ;;
         profile | experiment) tidalctl "$1" put --dry-run - <<<"$text" >/dev/null || fail "$page: refused: $text" ;;
         expression) tidalctl profile put --dry-run - <<<"profile block version 1 { score $text; }" >/dev/null || fail "$page: refused: $text" ;;

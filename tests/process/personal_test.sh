@@ -199,6 +199,7 @@ call POST /profiles '{"text":"profile near version 1 { candidates ann(user); req
 expect 200
 together() { call GET "/feed?profile=together&fields=&user_id=25" "" "Tidal-Token: $token"; }
 like_6() { together && [ "$(ids)" = "6 4" ]; }
+shows() { [[ " $(ids) " == *" $1 "* ]]; }
 for after in "" KILL TERM KILL; do
     [ -z "$after" ] || restart $after
     poll 10 like_6 || fail "liked together ${after:+after SIG$after}: $reply"
@@ -206,18 +207,45 @@ for after in "" KILL TERM KILL; do
     expect_ids "" "a user who liked nothing"
     call GET "/feed?profile=near&fields=&user_id=25&limit=3"
     expect_ids "2 1 4" "near to what the user liked, not seen ${after:+after SIG$after}"
+    call GET "/feed?profile=related&fields=&similar_to=2&limit=3"
+    expect_ids "4 3 6" "related: close and liked together, then either ${after:+after SIG$after}"
+    call GET "/feed?profile=for_you&fields=&user_id=25&limit=20"
+    [ "$status" = 200 ] && shows 6 && ! shows 3 && ! shows 2 ||
+        fail "for_you has what is liked together, not what was seen or liked ${after:+after SIG$after}: $reply"
 done
 call GET "/feed?profile=together&fields=&user_id=25&explain=true"
 [[ $reply == *'co_engagement'* ]] || fail "explain has no co_engagement: $reply"
-call GET "/feed?profile=related&fields=&similar_to=2&limit=3"
-expect_ids "4 3 6" "related: close and liked together, then either"
-call GET "/feed?profile=for_you&fields=&user_id=25&limit=20"
-[ "$status" = 200 ] || fail "for_you: $reply"
-[[ " $(ids) " == *" 6 "* && " $(ids) " != *" 3 "* && " $(ids) " != *" 2 "* ]] ||
-    fail "for_you has what is liked together, not what was seen or liked: $reply"
+
+# What a user hides comes through no door, and through each for others.
+call PUT /users/25/searches/films '{"query":"SEARCH items FOR '"'film'"' LIMIT 20"}'
+expect 200
+call PUT /users/26/searches/films '{"query":"SEARCH items FOR '"'film'"' LIMIT 20"}'
+expect 200
 signal 25 hide 6
-call GET "/feed?profile=for_you&fields=&user_id=25&limit=20"
-[[ " $(ids) " != *" 6 "* ]] || fail "for_you shows what is hidden: $reply"
+doors() { # USER: "DOOR IDS", a line each
+    local path
+    for path in '/feed?profile=for_you&fields=' '/feed?profile=related&fields=&similar_to=2' '/items/2/related?fields=' \
+        '/search?query=film&fields=' '/search?query=film&fields=&sort=year' "/users/$1/searches/films?"; do
+        case $path in /users/*) call GET "${path}limit=20" ;; *) call GET "$path&user_id=$1&limit=20" ;; esac
+        [ "$status" = 200 ] || fail "$path of $1: $status $reply"
+        echo "$path $(ids)"
+    done
+    call GET "/suggest?query=film&user_id=$1&limit=20"
+    expect 200
+    echo "suggest $(jq -r '[.suggestions[] | select(.kind == "item") | .entity_id | tostring] | join(" ")' <<<"$reply")"
+}
+for after in "" KILL TERM KILL; do
+    [ -z "$after" ] || restart $after
+    doors 25 >"$work/doors"
+    while read -r door shown; do
+        [[ -n $shown && " $shown " != *" 6 "* ]] || fail "$door shows '$shown' to who hid 6 ${after:+after SIG$after}"
+    done <"$work/doors"
+    [ "$(wc -l <"$work/doors")" = 7 ] || fail "doors: $(cat "$work/doors")"
+    doors 26 >"$work/doors"
+    while read -r door shown; do
+        [[ " $shown " == *" 6 "* ]] || fail "$door shows '$shown' to who hid nothing ${after:+after SIG$after}"
+    done < <(grep -v '^/items' "$work/doors") # 6 has no vector.
+done
 call GET "/feed?profile=together&fields="
 expect 400 '"code":"missing_input"' 'user_id'
 call POST /profiles '{"text":"profile bad version 1 { score state(sen); }"}'
