@@ -18,6 +18,7 @@ struct WriteGroup {
     std::vector<std::size_t> lines;
     /// Of the records, when they are proposed: where a session's signal goes on to; 0 = nowhere.
     std::vector<ShardId> on_to;
+    std::vector<bool> hides;  ///< Of the records: Database::hides_by_session().
 };
 
 /// Collects the replies of one call; the last shard to answer hands them over.
