@@ -62,6 +62,7 @@ class ClusterNode;
 class PersonalArchive;
 class TermIndex;
 struct FeedPace;
+struct GroupAnswer;
 struct HeldFiles;
 struct Proposal;
 struct WriteGroup;
@@ -412,6 +413,8 @@ private:
     void propose_import(Proposal proposal, std::uint64_t timeout_ms, shard::Shard::Done done);
     ShardId goes_on_to(const record::Record& record) const;
     bool hides_by_session(const record::Record& record) const;
+    void answer_lines(const GroupAnswer& answer, const std::shared_ptr<Join>& join,
+                      const Result<std::vector<shard::Outcome>>& outcomes);
     void propose_groups(Groups groups, const CallContext& context, std::shared_ptr<Join> join);
     Result<void> add_item_relationships(record::RelationshipKind kind, RelationshipsReply* reply);
     Result<void> add_other_relationships(record::RelationshipKind kind, RelationshipsReply* reply);

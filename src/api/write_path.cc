@@ -285,6 +285,39 @@ bool Database::hides_by_session(const record::Record& record) const {
                                       audience::kHiddenName);
 }
 
+/// Hides that go on to other shards are answered once they are there.
+void Database::answer_lines(const GroupAnswer& answer, const std::shared_ptr<Join>& join,
+                            const Result<std::vector<shard::Outcome>>& outcomes) {
+    Token rows;
+    std::vector<std::size_t> waiting;
+    for (std::size_t i = 0; i < answer.lines.size(); ++i) {
+        const std::size_t line = answer.lines[i];
+        if (!outcomes.ok()) {
+            join->fail(line, Error(outcomes.error()));
+            continue;
+        }
+        const shard::Outcome& outcome = (*outcomes)[i];
+        if (outcome.refused) {
+            join->fail(line, Error(*outcome.refused));
+            continue;
+        }
+        join->replies[line].emplace(write_reply(outcome, answer.shard, answer.on_to[i],
+                                                answer.concern, cluster_ != nullptr,
+                                                options_.ephemeral));
+        if (!answer.hides[i]) continue;
+        waiting.push_back(line);
+        add_rows(outcome, answer.shard, &rows);
+    }
+    if (waiting.empty()) return join->arrive();
+    const std::uint64_t now_ns = runtime_.clock().monotonic_ns();
+    const std::uint64_t left_ns = answer.deadline_ns - std::min(answer.deadline_ns, now_ns);
+    wait_for(rows, left_ns / 1'000'000, [join, waiting = std::move(waiting)](Result<void> there) {
+        for (const std::size_t line : waiting)
+            if (!there.ok()) join->fail(line, not_hidden_yet(there.error().code()));
+        join->arrive();
+    });
+}
+
 void Database::propose_groups(Groups groups, const CallContext& context,
                               std::shared_ptr<Join> join) {
     const shard::WriteConcern concern = concern_of(context);
@@ -296,40 +329,14 @@ void Database::propose_groups(Groups groups, const CallContext& context,
     for (auto& [id, group] : groups) {
         group.proposal.shard = id;
         group.proposal.concern = concern;
+        GroupAnswer answer{id, concern, deadline_ns, std::move(group.lines), {}, {}};
         for (const record::Record& record : group.proposal.records) {
-            group.on_to.push_back(goes_on_to(record));
-            group.hides.push_back(hides_by_session(record));
+            answer.on_to.push_back(goes_on_to(record));
+            answer.hides.push_back(hides_by_session(record) && answer.on_to.back() != id);
         }
-        auto answered = [this, join, id = id, concern, deadline_ns, lines = std::move(group.lines),
-                         on_to = std::move(group.on_to), hides = std::move(group.hides)](
-                            Result<std::vector<shard::Outcome>> outcomes) {
-            Token hidden;
-            std::vector<std::size_t> waiting;
-            for (std::size_t i = 0; i < lines.size(); ++i) {
-                if (!outcomes.ok()) {
-                    join->fail(lines[i], Error(outcomes.error()));
-                    continue;
-                }
-                const shard::Outcome& outcome = (*outcomes)[i];
-                if (outcome.refused) {
-                    join->fail(lines[i], Error(*outcome.refused));
-                    continue;
-                }
-                join->replies[lines[i]].emplace(write_reply(
-                    outcome, id, on_to[i], concern, cluster_ != nullptr, options_.ephemeral));
-                if (!hides[i] || on_to[i] == id) continue;
-                waiting.push_back(lines[i]);
-                add_rows(outcome, id, &hidden);
-            }
-            if (waiting.empty()) return join->arrive();
-            const std::uint64_t now_ns = runtime_.clock().monotonic_ns();
-            wait_for(hidden, (deadline_ns - std::min(deadline_ns, now_ns)) / 1'000'000,
-                     [join, waiting = std::move(waiting)](Result<void> there) {
-                         for (const std::size_t line : waiting)
-                             if (!there.ok())
-                                 join->fail(line, not_hidden_yet(there.error().code()));
-                         join->arrive();
-                     });
+        auto answered = [this, join,
+                         answer = std::move(answer)](Result<std::vector<shard::Outcome>> outcomes) {
+            answer_lines(answer, join, outcomes);
         };
         route(std::move(group.proposal), context.timeout_ms, std::move(answered),
               context.forwarded);
