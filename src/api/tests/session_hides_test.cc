@@ -34,20 +34,26 @@ SessionOpen opening() {
     return out;
 }
 
+std::uint64_t open_session(SimNode& node) {
+    std::uint64_t session = 0;
+    const auto opened = node.wait([&](Database::Done done) {
+        node->open_session(opening(), {},
+                           [&, done = std::move(done)](Result<SessionReply> reply) mutable {
+                               if (reply.ok()) session = reply->id;
+                               done(reply.ok() ? Result<void>() : reply.take_error());
+                           });
+    });
+    EXPECT_TRUE(opened.ok()) << opened.error().to_string();
+    return session;
+}
+
 TEST(SessionHides, AreOnNoPageFromTheAnswerOn) {
     DatabaseOptions options;
     options.shards = kShards;
     SimNode node(options);
     ASSERT_OK(node.open());
     for (std::uint64_t id = 1; id <= kItems; ++id) node.put(item(id, 100 + id % 3));
-    std::uint64_t session = 0;
-    ASSERT_OK(node.wait([&](Database::Done done) {
-        node->open_session(opening(), {},
-                           [&, done = std::move(done)](Result<SessionReply> reply) mutable {
-                               if (reply.ok()) session = reply->id;
-                               done(reply.ok() ? Result<void>() : reply.take_error());
-                           });
-    }));
+    const std::uint64_t session = open_session(node);
     for (std::uint64_t id = 1; id <= kItems; ++id) {
         SCOPED_TRACE("item " + std::to_string(id));
         node.put(hide_in(session, id, id));
@@ -60,6 +66,45 @@ TEST(SessionHides, AreOnNoPageFromTheAnswerOn) {
         page = node->feed(page_for_user());
         ASSERT_TRUE(page.ok()) << page.error().to_string();
         EXPECT_EQ(page->items.size(), kItems - id) << "after a loss of power";
+    }
+}
+
+/// The stamps of two shards within one millisecond say nothing of which write came first.
+TEST(SessionHides, TakeTurnsWithRelationshipsThatEndThem) {
+    DatabaseOptions options;
+    options.shards = kShards;
+    SimNode node(options);
+    ASSERT_OK(node.open());
+    for (std::uint64_t id = 1; id <= kItems; ++id) node.put(item(id));
+    const std::uint64_t session = open_session(node);
+    std::uint64_t sequence = 0;
+    for (int round = 0; round < 4; ++round) {
+        for (std::uint64_t id = 1; id <= kItems; ++id) {
+            SCOPED_TRACE("item " + std::to_string(id));
+            // The session has 60 tokens, and gets them back in half a minute.
+            if (id % 16 == 0) node.world().run_until([] { return false; }, 30 * kSecondNs);
+            node.put(hide_in(session, id, ++sequence));
+            auto page = node->feed(page_for_user());
+            ASSERT_TRUE(page.ok()) << page.error().to_string();
+            EXPECT_FALSE(shows(*page, id)) << "hidden in round " << round;
+            // Many stamps of this millisecond, in the shard of the item.
+            std::vector<Write> views(50, signal(id, "view"));
+            RelationshipWrite ended;
+            ended.user_id = kUser;
+            ended.kind = record::RelationshipKind::kHides;
+            ended.target = id;
+            ended.ends = true;
+            views.emplace_back(ended);
+            for (const auto& reply : node.write(std::move(views)))
+                ASSERT_TRUE(reply.ok()) << reply.error().to_string();
+            page = node->feed(page_for_user());
+            ASSERT_TRUE(page.ok()) << page.error().to_string();
+            EXPECT_TRUE(shows(*page, id)) << "shown again in round " << round;
+            node.put(hide_in(session, id, ++sequence));
+            page = node->feed(page_for_user());
+            ASSERT_TRUE(page.ok()) << page.error().to_string();
+            EXPECT_FALSE(shows(*page, id)) << "hidden again in round " << round;
+        }
     }
 }
 
