@@ -65,6 +65,7 @@ class TermIndex;
 struct ExperimentCount;
 struct ExportPosition;
 struct FeedPace;
+struct GroupAnswer;
 struct HeldFiles;
 struct JoinedImpression;
 struct Proposal;
@@ -209,7 +210,10 @@ public:
     /// Whose key this is; kUnauthenticated. Takes the same time wherever it differs.
     Result<ApiKeyInfo> check_api_key(std::string_view key) const;
 
-    // Reads: what is applied now.
+    // Reads: what is applied now. In a cluster a page for a user waits until that is all that was
+    // acknowledged before it, on whatever node: kUnavailable as of fence(), never a page without
+    // what the user hid. So there those that return their reply are not for a thread that the node
+    // itself needs.
     Result<EntityReply> get(const EntityRequest& request);
     Result<SignalReadings> signals(const EntityRequest& request);
     Result<RelationshipsReply> relationships(const RelationshipsRequest& request);
@@ -377,6 +381,8 @@ private:
     /// Adds what entities of one kind go on with, behind what the reply has.
     runtime::Task<Result<void>> complete(const SuggestCall* call, EntityKind kind,
                                          query::TextMode mode, bool in_turns, SuggestReply* reply);
+    /// Of a member of a cluster: passes a strong fence of all shards, unless that was done.
+    runtime::Task<Result<void>> confirm(bool* confirmed);
     runtime::Task<Result<FeedComparison>> compare_task(FeedCall call, std::string other_profile);
     Result<query::FeedPlan> plan_call(const FeedCall& call, query::TextMode mode, FeedReply* reply);
     Result<void> read_anchors(query::FeedPlan* plan);
@@ -418,10 +424,13 @@ private:
     void propose_here(Proposal proposal, std::uint64_t timeout_ms, shard::Shard::Done done);
     void propose_import(Proposal proposal, std::uint64_t timeout_ms, shard::Shard::Done done);
     ShardId goes_on_to(const record::Record& record) const;
+    bool hides_by_session(const record::Record& record) const;
+    void answer_lines(const GroupAnswer& answer, const std::shared_ptr<Join>& join,
+                      const Result<std::vector<shard::Outcome>>& outcomes);
     void propose_groups(Groups groups, const CallContext& context, std::shared_ptr<Join> join);
     Result<void> add_item_relationships(record::RelationshipKind kind, RelationshipsReply* reply);
-    void add_other_relationships(record::RelationshipKind kind, RelationshipsReply* reply);
-    query::Viewer viewer_of(const EntityId& user, UnixMillis now_ms);
+    Result<void> add_other_relationships(record::RelationshipKind kind, RelationshipsReply* reply);
+    Result<query::Viewer> viewer_of(const EntityId& user, UnixMillis now_ms);
     /// Of a call that deletes users: answered once every shard has forgotten them.
     WritesDone after_erasures(const std::vector<Write>& writes, const CallContext& context,
                               WritesDone done);

@@ -148,7 +148,7 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, query::TextMod
     if (call.user_id) {
         TIDAL_ASSIGN(const EntityId user,
                      resolve_id(*schema, EntityKind::kUser, *call.user_id, "user_id"));
-        request.user = viewer_of(user, now_ms);
+        TIDAL_ASSIGN(request.user, viewer_of(user, now_ms));
     }
     if (call.session != 0) {
         TIDAL_ASSIGN(const audience::Session session, session_of(call, now_ms));
@@ -197,7 +197,7 @@ Result<std::vector<std::optional<EntityReply>>> Database::rows_of(
             if (page[i].shard + 1 == shard) here.push_back(i);
         for (std::size_t begin = 0; begin < here.size(); begin += kRowsAtOnce) {
             const std::size_t end = std::min(begin + kRowsAtOnce, here.size());
-            TIDAL_TRY(shards_[shard]->with_state([&](shard::ShardState& state) -> Result<void> {
+            TIDAL_TRY(shards_[shard]->with_readable([&](shard::ShardState& state) -> Result<void> {
                 const entity::EntityTable& entities = state.entities(plan.kind);
                 for (std::size_t n = begin; n < end; ++n)
                     entities.prefetch_id(page[here[n]].item.id);

@@ -37,6 +37,10 @@ QueryGate::Kind kind_of(const FeedCall& call) {
                         call.sort, call.diversity, call.group_by, call.explain);
 }
 
+bool is_for_user(const FeedCall& call) {
+    return call.user_id.has_value() || call.session != 0;
+}
+
 FeedComparison compared(FeedReply left, FeedReply right) {
     FeedComparison out;
     for (const FeedItem& item : left.items)
@@ -59,6 +63,18 @@ void forget_explanations(FeedReply* reply) {
 }
 
 }  // namespace
+
+/// What a user hid is never shown again, wherever that was acknowledged: a page for a user goes by
+/// all that was before it, also where its reader asked for less (decision 58).
+runtime::Task<Result<void>> Database::confirm(bool* confirmed) {
+    if (*confirmed) co_return Result<void>();
+    runtime::Completion<FenceReply> passed;
+    fence({}, {}, CallContext().timeout_ms, passed.completer());
+    const Result<FenceReply> reply = co_await passed;
+    if (!reply.ok()) co_return Error(reply.error());
+    *confirmed = true;
+    co_return Result<void>();
+}
 
 template <typename Run>
 Result<bool> Database::step(shard::Shard& shard, std::uint64_t generation, EntityKind kind,
@@ -159,6 +175,10 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
                   .kind = kind_of(call),
                   .of = call.kind,
                   .pass = {}};
+    if (is_for_user(call) && cluster_ != nullptr) {
+        auto confirmed = confirm(&call.confirmed);
+        TIDAL_CO_TRY(co_await std::move(confirmed));
+    }
     FeedReply reply;
     if (in_turns) {
         std::uint64_t delay_ns = 0;
@@ -218,6 +238,10 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
 
 runtime::Task<Result<FeedComparison>> Database::compare_task(FeedCall call,
                                                              std::string other_profile) {
+    if (is_for_user(call) && cluster_ != nullptr) {
+        auto confirmed = confirm(&call.confirmed);
+        TIDAL_CO_TRY(co_await std::move(confirmed));
+    }
     auto left_task = feed_task(call, true, query::TextMode::kSearch, false);
     TIDAL_CO_ASSIGN(FeedReply left, co_await std::move(left_task));
     call.profile = std::move(other_profile);

@@ -82,7 +82,8 @@ void Fences::pass(const ReadFence& fence, std::vector<ShardId> shards, std::uint
                             ready ? "nobody confirmed in time how new a read here would be"
                                   : "this node has yet to learn what the cluster holds")
                           .with_reason(ready ? "no_leader" : "catching_up")
-                          .with_hint(ready ? "retry, or read with read_consistency=eventual"
+                          .with_hint(ready ? "retry; reads that are for no user may have "
+                                             "read_consistency=eventual"
                                            : "retry, or ask another node"));
         });
     begin(run);

@@ -40,7 +40,7 @@ Result<void> Database::add_item_relationships(RelationshipKind kind, Relationshi
     const audience::StateId state =
         kind == RelationshipKind::kHides ? audience::kHidden : audience::kSaved;
     for (std::size_t id = 1; id < shards_.size(); ++id) {
-        TIDAL_TRY(shards_[id]->with_state([&](shard::ShardState& in) -> Result<void> {
+        TIDAL_TRY(shards_[id]->with_readable([&](shard::ShardState& in) -> Result<void> {
             const Roaring* const slots = in.user_states().find(reply->user, state);
             if (slots == nullptr) return {};
             std::size_t taken = 0;
@@ -57,12 +57,13 @@ Result<void> Database::add_item_relationships(RelationshipKind kind, Relationshi
     return {};
 }
 
-void Database::add_other_relationships(RelationshipKind kind, RelationshipsReply* reply) {
+Result<void> Database::add_other_relationships(RelationshipKind kind, RelationshipsReply* reply) {
     const ShardId home =
         shard_of(record::vshard_of(kDefaultTenant, EntityKind::kUser, reply->user));
-    shard(home).with_state([&](shard::ShardState& in) {
+    return shard(home).with_readable([&](shard::ShardState& in) -> Result<void> {
         for (const auto& [target, since] : in.relationships().of(reply->user, kind))
             reply->relationships.push_back({kind, target, since.wall_ms()});
+        return {};
     });
 }
 
@@ -77,7 +78,7 @@ Result<RelationshipsReply> Database::relationships(const RelationshipsRequest& r
         if (record::is_of_items(kind)) {
             TIDAL_TRY(add_item_relationships(kind, &reply));
         } else {
-            add_other_relationships(kind, &reply);
+            TIDAL_TRY(add_other_relationships(kind, &reply));
         }
         const auto first = reply.relationships.begin() + begin;
         std::sort(first, reply.relationships.end(),
@@ -91,11 +92,11 @@ Result<RelationshipsReply> Database::relationships(const RelationshipsRequest& r
 }
 
 /// Phase 1 of a page for a user: what of the user all shards need to know.
-query::Viewer Database::viewer_of(const EntityId& user, UnixMillis now_ms) {
+Result<query::Viewer> Database::viewer_of(const EntityId& user, UnixMillis now_ms) {
     query::Viewer out;
     out.id = user;
     const ShardId home = shard_of(record::vshard_of(kDefaultTenant, EntityKind::kUser, user));
-    shard(home).with_state([&](shard::ShardState& in) {
+    TIDAL_TRY(shard(home).with_readable([&](shard::ShardState& in) -> Result<void> {
         const auto names = [&](RelationshipKind kind, query::Creators* creators) {
             for (const auto& [creator, since] : in.relationships().of(user, kind))
                 creators->insert(creator);
@@ -107,13 +108,14 @@ query::Viewer Database::viewer_of(const EntityId& user, UnixMillis now_ms) {
             out.friends.push_back(one);
         std::ranges::sort(out.friends);
         const audience::Taste* const known = in.tastes().find(user);
-        if (known == nullptr) return;
+        if (known == nullptr) return {};
         const audience::TasteParts taste = known->parts();
         for (const audience::Affinity& affinity : taste.creators)
             out.affinities.emplace(affinity.creator, affinity.weight_at(now_ms));
         for (const audience::RingEntry& entry : taste.positives) out.liked.push_back(entry.item);
         for (const audience::RingEntry& entry : taste.negatives) out.disliked.push_back(entry.item);
-    });
+        return {};
+    }));
     return out;
 }
 

@@ -48,6 +48,7 @@ Result<FeedCall> Database::saved_search_call(const SavedSearchRequest& request) 
         call.cursor = request.cursor;
         call.urgency = request.urgency;
         call.may_count = request.may_count;
+        call.confirmed = request.confirmed;
         if (!request.only_new) return call;
         const std::string since = "created_at > '" + format_time(search.looked_ms) + "'";
         call.filter = call.filter.empty() ? since : "(" + call.filter + ") AND " + since;

@@ -174,7 +174,7 @@ void Database::close_session(std::uint64_t id, const CallContext& context, Sessi
 Result<audience::Session> Database::session_of(const FeedCall& call, UnixMillis now_ms) {
     const ShardId home = shard_of(record::vshard_of_session(call.session));
     TIDAL_ASSIGN(const audience::Session session,
-                 shard(home).with_state(
+                 shard(home).with_readable(
                      [&](shard::ShardState& state) { return state.sessions().get(call.session); }));
     if (call.user_id) {
         TIDAL_ASSIGN(const EntityId user,
@@ -218,7 +218,7 @@ Result<void> Database::add_session(const FeedCall& call, const audience::Session
     viewer->liked = std::move(liked);
     if (!call.fresh || call.kind != EntityKind::kItem) return {};
     const ShardId home = shard_of(record::vshard_of_session(call.session));
-    TIDAL_ASSIGN(viewer->shown, shard(home).with_state([&](shard::ShardState& state) {
+    TIDAL_ASSIGN(viewer->shown, shard(home).with_readable([&](shard::ShardState& state) {
         return state.sessions().shown(call.session);
     }));
     return {};

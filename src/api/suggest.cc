@@ -35,6 +35,7 @@ FeedCall completion_call(const SuggestCall& call, EntityKind kind) {
     if (kind == EntityKind::kItem) out.filter = call.filter;
     out.limit = std::min(kLookAt * call.limit, query::kLimitMax);
     out.urgency = call.urgency;
+    out.confirmed = call.confirmed;
     return out;
 }
 
@@ -81,6 +82,10 @@ runtime::Task<Result<void>> Database::complete(const SuggestCall* call, EntityKi
 
 runtime::Task<Result<SuggestReply>> Database::suggest_task(SuggestCall call, bool in_turns) {
     TIDAL_CO_TRY(check(call));
+    if (call.user_id && cluster_ != nullptr) {
+        auto confirmed = confirm(&call.confirmed);
+        TIDAL_CO_TRY(co_await std::move(confirmed));
+    }
     SuggestReply reply;
     for (const EntityKind kind : {EntityKind::kItem, EntityKind::kCreator}) {
         auto task = complete(&call, kind, query::TextMode::kCompletion, in_turns, &reply);

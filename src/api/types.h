@@ -113,6 +113,7 @@ struct SavedSearchRequest {
     std::string cursor;
     std::uint8_t urgency = 3;  ///< As of a FeedCall.
     bool may_count = true;     ///< Likewise.
+    bool confirmed = false;    ///< Likewise.
 };
 struct SavedSearch {
     std::string name, query;
@@ -304,6 +305,9 @@ struct FeedCall {
     bool may_count = true;
     /// 0 the most, 7 the least: under load the less urgent are refused first (query_gate.h).
     std::uint8_t urgency = 3;
+    /// A strong fence of all shards was passed for this call: a page for a user, which in a cluster
+    /// passes one whatever its reader asked for, needs no other.
+    bool confirmed = false;
 };
 /// What somebody types, to be gone on with: docs/reference/search.md.
 struct SuggestCall {
@@ -312,6 +316,7 @@ struct SuggestCall {
     std::optional<IdInput> user_id;  ///< What they hid or block is not suggested to them.
     std::string filter;              ///< Of the items; empty = none.
     std::uint8_t urgency = 3;        ///< As of a FeedCall.
+    bool confirmed = false;          ///< Likewise.
 };
 inline constexpr std::uint32_t kSuggestionsMax = 100;
 struct Suggestion {

@@ -50,6 +50,22 @@ std::vector<shard::StreamPosition> streams_of(const shard::Outcome& outcome, Sha
     return streams;
 }
 
+Error not_hidden_yet(ErrorCode code) {
+    return Error(code, "the session has the signal, the shard of the item has yet to hear of it")
+        .with_hint("send it again with the same sequence; until then pages may show the item");
+}
+
+/// What a record sent to other shards; of one that was accepted before, all that is under way.
+void add_rows(const shard::Outcome& outcome, ShardId shard, Token* token) {
+    if (token->applied.empty()) token->applied.emplace_back(shard, outcome.index);
+    LogIndex& index = token->applied.front().second;
+    index = std::max(index, outcome.index);
+    if (outcome.repeated)
+        token->streams.push_back(shard::StreamPosition::all_of(shard, Incarnation(1)));
+    else
+        token->streams.insert(token->streams.end(), outcome.relayed.begin(), outcome.relayed.end());
+}
+
 WriteReply write_reply(const shard::Outcome& outcome, ShardId shard, ShardId on_to,
                        const shard::WriteConcern& asked, bool clustered, bool ephemeral) {
     WriteReply reply;
@@ -261,32 +277,68 @@ ShardId Database::goes_on_to(const record::Record& record) const {
     return shard_of(record::vshard_of(record.envelope.tenant, kind, body->signal.item));
 }
 
+/// Whether it is a session's signal by which its user hides an item. It is answered once the item's
+/// shard knows it: from then on every page does.
+bool Database::hides_by_session(const record::Record& record) const {
+    const auto* body = std::get_if<record::SessionSignalBody>(&record.body);
+    if (body == nullptr) return false;
+    const auto schema = this->schema();
+    return std::ranges::binary_search(schema->signals[body->signal.signal.value()].sets_state,
+                                      audience::kHiddenName);
+}
+
+/// Hides that go on to other shards are answered once they are there.
+void Database::answer_lines(const GroupAnswer& answer, const std::shared_ptr<Join>& join,
+                            const Result<std::vector<shard::Outcome>>& outcomes) {
+    Token rows;
+    std::vector<std::size_t> waiting;
+    for (std::size_t i = 0; i < answer.lines.size(); ++i) {
+        const std::size_t line = answer.lines[i];
+        if (!outcomes.ok()) {
+            join->fail(line, Error(outcomes.error()));
+            continue;
+        }
+        const shard::Outcome& outcome = (*outcomes)[i];
+        if (outcome.refused) {
+            join->fail(line, Error(*outcome.refused));
+            continue;
+        }
+        join->replies[line].emplace(write_reply(outcome, answer.shard, answer.on_to[i],
+                                                answer.concern, cluster_ != nullptr,
+                                                options_.ephemeral));
+        if (!answer.hides[i]) continue;
+        waiting.push_back(line);
+        add_rows(outcome, answer.shard, &rows);
+    }
+    if (waiting.empty()) return join->arrive();
+    const std::uint64_t now_ns = runtime_.clock().monotonic_ns();
+    const std::uint64_t left_ns = answer.deadline_ns - std::min(answer.deadline_ns, now_ns);
+    wait_for(rows, left_ns / 1'000'000, [join, waiting = std::move(waiting)](Result<void> there) {
+        for (const std::size_t line : waiting)
+            if (!there.ok()) join->fail(line, not_hidden_yet(there.error().code()));
+        join->arrive();
+    });
+}
+
 void Database::propose_groups(Groups groups, const CallContext& context,
                               std::shared_ptr<Join> join) {
     const shard::WriteConcern concern = concern_of(context);
+    const std::uint64_t deadline_ns =
+        runtime_.clock().monotonic_ns() + context.timeout_ms * 1'000'000;
     join->left += groups.size();
     std::optional<cluster::GroupHost::Burst> burst;
     if (cluster_ != nullptr && groups.size() > 1) burst.emplace(cluster_->node().groups());
     for (auto& [id, group] : groups) {
         group.proposal.shard = id;
         group.proposal.concern = concern;
-        for (const record::Record& record : group.proposal.records)
-            group.on_to.push_back(goes_on_to(record));
-        auto answered = [this, join, id = id, concern, lines = std::move(group.lines),
-                         on_to =
-                             std::move(group.on_to)](Result<std::vector<shard::Outcome>> outcomes) {
-            for (std::size_t i = 0; i < lines.size(); ++i) {
-                if (!outcomes.ok()) {
-                    join->fail(lines[i], Error(outcomes.error()));
-                } else if (const auto& refused = (*outcomes)[i].refused) {
-                    join->fail(lines[i], Error(*refused));
-                } else {
-                    join->replies[lines[i]].emplace(write_reply((*outcomes)[i], id, on_to[i],
-                                                                concern, cluster_ != nullptr,
-                                                                options_.ephemeral));
-                }
-            }
-            join->arrive();
+        GroupAnswer answer{id, concern, deadline_ns, std::move(group.lines), {}, {}};
+        for (const record::Record& record : group.proposal.records) {
+            answer.on_to.push_back(goes_on_to(record));
+            answer.hides.push_back(hides_by_session(record) && answer.on_to.back() != id);
+        }
+        auto answered = [this, join,
+                         answer = std::move(answer)](Result<std::vector<shard::Outcome>> outcomes) {
+            answer_lines(answer, join, outcomes);
         };
         route(std::move(group.proposal), context.timeout_ms, std::move(answered),
               context.forwarded);

@@ -4,7 +4,8 @@
 
 namespace tidal::audience {
 
-StateNames::StateNames(const schema::Schema& schema) : names_{"hidden", "saved"} {
+StateNames::StateNames(const schema::Schema& schema)
+    : names_{std::string(kHiddenName), std::string(kSavedName)} {
     by_signal_.resize(schema.signals.size());
     for (const schema::SignalSpec& signal : schema.signals) {
         if (signal.target != EntityKind::kItem) continue;

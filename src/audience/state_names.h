@@ -16,6 +16,7 @@ using StateId = Id<struct StateTag, std::uint16_t>;  ///< Dense, never reused.
 
 /// Known without a schema: relationships write them, and the first is a hard negative.
 inline constexpr StateId kHidden{0}, kSaved{1};
+inline constexpr std::string_view kHiddenName = "hidden", kSavedName = "saved";
 
 /// "hidden", "saved", then what the schema's signals on items set, in the order of the signals and
 /// of their lists. A schema is only added to, so a number keeps its meaning. Immutable.

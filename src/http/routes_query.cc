@@ -38,6 +38,7 @@ void add_headers(const Request& request, api::FeedCall* call) {
     call->may_count = check_counting(request).ok();
     call->impressions_key = request.headers.find("Idempotency-Key").value_or("");
     call->request_id = request.request_id;
+    call->confirmed = request.staleness_ms == 0;
 }
 
 }  // namespace

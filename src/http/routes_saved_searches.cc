@@ -67,6 +67,7 @@ void Door::answer_saved_search(const Request& request, Responder responder) {
     auto wanted = saved_search_request(request);
     if (!wanted.ok()) return responder.fail(wanted.error());
     wanted->may_count = check_counting(request).ok();
+    wanted->confirmed = request.staleness_ms == 0;
     database_.run_saved_search(
         *wanted, [responder = std::move(responder),
                   staleness_ms = request.staleness_ms](Result<api::FeedReply> reply) mutable {

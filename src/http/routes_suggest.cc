@@ -15,6 +15,7 @@ void Door::answer_suggest(const Request& request, Responder responder) {
     }();
     if (!call.ok()) return responder.fail(call.error());
     call->urgency = urgency_of(request);
+    call->confirmed = request.staleness_ms == 0;
     database_.suggest(
         std::move(*call), [responder = std::move(responder), staleness_ms = request.staleness_ms](
                               Result<api::SuggestReply> reply) mutable {

@@ -82,7 +82,8 @@ Result<void> ShardState::apply_session_signal(TenantId tenant, RegionId origin,
     record::Envelope envelope;
     envelope.tenant = tenant;
     const SignalEffect effect{row.signal, row.target, row.weight, origin, row.event_time_ms,
-                              creator,    row.user,   row.stamp,  false,  row.cohorts};
+                              creator,    row.user,   row.stamp,  false,  row.cohorts,
+                              last_stamp_};
     return count_signal(envelope, effect, slot, 1, outcome);
 }
 

@@ -167,9 +167,10 @@ Result<void> ShardState::count_signal(const record::Envelope& envelope, const Si
 
 Result<void> ShardState::mark_user(const SignalEffect& effect, Slot slot, std::int32_t count) {
     using audience::Hold;
+    const HybridTime set_at = effect.arrived == HybridTime() ? effect.stamp : effect.arrived;
     for (const audience::StateId state : user_states_->names().of(effect.signal)) {
         if (count > 0) {
-            TIDAL_TRY(user_states_->set(*effect.user, state, slot, effect.stamp,
+            TIDAL_TRY(user_states_->set(*effect.user, state, slot, set_at,
                                         effect.undoable ? Hold::kUntilUndone : Hold::kForGood));
         } else if (effect.undoable) {
             TIDAL_TRY(user_states_->take_back(*effect.user, state, slot, effect.stamp));

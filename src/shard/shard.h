@@ -93,6 +93,15 @@ public:
         const std::lock_guard lock(mutex_);
         return read(*state_);
     }
+    /// Likewise a read that must not go behind what was read before it: kUnavailable
+    /// "state_replaced" while a snapshot takes the state's place, when what is there may be older.
+    /// @param read  Returns a Result.
+    template <typename Read>
+    auto with_readable(Read read) -> decltype(read(std::declval<ShardState&>())) {
+        const std::lock_guard lock(mutex_);
+        TIDAL_TRY(readable());
+        return read(*state_);
+    }
     /// Likewise one step of a query: writes and short reads go before the next.
     template <typename Step>
     auto step_with_state(Step step) {
@@ -117,8 +126,8 @@ public:
     std::optional<HybridTime> generation_of(EntityKind kind, const EntityId& id);
     /// Rises whenever a snapshot takes the state's place.
     std::uint64_t generation() const { return generation_.load(); }
-    /// kUnavailable "state_replaced" while that goes on. Ask before a read: with_state() would wait
-    /// for it, which may take a while.
+    /// kUnavailable "state_replaced" while that goes on. Ask before a read: with_state() and
+    /// with_readable() would wait for it, which may take a while.
     Result<void> readable() const { return still(generation()); }
     /// What a read takes as now: the wall clock, but never before the newest commit stamp that a
     /// writer was told of. Any thread, without the monitor.

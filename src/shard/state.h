@@ -275,6 +275,9 @@ private:
         HybridTime stamp;       ///< Of the signal; an undo names the one it takes back.
         bool undoable = false;  ///< It has a key; of an undo: it may hold states of the user.
         std::span<const CohortId> cohorts;
+        /// Of the record that brought it here, where another shard stamped the signal: states of
+        /// the user go by the order of their own shard. 0 = `stamp`.
+        HybridTime arrived = {};
     };
     /// Counts an event (or takes one back, count -1) at the item and sends it to user and creator.
     Result<void> count_signal(const record::Envelope& envelope, const SignalEffect& effect,

@@ -16,8 +16,15 @@ namespace tidal::api {
 struct WriteGroup {
     Proposal proposal;
     std::vector<std::size_t> lines;
-    /// Of the records, when they are proposed: where a session's signal goes on to; 0 = nowhere.
-    std::vector<ShardId> on_to;
+};
+/// What the lines of a group are answered from, once their shard has answered.
+struct GroupAnswer {
+    ShardId shard;
+    shard::WriteConcern concern;
+    std::uint64_t deadline_ns = 0;  ///< Monotonic.
+    std::vector<std::size_t> lines;
+    std::vector<ShardId> on_to;  ///< Of each: where a session's signal goes on to; 0 = nowhere.
+    std::vector<bool> hides;     ///< Of each: whether that hides an item of another shard.
 };
 
 /// Collects the replies of one call; the last shard to answer hands them over.

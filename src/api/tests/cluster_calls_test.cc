@@ -216,6 +216,7 @@ TEST_F(ClusterCalls, EachReachesEveryReplica) {
         FeedCall call;
         call.profile = "new";
         call.user_id = IdInput(std::uint64_t{7});
+        call.confirmed = true;
         const auto page = database.feed(call);
         return page.ok() && std::ranges::none_of(page->items, [](const FeedItem& shown) {
                    return shown.entity.id == EntityId(3);

@@ -1,6 +1,6 @@
-// Random operations through the database: an item that a user hid, or whose creator the user
-// blocks, is never on a page for that user. 1,000,000 operations with TIDAL_TEST_FULL set, else
-// some 30,000: docs/development.md.
+// Random operations through the database, under sessions and without: an item that a user hid, or
+// whose creator the user blocks, is never on a page for that user. 1,000,000 operations with
+// TIDAL_TEST_FULL set, else some 30,000: docs/development.md.
 #include <algorithm>
 #include <cstdlib>
 #include <map>
@@ -37,14 +37,36 @@ protected:
         creators_[id] = creator;
     }
 
-    /// What a user may do, some at a time. @return how many.
+    /// The user's open session: made at first, and again after the user was deleted.
+    std::uint64_t session_of(std::uint64_t user) {
+        std::uint64_t& session = sessions_[user];
+        if (session != 0) return session;
+        SessionOpen open;
+        open.user_id = user;
+        open.policy = "fast";
+        EXPECT_TRUE(node_
+                        .wait([&](Database::Done done) {
+                            node_->open_session(
+                                open, {},
+                                [&, done = std::move(done)](Result<SessionReply> reply) mutable {
+                                    if (reply.ok()) session = reply->id;
+                                    done(reply.ok() ? Result<void>() : reply.take_error());
+                                });
+                        })
+                        .ok());
+        return session;
+    }
+
+    /// What a user may do, some at a time, some of it under a session. @return how many.
     std::uint64_t write_signals() {
         const char* const names[] = {"hide", "hide", "view", "like", "save"};
         std::vector<Write> writes;
         std::vector<SignalWrite> sent;
         for (std::uint64_t n = 20 + below(60); n > 0; --n) {
             SignalWrite write = signal(1 + below(kItems), names[below(5)]);
-            write.user_id = IdInput(1 + below(kUsers));
+            const std::uint64_t user = 1 + below(kUsers);
+            write.user_id = IdInput(user);
+            if (one_in(4)) write.session_id = std::to_string(session_of(user));
             if (one_in(3)) write.idempotency_key = "key " + std::to_string(++keys_);
             sent.push_back(write);
             writes.emplace_back(std::move(write));
@@ -56,9 +78,9 @@ protected:
             EXPECT_EQ(replies[i].ok(), live_.contains(id));
             if (!replies[i].ok() || sent[i].signal != "hide") continue;
             const std::uint64_t user = std::get<std::uint64_t>(*sent[i].user_id);
-            hides_[{user, id}].insert(sent[i].idempotency_key);
-            if (!sent[i].idempotency_key.empty())
-                keyed_.push_back({user, id, sent[i].idempotency_key});
+            const bool undoable = !sent[i].idempotency_key.empty() && sent[i].session_id.empty();
+            hides_[{user, id}].insert(undoable ? sent[i].idempotency_key : "");
+            if (undoable) keyed_.push_back({user, id, sent[i].idempotency_key});
         }
         return sent.size();
     }
@@ -119,6 +141,7 @@ protected:
         node_.put(gone);
         std::erase_if(hides_, [&](const auto& one) { return one.first.first == user; });
         std::erase_if(blocks_, [&](const auto& one) { return one.first == user; });
+        sessions_.erase(user);
     }
 
     /// A page and those behind it, with hides in between. @return how many pages.
@@ -133,6 +156,7 @@ protected:
         call.limit = static_cast<std::uint32_t>(1 + below(one_in(4) ? 150 : 10));
         const std::uint64_t user = 1 + below(kUsers);
         call.user_id = IdInput(user);
+        if (one_in(3)) call.session = session_of(user);
         if (one_in(3))
             for (int i = 0; i < 5; ++i) {
                 const std::uint64_t id = 1 + below(kItems);
@@ -182,6 +206,7 @@ protected:
         hides_;  ///< "" = for good.
     std::set<std::pair<std::uint64_t, std::uint64_t>> blocks_;
     std::map<std::uint64_t, std::uint64_t> creators_;  ///< By item.
+    std::map<std::uint64_t, std::uint64_t> sessions_;  ///< By user.
     struct Keyed {
         std::uint64_t user, id;
         std::string key;
@@ -194,6 +219,12 @@ TEST_F(HardNegatives, AreNeverShownOverRandomOperations) {
     const std::uint64_t wanted = std::getenv("TIDAL_TEST_FULL") != nullptr ? 1'000'000 : 30'000;
     ASSERT_OK(node_.open());
     for (std::uint64_t id = 1; id <= kItems; ++id) make_item(id);
+    ASSERT_OK(node_.wait([&](Database::Done done) {
+        node_->put_policy("fast", "per_minute 60000\nburst 60000\nduration 24h", false,
+                          [done = std::move(done)](auto reply) mutable {
+                              done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
+                          });
+    }));
     std::uint64_t operations = 0, restarts = 0, pages = 0;
     for (std::uint64_t round = 0; operations < wanted; ++round) {
         switch (below(10)) {
