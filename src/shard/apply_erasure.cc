@@ -72,7 +72,8 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
             return Outcome::refuse(std::move(error));
         return error;
     }
-    TIDAL_TRY(forget_user(body.user, end_of_millisecond(envelope.stamp)));
+    const bool alone = body.others.empty();
+    TIDAL_TRY(forget_user(body.user, alone ? envelope.stamp : end_of_millisecond(envelope.stamp)));
     if (slot) {
         for (auto& [origin, table] : ledgers(EntityKind::kUser)) table->drop(*slot);
         uniques(EntityKind::kUser).drop(*slot);
