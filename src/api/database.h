@@ -279,8 +279,8 @@ public:
     /// What came of an experiment's arms, from all of the log. Blocks for as long as an export of
     /// all impressions; errors as above, and kNotFound, reason "unknown_experiment".
     Result<ExperimentResults> experiment_results(const ExperimentRequest& request);
-    /// The same in turns: begun at once, then counted on, each turn some ten milliseconds of
-    /// blocking, until there are results. Between turns a count has at most some 20 MiB.
+    /// The same in turns: begun at once, then counted on until there are results. A turn reads
+    /// 100,000 records at most, and blocks meanwhile; between turns a count has some 20 MiB.
     Result<std::shared_ptr<ExperimentCount>> begin_count(const ExperimentRequest& request);
     Result<std::optional<ExperimentResults>> count_on(ExperimentCount& count);
 
