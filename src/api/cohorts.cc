@@ -117,23 +117,47 @@ Result<query::FeedCohort> Database::cohort_of(const std::string& name, UnixMilli
             .with_reason("unknown_cohort")
             .with_hint(ranking::suggestion(name, "cohorts", names));
     }
+    return read_as(*asked, now_ms);
+}
+
+query::FeedCohort Database::read_as(const query::BoundCohort& asked, UnixMillis now_ms) {
+    const std::string& name = asked.cohort.name;
     std::int64_t asked_events = 0;
-    const query::BoundCohort* read = asked;
+    const query::BoundCohort* read = &asked;
     for (; read != nullptr; read = read->parent) {
         const std::int64_t events = cohort_events(read->id, now_ms);
-        if (read == asked) asked_events = events;
+        if (read == &asked) asked_events = events;
         if (events >= read->cohort.events_min) break;
     }
-    query::FeedCohort out{.name = name, .id = {}, .signals = asked->signals, .instead = {}};
+    query::FeedCohort out{.name = name, .id = {}, .signals = asked.signals, .instead = {}};
     if (read != nullptr) {
         out.id = read->id;
         out.signals = read->signals;
     }
-    if (read == asked) return out;
+    if (read == &asked) return out;
     out.instead = "cohort `" + name + "` has " + std::to_string(asked_events) +
-                  " events in 7d, fewer than " + std::to_string(asked->cohort.events_min) + ": " +
+                  " events in 7d, fewer than " + std::to_string(asked.cohort.events_min) + ": " +
                   (read != nullptr ? "its parent `" + read->cohort.name + "` is read instead"
                                    : "everybody is read instead");
+    return out;
+}
+
+/// Those whose ledgers, or whose parents', say enough; each ledger once.
+std::vector<query::FeedCohort> Database::own_cohorts(const EntityId& user, UnixMillis now_ms) {
+    std::vector<query::FeedCohort> out;
+    const auto known = cohorts();
+    if (known->empty()) return out;
+    const ShardId home = shard_of(record::vshard_of(kDefaultTenant, EntityKind::kUser, user));
+    const auto own = shard(home).with_state([&](shard::ShardState& state) {
+        const entity::EntityTable& users = state.entities(EntityKind::kUser);
+        const auto slot = users.find(user);
+        return slot ? known->narrowest(users, *slot) : std::vector<const query::BoundCohort*>();
+    });
+    for (const query::BoundCohort* cohort : own) {
+        query::FeedCohort read = read_as(*cohort, now_ms);
+        if (read.id && std::ranges::find(out, read.id, &query::FeedCohort::id) == out.end())
+            out.push_back(std::move(read));
+    }
     return out;
 }
 

@@ -415,6 +415,8 @@ private:
                               std::span<record::Record* const> signals);
     std::int64_t cohort_events(CohortId cohort, UnixMillis now_ms);
     Result<query::FeedCohort> cohort_of(const std::string& name, UnixMillis now_ms);
+    query::FeedCohort read_as(const query::BoundCohort& asked, UnixMillis now_ms);
+    std::vector<query::FeedCohort> own_cohorts(const EntityId& user, UnixMillis now_ms);
     static void name_import(const ImportChunk& chunk, const schema::Schema& schema,
                             std::size_t lines, Groups* groups);
     /// One outcome per record, or an error for all, from wherever the shard's leader is.

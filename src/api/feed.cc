@@ -105,7 +105,8 @@ FeedItem& add_item(query::FeedItem* shown, FeedReply* reply) {
     item.pinned = shown->item.is_pinned();
     item.group = std::move(shown->item.group);
     if (const auto& why = shown->item.explored)
-        item.explored = FeedItem::Explored{why->impressions, why->positives, why->draw};
+        item.explored =
+            FeedItem::Explored{why->impressions, why->positives, why->draw, why->outside};
     if (!shown->item.explanation) return item;
     for (const auto& term : shown->item.explanation->terms)
         item.explain.emplace_back(term.text, term.value);
@@ -157,6 +158,9 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, query::TextMod
     if (!call.cohort.empty()) {
         TIDAL_ASSIGN(request.cohort, cohort_of(call.cohort, now_ms));
     }
+    if (const auto found = profiles->find(request.profile, request.kind);
+        found.ok() && query::reads_own_cohorts(**found, request))
+        request.own_cohorts = own_cohorts(request.user->id, now_ms);
     request.collections = collections();
     // Large: it stays where it is made.
     Result<query::FeedPlan> plan = query::plan_feed(request, *schema, *profiles, cursors());

@@ -347,7 +347,8 @@ struct FeedItem {
     /// It is there because few have seen it: out of so many impressions so many positive signals.
     struct Explored {
         double impressions = 0, positives = 0;
-        double draw = 0;  ///< The rate drawn for it.
+        double draw = 0;       ///< The rate drawn for it.
+        bool outside = false;  ///< By no creator that the user follows or has an affinity to.
     };
     std::optional<Explored> explored;
 };

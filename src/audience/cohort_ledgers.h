@@ -83,6 +83,8 @@ public:
     /// @param window  One that is kept.  @param out  As long as `slots`.
     void read(CohortId cohort, SignalTypeId signal, schema::Window window,
               std::span<const Slot> slots, UnixMillis now_ms, std::span<Sum> out) const;
+    /// Whether any cohort has, or lately had, cells of an item.
+    bool holds(Slot slot) const { return find(slot) != nullptr; }
     /// Of all items and signals of a cohort, in 7d.
     std::int64_t events(CohortId cohort, UnixMillis now_ms) const;
     /// Hours before are gone: by age, or for want of memory.

@@ -165,7 +165,7 @@ void append_feed_item(const api::FeedItem& item, std::string* out, const ShownFi
         append_json_number(item.explored->positives, out);
         *out += ",\"draw\":";
         append_json_number(item.explored->draw, out);
-        *out += '}';
+        *out += item.explored->outside ? ",\"outside\":true}" : ",\"outside\":false}";
     }
     if (item.group) {
         *out += ",\"group\":";

@@ -52,7 +52,7 @@ void Door::answer_feed(Result<api::FeedCall> call, const Request& request, Respo
     database_.feed(std::move(*call), send_feed(request, std::move(responder)));
 }
 
-/// GET /items/{id}/related and the parameters of /feed: what is like the item.
+/// GET /items/{id}/related and the parameters of /feed: what is like the item or liked with it.
 void Door::answer_related(const Request& request, Responder responder) {
     auto call = feed_call(request);
     if (call.ok() && call->similar_to)
@@ -60,7 +60,7 @@ void Door::answer_related(const Request& request, Responder responder) {
             Error(ErrorCode::kInvalidArgument, "the path names the item").with_field("similar_to"));
     if (call.ok()) {
         call->similar_to = api::IdInput(request.parameters.text("id"));
-        if (request.query.find("profile") == nullptr) call->profile = "similar";
+        if (request.query.find("profile") == nullptr) call->profile = "related";
     }
     answer_feed(std::move(call), request, std::move(responder));
 }

@@ -30,7 +30,8 @@ std::vector<Use> uses_of(const FeedPlan& plan, const schema::Schema& schema) {
     std::vector<Use> uses;
     const auto& sources = plan.profile->profile.sources;
     for (const ranking::Source& source : sources)
-        if (source.kind == ranking::SourceKind::kAnn)
+        if (source.kind == ranking::SourceKind::kAnn &&
+            !ranking::lacks_embeddings(source, sources, schema, plan.kind))
             uses.push_back({ranking::find_embedding(schema, plan.kind, source.name)->id,
                             source.anchor, print_source(source), sources.size() > 1});
     for (const ranking::Feature& feature : plan.profile->program.features)

@@ -8,6 +8,7 @@
 #include "audience/user_states.h"
 #include "query/internal/item_order.h"
 #include "ranking/embedding_name.h"
+#include "ranking/table_features.h"
 #include "vector/flat_vectors.h"
 
 namespace tidal::query {
@@ -57,6 +58,88 @@ Feature order_of(const ranking::Source& source, const schema::Schema& schema, En
         return {.kind = FeatureKind::kDecay, .signal = signal->id};
     assert(source.kind == SourceKind::kWindowTop);
     return {.kind = FeatureKind::kSum, .signal = signal->id, .window = source.window};
+}
+
+std::vector<Feature> popularity_of(const schema::Schema& schema) {
+    std::vector<Feature> out;
+    for (const schema::SignalSpec& signal : schema.signals)
+        if (signal.polarity == schema::Polarity::kPositive && signal.target == EntityKind::kItem)
+            out.push_back({.kind = FeatureKind::kDecay, .signal = signal.id});
+    return out;
+}
+
+std::vector<CohortPart> cohort_parts(const FeedPlan& plan, const schema::Schema& schema) {
+    std::vector<CohortPart> out;
+    for (const FeedCohort& cohort : plan.listed_cohorts())
+        for (const SignalTypeId signal : cohort.signals) {
+            if (schema.signals[signal.value()].polarity == schema::Polarity::kNegative) continue;
+            out.push_back({cohort.id,
+                           {.kind = FeatureKind::kCount,
+                            .signal = signal,
+                            .window = schema::Window::k7d,
+                            .of_cohort = true}});
+        }
+    return out;
+}
+
+namespace {
+
+Result<void> add(const Feature& part, ranking::FeatureSource& features, std::span<const Slot> slots,
+                 const ranking::EvaluationContext& context, std::span<double> out) {
+    std::vector<double> values(slots.size());
+    TIDAL_TRY(features.fill(part, slots, context, values));
+    for (std::size_t i = 0; i < slots.size(); ++i) out[i] += values[i];
+    return {};
+}
+
+Result<void> fill_cohorts(const FeedPlan& plan, const ranking::ShardView& view,
+                          ranking::FeatureSource& features, std::span<const Slot> slots,
+                          ranking::EvaluationContext context, std::span<double> out) {
+    std::ranges::fill(out, 0.0);
+    for (const CohortPart& part : cohort_parts(plan, view.schema)) {
+        context.cohort = part.cohort;
+        TIDAL_TRY(add(part.events, features, slots, context, out));
+    }
+    return {};
+}
+
+Result<void> fill_popular(const ranking::ShardView& view, ranking::FeatureSource& features,
+                          std::span<const Slot> slots, const ranking::EvaluationContext& context,
+                          std::span<double> out) {
+    std::ranges::fill(out, 0.0);
+    for (const Feature& part : popularity_of(view.schema))
+        TIDAL_TRY(add(part, features, slots, context, out));
+    return {};
+}
+
+/// When they were made, or 0.
+Result<void> fill_explored(ranking::FeatureSource& features, const schema::Schema& schema,
+                           std::span<const Slot> slots, const ranking::EvaluationContext& context,
+                           std::span<double> out) {
+    const Feature impressions{.kind = FeatureKind::kCount,
+                              .signal = schema.find_signal(schema::kImpression)->id,
+                              .window = schema::Window::kAll};
+    std::vector<double> counts(slots.size());
+    TIDAL_TRY(features.fill({.kind = FeatureKind::kCreatedAt}, slots, context, out));
+    TIDAL_TRY(features.fill(impressions, slots, context, counts));
+    for (std::size_t i = 0; i < slots.size(); ++i)
+        if (counts[i] >= kExplorationBudget) out[i] = 0;
+    return {};
+}
+
+}  // namespace
+
+Result<void> fill_order(const FeedPlan& plan, std::size_t source, const ranking::ShardView& view,
+                        std::span<const Slot> slots, const ranking::EvaluationContext& context,
+                        std::span<double> out) {
+    ranking::TableFeatureSource features(view);
+    if (source == plan.explored_source)
+        return fill_explored(features, view.schema, slots, context, out);
+    const ranking::Source& of = plan.sources[source];
+    if (of.kind == SourceKind::kPopular) return fill_popular(view, features, slots, context, out);
+    if (of.kind == SourceKind::kCohortTop)
+        return fill_cohorts(plan, view, features, slots, context, out);
+    return features.fill(order_of(of, view.schema, view.kind), slots, context, out);
 }
 
 void merge_sources(std::span<const std::vector<SourceList>> of_shards, FeedPlan* plan) {
@@ -120,6 +203,10 @@ bool RankedFeatures::prepare(const ranking::ShardView& view, StepBudget& budget)
             if (!budget.take(kLookUpCost)) return false;
             const auto slot = find_listed(view.entities, list[next_]);
             if (!slot) continue;
+            if (source_ == plan_.explored_source) {
+                explored_.add(slot->value());
+                continue;
+            }
             ranks_[source_].emplace(slot->value(), static_cast<std::uint32_t>(next_ + 1));
             if (!plan_.text_alone || source_ + 1 == plan_.ranks.size()) listed_.add(slot->value());
         }

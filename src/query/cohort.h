@@ -72,7 +72,12 @@ public:
     std::vector<CohortId> of(const entity::EntityTable& users, Slot user,
                              SignalTypeId signal) const;
 
+    /// Those that the user of a slot is in and that are above no other of them, by name; at most 8.
+    std::vector<const BoundCohort*> narrowest(const entity::EntityTable& users, Slot user) const;
+
 private:
+    std::vector<const BoundCohort*> members(const entity::EntityTable& users, Slot user) const;
+
     std::vector<BoundCohort> all_;
     std::vector<const BoundCohort*> parents_first_;
 };

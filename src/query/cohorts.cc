@@ -122,20 +122,38 @@ bool Cohorts::track(SignalTypeId signal) const {
     });
 }
 
+/// Parents first.
+std::vector<const BoundCohort*> Cohorts::members(const entity::EntityTable& users,
+                                                 Slot user) const {
+    std::vector<const BoundCohort*> out;
+    for (const BoundCohort* cohort : parents_first_) {
+        const bool may =
+            cohort->parent == nullptr || std::ranges::find(out, cohort->parent) != out.end();
+        if (may && matches(cohort->where, users, user)) out.push_back(cohort);
+    }
+    return out;
+}
+
 std::vector<CohortId> Cohorts::of(const entity::EntityTable& users, Slot user,
                                   SignalTypeId signal) const {
-    std::vector<const BoundCohort*> members;
     std::vector<CohortId> out;
-    for (const BoundCohort* cohort : parents_first_) {
-        const bool may = cohort->parent == nullptr ||
-                         std::ranges::find(members, cohort->parent) != members.end();
-        if (!may || !matches(cohort->where, users, user)) continue;
-        members.push_back(cohort);
+    for (const BoundCohort* cohort : members(users, user)) {
         if (std::ranges::find(cohort->signals, signal) == cohort->signals.end()) continue;
         out.push_back(cohort->id);
         if (out.size() == record::kCohortsMax) break;
     }
     std::ranges::sort(out);
+    return out;
+}
+
+std::vector<const BoundCohort*> Cohorts::narrowest(const entity::EntityTable& users,
+                                                   Slot user) const {
+    const std::vector<const BoundCohort*> in = members(users, user);
+    std::vector<const BoundCohort*> out;
+    for (const BoundCohort* cohort : in)
+        if (std::ranges::find(in, cohort, &BoundCohort::parent) == in.end()) out.push_back(cohort);
+    std::ranges::sort(out, {}, [](const BoundCohort* cohort) { return cohort->cohort.name; });
+    if (out.size() > record::kCohortsMax) out.resize(record::kCohortsMax);
     return out;
 }
 

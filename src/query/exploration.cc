@@ -72,16 +72,36 @@ double draw_rate(double impressions, double positives, const EntityId& id, std::
     return won / (won + lost);
 }
 
+namespace {
+
+/// Up to a rank.
+double exploration_places(std::uint64_t rank, double percent) {
+    return std::floor(static_cast<double>(rank) * percent / 100);
+}
+
+}  // namespace
+
 bool is_exploration_place(std::uint64_t rank, double percent) {
-    const auto places = [&](std::uint64_t n) {
-        return std::floor(static_cast<double>(n) * percent / 100);
-    };
-    return places(rank) > places(rank - 1);
+    return exploration_places(rank, percent) > exploration_places(rank - 1, percent);
+}
+
+bool is_outside_place(std::uint64_t rank, double percent) {
+    return std::fmod(exploration_places(rank, percent), 2) == 1;
+}
+
+std::size_t exploration_pool(const Viewer* user, bool outside) {
+    if (user != nullptr) return kExplorationPool / 2;
+    return outside ? kExplorationPool : 0;
 }
 
 ShardExploration::ShardExploration(const schema::Schema& schema,
-                                   const entity::EntityTable& entities, std::uint64_t seed)
-    : entities_(entities), seed_(seed), pool_(kExplorationPool, entities) {
+                                   const entity::EntityTable& entities, const Viewer* user,
+                                   std::uint64_t seed)
+    : entities_(entities),
+      user_(user),
+      seed_(seed),
+      outside_(exploration_pool(user, true), entities),
+      inside_(exploration_pool(user, false), entities) {
     for (const schema::SignalSpec& signal : schema.signals) {
         const Feature count{
             .kind = FeatureKind::kCount, .signal = signal.id, .window = schema::Window::kAll};
@@ -96,15 +116,26 @@ Result<void> ShardExploration::offer(std::span<const Slot> slots, ranking::Featu
     if (slots.empty()) return {};
     counts_.resize(slots.size());
     TIDAL_TRY(features.fill(impressions_, slots, context, counts_));
-    for (std::size_t i = 0; i < slots.size(); ++i)
-        if (counts_[i] < kExplorationBudget)
-            pool_.offer(exploration_chance(entities_.id_of(slots[i]), seed_), slots[i]);
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        if (counts_[i] >= kExplorationBudget) continue;
+        const double chance = exploration_chance(entities_.id_of(slots[i]), seed_);
+        if (chance < outside_.least() && (user_ == nullptr || chance < inside_.least())) continue;
+        (is_outside(slots[i]) ? outside_ : inside_).offer(chance, slots[i]);
+    }
     return {};
+}
+
+bool ShardExploration::is_outside(Slot slot) const {
+    const EntityId* const creator = entities_.creator_of(slot);
+    return user_ == nullptr || creator == nullptr ||
+           (!user_->followed.contains(*creator) && !user_->affinities.contains(*creator));
 }
 
 Result<std::vector<std::pair<TopItems::Entry, Exploration>>> ShardExploration::take(
     ranking::FeatureSource& features, const ranking::EvaluationContext& context) {
-    std::vector<TopItems::Entry> entries = pool_.take();
+    std::vector<TopItems::Entry> entries = outside_.take();
+    const std::size_t outside = entries.size();
+    for (TopItems::Entry& entry : inside_.take()) entries.push_back(std::move(entry));
     std::vector<std::pair<TopItems::Entry, Exploration>> out;
     if (entries.empty()) return out;
     std::vector<Slot> slots;
@@ -121,10 +152,11 @@ Result<std::vector<std::pair<TopItems::Entry, Exploration>>> ShardExploration::t
         const double liked = std::min(positives[i], shown_to);
         const double draw = draw_rate(shown_to, liked, entities_.id_of(slots[i]), seed_);
         const double chance = entries[i].key;
-        out.emplace_back(
-            std::move(entries[i]),
-            Exploration{
-                .impressions = shown_to, .positives = liked, .draw = draw, .chance = chance});
+        out.emplace_back(std::move(entries[i]), Exploration{.impressions = shown_to,
+                                                            .positives = liked,
+                                                            .draw = draw,
+                                                            .chance = chance,
+                                                            .outside = i < outside});
     }
     return out;
 }

@@ -89,6 +89,8 @@ struct FeedRequest {
     bool explain = false;
     std::optional<Viewer> user;  ///< For whom the page is.
     std::optional<FeedCohort> cohort;
+    /// Where `cohort` is not named and reads_own_cohorts(): those of its user, each with an id.
+    std::vector<FeedCohort> own_cohorts;
     std::shared_ptr<const Collections> collections;  ///< That it may name; nullptr = none.
     UnixMillis now_ms = 0;  ///< The shard's clock; later pages use the one of the first.
 };
@@ -134,6 +136,12 @@ struct FeedPlan {
     std::set<EntityId> exclude;
     std::optional<Viewer> user;  ///< Who is never shown what they hid and whom they block.
     std::optional<FeedCohort> cohort;
+    /// The request's user has liked nothing yet, or there is none: sources `when cold` are read.
+    bool cold = false;
+    std::vector<FeedCohort> own_cohorts;  ///< Which `cohort_top` lists where there is no `cohort`.
+    /// Which of `sources` lists what is explored beside the others: none of the profile's, and its
+    /// entities are no candidates.
+    std::optional<std::size_t> explored_source;
     /// By source: which collection it lists; nullopt = it is no `collection`.
     std::vector<std::optional<CollectionId>> collections;
     /// How many items a day its user is shown under the profile; nullopt = any number. Whoever
@@ -192,6 +200,12 @@ struct FeedPlan {
     bool scans() const;
     /// Whether run_sources() has anything to do.
     bool has_lists() const;
+    /// Whether the list of a source is read for this user.
+    bool reads(const ranking::Source& source) const { return cold || !source.when_cold; }
+    /// Whose signals `cohort_top` lists by, added up.
+    std::span<const FeedCohort> listed_cohorts() const {
+        return cohort ? std::span(&*cohort, 1) : std::span(own_cohorts);
+    }
     std::optional<CohortId> cohort_read() const { return cohort ? cohort->id : std::nullopt; }
     /// Whether a page ends at a position, behind which the next begins: in the order of a stored
     /// value. Elsewhere scores move, and diversity passes entities over.
@@ -221,6 +235,10 @@ inline FilterState filter_state(const FeedPlan& plan, const ranking::ShardView& 
 ///         profile that needs one.
 Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& schema,
                            const ranking::ProfileRegistry& profiles, const CursorCodec& cursors);
+
+/// Whether a page by the profile lists what the cohorts of its user watch where it names none:
+/// FeedRequest::own_cohorts.
+bool reads_own_cohorts(const ranking::CompiledProfile& profile, const FeedRequest& request);
 
 struct ScoredItem {
     EntityId id;

@@ -34,20 +34,29 @@ std::vector<FeedItem> diversified(const FeedPlan& plan, std::vector<FeedItem> al
     return out;
 }
 
-/// Gives the places of exploration to the greatest draws of the pool; what is on the page by its
-/// score needs none. @param all  In the order of the page, which stays as long or grows.
+/// Leaves of each half of the pool what it would be with one shard.
+void trim_pool(const FeedPlan& plan, std::vector<FeedItem>* pool) {
+    std::ranges::sort(*pool, [](const FeedItem& a, const FeedItem& b) {
+        return ItemOrder::before(a.item.explored->chance, a.item.id, b.item.explored->chance,
+                                 b.item.id);
+    });
+    const Viewer* const user = plan.user ? &*plan.user : nullptr;
+    std::size_t room[] = {exploration_pool(user, false), exploration_pool(user, true)};
+    std::erase_if(*pool, [&](const FeedItem& item) {
+        std::size_t& left = room[item.item.explored->outside ? 1 : 0];
+        return left == 0 || left-- == 0;
+    });
+}
+
+/// Gives the places of exploration to the greatest draws of the pool, every second one to what is
+/// outside; what is on the page by its score needs none.
+/// @param all  In the order of the page, which stays as long or grows.
 void explore(const FeedPlan& plan, std::span<ShardPage> pages, std::vector<FeedItem>* all) {
     std::vector<FeedItem> pool;
     for (std::size_t shard = 0; shard < pages.size(); ++shard)
         for (ScoredItem& item : pages[shard].pool)
             pool.push_back({.item = std::move(item), .rank = 0, .shard = shard});
-    // That of one shard is in order.
-    if (pages.size() > 1)
-        std::ranges::sort(pool, [](const FeedItem& a, const FeedItem& b) {
-            return ItemOrder::before(a.item.explored->chance, a.item.id, b.item.explored->chance,
-                                     b.item.id);
-        });
-    if (pool.size() > kExplorationPool) pool.erase(pool.begin() + kExplorationPool, pool.end());
+    if (pages.size() > 1) trim_pool(plan, &pool);
     absl::flat_hash_set<EntityId> known;
     for (std::size_t i = 0; i < all->size() && i < plan.limit; ++i) known.insert((*all)[i].item.id);
     std::vector<FeedItem*> drawn;
@@ -59,13 +68,19 @@ void explore(const FeedPlan& plan, std::span<ShardPage> pages, std::vector<FeedI
     });
     std::vector<FeedItem> out;
     absl::flat_hash_set<EntityId> chosen;
-    auto next = drawn.begin();
     const auto place_explored = [&] {
-        if (next == drawn.end() || out.size() >= plan.limit ||
-            !is_exploration_place(plan.shown + out.size() + 1, plan.explore_percent))
+        const std::uint64_t rank = plan.shown + out.size() + 1;
+        if (drawn.empty() || out.size() >= plan.limit ||
+            !is_exploration_place(rank, plan.explore_percent))
             return false;
+        auto next = drawn.begin();
+        if (is_outside_place(rank, plan.explore_percent))
+            next = std::ranges::find_if(
+                drawn, [](const FeedItem* item) { return item->item.explored->outside; });
+        if (next == drawn.end()) next = drawn.begin();
         chosen.insert((*next)->item.id);
-        out.push_back(std::move(**next++));
+        out.push_back(std::move(**next));
+        drawn.erase(next);
         return true;
     };
     for (FeedItem& item : *all) {
@@ -73,6 +88,8 @@ void explore(const FeedPlan& plan, std::span<ShardPage> pages, std::vector<FeedI
             while (place_explored()) {
             }
         if (!chosen.contains(item.item.id)) out.push_back(std::move(item));
+    }
+    while (place_explored()) {
     }
     *all = std::move(out);
 }

@@ -9,6 +9,7 @@
 #include "query/internal/plan_anchors.h"
 #include "query/internal/query_conditions.h"
 #include "query/internal/query_fingerprint.h"
+#include "ranking/embedding_name.h"
 #include "text/completion.h"
 #include "text/text_index.h"
 
@@ -49,11 +50,15 @@ Result<void> check_inputs(const FeedRequest& request, const ranking::CompiledPro
         .with_reason("missing_input");
 }
 
+/// Has a source of what a cohort watches. @param when_cold  One that not every page reads.
+bool lists_cohort(const ranking::CompiledProfile& profile, bool when_cold) {
+    return std::ranges::any_of(profile.profile.sources, [&](const ranking::Source& source) {
+        return source.kind == ranking::SourceKind::kCohortTop && source.when_cold == when_cold;
+    });
+}
+
 bool reads_cohort(const ranking::CompiledProfile& profile) {
-    return std::ranges::any_of(profile.profile.sources,
-                               [](const ranking::Source& source) {
-                                   return source.kind == ranking::SourceKind::kCohortTop;
-                               }) ||
+    return lists_cohort(profile, false) ||
            std::ranges::any_of(profile.program.needs, [](const ranking::Need& need) {
                return need.input == ranking::Input::kCohort;
            });
@@ -72,8 +77,36 @@ void warn_untracked(const schema::Schema& schema, FeedPlan* plan) {
     }
 }
 
+/// A user of whom nothing is known is shown what others like: the reply says who.
+void plan_cold(const FeedRequest& request, FeedPlan* plan) {
+    if (request.cohort) {
+        plan->cohort = request.cohort;
+        if (!plan->cohort->instead.empty()) plan->warnings.push_back(plan->cohort->instead);
+    }
+    plan->own_cohorts = request.own_cohorts;
+    std::string names;
+    for (const FeedCohort& cohort : plan->listed_cohorts()) {
+        names += (names.empty() ? "`" : ", `") + cohort.name + "`";
+        if (!request.cohort && !cohort.instead.empty()) plan->warnings.push_back(cohort.instead);
+    }
+    std::string warning = request.user
+                              ? "user " + request.user->id.to_string() + " has liked nothing yet"
+                              : "the page is for no user";
+    warning += names.empty()
+                   ? " and is in no cohort of which enough is known: it has what everybody likes"
+                   : ": the page has what cohort " + names + " watches, and everybody likes";
+    plan->warnings.push_back(std::move(warning));
+}
+
 Result<void> plan_cohort(const FeedRequest& request, const schema::Schema& schema, FeedPlan* plan) {
     const std::string name = "the profile `" + plan->profile->profile.name + "`";
+    if (!reads_cohort(*plan->profile) && lists_cohort(*plan->profile, true)) {
+        if (plan->cold) plan_cold(request, plan);
+        if (!plan->cold && request.cohort)
+            plan->warnings.push_back("cohort: " + name +
+                                     " reads it only for who has liked nothing yet");
+        return {};
+    }
     if (!reads_cohort(*plan->profile)) {
         if (request.cohort) plan->warnings.push_back("cohort: nothing of " + name + " reads it");
         return {};
@@ -281,6 +314,21 @@ Result<void> plan_filter(const FeedRequest& request, std::optional<FilterNode> c
     return plan_facets(request, filter ? &*filter : nullptr, schema, plan);
 }
 
+/// Beside lists for a user few are explored that no list has. What a query, an item, a vector or a
+/// collection says the page is about stays what it is about.
+void plan_exploration(FeedPlan* plan) {
+    using ranking::SourceKind;
+    if (plan->explore_percent == 0 || plan->text || plan->scans()) return;
+    const bool narrow = std::ranges::any_of(plan->sources, [](const ranking::Source& source) {
+        if (source.kind == SourceKind::kAnn || source.kind == SourceKind::kCoEngaged)
+            return source.anchor != ranking::Anchor::kUser;
+        return source.kind == SourceKind::kCollection;
+    });
+    if (narrow) return;
+    plan->explored_source = plan->sources.size();
+    plan->sources.push_back({.kind = SourceKind::kRecent, .limit = kExploredNewest});
+}
+
 /// What the sources `collection` list.
 Result<void> plan_collections(const FeedRequest& request, FeedPlan* plan) {
     static const Collections kNone;
@@ -324,8 +372,10 @@ Result<void> plan_cap(const FeedRequest& request, FeedPlan* plan) {
 /// What a hit says of its vector: the first source that compares vectors compares it.
 void plan_nearness(const schema::Schema& schema, FeedPlan* plan) {
     if (!plan->text) return;
-    const auto source =
-        std::ranges::find(plan->sources, ranking::SourceKind::kAnn, &ranking::Source::kind);
+    const auto source = std::ranges::find_if(plan->sources, [&](const ranking::Source& each) {
+        return each.kind == ranking::SourceKind::kAnn &&
+               !ranking::lacks_embeddings(each, plan->sources, schema, plan->kind);
+    });
     if (source != plan->sources.end()) plan->nearness = order_of(*source, schema, plan->kind);
 }
 
@@ -388,6 +438,11 @@ bool FeedPlan::has_lists() const {
     });
 }
 
+bool reads_own_cohorts(const ranking::CompiledProfile& profile, const FeedRequest& request) {
+    return !request.cohort && request.user && request.user->liked.empty() &&
+           !reads_cohort(profile) && lists_cohort(profile, true);
+}
+
 Hash128 query_fingerprint(const FeedPlan& plan, std::string_view canonical) {
     Encoder out;
     out.u8(static_cast<std::uint8_t>(plan.kind));
@@ -418,9 +473,11 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
     TIDAL_TRY(check_inputs(request, *plan.profile));
     TIDAL_TRY(plan_stages(request, schema, &plan));
     plan.warnings = plan.profile->program.warnings;
+    plan.cold = !request.user || request.user->liked.empty();
     TIDAL_TRY(plan_cohort(request, schema, &plan));
     std::optional<FilterNode> conditions;
     TIDAL_TRY(plan_text(request, schema, &plan, &conditions));
+    plan_exploration(&plan);
     TIDAL_ASSIGN(plan.params, bind_params(request, *plan.profile));
     TIDAL_TRY(plan_filter(request, std::move(conditions), schema, &plan));
     TIDAL_TRY(plan_anchors(request, schema, &plan));

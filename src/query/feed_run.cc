@@ -22,6 +22,7 @@ namespace {
 constexpr std::size_t kSpare = 32;
 // Nanoseconds.
 constexpr double kViewCost = 100'000;
+constexpr double kOutsideCost = 100;  ///< Of one that may be explored.
 constexpr double kRowCost = 5'000;
 constexpr std::uint32_t kTextRows = 10;  ///< Read at once.
 constexpr double kCheckCost = 30'000;    ///< Of the entries, whether they still match.
@@ -116,7 +117,8 @@ private:
         if (plan_.explain) explainer_.emplace(plan_.profile->explain, *features_, context_);
         if (plan_.group) begin_groups();
         if (plan_.explore_percent != 0)
-            exploration_.emplace(view_->schema, view_->entities, plan_.seed);
+            exploration_.emplace(view_->schema, view_->entities,
+                                 plan_.user ? &*plan_.user : nullptr, plan_.seed);
     }
 
     /// What a page before shows may have left the lists of the sources since, and is not met again.
@@ -190,9 +192,38 @@ private:
             unscored_ -= slots;
         }
         if (plan_.profile->program.gate) page_.counts.matched = passed_;
+        if (plan_.explored_source) {
+            TIDAL_ASSIGN(const bool offered, offer_outside(budget));
+            if (!offered) return false;
+        }
         if (groups_) {
             groups_->drain([&](double key, Slot slot) { top_->offer(key, slot); });
             page_.shown_groups = groups_->shown();
+        }
+        return true;
+    }
+
+    /// What may be explored though no list has it: it is in the pool or nowhere.
+    Result<bool> offer_outside(StepBudget& budget) {
+        const ranking::CompiledProfile& profile = *plan_.profile;
+        // What is refused for a state is in no list.
+        const bool gated = profile.profile.gates.size() > profile.program.refused_states.size();
+        const double cost = kOutsideCost + (gated ? profile.program.cost : 0);
+        if (!budget.take(cost * kExploredNewest)) return false;
+        const Roaring slots = scan_.still_matching(*view_, features_->explored());
+        SlotBlocks blocks(slots);
+        while (!blocks.at_end()) {
+            unseen_.clear();
+            for (const std::uint32_t slot : blocks.next(profile.program.block_slots))
+                if (placement_->is_free(Slot(slot)) && !shown_->contains(0, Slot(slot)))
+                    unseen_.push_back(Slot(slot));
+            if (gated) {
+                TIDAL_TRY(evaluator_->run(unseen_));
+                const auto gates = evaluator_->gates(unseen_.size());
+                std::size_t at = 0;
+                std::erase_if(unseen_, [&](Slot) { return gates[at++] == 0; });
+            }
+            TIDAL_TRY(exploration_->offer(unseen_, *features_, context_));
         }
         return true;
     }

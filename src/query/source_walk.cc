@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "audience/cohort_ledgers.h"
 #include "audience/collections.h"
 #include "audience/user_states.h"
 #include "query/co_engaged.h"
@@ -14,6 +15,8 @@ namespace {
 // Nanoseconds.
 constexpr double kFrontCost = 20'000, kPassedCost = 100'000, kPassedEntryCost = 12;
 constexpr double kLookUpPartCost = 200, kHeapCost = 10;
+constexpr double kLedgerLookCost = 20;
+constexpr std::uint32_t kLedgerLooks = 1'024;
 constexpr double kWalkedMemberCost = 60, kCreatorCost = 300;
 constexpr std::size_t kBlockMembers = 256;
 /// A front is read in one piece: no longer list is, nor that of who is shown little of it.
@@ -42,12 +45,16 @@ Result<SourceWalk::Outcome> SourceWalk::step(const ranking::ShardView& view, std
     switch (of.kind) {
         case ranking::SourceKind::kOrdered:
         case ranking::SourceKind::kWindowTop:
+        case ranking::SourceKind::kPopular:
+        case ranking::SourceKind::kRecent:
             if (views == nullptr) return Outcome::kNoWay;
             return walk_view(view, source, *views, budget, top);
         case ranking::SourceKind::kCoEngaged:
             return walk_co_engaged(view, *plan_.find_co_engaged(of.anchor), budget, top);
         case ranking::SourceKind::kFollows:
             return walk_followed(view, budget, top);
+        case ranking::SourceKind::kCohortTop:
+            return walk_cohorts(view, source, budget, top);
         case ranking::SourceKind::kCollection:
             return walk_collection(view, *plan_.collections[source], budget, top);
         default:
@@ -59,22 +66,30 @@ Result<SourceWalk::Outcome> SourceWalk::step(const ranking::ShardView& view, std
 Result<SourceWalk::Outcome> SourceWalk::walk_view(const ranking::ShardView& view,
                                                   std::size_t source, TopViews& views,
                                                   StepBudget& budget, TopItems* top) {
-    const auto& orders = plan_.profile->source_orders;
+    const auto order = order_of_source(source);
     const std::uint32_t wanted = plan_.limit_of(plan_.sources[source]);
-    if (source >= orders.size() || orders[source] == nullptr || wanted > kFrontMax)
-        return Outcome::kNoWay;
+    if (order == nullptr || wanted > kFrontMax) return Outcome::kNoWay;
     if (plan_.filter && thins_out(view, wanted)) return Outcome::kNoWay;
     if (!budget.take(kFrontCost + passed_cost(plan_, view) + kFrontEntryCost * wanted))
         return Outcome::kAgain;
-    TIDAL_ASSIGN(const TopViews::Front found_front,
-                 views.find_front(view, orders[source], plan_.now_ms));
+    TIDAL_ASSIGN(const TopViews::Front found_front, views.find_front(view, order, plan_.now_ms));
     TopView* const front = found_front.view;
     if (front == nullptr) return Outcome::kNoWay;
-    TIDAL_ASSIGN(const bool complete, walk_front(view, *front, found_front.as_of, wanted));
+    const bool positive = source == plan_.explored_source ||
+                          plan_.sources[source].kind != ranking::SourceKind::kRecent;
+    TIDAL_ASSIGN(const bool complete,
+                 walk_front(view, *front, found_front.as_of, wanted, positive));
     views.count_page(*front, complete);
     if (!complete) return Outcome::kNoWay;
     TIDAL_TRY(offer_front(view, source, top));
     return Outcome::kDone;
+}
+
+std::shared_ptr<const ranking::CompiledProfile> SourceWalk::order_of_source(
+    std::size_t source) const {
+    if (source == plan_.explored_source) return plan_.profile->explore_order;
+    const auto& orders = plan_.profile->source_orders;
+    return source < orders.size() ? orders[source] : nullptr;
 }
 
 /// The filter leaves so few that a front is not likely to hold enough of them.
@@ -84,8 +99,9 @@ bool SourceWalk::thins_out(const ranking::ShardView& view, std::uint32_t wanted)
 }
 
 /// The first of the front that the plan leaves, into slots_. False = the front is too short.
+/// @param positive  Whatever is 0 or less is of no list.
 Result<bool> SourceWalk::walk_front(const ranking::ShardView& view, TopView& front,
-                                    UnixMillis as_of, std::uint32_t wanted) {
+                                    UnixMillis as_of, std::uint32_t wanted, bool positive) {
     const CandidateScan::Leaves leaves(scan_, view);
     slots_.clear();
     TopView::Walk walk(front, view, as_of);
@@ -94,7 +110,7 @@ Result<bool> SourceWalk::walk_front(const ranking::ShardView& view, TopView& fro
         const std::size_t few = std::min(looks - walk.looked(), kFrontLooks);
         TIDAL_ASSIGN(const auto block, walk.next(wanted - slots_.size(), few, leaves));
         for (const ScoredSlot& entry : block) {
-            if (entry.key <= 0) return true;  // Which is of no list.
+            if (positive && entry.key <= 0) return true;
             slots_.push_back(entry.slot);
         }
         if (walk.at_end()) return front.whole() || slots_.size() == wanted;
@@ -105,15 +121,15 @@ Result<bool> SourceWalk::walk_front(const ranking::ShardView& view, TopView& fro
 /// Keys are those of the page's moment, as they are where entities are looked at one by one.
 Result<void> SourceWalk::offer_front(const ranking::ShardView& view, std::size_t source,
                                      TopItems* top) {
-    const ranking::Feature by = order_of(plan_.sources[source], view.schema, view.kind);
-    ranking::TableFeatureSource features(view);
+    const bool all = source != plan_.explored_source &&
+                     plan_.sources[source].kind == ranking::SourceKind::kRecent;
     for (std::size_t begin = 0; begin < slots_.size(); begin += ranking::kBlockSlots) {
         const std::span block(slots_.data() + begin,
                               std::min(ranking::kBlockSlots, slots_.size() - begin));
         keys_.resize(block.size());
-        TIDAL_TRY(features.fill(by, block, context_, keys_));
+        TIDAL_TRY(fill_order(plan_, source, view, block, context_, keys_));
         for (std::size_t i = 0; i < block.size(); ++i)
-            if (keys_[i] > 0) top->offer(keys_[i], block[i]);
+            if (all || keys_[i] > 0) top->offer(keys_[i], block[i]);
     }
     slots_.clear();
     return {};
@@ -164,6 +180,32 @@ Result<SourceWalk::Outcome> SourceWalk::walk_followed(const ranking::ShardView& 
             if (creator == nullptr || !followed.contains(*creator)) continue;  // Any more.
             if (keys_[i] == keys_[i]) top->offer(keys_[i], slots_[i]);
         }
+    }
+    return finish();
+}
+
+/// What everybody watches is nobody's ledger.
+Result<SourceWalk::Outcome> SourceWalk::walk_cohorts(const ranking::ShardView& view,
+                                                     std::size_t source, StepBudget& budget,
+                                                     TopItems* top) {
+    const auto everybody = [](const CohortPart& part) { return !part.cohort; };
+    if (view.cohorts == nullptr || std::ranges::any_of(cohort_parts(plan_, view.schema), everybody))
+        return Outcome::kNoWay;
+    if (!begun_) next_slot_ = 0;
+    begun_ = true;
+    const auto end = static_cast<std::uint32_t>(view.entities.slot_count());
+    while (next_slot_ < end) {
+        if (!budget.take(kLedgerLookCost * kLedgerLooks)) return Outcome::kAgain;
+        const CandidateScan::Leaves leaves(scan_, view);
+        slots_.clear();
+        const std::uint32_t stop = std::min(end, next_slot_ + kLedgerLooks);
+        for (; next_slot_ < stop; ++next_slot_)
+            if (view.cohorts->holds(Slot(next_slot_)) && leaves(Slot(next_slot_)))
+                slots_.push_back(Slot(next_slot_));
+        keys_.resize(slots_.size());
+        TIDAL_TRY(fill_order(plan_, source, view, slots_, context_, keys_));
+        for (std::size_t i = 0; i < slots_.size(); ++i)
+            if (keys_[i] > 0) top->offer(keys_[i], slots_[i]);
     }
     return finish();
 }

@@ -9,6 +9,7 @@
 #include "query/internal/source_walk.h"
 #include "query/internal/top_items.h"
 #include "query/slot_blocks.h"
+#include "ranking/embedding_name.h"
 #include "ranking/table_features.h"
 #include "text/search.h"
 
@@ -77,12 +78,10 @@ private:
     void begin(const ranking::ShardView& view) {
         traces_.resize(sources().size());
         for (const ranking::Source& source : sources()) {
-            const bool valued = has_value(source);
+            const bool valued = has_value(source) && plan_.reads(source);
             const bool listed = source.kind == ranking::SourceKind::kText || valued;
             tops_.emplace_back(listed ? plan_.limit_of(source) : 0, view.entities);
-            orders_.push_back(valued ? order(source, view) : Order());
-            if (valued && source.kind == ranking::SourceKind::kCollection)
-                orders_.back() = collection_order(orders_.size() - 1);
+            orders_.push_back(valued ? order(orders_.size(), view) : Order());
             has_graphs_ = has_graphs_ || orders_.back().members == Members::kOfGraphs;
         }
         one_by_one_ = !plan_.text;
@@ -125,17 +124,23 @@ private:
         ranking::Feature by;
         Members members = Members::kNone;
         const CoEngaged* co_engaged = nullptr;  ///< Of a source of what is liked together.
-        std::vector<ranking::Feature> parts;    ///< Of a cohort's: what is added up.
         std::optional<CollectionId> collection;
         double cost = 1;  ///< Of one value, in nanoseconds.
     };
     static constexpr double kBlockCost = 100'000;
     static constexpr std::size_t kBlockSlotsMin = 16;
 
-    Order order(const ranking::Source& source, const ranking::ShardView& view) const {
-        constexpr double kValueCost = 40;
-        if (source.kind == ranking::SourceKind::kCohortTop) return cohort_order(view.schema);
-        if (source.kind == ranking::SourceKind::kCollection) return {};
+    Order order(std::size_t at, const ranking::ShardView& view) const {
+        constexpr double kValueCost = 40, kCohortPartCost = 60;
+        const ranking::Source& source = sources()[at];
+        if (source.kind == ranking::SourceKind::kCollection) return collection_order(at);
+        if (source.kind == ranking::SourceKind::kCohortTop)
+            return sum_order(kCohortPartCost, cohort_parts(plan_, view.schema).size());
+        if (source.kind == ranking::SourceKind::kPopular)
+            return sum_order(kValueCost, popularity_of(view.schema).size());
+        if (ranking::lacks_embeddings(source, plan_.profile->profile.sources, view.schema,
+                                      view.kind))
+            return {};
         Order out{.by = order_of(source, view.schema, view.kind),
                   .members = Members::kPositive,
                   .cost = kValueCost};
@@ -143,7 +148,8 @@ private:
             out.co_engaged = plan_.find_co_engaged(source.anchor);
             if (out.co_engaged == nullptr) out.members = Members::kNone;
         }
-        if (source.kind == ranking::SourceKind::kRecent) out.members = Members::kAll;
+        if (source.kind == ranking::SourceKind::kRecent && at != plan_.explored_source)
+            out.members = Members::kAll;
         if (source.kind == ranking::SourceKind::kFollows) out.members = Members::kFollowed;
         if (source.kind != ranking::SourceKind::kAnn) return out;
         const bool near = plan_.anchors.find(out.by.slot, out.by.anchor) != nullptr;
@@ -173,30 +179,13 @@ private:
         }
     }
 
-    /// Events of a week, but for those that speak against an item.
-    Order cohort_order(const schema::Schema& schema) const {
-        Order out{.members = Members::kPositive};
-        for (const SignalTypeId signal : plan_.cohort->signals) {
-            if (schema.signals[signal.value()].polarity == schema::Polarity::kNegative) continue;
-            out.parts.push_back({.kind = ranking::FeatureKind::kCount,
-                                 .signal = signal,
-                                 .window = schema::Window::k7d,
-                                 .of_cohort = true});
-        }
-        constexpr double kPartCost = 60;
-        out.cost = kPartCost * static_cast<double>(out.parts.size());
-        if (out.parts.empty()) out = {};
+    /// Of so many values added up.
+    static Order sum_order(double part_cost, std::size_t parts) {
+        Order out;
+        if (parts == 0) return out;
+        out.members = Members::kPositive;
+        out.cost = part_cost * static_cast<double>(parts);
         return out;
-    }
-
-    Result<void> add_parts(const Order& order, ranking::FeatureSource& features) {
-        std::ranges::fill(keys_, 0.0);
-        part_.resize(slots_.size());
-        for (const ranking::Feature& part : order.parts) {
-            TIDAL_TRY(features.fill(part, slots_, context_, part_));
-            for (std::size_t i = 0; i < slots_.size(); ++i) keys_[i] += part_[i];
-        }
-        return {};
     }
 
     bool has_graphs(const ranking::ShardView& view, EmbeddingSlotId slot) const {
@@ -285,10 +274,8 @@ private:
                 fill_co_engaged(view, *order.co_engaged, plan_.now_ms, slots_, keys_);
             } else if (order.collection) {
                 fill_positions(view, *order.collection);
-            } else if (!order.parts.empty()) {
-                TIDAL_TRY(add_parts(order, features));
             } else {
-                TIDAL_TRY(features.fill(order.by, slots_, context_, keys_));
+                TIDAL_TRY(fill_order(plan_, source_, view, slots_, context_, keys_));
             }
             if (sources()[source_].kind == ranking::SourceKind::kAnn && plan_.explain)
                 trace_scan(features, order, &traces_[source_]);
@@ -336,7 +323,7 @@ private:
     CandidateScan::Window window_;
     std::optional<SlotBlocks> blocks_;  ///< Of the window's matches.
     std::vector<Slot> slots_;           ///< The block at hand; empty = offered to every list.
-    std::vector<double> keys_, part_;
+    std::vector<double> keys_;
     std::size_t source_ = 0;
     bool has_values_ = false;  ///< Some source, of what is offered block by block.
     bool has_graphs_ = false;  ///< Some source.

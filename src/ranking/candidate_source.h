@@ -27,6 +27,7 @@ enum class SourceKind : std::uint8_t {
     kCoEngaged,   ///< Most often liked together with `anchor` first.
     kCohortTop,   ///< By the signals of the request's cohort.
     kCollection,  ///< `name`: a collection, in its order.
+    kPopular,     ///< By the decayed scores of all positive signals, added up.
 };
 
 /// What `ann` and `co_engaged` start from.
@@ -43,6 +44,7 @@ struct Source {
     Anchor anchor = Anchor::kVector;
     std::optional<std::uint32_t> limit;  ///< 1..kSourceLimitMax; never of `scan`.
     double weight = 1;                   ///< In `fused`; (0, kSourceWeightMax].
+    bool when_cold = false;              ///< Only for a user who has liked nothing yet.
     std::uint32_t offset = 0;            ///< In the text; not compared.
 
     std::uint32_t limit_or_default() const { return limit.value_or(kSourceLimitDefault); }
@@ -52,7 +54,8 @@ struct Source {
                anchor == other.anchor;
     }
     bool operator==(const Source& other) const {
-        return same_list(other) && limit == other.limit && weight == other.weight;
+        return same_list(other) && limit == other.limit && weight == other.weight &&
+               when_cold == other.when_cold;
     }
 };
 /// The source as the language writes it, without limit and weight: "window_top(view, 24h)".

@@ -13,6 +13,12 @@ const schema::EmbeddingSpec* find_embedding(const schema::Schema& schema, Entity
     return schema.find_embedding(kind, name.empty() ? "default" : name);
 }
 
+bool lacks_embeddings(const Source& source, std::span<const Source> sources,
+                      const schema::Schema& schema, EntityKind kind) {
+    return source.kind == SourceKind::kAnn && source.name.empty() && sources.size() > 1 &&
+           schema.kind(kind).embeddings.empty();
+}
+
 NoEmbedding no_embedding(const schema::Schema& schema, EntityKind kind, std::string_view name) {
     std::vector<std::string_view> known;
     for (const auto& slot : schema.kind(kind).embeddings) known.push_back(slot.name);

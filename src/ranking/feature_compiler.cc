@@ -102,6 +102,10 @@ Result<Value> Compiler::lower_unique(const SignalSpec& signal, Window window) {
                    ? "the schema keeps distinct users of this signal over " +
                          std::string(schema::window_name(signal.unique->window))
                    : "the schema does not keep distinct users of this signal";
+    return zero(std::move(warning));
+}
+
+Value Compiler::zero(std::string warning) {
     if (std::ranges::find(warnings_, warning) == warnings_.end())
         warnings_.push_back(std::move(warning));
     return graph_.constant(0);

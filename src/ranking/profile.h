@@ -16,6 +16,8 @@ inline constexpr std::size_t kGatesMax = 16;  ///< `require` statements.
 inline constexpr std::size_t kPenaltiesMax = 16;
 inline constexpr std::size_t kDiversityRulesMax = 8;
 inline constexpr std::uint32_t kDiversityCountMax = 1000;
+/// Items with this many impressions are known: the score alone places them.
+inline constexpr double kExplorationBudget = 100;
 
 enum class DiversityKind : std::uint8_t {
     kMaxPerCreator,  ///< `count`

@@ -87,6 +87,7 @@ private:
             case SourceKind::kWindowTop:
                 return ledger(source);
             case SourceKind::kAnn:
+                if (lacks_embeddings(source, profile_.sources, schema_, kind_)) return {};
                 TIDAL_TRY(slot(source.name, source.offset));
                 if (source.anchor != Anchor::kUser) return {};
                 break;
@@ -94,6 +95,7 @@ private:
             case SourceKind::kCoEngaged:
             case SourceKind::kCohortTop:
             case SourceKind::kCollection:
+            case SourceKind::kPopular:
                 break;
         }
         if (kind_ == EntityKind::kItem) return {};

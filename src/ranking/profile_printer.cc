@@ -19,6 +19,7 @@ std::string print_member(const Source& source) {
     std::string out = print_source(source);
     if (source.limit) out += " limit " + std::to_string(*source.limit);
     if (source.weight != 1) out += " weight " + print_number(source.weight);
+    if (source.when_cold) out += " when cold";
     return out;
 }
 

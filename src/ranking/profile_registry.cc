@@ -5,6 +5,7 @@
 #include <charconv>
 #include <tuple>
 
+#include "ranking/embedding_name.h"
 #include "ranking/internal/built_in_profiles.h"
 #include "ranking/internal/profile_check.h"
 #include "ranking/source_text.h"
@@ -19,27 +20,49 @@ Error unknown_profile(std::string_view name, const std::vector<std::string_view>
         .with_reason("unknown_profile");
 }
 
-/// What `ordered` and `window_top` are ordered by; empty of any other source.
+/// What a source is ordered by, as a statement; empty where a request has a say in it.
 std::string order_text(const Source& source) {
-    if (source.kind == SourceKind::kOrdered) return "decay(" + source.name + ")";
-    if (source.kind != SourceKind::kWindowTop) return {};
-    return "sum(" + source.name + ", " + std::string(schema::window_name(source.window)) + ")";
+    switch (source.kind) {
+        case SourceKind::kOrdered:
+            return "score decay(" + source.name + ")";
+        case SourceKind::kWindowTop:
+            return "score sum(" + source.name + ", " +
+                   std::string(schema::window_name(source.window)) + ")";
+        case SourceKind::kPopular:
+            return "score popularity";
+        case SourceKind::kRecent:
+            return "order created_at desc";
+        default:
+            return {};
+    }
+}
+
+/// @param statement  Of order_text().  @param name  The same for the same order.
+Result<std::shared_ptr<const CompiledProfile>> compile_order(const std::string& statement,
+                                                             std::string name,
+                                                             const schema::Schema& schema,
+                                                             EntityKind kind) {
+    TIDAL_ASSIGN(Profile profile, parse_profile("profile source version 1 { " + statement + "; }"));
+    profile.name = std::move(name);
+    TIDAL_ASSIGN(const auto compiled, compile_profile(std::move(profile), schema, kind));
+    auto own = std::make_shared<CompiledProfile>(*compiled);
+    own->of_source = true;
+    return std::shared_ptr<const CompiledProfile>(std::move(own));
 }
 
 Result<void> compile_source_orders(const schema::Schema& schema, EntityKind kind,
                                    CompiledProfile* out) {
     for (const Source& source : out->profile.sources) {
         auto& order = out->source_orders.emplace_back();
-        const std::string score = order_text(source);
-        if (score.empty()) continue;
-        TIDAL_ASSIGN(Profile profile,
-                     parse_profile("profile source version 1 { score " + score + "; }"));
-        profile.name = print_source(source);
-        TIDAL_ASSIGN(const auto compiled, compile_profile(std::move(profile), schema, kind));
-        auto own = std::make_shared<CompiledProfile>(*compiled);
-        own->of_source = true;
-        order = std::move(own);
+        const std::string statement = order_text(source);
+        if (statement.empty()) continue;
+        TIDAL_ASSIGN(order, compile_order(statement, print_source(source), schema, kind));
     }
+    if (out->profile.explore_percent == 0) return {};
+    const std::string statement = "score if(count(" + std::string(schema::kImpression) +
+                                  ", all) < " + print_number(kExplorationBudget) +
+                                  ", created_at, 0)";
+    TIDAL_ASSIGN(out->explore_order, compile_order(statement, "explored", schema, kind));
     return {};
 }
 
@@ -71,6 +94,10 @@ Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
     auto explain = compile(input, schema, kind);
     if (!explain) return named(explain.take_error());
     out->explain = std::move(explain).value();
+    for (const Source& source : out->profile.sources)
+        if (lacks_embeddings(source, out->profile.sources, schema, kind))
+            out->program.warnings.push_back("`" + print_source(source) +
+                                            "` is empty: there is no embedding slot");
     assert(out->program.params == out->explain.params);
     if (auto orders = compile_source_orders(schema, kind, out.get()); !orders)
         return named(orders.take_error());

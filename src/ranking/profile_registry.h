@@ -18,8 +18,11 @@ struct CompiledProfile {
     Profile profile;
     Program program;
     Program explain;  ///< The same score, with its terms and features.
-    /// By source of the profile: its order as a profile, where it is one of a signal; else nullptr.
+    /// By source of the profile: its order as a profile, where it depends on nothing of a request;
+    /// else nullptr.
     std::vector<std::shared_ptr<const CompiledProfile>> source_orders;
+    /// Where the profile explores: the newest items under the budget first; else nullptr.
+    std::shared_ptr<const CompiledProfile> explore_order;
     bool of_source = false;  ///< One of these, named by what it orders by.
 };
 

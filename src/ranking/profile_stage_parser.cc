@@ -11,9 +11,9 @@ namespace tidal::ranking {
 namespace {
 
 /// By SourceKind.
-constexpr std::array<std::string_view, 10> kSourceNames{
-    "scan", "ordered", "window_top", "recent",     "ann",
-    "text", "follows", "co_engaged", "cohort_top", "collection"};
+constexpr std::array<std::string_view, 11> kSourceNames{
+    "scan",    "ordered",    "window_top", "recent",     "ann",    "text",
+    "follows", "co_engaged", "cohort_top", "collection", "popular"};
 constexpr std::string_view kDiversityHint =
     "max_per_creator 2, max_share(category, 60%), min_distinct(category) 3, mmr(0.7, default)";
 
@@ -125,6 +125,7 @@ Result<Source> source(TokenStream& tokens) {
         case SourceKind::kRecent:
         case SourceKind::kFollows:
         case SourceKind::kCohortTop:
+        case SourceKind::kPopular:
             return out;
         default:
             break;
@@ -148,10 +149,18 @@ Result<void> limit(TokenStream& tokens, Source* source) {
 Result<Source> member(TokenStream& tokens) {
     TIDAL_ASSIGN(Source out, source(tokens));
     TIDAL_TRY(limit(tokens, &out));
-    if (!tokens.accept_word("weight")) return out;
-    constexpr double kLeast = 1e-6;
-    TIDAL_ASSIGN(out.weight,
-                 number_within(tokens, kLeast, kSourceWeightMax, "a weight from 1e-6 to 1000"));
+    if (tokens.accept_word("weight")) {
+        constexpr double kLeast = 1e-6;
+        TIDAL_ASSIGN(out.weight,
+                     number_within(tokens, kLeast, kSourceWeightMax, "a weight from 1e-6 to 1000"));
+    }
+    const auto offset = tokens.peek().offset;
+    out.when_cold = tokens.accept_word("when");
+    if (!out.when_cold) return out;
+    if (!tokens.accept_word("cold")) return tokens.expected("`cold`");
+    if (out.kind == SourceKind::kScan)
+        return tokens.error(ErrorCode::kInvalidArgument, offset,
+                            "`scan` gives every entity, whoever asks");
     return out;
 }
 

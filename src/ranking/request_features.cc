@@ -249,6 +249,9 @@ Result<Value> Compiler::lower_state(const Expr& expr) {
     if (kind_ != EntityKind::kItem)
         return fail(ErrorCode::kInvalidArgument, expr, "users have states of items only");
     if (state) return needing(Input::kUser, expr, {.kind = FeatureKind::kState, .state = *state});
+    // Built-in profiles read these under every schema.
+    if (name.kind == ExprKind::kName && (name.name == "seen" || name.name == "liked"))
+        return zero(print_expression(expr) + " is 0: no signal of the schema sets it");
     std::vector<std::string_view> known;
     for (std::uint16_t i = 0; i < states.size(); ++i)
         known.push_back(states.name(audience::StateId(i)));
@@ -265,6 +268,9 @@ Result<Value> Compiler::lower_similarity(const Function& function, const Expr& e
     const auto* slot = argument == nullptr || argument->kind == ExprKind::kName
                            ? find_embedding(schema_, kind_, name)
                            : nullptr;
+    if (slot == nullptr && argument == nullptr && function.form == Form::kNearestDisliked &&
+        kind_ == EntityKind::kItem && schema_.kind(kind_).embeddings.empty())
+        return zero(print_expression(expr) + " is 0: there is no embedding slot");
     if (slot == nullptr) {
         auto [message, hint] = no_embedding(schema_, kind_, name);
         return fail(ErrorCode::kUnknownName, argument == nullptr ? expr : *argument,

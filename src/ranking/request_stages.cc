@@ -60,6 +60,8 @@ Result<std::shared_ptr<const CompiledProfile>> sorted_by(const CompiledProfile& 
     TIDAL_ASSIGN(out->program, compile(input, schema, kind));
     input.explain = true;
     TIDAL_ASSIGN(out->explain, compile(input, schema, kind));
+    out->source_orders = base.source_orders;
+    out->explore_order = base.explore_order;
     return std::shared_ptr<const CompiledProfile>(std::move(out));
 }
 

@@ -197,6 +197,11 @@ then_all /users/70 '.metadata.language == "fr"'
 ask POST /signals /signals '{"entity_id":1,"signal":"like","user_id":70}'
 then_all /cohorts/readers '.events_7d == 1'
 then_all '/feed?profile=cohort_trending&cohort=readers' '[.items[].entity_id] == [1]'
+ask POST /users /users '{"entity_id":71,"metadata":{"language":"fr"}}'  # Who has liked nothing yet.
+then_all '/feed?profile=for_you&user_id=71&limit=9' '.items[0].entity_id == 1 and (.warnings | tostring | contains("what cohort `readers` watches"))'
+then_all '/items/2/related' '.profile == "related@1"'
+ask POST /profiles /profiles '{"text":"profile outsiders version 1 { candidates union(follows limit 5, ordered(like) limit 1); score decay(like); explore 50%; }"}'
+then_all '/feed?profile=outsiders&user_id=71&seed=1' '.items[0].entity_id == 1 and .items[1].explored.outside'
 model=$(printf '%s\n' tree version=v4 num_class=1 num_tree_per_iteration=1 feature_names=year 'feature_infos=none' '' Tree=0 \
     num_leaves=1 leaf_value=0.25 '' '' 'end of trees')
 for name in hits misses; do

@@ -36,7 +36,7 @@ pages() {
     expect 200 '"explain":{"similarity":' '"matched":2'
     expect_ids "3 4 "
     call GET "/items/1/related?limit=2"
-    expect 200 '"next_cursor":"'
+    expect 200 '"profile":"related@1"' '"next_cursor":"'
     expect_ids "2 3 "
     cursor=$(sed -n 's/.*"next_cursor":"\([^"]*\)".*/\1/p' <<<"$reply")
     call GET "/items/1/related?limit=2&cursor=$cursor"

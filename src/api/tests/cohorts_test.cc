@@ -235,6 +235,82 @@ TEST_P(CohortsOfDatabase, AreReadAsTheirParentOrAsEverybodyWhereTooLittleIsKnown
     EXPECT_EQ(reply->events_7d, 4);
 }
 
+/// A user of whom nothing is known: what the user's cohorts watch, else what everybody likes.
+TEST_P(CohortsOfDatabase, LendWhatTheyWatchToWhoHasLikedNothingYet) {
+    ASSERT_OK(node_.open());
+    ASSERT_OK(
+        put_cohort("cohort french version 1 { tracks view; at_least 3 events; where language "
+                   "= 'fr'; }"));
+    ASSERT_OK(
+        put_cohort("cohort parisian version 1 { parent french; tracks view; at_least 2 "
+                   "events; where region = 'paris'; }"));
+    ASSERT_OK(put_cohort(
+        "cohort southern version 1 { tracks view; at_least 1 events; where region = 'south'; }"));
+    for (std::uint64_t id = 1; id <= 9; ++id) node_.put(item(id));
+    const auto put = [&](std::uint64_t id, const char* language, const char* region) {
+        EntityWrite write;
+        write.kind = EntityKind::kUser;
+        write.id = id;
+        write.metadata = {{"language", std::string(language)}, {"region", std::string(region)}};
+        node_.put(write);
+    };
+    const auto send = [&](std::uint64_t user, const char* name, std::uint64_t item) {
+        SignalWrite write = signal(item, name);
+        write.user_id = IdInput(user);
+        node_.put(write);
+    };
+    put(1, "fr", "paris"), put(2, "fr", "lyon"), put(3, "de", "south");
+    put(11, "fr", "paris"), put(12, "fr", "south"), put(13, "de", "bonn");
+    send(1, "view", 1);
+    for (int i = 0; i < 3; ++i) send(2, "view", 2);
+    for (int i = 0; i < 7; ++i) send(3, "share", 3);
+    send(3, "complete", 4);
+    const auto first = [&](std::uint64_t user, std::size_t count, const std::string& cohort = "") {
+        node_.rest();
+        FeedCall call;
+        call.profile = "for_you";
+        call.user_id = IdInput(user);
+        call.cohort = cohort;
+        call.limit = 9;  // Places of exploration come behind.
+        const auto page = node_->feed(call);
+        EXPECT_TRUE(page.ok()) << page.error().to_string();
+        std::string out;
+        for (std::size_t i = 0; page.ok() && i < std::min(count, page->items.size()); ++i)
+            out += page->items[i].entity.id.to_string() + " ";
+        for (const std::string& text : page->warnings) out += "| " + text;
+        return out;
+    };
+    const auto expect_all = [&] {
+        EXPECT_EQ(first(11, 4),
+                  "2 1 3 4 | cohort `parisian` has 1 events in 7d, fewer than 2: its parent "
+                  "`french` is read instead| user 11 has liked nothing yet: the page has what "
+                  "cohort `parisian` watches, and everybody likes");
+        EXPECT_EQ(first(13, 2),
+                  "3 4 | user 13 has liked nothing yet and is in no cohort of which enough is "
+                  "known: it has what everybody likes");
+        EXPECT_EQ(first(14, 2),
+                  "3 4 | user 14 has liked nothing yet and is in no cohort of which enough is "
+                  "known: it has what everybody likes");
+        EXPECT_EQ(first(13, 2, "french"),
+                  "2 1 | user 13 has liked nothing yet: the page has what cohort `french` watches, "
+                  "and everybody likes");
+    };
+    expect_all();
+    // Two cohorts, neither above the other, are added up.
+    send(3, "view", 5);
+    EXPECT_EQ(first(12, 3),
+              "2 1 5 | user 12 has liked nothing yet: the page has what cohort `french`, "
+              "`southern` watches, and everybody likes");
+    ASSERT_OK(node_.checkpoint());
+    ASSERT_OK(node_.crash_and_open());
+    expect_all();
+    // Who has liked something is shown nothing of them any more.
+    send(11, "like", 9);
+    EXPECT_EQ(first(11, 9), "3 4 ");
+    EXPECT_EQ(first(11, 9, "french"),
+              "3 4 | cohort: the profile `for_you` reads it only for who has liked nothing yet");
+}
+
 TEST_P(CohortsOfDatabase, AreRefusedByNameAndKeptWhileTheyAreParents) {
     ASSERT_OK(node_.open());
     const auto reason = [](const Result<void>& result) {

@@ -13,9 +13,23 @@ namespace tidal::query {
 
 /// The value a source is ordered by, greatest first; entities of 0 or less are not of a signal's
 /// list, and those without a vector of no `ann`. Precondition: the source has an order that
-/// queries know.
+/// queries know, of one value.
 ranking::Feature order_of(const ranking::Source& source, const schema::Schema& schema,
                           EntityKind kind);
+/// What of all positive signals is added up for `popular`; none = it is empty.
+std::vector<ranking::Feature> popularity_of(const schema::Schema& schema);
+/// What of the cohorts that a plan lists is added up for `cohort_top`: events of a week, but for
+/// those that speak against an item; none = it is empty.
+struct CohortPart {
+    std::optional<CohortId> cohort;  ///< nullopt = everybody.
+    ranking::Feature events;
+};
+std::vector<CohortPart> cohort_parts(const FeedPlan& plan, const schema::Schema& schema);
+/// The order of a source, of any but `co_engaged` and `collection`. Of what is explored
+/// (plan.explored_source) 0 is what is known or older than 1970.
+Result<void> fill_order(const FeedPlan& plan, std::size_t source, const ranking::ShardView& view,
+                        std::span<const Slot> slots, const ranking::EvaluationContext& context,
+                        std::span<double> out);
 
 /// Adds what the lists of a union say of an entity (rank(source)), how its user stands to its
 /// creator (follows(creator), affinity(creator)), and how well its texts answer the query (bm25),
@@ -38,6 +52,8 @@ public:
     void text_scores(std::span<const Slot> slots, std::span<double> out);
     /// Slots that some list of the union has, and the pinned ones.
     const Roaring& listed() const { return listed_; }
+    /// What is listed to be explored and by no other list.
+    Roaring explored() const { return explored_ - listed_; }
 
 private:
     /// False = the budget is spent.
@@ -53,7 +69,7 @@ private:
     const entity::EntityTable* entities_ = nullptr;                         ///< Since prepare().
     std::optional<ranking::ShardView> view_;                                ///< Likewise.
     std::vector<absl::flat_hash_map<std::uint32_t, std::uint32_t>> ranks_;  ///< By slot.
-    Roaring listed_;
+    Roaring listed_, explored_;
     std::optional<text::Search> text_;
     std::optional<text::Search> matches_;  ///< While they are taken.
     struct Friends {

@@ -3,8 +3,11 @@
 //
 // co_engaged            its parts, the heaviest first, until none can come in: a part is a bound of
 //                       its value
-// ordered, window_top   the front of a view of that order (query/top_views.h), as of the page's
+// ordered, window_top,
+// popular, recent       the front of a view of that order (query/top_views.h), as of the page's
 //                       moment or the newest that the view was read for
+// what is explored      likewise
+// cohort_top            the items that a cohort has a ledger of
 // follows               the items of each creator
 // collection            its members
 #pragma once
@@ -45,9 +48,13 @@ private:
 
     Result<Outcome> walk_view(const ranking::ShardView& view, std::size_t source, TopViews& views,
                               StepBudget& budget, TopItems* top);
+    /// nullptr = it has none.
+    std::shared_ptr<const ranking::CompiledProfile> order_of_source(std::size_t source) const;
+    Result<Outcome> walk_cohorts(const ranking::ShardView& view, std::size_t source,
+                                 StepBudget& budget, TopItems* top);
     bool thins_out(const ranking::ShardView& view, std::uint32_t wanted) const;
     Result<bool> walk_front(const ranking::ShardView& view, TopView& front, UnixMillis as_of,
-                            std::uint32_t wanted);
+                            std::uint32_t wanted, bool positive);
     Result<void> offer_front(const ranking::ShardView& view, std::size_t source, TopItems* top);
     Outcome walk_co_engaged(const ranking::ShardView& view, const CoEngaged& parts,
                             StepBudget& budget, TopItems* top);
@@ -66,6 +73,7 @@ private:
     bool begun_ = false;
     std::vector<Part> parts_;  ///< A heap: the heaviest in front.
     Creators::const_iterator next_followed_;
+    std::uint32_t next_slot_ = 0;
     Roaring members_;
     std::optional<SlotBlocks> blocks_;  ///< Of members_.
     std::vector<Slot> slots_;

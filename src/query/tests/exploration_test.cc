@@ -46,6 +46,9 @@ TEST(ExplorationTest, PlacesAreTheShareOfTheWholeSequence) {
     }
     EXPECT_TRUE(is_exploration_place(10, 10));
     EXPECT_FALSE(is_exploration_place(11, 10));
+    EXPECT_TRUE(is_outside_place(10, 10));
+    EXPECT_FALSE(is_outside_place(20, 10));
+    EXPECT_TRUE(is_outside_place(30, 10));
 }
 
 }  // namespace

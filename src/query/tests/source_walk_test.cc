@@ -30,6 +30,9 @@ const std::vector<ranking::StoredProfile> kProfiles = {
     {"half", 1,
      "profile half version 1 { candidates union(ordered(like) limit 40, recent limit 30); score "
      "fused; }"},
+    {"cold", 1,
+     "profile cold version 1 { candidates union(popular limit 40, recent limit 30 when cold); "
+     "score fused; explore 10%; }"},
 };
 
 class SourceWalks : public testing::Test {
@@ -51,8 +54,8 @@ protected:
         static const char* const kSignals[] = {"like", "view", "share"};
         happen(kSignals[random_() % 3]);
     }
-    void happen(const char* name) {
-        const EntityId id(random_() % kItems);
+    void happen(const char* name) { happen(name, EntityId(random_() % kItems)); }
+    void happen(const char* name, const EntityId& id) {
         const UnixMillis at_ms = kFilterNow - static_cast<std::int64_t>(random_() % 40) * 3'600'000;
         shard_.signal(id, name, 1 + static_cast<double>(random_() % 4), at_ms);
         into_->on_event(*shard_.entities().find(id), schema_->find_signal(name)->id, at_ms,
@@ -102,7 +105,8 @@ protected:
 
     std::mt19937_64 random_{29};
     std::vector<std::int64_t> years_;  ///< By item.
-    std::shared_ptr<const schema::Schema> schema_ = ranking::sample_schema();
+    std::shared_ptr<const schema::Schema> schema_ = ranking::sample_schema(
+        std::string(ranking::kSampleSchema) + "  impression: {half_life: 7d}\n");
     ranking::ProfileRegistry registry_{*schema_, kProfiles};
     ranking::SampleShard shard_{schema_, 1};
     TopViews views_{{.entities_min = 1, .matched_min = 1}, shard_.entities(), kFilterNow};
@@ -116,12 +120,15 @@ TEST_F(SourceWalks, ListsFromViewsEqualThoseOfAScan) {
             const auto lists = *run_sources(shard_.view(), plan("now", {}, kFilterNow));
             for (std::size_t i = 0; i < 10; ++i) exclude.push_back(lists[i % 3][i].id);
         }
-        for (const char* profile : {"now", "half"})
+        for (const char* profile : {"now", "half", "cold"})
             expect_equal(plan(profile, exclude, kFilterNow + round * 1'000));
         make_views();
         for (int i = 0; i < 30; ++i) happen();
+        // Some become known, the newest in time as well.
+        for (int i = 0; i < 100; ++i)
+            happen("impression", EntityId(static_cast<std::uint64_t>(round) * 7));
     }
-    EXPECT_GT(views_.stats().served, 200u);
+    EXPECT_GT(views_.stats().served, 400u);
 }
 
 /// What the filter accepts of the whole lists, in their order.

@@ -183,7 +183,7 @@ TEST_F(ForAUser, WhatAProfileRefusesTakesNoPlaceInAList) {
                 << source << " in round " << round;
         while (views.has_work()) ASSERT_TRUE(views.step(view(), kFilterNow, 1'000).ok());
     }
-    EXPECT_EQ(views.stats().served, 2u);
+    EXPECT_EQ(views.stats().served, 4u);
 }
 
 TEST_F(ForAUser, WithoutTheUserTheInputIsNamed) {

@@ -54,6 +54,8 @@ private:
     Result<void> check_cohort_window(const Function& function, const Expr& expr);
     Result<Value> lower_model(const Expr& expr);
     Result<Coordinate> coordinate(const Expr& expr, double most);
+    /// A part that the schema lacks what it takes for.
+    Value zero(std::string warning);
     Error unknown_source(const Expr& at) const;
     Value needing(Input input, const Expr& expr, const Feature& feature);
     void need(Input input, const Expr& expr);

@@ -1,3 +1,5 @@
+# `trending` on the cohort's own ledgers, but for its term 0.2 * log1p(unique(view, 24h)): of cohorts no
+# distinct users are kept (docs/decisions/0059-exploration-and-cold-start.md).
 profile cohort_trending version 1 {
     about 'What users of a cohort share and watch today.';
     candidates cohort_top;

@@ -1,11 +1,15 @@
 # Weights are those that foresaw best what people like next: bench/quality/for_you.sh.
+# Who has liked nothing yet is shown what their cohorts watch (or the request's), then what everybody
+# likes, then what is new; a tenth of the places goes to what few have seen, also outside these lists.
 profile for_you version 1 {
     about 'What this user has neither seen nor liked: liked together with, or close to, what they liked, by whom they follow, or liked now.';
-    candidates union(co_engaged(user) limit 200, ann(user) limit 150, follows limit 50, ordered(like) limit 100);
+    candidates union(co_engaged(user) limit 200, ann(user) limit 150, follows limit 50, popular limit 100,
+        cohort_top limit 100 when cold, recent limit 100 when cold);
     require 1 - state(seen);
     require 1 - state(liked);
     score co_engagement + rank(ann(user)) + rank(follows) + 0.01 * log1p(max(affinity(creator), 0))
-        + 0.01 * log1p(sum(like, all)) - 0.01 * max(nearest_disliked, 0);
+        + 0.01 * log1p(positive(all)) - 0.01 * max(nearest_disliked, 0)
+        + 10 * rank(cohort_top) + 0.01 * rank(recent);
     order score desc;
     explore 10%;
 }

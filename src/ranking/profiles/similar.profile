@@ -1,4 +1,4 @@
-# The other half of `related`: what is like it, whoever liked it.
+# One half of `related`: what is like it, whoever liked it.
 profile similar version 1 {
     about 'Close to this item by its vector.';
     candidates ann(item);

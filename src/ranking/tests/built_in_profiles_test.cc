@@ -137,10 +137,10 @@ TEST(BuiltInProfiles, EqualTheirFormulas) {
     fill(shard, &items);
     const ProfileRegistry registry(*schema);
     const auto listed = registry.list(EntityKind::kItem);
-    // The two orders by a text, `following`, `similar`, `search` and `cohort_trending` have no
-    // formula: query/tests, tests/process.
+    // The two orders by a text, `following`, `similar`, `related`, `notification`, `search`,
+    // `suggest` and `cohort_trending` have no formula: query/tests, tests/process.
     ASSERT_EQ(std::ranges::count_if(listed, &ProfileListing::available),
-              static_cast<std::ptrdiff_t>(formulas().size() + 7));
+              static_cast<std::ptrdiff_t>(formulas().size() + 9));
     const ShardView view = shard.view();
     TableFeatureSource source(view);
     for (const auto& [name, formula] : formulas()) {
@@ -238,16 +238,16 @@ TEST(ProfileRegistry, SaysWhatASchemaCannotServe) {
               "alphabetical_asc: unknown field `title`\n"
               "alphabetical_desc: unknown field `title`\n"
               "date_saved: unknown field `date_saved`\n"
-              "for_you: there is no embedding slot\n"
+              "for_you: `explore` counts the signal `impression`, which the schema lacks\n"
               "hybrid: there is no embedding slot\n"
               "live_viewers: unknown field `live_viewers`\n"
               "longest: unknown field `duration`\n"
               "most_commented: unknown signal `comment`\n"
-              "notification: unknown user state `seen`\n"
-              "related: there is no embedding slot\n"
               "shortest: unknown field `duration`\n"
               "similar: there is no embedding slot\n");
     EXPECT_EQ(warned,
+              "notification: state(seen) is 0: no signal of the schema sets it\n"
+              "related: `ann(item)` is empty: there is no embedding slot\n"
               "trending: unique(view, 24h) is 0: the schema does not keep distinct users of this "
               "signal\n");
     const auto find = [&](std::string_view name, EntityKind kind = EntityKind::kItem) {
@@ -271,6 +271,31 @@ TEST(ProfileRegistry, SaysWhatASchemaCannotServe) {
     EXPECT_EQ(find("most_commented"),
               "profile_unavailable: profile `most_commented` is not available: unknown signal "
               "`comment` (field profile); signals: view, like, share");
+}
+
+/// What an application does not send or keep is a part of 0, not an end of the profile.
+TEST(ProfileRegistry, ForYouAndRelatedNeedNoSignalOfTheirOwnAndNoVectors) {
+    const auto schema = sample_schema(
+        "signals:\n  heart: {polarity: positive, half_life: 1d}\n"
+        "  impression: {half_life: 7d}\n");
+    const ProfileRegistry registry(*schema);
+    for (const char* name : {"for_you", "related"}) {
+        const auto profile = registry.find(name, EntityKind::kItem);
+        EXPECT_TRUE(profile.ok()) << profile.error().to_string();
+    }
+    EXPECT_EQ((*registry.find("for_you", EntityKind::kItem))->program.warnings,
+              (std::vector<std::string>{"state(seen) is 0: no signal of the schema sets it",
+                                        "state(liked) is 0: no signal of the schema sets it",
+                                        "nearest_disliked is 0: there is no embedding slot",
+                                        "`ann(user)` is empty: there is no embedding slot"}));
+    const auto score = [&](const std::string& text) {
+        auto compiled = compile_profile(*parse_profile(text), *schema, EntityKind::kItem);
+        return compiled.ok() ? std::string("ok") : std::string(compiled.error().reason());
+    };
+    EXPECT_EQ(score("profile p version 1 { score state(sen); }"), "unknown_state");
+    EXPECT_EQ(score("profile p version 1 { candidates ann(item); score 1; }"), "unknown_slot");
+    EXPECT_EQ(score("profile p version 1 { candidates union(recent, ann(cover, item)); score 1; }"),
+              "unknown_slot");
 }
 
 TEST(ProfileRegistry, TheDefaultSchemaServesEveryBuiltInProfileWhoseInputsItHas) {

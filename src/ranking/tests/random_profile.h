@@ -27,7 +27,7 @@ public:
 
     static Source source() {
         Source out;
-        out.kind = static_cast<SourceKind>(*rc::gen::inRange(0, 10));
+        out.kind = static_cast<SourceKind>(*rc::gen::inRange(0, 11));
         const std::string signal = *rc::gen::element<std::string>("view", "like", "skip");
         if (out.kind == SourceKind::kOrdered || out.kind == SourceKind::kWindowTop)
             out.name = signal;
@@ -50,6 +50,7 @@ public:
         for (int i = *rc::gen::inRange(0, 4); i > 0; --i) {
             Source next = source();
             next.weight = *rc::gen::element(1.0, 0.25, 1e-6, 1000.0);
+            next.when_cold = next.kind != SourceKind::kScan && *rc::gen::inRange(0, 3) == 0;
             if (std::ranges::none_of(out, [&](const auto& s) { return s.same_list(next); }))
                 out.push_back(next);
         }
