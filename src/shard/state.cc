@@ -410,7 +410,8 @@ void ShardState::texts_filed(const TextsDue& done) {
 }
 
 bool ShardState::write_rows(std::size_t most) {
-    return user_states_ == nullptr || user_states_->write_rows(most);
+    return user_states_ == nullptr || planted(Bug::kStatesNotKept) ||
+           user_states_->write_rows(most);
 }
 
 void ShardState::prepare_checkpoint() {
@@ -432,7 +433,8 @@ void ShardState::prepare_checkpoint() {
         out.bytes(members_);
         store_.put(kGroupKey, out.view());
     }
-    if (user_states_ != nullptr) user_states_->prepare_checkpoint();
+    if (user_states_ != nullptr && !planted(Bug::kStatesNotKept))
+        user_states_->prepare_checkpoint();
     if (cohorts_ != nullptr) cohorts_->prepare_checkpoint();
     outbox_->prepare_checkpoint();
     if (!planted(Bug::kMarksNotKept)) marks_->prepare_checkpoint();

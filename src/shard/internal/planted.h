@@ -18,6 +18,8 @@ enum class Bug : std::uint8_t {
     kMarksNotKept,               ///< Relay marks are not part of checkpoints, nor so of snapshots.
     kSequencesNotKept,           ///< Nor are the sequences of outbox streams.
     kMarkNotChecked,             ///< Rows that come again are applied again.
+    kTasteAgain,                 ///< A taste's row that comes again is applied again.
+    kStatesNotKept,   ///< New states of users, hides among them, are not part of checkpoints.
     kRestBehindNews,  ///< The rest of a batch is put behind what came between its slices.
 };
 

@@ -57,6 +57,8 @@ INSTANTIATE_TEST_SUITE_P(Databases, PlantedBug,
                                          of_api("ReadWithoutIndex", Bug::kReadWithoutIndex, 4),
                                          of_api("TokenForgotten", Bug::kTokenForgotten, 2),
                                          of_shard("RestBehindNews", shard::Bug::kRestBehindNews, 4),
+                                         of_shard("TasteAgain", shard::Bug::kTasteAgain, 2),
+                                         of_shard("StatesNotKept", shard::Bug::kStatesNotKept),
                                          of_api("ExportInVain", Bug::kExportInVain, 4),
                                          of_api("LetInAgain", Bug::kLetInAgain)),
                          [](const auto& test) { return test.param.name; });

@@ -12,6 +12,7 @@ constexpr std::uint64_t kUsers = 4, kCritic = 1;
 /// More than a ring of what is disliked holds.
 constexpr std::uint64_t kItemsBegin = 101, kItemsEnd = 141;
 constexpr std::uint64_t kCreatorsBegin = 3, kCreators = 3;
+constexpr int kAnyTimes = 1'000;
 /// Of what is dated before it is sent.
 constexpr std::uint64_t kAgeMsMax = 40 * 86'400'000ULL;
 
@@ -140,6 +141,7 @@ void People::relate(std::uint32_t node) {
     sent->promises = promises;
     CallContext context;
     if (below(2) == 0) context.idempotency_key = "tie " + std::to_string(counts.relationships);
+    sent->may_repeat = context.idempotency_key.empty();
     ++counts.relationships;
     std::vector<Write> writes;
     writes.emplace_back(std::move(relation));
@@ -208,7 +210,7 @@ void People::check_calls(const PersonalModel& model) {
         // The same is taken back once.
         const int least_max = sent->what.starts_with("undo ") ? 1 : least + 1;
         if (sent->acknowledged) least = least_max;
-        if (!sent->refused) ++most;
+        if (!sent->refused) most += sent->may_repeat ? kAnyTimes : 1;
     }
     for (const auto& [at, range] : bounds) {
         const auto& [user, target, what] = at;

@@ -49,8 +49,9 @@ private:
         std::string what;
         std::string key;  ///< Of a signal.
         bool answered = false, acknowledged = false;
-        bool refused = false;   ///< With the word that nothing was written.
-        bool promises = false;  ///< A hide that nobody ever ends.
+        bool refused = false;     ///< With the word that nothing was written.
+        bool promises = false;    ///< A hide that nobody ever ends.
+        bool may_repeat = false;  ///< One call may be logged many times, as that changes nothing.
     };
     using Calls = std::vector<std::shared_ptr<Sent>>;
 
