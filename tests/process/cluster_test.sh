@@ -230,6 +230,10 @@ done
 # A node that stands still falls behind by as many entries as are written, and is said to be down.
 leader=$(leader_of a 1)
 case $leader in 1) still=b watcher=a number=2 ;; 2) still=c watcher=b number=3 ;; *) still=a watcher=c number=1 ;; esac
+on $watcher POST /items '{"entity_id":299,"creator_id":8}'
+expect 200
+on $still GET /items/299
+expect 200
 kill -STOP "${node_pid[$still]}"
 for id in {300..339}; do
     on $watcher POST /items "{\"entity_id\":$id}"
@@ -244,7 +248,23 @@ behind() {
 poll 20 behind || fail "$still stands still: $(get "$watcher" /cluster/shards "$replica")"
 is_down() { is_equal "$(get "$1" /cluster/nodes ".nodes[] | select(.node == $2) | .up")" false; }
 poll 20 is_down $watcher $number || fail "$still is not said to be down"
+# What a user hid and blocked meanwhile is on none of the pages that are the first thing it is asked for.
+on $watcher POST /signals '[{"entity_id":1,"signal":"hide","user_id":4711}]'
+expect 200 '"accepted":1'
+on $watcher POST /relationships '{"user_id":4711,"kind":"blocks","creator_id":8}'
+expect 200
+asked=()
+for level in eventual bounded_staleness:3600 eventual bounded_staleness:3600; do
+    curl -s --max-time 30 -o "$work/page.${#asked[@]}" "$(url_of $still)/feed?profile=new&limit=1000&user_id=4711&read_consistency=$level" &
+    asked+=($!)
+done
 kill -CONT "${node_pid[$still]}"
+for at in "${!asked[@]}"; do
+    wait "${asked[at]}" || fail "page $at of $still: curl ended with $?"
+    shown=$(jq '[.items[]?.entity_id | select(. == 1 or . == 299)] | length' "$work/page.$at")
+    [ "$shown" = 0 ] || fail "$still shows what is hidden or blocked: $(head -c 300 "$work/page.$at")"
+    [ "$(jq '(.items | length) > 10 or .code == "no_leader"' "$work/page.$at")" = true ] || fail "page $at of $still: $(head -c 300 "$work/page.$at")"
+done
 wait_settled 3 a b c
 [ "$(get "$watcher" /cluster/shards "$replica | .lag_entries")" = 0 ] || fail "$still has caught up: $(get "$watcher" /cluster/shards "$replica")"
 
@@ -433,6 +453,23 @@ for parameters in wtimeout_ms=1000 'redirect=on&wtimeout_ms=1000'; do
 done
 on a GET /items/1
 expect 503
+# Without what its user hid there is no page.
+for path in '/feed?profile=new' '/search?query=jazz' '/suggest?query=ja'; do
+    on a GET "$path&read_consistency=eventual"
+    expect 200
+done
+asked=()
+for path in '/feed?profile=new' '/search?query=jazz' '/suggest?query=ja'; do
+    for level in eventual bounded_staleness:3600; do
+        curl -s --max-time 30 -o "$work/page.${#asked[@]}" -w '%{http_code}' "$(url_of a)$path&user_id=4711&read_consistency=$level" >"$work/status.${#asked[@]}" &
+        asked+=($!)
+    done
+done
+for at in "${!asked[@]}"; do
+    wait "${asked[at]}"
+    status=$(cat "$work/status.$at") reply=$(cat "$work/page.$at")
+    expect 503 '"code":"no_leader"'
+done
 on a GET /healthz
 expect 503
 on a GET /health/live

@@ -230,6 +230,45 @@ TEST_F(ForAUser, WhatIsHiddenIsNeverShown) {
     EXPECT_GT(did_.size(), 250u) << "too little was hidden under way to tell";
 }
 
+/// The newest and most viewed of all, from lists, views of everybody and pins.
+TEST_F(ForAUser, NothingOfABlockedCreatorIsShownAtAnyLevel) {
+    const EntityId blocked(77);
+    std::uint64_t next = kItems;
+    const auto put = [&] {
+        SampleItem item{.id = EntityId(next++)};
+        item.created_at = kFilterNow - kHourMs;
+        item.creator = blocked;
+        shard_.put(item);
+        shard_.signal(item.id, "view", 100, kFilterNow - kHourMs);
+    };
+    for (int n = 0; n < 100; ++n) put();
+    const auto of_creator = [&](const ShardPage& page) {
+        std::size_t out = 0;
+        for (const auto* list : {&page.items, &page.pool})
+            for (const ScoredItem& item : *list) out += item.id.number() >= kItems ? 1U : 0U;
+        return out;
+    };
+    for (const char* profile : {"new", "trending", "shuffle", "lists", "curious", "most_viewed"}) {
+        for (const char* filter : {"", "year < 7 OR NOT seen"}) {
+            for (const std::uint8_t level : {0, 1, 2}) {
+                SCOPED_TRACE(profile + std::string(" ") + filter + " " + std::to_string(level));
+                FeedRequest request = this->request(profile, filter);
+                for (std::uint64_t n = 0; n < 20; ++n) request.pin.emplace_back(kItems + n);
+                FeedPlan without = this->plan(request).value();
+                degrade(level, &without);
+                EXPECT_GT(of_creator(run(without)), 0u) << "of somebody who blocks nobody";
+                request.user->blocked.insert(blocked);
+                FeedPlan plan = this->plan(request).value();
+                degrade(level, &plan);
+                const ShardPage page = run(plan, put);
+                EXPECT_EQ(of_creator(page), 0u);
+                EXPECT_GE(page.items.size(), 20u);
+            }
+        }
+    }
+    EXPECT_GT(next, kItems + 150) << "too little was made under way to tell";
+}
+
 TEST_F(ForAUser, PagesFromViewsEqualScans) {
     TopViews views({.entities_min = 1, .matched_min = 1}, shard_.entities(), kFilterNow);
     std::uint64_t hidden = 0;

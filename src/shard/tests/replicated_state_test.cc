@@ -2,6 +2,9 @@
 // under whoever reads.
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <thread>
+
 #include "shard/tests/random_log.h"
 #include "shard/tests/replicated_fixture.h"
 
@@ -85,6 +88,7 @@ protected:
         Shard::Replacement out;
         out.install = [this]() -> Result<void> {
             EXPECT_FALSE(behind.shard().readable().ok());
+            if (during) during();
             if (full) return Error(ErrorCode::kDiskFull, "no space");
             TIDAL_TRY(storage::install_shard_snapshot(behind.disk(), behind.rows(), kHere,
                                                       "store/s0001", "in/snapshot"));
@@ -106,6 +110,7 @@ protected:
     runtime::SeededRandom random;
     Replica ahead, behind;
     bool full = false;
+    std::function<void()> during;  ///< Within the installation, inside the monitor.
 };
 
 TEST_F(Replacing, ASnapshotBecomesTheState) {
@@ -175,6 +180,32 @@ TEST_F(Replacing, AFullDiskLeavesNothingToReadUntilItPasses) {
     EXPECT_TRUE(behind.shard().readable().ok());
     EXPECT_EQ(behind.hash(), ahead.hash());
     behind.checkpoint();
+}
+
+/// What is opened after a full disk is the newest checkpoint: older than what was read before.
+TEST_F(Replacing, AReadThatWaitedForTheMonitorDoesNotGoBack) {
+    Shard& shard = behind.shard();
+    const auto applied = [](ShardState& state) -> Result<LogIndex> { return state.applied(); };
+    const LogIndex before = must(shard.with_readable(applied));
+    std::optional<Result<LogIndex>> read;
+    LogIndex behind_it;
+    std::thread reader;
+    full = true;
+    during = [&] {
+        reader = std::thread([&] {
+            read.emplace(shard.with_readable(applied));
+            behind_it = shard.with_state([](ShardState& state) { return state.applied(); });
+        });
+    };
+    EXPECT_EQ(replace().error().code(), ErrorCode::kDiskFull);
+    reader.join();
+    EXPECT_LT(behind_it, before);
+    ASSERT_FALSE(read->ok()) << "reads entry " << (**read).value();
+    EXPECT_EQ(read->error().reason(), "state_replaced");
+    during = nullptr;
+    full = false;
+    must(replace());
+    EXPECT_GE(must(shard.with_readable(applied)), before);
 }
 
 TEST_F(Replacing, ViewsAndTimersGoOn) {
