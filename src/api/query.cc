@@ -44,6 +44,7 @@ FeedCall to_call(const query::Query& query, std::string_view text, FeedCall call
 SuggestCall to_suggest_call(const query::Query& query, const FeedCall& request) {
     SuggestCall call;
     call.query = query.text;
+    if (query.user) call.user_id = IdInput(query.user->text);
     if (query.limit) call.limit = *query.limit;
     call.urgency = request.urgency;
     return call;

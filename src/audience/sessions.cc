@@ -66,6 +66,9 @@ void Sessions::place(std::uint64_t id, const Session& session) {
     } else {
         due_.erase({place.due_ms, id});
     }
+    if (open && !place.open) ++open_;
+    if (!open && place.open) --open_;
+    place.open = open;
     place.due_ms = open ? session.expires_ms : session.ended_ms + kKeepMs;
     due_.emplace(place.due_ms, id);
 }
@@ -76,6 +79,7 @@ void Sessions::forget(std::uint64_t id) {
     std::erase(of_user->second, id);
     if (of_user->second.empty()) of_users_.erase(of_user);
     due_.erase({found->second.due_ms, id});
+    if (found->second.open) --open_;
     places_.erase(found);
     store_.erase(session_row_key(kSessionPrefix, id));
     store_.erase(session_row_key(kShownPrefix, id));

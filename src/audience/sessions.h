@@ -51,11 +51,14 @@ public:
     bool due(UnixMillis now_ms) const { return !due_.empty() && due_.begin()->first <= now_ms; }
     Result<void> erase_user(const EntityId& user);
     std::size_t size() const { return places_.size(); }
+    /// Those that nobody has closed, nor a sweep.
+    std::size_t open_count() const { return open_; }
 
 private:
     struct Place {
         EntityId user;
         UnixMillis due_ms = 0;  ///< To be closed, or forgotten.
+        bool open = false;
     };
     Sessions(const Options& options, storage::ShardStore& store)
         : options_(options), store_(store) {}
@@ -70,6 +73,7 @@ private:
     absl::flat_hash_map<std::uint64_t, Place> places_;
     absl::flat_hash_map<EntityId, std::vector<std::uint64_t>> of_users_;
     std::set<std::pair<UnixMillis, std::uint64_t>> due_;
+    std::size_t open_ = 0;
 };
 
 /// "no session with this id", for replies.

@@ -64,6 +64,9 @@ void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
         count(shard.co_engagement_refused));
     set("tidal_shard_sessions", "Sessions of its users: open ones, and ended ones for a day.",
         count(shard.sessions));
+    set("tidal_shard_sessions_open",
+        "Of those, the ones that nobody has closed, nor the sweep of overdue ones.",
+        count(shard.sessions_open));
     set("tidal_shard_cohort_cells",
         "Hours of cohorts, items and signals in which there were events.",
         count(shard.cohort_cells));

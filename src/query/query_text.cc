@@ -24,7 +24,7 @@ using ranking::TokenKind;
 using ranking::TokenStream;
 
 ///   query   := RETRIEVE kind clauses | SEARCH kind FOR STRING clauses
-///            | SUGGEST STRING [LIMIT n]
+///            | SUGGEST STRING { FOR USER id | LIMIT n }
 ///   clauses := { USING NAME [@ n] | EXPERIMENT NAME | WITH NAME = number { , NAME = number } | FOR
 ///   USER id
 ///              | SESSION n [FRESH] | COHORT NAME | SIMILAR TO id | VECTOR ( number { , number } )
@@ -121,7 +121,7 @@ private:
         std::vector<std::string_view> known;
         for (std::size_t i = 0; i < kClauses; ++i) {
             const Clause& clause = clauses()[i];
-            if (suggest && clause.word != "LIMIT") continue;
+            if (suggest && clause.word != "FOR" && clause.word != "LIMIT") continue;
             known.push_back(clause.word);
             if (!at_keyword(tokens_, lower(clause.word))) continue;
             if (std::exchange(seen_[i], true))
@@ -130,8 +130,8 @@ private:
             tokens_.take();
             return (this->*clause.read)();
         }
-        return unknown_word(suggest ? "LIMIT or the end" : "a clause such as WHERE, or the end",
-                            known);
+        return unknown_word(
+            suggest ? "FOR USER, LIMIT or the end" : "a clause such as WHERE, or the end", known);
     }
 
     Result<void> read_profile() {

@@ -378,6 +378,7 @@ Shard::Stats Shard::stats_now() {
     stats.user_state_bytes = states.bytes;
     stats.user_states_refused = states.refused;
     stats.sessions = state_->sessions().size();
+    stats.sessions_open = state_->sessions().open_count();
     const auto tastes = state_->tastes().stats();
     stats.taste_users = tastes.users;
     stats.taste_bytes = tastes.bytes;

@@ -209,6 +209,7 @@ public:
         std::uint64_t user_state_rows = 0, user_state_users = 0, user_state_bytes = 0;
         std::uint64_t user_states_refused = 0;  ///< Not kept for want of memory, since the start.
         std::uint64_t sessions = 0;  ///< Of users here: open ones, and ended ones that are kept.
+        std::uint64_t sessions_open = 0;  ///< Of those, until somebody closes them or a sweep does.
         std::uint64_t taste_users = 0;
         std::uint64_t taste_bytes = 0;
         std::uint64_t tastes_refused = 0;  ///< The same, of tastes.

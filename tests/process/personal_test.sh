@@ -233,6 +233,9 @@ doors() { # USER: "DOOR IDS", a line each
     call GET "/suggest?query=film&user_id=$1&limit=20"
     expect 200
     echo "suggest $(jq -r '[.suggestions[] | select(.kind == "item") | .entity_id | tostring] | join(" ")' <<<"$reply")"
+    call POST /query "{\"query\":\"SUGGEST 'film' FOR USER $1 LIMIT 20\"}"
+    expect 200
+    echo "SUGGEST $(jq -r '[.suggestions[] | select(.kind == "item") | .entity_id | tostring] | join(" ")' <<<"$reply")"
 }
 for after in "" KILL TERM KILL; do
     [ -z "$after" ] || restart $after
@@ -240,7 +243,7 @@ for after in "" KILL TERM KILL; do
     while read -r door shown; do
         [[ -n $shown && " $shown " != *" 6 "* ]] || fail "$door shows '$shown' to who hid 6 ${after:+after SIG$after}"
     done <"$work/doors"
-    [ "$(wc -l <"$work/doors")" = 7 ] || fail "doors: $(cat "$work/doors")"
+    [ "$(wc -l <"$work/doors")" = 8 ] || fail "doors: $(cat "$work/doors")"
     doors 26 >"$work/doors"
     while read -r door shown; do
         [[ " $shown " == *" 6 "* ]] || fail "$door shows '$shown' to who hid nothing ${after:+after SIG$after}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2154  # bin, root, work, port, status and reply come from lib.sh
 # Sessions through the doors of the real programs: what a policy allows, numbers that make repeats no-ops, pages that go by
-# the session; the same after kill -9, after a clean stop, and on every node of a cluster whose leader was killed.
+# the session, the sweep of what is overdue; the same after kill -9, after a clean stop, and on every node of a cluster whose leader was killed.
 # shellcheck source=tests/process/lib.sh
 . "$(dirname "$0")/lib.sh" "$1"
 
@@ -148,17 +148,44 @@ expect 200 '"session_id":"old-1"' "\"session_id\":\"$session\""
 call DELETE /users/5
 call GET "/sessions/$session"
 expect 404 '"code":"unknown_session"'
-call PUT /policies/brief '{"text":"duration 1s"}'
+
+# The sweep: an overdue session is closed though nobody asks for it, and forgotten a day later; by a clock that is set.
+gauge() { # NAME: over all shards
+    curl -s "http://127.0.0.1:$port/metrics" | awk -v name="^$1[{]" '$1 ~ name { sum += $2; seen = 1 } END { print seen ? sum : "none" }'
+}
+gauge_is() { [ "$(gauge "$1")" = "$2" ]; }
+swept() { # OPEN KEPT WHEN
+    poll 20 gauge_is tidal_shard_sessions_open "$1" && poll 20 gauge_is tidal_shard_sessions "$2" ||
+        fail "$3: $(gauge tidal_shard_sessions_open) of $(gauge tidal_shard_sessions) sessions are open, expected $1 of $2"
+}
+shifted() { LD_PRELOAD=$bin/libshifted_clock.so TIDAL_CLOCK_SHIFT_FILE=$work/shift start_server standalone --data-dir "$work/data"; }
+restart_shifted() {
+    stop_server KILL
+    shifted || finish
+}
+echo 0 >"$work/shift"
+restart_shifted
+call PUT /policies/brief '{"text":"duration 5m"}'
 call POST /sessions '{"user_id":8,"policy":"brief"}'
 expect 200
 brief=$(field .session_id)
-ended() {
-    call GET "/sessions/$brief"
-    [ "$(field .state)" = expired ]
-}
-poll 20 ended || fail "a session of a second does not end: $reply"
+swept 1 1 "while it is open"
+restart_shifted
+swept 1 1 "open, after kill -9"
+echo 301000 >"$work/shift"
+swept 0 1 "overdue"
+restart_shifted
+swept 0 1 "overdue, after kill -9"
+call GET "/sessions/$brief"
+is .state expired
 send "$brief" '{"entity_id":1,"signal":"like"}'
 expect 410 '"code":"session_expired"'
+echo 90000000 >"$work/shift"
+swept 0 0 "a day later"
+call GET "/sessions/$brief"
+expect 404 '"code":"unknown_session"'
+restart_shifted
+swept 0 0 "a day later, after kill -9"
 call DELETE /policies/brief
 expect 200
 stop_server INT || fail "SIGINT should exit 0"
@@ -185,6 +212,14 @@ everywhere() { # STATE, on the nodes that are there
     done
 }
 everywhere open
+# A sweep is the leader's, and every replica's.
+on a PUT /policies/brief '{"text":"duration 1s"}'
+on b POST /sessions '{"user_id":5,"policy":"brief"}'
+expect 200
+for node in a b c; do
+    port=${node_http[$node]}
+    swept 1 2 "node $node"
+done
 # The low ten bits of the number are the vshard of its user: the lower half is shard 1.
 shard=$((1 + session % 1024 / 512))
 leader=$(get a /cluster/shards ".shards[] | select(.shard == $shard) | .leader")

@@ -254,7 +254,9 @@ TEST_F(SessionsTest, LiveAndEndAndAreForgotten) {
     EXPECT_EQ(apply(note, kNow + 2, 4), "session_closed");
     EXPECT_EQ(apply(page, kNow + 2), "repeated");
     EXPECT_EQ(apply(act(record::SessionAct::kClose, 9), kNow), "unknown_session");
+    EXPECT_EQ(all_->open_count(), 1u);
     reopen();
+    EXPECT_EQ(all_->open_count(), 1u);
     EXPECT_EQ(all_->of(kAda), (std::vector<std::uint64_t>{7, 8}));
     EXPECT_EQ(all_->shown(7).value(), (std::vector<EntityId>{EntityId(3)}));
 
@@ -263,6 +265,7 @@ TEST_F(SessionsTest, LiveAndEndAndAreForgotten) {
     EXPECT_TRUE(all_->due(overdue));
     ASSERT_TRUE(all_->sweep(overdue));
     EXPECT_EQ(all_->get(8)->end, SessionEnd::kExpired);
+    EXPECT_EQ(all_->open_count(), 0u);
     EXPECT_FALSE(all_->due(overdue));
     ASSERT_TRUE(all_->sweep(kNow + 1 + Sessions::kKeepMs));
     EXPECT_FALSE(all_->find(7)->has_value());
@@ -284,6 +287,7 @@ TEST_F(SessionsTest, AreBoundedPerUserAndInAll) {
     EXPECT_EQ(apply(of_bob, kNow), "too_many_sessions");
     ASSERT_TRUE(all_->erase_user(kAda));
     EXPECT_EQ(all_->size(), 50u);
+    EXPECT_EQ(all_->open_count(), 50u);
     EXPECT_TRUE(all_->of(kAda).empty());
     EXPECT_EQ(apply(of_bob, kNow), "");
     ASSERT_TRUE(all_->sweep(kNow + 1'800'000));
