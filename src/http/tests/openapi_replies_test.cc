@@ -242,6 +242,77 @@ TEST_F(OpenApiReplies, SessionsAndPolicies) {
     EXPECT_EQ(last_, 200);
 }
 
+TEST_F(OpenApiReplies, UsersAndCreators) {
+    const std::pair<std::string, std::string> kinds[] = {
+        {"/users", R"({"language":"fr","region":"lyon"})"},
+        {"/creators", R"({"name":"Blue Note"})"}};
+    for (const auto& [route, metadata] : kinds) {
+        const std::string one = route + "/7", of_one = route + "/{id}";
+        write(route, R"({"entity_id":7,"metadata":)" + metadata + "}");
+        write(route, R"({"entity_id":"18446744073709551615"})");
+        EXPECT_EQ(ask("GET", of_one, one).at("metadata"), json::parse(metadata));
+        EXPECT_EQ(last_, 200);
+        ask("GET", of_one, route + "/18446744073709551615");
+        EXPECT_EQ(last_, 200);
+        ask("PATCH", of_one, one, R"({"metadata":{}})");
+        EXPECT_EQ(last_, 200);
+        ask("PATCH", of_one, one, R"({"metadata":{"nosuch":1}})");
+        EXPECT_EQ(last_, 400);
+        ask("GET", route + "/{id}/signals", one + "/signals");
+        EXPECT_EQ(last_, 200);
+        ask("DELETE", of_one, one);
+        EXPECT_EQ(last_, 200);
+        ask("GET", of_one, one);
+        EXPECT_EQ(last_, 404);
+        ask("DELETE", of_one, one);
+        EXPECT_EQ(last_, 404);
+    }
+}
+
+TEST_F(OpenApiReplies, RelationshipsSearchesAndSuggestions) {
+    write("/items", R"({"entity_id":1,"creator_id":7,"metadata":{"title":"Jazz Piano"}})");
+    const std::pair<const char*, const char*> all[] = {
+        {"hides", "item_id"},     {"saves", "item_id"},    {"follows", "creator_id"},
+        {"blocks", "creator_id"}, {"mutes", "creator_id"}, {"friends", "friend_id"}};
+    const auto body = [](const char* kind, const char* target, int id) {
+        return R"({"user_id":5,"kind":")" + std::string(kind) + R"(",")" + target + R"(":)" +
+               std::to_string(id) + "}";
+    };
+    for (const auto& [kind, target] : all) write("/relationships", body(kind, target, 1));
+    const auto listed = ask("GET", "/users/{id}/relationships", "/users/5/relationships");
+    EXPECT_EQ(listed.at("relationships").as_array().size(), std::size(all));
+    ask("GET", "/users/{id}/relationships", "/users/5/relationships?kind=mutes");
+    EXPECT_EQ(last_, 200);
+    ask("GET", "/users/{id}/relationships", "/users/5/relationships?kind=hates");
+    EXPECT_EQ(last_, 400);
+    ask("POST", "/relationships", "/relationships", body("hides", "item_id", 99));
+    EXPECT_EQ(last_, 404);
+    ask("POST", "/relationships", "/relationships", body("hates", "item_id", 1));
+    EXPECT_EQ(last_, 400);
+    for (const auto& [kind, target] : all)
+        ask("DELETE", "/relationships", "/relationships", body(kind, target, 1));
+    EXPECT_EQ(last_, 200);
+
+    ask("GET", "/search", "/search?query=jazz&user_id=5");
+    EXPECT_EQ(last_, 200);
+    ask("GET", "/items/{id}/related", "/items/1/related?user_id=5");
+    const auto suggested = ask("POST", "/suggest", "/suggest", R"({"query":"ja","user_id":5})");
+    EXPECT_EQ(suggested.at("suggestions").as_array().size(), 1u);
+    ask("POST", "/query", "/query", R"({"query":"SUGGEST 'ja' FOR USER 5"})");
+    EXPECT_EQ(last_, 200);
+    const std::string route = "/users/{id}/searches/{name}", one = "/users/5/searches/jazz";
+    ask("PUT", route, one, R"({"query":"SEARCH items FOR 'jazz'"})");
+    EXPECT_EQ(last_, 200);
+    ask("GET", "/users/{id}/searches", "/users/5/searches");
+    EXPECT_EQ(ask("GET", route, one).at("items").as_array().size(), 1u);
+    ask("POST", route + "/look", one + "/look");
+    EXPECT_EQ(last_, 200);
+    ask("DELETE", route, one);
+    EXPECT_EQ(last_, 200);
+    ask("GET", route, one);
+    EXPECT_EQ(last_, 404);
+}
+
 TEST_F(OpenApiReplies, FeedsQueriesAndComparisons) {
     write("/items",
           R"({"entity_id":1,"creator_id":7,"publish_at":1,"expires_at":9999999999999,)"
