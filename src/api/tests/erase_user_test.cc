@@ -51,6 +51,7 @@ std::set<std::string> traces(Database& database) {
         call.profile = "new";
         call.user_id = IdInput(kUser);
         call.filter = state;
+        call.confirmed = true;  // of this node, whose thread a page that waits would hold
         const auto page = database.feed(call);
         if (!page.ok())
             failed(page.error());
@@ -61,6 +62,7 @@ std::set<std::string> traces(Database& database) {
     call.profile = "new";
     call.user_id = IdInput(kUser);
     call.limit = kItems;
+    call.confirmed = true;
     const auto page = database.feed(call);
     if (!page.ok())
         failed(page.error());

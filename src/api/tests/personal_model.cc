@@ -383,6 +383,7 @@ std::string PersonalModel::unlike_page(Database& database, const EntityId& user)
     call.profile = "new";
     call.user_id = IdInput(user.number());
     call.limit = 1000;
+    call.confirmed = true;  // by the fence before it
     const auto page = database.feed(call);
     if (!page.ok()) return page.error().to_string();
     std::set<EntityId> shown, expected;

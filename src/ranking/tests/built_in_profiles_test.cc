@@ -284,9 +284,9 @@ TEST(ProfileRegistry, ForYouAndRelatedNeedNoSignalOfTheirOwnAndNoVectors) {
         EXPECT_TRUE(profile.ok()) << profile.error().to_string();
     }
     EXPECT_EQ((*registry.find("for_you", EntityKind::kItem))->program.warnings,
-              (std::vector<std::string>{"state(seen) is 0: no signal of the schema sets it",
+              (std::vector<std::string>{"nearest_disliked is 0: there is no embedding slot",
+                                        "state(seen) is 0: no signal of the schema sets it",
                                         "state(liked) is 0: no signal of the schema sets it",
-                                        "nearest_disliked is 0: there is no embedding slot",
                                         "`ann(user)` is empty: there is no embedding slot"}));
     const auto score = [&](const std::string& text) {
         auto compiled = compile_profile(*parse_profile(text), *schema, EntityKind::kItem);

@@ -109,8 +109,8 @@ private:
             case 23:
                 return push_saved_search();
             case 24:
-                if (one_in(2)) push_catalog();
-                return;
+                if (one_in(2)) return push_catalog();
+                return push_erasure();
             case 13:
                 if (one_in(2)) return push_keys();
                 push(record::ImportMarkBody{"import " + std::to_string(below(2)), below(100)});
@@ -118,6 +118,15 @@ private:
             default:
                 return push_signal();
         }
+    }
+
+    void push_erasure() {
+        record::EraseUserBody body;
+        body.user = user();
+        body.if_match = any_version();
+        if (one_in(2)) body.others.push_back(VShard(0));
+        if (one_in(2)) body.others.push_back(VShard(1));
+        push(std::move(body));
     }
 
     void push_keys() {

@@ -176,7 +176,9 @@ public:
             return take_delete(record, *gone, outcome);
         if (!outcome.ok() || outcome.repeated) return;
         const auto& envelope = record.envelope;
-        if (const auto* relation = std::get_if<record::RelationshipBody>(&record.body)) {
+        if (const auto* erased = std::get_if<record::EraseUserBody>(&record.body)) {
+            forget(record, erased->user);
+        } else if (const auto* relation = std::get_if<record::RelationshipBody>(&record.body)) {
             if (!record::is_of_items(relation->kind)) return take_relation(*relation);
             const bool hides = relation->kind == record::RelationshipKind::kHides;
             auto& held = held_[{relation->user, hides ? "hidden" : "saved", relation->target}];
@@ -271,20 +273,20 @@ private:
             (gone.kind != EntityKind::kUser || outcome.refused->code() != ErrorCode::kNotFound))
             return;
         if (outcome.repeated || gone.kind == EntityKind::kCreator) return;
-        if (gone.kind == EntityKind::kItem) items_.erase(gone.id);
+        if (gone.kind == EntityKind::kUser) return forget(record, gone.id);
+        items_.erase(gone.id);
+        std::erase_if(held_, [&](const auto& at) { return std::get<2>(at.first) == gone.id; });
+    }
+
+    void forget(const record::Record& record, const EntityId& user) {
         // Relationships to creators lie with their user.
-        if (gone.kind == EntityKind::kUser &&
-            record::vshard_of(record.envelope.tenant, gone.kind, gone.id).value() < kOwnedEnd)
-            std::erase_if(relations_, [&](const auto& one) { return std::get<0>(one) == gone.id; });
-        if (gone.kind == EntityKind::kUser)
-            std::erase_if(relations_, [&](const auto& one) {
-                return std::get<1>(one) == record::RelationshipKind::kFriends &&
-                       std::get<2>(one) == gone.id;
-            });
-        std::erase_if(held_, [&](const auto& at) {
-            return gone.kind == EntityKind::kItem ? std::get<2>(at.first) == gone.id
-                                                  : std::get<0>(at.first) == gone.id;
+        if (record::vshard_of(record.envelope.tenant, EntityKind::kUser, user).value() < kOwnedEnd)
+            std::erase_if(relations_, [&](const auto& one) { return std::get<0>(one) == user; });
+        std::erase_if(relations_, [&](const auto& one) {
+            return std::get<1>(one) == record::RelationshipKind::kFriends &&
+                   std::get<2>(one) == user;
         });
+        std::erase_if(held_, [&](const auto& at) { return std::get<0>(at.first) == user; });
     }
 
     std::map<std::tuple<EntityId, std::string, EntityId>, std::vector<Held>> held_;
