@@ -286,7 +286,7 @@ int run(int argc, char** argv) {
     std::printf("%zu ratings, %llu pages\n", ratings.size(),
                 static_cast<unsigned long long>(asked));
     for (const auto& [name, sum] : gains)
-        std::printf("%-12s nDCG@10 %.4f  %.2f x popularity  %.2f x cosine\n", name.c_str(),
+        std::printf("%-12s nDCG@10 %.4f  %.3f x popularity  %.3f x cosine\n", name.c_str(),
                     sum / static_cast<double>(asked), sum / gains["popularity"],
                     sum / gains["cosine"]);
     std::printf("feed p50 %.0f us, p99 %.0f us\n", ours.percentile_us(0.5),

@@ -24,7 +24,7 @@ using ranking::kExplorationBudget;
 /// page for a user half of them by creators that user neither follows nor has an affinity to.
 inline constexpr std::size_t kExplorationPool = 64;
 /// Where candidates are lists: so many of the newest under the budget may be explored beside them.
-inline constexpr std::uint32_t kExploredNewest = 256;
+inline constexpr std::uint32_t kExploredNewest = 128;
 
 struct Exploration {
     double impressions = 0;
