@@ -129,9 +129,11 @@ query::FeedCohort Database::read_as(const query::BoundCohort& asked, UnixMillis 
         if (read == &asked) asked_events = events;
         if (events >= read->cohort.events_min) break;
     }
-    query::FeedCohort out{.name = name, .id = {}, .signals = asked.signals, .instead = {}};
+    query::FeedCohort out{
+        .name = name, .id = {}, .signals = asked.signals, .read = {}, .instead = {}};
     if (read != nullptr) {
         out.id = read->id;
+        out.read = read->cohort.name;
         out.signals = read->signals;
     }
     if (read == &asked) return out;

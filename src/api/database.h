@@ -280,7 +280,8 @@ public:
     /// all impressions; errors as above, and kNotFound, reason "unknown_experiment".
     Result<ExperimentResults> experiment_results(const ExperimentRequest& request);
     /// The same in turns: begun at once, then counted on until there are results. A turn reads
-    /// 100,000 records at most, and blocks meanwhile; between turns a count has some 20 MiB.
+    /// 100,000 records at most, and blocks meanwhile; between turns a count has some 20 MiB, and 48
+    /// bytes for each signal that followed what is open.
     Result<std::shared_ptr<ExperimentCount>> begin_count(const ExperimentRequest& request);
     Result<std::optional<ExperimentResults>> count_on(ExperimentCount& count);
 

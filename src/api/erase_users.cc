@@ -30,7 +30,9 @@ Database::WritesDone Database::after_erasures(const std::vector<Write>& writes,
     for (std::size_t line = 0; line < writes.size(); ++line)
         if (deletes_user(writes[line])) lines.push_back(line);
     if (lines.empty()) return done;
-    return [this, lines = std::move(lines), timeout_ms = context.timeout_ms,
+    const std::uint64_t deadline_ns =
+        runtime_.clock().monotonic_ns() + context.timeout_ms * 1'000'000;
+    return [this, lines = std::move(lines), deadline_ns,
             done = std::move(done)](WriteReplies replies) mutable {
         Token all;
         for (const std::size_t line : lines) {
@@ -40,7 +42,8 @@ Database::WritesDone Database::after_erasures(const std::vector<Write>& writes,
             std::ranges::copy(token->applied, std::back_inserter(all.applied));
             std::ranges::copy(token->streams, std::back_inserter(all.streams));
         }
-        wait_for(all, timeout_ms,
+        const std::uint64_t now_ns = runtime_.clock().monotonic_ns();
+        wait_for(all, (std::max(deadline_ns, now_ns) - now_ns) / 1'000'000,
                  [replies = std::move(replies), done = std::move(done)](Result<void>) mutable {
                      done(std::move(replies));
                  });

@@ -47,6 +47,7 @@ SuggestCall to_suggest_call(const query::Query& query, const FeedCall& request) 
     if (query.user) call.user_id = IdInput(query.user->text);
     if (query.limit) call.limit = *query.limit;
     call.urgency = request.urgency;
+    call.confirmed = request.confirmed;
     return call;
 }
 

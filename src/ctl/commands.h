@@ -165,7 +165,6 @@ Result<void> key_revoke(const Options& options);
 Result<void> relationship_list(const Options& options);
 Result<void> relationship_add(const Options& options);
 Result<void> relationship_end(const Options& options);
-Result<void> user_erase(const Options& options);
 /// Load and latencies; writes signals when asked to.
 Result<Verdict> bench(const Options& options);
 

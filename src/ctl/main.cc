@@ -372,10 +372,6 @@ int run(int argc, char** argv) {
         sub->add_option("target", options.target, "an item, a creator or a user, as the kind says")
             ->required();
     }
-    CLI::App* user_app = group("user", "the users");
-    online(add_to(user_app, "erase", "forget all of one, in every shard", user_erase))
-        ->add_option("user", options.user_id, "the user")
-        ->required();
     CLI::App* policy_app = group("policy", "what sessions may do");
     online(add_to(policy_app, "list", "every policy and its limits", policy_list));
     with_name(online(add_to(policy_app, "show", "the text of one", policy_show)));

@@ -61,6 +61,7 @@ struct FeedCohort {
     std::string name;                   ///< Of the request.
     std::optional<CohortId> id;         ///< Whose ledgers are read; nullopt = everybody's.
     std::vector<SignalTypeId> signals;  ///< Those it tracks.
+    std::string read;                   ///< Whose ledgers those are; empty = everybody's.
     std::string instead;  ///< Why another one's or everybody's are read; empty = they are its own.
 };
 

@@ -70,7 +70,9 @@ void explore(const FeedPlan& plan, std::span<ShardPage> pages, std::vector<FeedI
     absl::flat_hash_set<EntityId> chosen;
     const auto place_explored = [&] {
         const std::uint64_t rank = plan.shown + out.size() + 1;
+        // Behind what is buried comes nothing else.
         if (drawn.empty() || out.size() >= plan.limit ||
+            (!out.empty() && Pins::is_buried(out.back().item.key)) ||
             !is_exploration_place(rank, plan.explore_percent))
             return false;
         auto next = drawn.begin();

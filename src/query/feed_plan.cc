@@ -86,15 +86,19 @@ void plan_cold(const FeedRequest& request, FeedPlan* plan) {
     plan->own_cohorts = request.own_cohorts;
     std::string names;
     for (const FeedCohort& cohort : plan->listed_cohorts()) {
-        names += (names.empty() ? "`" : ", `") + cohort.name + "`";
+        if (!cohort.read.empty()) names += (names.empty() ? "`" : ", `") + cohort.read + "`";
         if (!request.cohort && !cohort.instead.empty()) plan->warnings.push_back(cohort.instead);
     }
+    const bool popular = std::ranges::any_of(
+        plan->profile->profile.sources,
+        [](const ranking::Source& source) { return source.kind == ranking::SourceKind::kPopular; });
     std::string warning = request.user
                               ? "user " + request.user->id.to_string() + " has liked nothing yet"
                               : "the page is for no user";
-    warning += names.empty()
-                   ? " and is in no cohort of which enough is known: it has what everybody likes"
-                   : ": the page has what cohort " + names + " watches, and everybody likes";
+    if (names.empty() && request.user) warning += " and is in no cohort of which enough is known";
+    if (!names.empty()) warning += ": the page has what cohort " + names + " watches";
+    if (popular)
+        warning += names.empty() ? ": it has what everybody likes" : ", and everybody likes";
     plan->warnings.push_back(std::move(warning));
 }
 

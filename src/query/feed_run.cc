@@ -217,7 +217,7 @@ private:
             for (const std::uint32_t slot : blocks.next(profile.program.block_slots))
                 if (placement_->is_free(Slot(slot)) && !shown_->contains(0, Slot(slot)))
                     unseen_.push_back(Slot(slot));
-            if (gated) {
+            if (gated && !unseen_.empty()) {
                 TIDAL_TRY(evaluator_->run(unseen_));
                 const auto gates = evaluator_->gates(unseen_.size());
                 std::size_t at = 0;

@@ -25,13 +25,12 @@ using ranking::TokenStream;
 
 ///   query   := RETRIEVE kind clauses | SEARCH kind FOR STRING clauses
 ///            | SUGGEST STRING { FOR USER id | LIMIT n }
-///   clauses := { USING NAME [@ n] | EXPERIMENT NAME | WITH NAME = number { , NAME = number } | FOR
-///   USER id
-///              | SESSION n [FRESH] | COHORT NAME | SIMILAR TO id | VECTOR ( number { , number } )
-///              | WHERE filter | EXCLUDE id { , id } | FACETS facets | SEED n | LIMIT n | ORDER BY
-///              sort | GROUP BY group | DIVERSIFY diversity | PIN id { , id } | BURY id { , id } |
-///              FIELDS (NONE | NAME { , NAME }) | EFFORT (LOW | DEFAULT | HIGH | EXACT) | AFTER
-///              STRING | EXPLAIN | LOG IMPRESSIONS }
+///   clauses := { USING NAME [@ n] | EXPERIMENT NAME | WITH NAME = number { , NAME = number } |
+///              FOR USER id | SESSION n [FRESH] | COHORT NAME | SIMILAR TO id | VECTOR ( number { ,
+///              number } ) | WHERE filter | EXCLUDE id { , id } | FACETS facets | SEED n | LIMIT n
+///              | ORDER BY sort | GROUP BY group | DIVERSIFY diversity | PIN id { , id } | BURY id
+///              { , id } | FIELDS (NONE | NAME { , NAME }) | EFFORT (LOW | DEFAULT | HIGH | EXACT)
+///              | AFTER STRING | EXPLAIN | LOG IMPRESSIONS }
 class QueryParser {
 public:
     explicit QueryParser(std::string_view text) : tokens_(text) {}

@@ -15,8 +15,8 @@ namespace {
 // Nanoseconds.
 constexpr double kFrontCost = 20'000, kPassedCost = 100'000, kPassedEntryCost = 12;
 constexpr double kLookUpPartCost = 200, kHeapCost = 10;
-constexpr double kLedgerLookCost = 20;
-constexpr std::uint32_t kLedgerLooks = 1'024;
+constexpr double kLedgerLookCost = 20, kCohortPartCost = 60;
+constexpr std::uint32_t kLedgerLooks = 256;
 constexpr double kWalkedMemberCost = 60, kCreatorCost = 300;
 constexpr std::size_t kBlockMembers = 256;
 /// A front is read in one piece: no longer list is, nor that of who is shown little of it.
@@ -189,13 +189,15 @@ Result<SourceWalk::Outcome> SourceWalk::walk_cohorts(const ranking::ShardView& v
                                                      std::size_t source, StepBudget& budget,
                                                      TopItems* top) {
     const auto everybody = [](const CohortPart& part) { return !part.cohort; };
-    if (view.cohorts == nullptr || std::ranges::any_of(cohort_parts(plan_, view.schema), everybody))
-        return Outcome::kNoWay;
+    if (view.cohorts == nullptr) return Outcome::kNoWay;
+    const auto parts = cohort_parts(plan_, view.schema);
+    if (std::ranges::any_of(parts, everybody)) return Outcome::kNoWay;
+    const double cost = kCohortPartCost * static_cast<double>(parts.size());
     if (!begun_) next_slot_ = 0;
     begun_ = true;
     const auto end = static_cast<std::uint32_t>(view.entities.slot_count());
     while (next_slot_ < end) {
-        if (!budget.take(kLedgerLookCost * kLedgerLooks)) return Outcome::kAgain;
+        if (!budget.take((kLedgerLookCost + cost) * kLedgerLooks)) return Outcome::kAgain;
         const CandidateScan::Leaves leaves(scan_, view);
         slots_.clear();
         const std::uint32_t stop = std::min(end, next_slot_ + kLedgerLooks);

@@ -167,8 +167,10 @@ Result<void> ShardState::count_signal(const record::Envelope& envelope, const Si
 
 Result<void> ShardState::mark_user(const SignalEffect& effect, Slot slot, std::int32_t count) {
     using audience::Hold;
-    const HybridTime set_at = effect.arrived == HybridTime() ? effect.stamp : effect.arrived;
     for (const audience::StateId state : user_states_->names().of(effect.signal)) {
+        // A hide is answered when it has arrived, and so comes behind all that was answered before.
+        const bool waits = state == audience::kHidden && effect.arrived != HybridTime();
+        const HybridTime set_at = waits ? effect.arrived : effect.stamp;
         if (count > 0) {
             TIDAL_TRY(user_states_->set(*effect.user, state, slot, set_at,
                                         effect.undoable ? Hold::kUntilUndone : Hold::kForGood));

@@ -72,7 +72,7 @@ json_of() {
     call POST /query "@$work/value"
     [[ $status == 400 && $reply != *'"code":"not_json"'* ]] || fail "not JSON: tidalctl --json $*: $out ($reply)"
     commands_seen+=" $1"
-    case $1 in backup | schema | profile | experiment | cohort | collection | model | synonyms | policy | session | node | shard | key | relationship | search | user) commands_seen+="/${2-}" ;; esac
+    case $1 in backup | schema | profile | experiment | cohort | collection | model | synonyms | policy | session | node | shard | key | relationship | search) commands_seen+="/${2-}" ;; esac
 }
 # The check itself: text is seen to be none.
 call POST /query 'ok: 3 files'
@@ -159,9 +159,9 @@ json_of 1 '"code":"unavailable"' relationship list 7 --url $nobody
 json_of 0 '"status":"ok"' relationship end 7 hides 1
 json_of 1 '"code":"unavailable"' relationship end 7 hides 1 --url $nobody
 json_of 0 '"status":"ok"' relationship add 7 hides 1
-json_of 0 '"status":"ok"' user erase 7
+json_of 0 '"status":"ok"' delete user 7 --yes
 json_of 0 '"relationships":[]' relationship list 7
-json_of 1 '"code":"unavailable"' user erase 7 --url $nobody
+json_of 1 '"code":"unavailable"' delete user 7 --yes --url $nobody
 json_of 0 '"latency_ms"' bench feed --seconds 0.1
 json_of 1 'first: unknown profile `trendin`' bench feed --seconds 0.1 --profile trendin
 json_of 0 '"schema"' schema show
@@ -288,7 +288,7 @@ json_of 1 '"damaged_places":1' fsck --data-dir "$work/restored"
 for command in $(complete_words tidalctl ''); do
     case $command in
         -*) ;;
-        backup | schema | profile | experiment | cohort | collection | model | synonyms | policy | session | node | shard | key | relationship | search | user)
+        backup | schema | profile | experiment | cohort | collection | model | synonyms | policy | session | node | shard | key | relationship | search)
             for sub in $(complete_words tidalctl "$command" ''); do
                 [[ $sub == -* || " $commands_seen " == *" $command/$sub "* ]] || fail "no --json of $command $sub was tried"
             done

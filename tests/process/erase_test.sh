@@ -86,7 +86,7 @@ call DELETE /users/7 "" 'If-Match: "77"'
 expect 404 '"code":"unknown_user"'
 call DELETE /users/4711
 expect 200
-"$bin/tidalctl" user erase 8 --url "127.0.0.1:$port" >/dev/null || fail "tidalctl user erase"
+"$bin/tidalctl" delete user 8 --yes --url "127.0.0.1:$port" >/dev/null || fail "tidalctl delete user"
 
 # Somebody new under the same id.
 call POST /signals '{"entity_id":3,"signal":"like","user_id":7}'

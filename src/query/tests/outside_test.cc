@@ -179,12 +179,24 @@ TEST(OutsideTest, WhatIsExploredIsNewUnknownAllowedAndHalfOfItByNewCreators) {
         for (std::uint64_t n = kItems; n-- > 0 && newest.size() < kExploredNewest;)
             if (Outside::is_listed(n)) newest.push_back(n);
         EXPECT_LE(all.pool_max_, kExplorationPool);
-        EXPECT_GT(met.size(), 200u);
+        EXPECT_GT(met.size(), 100u);
         EXPECT_TRUE(met.contains(899 - 1)) << "the newest that may be explored";
         const std::uint64_t oldest = newest.back();
         for (const std::uint64_t n : met)
             EXPECT_TRUE(n >= oldest || n < 60 || n % kCreators < kKnownCreators) << n;
     }
+}
+
+TEST(OutsideTest, NothingIsExploredWhereAllThatMightBeIsBuried) {
+    Outside all(2);
+    FeedRequest request = Outside::request("lists", 1);
+    request.filter = "created_within 10m";
+    for (std::uint64_t n = kItems - 10; n < kItems; ++n)
+        if (Outside::is_listed(n)) request.bury.emplace_back(n);
+    ASSERT_GT(request.bury.size(), 3u);
+    const auto page = all.ask(request);
+    ASSERT_TRUE(page.ok()) << page.error().to_string();
+    for (const FeedItem& item : page->items) EXPECT_FALSE(item.item.explored) << item.rank;
 }
 
 TEST(OutsideTest, ThePageIsThatOfItsSeedFromOneShardOrMany) {

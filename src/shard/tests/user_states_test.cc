@@ -10,7 +10,7 @@ namespace {
 
 using audience::StateId;
 
-constexpr SignalTypeId kHide{2};
+constexpr SignalTypeId kHide{2}, kSave{3};
 
 record::SignalBody by(const EntityId& user, std::uint64_t item, SignalTypeId type) {
     record::SignalBody body = like(item);
@@ -28,6 +28,11 @@ protected:
         hide.name = "hide";
         hide.sets_state = {"hidden"};
         next.signals.push_back(hide);
+        schema::SignalSpec save = next.signals[1];
+        save.id = kSave;
+        save.name = "save";
+        save.sets_state = {"saved"};
+        next.signals.push_back(save);
         next.version = SchemaVersion(2);
         shard_.apply(record::SchemaBody{schema::encode_schema(next)});
         for (const std::uint64_t item : {1, 2, 3}) shard_.upsert(item);
@@ -145,6 +150,30 @@ TEST_F(UserStates, ARelationshipIsTheSameStateAsTheSignalWrites) {
     EXPECT_TRUE(holds(ada_, "hidden", 1));
     EXPECT_TRUE(holds(ada_, "saved", 2));
     EXPECT_EQ(shard_.count(2), 0) << "it counts nothing";
+}
+
+/// Of a session in another shard: a save was answered before it arrives here, a hide is when it
+/// has.
+TEST_F(UserStates, WhatASessionSetElsewhereComesInTheOrderOfItsAnswers) {
+    const HybridTime saved = shard_.stamper.last();
+    for (const auto kind : {record::RelationshipKind::kSaves, record::RelationshipKind::kHides})
+        shard_.apply(record::RelationshipBody{kind, true, ada_, EntityId(1)});
+    record::RelayRow row;
+    row.sequence = 1;
+    row.effect = record::RelayEffect::kSignal;
+    row.target = EntityId(1);
+    row.signal = kSave;
+    row.weight = record::kWeightOne;
+    row.user = ada_;
+    row.stamp = saved;
+    row.event_time_ms = saved.wall_ms();
+    record::RelayRow hide = row;
+    hide.sequence = 2;
+    hide.signal = kHide;
+    EXPECT_EQ(shard_.apply(record::RelayBody{kOther, Incarnation(1), VShard(0), {row, hide}}).mark,
+              2u);
+    EXPECT_FALSE(holds(ada_, "saved", 1)) << "its end was answered later";
+    EXPECT_TRUE(holds(ada_, "hidden", 1)) << "its end was answered earlier";
 }
 
 TEST(UserStatesBudget, AHideThatCannotBeKeptIsRefused) {
