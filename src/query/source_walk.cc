@@ -15,7 +15,7 @@ namespace {
 // Nanoseconds.
 constexpr double kFrontCost = 20'000, kPassedCost = 100'000, kPassedEntryCost = 12;
 constexpr double kLookUpPartCost = 200, kHeapCost = 10;
-constexpr double kLedgerLookCost = 20, kCohortPartCost = 60;
+constexpr double kLedgerLookCost = 20, kLedgerPartCost = 60;
 constexpr std::uint32_t kLedgerLooks = 256;
 constexpr double kWalkedMemberCost = 60, kCreatorCost = 300;
 constexpr std::size_t kBlockMembers = 256;
@@ -192,7 +192,7 @@ Result<SourceWalk::Outcome> SourceWalk::walk_cohorts(const ranking::ShardView& v
     if (view.cohorts == nullptr) return Outcome::kNoWay;
     const auto parts = cohort_parts(plan_, view.schema);
     if (std::ranges::any_of(parts, everybody)) return Outcome::kNoWay;
-    const double cost = kCohortPartCost * static_cast<double>(parts.size());
+    const double cost = kLedgerPartCost * static_cast<double>(parts.size());
     if (!begun_) next_slot_ = 0;
     begun_ = true;
     const auto end = static_cast<std::uint32_t>(view.entities.slot_count());
