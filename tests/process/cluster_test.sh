@@ -266,6 +266,7 @@ for at in "${!asked[@]}"; do
     [ "$(jq '(.items | length) > 10 or .code == "no_leader"' "$work/page.$at")" = true ] || fail "page $at of $still: $(head -c 300 "$work/page.$at")"
 done
 wait_settled 3 a b c
+[ "$(get "$still" "/feed?profile=new&user_id=4711&limit=1000&fields=" '[.items[].entity_id | select(. == 1 or . == 299)] | length')" = 0 ] || fail "$still shows what is hidden or blocked once it has caught up"
 [ "$(get "$watcher" /cluster/shards "$replica | .lag_entries")" = 0 ] || fail "$still has caught up: $(get "$watcher" /cluster/shards "$replica")"
 
 step "leadership moves when asked"

@@ -84,6 +84,7 @@ for _ in 1 2 3; do
     cursor=$(jq -r '.next_cursor // ""' <<<"$reply")
     [ -n "$cursor" ] || break
 done
+[ "$(wc -w <<<"$all")" -ge 20 ] || fail "a sequence of fewer than two pages: $all"
 [ -z "$(tr ' ' '\n' <<<"$all" | sed '/^$/d' | sort | uniq -d)" ] || fail "twice in one sequence: $all"
 
 # Related: what is liked together, where there is no vector, and both where there is.
