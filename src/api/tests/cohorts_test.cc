@@ -284,7 +284,7 @@ TEST_P(CohortsOfDatabase, LendWhatTheyWatchToWhoHasLikedNothingYet) {
         EXPECT_EQ(first(11, 4),
                   "2 1 3 4 | cohort `parisian` has 1 events in 7d, fewer than 2: its parent "
                   "`french` is read instead| user 11 has liked nothing yet: the page has what "
-                  "cohort `parisian` watches, and everybody likes");
+                  "cohort `french` watches, and everybody likes");
         EXPECT_EQ(first(13, 2),
                   "3 4 | user 13 has liked nothing yet and is in no cohort of which enough is "
                   "known: it has what everybody likes");
