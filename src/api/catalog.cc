@@ -288,10 +288,6 @@ Result<std::string> Database::profile_of(const FeedCall& call, std::string* expe
     if (call.experiment.empty() && call.profile.empty() && call.query)
         return std::string(call.vector.empty() ? "search" : "hybrid");
     if (call.experiment.empty()) return call.profile;
-    if (!call.profile.empty())
-        return Error(ErrorCode::kInvalidArgument, "an experiment names the profile itself")
-            .with_field("profile")
-            .with_hint("leave out one of `profile` and `experiment`");
     const auto known = experiments();
     for (const ranking::Experiment& each : *known) {
         if (each.name != call.experiment) continue;

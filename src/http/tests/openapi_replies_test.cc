@@ -265,7 +265,8 @@ TEST_F(OpenApiReplies, UsersAndCreators) {
         ask("GET", of_one, one);
         EXPECT_EQ(last_, 404);
         ask("DELETE", of_one, one);
-        // What a user did may be left though no such user is, so that deleting one is never in vain.
+        // What a user did may be left though no such user is, so that deleting one is never in
+        // vain.
         EXPECT_EQ(last_, route == "/users" ? 200 : 404);
     }
 }
