@@ -47,7 +47,7 @@ class CursorKey;
 class FeedRun;
 class SourcesRun;
 class TextRun;
-struct FeedItem;
+struct ScoredItem;
 struct FeedCohort;
 struct FeedPlan;
 struct LikedItem;
@@ -472,7 +472,7 @@ private:
     Result<std::optional<EntityReply>> row_of(shard::ShardState& state, const query::FeedPlan& plan,
                                               const EntityId& id, bool id_alone);
     Result<std::vector<std::optional<EntityReply>>> rows_of(
-        const query::FeedPlan& plan, const std::vector<query::FeedItem>& page, bool ids_alone);
+        const query::FeedPlan& plan, const std::vector<query::ScoredItem>& page, bool ids_alone);
     std::vector<shard::StreamPosition> rows_under_way(const shard::StreamPosition& all);
     void wait_for(const Token& token, std::uint64_t timeout_ms, Done done);
     void wait_for_all(std::deque<shard::StreamPosition> sources, std::uint64_t deadline_ns,

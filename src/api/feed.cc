@@ -46,9 +46,10 @@ Result<vector::Effort> effort_of(const FeedCall& call) {
         .with_hint(name_hint(call.effort, vector::kEffortNames));
 }
 
-Result<query::FeedRequest> to_request(const FeedCall& call, std::string profile,
-                                      const schema::Schema& schema, UnixMillis now_ms) {
-    query::FeedRequest request;
+/// Large: it is filled where it stays.
+Result<void> fill_request(const FeedCall& call, std::string profile, const schema::Schema& schema,
+                          UnixMillis now_ms, query::FeedRequest* out) {
+    query::FeedRequest& request = *out;
     request.kind = call.kind;
     request.profile = std::move(profile);
     request.params = call.params;
@@ -72,7 +73,7 @@ Result<query::FeedRequest> to_request(const FeedCall& call, std::string profile,
     request.sort = call.sort;
     request.diversity = call.diversity;
     request.group_by = call.group_by;
-    return request;
+    return {};
 }
 
 /// What a page says beside its items.
@@ -96,21 +97,21 @@ void describe(query::FeedPage* page, FeedReply* reply) {
 }
 
 /// All of an item but its entity.
-FeedItem& add_item(query::FeedItem* shown, FeedReply* reply) {
+FeedItem& add_item(query::ScoredItem* shown, FeedReply* reply) {
     FeedItem& item = reply->items.emplace_back();
     item.rank = shown->rank;
-    item.score = shown->item.score;
-    item.text_score = shown->item.text_score;
-    item.vector_score = shown->item.vector_score;
-    item.pinned = shown->item.is_pinned();
-    item.group = std::move(shown->item.group);
-    if (const auto& why = shown->item.explored)
+    item.score = shown->score;
+    item.text_score = shown->text_score;
+    item.vector_score = shown->vector_score;
+    item.pinned = shown->is_pinned();
+    if (shown->group) item.group = *shown->group;
+    if (const auto& why = shown->explored)
         item.explored =
             FeedItem::Explored{why->impressions, why->positives, why->draw, why->outside};
-    if (!shown->item.explanation) return item;
-    for (const auto& term : shown->item.explanation->terms)
+    if (!shown->explanation) return item;
+    for (const auto& term : shown->explanation->terms)
         item.explain.emplace_back(term.text, term.value);
-    for (const auto& feature : shown->item.explanation->features)
+    for (const auto& feature : shown->explanation->features)
         item.features.emplace_back(feature.text, feature.value);
     return item;
 }
@@ -140,7 +141,8 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, query::TextMod
     TIDAL_ASSIGN(reply->fields, check_fields(call, *schema));
     TIDAL_TRY(check_highlight(call, *schema));
     TIDAL_ASSIGN(std::string profile, profile_of(call, &reply->experiment));
-    TIDAL_ASSIGN(query::FeedRequest request, to_request(call, std::move(profile), *schema, now_ms));
+    query::FeedRequest request;
+    TIDAL_TRY(fill_request(call, std::move(profile), *schema, now_ms, &request));
     request.text_mode = mode;
     if (call.query) {
         const std::lock_guard lock(mutex_);
@@ -191,7 +193,7 @@ Result<std::optional<EntityReply>> Database::row_of(shard::ShardState& state,
 
 /// A few at a time inside a shard's monitor, so that writes come in between.
 Result<std::vector<std::optional<EntityReply>>> Database::rows_of(
-    const query::FeedPlan& plan, const std::vector<query::FeedItem>& page, bool ids_alone) {
+    const query::FeedPlan& plan, const std::vector<query::ScoredItem>& page, bool ids_alone) {
     constexpr std::size_t kRowsAtOnce = 32;
     std::vector<std::optional<EntityReply>> rows(page.size());
     std::vector<std::size_t> here;
@@ -203,11 +205,10 @@ Result<std::vector<std::optional<EntityReply>>> Database::rows_of(
             const std::size_t end = std::min(begin + kRowsAtOnce, here.size());
             TIDAL_TRY(shards_[shard]->with_readable([&](shard::ShardState& state) -> Result<void> {
                 const entity::EntityTable& entities = state.entities(plan.kind);
-                for (std::size_t n = begin; n < end; ++n)
-                    entities.prefetch_id(page[here[n]].item.id);
+                for (std::size_t n = begin; n < end; ++n) entities.prefetch_id(page[here[n]].id);
                 for (std::size_t n = begin; n < end; ++n) {
                     const std::size_t i = here[n];
-                    TIDAL_ASSIGN(rows[i], row_of(state, plan, page[i].item.id, ids_alone));
+                    TIDAL_ASSIGN(rows[i], row_of(state, plan, page[i].id, ids_alone));
                 }
                 return {};
             }));
@@ -231,8 +232,8 @@ Result<void> Database::finish_feed(const query::FeedPlan& plan, std::vector<quer
     const bool ids_alone = reply->fields && reply->fields->empty();
     // What one step ranked was there and might be shown: its ids are all there is to say.
     if (ids_alone && at_once) {
-        for (query::FeedItem& shown : merged.items)
-            add_item(&shown, reply).entity.id = std::move(shown.item.id);
+        for (query::ScoredItem& shown : merged.items)
+            add_item(&shown, reply).entity.id = std::move(shown.id);
         return {};
     }
     TIDAL_ASSIGN(auto rows, rows_of(plan, merged.items, ids_alone));

@@ -13,18 +13,22 @@ constexpr std::string_view kAlphabet =
 std::string base64url_encode(std::string_view bytes) {
     std::string out((bytes.size() * 4 + 2) / 3, '\0');
     char* to = out.data();
-    const auto put = [&to](std::uint32_t bits, int letters) {
-        for (int i = 0, shift = 18; i < letters; ++i, shift -= 6)
-            *to++ = kAlphabet[(bits >> shift) & 63];
-    };
-    const auto byte = [&](std::size_t at) {
-        return std::uint32_t{static_cast<std::uint8_t>(bytes[at])};
-    };
-    std::size_t at = 0;
-    for (; at + 3 <= bytes.size(); at += 3)
-        put(byte(at) << 16 | byte(at + 1) << 8 | byte(at + 2), 4);
-    if (bytes.size() - at == 2) put(byte(at) << 16 | byte(at + 1) << 8, 3);
-    if (bytes.size() - at == 1) put(byte(at) << 16, 2);
+    const char* from = bytes.data();
+    const auto byte = [](char c) { return std::uint32_t{static_cast<std::uint8_t>(c)}; };
+    const auto letter = [](std::uint32_t bits) { return kAlphabet[bits & 63]; };
+    std::size_t left = bytes.size();
+    for (; left >= 3; left -= 3, from += 3, to += 4) {
+        const std::uint32_t bits = byte(from[0]) << 16 | byte(from[1]) << 8 | byte(from[2]);
+        to[0] = letter(bits >> 18);
+        to[1] = letter(bits >> 12);
+        to[2] = letter(bits >> 6);
+        to[3] = letter(bits);
+    }
+    if (left == 0) return out;
+    const std::uint32_t bits = byte(from[0]) << 16 | (left == 2 ? byte(from[1]) << 8 : 0);
+    to[0] = letter(bits >> 18);
+    to[1] = letter(bits >> 12);
+    if (left == 2) to[2] = letter(bits >> 6);
     return out;
 }
 

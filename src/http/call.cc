@@ -24,9 +24,10 @@ Result<Number> parse(std::string_view name, const std::string& text, std::string
         .with_hint(right);
 }
 
-Result<bool> parse_flag(const std::string& name, const std::string& text) {
+Result<bool> parse_flag(std::string_view name, std::string_view text) {
     if (text == "true" || text == "false") return text == "true";
-    return Error(ErrorCode::kInvalidArgument, name + " is true or false").with_field(name);
+    return Error(ErrorCode::kInvalidArgument, std::string(name) + " is true or false")
+        .with_field(name);
 }
 
 std::vector<std::string> split(const std::string& text) {
@@ -45,7 +46,7 @@ std::vector<api::IdInput> split_ids(const std::string& text) {
     return out;
 }
 
-Result<std::vector<double>> parse_numbers(const std::string& name, const std::string& text) {
+Result<std::vector<double>> parse_numbers(std::string_view name, const std::string& text) {
     std::vector<double> out;
     for (const std::string& one : split(text)) {
         TIDAL_ASSIGN(const double number,
@@ -197,7 +198,8 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
         "region",     "explain",    "token",           "experiment",   "sort",
         "pin",        "bury",       "group_by",        "fields",       "highlight",
         "diversity",  "effort",     "log_impressions", "log_features", "read_consistency"};
-    for (const auto& [name, value] : request.query.all()) {
+    for (const auto& [parameter, value] : request.query.all()) {
+        const std::string_view name = parameter;  // which compares lengths first
         if (name == "user_id") {
             call.user_id = api::IdInput(value);
         } else if (name == "session_id") {
@@ -258,10 +260,10 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
         } else if (name == "log_features") {
             TIDAL_ASSIGN(call.log_features, parse_flag(name, value));
         } else if (name.starts_with(kParamPrefix)) {
-            TIDAL_ASSIGN(call.params[name.substr(kParamPrefix.size())],
+            TIDAL_ASSIGN(call.params[std::string(name.substr(kParamPrefix.size()))],
                          parse<double>(name, value, "a number"));
         } else if (std::ranges::find(kReadParameters, name) == std::end(kReadParameters)) {
-            return Error(ErrorCode::kUnknownName, "unknown query parameter '" + name + "'")
+            return Error(ErrorCode::kUnknownName, "unknown query parameter '" + parameter + "'")
                 .with_reason("unknown_parameter")
                 .with_field(name)
                 .with_hint(name_hint(name, known));

@@ -241,20 +241,28 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
 /// FeedRequest::own_cohorts.
 bool reads_own_cohorts(const ranking::CompiledProfile& profile, const FeedRequest& request);
 
+/// What few pages ask for is behind a pointer: most of what is ranked is moved about without it.
 struct ScoredItem {
     EntityId id;
     double score = 0;
-    double key = 0;    ///< Its place, the greatest first: of its score, or as Pins say.
-    std::string text;  ///< In orders of texts: what it is ordered by (entity/text_column.h).
-    Slot slot;         ///< In its shard, for reading its fields within the same query.
-    std::optional<ranking::Explanation> explanation;
+    double key = 0;          ///< Its place, the greatest first: of its score, or as Pins say.
+    Slot slot;               ///< In its shard, for reading its fields within the same query.
+    std::uint64_t rank = 0;  ///< Of a page: from 1, counted on over pages.
+    std::size_t shard = 0;   ///< Of a page: index of its ShardPage.
     std::optional<double> text_score;  ///< Of a search: how well its texts answer.
     /// Of a search that also asks for what is near: similarity(slot); nullopt = it has no vector.
     std::optional<double> vector_score;
-    DiverseItem diverse;               ///< By rule of the plan.
-    std::optional<std::string> group;  ///< Its value, where it has one.
-    std::optional<Exploration> explored;
+    /// In orders of texts: what it is ordered by (entity/text_column.h); nullptr = the empty text.
+    std::unique_ptr<const std::string> text;
+    std::unique_ptr<const ranking::Explanation> explanation;
+    std::unique_ptr<DiverseItem> diverse;      ///< By rule of the plan; nullptr = it has none.
+    std::unique_ptr<const std::string> group;  ///< Its value, where it has one.
+    std::unique_ptr<const Exploration> explored;
+
     bool is_pinned() const { return Pins::is_pinned(key); }
+    std::string_view order_text() const {
+        return text ? std::string_view(*text) : std::string_view();
+    }
 };
 
 struct FeedCounts {
@@ -293,14 +301,8 @@ struct SourceExplanation {
     vector::SearchTrace trace;
 };
 
-struct FeedItem {
-    ScoredItem item;
-    std::uint64_t rank = 1;  ///< From 1, counted on over pages.
-    std::size_t shard = 0;   ///< Index of its ShardPage.
-};
-
 struct FeedPage {
-    std::vector<FeedItem> items;
+    std::vector<ScoredItem> items;
     std::optional<std::string> next_cursor;  ///< nullopt = this is the last page.
     FeedCounts counts;                       ///< Of all shards.
     std::vector<FilterExplanation> filter;   ///< With `explain`: its nodes, parents first.

@@ -10,24 +10,25 @@ namespace tidal::query {
 namespace {
 
 /// Rules never move a pinned item, nor bring a buried one before another.
-std::vector<FeedItem> diversified(const FeedPlan& plan, std::vector<FeedItem> all, FeedPage* page) {
+std::vector<ScoredItem> diversified(const FeedPlan& plan, std::vector<ScoredItem> all,
+                                    FeedPage* page) {
     std::vector<DiverseItem> values;
     std::size_t pinned = 0;
     double score = 0;
-    for (FeedItem& item : all) {
-        if (Pins::is_buried(item.item.key)) break;
-        values.push_back(std::move(item.item.diverse));
+    for (ScoredItem& item : all) {
+        if (Pins::is_buried(item.key)) break;
+        values.push_back(std::move(*item.diverse));
         // What is explored keeps its place, whatever its score.
-        if (!item.item.explored || values.size() == pinned + 1) score = item.item.key;
+        if (!item.explored || values.size() == pinned + 1) score = item.key;
         values.back().score = score;
-        if (item.item.is_pinned()) ++pinned;
+        if (item.is_pinned()) ++pinned;
     }
     const DiversePage chosen = diversify(plan.diversity, values, plan.limit, pinned);
     for (const std::size_t rule : chosen.given_up)
         page->warnings.push_back("diversity: `" + print_diversity_rule(plan.diversity[rule]) +
                                  "` was given up to fill the page");
     page->constraints_satisfied = chosen.given_up.empty();
-    std::vector<FeedItem> out;
+    std::vector<ScoredItem> out;
     for (const std::size_t at : chosen.chosen) out.push_back(std::move(all[at]));
     for (std::size_t at = values.size(); at < all.size() && out.size() < plan.limit; ++at)
         out.push_back(std::move(all[at]));
@@ -35,15 +36,14 @@ std::vector<FeedItem> diversified(const FeedPlan& plan, std::vector<FeedItem> al
 }
 
 /// Leaves of each half of the pool what it would be with one shard.
-void trim_pool(const FeedPlan& plan, std::vector<FeedItem>* pool) {
-    std::ranges::sort(*pool, [](const FeedItem& a, const FeedItem& b) {
-        return ItemOrder::before(a.item.explored->chance, a.item.id, b.item.explored->chance,
-                                 b.item.id);
+void trim_pool(const FeedPlan& plan, std::vector<ScoredItem>* pool) {
+    std::ranges::sort(*pool, [](const ScoredItem& a, const ScoredItem& b) {
+        return ItemOrder::before(a.explored->chance, a.id, b.explored->chance, b.id);
     });
     const Viewer* const user = plan.user ? &*plan.user : nullptr;
     std::size_t room[] = {exploration_pool(user, false), exploration_pool(user, true)};
-    std::erase_if(*pool, [&](const FeedItem& item) {
-        std::size_t& left = room[item.item.explored->outside ? 1 : 0];
+    std::erase_if(*pool, [&](const ScoredItem& item) {
+        std::size_t& left = room[item.explored->outside ? 1 : 0];
         return left == 0 || left-- == 0;
     });
 }
@@ -51,45 +51,46 @@ void trim_pool(const FeedPlan& plan, std::vector<FeedItem>* pool) {
 /// Gives the places of exploration to the greatest draws of the pool, every second one to what is
 /// outside; what is on the page by its score needs none.
 /// @param all  In the order of the page, which stays as long or grows.
-void explore(const FeedPlan& plan, std::span<ShardPage> pages, std::vector<FeedItem>* all) {
-    std::vector<FeedItem> pool;
+void explore(const FeedPlan& plan, std::span<ShardPage> pages, std::vector<ScoredItem>* all) {
+    std::vector<ScoredItem> pool;
     for (std::size_t shard = 0; shard < pages.size(); ++shard)
-        for (ScoredItem& item : pages[shard].pool)
-            pool.push_back({.item = std::move(item), .rank = 0, .shard = shard});
+        for (ScoredItem& item : pages[shard].pool) {
+            item.shard = shard;
+            pool.push_back(std::move(item));
+        }
     if (pages.size() > 1) trim_pool(plan, &pool);
     absl::flat_hash_set<EntityId> known;
-    for (std::size_t i = 0; i < all->size() && i < plan.limit; ++i) known.insert((*all)[i].item.id);
-    std::vector<FeedItem*> drawn;
-    for (FeedItem& item : pool)
-        if (!known.contains(item.item.id)) drawn.push_back(&item);
-    std::ranges::sort(drawn, [](const FeedItem* a, const FeedItem* b) {
-        return ItemOrder::before(a->item.explored->draw, a->item.id, b->item.explored->draw,
-                                 b->item.id);
+    for (std::size_t i = 0; i < all->size() && i < plan.limit; ++i) known.insert((*all)[i].id);
+    std::vector<ScoredItem*> drawn;
+    for (ScoredItem& item : pool)
+        if (!known.contains(item.id)) drawn.push_back(&item);
+    std::ranges::sort(drawn, [](const ScoredItem* a, const ScoredItem* b) {
+        return ItemOrder::before(a->explored->draw, a->id, b->explored->draw, b->id);
     });
-    std::vector<FeedItem> out;
+    std::vector<ScoredItem> out;
     absl::flat_hash_set<EntityId> chosen;
     const auto place_explored = [&] {
         const std::uint64_t rank = plan.shown + out.size() + 1;
         // Behind what is buried comes nothing else.
         if (drawn.empty() || out.size() >= plan.limit ||
-            (!out.empty() && Pins::is_buried(out.back().item.key)) ||
+            (!out.empty() && Pins::is_buried(out.back().key)) ||
             !is_exploration_place(rank, plan.explore_percent))
             return false;
         auto next = drawn.begin();
         if (is_outside_place(rank, plan.explore_percent))
             next = std::ranges::find_if(
-                drawn, [](const FeedItem* item) { return item->item.explored->outside; });
+                drawn, [](const ScoredItem* item) { return item->explored->outside; });
         if (next == drawn.end()) next = drawn.begin();
-        chosen.insert((*next)->item.id);
+        chosen.insert((*next)->id);
         out.push_back(std::move(**next));
         drawn.erase(next);
         return true;
     };
-    for (FeedItem& item : *all) {
-        if (!item.item.is_pinned())
+    for (ScoredItem& item : *all) {
+        if (!item.is_pinned())
             while (place_explored()) {
             }
-        if (!chosen.contains(item.item.id)) out.push_back(std::move(item));
+        if (!chosen.contains(item.id)) out.push_back(std::move(item));
     }
     while (place_explored()) {
     }
@@ -98,17 +99,32 @@ void explore(const FeedPlan& plan, std::span<ShardPage> pages, std::vector<FeedI
 
 /// Leaves of each group what still has a place. @param all  In the order of the page.
 void limit_groups(const FeedPlan& plan, std::span<const ShardPage> pages,
-                  std::vector<FeedItem>* all) {
+                  std::vector<ScoredItem>* all) {
     GroupCounts counts;
     for (const ShardPage& page : pages)
         for (const auto& [name, count] : page.shown_groups) counts[name] += count;
-    std::erase_if(*all, [&](const FeedItem& item) {
-        if (!item.item.group) return false;
-        std::uint32_t& count = counts[*item.item.group];
-        if (count >= plan.group->top && !item.item.is_pinned()) return true;
+    std::erase_if(*all, [&](const ScoredItem& item) {
+        if (!item.group) return false;
+        std::uint32_t& count = counts[*item.group];
+        if (count >= plan.group->top && !item.is_pinned()) return true;
         ++count;
         return false;
     });
+}
+
+/// What the shards found, one behind the other.
+std::vector<ScoredItem> all_items(std::span<ShardPage> pages) {
+    if (pages.size() == 1) return std::move(pages.front().items);
+    std::size_t items = 0;
+    for (const ShardPage& page : pages) items += page.items.size();
+    std::vector<ScoredItem> all;
+    all.reserve(items);
+    for (std::size_t shard = 0; shard < pages.size(); ++shard)
+        for (ScoredItem& item : pages[shard].items) {
+            item.shard = shard;
+            all.push_back(std::move(item));
+        }
+    return all;
 }
 
 Cursor cursor_after(const FeedPlan& plan, const FeedPage& page) {
@@ -119,15 +135,16 @@ Cursor cursor_after(const FeedPlan& plan, const FeedPage& page) {
                   .after = std::nullopt,
                   .shown_hashes = {}};
     if (plan.positions_stay()) {
-        const ScoredItem& last = page.items.back().item;
-        cursor.after = PagePosition{ItemOrder(plan.descending()).key(last.key), last.id, last.text};
+        const ScoredItem& last = page.items.back();
+        cursor.after = PagePosition{ItemOrder(plan.descending()).key(last.key), last.id,
+                                    std::string(last.order_text())};
         return cursor;
     }
     auto& shown = cursor.shown_hashes;
     shown.reserve(plan.shown_hashes.size() + page.items.size());
     shown.assign(plan.shown_hashes.begin(), plan.shown_hashes.end());
-    for (const FeedItem& item : page.items)
-        if (shown.size() < kShownMax) shown.push_back(short_hash(item.item.id));
+    for (const ScoredItem& item : page.items)
+        if (shown.size() < kShownMax) shown.push_back(short_hash(item.id));
     std::ranges::sort(shown);
     shown.erase(std::unique(shown.begin(), shown.end()), shown.end());
     return cursor;
@@ -177,25 +194,19 @@ FeedPage merge_pages(const FeedPlan& plan, std::span<ShardPage> pages, const Cur
     std::vector<std::vector<FacetCounts>> counts;
     for (ShardPage& page : pages) counts.push_back(std::move(page.facets));
     out.facets = merge_facets(plan.facets, counts);
-    std::size_t items = 0;
-    for (const ShardPage& page : pages) items += page.items.size();
-    std::vector<FeedItem> all;
-    all.reserve(items);
+    std::vector<ScoredItem> all = all_items(pages);
     for (std::size_t shard = 0; shard < pages.size(); ++shard) {
         out.counts.candidates += pages[shard].counts.candidates;
         out.counts.matched += pages[shard].counts.matched;
         out.counts.scored += pages[shard].counts.scored;
         for (std::size_t node = 0; node < pages[shard].filter_trace.size(); ++node)
             out.filter[node].trace += pages[shard].filter_trace[node];
-        for (ScoredItem& item : pages[shard].items)
-            all.push_back({.item = std::move(item), .rank = 0, .shard = shard});
     }
     const ItemOrder order(plan.descending());
     // The ids of different shards differ, so no two items are equal and any sort gives one result.
     if (pages.size() > 1)
-        std::ranges::sort(all, [&](const FeedItem& a, const FeedItem& b) {
-            return order.before({a.item.key, a.item.text, a.item.id},
-                                {b.item.key, b.item.text, b.item.id});
+        std::ranges::sort(all, [&](const ScoredItem& a, const ScoredItem& b) {
+            return order.before({a.key, a.order_text(), a.id}, {b.key, b.order_text(), b.id});
         });
     if (plan.explore_percent != 0) explore(plan, pages, &all);
     if (plan.group) limit_groups(plan, pages, &all);
@@ -208,7 +219,7 @@ FeedPage merge_pages(const FeedPlan& plan, std::span<ShardPage> pages, const Cur
     }
     out.items = std::move(all);
     std::uint64_t rank = plan.shown;
-    for (FeedItem& item : out.items) item.rank = ++rank;
+    for (ScoredItem& item : out.items) item.rank = ++rank;
     if (more && !out.items.empty()) out.next_cursor = cursors.encode(cursor_after(plan, out));
     return out;
 }

@@ -310,11 +310,11 @@ private:
             (explainer_ ? 4.0 * static_cast<double>(plan_.profile->program.cost) : 0) + 100;
         for (; collected_ < entries_.size(); ++collected_) {
             if (!budget.take(cost)) return false;
-            const auto& entry = entries_[collected_];
+            auto& entry = entries_[collected_];
             ScoredItem& item = page_.items.emplace_back();
             item.key = entry.key;
             item.score = order_.key(placement_->key_of_score(entry.key, entry.slot));
-            if (entry.text) item.text = *entry.text;
+            item.text = std::move(entry.text);
             TIDAL_TRY(describe(entry.slot, &item));
         }
         return exploration_ ? collect_pool(budget) : Result<bool>(true);
@@ -340,7 +340,7 @@ private:
             ScoredItem& item = page_.pool.emplace_back();
             item.score = score;
             item.key = order_.key(score);
-            item.explored = drawn;
+            item.explored = std::make_unique<const Exploration>(drawn);
             TIDAL_TRY(describe(entry.slot, &item));
         }
         return true;
@@ -365,15 +365,19 @@ private:
         item->id = view_->entities.id_of(slot);
         item->slot = slot;
         if (plan_.text) item->text_score = text_score(slot);
-        if (groups_) item->group = groups_->name_of(slot);
+        if (groups_)
+            if (auto name = groups_->name_of(slot))
+                item->group = std::make_unique<const std::string>(*std::move(name));
         if (plan_.nearness) {
             TIDAL_ASSIGN(item->vector_score, vector_score(slot));
         }
         if (!plan_.diversity.empty()) {
-            TIDAL_ASSIGN(item->diverse, diverse_item(item->id));
+            TIDAL_ASSIGN(DiverseItem diverse, diverse_item(item->id));
+            item->diverse = std::make_unique<DiverseItem>(std::move(diverse));
         }
         if (explainer_) {
-            TIDAL_ASSIGN(item->explanation, explain(slot));
+            TIDAL_ASSIGN(ranking::Explanation why, explain(slot));
+            item->explanation = std::make_unique<const ranking::Explanation>(std::move(why));
         }
         return {};
     }

@@ -220,7 +220,7 @@ TEST_F(FeedSteps, AShortPageStillLeadsOn) {
     const FeedPlan plan = this->plan("most_viewed", "");
     std::size_t steps = 0;
     run_steps(FeedRun(plan), 1, [&] { ++steps; });
-    const ShardPage page = run_steps(FeedRun(plan), 1, [&] {
+    ShardPage page = run_steps(FeedRun(plan), 1, [&] {
         if (--steps > 0) return;
         for (std::uint64_t n = 0; n < kItems; ++n)
             if (n % 100 != 0) shard_.erase(EntityId(n));
@@ -229,7 +229,7 @@ TEST_F(FeedSteps, AShortPageStillLeadsOn) {
     for (const ScoredItem& item : page.items) EXPECT_TRUE(lives(item.id.number()));
     static const CursorCodec kCodec(std::string(32, 'k'));
     std::vector<ShardPage> pages;
-    pages.push_back(page);
+    pages.push_back(std::move(page));
     const FeedPage merged = merge_pages(plan, pages, kCodec);
     EXPECT_FALSE(merged.items.empty());
     EXPECT_TRUE(merged.next_cursor.has_value());

@@ -117,8 +117,8 @@ protected:
         if (!page.ok()) return page.error().to_string();
         std::string out;
         for (const auto& item : page->items)
-            out += std::to_string(item.rank) + ":" + item.item.id.to_string() + "=" +
-                   std::to_string(item.item.score) + " ";
+            out += std::to_string(item.rank) + ":" + item.id.to_string() + "=" +
+                   std::to_string(item.score) + " ";
         out += page->next_cursor.value_or("end") + " " + std::to_string(page->counts.candidates) +
                "/" + std::to_string(page->counts.matched) + "/" +
                std::to_string(page->counts.scored);
@@ -134,7 +134,7 @@ protected:
             if (!page.ok()) return out;
             for (auto& item : page->items) {
                 EXPECT_EQ(item.rank, out.size() + 1);
-                out.push_back(item.item);
+                out.push_back(std::move(item));
             }
             if (!page->next_cursor) return out;
             EXPECT_EQ(page->items.size(), request.limit);
@@ -214,7 +214,7 @@ TEST_F(Feeds, AUnionTakesTheFirstOfEachListAndFusesTheirRanks) {
     const auto first = [&](const char* profile, std::uint32_t limit) {
         std::vector<EntityId> ids;
         const auto page = ask(request(profile, limit));
-        for (const auto& item : page->items) ids.push_back(item.item.id);
+        for (const auto& item : page->items) ids.push_back(item.id);
         return ids;
     };
     FeedRequest r = request("fused_lists", 1000);
@@ -224,15 +224,15 @@ TEST_F(Feeds, AUnionTakesTheFirstOfEachListAndFusesTheirRanks) {
     const auto recent = first("new", 30);
     std::set<EntityId> got;
     for (const auto& item : page->items) {
-        got.insert(item.item.id);
-        const auto at = std::ranges::find(recent, item.item.id);
+        got.insert(item.id);
+        const auto at = std::ranges::find(recent, item.id);
         const double expected =
             at == recent.end() ? 0 : 1 / (61.0 + static_cast<double>(at - recent.begin()));
         bool explained = false;
-        for (const auto& feature : item.item.explanation->features)
+        for (const auto& feature : item.explanation->features)
             if (feature.text == "rank(recent)") {
                 explained = true;
-                EXPECT_EQ(feature.value, expected) << item.item.id.to_string();
+                EXPECT_EQ(feature.value, expected) << item.id.to_string();
             }
         EXPECT_TRUE(explained);
     }
@@ -249,7 +249,7 @@ TEST_F(Feeds, AFilterNeverEmptiesAList) {
     const auto page = ask(r);
     ASSERT_TRUE(page.ok());
     EXPECT_GT(page->items.size(), 5u) << "the list is drawn from what the filter accepts";
-    for (const auto& item : page->items) EXPECT_EQ(item.item.score, -7);
+    for (const auto& item : page->items) EXPECT_EQ(item.score, -7);
 }
 
 TEST_F(Feeds, FacetsCountWhatAllPagesShow) {
@@ -303,10 +303,9 @@ TEST_F(Feeds, ARequirementLeavesOutAndAPenaltyLowers) {
     EXPECT_GT(gated->counts.candidates, all->counts.matched);
     for (const auto& item : gated->items) {
         const auto same = std::ranges::find_if(
-            all->items, [&](const FeedItem& other) { return other.item.id == item.item.id; });
+            all->items, [&](const ScoredItem& other) { return other.id == item.id; });
         ASSERT_NE(same, all->items.end());
-        EXPECT_TRUE(item.item.score == same->item.score ||
-                    item.item.score == same->item.score * 0.5);
+        EXPECT_TRUE(item.score == same->score || item.score == same->score * 0.5);
     }
 }
 
@@ -340,7 +339,7 @@ TEST_F(Feeds, NothingRepeatsWhileScoresMove) {
             const auto page = ask(r);
             ASSERT_TRUE(page.ok());
             for (const auto& item : page->items)
-                ASSERT_TRUE(shown.insert(item.item.id).second) << profile;
+                ASSERT_TRUE(shown.insert(item.id).second) << profile;
             if (!page->next_cursor) break;
             r.cursor = *page->next_cursor;
             for (int i = 0; i < 40; ++i) {
@@ -354,10 +353,10 @@ TEST_F(Feeds, NothingRepeatsWhileScoresMove) {
     spread(1);
     FeedRequest r = request("most_viewed", 9);
     const auto first = ask(r);
-    const EntityId riser = ask(request("most_viewed", 1000))->items.back().item.id;
+    const EntityId riser = ask(request("most_viewed", 1000))->items.back().id;
     for (int i = 0; i < 100; ++i) shards_[0]->signal(riser, "view", 1, kFilterNow);
     r.cursor = *first->next_cursor;
-    EXPECT_EQ(ask(r)->items.front().item.id, riser);
+    EXPECT_EQ(ask(r)->items.front().id, riser);
 }
 
 TEST_F(Feeds, GatesAndFiltersDecideWhatIsCounted) {
@@ -379,7 +378,7 @@ TEST_F(Feeds, GatesAndFiltersDecideWhatIsCounted) {
     auto page = ask(r);
     ASSERT_TRUE(page.ok());
     std::set<EntityId> got;
-    for (const auto& item : page->items) got.insert(item.item.id);
+    for (const auto& item : page->items) got.insert(item.id);
     EXPECT_EQ(got, open);
     EXPECT_EQ(page->counts, (FeedCounts{open.size(), open.size(), open.size()}));
     EXPECT_FALSE(page->next_cursor);
@@ -387,7 +386,7 @@ TEST_F(Feeds, GatesAndFiltersDecideWhatIsCounted) {
     r.exclude = {EntityId(0), EntityId(555)};
     page = ask(r);
     got.clear();
-    for (const auto& item : page->items) got.insert(item.item.id);
+    for (const auto& item : page->items) got.insert(item.id);
     EXPECT_EQ(got, matching);
     EXPECT_EQ(page->counts, (FeedCounts{open.size(), matching.size(), matching.size()}));
 }
@@ -436,11 +435,11 @@ TEST_F(Feeds, ExplainAddsUp) {
     const auto page = ask(r);
     ASSERT_TRUE(page.ok());
     for (const auto& item : page->items) {
-        ASSERT_TRUE(item.item.explanation);
-        const auto& terms = item.item.explanation->terms;
+        ASSERT_TRUE(item.explanation);
+        const auto& terms = item.explanation->terms;
         ASSERT_EQ(terms.size(), 3u);
-        EXPECT_EQ(terms[0].value + terms[1].value + terms[2].value, item.item.score);
-        EXPECT_EQ(item.item.explanation->features[0].text, "sum(share, 24h)");
+        EXPECT_EQ(terms[0].value + terms[1].value + terms[2].value, item.score);
+        EXPECT_EQ(item.explanation->features[0].text, "sum(share, 24h)");
     }
 }
 

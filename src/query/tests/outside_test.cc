@@ -141,8 +141,8 @@ private:
 
 std::string text_of(const FeedPage& page) {
     std::string out;
-    for (const FeedItem& item : page.items)
-        out += item.item.id.to_string() + (item.item.explored ? "x " : " ");
+    for (const ScoredItem& item : page.items)
+        out += item.id.to_string() + (item.explored ? "x " : " ");
     return out;
 }
 
@@ -156,16 +156,16 @@ TEST(OutsideTest, WhatIsExploredIsNewUnknownAllowedAndHalfOfItByNewCreators) {
             for (int page = 0; page < 2; ++page) {
                 const auto reply = all.ask(request);
                 ASSERT_TRUE(reply.ok()) << reply.error().to_string();
-                for (const FeedItem& item : reply->items) {
-                    const std::uint64_t n = item.item.id.number();
-                    ASSERT_TRUE(sequence.insert(item.item.id).second) << "twice: " << n;
-                    ASSERT_EQ(item.rank % 5 == 0, item.item.explored.has_value()) << item.rank;
-                    if (!item.item.explored) continue;
+                for (const ScoredItem& item : reply->items) {
+                    const std::uint64_t n = item.id.number();
+                    ASSERT_TRUE(sequence.insert(item.id).second) << "twice: " << n;
+                    ASSERT_EQ(item.rank % 5 == 0, item.explored != nullptr) << item.rank;
+                    if (!item.explored) continue;
                     met.insert(n);
                     ASSERT_TRUE(Outside::may(n)) << n;
-                    ASSERT_EQ(item.item.explored->outside, Outside::is_outside(n)) << n;
+                    ASSERT_EQ(item.explored->outside, Outside::is_outside(n)) << n;
                     if (item.rank % 10 == 5) {
-                        ASSERT_TRUE(item.item.explored->outside) << n;
+                        ASSERT_TRUE(item.explored->outside) << n;
                     }
                 }
                 if (page == 0) {
@@ -196,7 +196,7 @@ TEST(OutsideTest, NothingIsExploredWhereAllThatMightBeIsBuried) {
     ASSERT_GT(request.bury.size(), 3u);
     const auto page = all.ask(request);
     ASSERT_TRUE(page.ok()) << page.error().to_string();
-    for (const FeedItem& item : page->items) EXPECT_FALSE(item.item.explored) << item.rank;
+    for (const ScoredItem& item : page->items) EXPECT_FALSE(item.explored) << item.rank;
 }
 
 TEST(OutsideTest, ThePageIsThatOfItsSeedFromOneShardOrMany) {
@@ -220,9 +220,9 @@ TEST(OutsideTest, AFilterHoldsForWhatIsExplored) {
         const auto page = all.ask(request);
         ASSERT_TRUE(page.ok()) << page.error().to_string();
         std::size_t explored = 0;
-        for (const FeedItem& item : page->items) {
-            EXPECT_EQ(item.item.id.number() % 9, 2u);
-            explored += item.item.explored ? 1 : 0;
+        for (const ScoredItem& item : page->items) {
+            EXPECT_EQ(item.id.number() % 9, 2u);
+            explored += item.explored ? 1 : 0;
         }
         EXPECT_GT(explored, 0u) << seed;
     }
@@ -235,7 +235,7 @@ TEST(OutsideTest, WhatAnItemSaysThePageIsAboutIsAllItExplores) {
     const auto page = all.ask(request);
     ASSERT_TRUE(page.ok()) << page.error().to_string();
     ASSERT_FALSE(page->items.empty());
-    for (const FeedItem& item : page->items) EXPECT_LT(item.item.id.number(), 60u);
+    for (const ScoredItem& item : page->items) EXPECT_LT(item.id.number(), 60u);
 }
 
 /// Of all items fewer are outside than a pool of both kinds would hold of them.
@@ -247,9 +247,9 @@ TEST(OutsideTest, AScanGivesEverySecondPlaceToNewCreatorsToo) {
             request.user->followed.insert(EntityId(c));
         const auto page = all.ask(request);
         ASSERT_TRUE(page.ok()) << page.error().to_string();
-        for (const FeedItem& item : page->items) {
+        for (const ScoredItem& item : page->items) {
             if (item.rank % 10 != 5) continue;
-            const std::uint64_t n = item.item.id.number();
+            const std::uint64_t n = item.id.number();
             EXPECT_TRUE(n % 13 == 0 || n % kCreators == kCreators - 2) << n;
         }
     }

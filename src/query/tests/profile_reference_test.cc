@@ -153,8 +153,8 @@ RC_GTEST_PROP(ProfileReference, PagesEqualTheReference, ()) {
                 filter, {request.exclude.begin(), request.exclude.end()}, request.limit);
             bool same = page->items.size() == expected.items.size();
             for (std::size_t at = 0; same && at < expected.items.size(); ++at)
-                same = page->items[at].item.id == expected.items[at].item->id &&
-                       page->items[at].item.score == expected.items[at].score;
+                same = page->items[at].id == expected.items[at].item->id &&
+                       page->items[at].score == expected.items[at].score;
             if (!same || page->counts.matched != expected.matched ||
                 page->counts.candidates != expected.candidates)
                 RC_LOG() << stored[i].text << "\nfilter " << request.filter << " limit "

@@ -96,7 +96,7 @@ public:
             if (!page.ok()) return out;
             for (auto& item : page->items) {
                 EXPECT_EQ(item.rank, out.size() + 1);
-                out.push_back(std::move(item.item));
+                out.push_back(std::move(item));
             }
             if (!page->next_cursor) return out;
             if (page->items.size() != request.limit)
@@ -117,7 +117,7 @@ public:
         const auto page = ask(request);
         if (!page.ok()) return std::string(page.error().reason()) + " " + page.error().to_string();
         std::string out;
-        for (const auto& item : page->items) out += item.item.id.to_string() + " ";
+        for (const auto& item : page->items) out += item.id.to_string() + " ";
         return out;
     }
 
@@ -278,7 +278,8 @@ RC_GTEST_PROP(StagesProperty, NothingRepeatsWhileScoresMove, ()) {
         std::map<std::string, std::uint32_t> counts;
         for (const ScoredItem& item : items) {
             const auto value = stages.value_of(item.id, *group);
-            RC_ASSERT(value == item.group);
+            RC_ASSERT(value.has_value() == (item.group != nullptr));
+            RC_ASSERT(!value || *value == *item.group);
             if (value && !item.is_pinned()) RC_ASSERT(++counts[*value] <= group->top);
         }
     }
@@ -404,15 +405,15 @@ TEST(StagesTest, ExplorationFillsItsPlacesAndShortensNothing) {
         ASSERT_TRUE(page.ok()) << page.error().to_string();
         ASSERT_EQ(page->items.size(), 20u);
         std::vector<std::uint64_t> ranks;
-        for (const FeedItem& item : page->items) {
-            if (!item.item.explored) continue;
+        for (const ScoredItem& item : page->items) {
+            if (!item.explored) continue;
             ranks.push_back(item.rank);
-            EXPECT_LT(item.item.id.number(), 60u);
-            EXPECT_EQ(item.item.explored->impressions, 3);
-            EXPECT_EQ(item.item.explored->positives, item.item.id.number() % 2 == 0 ? 1 : 0);
+            EXPECT_LT(item.id.number(), 60u);
+            EXPECT_EQ(item.explored->impressions, 3);
+            EXPECT_EQ(item.explored->positives, item.id.number() % 2 == 0 ? 1 : 0);
         }
         EXPECT_EQ(ranks, (std::vector<std::uint64_t>{4, 7, 10, 14, 17, 20}));
-        EXPECT_EQ(page->items[0].item.id, EntityId(100));
+        EXPECT_EQ(page->items[0].id, EntityId(100));
         pages.push_back(stages.first(request));
         EXPECT_EQ(pages.back(), stages.first(request));
         request.seed = 6;

@@ -156,7 +156,7 @@ double brute_force(std::size_t slot, const std::vector<float>& a, const std::vec
 
 std::string ids_of(const FeedPage& page) {
     std::string out;
-    for (const auto& item : page.items) out += item.item.id.to_string() + " ";
+    for (const auto& item : page.items) out += item.id.to_string() + " ";
     return out;
 }
 
@@ -200,7 +200,7 @@ RC_GTEST_PROP(Vectors, TheNearestOfWhatMatchesAreFound, ()) {
                 matches[item.id] = brute_force(slot, anchor, item.vectors[slot]);
         RC_ASSERT(page->items.size() == std::min<std::size_t>(ask.limit, matches.size()));
         double least = INFINITY;
-        for (const auto& [item, rank, shard] : page->items) {
+        for (const ScoredItem& item : page->items) {
             const auto found = matches.find(item.id.number());
             RC_ASSERT(found != matches.end());
             RC_ASSERT(std::abs(found->second - item.score) < 1e-5);
@@ -231,7 +231,7 @@ RC_GTEST_PROP(Vectors, ConditionsCompareSimilarities, ()) {
     const auto page = world.ask(ask);
     RC_ASSERT(page.ok());
     std::set<std::uint64_t> shown;
-    for (const auto& item : page->items) shown.insert(item.item.id.number());
+    for (const auto& item : page->items) shown.insert(item.id.number());
     for (const Item& item : world.items()) {
         const bool known = !item.vectors[slot].empty() && !item.closed && item.id != anchor.id;
         const double value =
@@ -349,7 +349,7 @@ TEST_F(VectorsTest, ExplainShowsTheSimilarity) {
     ask.explain = true;
     const auto page = world_.ask(ask);
     ASSERT_TRUE(page.ok());
-    const auto& item = page->items.at(0).item;
+    const auto& item = page->items.at(0);
     ASSERT_TRUE(item.explanation.has_value());
     ASSERT_EQ(item.explanation->terms.size(), 1U);
     EXPECT_EQ(item.explanation->terms[0].text, "similarity(round)");
