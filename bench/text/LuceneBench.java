@@ -25,7 +25,7 @@ import org.apache.lucene.store.MMapDirectory;
 public final class LuceneBench {
     private static final int TOP = 10;
     private static final int WARM_UP = 10;
-    private static final int ROUNDS = 5;
+    private static final int ROUNDS = 10;
 
     public static void main(String[] args) throws Exception {
         Path folder = Path.of(args[0]);
@@ -68,17 +68,26 @@ public final class LuceneBench {
     private static void askAll(IndexSearcher searcher, List<String> queries, BooleanClause.Occur occur,
                                String name, PrintWriter hits) throws Exception {
         List<Double> times = new ArrayList<>();
+        double[] least = new double[queries.size()];
+        Arrays.fill(least, Double.MAX_VALUE);
         for (int round = 0; round < WARM_UP + ROUNDS; ++round)
-            for (String query : queries) {
+            for (int i = 0; i < queries.size(); ++i) {
                 long begin = System.nanoTime();
-                ScoreDoc[] found = ask(searcher, query, occur);
-                if (round >= WARM_UP) times.add((System.nanoTime() - begin) / 1e3);
+                ScoreDoc[] found = ask(searcher, queries.get(i), occur);
+                if (round >= WARM_UP) {
+                    times.add((System.nanoTime() - begin) / 1e3);
+                    least[i] = Math.min(least[i], times.get(times.size() - 1));
+                }
                 if (round > 0) continue;
                 for (ScoreDoc hit : found) hits.print(hit.doc + " ");
                 hits.println();
             }
-        double[] sorted = times.stream().mapToDouble(Double::doubleValue).sorted().toArray();
-        System.out.printf("%s mean %.1f us p99 %.1f us of %d%n", name, Arrays.stream(sorted).average().orElse(0),
-            sorted[sorted.length * 99 / 100], sorted.length);
+        System.out.printf("%s %s of %d; least %s%n", name, summary(times.stream().mapToDouble(Double::doubleValue).toArray()),
+            times.size(), summary(least));
+    }
+
+    private static String summary(double[] times) {
+        Arrays.sort(times);
+        return String.format("mean %.1f us p99 %.1f us", Arrays.stream(times).average().orElse(0), times[times.length * 99 / 100]);
     }
 }

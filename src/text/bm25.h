@@ -41,6 +41,24 @@ struct Bm25 {
         const auto f = static_cast<double>(frequency);
         return weight * f / (f + base + by_length * static_cast<double>(length));
     }
+    /// What the length of a text does; the same for all terms of a field. For bounds.
+    double norm(std::uint32_t length) const {
+        return base + by_length * static_cast<double>(length);
+    }
+    /// The greatest score of any posting of which the pairs (frequency, length) are the frontier.
+    template <typename Frontier>
+    double bound(const Frontier& frontier) const {
+        double most = 0;
+        for (const auto& [frequency, length] : frontier.pairs())
+            most = std::max(most, score(frequency, length));
+        return most;
+    }
 };
+
+/// score() but for rounding. @param norm  Bm25::norm().
+inline double saturated(double weight, std::uint32_t frequency, double norm) {
+    const auto f = static_cast<double>(frequency);
+    return weight * f / (f + norm);
+}
 
 }  // namespace tidal::text

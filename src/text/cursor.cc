@@ -6,30 +6,19 @@ namespace tidal::text {
 
 std::uint32_t TermCursor::seek(std::uint32_t target) {
     if (valid_ && slot_ >= target) return slot_;
-    valid_ = true;
-    const std::size_t block = postings_->find_block(target, opened_ == kNone ? 0 : opened_);
-    if (block == postings_->blocks().size()) return slot_ = kNoSlot;
-    if (block != opened_) {
-        PostingList::open(postings_->blocks()[block], &open_);
-        opened_ = block;
-        at_ = 0;
+    const std::size_t before = opened_;
+    opened_ = postings_->find_block(target, before == kNone ? 0 : before);
+    if (opened_ == postings_->blocks().size()) {
+        valid_ = true;
+        return slot_ = kNoSlot;
     }
-    while (open_.slots[at_] < target) ++at_;  // The block's last is not before it.
-    return slot_ = open_.slots[at_];
-}
-
-TermCursor::Window TermCursor::window(std::uint32_t target) {
-    block_ = postings_->find_block(target, block_);
-    if (block_ == postings_->blocks().size()) return {};
-    const auto& block = postings_->blocks()[block_];
-    return {std::max(block.first, target), block.last};
-}
-
-double TermCursor::bound_of(const Frontier& frontier) const {
-    double most = 0;
-    for (const auto& [frequency, length] : frontier.pairs())
-        most = std::max(most, scoring_.score(frequency, length));
-    return most;
+    // Most targets are the next slot.
+    if (valid_ && opened_ == before && block().slot(at_ + 1) >= target)
+        ++at_;
+    else
+        at_ = block().find(target);
+    valid_ = true;
+    return slot_ = block().slot(at_);
 }
 
 double TermCursor::bound(std::uint32_t first, std::uint32_t last) {
@@ -37,9 +26,9 @@ double TermCursor::bound(std::uint32_t first, std::uint32_t last) {
     double most = 0;
     const auto blocks = postings_->blocks();
     block_ = postings_->find_block(first, block_);
-    for (std::size_t i = block_; i < blocks.size() && blocks[i].first <= last; ++i) {
-        if (i == block_ + kBlocksMax) return bound();
-        most = std::max(most, bound_of(blocks[i].frontier));
+    for (std::size_t i = block_; i < blocks.size() && blocks[i].first() <= last; ++i) {
+        if (i == block_ + kBlocksMax) return scoring_.bound(postings_->frontier());
+        most = std::max(most, scoring_.bound(blocks[i].frontier()));
     }
     return most;
 }

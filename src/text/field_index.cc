@@ -116,7 +116,7 @@ void FieldIndex::forget_length(std::uint32_t slot) {
 PostingList& FieldIndex::list(TermNumber term) const {
     std::unique_ptr<PostingList>& list = lists_[term];
     if (list == nullptr)
-        list = std::make_unique<PostingList>(PostingList::decode(base_.lists[term]));
+        list = std::make_unique<PostingList>(PostingList::decode(base_.lists[term], lengths_));
     return *list;
 }
 

@@ -71,13 +71,20 @@ void PostingList::encode(Encoder* out) const {
     out->varint(size_);
     std::int64_t after = -1;
     for (const Block& block : blocks_) {
-        out->varint(block.count);
-        out->varint(static_cast<std::uint64_t>(block.first - (after + 1)));
-        out->varint(block.last - block.first);
-        encode_frontier(block.frontier, out);
-        out->bytes(block.postings);
-        out->bytes(block.positions);
-        after = block.last;
+        out->varint(block.count());
+        out->varint(static_cast<std::uint64_t>(block.first() - (after + 1)));
+        out->varint(block.last() - block.first());
+        encode_frontier(block.frontier(), out);
+        Encoder postings;
+        std::uint32_t before = 0;
+        for (std::uint32_t i = 0; i < block.count(); ++i) {
+            postings.varint(block.slot(i) - before);
+            postings.varint(block.frequency(i));
+            before = block.slot(i);
+        }
+        out->bytes(postings.view());
+        out->bytes(block.positions());
+        after = block.last();
     }
 }
 
@@ -95,7 +102,7 @@ bool PostingList::check(std::string_view bytes, std::uint32_t slots) {
     return !in.failed() && found == size;
 }
 
-PostingList PostingList::decode(std::string_view bytes) {
+PostingList PostingList::decode(std::string_view bytes, std::span<const std::uint32_t> lengths) {
     Decoder in(bytes);
     PostingList out;
     out.size_ = take_u32(&in);
@@ -103,8 +110,16 @@ PostingList PostingList::decode(std::string_view bytes) {
     std::int64_t after = -1;
     while (in.remaining() > 0) {
         const Raw raw = take_block(&in, after);
-        out.blocks_.push_back({raw.first, raw.last, raw.count, raw.frontier,
-                               std::string(raw.postings), std::string(raw.positions)});
+        Decoder postings(raw.postings);
+        OpenBlock block;
+        block.count = raw.count;
+        std::uint32_t slot = 0;
+        for (std::uint32_t i = 0; i < raw.count; ++i) {
+            block.slots[i] = slot += take_u32(&postings);
+            block.frequencies[i] = take_u32(&postings);
+            block.lengths[i] = lengths[slot];
+        }
+        out.blocks_.emplace_back(block, raw.positions, raw.frontier);
         out.frontier_.add(raw.frontier);
         after = raw.last;
     }

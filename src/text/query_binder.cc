@@ -36,8 +36,7 @@ std::uint64_t QueryBinder::holders(FieldId field, const std::string& term) const
 void QueryBinder::append_term(FieldId field, const std::string& term, const Bm25& scoring,
                               Terms* out) {
     const FieldIndex& index = *index_.index_of(field);
-    if (const auto number = index.find(term))
-        out->push_back(std::make_unique<TermCursor>(index, *number, scoring));
+    if (const auto number = index.find(term)) out->push_back({&index, *number, scoring});
 }
 
 /// They are scored as if they were one word, so that a rare one does not win by being rare.
@@ -89,6 +88,50 @@ bool QueryBinder::flatten(const QueryNode& node, Terms* out) {
     return true;
 }
 
+/// Of every field: not several in a row.
+bool QueryBinder::is_one_term(const QueryNode& word) {
+    if (word.kind == Kind::kPrefix) return true;
+    if (word.kind != Kind::kWord) return false;
+    for (const FieldId field : index_.fields_of(word))
+        if (index_.index_of(field)->analyze(word.text).size() > 1) return false;
+    return true;
+}
+
+bool QueryBinder::flatten_all(const QueryNode& root, BoundQuery* out) {
+    const QueryNode* all = nullptr;
+    for (const QueryNode& child : root.children) {
+        if (child.kind == Kind::kNot) continue;
+        if (child.kind != Kind::kAll || all != nullptr) return false;
+        all = &child;
+    }
+    if (all == nullptr) return false;
+    std::uint32_t groups = 0;
+    for (const QueryNode& child : all->children) {
+        if (child.kind == Kind::kNot) continue;
+        if (!is_one_term(child)) return false;
+        const std::size_t before = out->terms.size();
+        append_terms(child, &out->terms);
+        if (out->terms.size() == before) {
+            out->terms.clear();
+            return true;
+        }
+        for (std::size_t i = before; i < out->terms.size(); ++i) out->terms[i].group = groups;
+        ++groups;
+    }
+    if (groups == 0) return false;
+    std::vector<CursorPtr> unwanted;
+    append_unwanted(*all, &unwanted);
+    append_unwanted(root, &unwanted);
+    out->unwanted = joined(std::move(unwanted));
+    return true;
+}
+
+void QueryBinder::append_unwanted(const QueryNode& node, std::vector<CursorPtr>* out) {
+    for (const QueryNode& child : node.children)
+        if (child.kind == Kind::kNot)
+            if (auto part = cursor(child.children.front(), true)) out->push_back(std::move(part));
+}
+
 CursorPtr QueryBinder::phrase_cursor(FieldId field, const std::vector<Token>& tokens) {
     const FieldIndex& index = *index_.index_of(field);
     std::vector<PhraseCursor::Part> parts;
@@ -99,7 +142,7 @@ CursorPtr QueryBinder::phrase_cursor(FieldId field, const std::vector<Token>& to
         const auto number = index.find(token.term);
         if (!number) return nullptr;
         whole.weight += each.weight;
-        parts.push_back({std::make_unique<TermCursor>(index, *number, each),
+        parts.push_back({std::make_unique<TermCursor>(WeightedTerm{&index, *number, each}),
                          token.position - tokens.front().position});
     }
     if (parts.empty()) return nullptr;
@@ -127,7 +170,7 @@ CursorPtr QueryBinder::word_cursor(const QueryNode& node, bool needed) {
         }
         if (node.kind == Kind::kPrefix)
             append_words(field, Expansion::Kind::kPrefix, fold(node.text), &terms);
-        for (auto& term : terms) out.push_back(std::move(term));
+        for (const WeightedTerm& term : terms) out.push_back(std::make_unique<TermCursor>(term));
     }
     return joined(std::move(out));
 }
@@ -177,12 +220,11 @@ CursorPtr QueryBinder::cursor(const QueryNode& node, bool needed) {
 
 BoundQuery QueryBinder::bind(const QueryNode& root) {
     BoundQuery out;
+    if (flatten_all(root, &out)) return out;
+    out.terms.clear();
     if (flatten(root, &out.terms)) {
         std::vector<CursorPtr> unwanted;
-        for (const QueryNode& child : root.children)
-            if (child.kind == Kind::kNot)
-                if (auto part = cursor(child.children.front(), true))
-                    unwanted.push_back(std::move(part));
+        append_unwanted(root, &unwanted);
         out.unwanted = joined(std::move(unwanted));
         return out;
     }

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <optional>
 
-#include "text/internal/any_of_terms.h"
 #include "text/internal/query_binder.h"
+#include "text/internal/terms_search.h"
 
 namespace tidal::text {
 namespace {
@@ -19,11 +19,11 @@ public:
     Impl(const TextIndex& index, const QueryNode& root, const Statistics& statistics, bool typos)
         : query_(QueryBinder(index, statistics, typos).bind(root)) {
         if (query_.terms.empty()) return;
-        any_.emplace(&query_.terms, query_.unwanted.get());
+        terms_.emplace(query_.terms, query_.unwanted.get());
     }
 
     bool run(Collector& out, const Roaring* accepted, Take take) {
-        if (any_) return any_->run(out, accepted, take);
+        if (terms_) return terms_->run(out, accepted, take);
         if (query_.wanted == nullptr) return true;
         query_.wanted->forget();
         query_.wanted->need(out.least());
@@ -40,7 +40,7 @@ public:
 
     void scores(std::span<const Slot> slots, std::span<double> out) {
         std::ranges::fill(out, 0);
-        if (any_) return any_->scores(slots, out);
+        if (terms_) return terms_->scores(slots, out);
         if (query_.wanted == nullptr) return;
         query_.wanted->forget();
         for (std::size_t i = 0; i < slots.size(); ++i)
@@ -50,7 +50,7 @@ public:
 
 private:
     BoundQuery query_;
-    std::optional<AnyOfTerms> any_;
+    std::optional<TermsSearch> terms_;
     std::uint32_t next_ = 0;  ///< First slot that is not looked at.
 };
 

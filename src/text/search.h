@@ -1,8 +1,8 @@
 // text/search.h: the best answers of one shard to one query, in steps; or the scores of given
 // slots.
 //
-// Source  Queries of which any word may match: MaxScore (Turtle & Flood 1995) with bounds by block
-//         (Ding & Suel, SIGIR 2011). Others: cursors that leap to each other.
+// Source  Queries of words of which any or all are needed: MaxScore (Turtle & Flood 1995) with
+//         bounds by block (Ding & Suel, SIGIR 2011). Others: cursors that leap to each other.
 // A slot's score is the sum of its words' in the order of the query, computed the same way on every
 // shard and by every road.
 #pragma once

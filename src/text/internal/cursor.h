@@ -34,14 +34,22 @@ public:
 };
 using CursorPtr = std::unique_ptr<Cursor>;
 
+/// One term of one field, as a query weighs it.
+struct WeightedTerm {
+    const FieldIndex* field = nullptr;
+    TermNumber term = 0;
+    Bm25 scoring;
+    std::uint32_t group = 0;  ///< Of which a match has at least one.
+};
+
 class TermCursor final : public Cursor {
 public:
-    TermCursor(const FieldIndex& field, TermNumber term, const Bm25& scoring)
-        : field_(&field), postings_(&field.postings(term)), scoring_(scoring) {}
+    explicit TermCursor(const WeightedTerm& term)
+        : field_(term.field), postings_(&term.field->postings(term.term)), scoring_(term.scoring) {}
 
     std::uint32_t seek(std::uint32_t target) override;
     double score() override {
-        return scoring_.score(open_.frequencies[at_], field_->length(open_.slots[at_]));
+        return scoring_.score(block().frequency(at_), field_->length(slot_));
     }
     void forget() override {
         block_ = 0;
@@ -50,35 +58,25 @@ public:
         valid_ = false;
     }
 
-    std::uint32_t stretch() override { return postings_->blocks()[opened_].last; }
+    std::uint32_t stretch() override { return block().last(); }
     std::uint64_t matches() const override { return postings_->size(); }
-
-    // Of the block that would have `target`, without opening it. Targets rise.
-    struct Window {
-        std::uint32_t first = kNoSlot, last = kNoSlot;  ///< kNoSlot = there is none.
-    };
-    Window window(std::uint32_t target);
     double bound(std::uint32_t first, std::uint32_t last) override;
-    double bound() const { return bound_of(postings_->frontier()); }
     /// Positions at the slot seek() returned last.
-    void positions(std::vector<std::uint32_t>* out) const {
-        PostingList::read_positions(postings_->blocks()[opened_], open_, at_, out);
-    }
+    void positions(std::vector<std::uint32_t>* out) const { block().read_positions(at_, out); }
 
 private:
     static constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
 
-    double bound_of(const Frontier& frontier) const;
+    const PostingBlock& block() const { return postings_->blocks()[opened_]; }
 
     const FieldIndex* field_;
     const PostingList* postings_;
     Bm25 scoring_;
-    OpenBlock open_;
-    std::size_t opened_ = kNone;  ///< Which block open_ is.
-    std::uint32_t at_ = 0;        ///< In open_.
+    std::size_t opened_ = kNone;  ///< Which block slot_ is in.
+    std::uint32_t at_ = 0;        ///< In that block.
     std::uint32_t slot_ = 0;      ///< That seek() returned.
     bool valid_ = false;
-    std::size_t block_ = 0;  ///< Where window() was.
+    std::size_t block_ = 0;  ///< Where bound() was.
 };
 
 /// Any of its parts; the sum of those that match.

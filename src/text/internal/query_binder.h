@@ -13,8 +13,9 @@ namespace tidal::text {
 
 struct BoundQuery {
     CursorPtr wanted;  ///< nullptr = nothing matches here; else...
-    /// ...instead of it, where any of them matches: their scores, in this order, are added.
-    std::vector<std::unique_ptr<TermCursor>> terms;
+    /// ...instead of it, where one of each group matches: their scores are added, in this order
+    /// those of a group, and then those of groups.
+    std::vector<WeightedTerm> terms;
     CursorPtr unwanted;  ///< Beside `terms`; nullptr = nothing is.
     bool empty() const { return wanted == nullptr && terms.empty(); }
 };
@@ -27,7 +28,7 @@ public:
     BoundQuery bind(const QueryNode& root);
 
 private:
-    using Terms = std::vector<std::unique_ptr<TermCursor>>;
+    using Terms = std::vector<WeightedTerm>;
 
     /// nullptr = nothing matches.
     CursorPtr cursor(const QueryNode& node, bool needed);
@@ -37,6 +38,11 @@ private:
     CursorPtr phrase_cursor(FieldId field, const std::vector<Token>& tokens);
     /// False = it is more than terms of which any may match.
     bool flatten(const QueryNode& node, Terms* out);
+    /// False = it is more than words each of which is needed; else `terms` has a group for each of
+    /// them, or nothing where one is not there.
+    bool flatten_all(const QueryNode& root, BoundQuery* out);
+    bool is_one_term(const QueryNode& word);
+    void append_unwanted(const QueryNode& node, std::vector<CursorPtr>* out);
     void append_terms(const QueryNode& node, Terms* out);
     void append_words(FieldId field, Expansion::Kind kind, const std::string& text, Terms* out);
     void append_term(FieldId field, const std::string& term, const Bm25& scoring, Terms* out);

@@ -5,6 +5,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <memory>
+#include <random>
 #include <set>
 
 #include "text/tests/brute_force.h"
@@ -268,6 +269,46 @@ TEST(Search, LongListsAreCutIntoBlocksThatAreSkipped) {
     EXPECT_EQ(best.found().begin()->second, 40'007u);
     // Fifty windows have the rare word; the some 390 blocks of the other are not opened one by one.
     EXPECT_LT(cost, 390 * 3'000.0);
+}
+
+/// Lists of many blocks, some of their texts long and some words often in them: the best that are
+/// found by passing over others are, to the last bit, the head of all.
+TEST(Search, TheBestAreTheHeadOfAll) {
+    constexpr std::uint32_t kSlots = 30'000;
+    Shards one(1);
+    std::minstd_rand random(7);
+    const auto below = [&](std::uint32_t n) { return static_cast<std::uint32_t>(random() % n); };
+    for (std::uint32_t slot = 0; slot < kSlots; ++slot) {
+        std::uint32_t length = 1 + below(30);
+        if (slot % 97 == 5) length += 300;
+        std::string text;
+        for (std::uint32_t i = 0; i < length; ++i) {
+            const std::uint32_t rank = 1 + below(40);
+            text += "w" + std::to_string(below(rank)) + " ";
+        }
+        if (slot % 1'009 == 3)
+            for (int i = 0; i < 300; ++i) text += "w2 ";
+        if (below(2'000) == 0) text += "seldom";
+        one.change(slot, slot % 3 == 0 ? 0 : 1, "", text);
+    }
+    Roaring accepted;
+    for (std::uint32_t slot = 0; slot < kSlots; ++slot)
+        if (below(10) == 0) accepted.add(slot);
+    for (const char* const query :
+         {"w3", "w0 w1", "w2 w30", "w5 w6 w7", "seldom w0", "seldom", "w1 AND w2",
+          "w9 AND w4 AND w3", "seldom AND w1", "body:w3 body:w9", "title:w1 AND title:w12",
+          "w1 w2 w3 w4 w5 w6", "w8 w9 -w3", "w8 AND w9 -w3", "w3*", "w3* AND w1", "body:w2",
+          "w2 AND w39 AND w38"})
+        for (const Roaring* const filter :
+             {static_cast<const Roaring*>(nullptr), static_cast<const Roaring*>(&accepted)}) {
+            const auto all = one.best(parsed(query), kSlots, filter);
+            for (const std::size_t keep : {1, 10, 100}) {
+                const auto found = one.best(parsed(query), keep, filter);
+                const std::size_t size = std::min(keep, all.size());
+                ASSERT_EQ(found.size(), size) << query;
+                for (std::size_t i = 0; i < size; ++i) EXPECT_EQ(found[i], all[i]) << query;
+            }
+        }
 }
 
 TEST(Search, TyposFindWhatWasMeant) {
