@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cstdint>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -25,7 +24,6 @@ public:
         double key = 0;
         Slot slot;
         HybridTime generation;                    ///< Of the entity when it was offered.
-        std::uint64_t id_head = 0;                ///< head_of() its id.
         std::unique_ptr<const std::string> text;  ///< Of ShardOrder; nullptr = none: it moves less.
     };
 
@@ -47,8 +45,7 @@ public:
     void offer(double key, Slot slot) {
         if (!admits(key)) return;
         const std::string_view text = order_.text(slot);
-        const std::uint64_t id_head = head_of(entities_.id_of(slot));
-        const bool is_last = heap_.empty() || !is_before(key, text, id_head, slot, last());
+        const bool is_last = heap_.empty() || !is_before(key, text, slot, last());
         if (is_last && full()) return;
         const HybridTime generation = entities_.generation_of(slot);
         if (generation == HybridTime()) return;  // Deleted since it was found to match.
@@ -59,7 +56,7 @@ public:
         } else if (!is_last) {
             make_heap();
         }
-        heap_.push_back({key, slot, generation, id_head, {}});
+        heap_.push_back({key, slot, generation, {}});
         if (!text.empty()) heap_.back().text = std::make_unique<const std::string>(text);
         if (!in_order_) std::ranges::push_heap(heap_, before());
     }
@@ -82,23 +79,11 @@ public:
     }
 
 private:
-    /// Rises with the id, or stays. Ids lie far from each other in memory, and many scores tie.
-    static std::uint64_t head_of(const EntityId& id) {
-        constexpr std::uint64_t kText = std::uint64_t{1} << 63;  // Texts are behind numbers.
-        if (!id.is_text()) return std::min(id.number(), kText - 1);
-        std::uint64_t head = 0;
-        for (std::size_t i = 0; i < sizeof(head); ++i)
-            head =
-                head << 8 | (i < id.text().size() ? static_cast<unsigned char>(id.text()[i]) : 0);
-        return kText | head >> 1;
-    }
-    bool is_before(double key, std::string_view text, std::uint64_t id_head, Slot slot,
-                   const Entry& other) const {
+    /// Ids lie far from each other in memory: they are read where all else is equal.
+    bool is_before(double key, std::string_view text, Slot slot, const Entry& other) const {
         if (key != other.key) return key > other.key;
-        const std::string_view other_text = text_of(other);
-        if (id_head != other.id_head && text == other_text) return id_head < other.id_head;
         return order_.before({key, text, entities_.id_of(slot)},
-                             {other.key, other_text, entities_.id_of(other.slot)});
+                             {other.key, text_of(other), entities_.id_of(other.slot)});
     }
     static std::string_view text_of(const Entry& entry) {
         return entry.text ? std::string_view(*entry.text) : std::string_view();
@@ -107,7 +92,7 @@ private:
     struct Before {
         const TopItems& items;
         bool operator()(const Entry& a, const Entry& b) const {
-            return items.is_before(a.key, text_of(a), a.id_head, a.slot, b);
+            return items.is_before(a.key, text_of(a), a.slot, b);
         }
     };
     Before before() const { return {*this}; }
