@@ -37,8 +37,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// As ShardState::Options::graph_vectors_min.
-constexpr std::uint64_t kTailMax = 8'192;
 constexpr std::size_t kDimensions = 128, kListed = 200, kUsers = 20, kLiked = 10;
 constexpr std::uint64_t kFirstUser = 1'000'000'000;
 constexpr std::array<std::size_t, 3> kSeen = {0, 300, 3'000};
@@ -125,15 +123,9 @@ public:
             peer_.addPoint(vectors_.data() + item * kDimensions, item);
         std::printf("hnswlib made after %.0f s\n", us_since(begin) / 1e6);
         begin = Clock::now();
-        // The last ones may be too few for a graph of their own.
-        std::uint64_t made = 0;
-        for (int still = 0; made < items_ && still < 5;) {
-            std::this_thread::sleep_for(std::chrono::seconds(1));
-            const std::uint64_t before = std::exchange(made, bed_->stats().shards[1].graph_vectors);
-            still = items_ - made <= kTailMax && made == before ? still + 1 : 0;
-        }
+        const std::uint64_t left = bed_.wait_for_graphs(items_);
         std::printf("ours ready %.0f s later, all but %llu vectors in graphs\n\n",
-                    us_since(begin) / 1e6, static_cast<unsigned long long>(items_ - made));
+                    us_since(begin) / 1e6, static_cast<unsigned long long>(left));
     }
 
     void run() {

@@ -2,9 +2,12 @@
 // succeed.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -59,6 +62,19 @@ public:
         }));
         for (const auto& reply : replies)
             if (!reply.ok()) must(Result<void>(reply.error()));
+    }
+    /// Until the background has put so many vectors into graphs, but for what may be too little for
+    /// one of its own. @return how many it has not.
+    std::uint64_t wait_for_graphs(std::uint64_t vectors) {
+        constexpr std::uint64_t kTailMax = 8'192;  // As ShardState::Options::graph_vectors_min.
+        std::uint64_t made = 0;
+        for (int still = 0; made < vectors && still < 5;) {
+            std::this_thread::sleep_for(std::chrono::seconds(1));
+            const std::uint64_t before =
+                std::exchange(made, database_->stats().shards[1].graph_vectors);
+            still = vectors - made <= kTailMax && made == before ? still + 1 : 0;
+        }
+        return vectors - made;
     }
     api::Database& operator*() { return *database_; }
     api::Database* operator->() { return database_.get(); }

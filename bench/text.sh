@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 echo "hardware: $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), load $(cut -d' ' -f1 /proc/loadavg)"
 "$bin/text_search_bench" write "$work" "$documents"
 jars=$(printf '%s:' /usr/share/java/lucene-core-8*.jar /usr/share/java/lucene-analyzers-common-8*.jar)
-javac -cp "$jars" -d "$work" bench/text/LuceneBench.java
+javac -cp "$jars" -d "$work" bench/text/LuceneText.java bench/text/LuceneBench.java
 for round in 1 2; do
     echo "== run $round"
     "$bin/text_search_bench" run "$work" | sed 's/^/tidalDB  /'

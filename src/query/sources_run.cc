@@ -20,12 +20,18 @@ namespace {
 /// What a search of texts finds, for the list of its source.
 class TextCollector final : public text::Collector {
 public:
-    explicit TextCollector(TopItems& top) : top_(top) {}
+    /// @param leaves  Asked of what would be kept; nullptr = all may be.
+    TextCollector(TopItems& top, const CandidateScan::Leaves* leaves)
+        : top_(top), leaves_(leaves) {}
     double least() const override { return top_.least(); }
-    void offer(double score, std::uint32_t slot) override { top_.offer(score, Slot(slot)); }
+    void offer(double score, std::uint32_t slot) override {
+        if (leaves_ == nullptr || (top_.admits(score) && (*leaves_)(Slot(slot))))
+            top_.offer(score, Slot(slot));
+    }
 
 private:
     TopItems& top_;
+    const CandidateScan::Leaves* const leaves_;
 };
 
 }  // namespace
@@ -50,7 +56,7 @@ public:
         if (!walked) return false;
         if (one_by_one_) {
             TIDAL_ASSIGN(const bool through, go_through_graphs(view, budget));
-            return through && finish(view, budget);
+            return through && search(view, budget) && finish(view, budget);
         }
         for (;;) {
             if (!slots_.empty()) {
@@ -84,7 +90,7 @@ private:
             orders_.push_back(valued ? order(orders_.size(), view) : Order());
             has_graphs_ = has_graphs_ || orders_.back().members == Members::kOfGraphs;
         }
-        one_by_one_ = !plan_.text;
+        one_by_one_ = !plan_.text || !plan_.filter;
     }
 
     /// The lists that need no look at all entities; what is left decides whether there is one.
@@ -241,14 +247,16 @@ private:
 
     /// The sources of texts, among what the scan accepted.
     bool search(const ranking::ShardView& view, StepBudget& budget) {
+        std::optional<CandidateScan::Leaves> leaves;
+        if (one_by_one_) leaves.emplace(scan_, view);
         for (; searched_ < sources().size(); ++searched_) {
             if (sources()[searched_].kind != ranking::SourceKind::kText || view.texts == nullptr)
                 continue;
             if (!search_)
                 search_.emplace(*view.texts, plan_.text->query.root, plan_.text->statistics,
                                 plan_.text->typos);
-            TextCollector collector(tops_[searched_]);
-            if (!search_->run(collector, &accepted_,
+            TextCollector collector(tops_[searched_], leaves ? &*leaves : nullptr);
+            if (!search_->run(collector, one_by_one_ ? nullptr : &accepted_,
                               [&](double cost) { return budget.take(cost); }))
                 return false;
             search_.reset();

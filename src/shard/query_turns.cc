@@ -42,15 +42,26 @@ std::uint64_t QueryTurns::delay_ns() {
     return waiting_.empty() ? 0 : clock_.monotonic_ns() - waiting_.front().since_ns;
 }
 
+bool QueryTurns::is_awaited() {
+    const std::lock_guard lock(mutex_);
+    return !waiting_.empty();
+}
+
+/// Null = nobody waits.
+std::coroutine_handle<> QueryTurns::take_next() {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.empty()) return {};
+    const std::coroutine_handle<> query = waiting_.front().query;
+    waiting_.pop_front();
+    return query;
+}
+
+void QueryTurns::let_in() {
+    if (const auto query = take_next()) query.resume();
+}
+
 void QueryTurns::run_one() {
-    std::coroutine_handle<> query;
-    {
-        const std::lock_guard lock(mutex_);
-        if (waiting_.empty()) return;  // Stopped.
-        query = waiting_.front().query;
-        waiting_.pop_front();
-    }
-    query.resume();
+    let_in();  // Nobody, where all were let in since this was posted, or after stop().
     {
         const std::lock_guard lock(mutex_);
         posted_ = !waiting_.empty();

@@ -43,6 +43,10 @@ public:
 
     /// How long the next in turn has waited; 0 = nobody waits.
     std::uint64_t delay_ns();
+    bool is_awaited();
+    /// From long work of the executor, with nothing locked: who is next in turn takes its step now,
+    /// instead of behind that work. Nothing where nobody waits.
+    void let_in();
     /// Those who wait go on with kUnavailable, as do all that come later.
     void stop();
 
@@ -54,6 +58,7 @@ private:
     };
 
     void run_one();
+    std::coroutine_handle<> take_next();
 
     runtime::Executor& executor_;
     runtime::Clock& clock_;

@@ -48,14 +48,23 @@ constexpr std::size_t kBatchesOfASlice = 8;
 }  // namespace
 
 /// Between two slices, before which all that is applied is counted: lets in whoever waits, once
-/// enough was done since `entered`.
+/// enough was done since `entered`. Who waits for the monitor is on another thread; the next step
+/// of a query waits for this one, and is taken here.
 Result<void> Shard::give_way(LogIndex* entered) {
     const std::uint64_t applied = state_->applied().value() - entered->value();
     const std::size_t least = options_.batch_slice * (1 + in_flight_.size() / kBatchesOfASlice);
-    if (applied < least || !mutex_.is_awaited()) return {};
+    if (applied < least) return {};
+    const bool query = turns_.is_awaited();
+    if (!query && !mutex_.is_awaited()) return {};
     TIDAL_TRY(state_->settle());
     note_progress();
-    mutex_.hand_over();
+    if (query) {
+        mutex_.unlock();
+        turns_.let_in();
+        mutex_.lock();
+    } else {
+        mutex_.hand_over();
+    }
     *entered = state_->applied();
     return {};
 }

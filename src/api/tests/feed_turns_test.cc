@@ -71,6 +71,20 @@ TEST_F(FeedTurns, AWriteWaitsForAStepNotForTheScan) {
     EXPECT_GT(steps(), 10u);
 }
 
+/// The batch is one piece of work of the executor that the feed's steps wait for.
+TEST_F(FeedTurns, AFeedGoesOnBetweenTheSlicesOfABatch) {
+    open();
+    const Answer feed = ask();
+    const std::uint64_t before = steps();
+    std::vector<Write> batch;
+    for (std::uint64_t i = 0; i < 1000; ++i) batch.push_back(signal(i, "view"));
+    for (const auto& reply : node_->write(std::move(batch))) ASSERT_TRUE(reply.ok());
+    EXPECT_GE(steps(), before + 5);
+    run_until([&] { return feed->has_value(); });
+    ASSERT_TRUE((**feed).ok()) << (**feed).error().to_string();
+    EXPECT_EQ((**feed)->scored, kItems);
+}
+
 TEST_F(FeedTurns, TheSamePageAsInOneGo) {
     for (const std::uint16_t shards : {1, 3}) {
         open({}, shards);

@@ -44,12 +44,12 @@ public:
 
     void offer(double key, Slot slot) {
         if (!admits(key)) return;
+        const std::string_view text = order_.text(slot);
+        const bool is_last = heap_.empty() || !is_before(key, text, slot, last());
+        if (is_last && full()) return;
         const HybridTime generation = entities_.generation_of(slot);
         if (generation == HybridTime()) return;  // Deleted since it was found to match.
-        const Place place = order_.place(key, slot);
-        const bool is_last = heap_.empty() || !order_.before(place, place_of(last()));
         if (full()) {
-            if (is_last) return;
             make_heap();
             std::ranges::pop_heap(heap_, before());
             heap_.pop_back();
@@ -57,8 +57,7 @@ public:
             make_heap();
         }
         heap_.push_back({key, slot, generation, {}});
-        if (!place.text.empty())
-            heap_.back().text = std::make_unique<const std::string>(place.text);
+        if (!text.empty()) heap_.back().text = std::make_unique<const std::string>(text);
         if (!in_order_) std::ranges::push_heap(heap_, before());
     }
 
@@ -80,15 +79,20 @@ public:
     }
 
 private:
-    Place place_of(const Entry& entry) const {
-        return {entry.key, entry.text ? std::string_view(*entry.text) : std::string_view(),
-                entities_.id_of(entry.slot)};
+    /// Ids lie far from each other in memory: they are read where all else is equal.
+    bool is_before(double key, std::string_view text, Slot slot, const Entry& other) const {
+        if (key != other.key) return key > other.key;
+        return order_.before({key, text, entities_.id_of(slot)},
+                             {other.key, text_of(other), entities_.id_of(other.slot)});
+    }
+    static std::string_view text_of(const Entry& entry) {
+        return entry.text ? std::string_view(*entry.text) : std::string_view();
     }
     /// As a heap order this keeps the last of the page on top.
     struct Before {
         const TopItems& items;
         bool operator()(const Entry& a, const Entry& b) const {
-            return items.order_.before(items.place_of(a), items.place_of(b));
+            return items.is_before(a.key, text_of(a), a.slot, b);
         }
     };
     Before before() const { return {*this}; }

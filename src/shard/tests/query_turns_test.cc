@@ -62,6 +62,29 @@ TEST_F(Turns, WhatElseIsPostedWaitsForOneStepWhateverTheNumberOfQueries) {
     EXPECT_EQ(turns_.delay_ns(), 0u);
 }
 
+TEST_F(Turns, LongWorkLetsInWhoIsNext) {
+    runtime::spawn(query('a', 3));
+    runtime::spawn(query('b', 2));
+    EXPECT_EQ(log_, "a");
+    executor_->post([&] {
+        log_ += '(';
+        for (int slice = 0; slice < 3; ++slice) {
+            EXPECT_TRUE(turns_.is_awaited());
+            turns_.let_in();
+            log_ += '.';
+        }
+        log_ += ')';
+    });
+    settle();
+    // One step is posted before that work, the others wait for their turn behind it.
+    EXPECT_EQ(log_, "aa(b.a.b.)");
+    EXPECT_FALSE(turns_.is_awaited());
+    turns_.let_in();
+    runtime::spawn(query('c', 2));
+    settle();
+    EXPECT_EQ(log_, "aa(b.a.b.)cc") << "as before where all were let in";
+}
+
 TEST_F(Turns, StopEndsThoseWhoWait) {
     runtime::spawn(query('a', 3));
     runtime::spawn(query('b', 3));
