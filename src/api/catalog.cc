@@ -285,9 +285,16 @@ void Database::retire_now(record::CatalogKind kind, const std::string& name, Don
 
 /// The profile a request is for, by its experiment where it names one.
 Result<std::string> Database::profile_of(const FeedCall& call, std::string* experiment) const {
-    if (call.experiment.empty() && call.profile.empty() && call.query)
-        return std::string(call.vector.empty() ? "search" : "hybrid");
-    if (call.experiment.empty()) return call.profile;
+    if (call.experiment.empty()) {
+        if (!call.profile.empty()) return call.profile;
+        return std::string(!call.query ? "trending" : call.vector.empty() ? "search" : "hybrid");
+    }
+    if (!call.profile.empty())
+        return Error(ErrorCode::kInvalidArgument,
+                     "`profile` and `experiment` both choose the profile")
+            .with_field("experiment")
+            .with_reason("profile_and_experiment")
+            .with_hint("leave out one of them");
     const auto known = experiments();
     for (const ranking::Experiment& each : *known) {
         if (each.name != call.experiment) continue;

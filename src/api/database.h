@@ -248,7 +248,8 @@ public:
     void query(std::string text, FeedCall request, QueryDone done);
     using SuggestDone = absl::AnyInvocable<void(Result<SuggestReply>)>;
     void suggest(SuggestCall call, SuggestDone done);
-    /// The same request under the call's profile and under another.
+    /// The same request under the call's profile, or the user's of its experiment, and under
+    /// another.
     void compare(FeedCall call, std::string other_profile, ComparisonDone done);
     std::shared_ptr<const schema::Schema> schema() const;
     std::shared_ptr<const ranking::ProfileRegistry> profiles() const;

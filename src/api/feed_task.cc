@@ -244,6 +244,7 @@ runtime::Task<Result<FeedComparison>> Database::compare_task(FeedCall call,
     }
     auto left_task = feed_task(call, true, query::TextMode::kSearch, false);
     TIDAL_CO_ASSIGN(FeedReply left, co_await std::move(left_task));
+    call.experiment.clear();
     call.profile = std::move(other_profile);
     auto right_task = feed_task(std::move(call), true, query::TextMode::kSearch, false);
     TIDAL_CO_ASSIGN(FeedReply right, co_await std::move(right_task));

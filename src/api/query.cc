@@ -7,18 +7,15 @@ namespace tidal::api {
 namespace {
 
 FeedCall to_call(const query::Query& query, std::string_view text, FeedCall call) {
-    if (query.verb == query::Query::Verb::kSearch) {
-        call.query = query.text;
-        call.profile.clear();
-    }
+    if (query.verb == query::Query::Verb::kSearch) call.query = query.text;
     call.kind = query.kind;
-    if (!query.profile.empty()) call.profile = query.profile;
+    call.profile = query.profile;
     call.params = query.params;
     if (query.user) call.user_id = IdInput(query.user->text);
     call.session = query.session;
     call.fresh = query.fresh;
     call.cohort = query.cohort;
-    if (!query.experiment.empty()) call.experiment = query.experiment;
+    call.experiment = query.experiment;
     if (query.similar_to) call.similar_to = IdInput(query.similar_to->text);
     call.vector = query.vector;
     if (query.filter) call.filter = query::part_in_place(text, query.filter_at);

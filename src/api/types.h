@@ -260,9 +260,10 @@ struct SignalReadings {
 
 struct FeedCall {
     EntityKind kind = EntityKind::kItem;  ///< What is ranked; ids of the call are of this kind.
-    /// Empty, of a call with a query: "search", with a vector as well "hybrid".
-    std::string profile = "trending";
-    /// Chooses the profile by `user_id`, which it needs; empty = `profile` says.
+    /// Empty: "trending"; of a call with a query "search", with a vector as well "hybrid".
+    std::string profile;
+    /// Chooses the profile by `user_id`, which it needs, and in the place of `profile`: both are
+    /// kInvalidArgument. Empty = `profile` says.
     std::string experiment;
     std::map<std::string, double> params;
     std::optional<IdInput> user_id;

@@ -190,7 +190,6 @@ Result<void> check_json(const Request& request) {
 
 Result<api::FeedCall> feed_call(const Request& request, std::string* compare_with) {
     api::FeedCall call;
-    if (request.path == "/search") call.profile.clear();
     constexpr std::string_view known[] = {
         "user_id",    "session_id", "fresh",           "kind",         "cohort",
         "similar_to", "vector",     "profile",         "query",        "filter",
@@ -214,12 +213,12 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
             call.similar_to = api::IdInput(value);
         } else if (name == "vector") {
             TIDAL_ASSIGN(call.vector, parse_numbers(name, value));
-        } else if (name == "profile") {
-            call.profile = value;
+        } else if (name == "profile" || name == "experiment") {
+            if (value.empty())
+                return Error(ErrorCode::kInvalidArgument, name + "= names none").with_field(name);
+            (name == "profile" ? call.profile : call.experiment) = value;
         } else if (name == "query") {
             call.query = value;
-        } else if (name == "experiment") {
-            call.experiment = value;
         } else if (name == "with" && compare_with != nullptr) {
             *compare_with = value;
         } else if (name == "filter") {

@@ -344,7 +344,7 @@ Result<api::Write> read_signal(const element& json) {
     return api::Write(std::move(write));
 }
 
-Result<api::FeedCall> read_feed(const element& json, std::string_view default_profile) {
+Result<api::FeedCall> read_feed(const element& json) {
     constexpr std::array<std::string_view, 29> keys = {
         "kind",      "cohort", "query",      "similar_to", "vector",      "user_id",
         "profile",   "params", "filter",     "facets",     "limit",       "cursor",
@@ -352,7 +352,6 @@ Result<api::FeedCall> read_feed(const element& json, std::string_view default_pr
         "pin",       "bury",   "diversity",  "group_by",   "fields",      "log_impressions",
         "highlight", "effort", "session_id", "fresh",      "log_features"};
     api::FeedCall call;
-    call.profile = default_profile;
     TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
         if (key == "user_id") {
             TIDAL_ASSIGN(call.user_id, id(value, key));
@@ -369,12 +368,12 @@ Result<api::FeedCall> read_feed(const element& json, std::string_view default_pr
             TIDAL_ASSIGN(call.similar_to, id(value, key));
         } else if (key == "vector") {
             TIDAL_ASSIGN(call.vector, numbers(value, key));
-        } else if (key == "profile") {
-            TIDAL_ASSIGN(call.profile, text(value, key));
+        } else if (key == "profile" || key == "experiment") {
+            std::string& name = key == "profile" ? call.profile : call.experiment;
+            TIDAL_ASSIGN(name, text(value, key));
+            if (name.empty()) return wrong_type(key, "a name");
         } else if (key == "query") {
             TIDAL_ASSIGN(call.query, text(value, key));
-        } else if (key == "experiment") {
-            TIDAL_ASSIGN(call.experiment, text(value, key));
         } else if (key == "filter") {
             TIDAL_ASSIGN(call.filter, text(value, key));
         } else if (key == "facets") {
@@ -673,9 +672,9 @@ Result<api::SuggestCall> JsonReader::suggest(std::string_view json) {
     return read_suggest(root);
 }
 
-Result<api::FeedCall> JsonReader::feed(std::string_view json, std::string_view default_profile) {
+Result<api::FeedCall> JsonReader::feed(std::string_view json) {
     TIDAL_ASSIGN(const element root, parser_->parse(json));
-    return read_feed(root, default_profile);
+    return read_feed(root);
 }
 
 Result<std::string> JsonReader::schema(std::string_view json) {

@@ -60,9 +60,7 @@ public:
     /// One signal object or an array of them; lines of the array fail one by one.
     Result<std::vector<Result<api::Write>>> signals(std::string_view json);
     Result<api::SuggestCall> suggest(std::string_view json);
-    /// @param default_profile  Of a request that names none.
-    Result<api::FeedCall> feed(std::string_view json,
-                               std::string_view default_profile = api::FeedCall().profile);
+    Result<api::FeedCall> feed(std::string_view json);
     /// The YAML text of {"schema": "..."}.
     Result<std::string> schema(std::string_view json);
     /// The text of {"query": "..."}.

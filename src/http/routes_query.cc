@@ -41,6 +41,12 @@ void add_headers(const Request& request, api::FeedCall* call) {
     call->confirmed = request.staleness_ms == 0;
 }
 
+/// What a route ranks by where the request chooses nothing.
+Result<api::FeedCall> by(std::string_view profile, Result<api::FeedCall> call) {
+    if (call.ok() && call->profile.empty() && call->experiment.empty()) call->profile = profile;
+    return call;
+}
+
 }  // namespace
 
 void Door::answer_feed(Result<api::FeedCall> call, const Request& request, Responder responder) {
@@ -54,21 +60,18 @@ void Door::answer_feed(Result<api::FeedCall> call, const Request& request, Respo
 
 /// GET /items/{id}/related and the parameters of /feed: what is like the item or liked with it.
 void Door::answer_related(const Request& request, Responder responder) {
-    auto call = feed_call(request);
+    auto call = by("related", feed_call(request));
     if (call.ok() && call->similar_to)
         return responder.fail(
             Error(ErrorCode::kInvalidArgument, "the path names the item").with_field("similar_to"));
-    if (call.ok()) {
-        call->similar_to = api::IdInput(request.parameters.text("id"));
-        if (request.query.find("profile") == nullptr) call->profile = "related";
-    }
+    if (call.ok()) call->similar_to = api::IdInput(request.parameters.text("id"));
     answer_feed(std::move(call), request, std::move(responder));
 }
 
 /// GET /feed/compare?profile=a&with=b and the parameters of /feed.
 void Door::answer_comparison(const Request& request, Responder responder) {
     std::string other;
-    auto call = feed_call(request, &other);
+    auto call = by("trending", feed_call(request, &other));
     if (!call.ok()) return responder.fail(call.error());
     if (auto here = check_region(*call); !here) return responder.fail(here.error());
     if (other.empty())
@@ -124,7 +127,7 @@ void Door::answer_search(const Request& request, Responder responder) {
         if (request.method == Method::kGet) return feed_call(request);
         TIDAL_TRY(check_parameters(request, kReadParameters));
         TIDAL_TRY(check_json(request));
-        return JsonReader().feed(request.body, "");
+        return JsonReader().feed(request.body);
     }();
     if (call.ok() && !call->query)
         return responder.fail(Error(ErrorCode::kInvalidArgument, "query= says what to search for")
@@ -162,7 +165,7 @@ void Door::add_feed_routes() {
     whole_.add(Method::kGet, "/feed", [this](Request request, Responder responder) {
         once_fresh(std::move(request), std::move(responder), {},
                    [this](const Request& visible, Responder to) {
-                       answer_feed(feed_call(visible), visible, std::move(to));
+                       answer_feed(by("trending", feed_call(visible)), visible, std::move(to));
                    });
     });
     whole_.add(Method::kPost, "/feed", [this](Request request, Responder responder) {
@@ -173,7 +176,7 @@ void Door::add_feed_routes() {
                            TIDAL_TRY(check_json(visible));
                            return JsonReader().feed(visible.body);
                        }();
-                       answer_feed(std::move(call), visible, std::move(to));
+                       answer_feed(by("trending", std::move(call)), visible, std::move(to));
                    });
     });
 }

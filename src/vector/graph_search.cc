@@ -10,6 +10,10 @@ namespace {
 // Of bench/vector_graph_bench.cc, where rows are in no near cache.
 constexpr double kVisitBase = 28, kVisitBytesPerNanosecond = 5;
 constexpr float kDeviations = 6;
+// Of widen(), by clusters of generated vectors, 100 to 1,000 in each (api_for_you_load_bench).
+constexpr std::uint32_t kNearestPart = 8;     // of the wanted
+constexpr std::uint32_t kRefusedUsually = 2;  // times as many as farther off
+constexpr std::uint32_t kWidenedMost = 8;     // times the wanted
 constexpr double kScanBase = 8, kScanBytesPerNanosecond = 12;
 
 }  // namespace
@@ -26,6 +30,7 @@ GraphSearch::GraphSearch(std::shared_ptr<const Graph> graph, const Probe& probe,
       visit_cost_(cost(graph_->shape().dimensions)),
       visits_max_(visits_max),
       wanted_(beam.wanted),
+      spare_(beam.width - std::min(beam.width, beam.wanted + beam.wanted * 3 / 4)),
       reach_squared_(beam.reach * beam.reach),
       results_(beam.width) {}
 
@@ -85,7 +90,7 @@ void GraphSearch::expand(std::uint32_t node, Accepts accepts) {
         if (one > farthest_) continue;
         candidates_.push_back(one);
         std::ranges::push_heap(candidates_, std::greater<>());
-        if (accepts(graph_->slot_of(nodes_[i]))) results_.offer(one);
+        offer(one, accepts);
     }
     shorten();
     if (!candidates_.empty()) graph_->prefetch_links(candidates_.front().node());
@@ -95,8 +100,37 @@ bool GraphSearch::may_end_early() const {
     return results_.in_order() && !std::isinf(probe_.offset) && !std::isinf(reach_squared_);
 }
 
+void GraphSearch::offer(const NodeDistance& one, Accepts accepts) {
+    if (accepts(graph_->slot_of(one.node()))) {
+        results_.offer(one);
+    } else if (!width_is_known_) {
+        refused_.push_back(one);
+    }
+}
+
+/// Where the whole neighbourhood of the probe is refused, what is nearest else lies scattered
+/// around it, among much that is about as far: it takes a beam that could hold the neighbourhood,
+/// too. A filter that refuses as many farther off lengthens the way already.
+void GraphSearch::widen() {
+    width_is_known_ = true;
+    const std::vector<NodeDistance> refused = std::move(refused_);
+    if (refused.empty() || wanted_ > results_.size()) return;
+    const std::uint32_t before = wanted_ / kNearestPart;
+    const NodeDistance near = results_.find(before), last = results_.find(wanted_ - 1);
+    const auto blocked = static_cast<std::uint64_t>(
+        std::ranges::count_if(refused, [&](const NodeDistance& one) { return one < near; }));
+    const auto within = static_cast<std::uint64_t>(
+        std::ranges::count_if(refused, [&](const NodeDistance& one) { return one < last; }));
+    const std::uint64_t usual =
+        kRefusedUsually * (within - blocked) * (before + 1) / (wanted_ - before);
+    const std::uint64_t most = std::uint64_t{kWidenedMost} * wanted_;
+    const std::uint64_t more = std::min(blocked - std::min(blocked, usual), most);
+    if (more > spare_) results_.widen(static_cast<std::uint32_t>(more) - spare_);
+}
+
 /// What is listed becomes nearer only: so does what is gone on from.
 void GraphSearch::shorten() {
+    if (!width_is_known_ && results_.full()) widen();
     if (results_.full()) farthest_ = std::min(farthest_, results_.last());
     if (!may_end_early()) return;
     const NodeDistance* const last = results_.at(wanted_ - 1);
@@ -112,8 +146,8 @@ void GraphSearch::shorten() {
 void GraphSearch::list_candidates(Accepts accepts) {
     for (std::size_t i = candidates_.size(); i > 0; --i) {
         const NodeDistance& one = candidates_[i - 1];
-        if (one > farthest_ || !accepts(graph_->slot_of(one.node()))) continue;
-        results_.offer(one);
+        if (one > farthest_) continue;
+        offer(one, accepts);
         shorten();
     }
     std::erase_if(candidates_, [&](const NodeDistance& one) { return one > farthest_; });

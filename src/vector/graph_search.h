@@ -25,6 +25,7 @@ namespace tidal::vector {
 ///           multiple of the distance of the last wanted is Al-Jazzazi et al. 2025,
 ///           arXiv:2505.15636: where what is near stands apart, far fewer nodes are visited than a
 ///           wide beam holds. There is no such end under dot products, which are no distances.
+///           That the beam widens where a whole neighbourhood is refused is ours.
 /// Threads   One at a time. Lifetime: shares the graph.
 class GraphSearch {
 public:
@@ -57,6 +58,8 @@ private:
     void expand(std::uint32_t node, Accepts accepts);
     std::size_t measure(std::span<const std::uint32_t> nodes);
     void list_candidates(Accepts accepts);
+    void offer(const NodeDistance& one, Accepts accepts);
+    void widen();
     void shorten();
     bool visit(std::uint32_t node) {
         std::uint64_t& word = visited_[node / 64];
@@ -71,6 +74,7 @@ private:
     const double visit_cost_;
     const std::uint64_t visits_max_;
     const std::uint32_t wanted_;
+    const std::uint32_t spare_;  ///< So many more than the wanted need are kept anyway.
     const float reach_squared_;
     NodeDistance farthest_ = NodeDistance::farthest();  ///< That is listed or gone on from.
     std::uint64_t visits_ = 0;
@@ -78,6 +82,8 @@ private:
     std::vector<std::uint64_t> visited_;    ///< A bit a node.
     std::vector<NodeDistance> candidates_;  ///< A heap, the nearest first.
     Nearest results_;
+    bool width_is_known_ = false;
+    std::vector<NodeDistance> refused_;  ///< Until it is.
     std::uint32_t nodes_[Graph::kLinksBase] = {};
     float distances_[Graph::kLinksBase] = {};
 };

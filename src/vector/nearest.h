@@ -51,6 +51,14 @@ public:
     const NodeDistance* at(std::size_t before) const {
         return in_order() && before < kept_.size() ? &kept_[before] : nullptr;
     }
+    /// The same, whatever is known. Precondition: before < size().
+    NodeDistance find(std::size_t before) const {
+        if (in_order()) return kept_[before];
+        std::vector<NodeDistance> all = kept_;
+        const auto found = all.begin() + static_cast<std::ptrdiff_t>(before);
+        std::ranges::nth_element(all, found);
+        return *found;
+    }
     /// The farthest kept. Precondition: size() > 0.
     const NodeDistance& last() const { return in_order() ? kept_.back() : kept_.front(); }
     bool admits(const NodeDistance& one) const { return !full() || one < last(); }
@@ -67,6 +75,13 @@ public:
             kept_.back() = one;
             std::ranges::push_heap(kept_);
         }
+    }
+    /// Keeps so many more from now on.
+    void widen(std::uint32_t by) {
+        const bool was_in_order = in_order();
+        most_ += by;
+        kept_.reserve(most_);
+        if (was_in_order && !in_order()) std::ranges::make_heap(kept_);
     }
     /// Nearest first; leaves it empty.
     std::vector<NodeDistance> take() {

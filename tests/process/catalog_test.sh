@@ -91,6 +91,20 @@ check() {
     expect 400 '"field":"user_id"'
     call GET '/feed?experiment=sprig&user_id=1'
     expect 400 '"code":"unknown_experiment"' 'spring'
+    for both in 'feed?' 'search?query=item&' 'items/1/related?' 'feed/compare?with=new&'; do
+        call GET "/${both}experiment=spring&profile=own&user_id=1"
+        expect 400 '"code":"profile_and_experiment"' '"field":"experiment"' 'leave out one'
+    done
+    call POST /feed '{"experiment":"spring","profile":"own","user_id":1}'
+    expect 400 '"code":"profile_and_experiment"'
+    for none in profile experiment; do
+        call GET "/feed?$none="
+        expect 400 "\"field\":\"$none\""
+        call POST /feed "{\"$none\":\"\"}"
+        expect 400 "\"field\":\"$none\""
+    done
+    call GET '/feed/compare?experiment=spring&with=new&user_id=1'
+    expect 200 '"profile":"new@1"' '"experiment":"spring@1"'
     call GET '/feed/compare?profile=own@1&with=own@2&exclude=4,5'
     expect 200 '"common":3' '"moves":[{"entity_id":3,"left_rank":1,"right_rank":3},{"entity_id":1,"left_rank":3,"right_rank":1}]'
     call GET '/feed/compare?profile=own@1'

@@ -124,6 +124,34 @@ like 3 40
 then_all "/feed?profile=near&session_id=$session&limit=1" '.items[0].entity_id == 11'
 then_all '/feed?profile=near&user_id=40&limit=1' '.items[0].entity_id == 4'
 
+# What is hidden under a session told to one node is on no page of the others from the answer on, asked for at once, whatever
+# their consistency; nor later.
+shows() { # NODE
+    curl -s --max-time 15 "http://127.0.0.1:${node_http[$1]}/feed?profile=new&session_id=$hiding&limit=20&read_consistency=eventual" |
+        jq -c '[.items[].entity_id]'
+}
+tell POST /sessions '{"user_id":41}'
+hiding=$(jq -r .session_id <<<"$reply")
+left='11,10,9,8,7,6,5,4,3,2,1,'
+for item in 6 3 10; do
+    left=${left/$item,/}
+    on a POST "/sessions/$hiding/signals" "{\"entity_id\":$item,\"signal\":\"hide\"}"
+    [ "$status" = 200 ] || fail "hide of $item in session $hiding: $status $reply"
+    pages=()
+    for node in b c; do
+        shows $node >"$work/shown.$node" &
+        pages+=($!)
+    done
+    wait "${pages[@]}"
+    for node in b c; do
+        page=$(<"$work/shown.$node")
+        [ "$page" = "[${left%,}]" ] || fail "node $node after the hide of $item on node a: $page, not [${left%,}]"
+    done
+done
+for whose in "session_id=$hiding" user_id=41; do
+    then_all "/feed?profile=new&$whose&limit=20" "[.items[].entity_id] == [${left%,}]"
+done
+
 # A cohort of which too little is known is read as its parent.
 tell POST /cohorts "{\"text\":\"cohort french version 1 { tracks view; at_least 1 events; where language = 'fr'; }\"}"
 tell POST /cohorts "{\"text\":\"cohort lyon version 1 { parent french; tracks view; at_least 5 events; where region = 'lyon'; }\"}"

@@ -68,6 +68,16 @@ TEST(LibraryCatalog, AnExperimentSplitsUsersAndKeepsItsProfiles) {
         seen.insert(must(library.feed(call)).profile);
     }
     EXPECT_EQ(seen, (std::set<std::string>{"down@1", "up@1"}));
+    api::FeedCall both;
+    both.profile = "up";
+    both.experiment = "spring";
+    both.user_id = api::IdInput(std::uint64_t{1});
+    EXPECT_EQ(library.feed(both).error().reason(), "profile_and_experiment");
+    both.profile.clear();
+    const auto arm = must(library.feed(both)).profile;
+    const auto compared = must(library.compare(both, "new"));
+    EXPECT_EQ(compared.left.profile, arm);
+    EXPECT_EQ(compared.right.profile, "new@1");
     EXPECT_EQ(library.retire_profile("up").error().code(), ErrorCode::kConflict);
     EXPECT_EQ(library.experiment_results({.name = "spring"}).error().code(),
               ErrorCode::kUnsupported)

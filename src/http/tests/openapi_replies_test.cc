@@ -341,6 +341,9 @@ TEST_F(OpenApiReplies, FeedsQueriesAndComparisons) {
     const auto explored = ask("GET", "/feed", "/feed?profile=mine&limit=2");
     EXPECT_NE(json::serialize(explored).find("\"explored\""), std::string::npos);
     ask("GET", "/feed", "/feed?experiment=e&user_id=5");
+    EXPECT_EQ(last_, 200);
+    ask("GET", "/feed", "/feed?experiment=e&profile=new&user_id=5");
+    EXPECT_EQ(last_, 400) << "both choose the profile";
     ask("GET", "/feed", "/feed?profile=alphabetical_asc&limit=1");
     EXPECT_EQ(last_, 200);
     ask("GET", "/feed", "/feed?profile=nobody");

@@ -96,6 +96,49 @@ TEST(NodeDistances, OrderAsTheirNumbersDoAndKeepThem) {
     EXPECT_LE(NodeDistance(-nan, 7), NodeDistance::farthest());
 }
 
+/// Whether it is in order or a heap, or was the one and is the other by now.
+TEST(Nearest, KeepsTheNearestOfAStreamHoweverManyItWidensBy) {
+    std::mt19937_64 random(9);
+    for (const std::uint32_t by : {0U, 3U, 200U, 900U}) {
+        for (const std::uint32_t most : {7U, 500U, 700U}) {
+            std::vector<NodeDistance> all;
+            Nearest nearest(most);
+            for (std::uint32_t node = 0; node < most + 2'000; ++node) {
+                if (node == most) nearest.widen(by);
+                all.emplace_back(static_cast<float>(random() % 1'000), node);
+                nearest.offer(all.back());
+            }
+            std::ranges::sort(all);
+            all.resize(most + by);
+            ASSERT_EQ(nearest.size(), all.size());
+            EXPECT_EQ(nearest.last(), all.back());
+            for (const std::uint32_t before : {0U, 6U, most - 1})
+                EXPECT_EQ(nearest.find(before), all[before]);
+            EXPECT_EQ(nearest.take(), all) << most << " and " << by;
+        }
+    }
+}
+
+/// As many refused near the probe as farther off are no neighbourhood that is refused.
+TEST(GraphSearch, StaysAsWideUnderARandomFilter) {
+    Set set(Metric::kL2, VectorStorage::kF32, 24, 2000, 11);
+    GraphBuild build(set.vectors, set.vectors.present(), 1);
+    const auto graph = built(&build, set.vectors);
+    Roaring half;
+    for (std::uint32_t slot = 0; slot < 2000; ++slot)
+        if (set.random() % 2 == 0) half.add(slot);
+    std::size_t kept = 0;
+    for (int asked = 0; asked < 20; ++asked) {
+        const Probe probe = *make_probe(set.vectors.spec(), set.any());
+        GraphSearch search(graph, probe, Beam{105, 60}, UINT64_MAX);
+        EXPECT_EQ(search.run([&](Slot slot) { return half.contains(slot.value()); },
+                             [](double) { return true; }),
+                  GraphSearch::Progress::kDone);
+        kept += search.found();
+    }
+    EXPECT_LE(static_cast<double>(kept), 1.05 * 20 * 105);
+}
+
 /// Many small groups, each far from the others.
 struct Groups {
     explicit Groups(Metric metric) : vectors(spec_of(kDimensions, metric, VectorStorage::kF32)) {

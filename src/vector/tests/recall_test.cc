@@ -139,6 +139,38 @@ TEST(Recall, OfShortLimitsAmongVectorsWithoutClasses) {
     }
 }
 
+/// Who has seen all of the cluster they like: what is nearest else is the near side of several
+/// other clusters, which lie about as far as the rest. Of a user who has seen nothing it is one
+/// cluster.
+TEST(Recall, WhereTheWholeNeighbourhoodIsRefused) {
+    constexpr std::size_t kDimensions = 64, kClusters = 12, kEach = 1'000;
+    std::mt19937_64 random(13);
+    std::normal_distribution<float> normal;
+    const auto draw = [&](const std::vector<float>& around, float width) {
+        std::vector<float> out = around;
+        for (float& value : out) value += width * normal(random);
+        return out;
+    };
+    std::vector<std::vector<float>> centres;
+    for (std::size_t i = 0; i < kClusters; ++i)
+        centres.push_back(draw(std::vector<float>(kDimensions), 1));
+    Vectors data;
+    for (std::size_t i = 0; i < kClusters * kEach; ++i)
+        data.base.push_back(draw(centres[i % kClusters], 0.5F));
+    for (std::size_t i = 0; i < 2 * kClusters; ++i)
+        data.queries.push_back(draw(centres[i % kClusters], 0.2F));
+    Indexed index(data, schema::Metric::kL2, schema::VectorStorage::kF32, 100);
+    double refused = 0;
+    for (std::size_t query = 0; query < data.queries.size(); ++query) {
+        Roaring others;
+        for (std::uint32_t slot = 0; slot < data.base.size(); ++slot)
+            if (slot % kClusters != query % kClusters) others.add(slot);
+        refused += index.recall(query, Effort::kDefault, others, true);
+    }
+    EXPECT_GE(refused / static_cast<double>(data.queries.size()), 0.95);
+    EXPECT_GE(index.mean_recall(Effort::kDefault, true), 0.95);
+}
+
 /// Rows of one byte a component are as small as their codes: it is the way that is shorter.
 TEST(Recall, GoesByTheGraphWhereRowsAreAsSmallAsCodes) {
     constexpr std::size_t kDimensions = 64;
