@@ -215,7 +215,8 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
             TIDAL_ASSIGN(call.vector, parse_numbers(name, value));
         } else if (name == "profile" || name == "experiment") {
             if (value.empty())
-                return Error(ErrorCode::kInvalidArgument, name + "= names none").with_field(name);
+                return Error(ErrorCode::kInvalidArgument, parameter + "= names none")
+                    .with_field(name);
             (name == "profile" ? call.profile : call.experiment) = value;
         } else if (name == "query") {
             call.query = value;
