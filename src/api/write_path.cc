@@ -250,6 +250,11 @@ Database::Groups Database::group_by_shard(const std::vector<Write>& writes,
         if (auto* const erases = std::get_if<record::EraseUserBody>(&record.body))
             erases->others = others_than(shard_of(resolved->vshard));
         WriteGroup& group = groups[shard_of(resolved->vshard)];
+        if (group.lines.empty()) {
+            const std::size_t share = writes.size() / shards_.size();
+            group.proposal.records.reserve(share + share / 2 + 1);
+            group.lines.reserve(share + share / 2 + 1);
+        }
         group.proposal.records.push_back(std::move(record));
         group.lines.push_back(line);
     }
@@ -332,6 +337,7 @@ void Database::propose_groups(Groups groups, const CallContext& context,
         group.proposal.shard = id;
         group.proposal.concern = concern;
         GroupAnswer answer{id, concern, deadline_ns, std::move(group.lines), {}, {}};
+        answer.on_to.reserve(answer.lines.size());
         for (const record::Record& record : group.proposal.records) {
             answer.on_to.push_back(goes_on_to(record));
             answer.hides.push_back(hides_by_session(record) && answer.on_to.back() != id);

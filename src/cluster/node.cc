@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cluster/membership.h"
+#include "runtime/io_executor.h"
 
 namespace tidal::cluster {
 namespace {
@@ -34,7 +35,7 @@ private:
 };
 
 Node::Node(runtime::Runtime& runtime, wal::NodeLog& log, Options options, LogIndex states_index)
-    : executor_(runtime.executors().create_executor("peers")) {
+    : executor_(runtime::create_io_executor(runtime.executors(), "peers")) {
     const raft::PeerId self = peer_of(options.peers.self.node);
     peers_ = std::make_unique<PeerTransport>(std::move(options.peers), runtime, *executor_,
                                              std::move(options.logger));

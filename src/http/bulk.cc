@@ -1,5 +1,7 @@
 #include "http/bulk.h"
 
+#include <algorithm>
+
 #include "http/json_write.h"
 #include "http/line_splitter.h"
 #include "http/problem.h"
@@ -19,6 +21,7 @@ public:
     void on_chunk(std::string bytes, ReadNext next) override {
         const std::uint64_t first = lines_.next_number();
         std::vector<Result<api::Write>> writes;
+        writes.reserve(static_cast<std::size_t>(std::ranges::count(bytes, '\n')) + 1);
         lines_.feed(bytes, parse_into(&writes));
         // A last line without an end is of this batch, not a round of its own.
         if (next.is_last()) lines_.finish(parse_into(&writes));

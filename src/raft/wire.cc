@@ -1,5 +1,6 @@
 #include "raft/wire.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "base/crc32c.h"
@@ -10,6 +11,8 @@ namespace {
 // Packet header: magic u32, version u8, three zeros, count u32, CRC-32C u32 of all else.
 constexpr std::size_t kChecksumOffset = 12;
 constexpr std::size_t kHeaderBytes = 16;
+/// A few bytes that say how many entries follow them must not ask for much memory.
+constexpr std::size_t kEntriesReserved = 4096;
 
 // --- fields -----------------------------------------------------------------------------------
 
@@ -87,6 +90,7 @@ void decode(Decoder* in, Append* a) {
     a->prev_term = get_term(in);
     a->commit = get_index(in);
     const std::size_t count = in->count(3);
+    a->entries.reserve(std::min(count, kEntriesReserved));
     LogIndex index = a->prev_index;
     Term term = a->prev_term;
     for (std::size_t i = 0; i < count && !in->failed(); ++i) {

@@ -7,6 +7,7 @@
 
 #include "query/top_views.h"
 #include "shard/batch_records.h"
+#include "shard/internal/item_prefetch.h"
 
 namespace tidal::shard {
 namespace {
@@ -161,6 +162,7 @@ wal::PendingBatch Shard::stamp_and_encode(std::vector<record::Record>* records) 
     const LogIndex first = last_index_.next();
     Encoder payload;
     Encoder one;
+    prefetch_items(*state_, *records);
     for (record::Record& record : *records) {
         last_index_ = last_index_.next();
         stamp(&record, last_index_);

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "shard/internal/item_prefetch.h"
 #include "shard/internal/planted.h"
 #include "shard/shard.h"
 
@@ -44,6 +45,8 @@ std::optional<Shard::Finished> Shard::replicate(InFlight batch) {
     Replicator::Batch out;
     out.stamped_for = lead_term_;
     Encoder encoder;
+    prefetch_items(*state_, batch.records);
+    out.records.reserve(batch.records.size());
     for (record::Record& record : batch.records) {
         stamp(&record, LogIndex(0));  // known later, and not part of the bytes
         encoder.clear();

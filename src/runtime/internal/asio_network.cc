@@ -3,7 +3,8 @@
 // One connection per peer in the usual case: dialed on the first send, or taken over from a peer
 // that dialed here first and said where it is reached. (Two that dial each other at once keep both
 // connections, one for each direction.) Everything of a connection happens on the endpoint's one
-// I/O thread; senders only touch queues, under the endpoint's mutex. A connection that fails loses
+// I/O thread, its executor's where that is an IoExecutor; senders only touch queues, under the
+// endpoint's mutex. A connection that fails loses
 // what was queued on it (delivery is "at most once, perhaps") and its peer is left alone for
 // kRetryAfter.
 #include "runtime/internal/asio_network.h"
@@ -11,12 +12,15 @@
 #include <pthread.h>
 
 #include <boost/asio/post.hpp>
+#include <cassert>
 #include <chrono>
 #include <map>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include "runtime/internal/asio_link.h"
+#include "runtime/internal/io_executor.h"
 
 namespace tidal::runtime::internal {
 
@@ -31,12 +35,16 @@ constexpr auto kRetryAfter = std::chrono::milliseconds(200);
 constexpr std::size_t kAcceptedMax = 1024;
 constexpr std::string_view kAnonymous = "anonymous/";  // no address: it cannot be dialed
 
-/// The sockets of one endpoint and the thread that runs them.
+/// The sockets of one endpoint and, unless its executor does, the thread that runs them.
 class AsioEndpoint final : public Endpoint, public LinkHost {
 public:
     AsioEndpoint(std::string advertised, std::shared_ptr<TlsContext> tls,
                  std::shared_ptr<Inbox> inbox)
-        : advertised_(std::move(advertised)), tls_(std::move(tls)), inbox_(std::move(inbox)) {}
+        : advertised_(std::move(advertised)),
+          tls_(std::move(tls)),
+          inbox_(std::move(inbox)),
+          shared_(dynamic_cast<IoExecutor*>(inbox_->executor)),
+          io_(shared_ != nullptr ? shared_->io() : std::make_shared<asio::io_context>(1)) {}
     ~AsioEndpoint() override;
 
     Result<void> open(const HostPort& at);
@@ -65,16 +73,19 @@ private:
     void accept();
     void accept_later();
     void close_all();
+    void drain();
 
     std::string advertised_;
     const std::shared_ptr<TlsContext> tls_;
     const std::shared_ptr<Inbox> inbox_;
-    std::shared_ptr<asio::io_context> io_ = std::make_shared<asio::io_context>(1);
+    const IoExecutor* const shared_;  ///< Runs the sockets; null = thread_ does.
+    const std::shared_ptr<asio::io_context> io_;
     tcp::acceptor acceptor_{*io_};
     asio::steady_timer accept_timer_{*io_};
     std::set<std::shared_ptr<Link>> links_;  ///< All that are not closed; I/O thread.
     std::size_t accepted_ = 0;               ///< Of those.
     std::uint64_t last_anonymous_ = 0;
+    bool opened_ = false;
     bool closing_ = false;
     std::mutex mutex_;  ///< Guards the two below, and the links' queues.
     std::map<std::string, Route, std::less<>> routes_;
@@ -102,6 +113,11 @@ Result<void> AsioEndpoint::open(const HostPort& at) {
     if (error) return failed("listening", error);
     if (const auto colon = advertised_.rfind(':'); advertised_.substr(colon) == ":0")
         advertised_ = advertised_.substr(0, colon + 1) + std::to_string(bound.port());
+    opened_ = true;
+    if (shared_ != nullptr) {
+        asio::post(*io_, [this] { accept(); });
+        return {};
+    }
     accept();
     thread_ = std::thread([this] {
         ::pthread_setname_np(::pthread_self(), "net");
@@ -233,9 +249,26 @@ void AsioEndpoint::close_all() {
     routes_.clear();
 }
 
+/// Runs what a stopped executor leaves: handlers that keep connections alive, and one another.
+void AsioEndpoint::drain() {
+    std::vector<std::weak_ptr<Link>> ending(links_.begin(), links_.end());
+    close_all();
+    links_.clear();
+    io_->restart();
+    io_->poll();
+    for (const std::weak_ptr<Link>& link : ending)
+        while (!link.expired() && io_->run_one() > 0) {
+        }
+}
+
 AsioEndpoint::~AsioEndpoint() {
     inbox_->open = false;
-    if (!thread_.joinable()) return;
+    if (!opened_) return;
+    if (shared_ != nullptr) {
+        assert(shared_->stopped() && "an endpoint that goes before its I/O executor has stopped");
+        drain();
+        return;
+    }
     // The thread ends by itself when the last cancelled handler has run, so that none is left that
     // keeps a connection alive.
     asio::post(*io_, [this] { close_all(); });

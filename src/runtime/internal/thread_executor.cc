@@ -27,7 +27,15 @@ std::uint64_t steady_now_ns() {
         std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
 }
 
-ThreadExecutor::ThreadExecutor(std::string_view name) {
+void Sleeper::wait(std::unique_lock<std::mutex>& lock, std::uint64_t deadline_ns) {
+    if (deadline_ns == kNever)
+        wake_.wait(lock);
+    else
+        wake_.wait_until(lock, steady_time(deadline_ns));
+}
+
+ThreadExecutor::ThreadExecutor(std::string_view name, std::unique_ptr<Idler> idler)
+    : idler_(std::move(idler)) {
     // Linux keeps 15 bytes of a thread's name and refuses longer ones.
     thread_ = std::thread([this, short_name = std::string(name.substr(0, 15))] {
         ::pthread_setname_np(::pthread_self(), short_name.c_str());
@@ -48,7 +56,7 @@ void ThreadExecutor::post(Work work) {
     }
     queue_.push_back(std::move(work));
     // Under the lock: once it is given back the work may run and lead to this executor's end.
-    if (std::exchange(waiting_, false)) wake_.notify_one();
+    if (std::exchange(waiting_, false)) idler_->wake();
 }
 
 Executor::TimerId ThreadExecutor::post_after(std::uint64_t delay_ns, Work work) {
@@ -63,7 +71,7 @@ Executor::TimerId ThreadExecutor::post_after(std::uint64_t delay_ns, Work work) 
     assert(inserted);
     deadlines_.emplace(id, deadline);
     // Later timers than the one slept for need no wake-up.
-    if (at == timers_.begin() && std::exchange(waiting_, false)) wake_.notify_one();
+    if (at == timers_.begin() && std::exchange(waiting_, false)) idler_->wake();
     return id;
 }
 
@@ -86,11 +94,10 @@ void ThreadExecutor::stop() {
     {
         const std::lock_guard lock(mutex_);
         stopping_.store(true, std::memory_order_relaxed);
-        waiting_ = false;
         queue.swap(queue_);
         timers.swap(timers_);
         deadlines_.clear();
-        wake_.notify_one();
+        if (std::exchange(waiting_, false)) idler_->wake();
     }
     {
         const std::lock_guard lock(join_mutex_);
@@ -101,7 +108,9 @@ void ThreadExecutor::stop() {
 
 void ThreadExecutor::run() {
     std::vector<Work> batch;
-    while (next_batch(&batch)) {
+    while (true) {
+        idler_->look();
+        if (!next_batch(&batch)) return;
         for (auto& work : batch) {
             if (stopping_.load(std::memory_order_relaxed)) break;
             work();
@@ -120,10 +129,7 @@ bool ThreadExecutor::next_batch(std::vector<Work>* batch) {
         queue_.clear();
         if (!batch->empty()) return true;
         waiting_ = true;
-        if (timers_.empty())
-            wake_.wait(lock);
-        else
-            wake_.wait_until(lock, steady_time(timers_.begin()->first.first));
+        idler_->wait(lock, timers_.empty() ? Idler::kNever : timers_.begin()->first.first);
         waiting_ = false;
     }
 }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -17,18 +18,44 @@ namespace tidal::runtime::internal {
 /// CLOCK_MONOTONIC, in nanoseconds.
 std::uint64_t steady_now_ns();
 
+/// How an executor's thread spends the time in which nothing is posted.
+class Idler {
+public:
+    virtual ~Idler() = default;
+    /// Until wake(), or `deadline_ns` (steady_now_ns; kNever), or earlier: gives `lock` up
+    /// meanwhile.
+    virtual void wait(std::unique_lock<std::mutex>& lock, std::uint64_t deadline_ns) = 0;
+    /// Inside the lock of a wait() that is under way.
+    virtual void wake() = 0;
+    /// Before each batch: what else this thread does, as far as it can be done at once.
+    virtual void look() {}
+    static constexpr std::uint64_t kNever = ~std::uint64_t{0};
+};
+
+/// Sleeps.
+class Sleeper final : public Idler {
+public:
+    void wait(std::unique_lock<std::mutex>& lock, std::uint64_t deadline_ns) override;
+    void wake() override { wake_.notify_one(); }
+
+private:
+    std::condition_variable wake_;
+};
+
 /// Posted work runs in batches taken under one lock. One due timer, the earliest, goes before each
 /// batch: a timer stays cancellable until it is about to run, and neither kind can starve the
 /// other.
-class ThreadExecutor final : public Executor {
+class ThreadExecutor : public Executor {
 public:
-    explicit ThreadExecutor(std::string_view name);
+    explicit ThreadExecutor(std::string_view name,
+                            std::unique_ptr<Idler> idler = std::make_unique<Sleeper>());
     ~ThreadExecutor() override;
 
     void post(Work work) override;
     TimerId post_after(std::uint64_t delay_ns, Work work) override;
     bool cancel(TimerId timer) override;
     void stop() override;
+    bool stopped() const { return stopping_.load(); }
 
 private:
     /// Ordered by deadline, then by the order asked for.
@@ -39,8 +66,8 @@ private:
     bool next_batch(std::vector<Work>* batch);
     void take_due_timer(std::vector<Work>* batch);
 
+    const std::unique_ptr<Idler> idler_;
     std::mutex mutex_;
-    std::condition_variable wake_;
     std::atomic<bool> stopping_ = false;
     // Guarded by mutex_.
     std::vector<Work> queue_;

@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "runtime/io_executor.h"
 #include "runtime/real_runtime.h"
 #include "runtime/sim_runtime.h"
 
@@ -16,6 +17,9 @@ constexpr std::uint64_t kMillisecond = 1'000'000;
 
 struct RealExecutors {
     Runtime& runtime() { return *impl; }
+    std::unique_ptr<Executor> make(std::string_view name) {
+        return impl->executors().create_executor(name);
+    }
     template <typename Predicate>
     bool wait(Predicate done) {
         const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
@@ -28,8 +32,17 @@ struct RealExecutors {
     std::unique_ptr<Runtime> impl = std::move(make_real_runtime({})).value();
 };
 
+struct IoExecutors : RealExecutors {
+    std::unique_ptr<Executor> make(std::string_view name) {
+        return create_io_executor(impl->executors(), name);
+    }
+};
+
 struct SimulatedExecutors {
     Runtime& runtime() { return *node; }
+    std::unique_ptr<Executor> make(std::string_view name) {
+        return create_io_executor(node->executors(), name);
+    }
     template <typename Predicate>
     bool wait(Predicate done) {
         return world.run_until(done);
@@ -43,7 +56,7 @@ template <typename T>
 class ExecutorContract : public ::testing::Test {
 protected:
     std::unique_ptr<Executor> make(std::string_view name = "worker") {
-        return under_test_.runtime().executors().create_executor(name);
+        return under_test_.make(name);
     }
     template <typename Predicate>
     bool wait(Predicate done) {
@@ -52,7 +65,7 @@ protected:
     T under_test_;
 };
 
-using Implementations = ::testing::Types<RealExecutors, SimulatedExecutors>;
+using Implementations = ::testing::Types<RealExecutors, IoExecutors, SimulatedExecutors>;
 TYPED_TEST_SUITE(ExecutorContract, Implementations);
 
 TYPED_TEST(ExecutorContract, RunsInTheOrderPosted) {

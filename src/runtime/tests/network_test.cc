@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "runtime/internal/frame.h"
+#include "runtime/io_executor.h"
 #include "runtime/real_runtime.h"
 #include "runtime/sim_network.h"
 
@@ -19,6 +20,7 @@ namespace {
 
 struct RealPair {
     Runtime& runtime(int) { return *impl; }
+    std::unique_ptr<Executor> executor(int) { return impl->executors().create_executor("net"); }
     std::string address(int) { return "127.0.0.1:0"; }
     template <typename Predicate>
     bool wait(Predicate done) {
@@ -32,8 +34,16 @@ struct RealPair {
     std::unique_ptr<Runtime> impl = std::move(make_real_runtime({})).value();
 };
 
+/// Sockets on the executors' own threads.
+struct IoPair : RealPair {
+    std::unique_ptr<Executor> executor(int) { return create_io_executor(impl->executors(), "net"); }
+};
+
 struct SimulatedPair {
     Runtime& runtime(int node) { return node == 0 ? *a : *b; }
+    std::unique_ptr<Executor> executor(int node) {
+        return runtime(node).executors().create_executor("net");
+    }
     std::string address(int node) { return node == 0 ? "a:1" : "b:0"; }
     template <typename Predicate>
     bool wait(Predicate done) {
@@ -63,18 +73,30 @@ struct Received {
 template <typename T>
 class NetworkContract : public ::testing::Test {
 protected:
-    std::unique_ptr<Endpoint> listen(int node, OnMessage on_message) {
-        executors_.push_back(pair_.runtime(node).executors().create_executor("net"));
+    struct StopFirst {
+        Executor* executor;
+        void operator()(Endpoint* endpoint) const {
+            executor->stop();
+            delete endpoint;
+        }
+    };
+    using Open = std::unique_ptr<Endpoint, StopFirst>;
+
+    Open listen(int node, OnMessage on_message) {
+        return listen_at(node, pair_.address(node), std::move(on_message));
+    }
+    Open listen_at(int node, const std::string& address, OnMessage on_message) {
+        executors_.push_back(pair_.executor(node));
         auto endpoint = pair_.runtime(node).network().listen(
-            {.address = pair_.address(node)}, *executors_.back(), std::move(on_message));
-        return std::move(endpoint).value();
+            {.address = address}, *executors_.back(), std::move(on_message));
+        return Open(std::move(endpoint).value().release(), StopFirst{executors_.back().get()});
     }
     T pair_;
     std::vector<std::unique_ptr<Executor>> executors_;
     Received at_a_, at_b_;
 };
 
-using Implementations = ::testing::Types<RealPair, SimulatedPair>;
+using Implementations = ::testing::Types<RealPair, IoPair, SimulatedPair>;
 TYPED_TEST_SUITE(NetworkContract, Implementations);
 
 TYPED_TEST(NetworkContract, MessagesArriveBothWaysWithTheirSender) {
@@ -128,9 +150,7 @@ TYPED_TEST(NetworkContract, AnAddressCanBeTakenAgainAndReached) {
     ASSERT_TRUE(a->send(address, "one").ok());
     ASSERT_TRUE(this->pair_.wait([&] { return this->at_b_.count() == 1; }));
     b.reset();
-    auto again = this->pair_.runtime(1).network().listen({.address = address}, *this->executors_[1],
-                                                         this->at_b_.handler());
-    ASSERT_TRUE(again.ok()) << again.error().to_string();
+    auto again = this->listen_at(1, address, this->at_b_.handler());
     // The first ones may be lost in finding out that the old connection is gone.
     ASSERT_TRUE(this->pair_.wait([&] {
         const auto sent = a->send(address, "two");

@@ -230,6 +230,8 @@ Result<void> PairUniques::add_to_slice(BlockHandle block, std::uint64_t user, un
 
 bool PairUniques::advance(Place place, BlockHandle block) {
     const std::int64_t newest = signals_[place.signal].newest_slice();
+    // Nothing is forgotten within a slice: the page stays as the last checkpoint has it.
+    if (head_of(block).newest_slice >= newest) return true;
     if (form_of(block) == UserForm::kList) {
         UserList list = list_of(block);
         list.advance(newest);
@@ -292,6 +294,14 @@ void PairUniques::sweep() {
         if (block == 0) continue;
         ++pairs;
         advance(place, block);
+    }
+    // What the next add is going to look at lies anywhere in memory.
+    if (sweep_signal_ >= signals_.size()) return;
+    const SlotDirectory& directory = signals_[sweep_signal_].directory;
+    for (unsigned ahead = 0; ahead < kSweepPairs; ++ahead) {
+        const Slot slot(static_cast<std::uint32_t>(sweep_slot_) + ahead);
+        if (const BlockHandle block = directory.get(slot); block != 0)
+            __builtin_prefetch(heap_.read(block));
     }
 }
 

@@ -47,9 +47,10 @@ private:
     };
 
     bool has_room(std::size_t bytes) const;
-    UserForm form_of(BlockHandle block) const {
-        return reinterpret_cast<const UserHead*>(heap_.read(block))->form;
+    const UserHead& head_of(BlockHandle block) const {
+        return *reinterpret_cast<const UserHead*>(heap_.read(block));
     }
+    UserForm form_of(BlockHandle block) const { return head_of(block).form; }
     UserList list_of(BlockHandle block) { return {heap_.write(block), heap_.capacity(block)}; }
 
     Result<void> add_to_list(Place place, BlockHandle block, std::uint64_t user, unsigned slice);
