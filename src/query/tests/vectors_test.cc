@@ -350,7 +350,7 @@ TEST_F(VectorsTest, ExplainShowsTheSimilarity) {
     const auto page = world_.ask(ask);
     ASSERT_TRUE(page.ok());
     const auto& item = page->items.at(0);
-    ASSERT_TRUE(item.explanation.has_value());
+    ASSERT_NE(item.explanation, nullptr);
     ASSERT_EQ(item.explanation->terms.size(), 1U);
     EXPECT_EQ(item.explanation->terms[0].text, "similarity(round)");
     EXPECT_EQ(item.explanation->terms[0].value, item.score);
