@@ -2,7 +2,9 @@
 // beside a filtered hnswlib that looks for the candidates of one of its four sources.
 //
 //     api_for_you_load_bench [items = 1000000] [signals a second = 50000] [pages of a group = 2000]
+//     api_for_you_load_bench recall [items = 250000] [centres = 250]
 //
+// The second says the recall of `ann(user)` alone, without a peer, and without signals meanwhile.
 // One database in memory, one shard; vectors of 128 dimensions (generated_vectors.h), l2. Three
 // groups of 20 users, each of whom liked 10 items around one centre: who has seen nothing, 300 and
 // 3,000 items, half of them around that centre, where they stand in the way. 20,000 others liked 5
@@ -78,12 +80,13 @@ struct User {
 
 class Bench {
 public:
-    Bench(std::size_t items, double rate, std::size_t pages)
+    Bench(std::size_t items, double rate, std::size_t pages, std::size_t centres)
         : items_(items),
           rate_(rate),
           pages_(pages),
+          centres_(centres),
           space_(kDimensions),
-          peer_(&space_, items, 16, 200) {}
+          peer_(&space_, pages > 0 ? items : 1, 16, 200) {}
 
     void load() {
         must(wait<api::CatalogReply>([&](auto done) {
@@ -93,8 +96,8 @@ public:
                 "require 1 - state(liked); score rank(ann(user)); order score desc; }",
                 false, std::move(done));
         }));
-        Clusters clusters(kDimensions);
-        by_centre_.resize(Clusters::kCentres);
+        Clusters clusters(kDimensions, centres_);
+        by_centre_.resize(centres_);
         std::vector<api::Write> writes;
         for (std::uint32_t item = 0; item < items_; ++item) {
             by_centre_[clusters.add(&vectors_)].push_back(item);
@@ -116,16 +119,35 @@ public:
         }
     }
 
-    /// Both graphs; ours is made in the background.
-    void build() {
-        auto begin = Clock::now();
+    void build_peer() {
+        const auto begin = Clock::now();
         for (std::size_t item = 0; item < items_; ++item)
             peer_.addPoint(vectors_.data() + item * kDimensions, item);
         std::printf("hnswlib made after %.0f s\n", us_since(begin) / 1e6);
-        begin = Clock::now();
+    }
+    /// Ours is made in the background.
+    void await_graphs() {
+        const auto begin = Clock::now();
         const std::uint64_t left = bed_.wait_for_graphs(items_);
         std::printf("ours ready %.0f s later, all but %llu vectors in graphs\n\n",
                     us_since(begin) / 1e6, static_cast<unsigned long long>(left));
+    }
+
+    void run_recall() {
+        for (std::size_t group = 0; group < kSeen.size(); ++group) {
+            double sum = 0, least = 1, us = 0;
+            for (std::size_t i = 0; i < kUsers; ++i) {
+                const User user = make_user(group, i);
+                const auto begin = Clock::now();
+                const api::FeedReply near = page(user, "near_taste", kListed);
+                us += us_since(begin) / kUsers;
+                const double one = recall(user, items_of(near));
+                sum += one / kUsers;
+                least = std::min(least, one);
+            }
+            std::printf("%-6zu ann, recall@200 %.3f, the least of a user %.3f; %.0f us a page\n",
+                        kSeen[group], sum, least, us);
+        }
     }
 
     void run() {
@@ -170,7 +192,7 @@ private:
     User make_user(std::size_t group, std::size_t number) {
         User user;
         user.id = kFirstUser + group * kUsers + number;
-        const auto& around = by_centre_[(group * kUsers + number) * 13 % Clusters::kCentres];
+        const auto& around = by_centre_[(group * kUsers + number) * 13 % centres_];
         std::unordered_set<std::uint32_t> taken;
         const auto take = [&](bool near, std::vector<std::uint32_t>* to) {
             for (int tries = 0; tries < 1'000; ++tries) {
@@ -232,6 +254,12 @@ private:
         return static_cast<double>(hits) / static_cast<double>(wanted.size());
     }
 
+    static std::vector<std::uint32_t> items_of(const api::FeedReply& page) {
+        std::vector<std::uint32_t> out;
+        for (const auto& item : page.items)
+            out.push_back(static_cast<std::uint32_t>(item.entity.id.number() - 1));
+        return out;
+    }
     api::FeedReply page(const User& user, const char* profile, std::uint32_t limit) {
         api::FeedCall call;
         call.profile = profile;
@@ -276,10 +304,7 @@ private:
                 for_you.us.push_back(for_you_us(user));
                 if (round > 0) continue;
                 peer_recall += recall(user, found);
-                std::vector<std::uint32_t> ours;
-                for (const auto& item : near.items)
-                    ours.push_back(static_cast<std::uint32_t>(item.entity.id.number() - 1));
-                ann_recall += recall(user, ours);
+                ann_recall += recall(user, items_of(near));
             }
         }
         const auto count = static_cast<double>(users.size());
@@ -314,7 +339,8 @@ private:
 
     const std::size_t items_;
     const double rate_;
-    const std::size_t pages_;
+    const std::size_t pages_;  ///< 0 = recall alone.
+    const std::size_t centres_;
     DatabaseBed bed_{with_vectors()};
     Random random_;
     std::vector<float> vectors_;
@@ -328,18 +354,30 @@ private:
 }  // namespace tidal::bench
 
 int main(int argc, char** argv) {
-    const std::size_t items = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1'000'000;
-    const double rate = argc > 2 ? std::strtod(argv[2], nullptr) : 50'000;
-    const std::size_t pages = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 2'000;
-    if (items < 10'000 || rate <= 0 || pages == 0) {
-        std::fprintf(
-            stderr,
-            "usage: api_for_you_load_bench [items, 10000 and more] [signals a second] [pages]\n");
+    const bool recall = argc > 1 && std::string_view(argv[1]) == "recall";
+    if (recall) ++argv, --argc;
+    const auto number = [&](int at, std::size_t otherwise) {
+        return argc > at ? static_cast<std::size_t>(std::strtoull(argv[at], nullptr, 10))
+                         : otherwise;
+    };
+    const std::size_t items = number(1, recall ? 250'000 : 1'000'000);
+    const std::size_t centres = recall ? number(2, 250) : tidal::bench::Clusters::kCentres;
+    const double rate = argc > 2 && !recall ? std::strtod(argv[2], nullptr) : 50'000;
+    const std::size_t pages = recall ? 0 : number(3, 2'000);
+    if (items < 10'000 || rate <= 0 || (pages == 0) != recall || centres == 0 || centres > items) {
+        std::fprintf(stderr,
+                     "usage: api_for_you_load_bench [items, 10000 and more] [signals a second] "
+                     "[pages]\n       api_for_you_load_bench recall [items] [centres]\n");
         return 2;
     }
-    tidal::bench::Bench bench(items, rate, pages);
+    tidal::bench::Bench bench(items, rate, pages, centres);
     bench.load();
-    bench.build();
-    bench.run();
+    if (!recall) bench.build_peer();
+    bench.await_graphs();
+    if (recall) {
+        bench.run_recall();
+    } else {
+        bench.run();
+    }
     return 0;
 }

@@ -1,5 +1,5 @@
-// bench/generated_vectors.h: vectors from a fixed seed: 1,000 centres, normal in every dimension,
-// and points around them, 0.5 times as wide (xorshift64, Marsaglia 2003; Box-Muller).
+// bench/generated_vectors.h: vectors from a fixed seed: centres, normal in every dimension, and
+// points around them, 0.5 times as wide (xorshift64, Marsaglia 2003; Box-Muller).
 #pragma once
 
 #include <cmath>
@@ -28,20 +28,20 @@ class Clusters {
 public:
     static constexpr std::size_t kCentres = 1000;
 
-    explicit Clusters(std::size_t dimensions)
-        : dimensions_(dimensions), centres_(kCentres * dimensions) {
+    explicit Clusters(std::size_t dimensions, std::size_t count = kCentres)
+        : dimensions_(dimensions), count_(count), centres_(count * dimensions) {
         for (float& value : centres_) value = random_.normal();
     }
     /// Appends a vector. @return  Its centre.
     std::size_t add(std::vector<float>* to) {
-        const std::size_t centre = random_.next() % kCentres;
+        const std::size_t centre = random_.next() % count_;
         for (std::size_t d = 0; d < dimensions_; ++d)
             to->push_back(centres_[centre * dimensions_ + d] + 0.5F * random_.normal());
         return centre;
     }
 
 private:
-    std::size_t dimensions_;
+    std::size_t dimensions_, count_;
     Random random_;
     std::vector<float> centres_;
 };

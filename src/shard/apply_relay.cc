@@ -15,14 +15,16 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     std::uint64_t mark = marks_->get(stream);
     Outcome outcome = accepted(envelope);
     for (const record::RelayRow& row : body.rows) {
-        const bool of_taste = row.effect == record::RelayEffect::kTaste;
-        const bool again = planted(Bug::kMarkNotChecked) || (planted(Bug::kTasteAgain) && of_taste);
+        const auto is_of = [&](record::RelayEffect effect) { return row.effect == effect; };
+        const bool again = planted(Bug::kMarkNotChecked) ||
+                           (planted(Bug::kTasteAgain) && is_of(record::RelayEffect::kTaste));
         if (again && row.sequence <= mark)
             TIDAL_TRY(apply_row(envelope.tenant, envelope.origin, row, &outcome));
         if (row.sequence <= mark) continue;   // seen before: exactly once
         if (row.sequence != mark + 1) break;  // a gap: the source sends again from the mark
         mark = row.sequence;
         marks_->set(stream, mark);
+        if (planted(Bug::kErasurePassedOver) && is_of(record::RelayEffect::kErasure)) continue;
         TIDAL_TRY(apply_row(envelope.tenant, envelope.origin, row, &outcome));
     }
     outcome.mark = mark;

@@ -444,7 +444,7 @@ void ShardState::freeze_rows() {
     if (schema_ == nullptr) return;
     tastes_->freeze_rows();
     co_engagement_->freeze_rows();
-    cohorts_->freeze_rows();
+    if (!planted(Bug::kCohortsNotKept)) cohorts_->freeze_rows();
 }
 
 bool ShardState::write_frozen_rows(std::size_t cost_max) {

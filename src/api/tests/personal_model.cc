@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "audience/co_engagement.h"
+#include "query/cohort.h"
 
 namespace tidal::api {
 namespace {
@@ -14,6 +15,10 @@ using record::RelationshipKind;
 /// How many items liked before one it is paired with.
 constexpr std::size_t kPairs = 5;
 constexpr double kRelative = 1e-9;
+
+std::int64_t hour_of(UnixMillis at_ms) {
+    return at_ms / 3'600'000;
+}
 
 double decayed(double weight, UnixMillis span_ms, UnixMillis half_life_ms) {
     return weight * std::exp2(-static_cast<double>(span_ms) / static_cast<double>(half_life_ms));
@@ -40,6 +45,12 @@ void PersonalModel::take(const InnerView& where, ShardId shard, const record::Re
     const record::Envelope& envelope = record.envelope;
     newest_ms_ = std::max({newest_ms_, envelope.stamp.wall_ms(), envelope.event_time_ms});
     if (const auto* upsert = std::get_if<record::UpsertBody>(&record.body)) {
+        if (upsert->kind == EntityKind::kUser)
+            for (const record::FieldChange& change : upsert->fields)
+                if (change.value &&
+                    schema_->kind(EntityKind::kUser).fields[change.field.value()].name ==
+                        "language")
+                    languages_of_[upsert->id].insert(std::get<std::string>(*change.value));
         if (upsert->kind != EntityKind::kItem) return;
         std::optional<EntityId>& creator = items_[upsert->id];
         if (upsert->creator) creator = *upsert->creator;
@@ -52,8 +63,39 @@ void PersonalModel::take(const InnerView& where, ShardId shard, const record::Re
         if (envelope.idempotency_key.empty() || answered_.insert(key).second)
             take_relationship(envelope, *relation);
     } else if (const auto* rows = std::get_if<record::RelayBody>(&record.body)) {
-        take_rows(shard, *rows);
+        take_rows(where, envelope, shard, *rows);
+    } else if (const auto* session = std::get_if<record::SessionBody>(&record.body)) {
+        take_session(envelope, *session);
+    } else if (const auto* sent = std::get_if<record::SessionSignalBody>(&record.body)) {
+        take_session_signal(where, envelope, shard, *sent);
+    } else if (const auto* erasure = std::get_if<record::EraseUserBody>(&record.body)) {
+        ++erased_;
+        erase(where, shard, erasure->user);
+        std::erase_if(relationships_,
+                      [&](const auto& each) { return std::get<0>(each.first) == erasure->user; });
+        std::erase_if(sessions_,
+                      [&](const auto& each) { return each.second.user == erasure->user; });
+        Taste& taste = tastes_[erasure->user];
+        taste.erased = HybridTime::from(envelope.stamp.wall_ms(), UINT16_MAX);
+        taste.positives.clear();
+        taste.negatives.clear();
+        taste.creators.clear();
     }
+}
+
+/// What one shard has of a user who is no user of its own.
+void PersonalModel::erase(const InnerView& where, ShardId shard, const EntityId& user) {
+    const auto is_of_shard = [&](const auto& each) {
+        const auto& [whose, state, item] = each.first;
+        return whose == user && where.home_of(EntityKind::kItem, item) == shard;
+    };
+    std::erase_if(states_, is_of_shard);
+    std::erase_if(ended_, is_of_shard);
+    std::erase_if(relationships_, [&](const auto& each) {
+        const auto& [whose, kind, target] = each.first;
+        return kind == RelationshipKind::kFriends && target == user &&
+               where.home_of(EntityKind::kUser, whose) == shard;
+    });
 }
 
 void PersonalModel::take_signal(const InnerView& where, const record::Envelope& envelope,
@@ -66,7 +108,9 @@ void PersonalModel::take_signal(const InnerView& where, const record::Envelope& 
               .at_ms = envelope.event_time_ms,
               .stamp = envelope.stamp,
               .key = envelope.idempotency_key,
-              .undone = false};
+              .undone = false,
+              .cohorts = envelope.cohorts,
+              .arrived = {}};
     apply(where, shard, sent, false);
     if (keyed) by_key_.emplace(key, std::move(sent));
 }
@@ -82,11 +126,15 @@ void PersonalModel::take_undo(const InnerView& where, const record::Envelope& en
 
 void PersonalModel::apply(const InnerView& where, ShardId shard, const Sent& sent,
                           bool taken_back) {
+    count_in_cohorts(sent, taken_back ? -1 : 1);
     if (!sent.body.user) return;
     const EntityId& user = *sent.body.user;
     const schema::SignalSpec& spec = schema_->signals[sent.body.signal.value()];
     users_.insert(user);
-    ++times_[{user, sent.body.item, taken_back ? "undo " + sent.key : spec.name}];
+    const bool in_session = sent.arrived != HybridTime();
+    ++times_[{user, sent.body.item,
+              taken_back ? "undo " + sent.key : (in_session ? "in session " : "") + spec.name}];
+    if (in_session) ++arrived_[{user, sent.body.item, sent.body.signal}];
     mark(sent, taken_back);
     if (spec.polarity == schema::Polarity::kNeutral) return;
     const double weight = record::weight_to_double(sent.body.weight);
@@ -111,8 +159,13 @@ void PersonalModel::mark(const Sent& sent, bool taken_back) {
             if (found->second.undoable.empty()) states_.erase(found);
             continue;
         }
+        // A hide under a session is stamped where it arrives.
+        const bool waits = sent.arrived != HybridTime() && state == "hidden";
+        const HybridTime stamp = waits ? sent.arrived : sent.stamp;
+        if (const auto ended = ended_.find(at); ended != ended_.end() && stamp < ended->second)
+            continue;
         Held& held = states_[at];
-        held.newest = sent.stamp;
+        held.newest = std::max(held.newest, stamp);
         if (!sent.key.empty()) {
             held.undoable.insert(sent.stamp);
         } else {
@@ -137,19 +190,117 @@ void PersonalModel::take_relationship(const record::Envelope& envelope,
     }
     const std::string state = body.kind == RelationshipKind::kHides ? "hidden" : "saved";
     const std::tuple at(body.user, state, body.target);
-    if (body.ends) {
-        states_.erase(at);
+    const auto held = states_.find(at);
+    if (!body.ends) {
+        const HybridTime newest = held == states_.end() ? HybridTime() : held->second.newest;
+        states_[at] = {
+            .for_good = true, .undoable = {}, .newest = std::max(newest, envelope.stamp)};
+        return;
+    }
+    ended_[at] = envelope.stamp;
+    if (held == states_.end()) return;
+    // A session's shard may be ahead.
+    if (held->second.newest < envelope.stamp) {
+        states_.erase(held);
     } else {
-        states_[at] = {.for_good = true, .undoable = {}, .newest = envelope.stamp};
+        held->second = {.for_good = true, .undoable = {}, .newest = held->second.newest};
+    }
+}
+
+void PersonalModel::take_session(const record::Envelope& envelope,
+                                 const record::SessionBody& body) {
+    const UnixMillis at_ms = envelope.stamp.wall_ms();
+    const auto found = sessions_.find(body.session);
+    if (body.act == record::SessionAct::kClose && found != sessions_.end())
+        found->second.closed = found->second.closed || at_ms < found->second.expires_ms;
+    if (body.act != record::SessionAct::kOpen || found != sessions_.end()) return;
+    users_.insert(*body.user);
+    opened_.insert(body.session);
+    Session& session = sessions_[body.session];
+    session.user = *body.user;
+    session.limits = body.limits;
+    session.expires_ms = at_ms + static_cast<UnixMillis>(body.limits.duration_ms);
+    session.units = body.limits.burst * std::uint64_t{60'000};
+    session.filled_ms = at_ms;
+}
+
+void PersonalModel::Session::refill(UnixMillis at_ms) {
+    for (; filled_ms < at_ms && units < limits.burst * std::uint64_t{60'000}; ++filled_ms)
+        units = std::min(units + limits.per_minute, limits.burst * std::uint64_t{60'000});
+    filled_ms = std::max(filled_ms, at_ms);
+}
+
+/// In the shard of the user, which judges it.
+void PersonalModel::take_session_signal(const InnerView& where, const record::Envelope& envelope,
+                                        ShardId shard, const record::SessionSignalBody& body) {
+    const auto found = sessions_.find(body.session);
+    if (found == sessions_.end()) return;
+    Session& session = found->second;
+    const UnixMillis at_ms = envelope.stamp.wall_ms();
+    if (envelope.session_sequence <= session.last_sequence) return;
+    if (session.closed || at_ms >= session.expires_ms) return;
+    session.refill(at_ms);
+    if (session.units < 60'000) return;
+    session.units -= 60'000;
+    session.last_sequence = envelope.session_sequence;
+    const record::SignalBody& signal = body.signal;
+    ++session.counts[signal.signal];
+    ++accepted_[{session.user, signal.item, signal.signal}];
+    const schema::Polarity polarity = schema_->signals[signal.signal.value()].polarity;
+    if (polarity == schema::Polarity::kPositive) {
+        session.reward += signal.weight;
+        UnixMillis& newest_ms = session.likes[signal.item];
+        newest_ms = std::max(newest_ms, envelope.event_time_ms);
+    } else if (polarity == schema::Polarity::kNegative) {
+        session.reward -= signal.weight;
+    }
+    if (where.home_of(EntityKind::kItem, signal.item) != shard) return;
+    Sent sent{.body = signal,
+              .creator = signal.creator ? signal.creator : items_.at(signal.item),
+              .at_ms = envelope.event_time_ms,
+              .stamp = envelope.stamp,
+              .key = {},
+              .undone = false,
+              .cohorts = envelope.cohorts,
+              .arrived = envelope.stamp};
+    sent.body.user = session.user;
+    apply(where, shard, sent, false);
+}
+
+void PersonalModel::count_in_cohorts(const Sent& sent, std::int64_t count) {
+    for (const CohortId cohort : sent.cohorts) {
+        Counted& cell = cohorts_[{sent.body.item, cohort, sent.body.signal}][hour_of(sent.at_ms)];
+        cell.count += count;
+        cell.sum += count * sent.body.weight;
+        if (sent.body.user) cohorts_of_[*sent.body.user].insert(cohort);
     }
 }
 
 /// Each row once, in the order of its stream.
-void PersonalModel::take_rows(ShardId shard, const record::RelayBody& body) {
+void PersonalModel::take_rows(const InnerView& where, const record::Envelope& envelope,
+                              ShardId shard, const record::RelayBody& body) {
     std::uint64_t& mark = marks_[{shard, body.source, body.source_incarnation, body.target}];
     for (const record::RelayRow& row : body.rows) {
         if (row.sequence != mark + 1) continue;
         mark = row.sequence;
+        if (row.effect == record::RelayEffect::kErasure) erase(where, shard, row.target);
+        if (row.effect == record::RelayEffect::kSignal) {
+            record::SignalBody body_of_row;
+            body_of_row.signal = row.signal;
+            body_of_row.item = row.target;
+            body_of_row.weight = row.weight;
+            body_of_row.user = row.user;
+            apply(where, shard,
+                  {.body = std::move(body_of_row),
+                   .creator = row.creator ? row.creator : items_.at(row.target),
+                   .at_ms = row.event_time_ms,
+                   .stamp = row.stamp,
+                   .key = {},
+                   .undone = false,
+                   .cohorts = row.cohorts,
+                   .arrived = envelope.stamp},
+                  false);
+        }
         if (row.effect != record::RelayEffect::kTaste) continue;
         arrive(row.target, {.stamp = row.stamp,
                             .taken_back = row.count < 0,
@@ -165,6 +316,7 @@ void PersonalModel::take_rows(ShardId shard, const record::RelayBody& body) {
 void PersonalModel::arrive(const EntityId& user, const Event& event) {
     Taste& taste = tastes_[user];
     taste.events.push_back(event);
+    if (event.stamp <= taste.erased) return;
     if (event.creator)
         taste.creators[*event.creator].push_back(
             {event.positive ? event.weight : -event.weight, event.at_ms});
@@ -233,7 +385,11 @@ PersonalModel::Sizes PersonalModel::sizes() const {
               .negatives = 0,
               .pairs = 0,
               .undone = undone_,
-              .dropped = dropped_};
+              .dropped = dropped_,
+              .sessions = sessions_.size(),
+              .in_sessions = arrived_.size(),
+              .erased = erased_,
+              .cohort_cells = cohorts_.size()};
     for (const auto& [user, taste] : tastes_) {
         out.positives += taste.positives.size();
         out.negatives += taste.negatives.size();
@@ -249,7 +405,10 @@ std::string PersonalModel::difference(Database& database) const {
     std::string out = unlike_effects();
     if (out.empty()) out = unlike_states(view);
     if (out.empty()) out = unlike_relationships(database);
+    if (out.empty()) out = unlike_cohorts(view);
+    if (out.empty()) out = not_of_cohort(database);
     for (const EntityId& user : users_) {
+        if (out.empty()) out = unlike_sessions(view, user);
         if (out.empty()) out = unlike_taste(view, user);
         if (out.empty()) out = unlike_page(database, user);
     }
@@ -260,6 +419,7 @@ std::string PersonalModel::difference(Database& database) const {
 
 /// Every signal came to its user's taste once.
 std::string PersonalModel::unlike_effects() const {
+    if (accepted_ != arrived_) return "signals of sessions did not arrive, or more did";
     for (const EntityId& user : users_) {
         const auto sent_to = sent_.find(user);
         const auto come_to = tastes_.find(user);
@@ -273,6 +433,106 @@ std::string PersonalModel::unlike_effects() const {
                    std::to_string(come.size()) + " signals of " + std::to_string(sent.size()) +
                    ", or others";
     }
+    return {};
+}
+
+std::string PersonalModel::unlike_sessions(InnerView view, const EntityId& user) const {
+    return view.with_state(view.home_of(EntityKind::kUser, user), [&](shard::ShardState& state) {
+        std::set<std::uint64_t> expected;
+        for (const auto& [id, session] : sessions_)
+            if (session.user == user) expected.insert(id);
+        const auto known = state.sessions().of(user);
+        if (!std::ranges::equal(known, expected))
+            return "user " + user.to_string() + " has " + std::to_string(known.size()) +
+                   " sessions of " + std::to_string(expected.size()) + ", or others";
+        for (const std::uint64_t id : known) {
+            const auto seen = state.sessions().find(id);
+            if (!seen.ok() || !*seen) return "no session " + std::to_string(id);
+            const std::string unlike = unlike_session(**seen, sessions_.at(id));
+            if (!unlike.empty()) return unlike + " of session " + std::to_string(id);
+        }
+        return std::string();
+    });
+}
+
+std::string PersonalModel::unlike_session(const audience::Session& seen,
+                                          const Session& expected) const {
+    using audience::SessionEnd;
+    if (seen.user != expected.user) return "the user";
+    const bool expired = newest_ms_ >= expected.expires_ms;
+    const SessionEnd end = expected.closed ? SessionEnd::kClosed
+                           : expired       ? SessionEnd::kExpired
+                                           : SessionEnd::kOpen;
+    if (seen.end_at(newest_ms_) != end) return "the end";
+    if (seen.last_sequence != expected.last_sequence) return "the last sequence";
+    if (seen.reward != expected.reward) return "the reward";
+    if (!std::ranges::equal(seen.counts, expected.counts, [](const auto& a, const auto& b) {
+            return a.first == b.first && a.second == b.second;
+        }))
+        return "the counts";
+    Session full = expected;
+    full.refill(newest_ms_);
+    if (seen.units_at(newest_ms_) != full.units) return "the tokens";
+    std::vector<std::pair<UnixMillis, EntityId>> likes;
+    for (const auto& [item, at_ms] : expected.likes) likes.emplace_back(at_ms, item);
+    std::ranges::sort(likes, std::greater<>());
+    if (likes.size() > audience::Session::kLikesMax) likes.resize(audience::Session::kLikesMax);
+    if (!std::ranges::equal(likes, seen.likes, [](const auto& a, const auto& b) {
+            return a.first == b.at_ms && a.second == b.item;
+        }))
+        return "what was liked";
+    return {};
+}
+
+/// Of each item, for every cohort anybody counted in, in both windows.
+std::string PersonalModel::unlike_cohorts(InnerView view) const {
+    std::set<CohortId> cohorts;
+    for (const auto& [user, of] : cohorts_of_) cohorts.insert(of.begin(), of.end());
+    for (const auto& known : items_) {
+        const EntityId& item = known.first;
+        const std::string unlike =
+            view.with_state(view.home_of(EntityKind::kItem, item), [&](shard::ShardState& state) {
+                const auto slot = state.entities(EntityKind::kItem).find(item);
+                if (!slot) return "no item " + item.to_string();
+                for (const CohortId cohort : cohorts)
+                    for (std::uint16_t id = 0; id < schema_->signals.size(); ++id)
+                        for (const std::int64_t hours : {24, 168}) {
+                            Counted sum;
+                            const auto of = cohorts_.find({item, cohort, SignalTypeId(id)});
+                            const std::int64_t now = hour_of(newest_ms_);
+                            if (of != cohorts_.end())
+                                for (const auto& [hour, cell] : of->second)
+                                    if (hour >= now - hours && hour <= now) {
+                                        sum.count += cell.count;
+                                        sum.sum += cell.sum;
+                                    }
+                            audience::CohortLedgers::Sum seen;
+                            state.cohorts().read(
+                                cohort, SignalTypeId(id),
+                                hours == 24 ? schema::Window::k24h : schema::Window::k7d,
+                                {&*slot, 1}, newest_ms_, {&seen, 1});
+                            if (seen.count != sum.count || seen.sum != sum.sum)
+                                return "cohort " + std::to_string(cohort.value()) + " has " +
+                                       std::to_string(seen.count) + " of " +
+                                       std::to_string(sum.count) + " `" +
+                                       schema_->signals[id].name + "` of item " + item.to_string();
+                        }
+                return std::string();
+            });
+        if (!unlike.empty()) return unlike;
+    }
+    return {};
+}
+
+/// Nobody counts as a member of a cohort whose language was never theirs.
+std::string PersonalModel::not_of_cohort(Database& database) const {
+    for (const query::BoundCohort& cohort : database.cohorts()->all())
+        for (const auto& [user, of] : cohorts_of_) {
+            if (!of.contains(cohort.id)) continue;
+            const auto languages = languages_of_.find(user);
+            if (languages == languages_of_.end() || !languages->second.contains(cohort.cohort.name))
+                return "user " + user.to_string() + " counts in cohort " + cohort.cohort.name;
+        }
     return {};
 }
 

@@ -19,8 +19,10 @@ enum class Bug : std::uint8_t {
     kSequencesNotKept,           ///< Nor are the sequences of outbox streams.
     kMarkNotChecked,             ///< Rows that come again are applied again.
     kTasteAgain,                 ///< A taste's row that comes again is applied again.
-    kStatesNotKept,   ///< New states of users, hides among them, are not part of checkpoints.
-    kRestBehindNews,  ///< The rest of a batch is put behind what came between its slices.
+    kStatesNotKept,      ///< New states of users, hides among them, are not part of checkpoints.
+    kErasurePassedOver,  ///< A shard that hears of a user's erasure forgets nothing.
+    kCohortsNotKept,     ///< What cohorts counted since the start is not part of checkpoints.
+    kRestBehindNews,     ///< The rest of a batch is put behind what came between its slices.
 };
 
 #ifdef TIDAL_CLUSTER_PLANTED

@@ -49,19 +49,21 @@ Planted of_api(const char* name, Bug bug, std::uint64_t from = 1) {
     return {.name = name, .of_api = bug, .from = from};
 }
 
-INSTANTIATE_TEST_SUITE_P(Databases, PlantedBug,
-                         testing::Values(of_shard("MarksNotKept", shard::Bug::kMarksNotKept, 2),
-                                         of_shard("SequencesNotKept", shard::Bug::kSequencesNotKept,
-                                                  2),
-                                         of_shard("MarkNotChecked", shard::Bug::kMarkNotChecked, 5),
-                                         of_api("ReadWithoutIndex", Bug::kReadWithoutIndex, 4),
-                                         of_api("TokenForgotten", Bug::kTokenForgotten, 2),
-                                         of_shard("RestBehindNews", shard::Bug::kRestBehindNews, 4),
-                                         of_shard("TasteAgain", shard::Bug::kTasteAgain, 2),
-                                         of_shard("StatesNotKept", shard::Bug::kStatesNotKept),
-                                         of_api("ExportInVain", Bug::kExportInVain, 4),
-                                         of_api("LetInAgain", Bug::kLetInAgain)),
-                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Databases, PlantedBug,
+    testing::Values(of_shard("MarksNotKept", shard::Bug::kMarksNotKept, 2),
+                    of_shard("SequencesNotKept", shard::Bug::kSequencesNotKept, 2),
+                    of_shard("MarkNotChecked", shard::Bug::kMarkNotChecked, 5),
+                    of_api("ReadWithoutIndex", Bug::kReadWithoutIndex, 4),
+                    of_api("TokenForgotten", Bug::kTokenForgotten, 2),
+                    of_shard("RestBehindNews", shard::Bug::kRestBehindNews, 4),
+                    of_shard("TasteAgain", shard::Bug::kTasteAgain, 2),
+                    of_shard("StatesNotKept", shard::Bug::kStatesNotKept),
+                    of_shard("ErasurePassedOver", shard::Bug::kErasurePassedOver),
+                    of_shard("CohortsNotKept", shard::Bug::kCohortsNotKept),
+                    of_api("ExportInVain", Bug::kExportInVain, 4),
+                    of_api("LetInAgain", Bug::kLetInAgain)),
+    [](const auto& test) { return test.param.name; });
 
 }  // namespace
 

@@ -48,6 +48,15 @@ void add(const PeopleCounts& run, PeopleCounts* sum) {
     sum->compared.pairs += run.compared.pairs;
     sum->compared.undone += run.compared.undone;
     sum->compared.dropped += run.compared.dropped;
+    sum->sessions += run.sessions;
+    sum->in_sessions += run.in_sessions;
+    sum->closed += run.closed;
+    sum->erasures += run.erasures;
+    sum->moves += run.moves;
+    sum->compared.sessions += run.compared.sessions;
+    sum->compared.in_sessions += run.compared.in_sessions;
+    sum->compared.erased += run.compared.erased;
+    sum->compared.cohort_cells += run.compared.cohort_cells;
 }
 
 TEST(ClusterChaos, KeepsEveryPromise) {
@@ -97,7 +106,9 @@ TEST(ClusterChaos, KeepsEveryPromise) {
         "%llu failed; %llu changes interrupted, %llu nodes refused at the end; people: %llu "
         "signals, %llu undos, %llu relationships, %llu acknowledged, %llu pages; %llu models, with "
         "%llu states, %llu relationships, %llu liked, %llu disliked, %llu pairs, %llu taken back, "
-        "%llu dropped from a full ring; trace %016llx\n",
+        "%llu dropped from a full ring; %llu sessions opened, %llu closed, %llu signals in them, "
+        "%llu moves, %llu erasures, and in the models %llu sessions, %llu items of sessions, %llu "
+        "erasures, %llu ledgers of cohorts; trace %016llx\n",
         n(count), virtual_s / 3600, real_s, virtual_s / real_s, n(sum.writes), n(sum.answered),
         n(sum.acknowledged), n(sum.strong_reads), n(sum.bounded_reads), n(sum.eventual_reads),
         n(sum.token_reads), n(sum.deaths), n(sum.pauses), n(sum.stalls), n(sum.failed_syncs),
@@ -110,7 +121,10 @@ TEST(ClusterChaos, KeepsEveryPromise) {
         n(sum.people.compared.states), n(sum.people.compared.relationships),
         n(sum.people.compared.positives), n(sum.people.compared.negatives),
         n(sum.people.compared.pairs), n(sum.people.compared.undone), n(sum.people.compared.dropped),
-        n(sum.trace));
+        n(sum.people.sessions), n(sum.people.closed), n(sum.people.in_sessions),
+        n(sum.people.moves), n(sum.people.erasures), n(sum.people.compared.sessions),
+        n(sum.people.compared.in_sessions), n(sum.people.compared.erased),
+        n(sum.people.compared.cohort_cells), n(sum.trace));
     EXPECT_GT(sum.people.models, 0u);
     if (count < 20) return;
     for (const std::uint64_t each : {sum.strong_reads,
@@ -143,7 +157,13 @@ TEST(ClusterChaos, KeepsEveryPromise) {
                                      sum.people.compared.negatives,
                                      sum.people.compared.pairs,
                                      sum.people.compared.undone,
-                                     sum.people.compared.dropped})
+                                     sum.people.compared.dropped,
+                                     sum.people.closed,
+                                     sum.people.moves,
+                                     sum.people.compared.sessions,
+                                     sum.people.compared.in_sessions,
+                                     sum.people.compared.erased,
+                                     sum.people.compared.cohort_cells})
         EXPECT_GT(each, 0u);
 }
 

@@ -8,7 +8,9 @@ namespace {
 
 using record::RelationshipKind;
 
-constexpr std::uint64_t kUsers = 4, kCritic = 1;
+/// Of one nothing is told that has to hold: they are erased, again and again.
+constexpr std::uint64_t kUsers = 5, kCritic = 1, kGoer = 5;
+constexpr const char* kLanguages[] = {"fr", "de"};
 /// More than a ring of what is disliked holds.
 constexpr std::uint64_t kItemsBegin = 101, kItemsEnd = 141;
 constexpr std::uint64_t kCreatorsBegin = 3, kCreators = 3;
@@ -30,7 +32,38 @@ const char* signal_name(std::uint64_t dice) {
 
 }  // namespace
 
+/// A cohort is named after its language. The critic has none; who moves does so later.
+void People::begin_cohorts() {
+    for (const std::string language : kLanguages) {
+        const std::string text = "cohort " + language +
+                                 " version 1 { tracks like, view, hide; where language = '" +
+                                 language + "'; }";
+        const auto made = cluster_.wait([&](Database::Done done) {
+            cluster_.node(1)->put_cohort(text, false, [done = std::move(done)](auto reply) mutable {
+                done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
+            });
+        });
+        if (!made.ok()) fail("no cohort: " + made.error().to_string());
+    }
+    const auto made = cluster_.wait([&](Database::Done done) {
+        cluster_.node(1)->put_policy(
+            "brief", "per_minute 60\nburst 15\nduration 1s\n", false,
+            [done = std::move(done)](auto reply) mutable {
+                done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
+            });
+    });
+    if (!made.ok()) fail("no policy: " + made.error().to_string());
+    for (std::uint64_t user = kCritic + 1; user <= kUsers; ++user) {
+        EntityWrite write;
+        write.kind = EntityKind::kUser;
+        write.id = user;
+        write.metadata = {{"language", kLanguages[user % 2]}};
+        cluster_.put(1, std::move(write));
+    }
+}
+
 void People::begin() {
+    begin_cohorts();
     for (std::uint64_t id = kItemsBegin; id < kItemsEnd; ++id)
         cluster_.put(1, item(id, kCreatorsBegin + id % kCreators));
 }
@@ -43,10 +76,13 @@ std::uint64_t People::any_item() {
 }
 
 void People::act(std::uint32_t node) {
-    const std::uint64_t dice = below(10);
-    if (dice < 6) return send_signals(node);
-    if (dice < 7) return undo(node);
-    relate(node);
+    const std::uint64_t dice = below(40);
+    if (dice < 18) return send_signals(node);
+    if (dice < 21) return undo(node);
+    if (dice < 27) return relate(node);
+    if (dice < 37) return act_in_session(node);
+    if (dice < 39) return move(node);
+    erase(node);
 }
 
 std::shared_ptr<People::Sent> People::note(std::uint64_t user, std::uint64_t target,
@@ -100,7 +136,7 @@ void People::send_signals(std::uint32_t node) {
     for (std::uint64_t i = 0; i < count; ++i) {
         const std::uint64_t item = kItemsBegin + (first + i) % (kItemsEnd - kItemsBegin);
         const auto sent = note(user, item, below(4) == 0 ? signal_name(below(10)) : mostly);
-        sent->promises = sent->what == "hide" && keeps_hides(item);
+        sent->promises = sent->what == "hide" && keeps_hides(item) && user != kGoer;
         if (below(2) == 0) sent->key = "person " + std::to_string(counts.signals + i);
         if (!sent->key.empty() && !sent->promises) keyed_.push_back(sent);
         SignalWrite write = signal(item, sent->what, sent->key);
@@ -134,7 +170,8 @@ void People::relate(std::uint32_t node) {
     if (relation.kind == RelationshipKind::kFriends) target = 1 + user % kUsers;
     if (record::is_of_items(relation.kind)) target = any_item();
     relation.target = IdInput(target);
-    const bool promises = relation.kind == RelationshipKind::kHides && keeps_hides(target);
+    const bool promises =
+        relation.kind == RelationshipKind::kHides && keeps_hides(target) && user != kGoer;
     if (promises) relation.ends = false;
     const std::string name(relationship_name(relation.kind));
     const auto sent = note(user, target, relation.ends ? "no longer " + name : name);
@@ -146,6 +183,97 @@ void People::relate(std::uint32_t node) {
     std::vector<Write> writes;
     writes.emplace_back(std::move(relation));
     write(node, std::move(writes), context, {sent});
+}
+
+// --- sessions, cohorts, erasures --------------------------------------------------------------
+
+void People::act_in_session(std::uint32_t node) {
+    const std::uint64_t dice = below(8);
+    if (sessions_.empty() || dice == 0) return open_session(node);
+    // Mostly a new one: old ones are over.
+    const std::size_t back = 1 + below(std::min<std::size_t>(sessions_.size(), 3));
+    Session& session = sessions_[sessions_.size() - back];
+    if (dice > 1) return send_in_session(node, session);
+    ++counts.closed;
+    cluster_.node(node)->close_session(session.id, {}, [](const Result<SessionReply>&) {});
+}
+
+void People::open_session(std::uint32_t node) {
+    SessionOpen opening;
+    const std::uint64_t user = any_user();
+    opening.user_id = IdInput(user);
+    if (below(2) == 0) opening.policy = "brief";
+    CallContext context;
+    context.timeout_ms = 500 + below(4000);
+    if (below(2) == 0) context.idempotency_key = "visit " + std::to_string(counts.sessions);
+    ++counts.sessions;
+    cluster_.node(node)->open_session(std::move(opening), context,
+                                      [this, user](const Result<SessionReply>& reply) {
+                                          if (reply.ok()) sessions_.push_back({reply->id, user, 0});
+                                      });
+}
+
+/// One after the other or a few at once; some twice, as by a client that hears nothing, and by way
+/// of two nodes.
+void People::send_in_session(std::uint32_t node, Session& session) {
+    const std::uint64_t count = below(3) == 0 ? 1 + below(6) : 1;
+    const UnixMillis now_ms = cluster_.node(node).runtime->clock().wall_ms();
+    for (std::uint64_t i = 0; i < count; ++i) {
+        const char* const name = signal_name(below(10));
+        const std::uint64_t item = any_item();
+        const auto sent = note(session.user, item, std::string("in session ") + name);
+        sent->promises = std::string(name) == "hide" && keeps_hides(item) && session.user != kGoer;
+        SignalWrite write = signal(item, name);
+        write.session_id = std::to_string(session.id);
+        write.sequence = ++session.sequence;
+        write.weight = static_cast<double>(1 + below(8)) / 4;
+        if (below(2) == 0) write.at_ms = now_ms - static_cast<UnixMillis>(below(kAgeMsMax));
+        ++counts.in_sessions;
+        send_numbered(node, write, sent);
+        if (below(4) != 0) continue;
+        const auto other = std::ranges::find_if(cluster_.nodes(), [&](auto& each) {
+            return each.first != node && each.second.alive();
+        });
+        if (other != cluster_.nodes().end()) send_numbered(other->first, write, sent);
+    }
+}
+
+/// What is acknowledged as a repeat may be a later number's, which came before it.
+void People::send_numbered(std::uint32_t node, const SignalWrite& write,
+                           std::shared_ptr<Sent> sent) {
+    CallContext context;
+    context.timeout_ms = 500 + below(4000);
+    std::vector<Write> writes;
+    writes.emplace_back(write);
+    cluster_.node(node)->write(std::move(writes), context,
+                               [this, sent = std::move(sent)](const WriteReplies& replies) {
+                                   sent->answered = true;
+                                   const Result<WriteReply>& reply = replies.front();
+                                   if (!reply.ok() || reply->repeated) return;
+                                   sent->acknowledged = true;
+                                   ++counts.acknowledged;
+                                   if (sent->promises)
+                                       promised_hides_.emplace_back(sent->user, sent->target);
+                               });
+}
+
+/// The first two stay what they are.
+void People::move(std::uint32_t node) {
+    EntityWrite write;
+    write.kind = EntityKind::kUser;
+    write.id = kCritic + 2 + below(kUsers - kCritic - 1);
+    write.metadata = {{"language", kLanguages[below(2)]}};
+    ++counts.moves;
+    std::vector<Write> writes;
+    writes.emplace_back(std::move(write));
+    cluster_.node(node)->write(std::move(writes), {}, [](const WriteReplies&) {});
+}
+
+void People::erase(std::uint32_t node) {
+    ++counts.erasures;
+    std::vector<Write> writes;
+    writes.emplace_back(EntityDelete{EntityKind::kUser, kGoer, {}});
+    cluster_.node(node)->write(std::move(writes), {}, [](const WriteReplies&) {});
 }
 
 // --- what must hold ---------------------------------------------------------------------------
@@ -229,6 +357,9 @@ void People::check() {
         ++counts.models;
         counts.compared = model->sizes();
         check_calls(*model);
+        for (const Session& session : sessions_)
+            if (!model->opened(session.id))
+                fail("session " + std::to_string(session.id) + " was answered, and is in no log");
     }
     for (auto& [number, member] : cluster_.nodes()) {
         if (member.retired) continue;

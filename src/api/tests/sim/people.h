@@ -1,7 +1,8 @@
 // Users of a simulated cluster: they view, like, dislike, skip, save and hide, take back, follow,
-// block, mute, befriend and end all that, through any node, whatever befalls it. What they were
-// told must hold, and once all is well everything personal equals a model of the logs
-// (tests/personal_model.h) on every member.
+// block, mute, befriend and end all that, open sessions, do the same in them and close them or not,
+// speak other languages, which is whose cohort they count in, and are erased, through any node,
+// whatever befalls it. What they were told must hold, and once all is well everything personal
+// equals a model of the logs (tests/personal_model.h) on every member.
 #pragma once
 
 #include <map>
@@ -19,6 +20,7 @@ namespace tidal::api {
 
 struct PeopleCounts {
     std::uint64_t signals = 0, undos = 0, relationships = 0, acknowledged = 0, pages = 0;
+    std::uint64_t sessions = 0, in_sessions = 0, closed = 0, erasures = 0, moves = 0;
     std::uint64_t models = 0;  ///< Ends with a member whose logs have everything.
     PersonalModel::Sizes compared;
 };
@@ -28,7 +30,7 @@ public:
     People(SimCluster& cluster, runtime::SeededRandom& random)
         : cluster_(cluster), random_(random) {}
 
-    /// Their items, before anything happens.
+    /// Their items, cohorts and policy, before anything happens.
     void begin();
     void act(std::uint32_t node);
     /// Once all is well.
@@ -54,6 +56,11 @@ private:
         bool may_repeat = false;  ///< One call may be logged many times, as that changes nothing.
     };
     using Calls = std::vector<std::shared_ptr<Sent>>;
+    /// As its client knows it.
+    struct Session {
+        std::uint64_t id = 0, user = 0;
+        std::uint64_t sequence = 0;  ///< Of the last write that was sent.
+    };
 
     std::uint64_t below(std::uint64_t bound) { return random_.below(bound); }
     void fail(const std::string& what) {
@@ -66,6 +73,13 @@ private:
     void send_signals(std::uint32_t node);
     void undo(std::uint32_t node);
     void relate(std::uint32_t node);
+    void begin_cohorts();
+    void act_in_session(std::uint32_t node);
+    void open_session(std::uint32_t node);
+    void send_in_session(std::uint32_t node, Session& session);
+    void send_numbered(std::uint32_t node, const SignalWrite& write, std::shared_ptr<Sent> sent);
+    void move(std::uint32_t node);
+    void erase(std::uint32_t node);
     std::string without_promised(Database& database, std::uint64_t user,
                                  const std::vector<Pair>& hidden);
     void check_calls(const PersonalModel& model);
@@ -77,6 +91,7 @@ private:
     Calls calls_;
     std::vector<std::shared_ptr<Sent>> keyed_;  ///< Signals that may be taken back.
     std::vector<Pair> promised_hides_;          ///< Acknowledged, and nobody ever ends them.
+    std::vector<Session> sessions_;             ///< That were answered.
     std::string failure_;
 };
 
