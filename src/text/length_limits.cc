@@ -16,10 +16,12 @@ std::uint32_t frequency_of_step(std::size_t step) {
 
 }  // namespace
 
-double OtherTerms::at(double norm) const {
-    double sum = 0;
-    for (std::size_t i = 0; i < size; ++i) sum += saturated(weights[i], frequencies[i], norm);
-    return size == 0 ? bound : std::min(sum, bound);
+double OtherTerms::sum(double norm) const {
+    double out = 0;
+    // Not of what is not there, of which a norm of 0 (k1 = 0) would make no number.
+    for (std::size_t i = 0; i < size; ++i)
+        if (frequencies[i] > 0) out += saturated(weights[i], frequencies[i], norm);
+    return out;
 }
 
 /// As if the others had their bounds whatever the length.
@@ -48,10 +50,8 @@ LengthLimits::Lengths LengthLimits::by_frequencies(const Bm25& scoring, const Ot
         while (low < high) {
             const std::uint32_t length = (low + high + 1) / 2;
             const double norm = scoring.norm(length);
-            double sum = saturated(scoring.weight, frequency_of_step(step), norm);
-            for (std::size_t i = 0; i < others.size; ++i)
-                sum += saturated(others.weights[i], others.frequencies[i], norm);
-            if (sum >= least)
+            const double own = saturated(scoring.weight, frequency_of_step(step), norm);
+            if (own + others.sum(norm) >= least)
                 low = length;
             else
                 high = length - 1;

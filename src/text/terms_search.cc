@@ -7,14 +7,16 @@ namespace tidal::text {
 namespace {
 
 // Nanoseconds.
-constexpr double kWindowCost = 300, kWindowTermCost = 60, kBlockCost = 250;
+constexpr double kWindowCost = 300, kWindowTermCost = 60, kBlockCost = 250, kLookUpCost = 10;
 /// Of all terms that choose: at first few, as what is needed rises fast.
 constexpr std::size_t kFirstWindowBlocks = 4, kWindowBlocks = 64;
 constexpr std::uint32_t kSumsMax = 8'192;      ///< Slots of a narrow window.
 constexpr std::size_t kFewTerms = 4;           ///< So many are bounded block by block.
 constexpr std::uint64_t kFewPostings = 1'024;  ///< Are looked up rather than added up.
 /// What it takes to look one slot up in a term, in postings that are added up.
-constexpr std::uint64_t kLookUpCost = 8;
+constexpr std::uint64_t kLookUpPostings = 8;
+/// Slots of a window in which each candidate is looked up in many terms.
+constexpr std::uint32_t kManyTermsSlots = 1'024;
 
 }  // namespace
 
@@ -60,9 +62,10 @@ bool TermsSearch::run(Collector& out, const Roaring* accepted, Search::Take take
         const Window window = choose_window(out.least());
         if (window.first == kNoSlot) return true;
         if (!take(kWindowCost + kWindowTermCost * static_cast<double>(order_.size()) +
-                  kBlockCost * static_cast<double>(window.blocks)))
+                  kBlockCost * static_cast<double>(window.blocks) + owed_))
             return false;
         search(window, out, accepted);
+        owed_ = kLookUpCost * static_cast<double>(candidates_.size() * order_.size());
         if (window.last == kNoSlot) return true;
         next_ = window.last + 1;
     }
@@ -89,12 +92,15 @@ TermsSearch::Window TermsSearch::choose_window(double least) {
     const bool all = !(least > 0) || order_.size() > kFewTerms;
     if (may_add_up && all && width >= kSumsMax && out.blocks * kBlockPostings > kFewPostings)
         out.last = out.first + kSumsMax - 1;
+    if (!may_add_up && order_.size() > kFewTerms && width >= kManyTermsSlots)
+        out.last = out.first + kManyTermsSlots - 1;
     out.narrow = may_add_up && out.last - out.first < kSumsMax;
     return out;
 }
 
 void TermsSearch::search(const Window& window, Collector& out, const Roaring* accepted) {
     for (TermReader* const term : order_) term->start_window(window.first);
+    candidates_.clear();
     const double least = out.least();
     if ((window.narrow && !(least > 0)) || !find_candidates(window, least))
         return add_up(window, out, accepted);
@@ -128,12 +134,12 @@ bool TermsSearch::others_in(std::size_t place, std::uint32_t first, std::uint32_
 
 /// @return false  they are so many that adding up is cheaper.
 bool TermsSearch::find_candidates(const Window& window, double least) {
-    candidates_.clear();
     OtherTerms others;
     const std::uint64_t postings = window.blocks * kBlockPostings;
     for (std::size_t place = 0; place < choosing_; ++place) {
         TermReader& term = *order_[place];
-        for (std::size_t at = place; at < order_.size(); ++at) order_[at]->rewind();
+        if (order_.size() <= kFewTerms)  // Others are bounded as a whole.
+            for (std::size_t at = place; at < order_.size(); ++at) order_[at]->rewind();
         const auto blocks = term.blocks();
         for (std::size_t at = term.window_at(); at < blocks.size(); ++at) {
             const PostingBlock& block = blocks[at];
@@ -145,7 +151,7 @@ bool TermsSearch::find_candidates(const Window& window, double least) {
                 continue;
             find_in_block(block, place, others, window, least);
             const std::uint64_t look_ups = candidates_.size() * (order_.size() - 1);
-            if (window.narrow && look_ups * kLookUpCost > postings) return false;
+            if (window.narrow && look_ups * kLookUpPostings > postings) return false;
         }
     }
     return true;

@@ -279,7 +279,7 @@ RC_GTEST_PROP(StagesProperty, NothingRepeatsWhileScoresMove, ()) {
         for (const ScoredItem& item : items) {
             const auto value = stages.value_of(item.id, *group);
             RC_ASSERT(value.has_value() == (item.group != nullptr));
-            RC_ASSERT(!value || *value == *item.group);
+            if (value) RC_ASSERT(*value == *item.group);
             if (value && !item.is_pinned()) RC_ASSERT(++counts[*value] <= group->top);
         }
     }

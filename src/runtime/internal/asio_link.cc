@@ -18,6 +18,7 @@ constexpr auto kHandshakeTimeout = std::chrono::seconds(5);
 constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr std::size_t kWriteBytes = 256 * 1024;  // gathered for one write
 constexpr std::size_t kAddressBytesMax = 300;
+constexpr std::size_t kMessageBytes = 64;  ///< In memory, beside its payload, which may be empty.
 // What waits in the kernel cannot be overtaken any more (peer_transport.h has priorities).
 constexpr int kUnsentBytesMax = 128 * 1024;
 
@@ -157,7 +158,7 @@ void Link::deliver() {
 }
 
 void Link::post(std::string bytes) {
-    const std::size_t size = bytes.size();
+    const std::size_t size = bytes.size() + kMessageBytes;
     unhandled_bytes_ += size;
     inbox_->executor->post([self = shared_from_this(), size, bytes = std::move(bytes)]() mutable {
         if (self->inbox_->open)

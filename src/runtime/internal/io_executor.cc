@@ -26,15 +26,21 @@ public:
             const std::uint64_t left = deadline_ns > now ? deadline_ns - now : 0;
             io_->run_one_for(std::chrono::nanoseconds(left));
         }
-        io_->poll();  // messages that came together are worked off together
+        look();  // messages that came together are worked off together
         lock.lock();
     }
     void wake() override {
         asio::post(*io_, [] {});
     }
-    void look() override { io_->poll(); }
+    /// Not all there is: a socket that always has more would keep posted work and timers waiting.
+    void look() override {
+        for (int i = 0; i < kHandlersMax && io_->poll_one() > 0; ++i) {
+        }
+    }
 
 private:
+    static constexpr int kHandlersMax = 64;
+
     const std::shared_ptr<asio::io_context> io_;
     const asio::executor_work_guard<asio::io_context::executor_type> open_;
 };

@@ -2,10 +2,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <boost/asio/post.hpp>
 #include <chrono>
+#include <functional>
 #include <set>
 #include <thread>
 
+#include "runtime/internal/io_executor.h"
 #include "runtime/io_executor.h"
 #include "runtime/real_runtime.h"
 #include "runtime/sim_runtime.h"
@@ -265,6 +268,22 @@ TEST(RealRuntime, SaysWhyARootCannotBeOpened) {
     const auto runtime = make_real_runtime({.root = "/proc/none/data"});
     ASSERT_FALSE(runtime.ok());
     EXPECT_NE(runtime.error().to_string().find("/proc/none/data"), std::string::npos);
+}
+
+/// A peer that fills its socket without end.
+TEST(IoExecutor, WorkHasItsTurnThoughASocketAlwaysHasMore) {
+    RealExecutors real;
+    internal::IoExecutor executor("io");
+    std::atomic<bool> worked = false, due = false, enough = false;
+    std::function<void()> more = [&] {
+        if (!enough) boost::asio::post(*executor.io(), more);
+    };
+    boost::asio::post(*executor.io(), more);
+    executor.post([&] { worked = true; });
+    executor.post_after(kMillisecond, [&] { due = true; });
+    EXPECT_TRUE(real.wait([&] { return worked && due; }));
+    enough = true;
+    executor.stop();
 }
 
 }  // namespace

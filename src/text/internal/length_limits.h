@@ -6,6 +6,7 @@
 // on their sum is too small is looked for once for many blocks.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -24,8 +25,10 @@ struct OtherTerms {
     std::array<std::uint32_t, kMost> frequencies{};
     std::size_t size = 0;  ///< 0 = only `bound` is known.
 
-    /// Of a text of some length. @param norm  Bm25::norm().
-    double at(double norm) const;
+    /// Of a text of some length, by frequencies. @param norm  Bm25::norm().
+    double sum(double norm) const;
+    /// Likewise, by what is known.
+    double at(double norm) const { return size == 0 ? bound : std::min(sum(norm), bound); }
 };
 
 class LengthLimits {

@@ -73,6 +73,7 @@ private:
     LengthLimits limits_;
     std::size_t choosing_ = 0;  ///< How many choose candidates.
     std::size_t window_blocks_ = 0;
+    double owed_ = 0;         ///< Nanoseconds of look-ups of the window before.
     std::uint32_t next_ = 0;  ///< First slot that is not looked at.
     std::vector<Candidate> candidates_;
     std::vector<Part> parts_;

@@ -5,6 +5,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <random>
 #include <set>
 
@@ -40,10 +41,12 @@ bool always(double) {
 /// A collection spread over shards: slot s of all is slot s / shards of shard s % shards.
 class Shards {
 public:
-    explicit Shards(std::uint32_t count) {
+    explicit Shards(std::uint32_t count, std::optional<double> k1 = {}) {
+        auto fields = sample_fields();
+        for (auto& field : fields) field.scoring.k1 = k1.value_or(field.scoring.k1);
         for (std::uint32_t i = 0; i < count; ++i) {
             all_.push_back(std::make_unique<TextIndex>());
-            all_.back()->set_fields(sample_fields());
+            all_.back()->set_fields(fields);
         }
     }
     std::uint32_t count() const { return static_cast<std::uint32_t>(all_.size()); }
@@ -309,6 +312,19 @@ TEST(Search, TheBestAreTheHeadOfAll) {
                 for (std::size_t i = 0; i < size; ++i) EXPECT_EQ(found[i], all[i]) << query;
             }
         }
+}
+
+/// With k1 = 0 a term counts once, however often it is there; the other one is nowhere near.
+TEST(Search, WordsFarApartAreFoundWhereFrequenciesDoNotCount) {
+    Shards one(1, 0.0);
+    constexpr std::uint32_t kCats = 400, kDogs = 5;
+    for (std::uint32_t i = 0; i < kCats; ++i) one.change(i * 50, 1, "", "cat");
+    for (std::uint32_t i = 0; i < kDogs; ++i) one.change(25'000 + i, 1, "", "dog dog");
+    EXPECT_EQ(one.best(parsed("body:cat body:dog"), 1'000).size(), kCats + kDogs);
+    const auto best = one.best(parsed("body:cat body:dog"), 10);
+    ASSERT_EQ(best.size(), 10U);
+    for (std::size_t i = 0; i < best.size(); ++i)
+        EXPECT_EQ(best[i].second >= 25'000, i < kDogs) << "the rarer word first";
 }
 
 TEST(Search, TyposFindWhatWasMeant) {
