@@ -233,8 +233,8 @@ protected:
         guest.metadata = {{"language", std::string("fr")}};
         node.put(guest);
         ASSERT_OK(node.wait([&](Database::Done done) {
-            node->put_cohort("cohort french version 1 { tracks view; where language = 'fr'; }",
-                             false, [done = std::move(done)](auto reply) mutable {
+            node->put_cohort("cohort fr version 1 { tracks view; where language = 'fr'; }", false,
+                             [done = std::move(done)](auto reply) mutable {
                                  done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
                              });
         }));
@@ -307,7 +307,7 @@ protected:
         EXPECT_EQ(seen->annotations, wanted.annotations);
         EXPECT_EQ(seen->expires_ms, wanted.expires_ms);
         EXPECT_EQ(seen->end, wanted.end);
-        EXPECT_EQ(in->cohort("french")->events_7d, counted);
+        EXPECT_EQ(in->cohort("fr")->events_7d, counted);
     }
 
     runtime::SeededRandom random{11};
@@ -329,7 +329,7 @@ TEST_F(PersonalBackup, RestoredItIsWhatItWasAtTheCutAndGoesOn) {
     EXPECT_EQ(at_the_cut.difference(*node), "");
     const SessionReply guest = *node->session(session);
     EXPECT_EQ(guest.counts.size(), 1u);
-    EXPECT_EQ(node->cohort("french")->events_7d, 2);
+    EXPECT_EQ(node->cohort("fr")->events_7d, 2);
     const auto hashes = *node->content_hashes();
     ASSERT_EQ(make("one").state, State::kDone);
     const auto keyed_before = keyed;
@@ -355,7 +355,7 @@ TEST_F(PersonalBackup, RestoredItIsWhatItWasAtTheCutAndGoesOn) {
     EXPECT_GT(later.sizes().undone, sizes.undone);
     EXPECT_EQ(later.difference(*other), "");
     EXPECT_NE(at_the_cut.difference(*other), "");
-    EXPECT_EQ(other->cohort("french")->events_7d, 4);
+    EXPECT_EQ(other->cohort("fr")->events_7d, 4);
 }
 
 /// What was on its way between shards at the cut arrives after it.

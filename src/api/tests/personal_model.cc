@@ -237,12 +237,13 @@ void PersonalModel::take_session_signal(const InnerView& where, const record::En
     if (found == sessions_.end()) return;
     Session& session = found->second;
     const UnixMillis at_ms = envelope.stamp.wall_ms();
-    if (envelope.session_sequence <= session.last_sequence) return;
+    const std::uint64_t sequence = envelope.session_sequence;  // 0 = not numbered.
+    if (sequence != 0 && sequence <= session.last_sequence) return;
     if (session.closed || at_ms >= session.expires_ms) return;
     session.refill(at_ms);
     if (session.units < 60'000) return;
     session.units -= 60'000;
-    session.last_sequence = envelope.session_sequence;
+    if (sequence != 0) session.last_sequence = sequence;
     const record::SignalBody& signal = body.signal;
     ++session.counts[signal.signal];
     ++accepted_[{session.user, signal.item, signal.signal}];

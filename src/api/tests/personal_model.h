@@ -18,8 +18,8 @@
 
 namespace tidal::api {
 
-/// Of logs without annotations of sessions, whose items all exist, and whose cohorts ask for a
-/// language.
+/// Of logs without annotations of sessions, whose items all exist, and whose cohorts ask for the
+/// language that is their name.
 class PersonalModel {
 public:
     explicit PersonalModel(std::shared_ptr<const schema::Schema> schema)
