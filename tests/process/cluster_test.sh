@@ -384,7 +384,8 @@ all_equal '[.nodes[] | select(.state != "left") | .node] | tostring' /cluster/no
 all_there c
 same_pages a b c || fail "pages differ after the new node's coming"
 metric() { curl -s "$(url_of "$1")/metrics" | grep -c "^$2"; }
-[ "$(metric a 'tidal_peer_up{node="4"} 1')" = 1 ] || fail "node 4 has no tidal_peer_up"
+peer_is_up() { [ "$(metric a "tidal_peer_up{node=\"4\"} 1")" = 1 ]; }
+poll 20 peer_is_up || fail "node 4 has no tidal_peer_up: $(curl -s "$(url_of a)/metrics" | grep tidal_peer_up)"
 [ "$(metric a 'tidal_[a-z_]*{.*node="3"')" = 0 ] || fail "metrics of node 3 are still there: $(curl -s "$(url_of a)/metrics" | grep 'node="3"')"
 [ "$(metric a 'tidal_cluster_nodes 3')" = 1 ] || fail "tidal_cluster_nodes counts a node that left"
 [ "$(get c /cluster/shards '[.shards[].snapshots_installed] | add > 0')" = true ] || fail "c took over no snapshot: $(get c /cluster/shards .)"
