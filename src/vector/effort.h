@@ -32,14 +32,18 @@ struct Beam {
     std::uint32_t wanted = 1;
     /// What is so many times as far as the last of the wanted leads to none that is nearer.
     float reach = std::numeric_limits<float>::infinity();
+    /// Behind the last of the wanted it goes on from so many that lead to none that is nearer.
+    std::uint32_t patience = std::numeric_limits<std::uint32_t>::max();
 };
 inline Beam beam_of(Effort effort, std::uint32_t wanted) {
     const std::uint32_t listed = std::max(wanted, 10U);
+    // Few are too few to tell by.
+    const std::uint32_t patience = std::max(wanted / 8, 24U);
     switch (effort) {
         case Effort::kLow:
             return {std::max(wanted + wanted / 8, 20U), listed, 1.05F};
         case Effort::kDefault:
-            return {std::max(wanted + wanted * 3 / 4, 160U), listed, 1.1F};
+            return {std::max(wanted + wanted * 3 / 4, 160U), listed, 1.1F, patience};
         case Effort::kHigh:
         case Effort::kExact:
             return {std::max(wanted * 2, 480U), listed, 1.2F};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 
 namespace tidal::vector {
 namespace {
@@ -32,6 +33,7 @@ GraphSearch::GraphSearch(std::shared_ptr<const Graph> graph, const Probe& probe,
       wanted_(beam.wanted),
       spare_(beam.width - std::min(beam.width, beam.wanted + beam.wanted * 3 / 4)),
       reach_squared_(beam.reach * beam.reach),
+      patience_(beam.patience),
       results_(beam.width) {}
 
 /// Those that have not been before, into nodes_ and distances_. @return  How many.
@@ -125,7 +127,18 @@ void GraphSearch::widen() {
         kRefusedUsually * (within - blocked) * (before + 1) / (wanted_ - before);
     const std::uint64_t most = std::uint64_t{kWidenedMost} * wanted_;
     const std::uint64_t more = std::min(blocked - std::min(blocked, usual), most);
-    if (more > spare_) results_.widen(static_cast<std::uint32_t>(more) - spare_);
+    if (more <= spare_) return;
+    results_.widen(static_cast<std::uint32_t>(more) - spare_);
+    patience_ = std::numeric_limits<std::uint32_t>::max();
+}
+
+/// Whether all that is wanted is found, as far as the nodes behind it tell.
+bool GraphSearch::is_settled(const NodeDistance& next) {
+    const NodeDistance* const last = width_is_known_ ? results_.at(wanted_ - 1) : nullptr;
+    if (last == nullptr) return false;
+    in_vain_ = next > *last && *last == settled_ ? in_vain_ + 1 : 0;
+    settled_ = *last;
+    return in_vain_ > patience_;
 }
 
 /// What is listed becomes nearer only: so does what is gone on from.
@@ -161,7 +174,7 @@ GraphSearch::Progress GraphSearch::run(Accepts accepts, Take take) {
     constexpr double kVisitsOfANode = 12;  // Others have been visited before.
     while (!candidates_.empty()) {
         const NodeDistance next = candidates_.front();
-        if (next > farthest_) break;
+        if (next > farthest_ || is_settled(next)) break;
         if (visits_ > visits_max_) return Progress::kGivenUp;
         if (!take(visit_cost_ * kVisitsOfANode)) return Progress::kPaused;
         std::ranges::pop_heap(candidates_, std::greater<>());

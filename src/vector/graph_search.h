@@ -25,7 +25,9 @@ namespace tidal::vector {
 ///           multiple of the distance of the last wanted is Al-Jazzazi et al. 2025,
 ///           arXiv:2505.15636: where what is near stands apart, far fewer nodes are visited than a
 ///           wide beam holds. There is no such end under dot products, which are no distances.
-///           That the beam widens where a whole neighbourhood is refused is ours.
+///           That it ends where many nodes in a row have led to none of the wanted is Teofili & Lin
+///           2025, "Patience in Proximity". That the beam widens where a whole neighbourhood is
+///           refused is ours.
 /// Threads   One at a time. Lifetime: shares the graph.
 class GraphSearch {
 public:
@@ -61,6 +63,7 @@ private:
     void offer(const NodeDistance& one, Accepts accepts);
     void widen();
     void shorten();
+    bool is_settled(const NodeDistance& next);
     bool visit(std::uint32_t node) {
         std::uint64_t& word = visited_[node / 64];
         const std::uint64_t bit = std::uint64_t{1} << (node % 64);
@@ -76,6 +79,9 @@ private:
     const std::uint32_t wanted_;
     const std::uint32_t spare_;  ///< So many more than the wanted need are kept anyway.
     const float reach_squared_;
+    std::uint32_t patience_;
+    std::uint32_t in_vain_ = 0;  ///< Nodes in a row behind the wanted that led to none of them.
+    NodeDistance settled_;       ///< The last of the wanted before them.
     NodeDistance farthest_ = NodeDistance::farthest();  ///< That is listed or gone on from.
     std::uint64_t visits_ = 0;
     bool begun_ = false;

@@ -139,12 +139,13 @@ TEST(GraphSearch, StaysAsWideUnderARandomFilter) {
     EXPECT_LE(static_cast<double>(kept), 1.05 * 20 * 105);
 }
 
-/// Many small groups, each far from the others.
+/// Many small groups, or few large ones, each far from the others.
 struct Groups {
-    explicit Groups(Metric metric) : vectors(spec_of(kDimensions, metric, VectorStorage::kF32)) {
+    explicit Groups(Metric metric, std::uint32_t groups = kGroups)
+        : vectors(spec_of(kDimensions, metric, VectorStorage::kF32)) {
         std::normal_distribution<float> normal;
         for (std::uint32_t slot = 0; slot < kCount; ++slot) {
-            if (slot < kGroups) {
+            if (slot < groups) {
                 centres.emplace_back(kDimensions);
                 for (float& v : centres.back()) v = normal(random);
             }
@@ -189,6 +190,29 @@ TEST(GraphSearch, EndsWhereWhatIsNearStandsApart) {
         }
         EXPECT_GE(same, 0.99);
     }
+}
+
+/// Where all of a group is about as far, no distance says that the rest of it is in vain.
+TEST(GraphSearch, EndsBehindTheWantedWhereNodesLeadToNoneOfThem) {
+    Groups groups(Metric::kL2, 10);
+    GraphBuild build(groups.vectors, groups.vectors.present(), 1);
+    const auto graph = built(&build, groups.vectors);
+    std::uint64_t whole = 0, ended = 0;
+    double same = 0;
+    for (int asked = 0; asked < 20; ++asked) {
+        const Probe probe = *make_probe(groups.vectors.spec(), groups.any());
+        const auto found = [&](const Beam& beam, std::uint64_t* expanded) {
+            GraphSearch search(graph, probe, beam, UINT64_MAX);
+            // The first pieces of work are the entry and what it leads to.
+            EXPECT_EQ(search.run([](Slot) { return true; }, [&](double) { return ++*expanded > 0; }),
+                      GraphSearch::Progress::kDone);
+            return slots_of(*graph, search.results(), 100);
+        };
+        const auto all = found(Beam{350, 100, 1.1F}, &whole);
+        same += common(found(Beam{350, 100, 1.1F, 24}, &ended), all) / 20;
+    }
+    EXPECT_LT(ended * 2, whole);
+    EXPECT_GE(same, 0.98);
 }
 
 /// A filter that leaves half lengthens a short way to one that is still far shorter than the list.
