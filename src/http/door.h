@@ -136,7 +136,7 @@ private:
     void answer_saved_search(const Request& request, Responder responder);
     void answer_suggest(const Request& request, Responder responder);
     void answer_search(const Request& request, Responder responder);
-    void answer_feed(Result<api::FeedCall> call, const Request& request, Responder responder);
+    void answer_feed(Result<api::FeedCall>&& call, const Request& request, Responder responder);
     void answer_query(const Request& request, Responder responder);
     void answer_results(const api::ExperimentRequest& call, const Request& request,
                         Responder responder);

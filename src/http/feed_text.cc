@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cassert>
 #include <charconv>
+#include <cstring>
 #include <iterator>
 #include <utility>
 
@@ -53,30 +55,49 @@ struct AppendValue {
     }
 };
 
+/// Text of a known greatest length, so that its parts are put together without asking for room.
+class ShortText {
+public:
+    void add(std::string_view part) {
+        assert(part.size() <= static_cast<std::size_t>(std::end(bytes_) - end_));
+        std::memcpy(end_, part.data(), part.size());
+        end_ += part.size();
+    }
+    void add(std::uint64_t number) { end_ = std::to_chars(end_, std::end(bytes_), number).ptr; }
+    void add(double number) { end_ = write_json_number(number, end_); }
+    void move_to(std::string* out) {
+        out->append(bytes_, end_);
+        end_ = bytes_;
+    }
+
+private:
+    char bytes_[160 + kJsonNumberBytesMax];
+    char* end_ = bytes_;
+};
+
 /// {"entity_id":1,"rank":1,"score":2.5
-void append_place(const api::FeedItem& item, std::string* out) {
-    char buffer[96 + kJsonNumberBytesMax];
-    char* at = buffer;
-    const auto text = [&at](std::string_view part) { at = std::ranges::copy(part, at).out; };
-    const auto integer = [&](std::uint64_t number) {
-        at = std::to_chars(at, std::end(buffer), number).ptr;
-    };
-    text("{\"entity_id\":");
+void add_place(const api::FeedItem& item, ShortText* text, std::string* out) {
+    text->add("{\"entity_id\":");
     const EntityId& id = item.entity.id;
     if (id.is_text()) {
-        out->append(buffer, at);
+        text->move_to(out);
         append_json_string(id.text(), out);
-        at = buffer;
     } else {
         const std::string_view quote = id.number() > kExactIdMax ? "\"" : "";
-        text(quote);
-        integer(id.number());
-        text(quote);
+        text->add(quote);
+        text->add(id.number());
+        text->add(quote);
     }
-    text(",\"rank\":");
-    integer(item.rank);
-    text(",\"score\":");
-    out->append(buffer, write_json_number(item.score, at));
+    text->add(",\"rank\":");
+    text->add(item.rank);
+    text->add(",\"score\":");
+    text->add(item.score);
+}
+
+/// Nothing but its place, as pages of ids and scores have it.
+bool is_bare(const api::FeedItem& item) {
+    return !item.text_score && !item.vector_score && item.highlights.empty() && !item.pinned &&
+           !item.explored && !item.group && item.explain.empty();
 }
 
 void append_metadata(const api::EntityReply& entity, const std::set<std::string>* fields,
@@ -140,7 +161,14 @@ ShownFields::ShownFields(const std::set<std::string>* fields)
       expires_at(fields == nullptr || fields->contains("expires_at")) {}
 
 void append_feed_item(const api::FeedItem& item, std::string* out, const ShownFields& fields) {
-    append_place(item, out);
+    ShortText place;
+    add_place(item, &place, out);
+    const bool ids_alone = fields.names != nullptr && fields.names->empty();
+    if (ids_alone && is_bare(item)) {
+        place.add(",\"metadata\":{}}");
+        return place.move_to(out);
+    }
+    place.move_to(out);
     if (item.text_score) {
         *out += ",\"text_score\":";
         append_json_number(*item.text_score, out);
@@ -150,7 +178,7 @@ void append_feed_item(const api::FeedItem& item, std::string* out, const ShownFi
         append_json_number(*item.vector_score, out);
     }
     if (!item.highlights.empty()) append_highlights(item.highlights, out);
-    if (fields.names != nullptr && fields.names->empty()) {
+    if (ids_alone) {
         *out += ",\"metadata\":{}";
     } else {
         *out += ",\"metadata\":";
@@ -189,8 +217,10 @@ void append_feed_facts(const api::FeedReply& reply, std::optional<std::uint64_t>
     *out += ",\"next_cursor\":";
     if (reply.next_cursor.empty()) {
         *out += "null";
-    } else {
-        append_json_string(reply.next_cursor, out);
+    } else {  // In base64url, so that nothing is escaped.
+        *out += '"';
+        *out += reply.next_cursor;
+        *out += '"';
     }
     *out += ",\"profile\":";
     append_json_string(reply.profile, out);

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 #include "http/problem.h"
 
@@ -63,6 +64,11 @@ void append(const json::value& value, std::string* out) {
     }
 }
 
+/// Of a number as std::to_chars writes it: an exponent has a sign and two or three digits.
+bool has_exponent(const char* begin, const char* end) {
+    return (end - begin > 4 && end[-4] == 'e') || (end - begin > 5 && end[-5] == 'e');
+}
+
 }  // namespace
 
 char* write_json_number(double number, char* to) {
@@ -76,21 +82,13 @@ char* write_json_number(double number, char* to) {
     };
     // Without a form the shorter one is written, in half the time; it is nearly always this one.
     char* end = plain ? write() : write(std::chars_format::scientific);
-    bool exponent = false, point = false;
-    const auto look = [&] {
-        exponent = point = false;
-        for (const char* at = to; at != end; ++at) {
-            exponent |= *at == 'e';
-            point |= *at == '.';
-        }
-    };
-    look();
+    bool exponent = has_exponent(to, end);
     if (plain && exponent) {
         end = write(std::chars_format::fixed);
-        look();
+        exponent = false;
     }
     // A float stays one for readers that tell 40 from 40.0.
-    if (exponent || point) return end;
+    if (exponent || std::memchr(to, '.', static_cast<std::size_t>(end - to)) != nullptr) return end;
     *end++ = '.';
     *end++ = '0';
     return end;

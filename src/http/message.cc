@@ -64,6 +64,11 @@ std::size_t Headers::count(std::string_view name) const {
 }
 
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {
+    const auto has = [text](char c) { return text.find(c) != std::string_view::npos; };
+    if (!has('%') && !has('+') && !has('\0')) {  // As most: nothing to decode.
+        if (find_utf8_error(text)) return std::nullopt;
+        return std::string(text);
+    }
     std::string out;
     out.reserve(text.size());
     for (std::size_t i = 0; i < text.size(); ++i) {

@@ -42,14 +42,14 @@ void add_headers(const Request& request, api::FeedCall* call) {
 }
 
 /// What a route ranks by where the request chooses nothing.
-Result<api::FeedCall> by(std::string_view profile, Result<api::FeedCall> call) {
+Result<api::FeedCall>&& by(std::string_view profile, Result<api::FeedCall>&& call) {
     if (call.ok() && call->profile.empty() && call->experiment.empty()) call->profile = profile;
-    return call;
+    return std::move(call);
 }
 
 }  // namespace
 
-void Door::answer_feed(Result<api::FeedCall> call, const Request& request, Responder responder) {
+void Door::answer_feed(Result<api::FeedCall>&& call, const Request& request, Responder responder) {
     if (!call.ok()) return responder.fail(call.error());
     if (auto here = check_region(*call); !here) return responder.fail(here.error());
     if (auto writes = check_impressions(*call, request); !writes)
@@ -60,7 +60,7 @@ void Door::answer_feed(Result<api::FeedCall> call, const Request& request, Respo
 
 /// GET /items/{id}/related and the parameters of /feed: what is like the item or liked with it.
 void Door::answer_related(const Request& request, Responder responder) {
-    auto call = by("related", feed_call(request));
+    Result<api::FeedCall> call = by("related", feed_call(request));
     if (call.ok() && call->similar_to)
         return responder.fail(
             Error(ErrorCode::kInvalidArgument, "the path names the item").with_field("similar_to"));
@@ -71,7 +71,7 @@ void Door::answer_related(const Request& request, Responder responder) {
 /// GET /feed/compare?profile=a&with=b and the parameters of /feed.
 void Door::answer_comparison(const Request& request, Responder responder) {
     std::string other;
-    auto call = by("trending", feed_call(request, &other));
+    Result<api::FeedCall> call = by("trending", feed_call(request, &other));
     if (!call.ok()) return responder.fail(call.error());
     if (auto here = check_region(*call); !here) return responder.fail(here.error());
     if (other.empty())

@@ -1,8 +1,9 @@
 #include "http/internal/reply_head.h"
 
-#include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <span>
 
 namespace tidal::http {
 namespace {
@@ -14,9 +15,20 @@ bool is_one_line(std::string_view text) {
     return !other;
 }
 
+/// Of a name and a value that are known to be one line each.
+void append_known(std::string_view name, std::string_view value, std::string* out) {
+    using namespace std::string_view_literals;
+    out->append(name).append(": "sv).append(value).append("\r\n"sv);
+}
+
 void append_header(std::string_view name, std::string_view value, std::string* out) {
     if (name.empty() || !is_one_line(name) || !is_one_line(value)) return;
-    out->append(name).append(": ").append(value).append("\r\n");
+    append_known(name, value, out);
+}
+
+std::string_view decimal(std::uint64_t number, std::span<char, 20> buffer) {
+    char* const end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), number).ptr;
+    return {buffer.data(), end};
 }
 
 }  // namespace
@@ -28,21 +40,22 @@ bool may_have_body(std::uint16_t status) {
 std::string reply_head(const Response& response, const ReplyFacts& facts) {
     std::string out;
     out.reserve(256 + facts.body_room);
+    char digits[20];
     out += facts.http_1_0 ? "HTTP/1.0 " : "HTTP/1.1 ";
-    out += std::to_string(response.status);
+    out += decimal(response.status, digits);
     out += ' ';
     out.append(status_text(response.status)).append("\r\n");
-    append_header("Date", facts.date, &out);
+    append_known("Date", facts.date, &out);
     if (!response.content_type.empty()) append_header("Content-Type", response.content_type, &out);
     if (!facts.streamed && may_have_body(response.status))
-        append_header("Content-Length", std::to_string(response.body.size()), &out);
-    if (facts.streamed && !facts.http_1_0) append_header("Transfer-Encoding", "chunked", &out);
+        append_known("Content-Length", decimal(response.body.size(), digits), &out);
+    if (facts.streamed && !facts.http_1_0) append_known("Transfer-Encoding", "chunked", &out);
     if (!facts.keep_alive)
-        append_header("Connection", "close", &out);
+        append_known("Connection", "close", &out);
     else if (facts.http_1_0)
-        append_header("Connection", "keep-alive", &out);
-    append_header("X-Request-Id", facts.request_id, &out);
-    if (!facts.traceparent.empty()) append_header("traceparent", facts.traceparent, &out);
+        append_known("Connection", "keep-alive", &out);
+    append_known("X-Request-Id", facts.request_id, &out);
+    if (!facts.traceparent.empty()) append_known("traceparent", facts.traceparent, &out);
     for (const Header& header : response.headers) append_header(header.name, header.value, &out);
     out += "\r\n";
     return out;

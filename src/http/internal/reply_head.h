@@ -7,7 +7,7 @@
 
 namespace tidal::http {
 
-/// What of the exchange shows in the head of its reply.
+/// What of the exchange shows in the head of its reply: its texts are one line each.
 struct ReplyFacts {
     std::string_view request_id;
     std::string_view traceparent;  ///< Echoed when not empty.
