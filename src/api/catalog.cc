@@ -55,9 +55,8 @@ std::shared_ptr<const schema::Schema> Database::oldest_schema() {
     std::shared_ptr<const schema::Schema> oldest;
     for (auto& each : shards_) {
         if (!each->readable().ok()) return nullptr;
-        auto schema = each->with_state(
-            [](shard::ShardState& state) { return state.configured() ? state.schema() : nullptr; });
-        if (schema == nullptr) return nullptr;
+        auto [schema, configured, catalog] = each->declared();
+        if (schema == nullptr || !configured) return nullptr;
         if (oldest == nullptr || schema->version < oldest->version) oldest = std::move(schema);
     }
     return oldest;
@@ -79,15 +78,14 @@ Result<void> Database::publish_nothing() {
     return {};
 }
 
+bool Database::catalog_is_news() {
+    const auto declared = shards_[0]->declared();
+    const std::lock_guard lock(mutex_);
+    return Published{declared.version(), declared.catalog} != published_;
+}
+
 bool Database::publish_if_changed() {
-    const auto now = shards_[0]->with_state([](shard::ShardState& state) {
-        return Published{state.schema() ? state.schema()->version : SchemaVersion(0),
-                         state.catalog().newest_stamp()};
-    });
-    {
-        const std::lock_guard lock(mutex_);
-        if (now == published_) return false;
-    }
+    if (!catalog_is_news()) return false;
     publish_catalog();
     return true;
 }
@@ -96,6 +94,11 @@ bool Database::publish_if_changed() {
 /// meets a record of a schema it has not seen; and the metadata shard's catalogue.
 void Database::publish_catalog() {
     const std::lock_guard one_at_a_time(publishing_);
+    if (!shards_[0]->readable().ok()) {  // its state is being replaced: then, or with the next read
+        const std::lock_guard lock(mutex_);
+        published_ = {};
+        return;
+    }
     std::shared_ptr<const schema::Schema> oldest = oldest_schema();
     Published published;
     const auto entries = shards_[0]->with_state([&](shard::ShardState& state) {

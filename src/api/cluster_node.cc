@@ -126,9 +126,8 @@ void ClusterNode::tick() {
 void ClusterNode::on_applied(ShardId shard) {
     const std::size_t at = shard.value();
     shard::Shard& of = database_.shard(shard);
-    const auto version = of.with_state([](shard::ShardState& state) {
-        return state.configured() ? state.schema()->version : SchemaVersion(0);
-    });
+    const auto declared = of.declared();
+    const SchemaVersion version = declared.configured ? declared.version() : SchemaVersion(0);
     const bool leads = of.can_propose();
     Seen& seen = seen_[at];
     bool news = seen.leads.exchange(leads) != leads && leads;

@@ -70,10 +70,10 @@ void ClusterNode::try_to_remove(cluster::NodeId node, std::uint64_t deadline_ns,
                             tried.error().reason() == "fate_unknown") &&
                            deadline_in(kRemoveAgainMs) + kRemoveRetryNs < deadline_ns;
         if (!again) return done(std::move(tried));
-        node_->executor().post_after(kRemoveRetryNs,
-                                     [this, node, deadline_ns, done = std::move(done)]() mutable {
-                                         try_to_remove(node, deadline_ns, std::move(done));
-                                     });
+        database_.executors_.front()->post_after(
+            kRemoveRetryNs, [this, node, deadline_ns, done = std::move(done)]() mutable {
+                try_to_remove(node, deadline_ns, std::move(done));
+            });
     };
     const std::uint64_t now_ns = runtime_.clock().monotonic_ns();
     const std::uint64_t left_ms = (std::max(deadline_ns, now_ns) - now_ns) / 1'000'000;

@@ -189,6 +189,10 @@ public:
     ///         or "catching_up" (this node has not all shards yet), after `timeout_ms`.
     void fence(const ReadFence& fence, const FenceScope& scope, std::uint64_t timeout_ms,
                FenceDone done);
+    /// The same, but `done` may run on the loop of consensus, where nothing may wait, not for a
+    /// shard's monitor either: it passes on what does to a thread of its own.
+    void fence_from_loop(const ReadFence& fence, const FenceScope& scope, std::uint64_t timeout_ms,
+                         FenceDone done);
 
     /// False while a member of a cluster has not yet schema and configuration of every shard: reads
     /// are then kUnavailable, reason "catching_up".
@@ -362,6 +366,10 @@ private:
     /// When something of it changed since the last time; what followers and leaders do alike.
     /// @return whether it did.
     bool publish_if_changed();
+    /// Whether it did. Enters no monitor.
+    bool catalog_is_news();
+    void pass_fence(const ReadFence& fence, const FenceScope& scope, std::uint64_t timeout_ms,
+                    bool from_loop, FenceDone done);
     /// kUnavailable "catching_up" or "state_replaced".
     Result<void> check_readable(ShardId id);
     Result<void> check_readable();

@@ -24,6 +24,7 @@ struct Fences::Run {
     std::atomic<bool> asked = false;  ///< A group had to confirm.
     std::atomic<runtime::Executor::TimerId> timer = 0;
     Database::FenceDone done;
+    Answer where = Answer::kMayWait;
 };
 
 Fences::Fences(Database& database, runtime::Runtime& runtime, cluster::Node& node,
@@ -65,26 +66,28 @@ std::uint64_t Fences::left_ms(const Run& run) const {
 }
 
 void Fences::pass(const ReadFence& fence, std::vector<ShardId> shards, std::uint64_t timeout_ms,
-                  Database::FenceDone done) {
+                  Database::FenceDone done, Answer where) {
     auto run = std::make_shared<Run>();
     run->fence = fence;
     run->shards = std::move(shards);
     run->begun_ns = now_ns();
     run->deadline_ns = run->begun_ns + timeout_ms * 1'000'000;
     run->done = std::move(done);
+    run->where = where;
     if (fence.consistency.kind != Consistency::Kind::kStrong) wanted_ns_ = run->begun_ns;
     run->timer =
         node_.executor().post_after(timeout_ms * 1'000'000, [self = shared_from_this(), run] {
             if (run->answered.exchange(true)) return;
             ++self->refused_;
             const bool ready = self->database_.ready_;
-            run->done(Error(ErrorCode::kUnavailable,
-                            ready ? "nobody confirmed in time how new a read here would be"
-                                  : "this node has yet to learn what the cluster holds")
-                          .with_reason(ready ? "no_leader" : "catching_up")
-                          .with_hint(ready ? "retry; reads that are for no user may have "
-                                             "read_consistency=eventual"
-                                           : "retry, or ask another node"));
+            run->asked = true;  // this is the loop
+            self->answer(run, Error(ErrorCode::kUnavailable,
+                                    ready ? "nobody confirmed in time how new a read here would be"
+                                          : "this node has yet to learn what the cluster holds")
+                                  .with_reason(ready ? "no_leader" : "catching_up")
+                                  .with_hint(ready ? "retry; reads that are for no user may have "
+                                                     "read_consistency=eventual"
+                                                   : "retry, or ask another node"));
         });
     begin(run);
 }
@@ -92,8 +95,8 @@ void Fences::pass(const ReadFence& fence, std::vector<ShardId> shards, std::uint
 void Fences::begin(const RunPtr& run) {
     if (run->answered) return;
     if (!database_.ready_) {
-        node_.executor().post_after(kRetryNs,
-                                    [self = shared_from_this(), run] { self->begin(run); });
+        // Not on the loop: a token's positions are looked up inside the shards.
+        front().post_after(kRetryNs, [self = shared_from_this(), run] { self->begin(run); });
         return;
     }
     for (const ShardId shard : run->shards) {
@@ -156,10 +159,24 @@ void Fences::finish(const RunPtr& run) {
     if (run->answered.exchange(true)) return;
     node_.executor().cancel(run->timer);
     ++(run->asked ? confirmed_ : at_once_);
-    database_.publish_if_changed();  // Names that were put before the read are known to it.
-    if (run->fence.consistency.kind == Consistency::Kind::kStrong) return run->done(FenceReply{0});
+    if (!database_.catalog_is_news()) return answer(run, reply_of(*run));
+    // Names that were put before the read are known to it. Publishing them enters the shards.
+    front().post([self = shared_from_this(), run] {
+        self->database_.publish_if_changed();
+        run->done(self->reply_of(*run));
+    });
+}
+
+/// Who asked a group may be called on the loop.
+void Fences::answer(const RunPtr& run, Result<FenceReply> reply) {
+    if (run->where == Answer::kOnLoop || !run->asked) return run->done(std::move(reply));
+    front().post([run, reply = std::move(reply)]() mutable { run->done(std::move(reply)); });
+}
+
+FenceReply Fences::reply_of(const Run& run) const {
     FenceReply reply{0};
-    for (const ShardId shard : run->shards) {
+    if (run.fence.consistency.kind == Consistency::Kind::kStrong) return reply;
+    for (const ShardId shard : run.shards) {
         const auto staleness = staleness_ms(shard);
         if (!staleness || !reply.staleness_ms) {
             reply.staleness_ms.reset();
@@ -167,7 +184,7 @@ void Fences::finish(const RunPtr& run) {
             reply.staleness_ms = std::max(*reply.staleness_ms, *staleness);
         }
     }
-    run->done(reply);
+    return reply;
 }
 
 /// Keeps all shards' freshness known, without a read that waits for it.

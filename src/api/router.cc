@@ -76,10 +76,7 @@ Result<void> Router::may_propose_here(const Proposal& proposal) {
     SchemaVersion needed{0};
     for (const record::Record& record : proposal.records)
         needed = std::max(needed, record.envelope.schema_version);
-    const bool has = shard.with_state([&](shard::ShardState& state) {
-        return state.configured() && state.schema()->version >= needed;
-    });
-    if (has) return {};
+    if (const auto has = shard.declared(); has.configured && has.version() >= needed) return {};
     return Error(ErrorCode::kUnavailable, "the shard has yet to learn a schema")
         .with_reason("behind");
 }
@@ -90,6 +87,10 @@ void Router::route(Proposal proposal, std::uint64_t timeout_ms, Done done) {
     call->deadline_ns = runtime_.clock().monotonic_ns() + timeout_ms * 1'000'000;
     call->done = std::move(done);
     attempt(call);
+}
+
+runtime::Executor& Router::executor_of(const Call& call) {
+    return database_.executor_of(call.proposal.shard);
 }
 
 void Router::attempt(const CallPtr& call) {
@@ -124,11 +125,15 @@ void Router::forward(const CallPtr& call, cluster::NodeId to) {
     const std::uint64_t now = runtime_.clock().monotonic_ns();
     const std::uint64_t left_ms =
         call->deadline_ns > now ? (call->deadline_ns - now) / 1'000'000 : 0;
-    node_.rpc().call(to, kProposeMethod, call->bytes, left_ms,
-                     [self = shared_from_this(), call](Result<std::string> answer) {
-                         if (!answer.ok()) return self->answered(call, answer.take_error());
-                         self->answered(call, decode_outcomes(*answer));
-                     });
+    // Answers come on the loop of consensus; who hears of them may enter a shard.
+    node_.rpc().call(
+        to, kProposeMethod, call->bytes, left_ms,
+        [self = shared_from_this(), call](Result<std::string> answer) {
+            self->executor_of(*call).post([self, call, answer = std::move(answer)]() mutable {
+                if (!answer.ok()) return self->answered(call, answer.take_error());
+                self->answered(call, decode_outcomes(*answer));
+            });
+        });
 }
 
 void Router::answered(const CallPtr& call, Result<std::vector<shard::Outcome>> outcomes) {
@@ -169,8 +174,8 @@ void Router::later(const CallPtr& call, Error why) {
         return call->done(std::move(error));
     }
     ++retried_;
-    node_.executor().post_after(wait_ns,
-                                [self = shared_from_this(), call] { self->attempt(call); });
+    executor_of(*call).post_after(wait_ns,
+                                  [self = shared_from_this(), call] { self->attempt(call); });
 }
 
 void Router::serve_one(cluster::RpcRequest request, cluster::Rpc::Reply reply) {

@@ -61,6 +61,9 @@ void Database::wait_for(const Token& token, std::uint64_t timeout_ms, Done done)
 void Database::wait_for_all(std::deque<shard::StreamPosition> sources, std::uint64_t deadline_ns,
                             Done done) {
     if (sources.empty()) return done({});
+    // A snapshot takes its state's place: what it had under way is not known before it is there.
+    if (auto readable = shard(sources.front().source).readable(); !readable.ok())
+        return done(std::move(readable));
     Token rows;
     rows.streams = rows_under_way(sources.front());
     sources.pop_front();
@@ -123,6 +126,16 @@ Cluster* Database::cluster() {
 
 void Database::fence(const ReadFence& fence, const FenceScope& scope, std::uint64_t timeout_ms,
                      FenceDone done) {
+    pass_fence(fence, scope, timeout_ms, false, std::move(done));
+}
+
+void Database::fence_from_loop(const ReadFence& fence, const FenceScope& scope,
+                               std::uint64_t timeout_ms, FenceDone done) {
+    pass_fence(fence, scope, timeout_ms, true, std::move(done));
+}
+
+void Database::pass_fence(const ReadFence& fence, const FenceScope& scope, std::uint64_t timeout_ms,
+                          bool from_loop, FenceDone done) {
     if (cluster_ == nullptr) {
         if (fence.token.empty()) return done(FenceReply{0});
         return when_visible(fence.token, timeout_ms,
@@ -141,7 +154,8 @@ void Database::fence(const ReadFence& fence, const FenceScope& scope, std::uint6
     } else {
         for (const auto& each : shards_) shards.push_back(each->id());
     }
-    cluster_->fences().pass(fence, std::move(shards), timeout_ms, std::move(done));
+    cluster_->fences().pass(fence, std::move(shards), timeout_ms, std::move(done),
+                            from_loop ? Fences::Answer::kOnLoop : Fences::Answer::kMayWait);
 }
 
 Result<ShardId> Database::shard_of(const EntityRequest& request) const {

@@ -6,6 +6,7 @@ namespace tidal::cluster {
 namespace {
 
 constexpr std::uint64_t kChunkRetryNs = 100'000'000;
+constexpr std::size_t kQuestionBytes = 256;  // what one takes in the inbox
 
 /// The innermost of this thread.
 thread_local GroupHost::Burst* burst_here = nullptr;
@@ -125,6 +126,18 @@ bool GroupHost::post(std::size_t bytes, Work work, Burst* burst) {
     return true;
 }
 
+/// For a question, whose asker hears of it at once where there is none.
+Result<void> GroupHost::take_room() {
+    const std::lock_guard lock(mutex_);
+    if (stopped_)
+        return Error(ErrorCode::kUnavailable, "the node stops").with_reason("shutting_down");
+    if (inbox_bytes_ + kQuestionBytes > options_.inbox_bytes_max)
+        return Error(ErrorCode::kOverloaded, "too much waits for the groups of this node")
+            .with("max", options_.inbox_bytes_max);
+    inbox_bytes_ += kQuestionBytes;
+    return {};
+}
+
 /// Inside mutex_.
 void GroupHost::post_turn() {
     if (turn_posted_ || stopped_) return;
@@ -182,6 +195,7 @@ Result<void> GroupHost::propose(ShardId shard, Proposal proposal) {
 void GroupHost::read_index(ShardId shard, absl::AnyInvocable<void(Result<LogIndex>)> done) {
     const auto found = by_shard_.find(shard);
     if (found == by_shard_.end()) return done(no_group(shard));
+    if (auto room = take_room(); !room.ok()) return done(room.take_error());
     post_seat(*found->second,
               [done = std::move(done)](Seat& seat) mutable { seat.read(std::move(done)); });
 }
@@ -189,6 +203,7 @@ void GroupHost::read_index(ShardId shard, absl::AnyInvocable<void(Result<LogInde
 void GroupHost::change_members(ShardId shard, raft::Members members, Done done) {
     const auto found = by_shard_.find(shard);
     if (found == by_shard_.end()) return done(no_group(shard));
+    if (auto room = take_room(); !room.ok()) return done(std::move(room));
     post_seat(*found->second,
               [members = std::move(members), done = std::move(done)](Seat& seat) mutable {
                   auto begun = seat.node->change_members(members);
@@ -199,6 +214,7 @@ void GroupHost::change_members(ShardId shard, raft::Members members, Done done) 
 void GroupHost::transfer(ShardId shard, raft::PeerId to, Done done) {
     const auto found = by_shard_.find(shard);
     if (found == by_shard_.end()) return done(no_group(shard));
+    if (auto room = take_room(); !room.ok()) return done(std::move(room));
     post_seat(*found->second,
               [to, done = std::move(done)](Seat& seat) mutable { done(seat.node->transfer(to)); });
 }
@@ -332,10 +348,14 @@ void GroupHost::take_packet(raft::PeerId from, std::string_view packet) {
 void GroupHost::send(const raft::GroupKey& group, raft::Message message) {
     ++counts_.messages_sent;
     const GroupTraffic traffic = traffic_of(message);
-    raft::PacketWriter& writer = peers_[message.to].packets[traffic];
-    if (writer.add(group, message, options_.packet_bytes_max)) return;
-    flush(message.to, traffic, writer);
-    writer.add(group, message, options_.packet_bytes_max);
+    Peer& peer = peers_[message.to];
+    raft::PacketWriter& writer = peer.packets[traffic];
+    if (!writer.add(group, message, options_.packet_bytes_max)) {
+        flush(message.to, traffic, writer);
+        writer.add(group, message, options_.packet_bytes_max);
+    }
+    if (const auto* chunk = std::get_if<raft::SnapshotChunk>(&message.body))
+        peer.chunks.push_back({group, chunk->meta.id, chunk->offset});
 }
 
 void GroupHost::flush(raft::PeerId to, GroupTraffic traffic, raft::PacketWriter& writer) {
@@ -343,6 +363,13 @@ void GroupHost::flush(raft::PeerId to, GroupTraffic traffic, raft::PacketWriter&
     ++counts_.packets_sent;
     const auto sent = transport_.send(to, traffic, writer.take());
     if (!sent.ok() && traffic == GroupTraffic::kLog) lost_.push_back(to);
+    if (traffic == GroupTraffic::kSnapshot) flush_chunks(to, sent.ok());
+}
+
+/// Nobody answers for what never left: the core would wait for that.
+void GroupHost::flush_chunks(raft::PeerId to, bool sent) {
+    for (const Peer::Chunk& chunk : std::exchange(peers_[to].chunks, {}))
+        if (!sent) seats_.at(chunk.group)->node->chunk_refused(to, chunk.snapshot, chunk.offset);
 }
 
 void GroupHost::send_chunk(Seat& seat, raft::Message message) {

@@ -41,8 +41,8 @@ struct Proposal {
 /// log for all groups, one packet per peer and kind of traffic.
 ///
 /// Threads   Any, but where said. Callbacks and sinks run on the loop executor.
-/// Bounds    inbox_bytes_max of what has come in and was not handled; beside it the limits of
-///           raft::Options per group.
+/// Bounds    inbox_bytes_max of what has come in and was not handled, be it packets, proposals or
+///           questions; beside it the limits of raft::Options per group.
 /// Lifetime  Borrows runtime, log, transport and sinks. stop() before any of them goes.
 class GroupHost {
 public:
@@ -102,10 +102,11 @@ public:
         bool queued_ = false;
     };
     /// The index that has to be applied here before a linearizable read; kUnavailable "no_leader"
-    /// or "leadership_changed": ask again. Reads of one turn share a round of heartbeats.
+    /// or "leadership_changed": ask again. kOverloaded, at once, when the inbox is full: likewise.
+    /// Reads of one turn share a round of heartbeats.
     void read_index(ShardId shard, absl::AnyInvocable<void(Result<LogIndex>)> done);
     using Done = absl::AnyInvocable<void(Result<void>)>;
-    /// `done` when the change has begun: see status() for its end.
+    /// `done` when the change has begun: see status() for its end. kOverloaded as read_index().
     void change_members(ShardId shard, raft::Members members, Done done);
     void transfer(ShardId shard, raft::PeerId to, Done done);
     void campaign(ShardId shard);
@@ -143,11 +144,17 @@ private:
     struct Seat;
     struct Peer {
         std::map<GroupTraffic, raft::PacketWriter> packets;
+        struct Chunk {
+            raft::GroupKey group;
+            std::uint64_t snapshot = 0, offset = 0;
+        };
+        std::vector<Chunk> chunks;  ///< In the packet of snapshots that is being filled.
     };
     using Work = absl::AnyInvocable<void()>;
     using OnSeat = absl::AnyInvocable<void(Seat&)>;
 
     bool post(std::size_t bytes, Work work, Burst* burst = nullptr);
+    Result<void> take_room();
     void post_to(ShardId shard, OnSeat work);
     void post_turn();
     void wake();
@@ -162,6 +169,7 @@ private:
     void remove_received(Seat& seat);
     void post_seat(Seat& seat, OnSeat work);
     void flush(raft::PeerId to, GroupTraffic traffic, raft::PacketWriter& writer);
+    void flush_chunks(raft::PeerId to, bool sent);
     void publish();
 
     runtime::Runtime& runtime_;

@@ -149,6 +149,8 @@ internal::Peer* PeerTransport::Impl::follow(const Route& route, const Origin& or
         return nullptr;
     }
     go_up(peer, events);  // it has our boot number, so it has accepted us
+    peer->heard_ns = now_ns();
+    peer->excused = false;
     return peer;
 }
 
@@ -177,9 +179,12 @@ void PeerTransport::Impl::handle(const Ping& ping, const Origin& origin, Events*
         post(peer->address, Ping{{options_.self.node, self_.boot, peer->boot}, ping.number, true});
         return;
     }
-    if (ping.number != peer->ping_number) return;
-    peer->answered_ns = now_ns();
-    peer->round_trip_ns = peer->answered_ns - peer->ping_sent_ns;
+    auto& sent = peer->pings_sent_ns;
+    const std::uint64_t oldest = peer->ping_number + 1 - sent.size();
+    if (ping.number < oldest || ping.number > peer->ping_number) return;
+    const auto answered = sent.begin() + static_cast<std::ptrdiff_t>(ping.number - oldest);
+    peer->round_trip_ns = peer->heard_ns - *answered;
+    sent.erase(sent.begin(), answered + 1);
 }
 
 void PeerTransport::Impl::handle(const Unknown& unknown, const Origin& origin, Events* events) {

@@ -16,6 +16,7 @@ constexpr std::uint32_t kPacketsUnderWay = 2;
 // there is one connection.
 constexpr std::uint64_t kPolitenessNs = 300'000'000;
 constexpr std::size_t kRefusalsKept = 16;
+constexpr std::size_t kPingsKept = 16;  // without an answer
 constexpr std::size_t kPeersMax = 1024;
 
 Error not_up(NodeId node, const CircuitBreaker& circuit) {
@@ -163,7 +164,9 @@ void PeerTransport::Impl::go_up(Peer* peer, Events* events) {
     peer->greeting_deadline_ns = 0;
     peer->circuit.success();
     peer->newest_refusal.clear();
-    peer->answered_ns = now_ns();
+    peer->heard_ns = now_ns();
+    peer->excused = false;
+    peer->pings_sent_ns.clear();
     ping(peer);
     events->push_back(Up{peer->node, peer->info});
 }
@@ -197,7 +200,8 @@ void PeerTransport::Impl::greeting_failed(Peer* peer) {
 
 void PeerTransport::Impl::ping(Peer* peer) {
     const std::uint64_t now = now_ns();
-    peer->ping_sent_ns = now;
+    peer->pings_sent_ns.push_back(now);
+    if (peer->pings_sent_ns.size() > kPingsKept) peer->pings_sent_ns.pop_front();
     peer->next_ping_ns = now + options_.ping_ns;
     post(peer->address,
          Ping{{options_.self.node, self_.boot, peer->boot}, ++peer->ping_number, false});
@@ -208,6 +212,7 @@ void PeerTransport::Impl::tick() {
     {
         const std::lock_guard lock(mutex_);
         if (stopped_) return;
+        excuse_after_stall();
         for (auto& [node, peer] : peers_) tick_peer(&peer, &events);
         if (now_ns() >= next_probe_ns_) probe();
     }
@@ -217,10 +222,23 @@ void PeerTransport::Impl::tick() {
     });
 }
 
+/// After this node itself stood still what came meanwhile is still to be looked at, behind this
+/// tick: peers get the time for one more ping, once until they are heard of.
+void PeerTransport::Impl::excuse_after_stall() {
+    const std::uint64_t now = now_ns();
+    const std::uint64_t ticked = std::exchange(ticked_ns_, now);
+    if (ticked == 0 || now - ticked <= options_.tick_ns + options_.ping_ns) return;
+    const std::uint64_t quiet_ns =
+        options_.silence_ns - std::min(options_.silence_ns, options_.ping_ns);
+    for (auto& [node, peer] : peers_)
+        if (peer.up && !std::exchange(peer.excused, true))
+            peer.heard_ns = std::max(peer.heard_ns, now - std::min(now, quiet_ns));
+}
+
 void PeerTransport::Impl::tick_peer(Peer* peer, Events* events) {
     const std::uint64_t now = now_ns();
     if (peer->up) {
-        if (now - peer->answered_ns > options_.silence_ns) {
+        if (now - peer->heard_ns > options_.silence_ns) {
             peer->circuit.failure(now);
             endpoint_->disconnect(peer->address);
             go_down(peer, Error(ErrorCode::kUnavailable, "the node fell silent"), events);

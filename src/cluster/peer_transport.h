@@ -39,9 +39,11 @@ struct PeerTransportOptions {
     std::uint64_t retry_min_ns = 50'000'000;  ///< Between greetings, doubling...
     std::uint64_t retry_max_ns = 2'000'000'000;
     std::uint64_t ping_ns = 1'000'000'000;
-    std::uint64_t silence_ns = 3'500'000'000;  ///< Without an answer the peer is down.
-    std::uint64_t probe_ns = 1'000'000'000;    ///< Peers with an open circuit are greeted so often,
-    std::uint32_t probes_per_round = 4;        ///< no more than these at a time.
+    /// Without anything of the peer it is down. Who is not heard is silent for its part then, so
+    /// that where one direction alone is cut the other side takes as long again.
+    std::uint64_t silence_ns = 3'500'000'000;
+    std::uint64_t probe_ns = 1'000'000'000;  ///< Peers with an open circuit are greeted so often,
+    std::uint32_t probes_per_round = 4;      ///< no more than these at a time.
     CircuitBreaker::Options circuit;
 };
 
@@ -69,7 +71,7 @@ struct PeerStats {
     CircuitState circuit = CircuitState::kClosed;
     std::uint64_t circuit_opened = 0;
     std::uint64_t ups = 0, greetings = 0;  ///< Ever.
-    std::uint64_t round_trip_ns = 0;       ///< Of the newest ping; 0 = none yet.
+    std::uint64_t round_trip_ns = 0;       ///< Of the newest ping that was answered; 0 = none yet.
     std::uint64_t pieces_given_up = 0;     ///< Long messages that did not arrive whole.
     std::string newest_refusal;            ///< Empty = none since it was up.
     std::array<ChannelStats, kChannelCount> channels;

@@ -1,7 +1,9 @@
 // node, shard and key: a cluster, through any of its nodes.
+#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
 #include <cstdio>
+#include <map>
 
 #include "ctl/client.h"
 #include "ctl/commands.h"
@@ -13,13 +15,10 @@ namespace {
 
 namespace json = boost::json;
 
-/// Members of each object of `reply[list]` as a table; those that are not there stay empty.
-Result<void> print_list(const std::string& reply, const char* list,
-                        const std::vector<const char*>& columns, bool as_json) {
-    if (as_json) return print_reply(reply, true);
-    TIDAL_ASSIGN(const json::object object, parse_reply(reply));
+/// Members of each of the objects as a table; those that are not there stay empty.
+void print_objects(const json::array& objects, const std::vector<const char*>& columns) {
     std::vector<Row> rows{Row(columns.begin(), columns.end())};
-    for (const json::value& each : object.at(list).as_array()) {
+    for (const json::value& each : objects) {
         Row row;
         for (const char* column : columns) {
             const auto* found = each.as_object().if_contains(column);
@@ -28,7 +27,38 @@ Result<void> print_list(const std::string& reply, const char* list,
         rows.push_back(std::move(row));
     }
     print_table(rows);
+}
+
+/// The objects of `reply[list]`.
+Result<void> print_list(const std::string& reply, const char* list,
+                        const std::vector<const char*>& columns, bool as_json) {
+    if (as_json) return print_reply(reply, true);
+    TIDAL_ASSIGN(const json::object object, parse_reply(reply));
+    print_objects(object.at(list).as_array(), columns);
     return {};
+}
+
+/// How far replicas are behind. Who leads a shard knows, so of others nothing is known.
+struct Lag {
+    bool known = false;
+    std::int64_t entries = 0;
+    double seconds = 0;
+
+    void add(const json::object& replica) {
+        known = true;
+        entries = std::max(entries, replica.at("lag_entries").to_number<std::int64_t>());
+        seconds = std::max(seconds, replica.at("lag_s").to_number<double>());
+    }
+    void write_to(json::object* row) const {
+        if (!known) return;
+        (*row)["replica_lag"] = entries;
+        (*row)["replica_lag_s"] = seconds;
+    }
+};
+
+const json::array* replicas_of(const json::value& shard) {
+    const auto* found = shard.as_object().if_contains("replicas");
+    return found != nullptr ? &found->as_array() : nullptr;
 }
 
 Result<void> send_and_print(const Options& options, Client::Method method, const std::string& path,
@@ -68,11 +98,23 @@ Result<std::uint64_t> parse_number(const std::string& text, const char* field) {
 }  // namespace
 
 Result<void> node_list(const Options& options) {
-    TIDAL_ASSIGN(const std::string reply, Client(options.url, options.key).get("/cluster/nodes"));
-    return print_list(
-        reply, "nodes",
-        {"node", "state", "up", "leads", "peer_address", "http_address", "round_trip_ms"},
-        options.json);
+    Client client(options.url, options.key);
+    TIDAL_ASSIGN(const std::string reply, client.get("/cluster/nodes"));
+    if (options.json) return print_reply(reply, true);
+    TIDAL_ASSIGN(json::object nodes, parse_reply(reply));
+    TIDAL_ASSIGN(const std::string shards_reply, client.get("/cluster/shards"));
+    TIDAL_ASSIGN(const json::object shards, parse_reply(shards_reply));
+    std::map<std::int64_t, Lag> lags;
+    for (const json::value& shard : shards.at("shards").as_array())
+        if (const json::array* replicas = replicas_of(shard))
+            for (const json::value& replica : *replicas)
+                lags[replica.at("node").to_number<std::int64_t>()].add(replica.as_object());
+    for (json::value& node : nodes.at("nodes").as_array())
+        lags[node.at("node").to_number<std::int64_t>()].write_to(&node.as_object());
+    print_objects(nodes.at("nodes").as_array(),
+                  {"node", "state", "up", "leads", "replica_lag", "replica_lag_s", "peer_address",
+                   "http_address", "round_trip_ms"});
+    return {};
 }
 
 Result<void> node_token(const Options& options) {
@@ -99,11 +141,20 @@ Result<void> shard_list(const Options& options) {
         const std::string reply,
         Client(options.url, options.key)
             .get(options.content_hash ? "/cluster/shards?content_hash=on" : "/cluster/shards"));
-    std::vector<const char*> columns{"shard",        "leader",        "term",
-                                     "commit_index", "applied_index", "durable_index",
-                                     "lag_entries",  "staleness_ms"};
+    if (options.json) return print_reply(reply, true);
+    TIDAL_ASSIGN(json::object shards, parse_reply(reply));
+    for (json::value& shard : shards.at("shards").as_array()) {
+        Lag lag;
+        if (const json::array* replicas = replicas_of(shard))
+            for (const json::value& replica : *replicas) lag.add(replica.as_object());
+        lag.write_to(&shard.as_object());
+    }
+    std::vector<const char*> columns{
+        "shard",         "leader",      "term",         "commit_index", "applied_index",
+        "durable_index", "lag_entries", "staleness_ms", "replica_lag",  "replica_lag_s"};
     if (options.content_hash) columns.insert(columns.end(), {"content_index", "content_hash"});
-    return print_list(reply, "shards", columns, options.json);
+    print_objects(shards.at("shards").as_array(), columns);
+    return {};
 }
 
 Result<void> shard_transfer(const Options& options) {

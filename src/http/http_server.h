@@ -55,6 +55,10 @@ public:
     void send(Response response);
     /// problem+json.
     void fail(const Error& error);
+    /// Runs `work`, which gets this responder back, on the I/O thread of the request: here and now
+    /// where that is this thread. Dropped once the server has stopped.
+    using Work = absl::AnyInvocable<void(Responder)>;
+    void go_on(Work work);
     /// Sends the head (its body must be empty) and leaves the body to the writer.
     ResponseWriter stream(Response head);
 

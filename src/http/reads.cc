@@ -50,13 +50,16 @@ void Door::once_fresh(Request request, Responder responder, api::FenceScope scop
         request.staleness_ms = 0;
         return answer(request, std::move(responder));
     }
-    database_.fence(*fence, scope, api::CallContext().timeout_ms,
-                    [request = std::move(request), responder = std::move(responder),
-                     answer = std::move(answer)](Result<api::FenceReply> fresh) mutable {
-                        if (!fresh.ok()) return responder.fail(fresh.error());
-                        request.staleness_ms = fresh->staleness_ms;
-                        answer(request, std::move(responder));
-                    });
+    // Fences are passed on threads that others need; what reads a shard goes on where it began.
+    database_.fence_from_loop(
+        *fence, scope, api::CallContext().timeout_ms,
+        [request = std::move(request), responder = std::move(responder),
+         answer = std::move(answer)](Result<api::FenceReply> fresh) mutable {
+            if (!fresh.ok()) return responder.fail(fresh.error());
+            request.staleness_ms = fresh->staleness_ms;
+            responder.go_on([request = std::move(request), answer = std::move(answer)](
+                                Responder to) mutable { answer(request, std::move(to)); });
+        });
 }
 
 void Door::when_fresh(Request request, Responder responder, api::FenceScope scope,

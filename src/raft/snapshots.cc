@@ -42,6 +42,7 @@ void Core::start_snapshot(Progress& peer) {
 
 void Core::send_chunks(PeerId id, Progress& peer) {
     SnapshotSend& send_state = *peer.snapshot;
+    if (send_state.held_ticks > 0) return;
     const std::uint64_t window =
         std::uint64_t{options_.chunks_inflight_max} * options_.chunk_bytes_max;
     // Where a receiver stands is not known before its first answer: one chunk asks.
@@ -66,6 +67,7 @@ void Core::handle(PeerId from, const SnapshotReply& reply) {
     SnapshotSend& send_state = *peer.snapshot;
     if (reply.received > send_state.meta.bytes || reply.durable > reply.received) return;
     send_state.quiet_ticks = 0;
+    send_state.held_ticks = 0;
     if (reply.resend || !send_state.answered) {
         send_state.acked = reply.durable;
         send_state.sent = reply.received;
@@ -75,10 +77,21 @@ void Core::handle(PeerId from, const SnapshotReply& reply) {
     send_state.sent = std::max(send_state.sent, reply.received);
 }
 
+void Core::chunk_refused(PeerId id, std::uint64_t snapshot, std::uint64_t offset) {
+    const auto found = peers_.find(id);
+    if (found == peers_.end() || !found->second.snapshot) return;
+    SnapshotSend& send_state = *found->second.snapshot;
+    if (send_state.meta.id != snapshot || offset >= send_state.sent) return;
+    send_state.sent = std::max(offset, send_state.acked);
+    send_state.held_ticks = options_.heartbeat_ticks;
+}
+
 void Core::tick_snapshot(Progress& peer) {
-    if (!peer.snapshot || ++peer.snapshot->quiet_ticks < options_.election_ticks_min) return;
-    // Begins as at first: with one chunk, whose answer tells where the peer stands.
+    if (!peer.snapshot) return;
     SnapshotSend& send_state = *peer.snapshot;
+    if (send_state.held_ticks > 0) --send_state.held_ticks;
+    if (++send_state.quiet_ticks < options_.election_ticks_min) return;
+    // Begins as at first: with one chunk, whose answer tells where the peer stands.
     send_state.quiet_ticks = 0;
     send_state.answered = false;
     const std::uint64_t last = send_state.meta.bytes - 1;

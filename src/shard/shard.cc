@@ -290,10 +290,29 @@ std::uint64_t Shard::deadline_ns(std::uint64_t timeout_ms) const {
     return runtime_.clock().monotonic_ns() + timeout_ms * 1'000'000;
 }
 
+/// What others may know without the monitor. The index last: who sees it sees what came with it.
+void Shard::note_progress() {
+    newest_stamp_ms_ = state_->last_stamp().wall_ms();
+    has_relays_ = state_->outbox().rows() > 0;
+    const HybridTime catalog = state_->catalog().newest_stamp();
+    if (state_->schema() != declared_.schema || state_->configured() != declared_.configured ||
+        catalog != declared_.catalog) {
+        const std::lock_guard lock(queue_mutex_);
+        declared_ = {state_->schema(), state_->configured(), catalog};
+    }
+    applied_index_ = state_->applied().value();
+}
+
+Shard::Declared Shard::declared() {
+    const std::lock_guard lock(queue_mutex_);
+    return declared_;
+}
+
 void Shard::when_applied(LogIndex index, std::uint64_t timeout_ms, Waiter waiter) {
     {
-        const std::lock_guard lock(mutex_);
-        if (state_->applied() < index) {
+        // Who applies notes how far it is, and then comes here for those who wait.
+        const std::lock_guard lock(queue_mutex_);
+        if (replacing_.load() || applied_index_.load() < index.value()) {
             applied_waits_.push_back({index, deadline_ns(timeout_ms), std::move(waiter)});
             return;
         }
@@ -303,11 +322,18 @@ void Shard::when_applied(LogIndex index, std::uint64_t timeout_ms, Waiter waiter
 
 void Shard::when_marked(const Marks::Stream& stream, std::uint64_t sequence,
                         std::uint64_t timeout_ms, Waiter waiter) {
+    const auto wait = [&] {
+        mark_waits_.push_back({stream, sequence, deadline_ns(timeout_ms), std::move(waiter)});
+    };
+    {
+        const std::lock_guard lock(queue_mutex_);
+        if (replacing_.load()) return wait();
+    }
     {
         const std::lock_guard lock(mutex_);
         if (state_->marks().get(stream) < sequence) {
-            mark_waits_.push_back({stream, sequence, deadline_ns(timeout_ms), std::move(waiter)});
-            return;
+            const std::lock_guard queue_lock(queue_mutex_);
+            return wait();
         }
     }
     waiter({});

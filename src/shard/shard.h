@@ -140,13 +140,24 @@ public:
     /// Who takes the next step. Stop it after the shard's executor.
     QueryTurns& turns() { return turns_; }
 
+    /// What doors go by, as of the newest record that was applied. Any thread, without the monitor:
+    /// of another state's place it is the old one until that is open.
+    struct Declared {
+        std::shared_ptr<const schema::Schema> schema;  ///< nullptr = has none yet.
+        bool configured = false;
+        HybridTime catalog;  ///< Catalog::newest_stamp().
+        SchemaVersion version() const { return schema ? schema->version : SchemaVersion(0); }
+    };
+    Declared declared();
+
     /// Goes on making views that readers asked for (ShardState::item_views), in slices on the
     /// executor, until none is left.
     void make_views();
 
     /// Calls back once the record at `index` is applied, or once the incoming stream's mark reaches
     /// `sequence`; with kTimeout after `timeout_ms` (checked each second), with kUnavailable at
-    /// `stop`.
+    /// `stop`. Neither waits while a snapshot takes the state's place; when_applied() enters no
+    /// monitor, so that it is for a node's loop of consensus, too.
     void when_applied(LogIndex index, std::uint64_t timeout_ms, Waiter waiter);
     void when_marked(const Marks::Stream& stream, std::uint64_t sequence, std::uint64_t timeout_ms,
                      Waiter waiter);
@@ -304,11 +315,7 @@ private:
           runtime::Executor& background, std::unique_ptr<storage::ShardStore> store);
 
     void begin();
-    /// What others may know without the monitor.
-    void note_progress() {
-        newest_stamp_ms_ = state_->last_stamp().wall_ms();
-        has_relays_ = state_->outbox().rows() > 0;
-    }
+    void note_progress();
     Stats stats_now();
     Result<void> admit(const std::vector<record::Record>& records);
     Result<void> admit_import(const record::Record& position, std::uint64_t mark);
@@ -427,6 +434,7 @@ private:
     /// ShardState::last_stamp(), before whoever wrote it is answered.
     std::atomic<UnixMillis> newest_stamp_ms_ = 0;
     std::atomic<bool> has_relays_ = false;
+    std::atomic<std::uint64_t> applied_index_ = 0;  ///< ShardState::applied().
     /// The background executor is in the monitor, and may be for long: whoever can looks here
     /// before. Changed on the executor.
     std::atomic<bool> replacing_ = false;
@@ -471,8 +479,6 @@ private:
 
     bool refusing_ = false;  ///< The disk was full: until the batches in flight have come back.
     LogIndex refused_from_;
-    std::vector<AppliedWait> applied_waits_;
-    std::vector<MarkWait> mark_waits_;
     LogIndex checkpoint_index_;
     std::uint64_t checkpoint_ns_ = 0;  ///< Monotonic time of the last begin.
     std::uint64_t checkpoints_ = 0;
@@ -495,6 +501,9 @@ private:
     std::optional<DurableAt> newest_durable_;  ///< Not yet looked at.
     bool durable_awaited_ = false;             ///< Somebody's answer depends on it.
     Role role_;
+    Declared declared_;  ///< Written inside mutex_ as well.
+    std::vector<AppliedWait> applied_waits_;
+    std::vector<MarkWait> mark_waits_;
     Stats last_stats_;
     bool drain_posted_ = false;
 };

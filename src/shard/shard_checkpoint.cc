@@ -56,6 +56,7 @@ std::vector<Shard::Waiter> Shard::take_overdue_waiters() {
         overdue.push_back(std::move(wait.waiter));
         return true;
     };
+    const std::lock_guard lock(queue_mutex_);
     std::erase_if(applied_waits_, take);
     std::erase_if(mark_waits_, take);
     return overdue;
@@ -260,6 +261,7 @@ void Shard::advance_stop() {
         }
         if (stop_timer_ != 0) executor_.cancel(stop_timer_);
         stopped.swap(stopped_);
+        const std::lock_guard queue_lock(queue_mutex_);
         for (AppliedWait& wait : applied_waits_) waiters.push_back(std::move(wait.waiter));
         for (MarkWait& wait : mark_waits_) waiters.push_back(std::move(wait.waiter));
         applied_waits_.clear();

@@ -143,6 +143,7 @@ void Shard::finish(InFlight batch, Result<std::vector<Outcome>> result,
 }
 
 void Shard::collect_waiters(std::vector<Waiter>* ready) {
+    const std::lock_guard lock(queue_mutex_);
     std::erase_if(applied_waits_, [&](AppliedWait& wait) {
         if (state_->applied() < wait.index) return false;
         ready->push_back(std::move(wait.waiter));

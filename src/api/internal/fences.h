@@ -19,7 +19,8 @@ namespace tidal::api {
 ///
 /// While reads of bounded staleness or eventual ones come, the groups are asked every
 /// `freshness_ms`, else once a second for the status.
-/// Threads   Any.
+/// Threads   Any. What groups confirm is worked off on the loop of consensus, which never waits: it
+///           asks shards only what they answer without their monitor.
 class Fences : public std::enable_shared_from_this<Fences> {
 public:
     Fences(Database& database, runtime::Runtime& runtime, cluster::Node& node,
@@ -27,9 +28,14 @@ public:
     void start();
     void stop() { stopped_ = true; }
 
+    /// Where `done` may run beside the caller's thread and shards' executors.
+    enum class Answer : std::uint8_t {
+        kMayWait,  ///< Nowhere else.
+        kOnLoop,   ///< On the loop: it waits for nothing.
+    };
     /// @param shards  Those the read looks at.
     void pass(const ReadFence& fence, std::vector<ShardId> shards, std::uint64_t timeout_ms,
-              Database::FenceDone done);
+              Database::FenceDone done, Answer where = Answer::kMayWait);
     /// nullopt = never confirmed.
     std::optional<std::uint64_t> staleness_ms(ShardId shard) const;
     ClusterStatus::Reads reads() const { return {at_once_, confirmed_, refused_}; }
@@ -42,6 +48,9 @@ private:
     void confirm(const RunPtr& run, ShardId shard);
     void arrive(const RunPtr& run);
     void finish(const RunPtr& run);
+    void answer(const RunPtr& run, Result<FenceReply> reply);
+    FenceReply reply_of(const Run& run) const;
+    runtime::Executor& front() { return *database_.executors_.front(); }
     bool stale(ShardId shard, const Consistency& wanted) const;
     std::uint64_t left_ms(const Run& run) const;
     void note(ShardId shard, std::uint64_t asked_ns);

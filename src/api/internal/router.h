@@ -22,7 +22,8 @@ inline constexpr cluster::RpcMethod kRemoveMethod{4};
 /// leader any more, again and again until its time is over. What may have been appended is proposed
 /// again only where that changes nothing (may_repeat).
 ///
-/// Threads   Any. `done` on the leader's shard's executor, or the node's.
+/// Threads   Any. `done` on the shard's executor, or the caller's: never on the loop of consensus,
+///           on which calls are answered.
 /// Order     Writes of one caller keep their order while the leader stays the same; a change of
 ///           leaders may swap those that are under way.
 class Router : public std::enable_shared_from_this<Router> {
@@ -48,6 +49,8 @@ private:
     struct Call;
     using CallPtr = std::shared_ptr<Call>;
 
+    /// Attempts enter the shard, and may wait there.
+    runtime::Executor& executor_of(const Call& call);
     void attempt(const CallPtr& call);
     void propose_here(const CallPtr& call);
     void forward(const CallPtr& call, cluster::NodeId to);

@@ -4,11 +4,14 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <functional>
+#include <future>
 #include <map>
 #include <thread>
 
 #include "api/cluster_directory.h"
 #include "api/join_cluster.h"
+#include "api/tests/inner_view.h"
 #include "api/tests/sim_node.h"
 #include "runtime/real_runtime.h"
 
@@ -33,8 +36,8 @@ protected:
     }
 
     template <typename Predicate>
-    static bool until(Predicate holds) {
-        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    static bool until(Predicate holds, std::chrono::seconds at_most = std::chrono::seconds(60)) {
+        const auto deadline = std::chrono::steady_clock::now() + at_most;
         while (!holds()) {
             if (std::chrono::steady_clock::now() > deadline) return false;
             std::this_thread::sleep_for(std::chrono::milliseconds(2));  // allowed: polls
@@ -61,7 +64,7 @@ protected:
         Node& node = nodes_[number];
         if (!node.runtime) make_runtime(number);
         DatabaseOptions options;
-        options.executors = 2;
+        options.executors = executors_;
         options.cluster.emplace();
         options.cluster->peer_listen = "127.0.0.1:0";
         options.cluster->http_address = "127.0.0.1:" + std::to_string(9500 + number);
@@ -114,9 +117,116 @@ protected:
         return std::move(replies->front());
     }
 
+    /// Three voters of a metadata shard and of two data shards.
+    void make_three() {
+        make_runtime(1);
+        ASSERT_OK(init_cluster(*nodes_[1].runtime, {.shards = 2, .log = {}}));
+        open(1);
+        ASSERT_TRUE(until([&] { return (*this)[1].ready(); }));
+        join(2);
+        join(3);
+        ASSERT_TRUE(until([&] { return all_voters(3); }));
+    }
+    /// An item that lives there.
+    std::uint64_t item_of(ShardId shard) {
+        std::uint64_t id = 1;
+        while (InnerView((*this)[1]).home_of(EntityKind::kItem, EntityId(id)) != shard) ++id;
+        return id;
+    }
+
     std::string folder_;
+    std::uint16_t executors_ = 2;
     std::map<std::uint32_t, Node> nodes_;
 };
+
+/// What comes later, and whether it came; good for longer than the test that waits for it.
+struct Later {
+    std::shared_ptr<std::promise<Result<void>>> promise =
+        std::make_shared<std::promise<Result<void>>>();
+    std::shared_future<Result<void>> future = promise->get_future().share();
+
+    template <typename T>
+    auto done() const {
+        return [promise = promise](Result<T> result) {
+            promise->set_value(result.ok() ? Result<void>() : Result<void>(result.take_error()));
+        };
+    }
+    bool came() const {
+        return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    }
+};
+
+// Installing a large snapshot takes seconds, in which nobody enters the shard. The one thread of
+// consensus and sockets does not wait for it, and neither does what shares the shard's executor.
+TEST_F(RealCluster, WhileAShardIsReplacedTheNodeGoesOn) {
+    executors_ = 1;
+    ASSERT_NO_FATAL_FAILURE(make_three());
+    const std::uint64_t away = item_of(ShardId(1)), here = item_of(ShardId(2));
+    ASSERT_TRUE(write(1, item(away)).ok());
+    // The others lead, so that node 3 only follows.
+    ASSERT_OK(wait<void>([&](auto done) { (*this)[3].cluster()->drain(std::move(done)); }));
+    ASSERT_OK(
+        wait<FenceReply>([&](auto done) { (*this)[3].fence({}, {}, 10'000, std::move(done)); }));
+    InnerView third((*this)[3]);
+    ASSERT_TRUE(until([&] {
+        return wait<void>([&](auto done) { (*this)[3].checkpoint(std::move(done)); }).ok() &&
+               third.is_checkpointed(ShardId(1));
+    }));
+
+    std::promise<void> gate;
+    std::atomic<bool> closed = true;
+    const auto begun = std::make_shared<std::atomic<bool>>(false);
+    const auto open_gate = [&] {
+        if (closed.exchange(false)) gate.set_value();
+    };
+    struct AtTheEnd {
+        std::function<void()> run;
+        ~AtTheEnd() { run(); }
+    } const opened{open_gate};
+    const Later replaced;
+    third.replace_state(
+        ShardId(1),
+        [begun, opens = gate.get_future().share()]() -> Result<void> {
+            *begun = true;
+            opens.wait();
+            return {};
+        },
+        replaced.done<void>());
+    ASSERT_TRUE(until([&] { return begun->load(); }));
+
+    // A read that has to wait for the shard, and a token of it; after both come those of others.
+    const auto fence_of = [&](std::uint64_t id) {
+        Later passed;
+        (*this)[3].fence({}, {.entity = EntityRequest{EntityKind::kItem, id}, .session = {}},
+                         60'000, passed.done<FenceReply>());
+        return passed;
+    };
+    const Later waits = fence_of(away);
+    const auto soon = [](const Later& later) {
+        return until([&] { return later.came(); }, std::chrono::seconds(20)) &&
+               later.future.get().ok();
+    };
+    for (std::uint64_t round = 1; round <= 30; ++round) {
+        Later written;
+        (*this)[3].write({item(here)}, {}, [done = written.done<WriteReply>()](WriteReplies all) {
+            done(std::move(all.front()));
+        });
+        ASSERT_TRUE(soon(written)) << round;
+        ASSERT_TRUE(soon(fence_of(here))) << round;
+        EXPECT_TRUE((*this)[3].get({EntityKind::kItem, here}).ok());
+    }
+    EXPECT_EQ((*this)[3].get({EntityKind::kItem, away}).error().reason(), "state_replaced");
+    EXPECT_FALSE(waits.came());
+    EXPECT_FALSE(replaced.came());
+    for (const std::uint32_t by : {1U, 2U})
+        for (const NodeStatus& node : (*this)[by].cluster_status().nodes)
+            EXPECT_TRUE(node.up) << "node " << node.node.value() << " by " << by;
+
+    open_gate();
+    EXPECT_TRUE(soon(replaced));
+    EXPECT_TRUE(soon(waits));
+    EXPECT_TRUE((*this)[3].get({EntityKind::kItem, away}).ok());
+}
 
 TEST_F(RealCluster, WritesAndReadsOnAnyNodeAndGoesOnWithoutOne) {
     make_runtime(1);

@@ -22,6 +22,21 @@ public:
     auto with_state(ShardId id, Read read) {
         return database_.shard(id).with_state(read);
     }
+    bool is_checkpointed(ShardId id) {
+        const auto stats = database_.shard(id).stats();
+        return stats.applied == stats.checkpointed;
+    }
+    /// The newest checkpoint takes the state's place, as a snapshot would, once `install` returns.
+    void replace_state(ShardId id, absl::AnyInvocable<Result<void>()> install,
+                       shard::Shard::Waiter done) {
+        shard::Shard::Replacement replacement;
+        replacement.install = std::move(install);
+        replacement.open = [&database = database_, id] {
+            return storage::ShardStore::open(database.runtime_.disk(), *database.rows_, id,
+                                             Database::shard_directory(id));
+        };
+        database_.shard(id).replace_state(std::move(replacement), std::move(done));
+    }
     /// Every record of a shard that is applied here, in order.
     /// @return false = a snapshot stands for some of them, or the archive has some, which keeps no
     ///         rows of tastes (record/personal.h): then none is visited.

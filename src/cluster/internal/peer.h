@@ -1,6 +1,7 @@
 // cluster/internal/peer.h: what a node keeps of one other node.
 #pragma once
 
+#include <deque>
 #include <string>
 
 #include "cluster/internal/reassembly.h"
@@ -36,8 +37,11 @@ struct Peer {
     std::uint32_t tries = 0;  ///< Greetings without success, in a row.
 
     std::uint64_t ping_number = 0;
-    std::uint64_t ping_sent_ns = 0, next_ping_ns = 0;
-    std::uint64_t answered_ns = 0;
+    std::uint64_t next_ping_ns = 0;
+    /// When pings were sent that are not answered yet, the newest last: its number is ping_number.
+    std::deque<std::uint64_t> pings_sent_ns;
+    std::uint64_t heard_ns = 0;  ///< Anything of it came.
+    bool excused = false;        ///< Silent since this node itself stood still.
     std::uint64_t round_trip_ns = 0;
 
     std::uint64_t ups = 0, greetings = 0;

@@ -85,6 +85,7 @@ private:
     void pump(Peer* peer);
     void on_sent(NodeId node, std::uint64_t life, bool sent);
     void tick();
+    void excuse_after_stall();
     void tick_peer(Peer* peer, Events* events);
     void probe();
     std::uint64_t now_ns() { return runtime_.clock().monotonic_ns(); }
@@ -97,6 +98,7 @@ private:
     std::unique_ptr<runtime::Endpoint> endpoint_;
     runtime::Executor::TimerId timer_ = 0;
     std::uint64_t next_probe_ns_ = 0;
+    std::uint64_t ticked_ns_ = 0;  ///< 0 = not yet.
     NodeId newest_probed_;
 
     std::mutex mutex_;  ///< Guards what follows.

@@ -1,12 +1,16 @@
-// One group on one node, without ticks in between: what wakes the loop, and what waits for it.
+// Groups on one node, mostly without ticks in between: what wakes the loop, what waits for it, and
+// what leaves.
 #include "cluster/group_host.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include "cluster/group_recovery.h"
+#include "raft/wire.h"
 #include "runtime/sim_runtime.h"
 
 namespace tidal::cluster {
@@ -14,9 +18,24 @@ namespace {
 
 constexpr ShardId kShard(1), kOther(2);
 constexpr std::uint64_t kTickNs = 1'000'000'000;
+constexpr std::size_t kInboxBytes = 64 << 10;
 
-struct NoPeers final : GroupTransport {
-    Result<void> send(raft::PeerId, GroupTraffic, std::string) override { return {}; }
+/// Answers nothing; keeps what was sent, or has no room for it.
+struct Peers final : GroupTransport {
+    struct Sent {
+        raft::PeerId to;
+        GroupTraffic traffic;
+        std::vector<raft::GroupMessage> messages;
+    };
+    Result<void> send(raft::PeerId to, GroupTraffic traffic, std::string packet) override {
+        auto messages = raft::decode_packet(packet);
+        if (!messages.ok()) return messages.take_error();
+        sent.push_back({to, traffic, std::move(*messages)});
+        if (traffic == full) return Error(ErrorCode::kOverloaded, "the queue to the peer is full");
+        return {};
+    }
+    std::vector<Sent> sent;
+    std::optional<GroupTraffic> full;
 };
 
 /// Counts what it is given; applies it at once, or when the test says.
@@ -45,11 +64,13 @@ struct Machine final : GroupSink {
 
 class GroupHostLoop : public testing::Test {
 protected:
-    GroupHostLoop() : world_(1), node_(world_.create_node("n1", disk_)) {
+    explicit GroupHostLoop(std::vector<ShardId> shards = {kShard, kOther},
+                           const raft::Configuration& members = alone())
+        : world_(1), node_(world_.create_node("n1", disk_)) {
         GroupRecovery recovery;
-        for (const ShardId shard : {kShard, kOther})
+        for (const ShardId shard : shards)
             recovery.add_group({shard, Incarnation(1)},
-                               raft::DurableState::base(LogIndex(0), Term(0), alone()));
+                               raft::DurableState::base(LogIndex(0), Term(0), members));
         wal::LogOptions log_options;
         log_options.file_bytes = 1 << 16;
         auto log = wal::NodeLog::open(
@@ -66,6 +87,7 @@ protected:
                           .heartbeat_ms = 1000,
                           .election_ms_min = 2000,
                           .election_ms_max = 4000};
+        options.inbox_bytes_max = kInboxBytes;
         host_ = std::make_unique<GroupHost>(*node_, *log_, peers_, options, found->states_index);
         for (auto& [key, state] : found->groups) {
             GroupHost::GroupOptions group;
@@ -77,9 +99,9 @@ protected:
                 host_->open_group(group, std::move(state), found->stamps[key], machine).ok());
         }
         host_->start();
-        for (const ShardId shard : {kShard, kOther}) host_->campaign(shard);
+        for (const ShardId shard : shards) host_->campaign(shard);
         settle();
-        for (const ShardId shard : {kShard, kOther}) {
+        for (const ShardId shard : shards) {
             EXPECT_EQ(machines_[shard].given, LogIndex(1));
             host_->applied(shard, LogIndex(1));
         }
@@ -110,7 +132,7 @@ protected:
     runtime::SimDisk disk_;
     std::unique_ptr<runtime::SimRuntime> node_;
     std::unique_ptr<wal::NodeLog> log_;
-    NoPeers peers_;
+    Peers peers_;
     std::map<ShardId, Machine> machines_;
     std::unique_ptr<GroupHost> host_;
     int decided_ = 0;
@@ -196,6 +218,122 @@ TEST_F(GroupHostLoop, WhatIsAppliedMeanwhileIsNotOverlooked) {
     settle();
     EXPECT_EQ(machines_[kOther].given, LogIndex(2));
     EXPECT_EQ(machines_[kShard].given, LogIndex(9));
+}
+
+// A loop that stands still gathers a bounded number of them; the rest is told at once.
+TEST_F(GroupHostLoop, QuestionsThatWaitAreBounded) {
+    constexpr std::size_t kAsked = 2'000;
+    std::size_t answered = 0, refused = 0;
+    for (std::size_t i = 0; i < kAsked; ++i)
+        host_->read_index(kShard, [&](Result<LogIndex> index) {
+            ++(index.ok() ? answered : refused);
+            if (!index.ok()) EXPECT_EQ(index.error().code(), ErrorCode::kOverloaded);
+        });
+    EXPECT_GT(refused, kAsked / 2);
+    Result<void> transferred;
+    host_->transfer(kShard, raft::PeerId(1),
+                    [&](Result<void> result) { transferred = std::move(result); });
+    ASSERT_FALSE(transferred.ok());
+    EXPECT_EQ(transferred.error().code(), ErrorCode::kOverloaded);
+    settle();
+    EXPECT_EQ(answered + refused, kAsked);
+    EXPECT_GT(answered, 0U);
+    bool again = false;
+    host_->read_index(kShard, [&](Result<LogIndex> index) { again = index.ok(); });
+    settle();
+    EXPECT_TRUE(again) << "there is room again";
+}
+
+const raft::PeerId kSecond(2), kThird(3);
+
+class ManyGroups : public GroupHostLoop {
+protected:
+    static constexpr std::uint16_t kCount = 9;
+    ManyGroups() : GroupHostLoop(shards(), with_learners()) {}
+    static std::vector<ShardId> shards() {
+        std::vector<ShardId> all;
+        for (std::uint16_t at = 0; at < kCount; ++at) all.emplace_back(at);
+        return all;
+    }
+    static raft::Configuration with_learners() {
+        raft::Configuration members = alone();
+        members.learners = {kSecond, kThird};
+        return members;
+    }
+    void receive(raft::PeerId from, raft::Body body) {
+        raft::PacketWriter packet;
+        packet.add({kShard, Incarnation(1)},
+                   {from, raft::PeerId(1), host_->status(kShard)->raft.term, std::move(body)},
+                   1 << 20);
+        host_->receive(from, packet.take());
+        settle();
+    }
+    /// Of the heartbeats of kShard.
+    std::uint64_t newest_round() {
+        std::uint64_t round = 0;
+        for (const Peers::Sent& packet : peers_.sent)
+            for (const raft::GroupMessage& each : packet.messages)
+                if (const auto* beat = std::get_if<raft::Heartbeat>(&each.message.body);
+                    beat != nullptr && each.group.shard == kShard)
+                    round = std::max(round, beat->round);
+        return round;
+    }
+    std::size_t chunks_sent() {
+        return static_cast<std::size_t>(
+            std::ranges::count(peers_.sent, GroupTraffic::kSnapshot, &Peers::Sent::traffic));
+    }
+};
+
+TEST_F(ManyGroups, HeartbeatsOfATickAreOnePacketToAPeer) {
+    const auto before = host_->stats();
+    peers_.sent.clear();
+    world_.advance(kTickNs);
+    ASSERT_EQ(peers_.sent.size(), 2U);
+    EXPECT_NE(peers_.sent[0].to, peers_.sent[1].to);
+    for (const Peers::Sent& packet : peers_.sent) {
+        EXPECT_EQ(packet.traffic, GroupTraffic::kUrgent);
+        EXPECT_EQ(packet.messages.size(), kCount);
+        for (const raft::GroupMessage& each : packet.messages)
+            EXPECT_TRUE(std::holds_alternative<raft::Heartbeat>(each.message.body));
+    }
+    EXPECT_EQ(host_->stats().packets_sent - before.packets_sent, 2U);
+    EXPECT_EQ(host_->stats().messages_sent - before.messages_sent, 2U * kCount);
+}
+
+// The queue to a peer is shared by all groups, whose chunks may be more than it takes.
+TEST_F(ManyGroups, AChunkWithoutRoomIsSentAgainSoon) {
+    propose(kShard, 1);
+    settle();
+    host_->applied(kShard, LogIndex(2));
+    world_.advance(kTickNs);
+    ASSERT_EQ(applied(kShard), LogIndex(2));
+    host_->compact(kShard, LogIndex(2));
+    auto file = node_->disk().open("offered", runtime::OpenMode::kCreate);
+    ASSERT_TRUE(file.ok());
+    ASSERT_TRUE((*file)->write_at(0, "snapshot").ok());
+    std::optional<Result<void>> offered;
+    host_->offer_snapshot(kShard,
+                          {.id = 7,
+                           .index = LogIndex(2),
+                           .term = host_->status(kShard)->raft.term,
+                           .bytes = 8,
+                           .configuration = with_learners()},
+                          "offered", [&](Result<void> result) { offered = std::move(result); });
+    settle();
+    ASSERT_TRUE(offered && offered->ok());
+
+    peers_.full = GroupTraffic::kSnapshot;
+    receive(kSecond, raft::HeartbeatReply{.round = newest_round(), .match = {}, .received = {}});
+    ASSERT_EQ(chunks_sent(), 1U);
+    settle();
+    EXPECT_EQ(chunks_sent(), 1U) << "not over and over";
+    world_.advance(kTickNs);
+    EXPECT_EQ(chunks_sent(), 2U);
+    peers_.full.reset();
+    world_.advance(kTickNs);
+    EXPECT_EQ(chunks_sent(), 3U);
+    receive(kSecond, raft::SnapshotReply{.id = 7, .durable = 8, .received = 8, .resend = false});
+    EXPECT_EQ(chunks_sent(), 3U);
 }
 
 }  // namespace

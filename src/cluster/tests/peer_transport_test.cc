@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <map>
 #include <set>
 #include <thread>
@@ -299,7 +300,9 @@ TEST_F(SimulatedTransport, ASilentPeerIsDownAfterAWhileAndUpOnceHealed) {
         if (both) world_.world.network().cut("2", "1");
         const std::uint64_t cut_ns = world_.world.now_ns();
         ASSERT_TRUE(world_.wait([&] { return !one->is_up(2) && !two->is_up(1); }));
-        EXPECT_LT(world_.world.now_ns() - cut_ns, 5'000'000'000U) << "both=" << both;
+        // One direction alone: whoever hears nothing goes silent, and is silent for the other then.
+        EXPECT_LT(world_.world.now_ns() - cut_ns, both ? 5'000'000'000U : 8'500'000'000U)
+            << "both=" << both;
         EXPECT_EQ(one->transport->send(NodeId(2), Channel::kRaft, "x").error().reason(),
                   "peer_down");
         world_.world.network().heal_all();
@@ -307,6 +310,83 @@ TEST_F(SimulatedTransport, ASilentPeerIsDownAfterAWhileAndUpOnceHealed) {
         ASSERT_TRUE(world_.wait([&] { return one->is_up(2) && two->is_up(1); }));
         EXPECT_LT(world_.world.now_ns() - healed_ns, 3'000'000'000U);
     }
+}
+
+TEST_F(SimulatedTransport, ASlowWayIsNoSilence) {
+    auto one = start(1), two = start(2);
+    introduce(*one, 1, *two, 2);
+    ASSERT_TRUE(world_.wait([&] { return one->is_up(2) && two->is_up(1); }));
+    // Answers take longer than the time between two pings.
+    world_.world.network().set_default_link(
+        {.delay_min_ns = 800'000'000, .delay_max_ns = 810'000'000});
+    world_.world.advance(30'000'000'000);
+    for (Node* each : {one.get(), two.get()}) EXPECT_EQ(each->seen.changed(), 1U);
+    EXPECT_GT(one->stats_of(2).round_trip_ns, 1'600'000'000U);
+    EXPECT_LT(one->stats_of(2).round_trip_ns, 1'700'000'000U);
+}
+
+TEST_F(SimulatedTransport, WhatAPeerSendsIsASignOfLife) {
+    PeerTransportOptions rare = options(1);
+    rare.ping_ns = 60'000'000'000;
+    auto one = start(rare);
+    rare.self = node_identity(2);
+    rare.endpoint.address = world_.address(2);
+    auto two = start(rare);
+    introduce(*one, 1, *two, 2);
+    ASSERT_TRUE(world_.wait([&] { return one->is_up(2) && two->is_up(1); }));
+    for (int second = 0; second < 30; ++second) {
+        ASSERT_TRUE(one->transport->send(NodeId(2), Channel::kRaft, "x").ok()) << second;
+        ASSERT_TRUE(two->transport->send(NodeId(1), Channel::kRaft, "y").ok()) << second;
+        world_.world.advance(1'000'000'000);
+    }
+    EXPECT_EQ(one->seen.changed(), 1U);
+    EXPECT_EQ(two->seen.changed(), 1U);
+    world_.world.advance(5'000'000'000);
+    EXPECT_GT(one->seen.changed(), 1U) << "it says nothing any more";
+}
+
+using RealTransport = PeerTransportContract<RealWorld>;
+
+// What came meanwhile lies behind the timer that is overdue.
+TEST_F(RealTransport, WhoStoodStillLooksAtWhatCameBeforeItHangsUp) {
+    PeerTransportOptions quick = options(1), patient = options(2);
+    quick.ping_ns = patient.ping_ns = 300'000'000;
+    quick.silence_ns = 1'000'000'000;
+    patient.silence_ns = 60'000'000'000;
+    auto one = start(quick), two = start(patient);
+    introduce(*one, 1, *two, 2);
+    ASSERT_TRUE(world_.wait([&] { return one->is_up(2) && two->is_up(1); }));
+    const auto past = [&](std::uint64_t ns) {
+        return [&clock = world_.impl->clock(), until = world_.impl->clock().monotonic_ns() + ns] {
+            return clock.monotonic_ns() > until;
+        };
+    };
+    std::promise<void> gate;
+    one->executor->post([opens = gate.get_future().share()] { opens.wait(); });
+    EXPECT_TRUE(world_.wait(past(1'500'000'000)));
+    gate.set_value();
+    EXPECT_TRUE(world_.wait(past(200'000'000)));
+    EXPECT_EQ(one->seen.changed(), 1U) << one->seen.newest_change();
+}
+
+TEST_F(SimulatedTransport, WhoWentWhileANodeStoodStillGetsOneMorePing) {
+    PeerTransportOptions patient = options(2);
+    patient.silence_ns = 60'000'000'000;
+    auto one = start(1), two = start(patient);
+    introduce(*one, 1, *two, 2);
+    ASSERT_TRUE(world_.wait([&] { return one->is_up(2) && two->is_up(1); }));
+    for (int time = 0; time < 3; ++time) {
+        world_.nodes[1]->pause(6'000'000'000, "peer");
+        world_.world.advance(10'000'000'000);
+        EXPECT_EQ(one->seen.changed(), 1U) << one->seen.newest_change();
+    }
+    // A peer that went at the same time gets one more ping, no more.
+    world_.world.network().partition("1", "2");
+    world_.nodes[1]->pause(5'000'000'000, "peer");
+    world_.world.advance(5'000'000'000);
+    const std::uint64_t awake_ns = world_.world.now_ns();
+    ASSERT_TRUE(world_.wait([&] { return !one->is_up(2); }));
+    EXPECT_LT(world_.world.now_ns() - awake_ns, 1'200'000'000U);
 }
 
 TEST_F(SimulatedTransport, ALongCutOpensTheCircuitAndProbesHealIt) {

@@ -38,20 +38,20 @@ void Exchange::push(Piece piece) {
                     piece = std::move(piece)]() mutable {
         if (const auto alive = connection.lock()) alive->push(number, std::move(piece));
     };
-    if (gate_->is_inside())
-        deliver();
-    else
-        gate_->post(std::move(deliver));
+    run(std::move(deliver));
 }
 
 void Exchange::read_next(bool wanted) {
-    auto deliver = [connection = connection_, number = number_, wanted] {
+    run([connection = connection_, number = number_, wanted] {
         if (const auto alive = connection.lock()) alive->read_next(number, wanted);
-    };
+    });
+}
+
+void Exchange::run(absl::AnyInvocable<void()> work) {
     if (gate_->is_inside())
-        deliver();
+        work();
     else
-        gate_->post(std::move(deliver));
+        gate_->post(std::move(work));
 }
 
 Responder::Responder(std::shared_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
@@ -76,6 +76,13 @@ void Responder::send(Response response) {
 
 void Responder::fail(const Error& error) {
     send(problem_response(error));
+}
+
+void Responder::go_on(Work work) {
+    assert(exchange_ && "a request is answered once");
+    const auto exchange = exchange_;
+    exchange->run(
+        [work = std::move(work), self = std::move(*this)]() mutable { work(std::move(self)); });
 }
 
 ResponseWriter Responder::stream(Response head) {

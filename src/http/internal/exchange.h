@@ -72,6 +72,8 @@ public:
 
     void push(Piece piece);
     void read_next(bool wanted);
+    /// On the I/O thread; at once when called there.
+    void run(absl::AnyInvocable<void()> work);
 
 private:
     const std::shared_ptr<Gate> gate_;

@@ -38,6 +38,7 @@ public:
     void snapshot_installed() override;
     void snapshot_refused() override;
     void unreachable(PeerId peer) override;
+    void chunk_refused(PeerId peer, std::uint64_t snapshot, std::uint64_t offset) override;
     Status status() const override;
     Brief brief() const override;
     void voters_durable(std::vector<LogIndex>* out) const override;

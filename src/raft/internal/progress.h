@@ -48,6 +48,7 @@ struct SnapshotSend {
     std::uint64_t sent = 0;
     bool answered = false;          ///< Since it began or went quiet.
     std::uint32_t quiet_ticks = 0;  ///< Since the peer last said anything about it.
+    std::uint32_t held_ticks = 0;   ///< Nothing is sent: the way had no room.
 };
 
 /// Invariant: match < next. In kProbe, `waiting` says an Append has no answer yet.

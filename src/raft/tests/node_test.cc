@@ -186,6 +186,64 @@ TEST(RaftNode, ProposalsAreChecked) {
     EXPECT_EQ(node->read(1).error().reason(), "no_leader");
 }
 
+/// Offsets of the chunks there are to send.
+/// @param probed  Where an Append asks whether the logs agree.
+std::vector<std::uint64_t> chunks_of(Node& node, LogIndex* probed = nullptr) {
+    std::vector<std::uint64_t> offsets;
+    const Ready ready = node.take_ready();
+    for (const Message& message : ready.messages) {
+        if (const auto* chunk = std::get_if<SnapshotChunk>(&message.body))
+            offsets.push_back(chunk->offset);
+        if (const auto* append = std::get_if<Append>(&message.body); append && probed != nullptr)
+            *probed = append->prev_index;
+    }
+    if (ready.number != 0) node.persisted(ready.number);
+    return offsets;
+}
+
+TEST(RaftNode, AChunkWithoutRoomIsSentAgainSoon) {
+    NoStore store;
+    const PeerId me(1), peer(2);
+    const Configuration with_learner{.voters = {me}, .learners = {peer}};
+    auto state = DurableState::base(LogIndex(5), Term(1), with_learner);
+    state.hard.term = Term(1);
+    auto node = std::move(
+        *Node::create({.self = me, .chunk_bytes_max = 10, .chunks_inflight_max = 3}, state, store));
+    node->campaign();
+    LogIndex probed;
+    for (int turn = 0; turn < 5; ++turn) chunks_of(*node, &probed);
+    ASSERT_EQ(node->status().commit, LogIndex(6));
+    ASSERT_TRUE(node->offer_snapshot({.id = 7,
+                                      .index = LogIndex(5),
+                                      .term = Term(1),
+                                      .bytes = 100,
+                                      .configuration = with_learner})
+                    .ok());
+    const Term term = node->status().term;
+    const auto says = [&](Body body) {
+        ASSERT_TRUE(node->step({peer, me, term, std::move(body)}).ok());
+    };
+    using Offsets = std::vector<std::uint64_t>;
+    says(AppendReply{.rejected = true, .match = probed});
+    EXPECT_EQ(chunks_of(*node), (Offsets{0}));
+    says(SnapshotReply{.id = 7, .durable = 10, .received = 10});
+    EXPECT_EQ(chunks_of(*node), (Offsets{10, 20, 30}));
+
+    // The last two have no room: they follow the answer for the first, and no sooner.
+    node->chunk_refused(peer, 7, 20);
+    node->chunk_refused(peer, 7, 30);
+    node->chunk_refused(peer, 8, 10);
+    EXPECT_EQ(chunks_of(*node), Offsets());
+    says(SnapshotReply{.id = 7, .durable = 20, .received = 20});
+    EXPECT_EQ(chunks_of(*node), (Offsets{20, 30, 40}));
+
+    // Nothing is under way that would be answered.
+    for (const std::uint64_t offset : {20U, 30U, 40U}) node->chunk_refused(peer, 7, offset);
+    EXPECT_EQ(chunks_of(*node), Offsets());
+    for (std::uint32_t tick = 0; tick < Options().heartbeat_ticks; ++tick) node->tick();
+    EXPECT_EQ(chunks_of(*node), (Offsets{20, 30, 40}));
+}
+
 TEST(RaftNode, SnapshotsOnOfferAreChecked) {
     NoStore store;
     auto node = follower(store);
