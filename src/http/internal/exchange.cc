@@ -47,13 +47,6 @@ void Exchange::read_next(bool wanted) {
     });
 }
 
-void Exchange::run(absl::AnyInvocable<void()> work) {
-    if (gate_->is_inside())
-        work();
-    else
-        gate_->post(std::move(work));
-}
-
 Responder::Responder(std::shared_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
 
 Responder& Responder::operator=(Responder&& other) noexcept {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "http/http_server.h"
@@ -73,7 +74,11 @@ public:
     void push(Piece piece);
     void read_next(bool wanted);
     /// On the I/O thread; at once when called there.
-    void run(absl::AnyInvocable<void()> work);
+    template <typename Work>
+    void run(Work&& work) {
+        if (gate_->is_inside()) return work();
+        gate_->post(std::forward<Work>(work));
+    }
 
 private:
     const std::shared_ptr<Gate> gate_;
