@@ -126,6 +126,7 @@ Result<void> Compiler::keep_terms(const Expr& score) {
 
 void Compiler::keep_feature(const Expr& expr, Value value) {
     std::string text = print_expression(expr);
+    if (in_cohort_) return;  // It is kept as what stands around it.
     const auto same = [&](const auto& kept) { return kept.text == text; };
     if (std::ranges::none_of(features_, same)) features_.push_back({std::move(text), value});
 }

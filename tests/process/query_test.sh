@@ -120,7 +120,7 @@ item '{"entity_id":9,"metadata":{"title":"Zebra"}}'
 call GET "/feed?profile=alphabetical_desc&limit=4&cursor=$cursor"
 expect_ids "4 3 8 6 "
 query "RETRIEVE items USING new WHERE category = 'rock' ORDER BY title DESC PIN 4 BURY 7 LIMIT 4 EXPLAIN"
-expect 200 '"explain":{"title":'
+expect 200 '"explain":{"terms":[{"term":"title","value":'
 expect_ids "4 5 3 6 "
 query "RETRIEVE items USING new ORDER BY category, 1"
 expect 400
