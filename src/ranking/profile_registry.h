@@ -24,6 +24,10 @@ struct CompiledProfile {
     /// Where the profile explores: the newest items under the budget first; else nullptr.
     std::shared_ptr<const CompiledProfile> explore_order;
     bool of_source = false;  ///< One of these, named by what it orders by.
+    /// Without its second phase: what the sources list, in the order of `fused`, for who has no
+    /// time for the score. Its `explain` is empty. nullptr = it has none: it ranks all entities, or
+    /// the order is a field's, or that of the ranks already.
+    std::shared_ptr<const CompiledProfile> by_ranks;
 };
 
 /// @return As compile(), with the profile's name in the context pairs.
