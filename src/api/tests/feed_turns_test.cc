@@ -199,9 +199,9 @@ TEST_F(FeedTurns, TermsAddUpToTheScoreWhileSignalsCome) {
     call.explain = true;
     const Answer page = ask(std::move(call));
     std::size_t between = 0;
-    for (std::uint64_t id = 0; !*page; id += 100, ++between) {
+    for (std::uint64_t id = 0; !*page; ++between) {
         std::vector<Write> writes;
-        for (std::uint64_t i = 0; i < 100; ++i) writes.push_back(signal((id + i) % kItems, "view"));
+        for (int i = 0; i < 10; ++i, id += 7) writes.push_back(signal(id % kItems, "view"));
         for (const auto& reply : node_->write(std::move(writes))) ASSERT_TRUE(reply.ok());
     }
     EXPECT_GT(between, 3u);
@@ -219,7 +219,7 @@ TEST_F(FeedTurns, UnderLoadListsAreHalvedThenOrderedByTheirRanks) {
     call.profile = "listed";
     call.limit = 100;
     for (const std::uint8_t level : {1, 2}) {
-        const std::uint64_t level_2_ms = level == 2 ? 1 : 10'000;
+        const std::uint32_t level_2_ms = level == 2 ? 1 : 10'000;
         open({.level_1_ms = 1, .level_2_ms = level_2_ms, .shed_ms = 100'000, .running_max = 1});
         ASSERT_OK(node_->wait([&](Database::Done done) {
             (*node_)->put_profile(

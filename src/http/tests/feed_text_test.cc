@@ -65,15 +65,12 @@ TEST(FeedText, EveryTypeReadsBack) {
               R"({"title":"a\tb\u0001","genres":["x","y\"z"],"none":[],"year":-1994,"price":12.5,)"
               R"("live":true,"place":{"lat":48.1,"lon":11.5},"raw":{"b":[1,2.0,null]}})");
     EXPECT_EQ(json_text(read.at("explain")),
-              R"({"terms":[{"term":"sum(view, 24h)","value":3.0
-},)"
-              R"({"term":"sum(view, 24h)","value":3.0
-}],)"
-              R"("features":[{"feature":"sum(view, 24h)","value":3.0,"missing":false
-},)"
-              R"({"feature":"year","value":1900.5,"missing":true}]})");
-item.explain = std::make_shared<const api::FeedExplanation>();
-EXPECT_EQ(json_text(json::parse(text_of(item)).at("explain")), R"({"terms":[],"features":[]})");
+              R"-({"terms":[{"term":"sum(view, 24h)","value":3.0},)-"
+              R"-({"term":"sum(view, 24h)","value":3.0}],)-"
+              R"-("features":[{"feature":"sum(view, 24h)","value":3.0,"missing":false},)-"
+              R"-({"feature":"year","value":1900.5,"missing":true}]})-");
+    item.explain = std::make_shared<const api::FeedExplanation>();
+    EXPECT_EQ(json_text(json::parse(text_of(item)).at("explain")), R"({"terms":[],"features":[]})");
 }
 
 TEST(FeedText, ShowsTheFieldsAskedFor) {
