@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "http/call.h"
+#include "http/experiment_counts.h"
 #include "http/import_job.h"
 #include "http/json_read.h"
 #include "http/json_write.h"
