@@ -428,6 +428,7 @@ struct FeedReply {
     std::optional<Cap> cap;
     std::vector<FilterNodeReply> filter;  ///< With `explain` and a filter.
     std::vector<SourceReply> sources;     ///< With `explain`: of what is near.
+    std::string query;                    ///< With `explain`, of a query as text: its normal form.
     std::vector<FacetReply> facets;       ///< In the order asked for.
     std::uint8_t degradation = 0;         ///< 0 full, 1 or 2 under load.
     std::vector<std::string> left_out;    ///< What the request asked for and did not get.

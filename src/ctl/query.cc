@@ -159,6 +159,10 @@ Result<void> print_page(const std::string& reply, bool as_json) {
     if (const auto* sources = page.if_contains("sources")) print_sources(sources->as_array());
     std::printf("\n%s of %s matched\n", shown(page.at("matched")).c_str(),
                 shown(page.at("candidates")).c_str());
+    if (const auto* text = page.if_contains("query"))
+        std::printf("query: %s\n", shown(*text).c_str());
+    if (const json::value& level = page.at("degradation"); shown(level) != "0")
+        std::printf("under load, level %s\n", shown(level).c_str());
     if (const auto* impressions = page.if_contains("impressions")) {
         std::printf("%s impressions written\n", shown(impressions->at("written")).c_str());
         if (const auto* token = impressions->as_object().if_contains("token"))

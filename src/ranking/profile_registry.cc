@@ -163,6 +163,7 @@ ProfileRegistry::ProfileRegistry(const schema::Schema& schema,
         }
         // Written by a version of the program that knew more words: listed, with the reason.
         Entry entry;
+        entry.readable = false;
         entry.profile.name = each.name;
         entry.profile.version = each.version;
         entry.profile.text = each.text;
@@ -223,6 +224,7 @@ ProfileListing ProfileRegistry::describe(const Entry& entry, EntityKind kind) {
                            .version = entry.profile.version,
                            .about = entry.profile.about,
                            .text = entry.profile.text,
+                           .normalized = entry.readable ? print_profile(entry.profile) : "",
                            .built_in = entry.built_in,
                            .available = false,
                            .reason = "",

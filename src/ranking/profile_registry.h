@@ -41,6 +41,9 @@ struct ProfileListing {
     std::uint32_t version = 1;
     std::string about;
     std::string text;
+    /// What it was understood as, in the same language: each statement in its place, defaults of
+    /// sources and order said. Empty where this version cannot read the text.
+    std::string normalized;
     bool built_in = false;
     bool available = false;
     std::string reason;                 ///< Why not: the unknown name, or what it needs.
@@ -76,6 +79,7 @@ private:
     struct Entry {
         Profile profile;
         bool built_in = false;
+        bool readable = true;  ///< Else only name, version and text are known.
         std::vector<Result<std::shared_ptr<const CompiledProfile>>> by_kind;
     };
     void add(Entry entry, const schema::Schema& schema, const ModelSet& models);
