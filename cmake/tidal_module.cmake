@@ -10,10 +10,15 @@
 #   become `n_test`, which sees only what TEST_DEPS and TEST_LIBS name.
 
 add_library(tidal_options INTERFACE)
-target_include_directories(tidal_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
-target_compile_options(tidal_options INTERFACE
-  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
-  -Wno-missing-field-initializers -ffp-contract=off -fno-omit-frame-pointer)
+target_include_directories(tidal_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
+# As a folder of another project it brings its language level, but no opinion on the other's code.
+target_compile_features(tidal_options INTERFACE cxx_std_20)
+if(PROJECT_IS_TOP_LEVEL)
+  target_compile_options(tidal_options INTERFACE
+    -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+    -Wno-missing-field-initializers)
+endif()
+target_compile_options(tidal_options INTERFACE -ffp-contract=off -fno-omit-frame-pointer)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 reports these in its own standard library under optimisation and sanitizers.
   target_compile_options(tidal_options INTERFACE
@@ -44,7 +49,7 @@ function(tidal_record_dependencies target)
   cmake_parse_arguments(R "" "" "DEPS;TEST_DEPS" ${ARGN})
   get_filename_component(parent ${CMAKE_CURRENT_SOURCE_DIR} DIRECTORY)
   get_filename_component(folder ${CMAKE_CURRENT_SOURCE_DIR} NAME)
-  if(NOT parent STREQUAL "${CMAKE_SOURCE_DIR}/src")
+  if(NOT parent STREQUAL "${PROJECT_SOURCE_DIR}/src")
     return()
   endif()
   set_property(GLOBAL APPEND PROPERTY TIDAL_FOLDERS ${folder})
@@ -132,7 +137,7 @@ function(tidal_tests name)
       tidal_options ${T_DEPS} ${T_LIBS} ${RAPIDCHECK_LIBRARY} GTest::gmock_main)
     tidal_precompile(${name}_test ${T_PRECOMPILED} TESTS)
     target_compile_definitions(${name}_test PRIVATE
-      TIDAL_TESTDATA_DIR="${CMAKE_CURRENT_SOURCE_DIR}/testdata" TIDAL_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+      TIDAL_TESTDATA_DIR="${CMAKE_CURRENT_SOURCE_DIR}/testdata" TIDAL_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
       TIDAL_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
     tidal_compile_quickly(${name}_test)
     add_test(NAME ${name} COMMAND ${name}_test)
@@ -159,7 +164,7 @@ function(tidal_fuzz_target source)
     add_test(NAME ${name} COMMAND ${name} -runs=20000 -max_len=4096 -seed=1 ${corpus})
     set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 300)
   elseif(TIDAL_TESTS)
-    add_executable(${name}_smoke_test ${source} ${CMAKE_SOURCE_DIR}/tests/fuzz_smoke_main.cc)
+    add_executable(${name}_smoke_test ${source} ${PROJECT_SOURCE_DIR}/tests/fuzz_smoke_main.cc)
     target_link_libraries(${name}_smoke_test PRIVATE tidal_options ${F_DEPS} ${F_LIBS})
     add_test(NAME ${name}_smoke COMMAND ${name}_smoke_test ${F_CORPUS})
     set_tests_properties(${name}_smoke PROPERTIES LABELS fuzz TIMEOUT 300)

@@ -68,7 +68,10 @@ std::string Database::shard_directory(ShardId shard) {
 }
 
 Database::Database(const DatabaseOptions& options, runtime::Runtime& runtime)
-    : options_(options), runtime_(runtime), transport_(std::make_unique<Transport>(*this)) {}
+    : options_(options),
+      runtime_(runtime),
+      shown_({.first_handle = runtime.random().u64()}),
+      transport_(std::make_unique<Transport>(*this)) {}
 
 Database::~Database() {
     for (auto& pump : pumps_) pump->stop();

@@ -109,10 +109,11 @@ FeedItem& add_item(query::ScoredItem* shown, FeedReply* reply) {
         item.explored =
             FeedItem::Explored{why->impressions, why->positives, why->draw, why->outside};
     if (!shown->explanation) return item;
-    for (const auto& term : shown->explanation->terms)
-        item.explain.emplace_back(term.text, term.value);
+    FeedExplanation out;
+    for (const auto& term : shown->explanation->terms) out.terms.push_back({term.text, term.value});
     for (const auto& feature : shown->explanation->features)
-        item.features.emplace_back(feature.text, feature.value);
+        out.features.push_back({feature.text, feature.value, feature.missing});
+    item.explain = std::make_shared<const FeedExplanation>(std::move(out));
     return item;
 }
 

@@ -59,7 +59,7 @@ FeedComparison compared(FeedReply left, FeedReply right) {
 void forget_explanations(FeedReply* reply) {
     reply->filter.clear();
     reply->sources.clear();
-    for (FeedItem& item : reply->items) item.explain.clear();
+    for (FeedItem& item : reply->items) item.explain = nullptr;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <charconv>
 #include <map>
+#include <utility>
 
 #include "api/database.h"
 #include "api/token.h"
@@ -36,11 +37,12 @@ std::string features_of(const FeedItem& item) {
     std::string out = ",\"score\":";
     append_number(item.score, &out);
     out += ",\"features\":{";
-    for (std::size_t i = 0; i < item.features.size(); ++i) {
-        if (i > 0) out += ',';
-        append_quoted(item.features[i].first, &out);
+    bool first = true;
+    for (const auto& feature : item.explain->features) {
+        if (!std::exchange(first, false)) out += ',';
+        append_quoted(feature.text, &out);
         out += ':';
-        append_number(item.features[i].second, &out);
+        append_number(feature.value, &out);
     }
     return out + "}";
 }
@@ -132,7 +134,7 @@ runtime::Task<void> Database::log_impressions(const FeedCall* call, FeedReply* r
         if (call->session != 0) write.session_id = std::to_string(call->session);
         write.under_policy = false;
         write.context = context_of(item, *call, *reply);
-        if (call->log_features) {
+        if (call->log_features && item.explain) {
             const std::string features = features_of(item);
             if (write.context.size() + features.size() > record::kContextBytesMax) {
                 ++too_long;

@@ -62,14 +62,17 @@ Result<QueryReply> Database::query(std::string_view text) {
         return QueryReply(std::move(reply));
     }
     TIDAL_ASSIGN(FeedReply reply, feed(to_call(query, text, {})));
+    if (query.explain) reply.query = query::print_query(query);
     return QueryReply(std::move(reply));
 }
 
 void Database::query(std::string text, FeedCall request, QueryDone done) {
     const auto query = query::parse_query(text);
     if (!query.ok()) return done(Error(query.error()));
-    auto answer = [done = std::move(done)](auto reply) mutable {
+    std::string normal = query->explain ? query::print_query(*query) : std::string();
+    auto answer = [done = std::move(done), normal = std::move(normal)](auto reply) mutable {
         if (!reply.ok()) return done(reply.take_error());
+        if constexpr (requires { reply->query; }) reply->query = std::move(normal);
         done(QueryReply(std::move(*reply)));
     };
     if (query->verb == query::Query::Verb::kSuggest)

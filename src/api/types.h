@@ -332,6 +332,22 @@ struct SuggestReply {
     std::vector<std::string> warnings;
     std::uint8_t degradation = 0;  ///< 0 full, 1 or 2 under load.
 };
+/// Why an item has its score.
+struct FeedExplanation {
+    struct Term {
+        std::string text;
+        double value = 0;
+    };
+    struct Feature {
+        std::string text;
+        double value = 0;
+        bool missing = false;  ///< The item has none; `value` stands in for it.
+    };
+    /// Of the score, as its profile writes them, equal ones as often as they stand there. Added
+    /// from the first to the last they give it to the last bit.
+    std::vector<Term> terms;
+    std::vector<Feature> features;  ///< What the terms were computed from, each once.
+};
 struct FeedItem {
     std::uint64_t rank = 0;  ///< From 1, counted on over pages.
     double score = 0;
@@ -341,8 +357,8 @@ struct FeedItem {
     EntityReply entity;
     /// Of the fields asked for, those in which a word was found: HTML, the words in <em>.
     std::vector<std::pair<std::string, std::string>> highlights;
-    std::vector<std::pair<std::string, double>> explain;
-    std::vector<std::pair<std::string, double>> features;  ///< With `log_features`.
+    /// With `explain`; nullptr = not asked for, or left out under load.
+    std::shared_ptr<const FeedExplanation> explain;
     std::optional<std::string> group;  ///< Its value of the field of `group_by`.
     bool pinned = false;
     /// It is there because few have seen it: out of so many impressions so many positive signals.
@@ -412,6 +428,7 @@ struct FeedReply {
     std::optional<Cap> cap;
     std::vector<FilterNodeReply> filter;  ///< With `explain` and a filter.
     std::vector<SourceReply> sources;     ///< With `explain`: of what is near.
+    std::string query;                    ///< With `explain`, of a query as text: its normal form.
     std::vector<FacetReply> facets;       ///< In the order asked for.
     std::uint8_t degradation = 0;         ///< 0 full, 1 or 2 under load.
     std::vector<std::string> left_out;    ///< What the request asked for and did not get.

@@ -79,7 +79,7 @@ Result<void> profile_list(const Options& options) {
 Result<void> profile_show(const Options& options) {
     TIDAL_ASSIGN(const std::string reply,
                  Client(options.url, options.key).get("/profiles/" + percent_encode(options.name)));
-    return print_text(reply, "text", options.json);
+    return print_text(reply, options.normalized ? "normalized" : "text", options.json);
 }
 
 Result<void> profile_put(const Options& options) {

@@ -37,6 +37,7 @@ struct Options {
     std::string name;  ///< "spicy" or, to show, "spicy@1".
     std::string file;  ///< "-" = standard input.
     bool dry_run = false;
+    bool normalized = false;  ///< Show: what the text was understood as.
 
     struct Bench {
         std::string what;  ///< "feed", "search" or "signals".

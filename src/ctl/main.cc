@@ -291,7 +291,8 @@ int run(int argc, char** argv) {
         online(add_to(schema_app, "add", "additions: the whole schema as wanted", schema_add)));
     CLI::App* profile_app = group("profile", "ranking profiles of a running server");
     online(add_to(profile_app, "list", "every profile and whether it can be used", profile_list));
-    with_name(online(add_to(profile_app, "show", "the text of one", profile_show)));
+    with_name(online(add_to(profile_app, "show", "the text of one", profile_show)))
+        ->add_flag("--normalized", options.normalized, "what it was understood as, laid out alike");
     checked(with_file(online(add_to(profile_app, "put", "make a version", profile_put))));
     with_name(online(add_to(profile_app, "retire", "end every version of one", profile_retire)));
     CLI::App* compare_app =

@@ -36,6 +36,61 @@ void print_items(const json::array& items) {
     print_table(rows);
 }
 
+/// Why each item has its score; the terms add up to it.
+void print_explanations(const json::array& items) {
+    std::vector<Row> terms{{"entity_id", "term", "value"}};
+    std::vector<Row> features{{"entity_id", "feature", "value"}};
+    for (const json::value& each : items) {
+        const json::object& item = each.as_object();
+        const json::value* const explain = item.if_contains("explain");
+        if (explain == nullptr) continue;
+        const std::string id = shown(item.at("entity_id"));
+        for (const json::value& term : explain->at("terms").as_array())
+            terms.push_back({id, shown(term.at("term")), rounded(term.at("value"))});
+        terms.push_back({id, "= score", rounded(item.at("score"))});
+        for (const json::value& feature : explain->at("features").as_array())
+            features.push_back(
+                {id, shown(feature.at("feature")),
+                 rounded(feature.at("value")) +
+                     (feature.at("missing").as_bool() ? " (the item has none)" : "")});
+    }
+    for (const std::vector<Row>& rows : {terms, features}) {
+        if (rows.size() == 1) continue;
+        std::printf("\n");
+        print_table(rows);
+    }
+}
+
+/// Which items are where they are for another reason than their score.
+void print_places(const json::array& items) {
+    std::vector<Row> rows{{"entity_id", "place"}};
+    for (const json::value& each : items) {
+        const json::object& item = each.as_object();
+        const std::string id = shown(item.at("entity_id"));
+        if (item.contains("pinned")) rows.push_back({id, "pinned"});
+        if (const json::value* const group = item.if_contains("group"))
+            rows.push_back({id, "group " + shown(*group)});
+        if (const json::value* const why = item.if_contains("explored"))
+            rows.push_back({id, "explored: " + rounded(why->at("positives")) + " positive of " +
+                                    rounded(why->at("impressions")) + " impressions, drawn " +
+                                    rounded(why->at("draw")) +
+                                    (why->at("outside").as_bool() ? ", outside" : "")});
+    }
+    if (rows.size() == 1) return;
+    std::printf("\n");
+    print_table(rows);
+}
+
+void print_sources(const json::array& sources) {
+    std::vector<Row> rows{{"source", "path", "candidates", "visited", "coded", "compared", "why"}};
+    for (const json::value& each : sources) {
+        Row& row = rows.emplace_back();
+        for (const std::string& column : rows.front()) row.push_back(shown(each.at(column)));
+    }
+    std::printf("\n");
+    print_table(rows);
+}
+
 void print_suggestions(const json::array& suggestions) {
     std::vector<Row> rows{{"text", "kind", "entity_id", "score"}};
     for (const json::value& each : suggestions) {
@@ -95,11 +150,19 @@ void print_ranks(const json::object& left, const json::object& right) {
 Result<void> print_page(const std::string& reply, bool as_json) {
     if (as_json) return print_reply(reply, true);
     TIDAL_ASSIGN(const json::object page, parse_reply(reply));
-    print_items(page.at("items").as_array());
+    const json::array& items = page.at("items").as_array();
+    print_items(items);
+    print_places(items);
+    print_explanations(items);
     if (const auto* facets = page.if_contains("facets")) print_facets(facets->as_object());
     if (const auto* filter = page.if_contains("filter")) print_filter(filter->as_array());
+    if (const auto* sources = page.if_contains("sources")) print_sources(sources->as_array());
     std::printf("\n%s of %s matched\n", shown(page.at("matched")).c_str(),
                 shown(page.at("candidates")).c_str());
+    if (const auto* text = page.if_contains("query"))
+        std::printf("query: %s\n", shown(*text).c_str());
+    if (const json::value& level = page.at("degradation"); shown(level) != "0")
+        std::printf("under load, level %s\n", shown(level).c_str());
     if (const auto* impressions = page.if_contains("impressions")) {
         std::printf("%s impressions written\n", shown(impressions->at("written")).c_str());
         if (const auto* token = impressions->as_object().if_contains("token"))

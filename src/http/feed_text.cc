@@ -151,6 +151,29 @@ void append_fixed(const api::EntityReply& entity, const ShownFields& fields, std
     if (fields.expires_at) append_time(",\"expires_at\":\"", entity.expires_at_ms, out);
 }
 
+/// Lists, not members by name: a score may add the same term twice.
+void append_explanation(const api::FeedExplanation& explain, std::string* out) {
+    const auto append = [out](std::string_view begin, std::string_view text, double value) {
+        *out += begin;
+        append_json_string(text, out);
+        *out += ",\"value\":";
+        append_json_number(value, out);
+    };
+    *out += ",\"explain\":{\"terms\":[";
+    for (const auto& term : explain.terms) {
+        append("{\"term\":", term.text, term.value);
+        *out += "},";
+    }
+    if (!explain.terms.empty()) out->pop_back();
+    *out += "],\"features\":[";
+    for (const auto& feature : explain.features) {
+        append("{\"feature\":", feature.text, feature.value);
+        *out += feature.missing ? ",\"missing\":true}," : ",\"missing\":false},";
+    }
+    if (!explain.features.empty()) out->pop_back();
+    *out += "]}";
+}
+
 }  // namespace
 
 ShownFields::ShownFields(const std::set<std::string>* fields)
@@ -199,12 +222,7 @@ void append_feed_item(const api::FeedItem& item, std::string* out, const ShownFi
         *out += ",\"group\":";
         append_json_string(*item.group, out);
     }
-    if (!item.explain.empty()) {
-        boost::json::object explain;
-        for (const auto& [term, value] : item.explain) explain[term] = value;
-        *out += ",\"explain\":";
-        *out += json_text(explain);
-    }
+    if (item.explain) append_explanation(*item.explain, out);
     *out += '}';
 }
 

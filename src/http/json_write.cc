@@ -190,6 +190,7 @@ json::object extras_object(const api::FeedReply& reply) {
     if (reply.impressions) out["impressions"] = impressions_object(*reply.impressions);
     if (!reply.filter.empty()) out["filter"] = filter_array(reply.filter);
     if (!reply.sources.empty()) out["sources"] = sources_array(reply.sources);
+    if (!reply.query.empty()) out["query"] = reply.query;
     if (!reply.experiment.empty()) out["experiment"] = reply.experiment;
     return out;
 }
@@ -303,7 +304,9 @@ std::string profiles_json(const ranking::ProfileRegistry& profiles, EntityKind k
 }
 
 std::string profile_json(const ranking::ProfileListing& profile) {
-    return json_text(profile_object(profile));
+    json::object out = profile_object(profile);
+    if (!profile.normalized.empty()) out["normalized"] = profile.normalized;
+    return json_text(out);
 }
 
 std::string experiments_json(const std::vector<ranking::Experiment>& experiments) {

@@ -178,7 +178,9 @@ Result<void> CursorCodec::look_up(std::uint64_t handle, std::vector<ShortHash>* 
         return Error(ErrorCode::kGone, "what this cursor has shown is no longer kept")
             .with_field("cursor")
             .with_reason("cursor_gone")
-            .with_hint("start again from the first page; long sequences are kept for 10 minutes");
+            .with_hint(
+                "start again from the first page; past 1000 entities the node that answered the "
+                "page before keeps them, for 10 minutes and until it is started again");
     *hashes = std::move(*kept);
     return {};
 }

@@ -268,9 +268,7 @@ private:
     Result<ranking::Explanation> explain(Slot slot) {
         TIDAL_ASSIGN(ranking::Explanation out, explainer_->explain(slot));
         if (!plan_.mutes() || !plan_.is_muted(view_->entities.creator_of(slot))) return out;
-        double score = 0;
-        for (const auto& term : out.terms) score += term.value;
-        out.terms.push_back({"muted creator", muted_part(score)});
+        out.terms.push_back({"muted creator", muted_part(out.sum())});
         return out;
     }
 
@@ -377,6 +375,8 @@ private:
         }
         if (explainer_) {
             TIDAL_ASSIGN(ranking::Explanation why, explain(slot));
+            // Its terms have the signals that came since it was ranked, between steps.
+            if (steps_ > 1) item->score = why.sum();
             item->explanation = std::make_unique<const ranking::Explanation>(std::move(why));
         }
         return {};

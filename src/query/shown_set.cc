@@ -28,7 +28,7 @@ std::optional<std::vector<ShortHash>> ShownStore::get(std::uint64_t handle,
                                                       std::uint64_t clock_ms) {
     const std::lock_guard lock(mutex_);
     drop_old(clock_ms);
-    if (lists_.empty() || handle < lists_.front().handle) return std::nullopt;
+    if (lists_.empty()) return std::nullopt;
     const std::uint64_t at = handle - lists_.front().handle;
     if (at >= lists_.size()) return std::nullopt;
     return lists_[at].hashes;

@@ -27,9 +27,13 @@ public:
     struct Options {
         std::uint64_t keep_ms = 600'000;
         std::size_t lists_max = 4096;  ///< Of at most kShownMax hashes: 64 MiB.
+        /// Drawn, so that a handle of another node, or of this one before it was started again, is
+        /// none here: else it would stand for what another sequence has shown.
+        std::uint64_t first_handle = 1;
     };
     ShownStore() : ShownStore(Options{}) {}
-    explicit ShownStore(const Options& options) : options_(options) {}
+    explicit ShownStore(const Options& options)
+        : options_(options), next_handle_(options.first_handle) {}
 
     /// @param clock_ms  A clock that never goes back.
     /// @return The handle to ask for it with; no two lists get the same.
@@ -46,8 +50,8 @@ private:
 
     const Options options_;
     std::mutex mutex_;        ///< Guards what follows.
-    std::deque<Kept> lists_;  ///< By handle, oldest first.
-    std::uint64_t next_handle_ = 1;
+    std::deque<Kept> lists_;  ///< By handle, oldest first; handles count on over zero.
+    std::uint64_t next_handle_;
 };
 
 }  // namespace tidal::query

@@ -27,7 +27,8 @@ Result<Program> Compiler::run() {
         assert(fresh && "the parser refuses repeated names");
         static_cast<void>(fresh);
     }
-    TIDAL_ASSIGN(Value score, lower_order(input_.score));
+    TIDAL_ASSIGN(Value score,
+                 input_.by_ranks ? lower_fused(input_.score) : lower_order(input_.score));
     for (const Penalty& penalty : input_.penalties) {
         TIDAL_ASSIGN(score, lower_penalty(penalty, score));
     }
@@ -125,6 +126,7 @@ Result<void> Compiler::keep_terms(const Expr& score) {
 }
 
 void Compiler::keep_feature(const Expr& expr, Value value) {
+    if (in_cohort_) return;  // It is kept as what stands around it.
     std::string text = print_expression(expr);
     const auto same = [&](const auto& kept) { return kept.text == text; };
     if (std::ranges::none_of(features_, same)) features_.push_back({std::move(text), value});

@@ -9,6 +9,12 @@
 namespace tidal::ranking {
 static_assert(kRegisterStride >= kBlockSlots + block_math::kPadding);
 
+double Explanation::sum() const {
+    double out = 0;
+    for (const ExplainedValue& term : terms) out = score_math::add(out, term.value);
+    return out;
+}
+
 Evaluator::Evaluator(const Program& program, FeatureSource& source,
                      const EvaluationContext& context)
     : program_(program),

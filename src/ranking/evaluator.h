@@ -21,6 +21,9 @@ struct Explanation {
     /// Added from the first to the last (saturating), they give the score to the last bit.
     std::vector<ExplainedValue> terms;
     std::vector<ExplainedValue> features;
+
+    /// Of the terms: the score.
+    double sum() const;
 };
 
 /// Room for whole vectors behind a block, which also keeps registers out of each other's place in

@@ -66,6 +66,39 @@ Result<void> compile_source_orders(const schema::Schema& schema, EntityKind kind
     return {};
 }
 
+/// Whether the score orders anew what sources have ordered.
+bool has_second_phase(const Profile& profile) {
+    if (profile.order.by_field) return false;
+    if (std::ranges::any_of(profile.sources,
+                            [](const Source& source) { return source.kind == SourceKind::kScan; }))
+        return false;
+    const bool fused = profile.score.kind == ExprKind::kName && profile.score.name == "fused";
+    return !fused || !profile.order.descending || !profile.penalties.empty();
+}
+
+/// @param input  Of the whole profile.
+Result<void> compile_by_ranks(CompileInput input, const schema::Schema& schema, EntityKind kind,
+                              CompiledProfile* out) {
+    if (!has_second_phase(out->profile)) return {};
+    Expr fused;
+    fused.kind = ExprKind::kName;
+    fused.name = "fused";
+    auto first = std::make_shared<CompiledProfile>();
+    first->profile = out->profile;
+    first->profile.score = fused;
+    first->profile.penalties.clear();
+    first->profile.order = {};
+    CompileInput of_ranks = input;
+    of_ranks.penalties = {};
+    of_ranks.by_ranks = true;
+    of_ranks.explain = false;
+    TIDAL_ASSIGN(first->program, compile(of_ranks, schema, kind));
+    first->source_orders = out->source_orders;
+    first->explore_order = out->explore_order;
+    out->by_ranks = std::move(first);
+    return {};
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
@@ -101,6 +134,8 @@ Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
     assert(out->program.params == out->explain.params);
     if (auto orders = compile_source_orders(schema, kind, out.get()); !orders)
         return named(orders.take_error());
+    if (auto first = compile_by_ranks(input, schema, kind, out.get()); !first)
+        return named(first.take_error());
     return std::shared_ptr<const CompiledProfile>(std::move(out));
 }
 
@@ -128,6 +163,7 @@ ProfileRegistry::ProfileRegistry(const schema::Schema& schema,
         }
         // Written by a version of the program that knew more words: listed, with the reason.
         Entry entry;
+        entry.readable = false;
         entry.profile.name = each.name;
         entry.profile.version = each.version;
         entry.profile.text = each.text;
@@ -188,6 +224,7 @@ ProfileListing ProfileRegistry::describe(const Entry& entry, EntityKind kind) {
                            .version = entry.profile.version,
                            .about = entry.profile.about,
                            .text = entry.profile.text,
+                           .normalized = entry.readable ? print_profile(entry.profile) : "",
                            .built_in = entry.built_in,
                            .available = false,
                            .reason = "",

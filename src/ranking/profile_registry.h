@@ -24,6 +24,10 @@ struct CompiledProfile {
     /// Where the profile explores: the newest items under the budget first; else nullptr.
     std::shared_ptr<const CompiledProfile> explore_order;
     bool of_source = false;  ///< One of these, named by what it orders by.
+    /// Without its second phase: what the sources list, in the order of `fused`, for who has no
+    /// time for the score. Its `explain` is empty. nullptr = it has none: it ranks all entities, or
+    /// the order is a field's, or that of the ranks already.
+    std::shared_ptr<const CompiledProfile> by_ranks;
 };
 
 /// @return As compile(), with the profile's name in the context pairs.
@@ -37,6 +41,9 @@ struct ProfileListing {
     std::uint32_t version = 1;
     std::string about;
     std::string text;
+    /// What it was understood as, in the same language: each statement in its place, defaults of
+    /// sources and order said. Empty where this version cannot read the text.
+    std::string normalized;
     bool built_in = false;
     bool available = false;
     std::string reason;                 ///< Why not: the unknown name, or what it needs.
@@ -72,6 +79,7 @@ private:
     struct Entry {
         Profile profile;
         bool built_in = false;
+        bool readable = true;  ///< Else only name, version and text are known.
         std::vector<Result<std::shared_ptr<const CompiledProfile>>> by_kind;
     };
     void add(Entry entry, const schema::Schema& schema, const ModelSet& models);

@@ -113,6 +113,39 @@ grep -q 'rows/s' "$work/progress" || fail "no progress: $(cat "$work/progress")"
 grep -q '"line":3.*"text":"1\\tx\\t1500000000"' "$work/rejects" || fail "rejects: $(cat "$work/rejects")"
 grep -q '"line":4.*"text":"999\\t1\\t1500000000"' "$work/rejects" || fail "rejects: $(cat "$work/rejects")"
 
+# JSON lines with a mapping: killed in the middle, gone on with; bad lines are kept with their reasons.
+mkdir "$work/visits"
+cat >"$work/visits/mapping.yaml" <<'YAML'
+files:
+  - file: visits.ndjson
+    format: ndjson
+    signals: {item: track, user: who, at: {column: when, unit: s}, emit: [share, {type: like, when: part > 0.5}]}
+YAML
+seq 20000 | awk '{printf "{\"track\":%d,\"who\":%d,\"when\":%d,\"part\":%s,\"unused\":[1]}\n", 1 + $1 % 100, $1, 1500000000 + $1, $1 % 4 == 0 ? "0.75" : "0.25"}' \
+    >"$work/visits/visits.ndjson"
+printf '%s\n' '{"track":1,"who":1' '{"track":999,"who":1,"when":1500000000,"part":0.1}' '{"track":1,"who":"x","when":1500000000,"part":0.1}' \
+    >>"$work/visits/visits.ndjson"
+tar --format=ustar -C "$work/visits" -cf "$work/visits.tar" mapping.yaml visits.ndjson
+curl -s -o /dev/null -H 'Content-Type: application/x-tar' --data-binary "@$work/visits.tar" "http://127.0.0.1:$port/import?id=v&wait=false"
+deadline=$((SECONDS + 60))
+until call GET /import/v && [[ $reply =~ \"accepted\":[1-9] ]]; do
+    [ $SECONDS -gt $deadline ] && fail "no progress: $reply" && break
+done
+[[ $reply == *'"state":"running"'* ]] || fail "killed after its end: $reply"
+stop_server KILL
+start_server standalone --data-dir "$work/data" --checkpoint-interval-ms 500 || finish
+"$bin/tidalctl" import --url "http://127.0.0.1:$port" --id v --mapping "$work/visits/mapping.yaml" \
+    --rejects "$work/visits.rejected" "$work/visits" >"$work/imported" 2>"$work/progress" || fail "tidalctl: $(cat "$work/progress")"
+grep -q '"rejected":3' "$work/imported" || fail "import: $(cat "$work/imported")"
+grep -q '"skipped":[1-9]' "$work/imported" || fail "nothing was skipped: $(cat "$work/imported")"
+for want in share:20000 like:5000; do
+    got=$(curl -s "http://127.0.0.1:$port/export/signals?signals=${want%:*}" | grep -c '"signal":')
+    [ "$got" = "${want#*:}" ] || fail "JSON lines with a mapping: $got of $want"
+done
+for line in 20001 20002 20003; do
+    grep -q "\"line\":$line," "$work/visits.rejected" || fail "line $line is not among $(cat "$work/visits.rejected")"
+done
+
 # JSON lines with a shift that depends on the last of them.
 printf '%s\n' '{"entity_id":1,"signal":"like","at":1400000000000}' '{"entity_id":1,"signal":"like","at":1400000100000}' >"$work/likes"
 post "id=e&time_shift=end:now" application/x-ndjson "$work/likes"
@@ -120,6 +153,6 @@ expect 200 '"accepted":2'
 call GET /items/1/signals
 expect 200 '"like":{'
 call GET /import
-expect 200 '"imports":[' '"id":"e"' '"id":"d"'
-until_state d finished
+expect 200 '"imports":[' '"id":"e"' '"id":"v"'
+until_state v finished
 finish

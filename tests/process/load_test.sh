@@ -28,23 +28,31 @@ done
 call GET "/feed?profile=shuffle&explain=true&facets=category"
 expect 200 '"scored":30000' '"degradation":0' '"explain":{' '"facets":{'
 
+call POST /profiles '{"text":"profile listed version 1 { candidates recent limit 50; score 1 - rank(recent); }"}'
+expect 200
+call GET "/feed?profile=listed&limit=50"
+[ "$(jq '.items | length' <<<"$reply")" = 50 ] || fail "a list of 50: $reply"
+
 # Scans from eight connections until some were refused and some got less.
 metric() {
     call GET /metrics
     sed -n "s/^$1 //p" <<<"$reply"
 }
-refusal="" less="" round=0
+refusal="" less="" unranked="" round=0
 deadline=$((SECONDS + 120))
-until [ -n "$refusal" ] && [ -n "$less" ] || [ $SECONDS -gt $deadline ]; do
+until [ -n "$refusal" ] && [ -n "$less" ] && [ -n "$unranked" ] || [ $SECONDS -gt $deadline ]; do
     pids=()
     round=$((round + 1))
     for connection in 1 2 3 4 5 6 7 8; do
         curl -s -i -o "$work/load.$round.$connection" "http://127.0.0.1:$port/feed?profile=shuffle&explain=true&facets=category" &
         pids+=($!)
     done
+    curl -s -o "$work/listed.$round" "http://127.0.0.1:$port/feed?profile=listed" &
+    pids+=($!)
     wait "${pids[@]}"
     refusal=$(grep -l '^HTTP/1.1 503' "$work"/load.* | head -n 1)
     less=$(grep -l '"degradation":2' "$work"/load.* | head -n 1)
+    unranked=$(grep -l '"degradation":2' "$work"/listed.* | head -n 1)
 done
 [ -n "$refusal" ] || fail "nothing was refused"
 [ -n "$less" ] || fail "nobody was given less"
@@ -54,6 +62,10 @@ grep -qi '^Retry-After: 1' "$refusal" || fail "a refusal says when to retry: $(c
 grep -q '"code":"overloaded"' "$refusal" || fail "a refusal says why: $(cat "$refusal")"
 grep -q '"left_out":\["facets","explain"\]' "$less" || fail "what was left out is said: $(tail -c 300 "$less")"
 grep -q 'under load: facets were not counted' "$less" || fail "and warned of"
+
+[ -n "$unranked" ] || fail "no page of lists was given less"
+grep -q '"left_out":\["source_lists","reranking"\]' "$unranked" || fail "what was left out is said: $(tail -c 400 "$unranked")"
+grep -q '"score":0.016393442622950[0-9]*' "$unranked" || fail "the first of its list is the first, 1 / 61: $(head -c 200 "$unranked")"
 
 # Urgent ones are refused last, and it passes.
 call GET "/feed?profile=shuffle" "" "Priority: u=0"

@@ -120,7 +120,7 @@ item '{"entity_id":9,"metadata":{"title":"Zebra"}}'
 call GET "/feed?profile=alphabetical_desc&limit=4&cursor=$cursor"
 expect_ids "4 3 8 6 "
 query "RETRIEVE items USING new WHERE category = 'rock' ORDER BY title DESC PIN 4 BURY 7 LIMIT 4 EXPLAIN"
-expect 200 '"explain":{"title":'
+expect 200 '"explain":{"terms":[{"term":"title","value":'
 expect_ids "4 5 3 6 "
 query "RETRIEVE items USING new ORDER BY category, 1"
 expect 400
@@ -176,10 +176,38 @@ expect 200 '"suggestions":'
 call POST /query '{"quary":"RETRIEVE items"}'
 expect 400 'quary'
 
+# What was read, in its normal form, which reads as itself and gives the same page; and so profiles.
+query "retrieve items explain limit 2 where  ((year>1990)) and not (category = 'pop' or year=5) using old"
+expect_ids "2 3 "
+normal=$(jq -r .query <<<"$reply")
+[ "$normal" = "RETRIEVE items USING old WHERE year > 1990 AND NOT (category = 'pop' OR year = 5) LIMIT 2 EXPLAIN" ] ||
+    fail "normal form: $normal"
+query "$normal"
+expect_ids "2 3 "
+[ "$(jq -r .query <<<"$reply")" = "$normal" ] || fail "normal form of itself: $reply"
+query "RETRIEVE items USING old"
+jq -e 'has("query") | not' <<<"$reply" >/dev/null || fail "nobody asked for the query: $reply"
+call POST /profiles '{"text":"profile rough version 1 {order score asc; score ((sum(view, all)) * 2)+(1);\n# why\npenalty 0.50 when (year>1990);}"}'
+expect 200
+call GET /profiles/rough
+normal=$(jq -r .normalized <<<"$reply")
+want='profile rough version 1 {
+    candidates scan;
+    score sum(view, all) * 2 + 1;
+    penalty 0.5 when year > 1990;
+    order score asc;
+}'
+[ "$normal" = "$want" ] || fail "normal form: $normal"
+call POST /profiles "$(jq -n --arg text "${normal/rough/smooth}" '{text: $text}')"
+expect 200 '"created":true'
+call GET /profiles/smooth
+[ "$(jq -r .normalized <<<"$reply")" = "${want/rough/smooth}" ] || fail "normal form of itself: $reply"
+[ "$("$bin/tidalctl" profile show rough --normalized --url "http://127.0.0.1:$port")" = "$want" ] || fail "profile show --normalized"
+
 # The command.
 export TIDAL_URL=http://127.0.0.1:$port
 table=$("$bin/tidalctl" query "RETRIEVE items USING old WHERE category = 'jazz' FACETS category EXPLAIN") || fail "tidalctl query"
-for text in "rank" "title=Tides" "facet category" "filter" "2 of 4 matched"; do
+for text in "query: RETRIEVE items USING old WHERE category = 'jazz' FACETS category EXPLAIN" "rank" "title=Tides" "facet category" "filter" "2 of 4 matched"; do
     [[ $table == *"$text"* ]] || fail "expected '$text' in: $table"
 done
 "$bin/tidalctl" query --json "RETRIEVE items USING old" | grep -q '"items":' || fail "tidalctl query --json"

@@ -33,7 +33,7 @@ pages() {
     expect 200 '"profile":"similar@1"'
     expect_ids "2 3 4 5 6 "
     call POST /feed '{"profile":"similar","similar_to":"1","filter":"category = '"'rock'"'","explain":true}'
-    expect 200 '"explain":{"similarity":' '"matched":2'
+    expect 200 '"terms":[{"term":"similarity","value":' '"matched":2'
     expect_ids "3 4 "
     call GET "/items/1/related?limit=2"
     expect 200 '"profile":"related@1"' '"next_cursor":"'

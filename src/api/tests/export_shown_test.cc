@@ -253,7 +253,7 @@ TEST_F(ExportShown, FeaturesAreLoggedWhereTheyAreAskedFor) {
     };
     const auto page = task();
     ASSERT_TRUE(page.ok()) << page.error().to_string();
-    EXPECT_TRUE(page->items.at(0).explain.empty());
+    EXPECT_EQ(page->items.at(0).explain, nullptr);
     const auto shown = node_->export_shown({});
     ASSERT_TRUE(shown.ok());
     ASSERT_EQ(shown->items.size(), 1U);

@@ -179,14 +179,76 @@ TEST_F(FeedTurns, UnderLoadLessIsGivenAndSaid) {
     run_until([&] { return a->has_value(); });
     EXPECT_EQ((**a)->degradation, 0);
     EXPECT_TRUE((**a)->left_out.empty());
-    EXPECT_FALSE((**a)->items[0].explain.empty());
+    EXPECT_NE((**a)->items[0].explain, nullptr);
     const Answer c = ask();
     run_until([&] { return c->has_value(); });
     EXPECT_EQ((**c)->degradation, 2);
     EXPECT_EQ((**c)->left_out, std::vector<std::string>{"explain"});
     EXPECT_EQ((**c)->warnings.back(), "under load: nothing is explained");
-    EXPECT_TRUE((**c)->items[0].explain.empty());
+    EXPECT_EQ((**c)->items[0].explain, nullptr);
     run_until([&] { return b->has_value(); });
+}
+
+/// Signals come between the step that ranks an item and the one that explains it.
+TEST_F(FeedTurns, TermsAddUpToTheScoreWhileSignalsCome) {
+    open({}, 2);
+    FeedCall call;
+    call.profile = "most_viewed";
+    call.filter = "year IS NULL";
+    call.limit = 1000;
+    call.explain = true;
+    const Answer page = ask(std::move(call));
+    std::size_t between = 0;
+    for (std::uint64_t id = 0; !*page; ++between) {
+        std::vector<Write> writes;
+        for (int i = 0; i < 10; ++i, id += 7) writes.push_back(signal(id % kItems, "view"));
+        for (const auto& reply : node_->write(std::move(writes))) ASSERT_TRUE(reply.ok());
+    }
+    EXPECT_GT(between, 3u);
+    ASSERT_TRUE((**page).ok()) << (**page).error().to_string();
+    EXPECT_EQ((**page)->items.size(), 1000u);
+    for (const FeedItem& shown : (**page)->items) {
+        double sum = 0;
+        for (const auto& term : shown.explain->terms) sum += term.value;
+        EXPECT_EQ(sum, shown.score) << shown.entity.id.to_string();
+    }
+}
+
+TEST_F(FeedTurns, UnderLoadListsAreHalvedThenOrderedByTheirRanks) {
+    FeedCall call;
+    call.profile = "listed";
+    call.limit = 100;
+    for (const std::uint8_t level : {1, 2}) {
+        const std::uint32_t level_2_ms = level == 2 ? 1 : 10'000;
+        open({.level_1_ms = 1, .level_2_ms = level_2_ms, .shed_ms = 100'000, .running_max = 1});
+        ASSERT_OK(node_->wait([&](Database::Done done) {
+            (*node_)->put_profile(
+                "profile listed version 1 { candidates recent limit 50; score 1 - rank(recent); }",
+                false, [done = std::move(done)](auto reply) mutable {
+                    done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
+                });
+        }));
+        const auto whole = (*node_)->feed(call);
+        ASSERT_TRUE(whole.ok());
+        ASSERT_EQ(whole->items.size(), 50u);
+        const Answer a = ask(), b = ask();
+        run_until([&] { return a->has_value(); });
+        const Answer listed = ask(call);
+        run_until([&] { return listed->has_value(); });
+        ASSERT_TRUE((**listed).ok()) << (**listed).error().to_string();
+        const FeedReply& less = ***listed;
+        EXPECT_EQ(less.degradation, level);
+        std::vector<std::string> left_out{"source_lists"};
+        if (level == 2) left_out.emplace_back("reranking");
+        EXPECT_EQ(less.left_out, left_out);
+        EXPECT_EQ(less.warnings.size(), left_out.size());
+        ASSERT_EQ(less.items.size(), 25u) << "the newest";
+        for (std::size_t i = 0; i < 25; ++i) {
+            const std::size_t same = level == 2 ? 49 - i : 25 + i;
+            EXPECT_EQ(less.items[i].entity.id, whole->items[same].entity.id) << i;
+        }
+        run_until([&] { return b->has_value(); });
+    }
 }
 
 TEST_F(FeedTurns, WhoWouldWaitTooLongIsRefused) {

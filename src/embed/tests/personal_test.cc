@@ -121,12 +121,12 @@ TEST_F(LibraryPersonal, LikesMakeAPageAndGoWithTheirUser) {
         call.user_id = kAda;
         call.explain = true;
         const auto explained = must(library.feed(call));
-        const auto& terms = explained.items.at(0).explain;
+        const auto& terms = explained.items.at(0).explain->terms;
         const auto together = std::find_if(terms.begin(), terms.end(), [](const auto& term) {
-            return term.first == "co_engagement";
+            return term.text == "co_engagement";
         });
         ASSERT_NE(together, terms.end());
-        EXPECT_GT(together->second, 0);
+        EXPECT_GT(together->value, 0);
     }
     auto library = must(Library::open(on_disk()));
     EXPECT_EQ(page(library, "for_you", kAda).at(0), 2u);

@@ -49,7 +49,10 @@ TEST(FeedText, EveryTypeReadsBack) {
                             {"place", record::GeoPoint{48.1, 11.5}},
                             {"raw", std::string(R"({ "b": [1, 2.0, null] })")}};
     item.entity.json_fields = {"raw"};
-    item.explain = {{"sum(view, 24h)", 3}};
+    api::FeedExplanation why;
+    why.terms = {{"sum(view, 24h)", 3}, {"sum(view, 24h)", 3}};
+    why.features = {{"sum(view, 24h)", 3, false}, {"year", 1900.5, true}};
+    item.explain = std::make_shared<const api::FeedExplanation>(why);
     const json::object read = json::parse(text_of(item)).as_object();
     EXPECT_EQ(read.at("entity_id"),
               json::value("quote \" and \\ and \n and \xc3\xa4 and \xef\xbf\xbd"));
@@ -61,7 +64,13 @@ TEST(FeedText, EveryTypeReadsBack) {
     EXPECT_EQ(json_text(read.at("metadata")),
               R"({"title":"a\tb\u0001","genres":["x","y\"z"],"none":[],"year":-1994,"price":12.5,)"
               R"("live":true,"place":{"lat":48.1,"lon":11.5},"raw":{"b":[1,2.0,null]}})");
-    EXPECT_EQ(read.at("explain").at("sum(view, 24h)"), json::value(3.0));
+    EXPECT_EQ(json_text(read.at("explain")),
+              R"-({"terms":[{"term":"sum(view, 24h)","value":3.0},)-"
+              R"-({"term":"sum(view, 24h)","value":3.0}],)-"
+              R"-("features":[{"feature":"sum(view, 24h)","value":3.0,"missing":false},)-"
+              R"-({"feature":"year","value":1900.5,"missing":true}]})-");
+    item.explain = std::make_shared<const api::FeedExplanation>();
+    EXPECT_EQ(json_text(json::parse(text_of(item)).at("explain")), R"({"terms":[],"features":[]})");
 }
 
 TEST(FeedText, ShowsTheFieldsAskedFor) {

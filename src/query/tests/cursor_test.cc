@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <limits>
+
 #include "base/base64url.h"
 
 namespace tidal::query {
@@ -122,6 +124,18 @@ TEST(ShownStoreTest, TheOldestGoFirst) {
     EXPECT_EQ(store.get(third, 100), std::vector<ShortHash>{3});
     EXPECT_FALSE(store.get(third + 1, 100));
     EXPECT_FALSE(store.get(0, 100));
+}
+
+TEST(ShownStoreTest, HandlesOfAnotherAreNoneHere) {
+    constexpr std::uint64_t kLast = std::numeric_limits<std::uint64_t>::max();
+    ShownStore mine({.first_handle = kLast}), other({.first_handle = kLast / 2});
+    const auto first = mine.put({1}, 0), second = mine.put({2}, 0), theirs = other.put({3}, 0);
+    EXPECT_EQ(first, kLast);
+    EXPECT_EQ(mine.get(first, 1), std::vector<ShortHash>{1});
+    EXPECT_EQ(mine.get(second, 1), std::vector<ShortHash>{2});
+    EXPECT_FALSE(mine.get(theirs, 1));
+    EXPECT_FALSE(other.get(first, 1));
+    EXPECT_FALSE(other.get(second, 1));
 }
 
 }  // namespace

@@ -86,6 +86,17 @@ TEST(DiversityTest, RulesAreGivenUpInTheOrderDeclared) {
     EXPECT_EQ(page.given_up, (std::vector<std::size_t>{0, 1}));
 }
 
+/// Of few directions, so that many are alike; or none.
+RuleVector random_vector(schema::Metric metric) {
+    RuleVector out{.metric = metric, .values = {}};
+    if (*rc::gen::inRange(0, 6) == 0) return out;
+    std::vector<float> values;
+    for (int i = 0; i < 2; ++i)
+        values.push_back(static_cast<float>(*rc::gen::inRange(-1, 2)) + 0.25F);
+    out.values = vector::comparable(metric, std::move(values));
+    return out;
+}
+
 /// 10,000 random lists: the page is whole, its items are of the list and different, the best comes
 /// first, and a rule not given up holds.
 RC_GTEST_PROP(DiversityTest, APageIsWholeAndKeepsWhatItSays, ()) {
@@ -93,7 +104,7 @@ RC_GTEST_PROP(DiversityTest, APageIsWholeAndKeepsWhatItSays, ()) {
         const auto count = *rc::gen::inRange<std::size_t>(0, 40);
         const auto limit = *rc::gen::inRange<std::size_t>(1, 25);
         std::vector<DiversityRule> rules;
-        for (int i = *rc::gen::inRange(0, 4); i > 0; --i) switch (*rc::gen::inRange(0, 4)) {
+        for (int i = *rc::gen::inRange(0, 4); i > 0; --i) switch (*rc::gen::inRange(0, 5)) {
                 case 0:
                     rules.push_back(per_creator(*rc::gen::inRange<std::uint32_t>(1, 4)));
                     break;
@@ -103,17 +114,30 @@ RC_GTEST_PROP(DiversityTest, APageIsWholeAndKeepsWhatItSays, ()) {
                 case 2:
                     rules.push_back(share(*rc::gen::inRange(1, 101), "1"));
                     break;
+                case 3:
+                    rules.push_back(
+                        {.kind = DiversityKind::kMmr, .lambda = *rc::gen::inRange(0, 11) / 10.0});
+                    break;
                 default:
                     rules.push_back(distinct(*rc::gen::inRange<std::uint32_t>(1, 8)));
             }
         std::vector<DiverseItem> all(count);
-        for (DiverseItem& item : all)
+        double score = 5;
+        for (DiverseItem& item : all) {
+            score -= *rc::gen::inRange(0, 3);
+            item.score = score;
             for (std::size_t rule = 0; rule < rules.size(); ++rule) {
+                if (rules[rule].kind == DiversityKind::kMmr) {
+                    item.values.emplace_back();
+                    item.vectors.push_back(random_vector(static_cast<schema::Metric>(rule % 3)));
+                    continue;
+                }
                 std::set<std::string> values;
                 for (int i = *rc::gen::inRange(0, 3); i > 0; --i)
                     values.insert(std::to_string(*rc::gen::inRange(0, 6)));
                 item.values.emplace_back(values.begin(), values.end());
             }
+        }
 
         const DiversePage page = diversify(rules, all, limit);
         const std::size_t size = std::min(limit, count);
@@ -125,6 +149,8 @@ RC_GTEST_PROP(DiversityTest, APageIsWholeAndKeepsWhatItSays, ()) {
             RC_ASSERT(page.chosen == front);
         }
         RC_ASSERT(std::ranges::is_sorted(page.given_up));
+        for (const std::size_t rule : page.given_up)
+            RC_ASSERT(rules[rule].kind != DiversityKind::kMmr);
         for (std::size_t rule = 0; rule < rules.size(); ++rule) {
             if (std::ranges::find(page.given_up, rule) != page.given_up.end()) continue;
             std::map<std::string, std::size_t> counts;

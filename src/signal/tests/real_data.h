@@ -18,12 +18,15 @@
 
 namespace tidal::signal {
 
-/// A file of the data sets; nullopt = it is not there.
+/// A file of the data sets, or of the samples that come with the program; nullopt = it is not
+/// there.
 inline std::optional<std::string> read_zst(const std::string& name) {
     const char* root = std::getenv("TIDAL_TEST_DATA");
-    if (root == nullptr) return std::nullopt;
-    std::ifstream file(std::string(root) + "/" + name, std::ios::binary);
-    if (!file) return std::nullopt;
+    std::ifstream file;
+    if (root != nullptr) file.open(std::string(root) + "/" + name, std::ios::binary);
+    if (!file.is_open())
+        file.open(std::string(TIDAL_SOURCE_DIR "/examples/data/") + name, std::ios::binary);
+    if (!file.is_open()) return std::nullopt;
     const std::string packed{std::istreambuf_iterator<char>(file), {}};
     std::string text;
     std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
