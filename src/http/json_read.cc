@@ -13,6 +13,7 @@
 #include "api/resolve.h"
 #include "base/edit_distance.h"
 #include "base/time_text.h"
+#include "http/call.h"
 
 namespace tidal::http {
 namespace {
@@ -362,12 +363,12 @@ Result<api::Write> read_signal(const element& json) {
 }
 
 Result<api::FeedCall> read_feed(const element& json) {
-    constexpr std::array<std::string_view, 29> keys = {
+    constexpr std::array<std::string_view, 30> keys = {
         "kind",      "cohort", "query",      "similar_to", "vector",       "user_id",
         "profile",   "params", "filter",     "facets",     "limit",        "cursor",
         "exclude",   "seed",   "region",     "explain",    "experiment",   "sort",
         "pin",       "bury",   "diversity",  "group_by",   "fields",       "log_impressions",
-        "highlight", "effort", "session_id", "fresh",      "log_features"};
+        "highlight", "effort", "session_id", "fresh",      "log_features", "stats"};
     api::FeedCall call;
     TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
         if (key == "user_id") {
@@ -405,6 +406,9 @@ Result<api::FeedCall> read_feed(const element& json) {
             TIDAL_ASSIGN(call.diversity, text(value, key));
         } else if (key == "effort") {
             TIDAL_ASSIGN(call.effort, text(value, key));
+        } else if (key == "stats") {
+            TIDAL_ASSIGN(const std::string asked, text(value, key));
+            return check_statistics(asked);
         } else if (key == "group_by") {
             TIDAL_ASSIGN(call.group_by, text(value, key));
         } else if (key == "fields") {
