@@ -100,7 +100,17 @@ struct DatabaseOptions {
 /// Rows of an import carry their place in the source, so that resuming applies each exactly once.
 struct ImportChunk {
     std::string import_id;
-    std::uint64_t first_position = 1;  ///< Of writes[0]; the others follow densely.
+    std::uint64_t first_position = 1;  ///< Of writes[0]; the others follow densely…
+    /// …unless given, rising, of each write. Writes of one place are of one entity and one after
+    /// the other; where one of them cannot be resolved, none is written.
+    std::vector<std::uint64_t> positions = {};
+
+    std::uint64_t position(std::size_t write) const {
+        return positions.empty() ? first_position + write : positions[write];
+    }
+    bool with_previous(std::size_t write) const {
+        return write > 0 && !positions.empty() && positions[write] == positions[write - 1];
+    }
 };
 
 /// Threads: any. Callbacks run on a shard's executor, or on the caller's thread when the answer is
@@ -415,8 +425,9 @@ private:
                                            std::vector<query::ShardPage>* pages);
     Result<std::string> profile_of(const FeedCall& call, std::string* experiment) const;
     using Groups = std::map<ShardId, WriteGroup>;
-    Groups group_by_shard(const std::vector<Write>& writes, const schema::Schema& schema,
-                          const CallContext& context, Join& join);
+    Groups group_by_shard(const std::vector<Write>& writes, const ImportChunk* chunk,
+                          const schema::Schema& schema, const CallContext& context, Join& join);
+    static void take_back(std::size_t line, Groups* groups);
     Result<void> name_target(record::Record* record);
     std::vector<ShardId> name_targets(Groups* groups, Join& join);
     void catch_up_with(std::vector<ShardId> shards, absl::AnyInvocable<void()> again);

@@ -76,15 +76,34 @@ Result<void> fill_request(const FeedCall& call, std::string profile, const schem
     return {};
 }
 
-/// What a page says beside its items.
-void describe(query::FeedPage* page, FeedReply* reply) {
+SourceReply::Texts texts_reply(query::SourceExplanation::Texts* texts,
+                               const schema::KindSchema& kind) {
+    SourceReply::Texts out;
+    out.postings = texts->trace.postings;
+    out.looked_at = texts->trace.looked_at;
+    out.scored = texts->trace.scored;
+    for (query::TermExplanation& each : texts->terms)
+        out.terms.push_back({kind.fields[each.field.value()].name, std::move(each.term),
+                             each.documents, std::move(each.of), each.edits});
+    return out;
+}
+
+/// What a page says beside its items. @param kind  Of these.
+void describe(query::FeedPage* page, const schema::KindSchema& kind, FeedReply* reply) {
     for (query::FilterExplanation& node : page->filter)
         reply->filter.push_back({std::move(node.text), node.depth, node.trace.estimated,
                                  node.trace.examined, node.trace.matched});
-    for (query::SourceExplanation& each : page->sources)
-        reply->sources.push_back({std::move(each.source), std::move(each.path), std::move(each.why),
-                                  each.trace.candidates, each.trace.visited, each.trace.coded,
-                                  each.trace.compared});
+    for (query::SourceExplanation& each : page->sources) {
+        SourceReply& out = reply->sources.emplace_back();
+        out.source = std::move(each.source);
+        out.path = std::move(each.path);
+        out.why = std::move(each.why);
+        out.candidates = each.texts ? each.texts->listed : each.trace.candidates;
+        out.visited = each.trace.visited;
+        out.coded = each.trace.coded;
+        out.compared = each.trace.compared;
+        if (each.texts) out.texts = texts_reply(&*each.texts, kind);
+    }
     for (query::Facet& facet : page->facets) {
         FacetReply& out = reply->facets.emplace_back();
         out.name = std::move(facet.name);
@@ -103,6 +122,7 @@ FeedItem& add_item(query::ScoredItem* shown, FeedReply* reply) {
     item.score = shown->score;
     item.text_score = shown->text_score;
     item.vector_score = shown->vector_score;
+    item.fused_score = shown->fused_score;
     item.pinned = shown->is_pinned();
     if (shown->group) item.group = *shown->group;
     if (const auto& why = shown->explored)
@@ -226,7 +246,7 @@ Result<void> Database::finish_feed(const query::FeedPlan& plan, std::vector<quer
     reply->matched = merged.counts.matched;
     reply->scored = merged.counts.scored;
     reply->warnings = std::move(merged.warnings);
-    describe(&merged, reply);
+    describe(&merged, schema()->kind(plan.kind), reply);
     reply->constraints_satisfied = merged.constraints_satisfied;
     reply->next_cursor = std::move(merged.next_cursor).value_or("");
     reply->items.reserve(merged.items.size());

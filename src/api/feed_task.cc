@@ -140,6 +140,7 @@ runtime::Task<Result<void>> Database::list_sources(bool typos, query::FeedPlan* 
         TIDAL_CO_TRY(co_await std::move(steps));
         for (std::size_t source = 0; !typos && source < run.ann_traces().size(); ++source)
             plan->ann_traces[source] += run.ann_traces()[source];
+        if (plan->text) (typos ? plan->text->typo_trace : plan->text->trace) += run.text_trace();
         of_shards.push_back(run.take());
     }
     typos ? merge_typos(of_shards, plan) : merge_sources(of_shards, plan);

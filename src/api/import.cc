@@ -91,7 +91,7 @@ private:
                 return Error(ErrorCode::kNotFound, "the mapping names a file that is not there")
                     .with("file", file.name);
             sources_.push_back(found);
-            if (spec_.replay && file.vectors)
+            if (spec_.replay && file.has_vectors())
                 return Error(ErrorCode::kInvalidArgument, "vectors have no time to be replayed at")
                     .with_field("replay")
                     .with("file", file.name)

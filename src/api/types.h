@@ -354,6 +354,7 @@ struct FeedItem {
     std::optional<double> text_score;  ///< Of a search: how well its texts answer (BM25).
     /// Of a search that also asks for what is near: similarity(slot); nullopt = it has no vector.
     std::optional<double> vector_score;
+    std::optional<double> fused_score;  ///< Of a search: what its places in the lists add up to.
     EntityReply entity;
     /// Of the fields asked for, those in which a word was found: HTML, the words in <em>.
     std::vector<std::pair<std::string, std::string>> highlights;
@@ -377,7 +378,7 @@ struct FilterNodeReply {
     std::uint64_t examined = 0;  ///< Entities asked about; the others were decided before.
     std::uint64_t matched = 0;
 };
-/// How a source `ann` found what is near, over all shards.
+/// How a source `ann` found what is near, or `text` what answers, over all shards.
 struct SourceReply {
     std::string source;  ///< "ann(content, item)".
     std::string path;    ///< "graph", "codes", "scan", or several: "graph+codes".
@@ -386,6 +387,22 @@ struct SourceReply {
     std::uint64_t visited = 0;     ///< Nodes of graphs.
     std::uint64_t coded = 0;       ///< Compared by their codes, from a list.
     std::uint64_t compared = 0;    ///< Compared exactly.
+    /// Of `text`, whose path is "union", "intersection", "phrase", "cursors" or "none", behind
+    /// "typos+" what only those find; `candidates` is then how many it gives.
+    struct Texts {
+        struct Term {
+            std::string field, term;
+            std::uint64_t documents = 0;  ///< That hold it.
+            std::string of;               ///< "pian*", or what may be mistyped; empty = it stands
+                                          ///< in the query.
+            std::uint32_t edits = 0;
+        };
+        std::vector<Term> terms;
+        std::uint64_t postings = 0;   ///< In the lists of its terms.
+        std::uint64_t looked_at = 0;  ///< Of these, one by one.
+        std::uint64_t scored = 0;     ///< Texts whose whole score was worth computing.
+    };
+    std::optional<Texts> texts;
 };
 /// How many of what matches have each value of a field.
 struct FacetReply {

@@ -134,7 +134,7 @@ void Database::write_joined(std::vector<Write> writes, const ImportChunk* chunk,
         }
         return widen_then_write(*wider, std::move(writes), chunk, context, std::move(join));
     }
-    Groups groups = group_by_shard(writes, *schema, context, *join);
+    Groups groups = group_by_shard(writes, chunk, *schema, context, *join);
     if (cluster_ != nullptr && !caught_up && join->names_unknown())
         return catch_up_then_write(std::move(writes), chunk, context, std::move(join));
     auto elsewhere = name_targets(&groups, *join);
@@ -220,16 +220,37 @@ void Database::write_held() {
     writing_held_ = false;
 }
 
+/// The newest write, which is still the last one of its group.
+void Database::take_back(std::size_t line, Groups* groups) {
+    for (auto at = groups->begin(); at != groups->end(); ++at) {
+        WriteGroup& group = at->second;
+        if (group.lines.empty() || group.lines.back() != line) continue;
+        group.lines.pop_back();
+        group.proposal.records.pop_back();
+        if (group.lines.empty()) groups->erase(at);
+        return;
+    }
+}
+
 Database::Groups Database::group_by_shard(const std::vector<Write>& writes,
-                                          const schema::Schema& schema, const CallContext& context,
-                                          Join& join) {
+                                          const ImportChunk* chunk, const schema::Schema& schema,
+                                          const CallContext& context, Join& join) {
     const UnixMillis now_ms = runtime_.clock().wall_ms();
     const auto collections = this->collections();
     Groups groups;
     for (std::size_t line = 0; line < writes.size(); ++line) {
+        const bool with_previous = chunk != nullptr && chunk->with_previous(line);
+        if (with_previous && join.failed(line - 1)) {
+            join.fail_as(line, line - 1);
+            continue;
+        }
         auto resolved = resolve(schema, context.tenant, writes[line], now_ms, *collections);
         if (!resolved.ok()) {
             join.fail(line, resolved.take_error());
+            for (std::size_t at = line; chunk != nullptr && chunk->with_previous(at); --at) {
+                take_back(at - 1, &groups);
+                join.fail_as(at - 1, line);
+            }
             continue;
         }
         record::Record record;
@@ -268,9 +289,8 @@ void Database::name_import(const ImportChunk& chunk, const schema::Schema& schem
         ImportPart& part = group.proposal.import.emplace();
         part.import_id = chunk.import_id;
         part.schema_version = schema.version;
-        part.mark = chunk.first_position + lines - 1;
-        for (const std::size_t line : group.lines)
-            part.positions.push_back(chunk.first_position + line);
+        part.mark = chunk.position(lines - 1);
+        for (const std::size_t line : group.lines) part.positions.push_back(chunk.position(line));
     }
 }
 

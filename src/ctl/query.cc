@@ -23,15 +23,31 @@ std::string rounded(const json::value& value) {
     return text;
 }
 
+/// What a search says of its items beside their scores, as far as any has it.
+std::vector<std::string> parts_of(const json::array& items) {
+    std::vector<std::string> out;
+    for (const char* const part : {"text_score", "vector_score", "fused_score"})
+        if (std::ranges::any_of(
+                items, [&](const json::value& item) { return item.as_object().contains(part); }))
+            out.emplace_back(part);
+    return out;
+}
+
 void print_items(const json::array& items) {
-    std::vector<Row> rows{{"rank", "score", "entity_id", "metadata"}};
+    const std::vector<std::string> parts = parts_of(items);
+    std::vector<Row> rows{{"rank", "score"}};
+    rows.front().insert(rows.front().end(), parts.begin(), parts.end());
+    rows.front().insert(rows.front().end(), {"entity_id", "metadata"});
     for (const json::value& each : items) {
         const json::object& item = each.as_object();
         std::string metadata;
         for (const auto& [name, value] : item.at("metadata").as_object())
             metadata += (metadata.empty() ? "" : " ") + std::string(name) + "=" + shown(value);
-        rows.push_back({shown(item.at("rank")), rounded(item.at("score")),
-                        shown(item.at("entity_id")), std::move(metadata)});
+        Row& row = rows.emplace_back();
+        row = {shown(item.at("rank")), rounded(item.at("score"))};
+        for (const std::string& part : parts)
+            row.push_back(item.contains(part) ? rounded(item.at(part)) : "");
+        row.insert(row.end(), {shown(item.at("entity_id")), std::move(metadata)});
     }
     print_table(rows);
 }
@@ -129,6 +145,16 @@ void print_filter(const json::array& nodes) {
                             shown(node.at("text")),
                         std::to_string(node.at("estimated").to_number<std::int64_t>()),
                         shown(node.at("examined")), shown(node.at("matched"))});
+    std::printf("\n");
+    print_table(rows);
+}
+
+/// Which way each source took.
+void print_sources(const json::array& sources) {
+    std::vector<Row> rows{{"source", "path", "candidates", "why"}};
+    for (const json::value& source : sources)
+        rows.push_back({shown(source.at("source")), shown(source.at("path")),
+                        shown(source.at("candidates")), shown(source.at("why"))});
     std::printf("\n");
     print_table(rows);
 }

@@ -1,6 +1,7 @@
 #include "http/call.h"
 
 #include <charconv>
+#include <cmath>
 #include <vector>
 
 #include "api/query_gate.h"
@@ -51,6 +52,10 @@ Result<std::vector<double>> parse_numbers(std::string_view name, const std::stri
     for (const std::string& one : split(text)) {
         TIDAL_ASSIGN(const double number,
                      parse<double>(name, one, "numbers with commas between them"));
+        if (!std::isfinite(number))  // which C++ reads as numbers, and JSON does not have
+            return Error(ErrorCode::kInvalidArgument, "not a finite number: '" + one + "'")
+                .with_field(std::string(name) + "[" + std::to_string(out.size()) + "]")
+                .with_hint("numbers with commas between them");
         out.push_back(number);
     }
     return out;
@@ -82,6 +87,10 @@ Result<api::CallContext> write_context(const Request& request) {
         if (!parsed.ok()) return parsed.take_error().with_field("w");
         context.write_concern = *parsed;
     }
+    if (const std::string* wait = request.query.find("wait"); wait != nullptr && *wait != "indexed")
+        return Error(ErrorCode::kInvalidArgument, "wait is indexed, or not given")
+            .with_field("wait")
+            .with_hint("a write is found by searches once it is applied: wait=indexed");
     if (const std::string* timeout = request.query.find("wtimeout_ms")) {
         TIDAL_ASSIGN(context.timeout_ms,
                      parse<std::uint64_t>("wtimeout_ms", *timeout, "milliseconds, 1 to 600000"));
@@ -188,6 +197,13 @@ Result<void> check_json(const Request& request) {
         .with_hint("application/json");
 }
 
+Result<void> check_statistics(std::string_view asked) {
+    if (asked == "exact") return {};
+    return Error(ErrorCode::kInvalidArgument, "stats is exact, or not given")
+        .with_field("stats")
+        .with_hint("every search counts its words on all shards when it is asked: stats=exact");
+}
+
 Result<api::FeedCall> feed_call(const Request& request, std::string* compare_with) {
     api::FeedCall call;
     constexpr std::string_view known[] = {
@@ -196,7 +212,8 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
         "facets",     "limit",      "cursor",          "exclude",      "seed",
         "region",     "explain",    "token",           "experiment",   "sort",
         "pin",        "bury",       "group_by",        "fields",       "highlight",
-        "diversity",  "effort",     "log_impressions", "log_features", "read_consistency"};
+        "diversity",  "effort",     "log_impressions", "log_features", "read_consistency",
+        "stats"};
     for (const auto& [parameter, value] : request.query.all()) {
         const std::string_view name = parameter;  // which compares lengths first
         if (name == "user_id") {
@@ -238,6 +255,8 @@ Result<api::FeedCall> feed_call(const Request& request, std::string* compare_wit
             call.diversity = value;
         } else if (name == "effort") {
             call.effort = value;
+        } else if (name == "stats") {
+            TIDAL_TRY(check_statistics(value));
         } else if (name == "group_by") {
             call.group_by = value;
         } else if (name == "pin") {

@@ -15,8 +15,8 @@ namespace tidal::http {
 
 using ParameterNames = std::span<const std::string_view>;
 /// What every write and every read takes; what is about one entity can be redirected.
-inline constexpr std::string_view kBulkParameters[] = {"w", "wtimeout_ms"};
-inline constexpr std::string_view kWriteParameters[] = {"w", "wtimeout_ms", "redirect"};
+inline constexpr std::string_view kBulkParameters[] = {"w", "wtimeout_ms", "wait"};
+inline constexpr std::string_view kWriteParameters[] = {"w", "wtimeout_ms", "wait", "redirect"};
 inline constexpr std::string_view kReadParameters[] = {"token", "read_consistency"};
 inline constexpr std::string_view kEntityReadParameters[] = {"token", "read_consistency",
                                                              "redirect"};
@@ -26,7 +26,9 @@ Result<void> check_parameters(const Request& request, ParameterNames known);
 Result<void> check_parameters(const Request& request,
                               std::initializer_list<std::string_view> known);
 
-/// Idempotency-Key, `w` and `wtimeout_ms`. Whether `w` can be had here is for Door::context_of().
+/// Idempotency-Key, `w`, `wtimeout_ms` and `wait`, whose only value says nothing but what is so:
+/// what is applied can be found. Whether `w` can be had here, and is no less than that, is for
+/// Door::context_of().
 Result<api::CallContext> write_context(const Request& request);
 
 /// The token a read carries: `Tidal-Token` or `token=`; empty = none.
@@ -57,6 +59,9 @@ bool is_known_to_client(const Request& request, std::string_view etag);
 
 /// 415 unless the body is JSON.
 Result<void> check_json(const Request& request);
+
+/// `stats` of a search: its only value says what is always so.
+Result<void> check_statistics(std::string_view asked);
 
 /// @param compare_with  Takes the value of `with`, which is unknown where this is nullptr.
 Result<api::FeedCall> feed_call(const Request& request, std::string* compare_with = nullptr);

@@ -146,6 +146,15 @@ Result<api::CallContext> Door::context_of(const Request& request) {
     };
     if (member && concern.level == WriteConcern::kMemory)
         return refused("in a cluster nothing is answered from memory", "local at the least");
+    const bool before_apply = concern.level == WriteConcern::kMemory
+                                  ? database_.durable()
+                                  : member && concern.level == WriteConcern::kLocal;
+    if (before_apply && request.query.find("wait") != nullptr)
+        return Error(ErrorCode::kInvalidArgument,
+                     "with this w a write is answered before it is applied, and so before it is "
+                     "found")
+            .with_field("wait")
+            .with_hint(member ? "w=majority" : "w=local");
     if (concern.level != WriteConcern::kReplicas) return context;
     std::size_t replicas = 1;
     if (member)

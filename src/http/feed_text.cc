@@ -200,6 +200,10 @@ void append_feed_item(const api::FeedItem& item, std::string* out, const ShownFi
         *out += ",\"vector_score\":";
         append_json_number(*item.vector_score, out);
     }
+    if (item.fused_score) {
+        *out += ",\"fused_score\":";
+        append_json_number(*item.fused_score, out);
+    }
     if (!item.highlights.empty()) append_highlights(item.highlights, out);
     if (ids_alone) {
         *out += ",\"metadata\":{}";

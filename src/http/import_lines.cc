@@ -1,7 +1,9 @@
 #include "http/import_lines.h"
 
+#include <algorithm>
+#include <span>
+
 #include "api/import.h"
-#include "http/bulk.h"
 
 namespace tidal::http {
 namespace {
@@ -23,9 +25,14 @@ void shift_times(api::Write* write, std::int64_t shift_ms) {
 }
 
 struct ImportLines::Chunk {
+    struct Line {
+        std::uint64_t number;
+        std::size_t writes;
+        std::optional<std::string> text;  ///< nullopt = did not parse.
+    };
     std::uint64_t first_line = 0;
     std::vector<api::Write> writes;
-    std::vector<std::optional<std::string>> texts;  ///< nullopt = did not parse.
+    std::vector<Line> lines;
 };
 
 ImportLines::ImportLines(api::Database& database, std::string import_id, std::int64_t shift_ms,
@@ -47,52 +54,64 @@ void ImportLines::finish(Done done) {
     write(std::move(chunk), std::move(done));
 }
 
+Result<std::vector<api::Write>> ImportLines::parse(std::uint64_t number,
+                                                   Result<std::string_view> line) {
+    if (!line.ok()) return line.take_error();
+    auto writes = reader_.import_line(*line);
+    if (!writes.ok()) return writes.take_error().with("line", number);
+    return writes;
+}
+
 LineSplitter::OnLine ImportLines::parse_into(Chunk* chunk) {
     return [this, chunk](std::uint64_t number, Result<std::string_view> line) {
         ++counts_.lines;
         const std::string text(line.ok() ? *line : std::string_view());
-        const ParseLine parse = [](JsonReader& reader, std::string_view json) {
-            return reader.import_line(json);
-        };
-        auto write = parse_line(reader_, parse, number, std::move(line));
-        if (!write.ok()) {
+        auto writes = parse(number, std::move(line));
+        if (!writes.ok()) {
             ++counts_.rejected;
-            on_rejected_(write.error(), text);
+            on_rejected_(writes.error(), text);
             // Holds the line's place, so that positions are line numbers.
             chunk->writes.emplace_back(api::SignalUndo());
-            chunk->texts.emplace_back();
+            chunk->lines.push_back({number, 1, std::nullopt});
             return;
         }
-        shift_times(&*write, shift_ms_);
-        chunk->writes.push_back(std::move(*write));
-        chunk->texts.emplace_back(text);
+        for (api::Write& write : *writes) {
+            shift_times(&write, shift_ms_);
+            chunk->writes.push_back(std::move(write));
+        }
+        chunk->lines.push_back({number, writes->size(), text});
     };
 }
 
 void ImportLines::write(Chunk chunk, Done done) {
     if (chunk.writes.empty()) return done({});
-    api::CallContext context;
-    context.first_line = chunk.first_line;
     std::vector<api::Write> writes = std::move(chunk.writes);
-    const api::ImportChunk place{import_id_, chunk.first_line};
+    api::ImportChunk place{import_id_, chunk.first_line};
+    for (const Chunk::Line& line : chunk.lines)
+        place.positions.insert(place.positions.end(), line.writes, line.number);
     database_.write_import(
-        std::move(writes), place, context,
+        std::move(writes), place, {},
         [self = shared_from_this(), chunk = std::move(chunk), done = std::move(done)](
             api::WriteReplies replies) mutable { done(self->count(chunk, replies)); });
 }
 
+/// A line is taken when all of its writes are.
 Result<void> ImportLines::count(const Chunk& chunk, const api::WriteReplies& replies) {
     const Error* stopped_by = nullptr;
-    for (std::size_t i = 0; i < replies.size(); ++i) {
-        if (!chunk.texts[i]) continue;
-        const Result<api::WriteReply>& reply = replies[i];
-        if (reply.ok()) {
-            ++(reply->repeated ? counts_.skipped : counts_.accepted);
-        } else if (api::is_fault_of_row(reply.error().code())) {
+    std::size_t at = 0;
+    for (const Chunk::Line& line : chunk.lines) {
+        const std::span own = std::span(replies).subspan(at, line.writes);
+        at += line.writes;
+        if (!line.text) continue;
+        const auto failed =
+            std::ranges::find_if(own, [](const auto& reply) { return !reply.ok(); });
+        if (failed == own.end()) {
+            ++(own.back()->repeated ? counts_.skipped : counts_.accepted);
+        } else if (api::is_fault_of_row(failed->error().code())) {
             ++counts_.rejected;
-            on_rejected_(reply.error(), *chunk.texts[i]);
+            on_rejected_(Error(failed->error()).with("line", line.number), *line.text);
         } else if (stopped_by == nullptr) {
-            stopped_by = &reply.error();
+            stopped_by = &failed->error();
         }
     }
     if (stopped_by == nullptr) return {};

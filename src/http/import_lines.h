@@ -21,11 +21,11 @@ struct ImportCounts {
     std::uint64_t rejected = 0;
 };
 
-/// Lines become writes, a piece's lines one chunk, each marked in the log together with its rows. A
-/// line that is wrong is rejected and left out. A chunk that the log does not take as a whole (a
-/// full disk, a time-out) ends the import: a later chunk would move the mark past its rows.
-/// Threads: one call at a time; `done` runs on an executor of the database or at once. Lifetime:
-/// calls under way keep it alive.
+/// Lines become writes (an item with a vector two), a piece's lines one chunk, each marked in the
+/// log together with its rows. A line that is wrong is rejected and left out. A chunk that the log
+/// does not take as a whole (a full disk, a time-out) ends the import: a later chunk would move the
+/// mark past its rows. Threads: one call at a time; `done` runs on an executor of the database or
+/// at once. Lifetime: calls under way keep it alive.
 class ImportLines : public std::enable_shared_from_this<ImportLines> {
 public:
     /// A rejected line with its reason; the error has `line`. The text is empty when it was too
@@ -46,6 +46,7 @@ public:
 
 private:
     struct Chunk;
+    Result<std::vector<api::Write>> parse(std::uint64_t number, Result<std::string_view> line);
     LineSplitter::OnLine parse_into(Chunk* chunk);
     void write(Chunk chunk, Done done);
     Result<void> count(const Chunk& chunk, const api::WriteReplies& replies);

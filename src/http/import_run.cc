@@ -88,8 +88,9 @@ Result<std::optional<UnixMillis>> newest_of(const api::ImportSource& source,
     std::optional<UnixMillis> newest;
     const auto note = [&](std::uint64_t, Result<std::string_view> line) {
         if (!line.ok()) return;
-        const auto write = json.import_line(*line);
-        const auto* signal = write.ok() ? std::get_if<api::SignalWrite>(&*write) : nullptr;
+        const auto writes = json.import_line(*line);
+        const auto* signal =
+            writes.ok() ? std::get_if<api::SignalWrite>(&writes->front()) : nullptr;
         if (signal != nullptr && signal->at_ms)
             newest = std::max(newest.value_or(*signal->at_ms), *signal->at_ms);
     };

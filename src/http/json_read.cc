@@ -8,10 +8,12 @@
 #include <boost/json/stream_parser.hpp>
 #include <charconv>
 #include <map>
+#include <span>
 
 #include "api/resolve.h"
 #include "base/edit_distance.h"
 #include "base/time_text.h"
+#include "http/call.h"
 
 namespace tidal::http {
 namespace {
@@ -189,39 +191,47 @@ Result<void> change(const element& json, std::optional<std::optional<T>>* out, R
 
 constexpr std::array<std::string_view, 7> kEntityKeys = {
     "kind", "entity_id", "metadata", "creator_id", "created_at", "publish_at", "expires_at"};
+constexpr std::array<std::string_view, 4> kVectorKeys = {"entity_id", "kind", "slot", "values"};
+/// Of a line of an import, which may be both.
+constexpr std::array<std::string_view, 9> kLineKeys = {"kind",       "entity_id",  "metadata",
+                                                       "creator_id", "created_at", "publish_at",
+                                                       "expires_at", "slot",       "values"};
 
+template <std::size_t n>
 Result<api::EntityWrite> read_entity(const element& json, EntityKind kind,
-                                     const api::IdInput* path_id, bool kind_allowed = false) {
+                                     const api::IdInput* path_id,
+                                     const std::array<std::string_view, n>& keys) {
+    constexpr bool kOfLine = n == kLineKeys.size();
     api::EntityWrite write;
     write.kind = kind;
     bool has_id = path_id != nullptr;
     if (path_id != nullptr) write.id = *path_id;
-    TIDAL_TRY(
-        members(json, kEntityKeys, [&](std::string_view key, const element& value) -> Result<void> {
-            if (key == "kind") {
-                if (kind_allowed) return {};
-                return Error(ErrorCode::kUnknownName, "the path names the kind already")
-                    .with_reason("unknown_field")
-                    .with_field(key);
-            }
-            if (key == "entity_id") {
-                if (path_id != nullptr)
-                    return Error(ErrorCode::kInvalidArgument, "the path names the entity already")
-                        .with_field("entity_id");
-                TIDAL_ASSIGN(write.id, id(value, key));
-                has_id = true;
-            } else if (key == "metadata") {
-                TIDAL_ASSIGN(write.metadata, metadata(value));
-            } else if (key == "creator_id") {
-                return change(value, &write.creator_id, [&] { return id(value, key); });
-            } else {
-                auto* out = key == "created_at"   ? &write.created_at_ms
-                            : key == "publish_at" ? &write.publish_at_ms
-                                                  : &write.expires_at_ms;
-                return change(value, out, [&] { return time(value, key); });
-            }
-            return {};
-        }));
+    TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
+        if (key == "slot" || key == "values") return {};  // the vector's
+        if (key == "kind") {
+            if (kOfLine) return {};
+            return Error(ErrorCode::kUnknownName, "the path names the kind already")
+                .with_reason("unknown_field")
+                .with_field(key);
+        }
+        if (key == "entity_id") {
+            if (path_id != nullptr)
+                return Error(ErrorCode::kInvalidArgument, "the path names the entity already")
+                    .with_field("entity_id");
+            TIDAL_ASSIGN(write.id, id(value, key));
+            has_id = true;
+        } else if (key == "metadata") {
+            TIDAL_ASSIGN(write.metadata, metadata(value));
+        } else if (key == "creator_id") {
+            return change(value, &write.creator_id, [&] { return id(value, key); });
+        } else {
+            auto* out = key == "created_at"   ? &write.created_at_ms
+                        : key == "publish_at" ? &write.publish_at_ms
+                                              : &write.expires_at_ms;
+            return change(value, out, [&] { return time(value, key); });
+        }
+        return {};
+    }));
     if (!has_id) return missing("entity_id");
     return write;
 }
@@ -238,8 +248,16 @@ Result<std::vector<double>> numbers(const element& value, std::string_view key) 
     return out;
 }
 
-Result<api::EmbeddingWrite> read_embedding(const element& json) {
-    constexpr std::array<std::string_view, 4> keys = {"entity_id", "kind", "slot", "values"};
+bool has_more_than(const object& members, std::span<const std::string_view> keys) {
+    for (const auto& member : members)
+        if (std::find(keys.begin(), keys.end(), member.key) == keys.end()) return true;
+    return false;
+}
+
+/// @param keys  kVectorKeys, or those of a line, of which the others are the entity's.
+template <std::size_t n>
+Result<api::EmbeddingWrite> read_embedding(const element& json,
+                                           const std::array<std::string_view, n>& keys) {
     api::EmbeddingWrite write;
     bool has_id = false, has_values = false;
     TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
@@ -250,7 +268,7 @@ Result<api::EmbeddingWrite> read_embedding(const element& json) {
             TIDAL_ASSIGN(write.kind, kind(value));
         } else if (key == "slot") {
             TIDAL_ASSIGN(write.slot, text(value, key));
-        } else {
+        } else if (key == "values") {
             TIDAL_ASSIGN(write.values, numbers(value, key));
             has_values = true;
         }
@@ -345,12 +363,12 @@ Result<api::Write> read_signal(const element& json) {
 }
 
 Result<api::FeedCall> read_feed(const element& json) {
-    constexpr std::array<std::string_view, 29> keys = {
-        "kind",      "cohort", "query",      "similar_to", "vector",      "user_id",
-        "profile",   "params", "filter",     "facets",     "limit",       "cursor",
-        "exclude",   "seed",   "region",     "explain",    "experiment",  "sort",
-        "pin",       "bury",   "diversity",  "group_by",   "fields",      "log_impressions",
-        "highlight", "effort", "session_id", "fresh",      "log_features"};
+    constexpr std::array<std::string_view, 30> keys = {
+        "kind",      "cohort", "query",      "similar_to", "vector",       "user_id",
+        "profile",   "params", "filter",     "facets",     "limit",        "cursor",
+        "exclude",   "seed",   "region",     "explain",    "experiment",   "sort",
+        "pin",       "bury",   "diversity",  "group_by",   "fields",       "log_impressions",
+        "highlight", "effort", "session_id", "fresh",      "log_features", "stats"};
     api::FeedCall call;
     TIDAL_TRY(members(json, keys, [&](std::string_view key, const element& value) -> Result<void> {
         if (key == "user_id") {
@@ -388,6 +406,9 @@ Result<api::FeedCall> read_feed(const element& json) {
             TIDAL_ASSIGN(call.diversity, text(value, key));
         } else if (key == "effort") {
             TIDAL_ASSIGN(call.effort, text(value, key));
+        } else if (key == "stats") {
+            TIDAL_ASSIGN(const std::string asked, text(value, key));
+            return check_statistics(asked);
         } else if (key == "group_by") {
             TIDAL_ASSIGN(call.group_by, text(value, key));
         } else if (key == "fields") {
@@ -510,21 +531,21 @@ void JsonReaders::give_back(JsonReader reader) {
 
 Result<api::Write> JsonReader::entity(std::string_view json, EntityKind kind) {
     TIDAL_ASSIGN(const element root, parser_->parse(json));
-    TIDAL_ASSIGN(auto write, read_entity(root, kind, nullptr));
+    TIDAL_ASSIGN(auto write, read_entity(root, kind, nullptr, kEntityKeys));
     return api::Write(std::move(write));
 }
 
 Result<api::Write> JsonReader::entity_patch(std::string_view json, EntityKind kind,
                                             api::IdInput id) {
     TIDAL_ASSIGN(const element root, parser_->parse(json));
-    TIDAL_ASSIGN(auto write, read_entity(root, kind, &id));
+    TIDAL_ASSIGN(auto write, read_entity(root, kind, &id, kEntityKeys));
     write.must_exist = true;
     return api::Write(std::move(write));
 }
 
 Result<api::Write> JsonReader::embedding(std::string_view json) {
     TIDAL_ASSIGN(const element root, parser_->parse(json));
-    TIDAL_ASSIGN(auto write, read_embedding(root));
+    TIDAL_ASSIGN(auto write, read_embedding(root, kVectorKeys));
     return api::Write(std::move(write));
 }
 
@@ -638,21 +659,34 @@ Result<std::string> JsonReader::description(std::string_view json) {
     return out;
 }
 
-Result<api::Write> JsonReader::import_line(std::string_view json) {
+Result<std::vector<api::Write>> JsonReader::import_line(std::string_view json) {
     TIDAL_ASSIGN(const element root, parser_->parse(json));
     object members;
     if (root.get(members) != simdjson::SUCCESS) return wrong_type("", "a JSON object");
     element found;
-    if (members["signal"].get(found) == simdjson::SUCCESS ||
-        members["undo"].get(found) == simdjson::SUCCESS)
-        return read_signal(root);
-    EntityKind entity_kind = EntityKind::kItem;
-    const bool names_kind = members["kind"].get(found) == simdjson::SUCCESS;
-    if (names_kind) {
-        TIDAL_ASSIGN(entity_kind, kind(found));
+    const auto has = [&](std::string_view key) {
+        return members[key].get(found) == simdjson::SUCCESS;
+    };
+    std::vector<api::Write> writes;
+    if (has("signal") || has("undo")) {
+        TIDAL_ASSIGN(auto signal, read_signal(root));
+        writes.push_back(std::move(signal));
+        return writes;
     }
-    TIDAL_ASSIGN(auto write, read_entity(root, entity_kind, nullptr, names_kind));
-    return api::Write(std::move(write));
+    const bool has_vector = has("values") || has("slot");
+    if (!has_vector || has_more_than(members, kVectorKeys)) {
+        EntityKind entity_kind = EntityKind::kItem;
+        if (has("kind")) {
+            TIDAL_ASSIGN(entity_kind, kind(found));
+        }
+        TIDAL_ASSIGN(auto entity, read_entity(root, entity_kind, nullptr, kLineKeys));
+        writes.emplace_back(std::move(entity));
+    }
+    if (has_vector) {
+        TIDAL_ASSIGN(auto vector, read_embedding(root, kLineKeys));
+        writes.emplace_back(std::move(vector));
+    }
+    return writes;
 }
 
 Result<std::vector<Result<api::Write>>> JsonReader::signals(std::string_view json) {

@@ -55,8 +55,9 @@ public:
                                                        const std::string& collection);
     /// The description of {"description": "..."}; "" for {} and for no body.
     Result<std::string> description(std::string_view json);
-    /// A line of an import: a signal, an undo, or an entity (of `kind`, default item).
-    Result<api::Write> import_line(std::string_view json);
+    /// A line of an import: a signal, an undo, an entity (of `kind`, default item), a vector, or
+    /// an entity and a vector of it.
+    Result<std::vector<api::Write>> import_line(std::string_view json);
     /// One signal object or an array of them; lines of the array fail one by one.
     Result<std::vector<Result<api::Write>>> signals(std::string_view json);
     Result<api::SuggestCall> suggest(std::string_view json);

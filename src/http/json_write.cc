@@ -164,16 +164,37 @@ json::object impressions_object(const api::FeedReply::Impressions& impressions) 
     return out;
 }
 
+void add_texts(const api::SourceReply::Texts& texts, json::object* out) {
+    json::array terms;
+    for (const auto& each : texts.terms) {
+        json::object term{
+            {"field", each.field}, {"term", each.term}, {"documents", each.documents}};
+        if (!each.of.empty()) term["of"] = each.of;
+        if (each.edits != 0) term["edits"] = each.edits;
+        terms.push_back(std::move(term));
+    }
+    (*out)["terms"] = std::move(terms);
+    (*out)["postings"] = texts.postings;
+    (*out)["looked_at"] = texts.looked_at;
+    (*out)["scored"] = texts.scored;
+}
+
 json::array sources_array(const std::vector<api::SourceReply>& sources) {
     json::array out;
-    for (const api::SourceReply& each : sources)
-        out.push_back(json::object{{"source", each.source},
-                                   {"path", each.path},
-                                   {"why", each.why},
-                                   {"candidates", each.candidates},
-                                   {"visited", each.visited},
-                                   {"coded", each.coded},
-                                   {"compared", each.compared}});
+    for (const api::SourceReply& each : sources) {
+        json::object source{{"source", each.source},
+                            {"path", each.path},
+                            {"why", each.why},
+                            {"candidates", each.candidates}};
+        if (each.texts) {
+            add_texts(*each.texts, &source);
+        } else {
+            source["visited"] = each.visited;
+            source["coded"] = each.coded;
+            source["compared"] = each.compared;
+        }
+        out.push_back(std::move(source));
+    }
     return out;
 }
 

@@ -261,13 +261,21 @@ Result<void> RankedFeatures::fill(const Feature& feature, std::span<const Slot> 
         return {};
     }
     if (feature.kind != FeatureKind::kSourceRank) return tables_.fill(feature, slots, context, out);
-    constexpr double kRankBase = 60;  // Of reciprocal rank fusion.
-    const auto& ranks = ranks_[feature.source];
-    for (std::size_t i = 0; i < slots.size(); ++i) {
-        const auto found = ranks.find(slots[i].value());
-        out[i] = found == ranks.end() ? 0 : 1 / (kRankBase + found->second);
-    }
+    for (std::size_t i = 0; i < slots.size(); ++i) out[i] = rank_score(feature.source, slots[i]);
     return {};
+}
+
+double RankedFeatures::rank_score(std::size_t source, Slot slot) const {
+    const auto found = ranks_[source].find(slot.value());
+    return found == ranks_[source].end() ? 0
+                                         : 1 / (plan_.profile->profile.rank_base + found->second);
+}
+
+double RankedFeatures::fused(Slot slot) const {
+    double out = 0;
+    for (std::size_t source = 0; source < ranks_.size(); ++source)
+        out += plan_.sources[source].weight * rank_score(source, slot);
+    return out;
 }
 
 void RankedFeatures::fill_of_creators(const Feature& feature, std::span<const Slot> slots,

@@ -36,6 +36,7 @@
 #include "ranking/profile_registry.h"
 #include "ranking/shard_view.h"
 #include "text/query_parser.h"
+#include "text/search_trace.h"
 #include "text/statistics.h"
 #include "text/synonyms.h"
 #include "vector/effort.h"
@@ -100,7 +101,8 @@ struct FeedRequest {
 struct TextPlan {
     text::ParsedQuery query;
     text::Statistics statistics;
-    bool typos = false;  ///< What the words may have meant is searched for, too.
+    bool typos = false;                   ///< What the words may have meant is searched for, too.
+    text::SearchTrace trace, typo_trace;  ///< Of all shards; of what only typos find.
 };
 
 /// One source's list: the first of its order.
@@ -252,6 +254,7 @@ struct ScoredItem {
     std::optional<double> text_score;  ///< Of a search: how well its texts answer.
     /// Of a search that also asks for what is near: similarity(slot); nullopt = it has no vector.
     std::optional<double> vector_score;
+    std::optional<double> fused_score;  ///< Of a search: its places in the lists, added up.
     /// In orders of texts: what it is ordered by (entity/text_column.h); nullptr = the empty text.
     std::unique_ptr<const std::string> text;
     std::unique_ptr<const ranking::Explanation> explanation;
@@ -294,11 +297,30 @@ void merge_sources(std::span<const std::vector<SourceList>> of_shards, FeedPlan*
 Result<ShardPage> run_feed(const ranking::ShardView& view, const FeedPlan& plan,
                            TopViews* views = nullptr);
 
+/// A term that was searched for in a field.
+struct TermExplanation {
+    FieldId field;
+    std::string term;
+    std::uint64_t documents = 0;  ///< Of all shards, that hold it; of an expansion its word.
+    std::string of;               ///< "pian*", or what may be mistyped; empty = as it stands.
+    std::uint32_t edits = 0;
+};
+inline constexpr std::size_t kTermsExplainedMax = 1000;
+
 struct SourceExplanation {
     std::string source;  ///< As the language writes it.
-    std::string path;    ///< "graph", "codes", "scan", or several: "graph+scan".
+    /// "graph", "codes", "scan", or several: "graph+scan". Of texts "union", "intersection",
+    /// "phrase" or "cursors".
+    std::string path;
     std::string why;
     vector::SearchTrace trace;
+    /// Of a source of texts.
+    struct Texts {
+        std::vector<TermExplanation> terms;  ///< At most kTermsExplainedMax.
+        text::SearchTrace trace;
+        std::uint64_t listed = 0;  ///< Candidates that the source gives.
+    };
+    std::optional<Texts> texts;
 };
 
 struct FeedPage {
@@ -307,7 +329,7 @@ struct FeedPage {
     FeedCounts counts;                       ///< Of all shards.
     std::vector<FilterExplanation> filter;   ///< With `explain`: its nodes, parents first.
     std::vector<Facet> facets;               ///< In the order asked for.
-    std::vector<SourceExplanation> sources;  ///< With `explain`: of what is near.
+    std::vector<SourceExplanation> sources;  ///< With `explain`: of texts and what is near.
     std::vector<std::string> warnings;
     bool constraints_satisfied = true;  ///< No rule of diversity was given up.
 };

@@ -150,12 +150,62 @@ Cursor cursor_after(const FeedPlan& plan, const FeedPage& page) {
     return cursor;
 }
 
+/// What the words of the request were searched for as, in the order of the fields and terms.
+std::vector<TermExplanation> explain_terms(const text::Statistics& statistics, bool typos) {
+    std::vector<TermExplanation> out;
+    const auto add = [&](FieldId field, const std::string& term, std::uint64_t documents,
+                         std::string of, std::uint32_t edits) {
+        if (documents > 0 && out.size() < kTermsExplainedMax)
+            out.push_back({field, term, documents, std::move(of), edits});
+    };
+    for (const auto& [term, documents] : statistics.holders)
+        if (!typos) add(term.first, term.second, documents, {}, 0);
+    for (const auto& [expansion, words] : statistics.words) {
+        const bool prefix = expansion.kind == text::Expansion::Kind::kPrefix;
+        if (prefix == typos) continue;
+        for (const auto& [word, each] : words)
+            add(expansion.field, each.term, each.documents, expansion.text + (prefix ? "*" : ""),
+                each.edits);
+    }
+    return out;
+}
+
+/// Which way the search of texts took, and why: by the words as they are, or what only typos find.
+SourceExplanation explain_texts(const FeedPlan& plan, std::size_t source, bool typos) {
+    const text::SearchTrace& trace = typos ? plan.text->typo_trace : plan.text->trace;
+    SourceExplanation out{.source = ranking::print_source(plan.sources[source]),
+                          .path = {},
+                          .why = {},
+                          .trace = {},
+                          .texts = SourceExplanation::Texts{}};
+    out.texts->terms = explain_terms(plan.text->statistics, typos);
+    out.texts->trace = trace;
+    out.texts->listed = source < plan.ranks.size() ? plan.ranks[source].size() : 0;
+    const auto add = [&out](bool taken, std::string_view path, std::string_view why) {
+        if (!taken) return;
+        out.path += (out.path.empty() ? "" : "+") + std::string(path);
+        out.why += (out.why.empty() ? "" : "; ") + std::string(why);
+    };
+    add(typos, "typos", "the words as they stand find fewer than there is room for");
+    add(trace.unions > 0, "union",
+        "any of the terms will do: what cannot be among the best by its bound is passed over");
+    add(trace.intersections > 0, "intersection",
+        "every word is needed: those of the shortest lists are looked up in the others");
+    add(trace.phrases > 0, "phrase",
+        "words in a row: where all of them are, their places are read");
+    add(trace.cursors > 0, "cursors", "words in groups: the lists leap to each other");
+    const bool found = trace.unions + trace.intersections + trace.phrases + trace.cursors > 0;
+    add(!found, "none", "no text has the words");
+    return out;
+}
+
 /// Which way a source of what is near took, and why.
 SourceExplanation explain_near(const FeedPlan& plan, std::size_t source) {
     SourceExplanation out{.source = ranking::print_source(plan.sources[source]),
                           .path = {},
                           .why = {},
-                          .trace = plan.ann_traces[source]};
+                          .trace = plan.ann_traces[source],
+                          .texts = {}};
     const auto add = [](std::string_view part, std::string_view by, std::string* to) {
         if (!to->empty()) *to += by;
         *to += part;
@@ -188,9 +238,13 @@ FeedPage merge_pages(const FeedPlan& plan, std::span<ShardPage> pages, const Cur
     FeedPage out;
     out.warnings = plan.warnings;
     if (plan.explain && plan.filter) out.filter = describe_nodes(*plan.filter);
-    for (std::size_t source = 0; plan.explain && source < plan.ann_traces.size(); ++source)
+    for (std::size_t source = 0; plan.explain && source < plan.ann_traces.size(); ++source) {
         if (plan.sources[source].kind == ranking::SourceKind::kAnn)
             out.sources.push_back(explain_near(plan, source));
+        if (plan.sources[source].kind != ranking::SourceKind::kText) continue;
+        out.sources.push_back(explain_texts(plan, source, false));
+        if (plan.text->typos) out.sources.push_back(explain_texts(plan, source, true));
+    }
     std::vector<std::vector<FacetCounts>> counts;
     for (ShardPage& page : pages) counts.push_back(std::move(page.facets));
     out.facets = merge_facets(plan.facets, counts);

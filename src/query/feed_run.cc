@@ -363,6 +363,8 @@ private:
         item->id = view_->entities.id_of(slot);
         item->slot = slot;
         if (plan_.text) item->text_score = text_score(slot);
+        if (plan_.text && !plan_.text_matches && features_)
+            item->fused_score = features_->fused(slot);
         if (groups_)
             if (auto name = groups_->name_of(slot))
                 item->group = std::make_unique<const std::string>(*std::move(name));

@@ -58,6 +58,8 @@ public:
     std::vector<SourceList> take();
     /// One per source, all zero but of `ann`.
     const std::vector<vector::SearchTrace>& ann_traces() const;
+    /// Of the source of texts.
+    const text::SearchTrace& text_trace() const;
 
 private:
     class State;

@@ -77,6 +77,7 @@ public:
 
     std::vector<SourceList> take() { return std::move(lists_); }
     const std::vector<vector::SearchTrace>& traces() const { return traces_; }
+    const text::SearchTrace& text_trace() const { return text_trace_; }
 
 private:
     const std::vector<ranking::Source>& sources() const { return plan_.sources; }
@@ -259,6 +260,7 @@ private:
             if (!search_->run(collector, one_by_one_ ? nullptr : &accepted_,
                               [&](double cost) { return budget.take(cost); }))
                 return false;
+            text_trace_ = search_->trace();
             search_.reset();
         }
         return true;
@@ -344,6 +346,7 @@ private:
     std::size_t near_ = 0;                     ///< The source it is of.
     std::vector<vector::SearchTrace> traces_;  ///< By source.
     std::optional<text::Search> search_;
+    text::SearchTrace text_trace_;
     std::size_t searched_ = 0;
     std::vector<SourceList> lists_;
 };
@@ -361,6 +364,10 @@ std::vector<SourceList> SourcesRun::take() {
 
 const std::vector<vector::SearchTrace>& SourcesRun::ann_traces() const {
     return state_->traces();
+}
+
+const text::SearchTrace& SourcesRun::text_trace() const {
+    return state_->text_trace();
 }
 
 Result<std::vector<SourceList>> run_sources(const ranking::ShardView& view, const FeedPlan& plan) {

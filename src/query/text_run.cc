@@ -27,9 +27,17 @@ void merge_texts(std::span<const text::Statistics> of_shards, bool typos, FeedPl
     for (const text::Statistics& each : of_shards) all.add(each);
     all.choose_words();
     plan->text->typos = typos;
-    if (!typos && all.cut)
+    if (!typos && all.prefix_unseen)
+        plan->warnings.emplace_back(
+            "a prefix stands for more words than are looked at: the most frequent of those that "
+            "are looked at are searched for");
+    else if (!typos && all.cut)
         plan->warnings.emplace_back(
             "a prefix stands for more words than are searched for: the most frequent are");
+    if (typos && all.typos_unseen)
+        plan->warnings.emplace_back(
+            "a word that may be mistyped begins like too many others: the first in the alphabet "
+            "are looked at");
 }
 
 namespace {

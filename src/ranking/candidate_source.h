@@ -14,6 +14,8 @@ inline constexpr std::size_t kSourcesMax = 16;  ///< Of one union.
 inline constexpr std::uint32_t kSourceLimitMax = 10'000;
 inline constexpr std::uint32_t kSourceLimitDefault = 1000;  ///< Of every source but `scan`.
 inline constexpr double kSourceWeightMax = 1000;
+/// Of reciprocal rank fusion, 1 / (base + rank): the greater, the less the first places stand out.
+inline constexpr double kRankBaseDefault = 60, kRankBaseMax = 10'000;
 
 /// Where candidates come from. All but `scan` have an order, and give their first `limit`.
 enum class SourceKind : std::uint8_t {

@@ -74,6 +74,7 @@ struct Profile {
     std::uint32_t version = 1;
     std::string about;
     std::vector<Source> sources = {Source{}};  ///< More than one is their union.
+    double rank_base = kRankBaseDefault;       ///< Of `rank` and `fused`; [0, kRankBaseMax].
     std::vector<ProfileParam> params;          ///< Those with a default.
     std::vector<Definition> definitions;       ///< Each may use those before it.
     std::vector<Expr> gates;                   ///< An entity where one of them is 0 is not shown.
@@ -88,7 +89,7 @@ struct Profile {
     std::string name_and_version() const { return name + "@" + std::to_string(version); }
     bool operator==(const Profile& other) const {
         return name == other.name && version == other.version && about == other.about &&
-               sources == other.sources && params == other.params &&
+               sources == other.sources && rank_base == other.rank_base && params == other.params &&
                definitions == other.definitions && gates == other.gates && score == other.score &&
                penalties == other.penalties && order == other.order &&
                diversity == other.diversity && explore_percent == other.explore_percent &&

@@ -14,7 +14,7 @@ namespace {
 constexpr double kVersionMax = 1e9;
 
 ///   profile   := profile NAME version NUMBER { { statement ; } }
-///   statement := about STRING | candidates sources | param NAME = [-] NUMBER
+///   statement := about STRING | candidates sources [rank_base N] | param NAME = [-] NUMBER
 ///              | let NAME = expression | require expression | score expression
 ///              | penalty NUMBER when expression | order (score | NAME) [asc | desc]
 ///              | diversity rules | explore P% | cap (NUMBER | param ( NAME )) per day
@@ -104,6 +104,7 @@ private:
 
     Result<void> candidates() {
         TIDAL_ASSIGN(out_.sources, parse_sources(tokens_));
+        TIDAL_ASSIGN(out_.rank_base, parse_rank_base(tokens_));
         return {};
     }
 

@@ -85,7 +85,10 @@ std::string print_profile(const Profile& profile) {
     std::string out = "profile " + profile.name + " version " + std::to_string(profile.version);
     out += " {\n";
     if (!profile.about.empty()) out += line("about " + quote(profile.about, '\''));
-    out += line("candidates " + print_sources(profile.sources));
+    std::string candidates = "candidates " + print_sources(profile.sources);
+    if (profile.rank_base != kRankBaseDefault)
+        candidates += " rank_base " + print_number(profile.rank_base);
+    out += line(candidates);
     for (const auto& param : profile.params)
         out += line("param " + param.name + " = " + print_number(param.default_value));
     for (const auto& definition : profile.definitions)

@@ -245,6 +245,11 @@ Result<std::vector<Source>> parse_sources(TokenStream& tokens) {
     return out;
 }
 
+Result<double> parse_rank_base(TokenStream& tokens) {
+    if (!tokens.accept_word("rank_base")) return kRankBaseDefault;
+    return number_within(tokens, 0, kRankBaseMax, "a rank_base from 0 to 10000");
+}
+
 Result<std::vector<DiversityRule>> parse_diversity(TokenStream& tokens) {
     std::vector<DiversityRule> out;
     do {

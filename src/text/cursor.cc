@@ -12,6 +12,7 @@ std::uint32_t TermCursor::seek(std::uint32_t target) {
         valid_ = true;
         return slot_ = kNoSlot;
     }
+    ++looked_at_;
     // Most targets are the next slot.
     if (valid_ && opened_ == before && block().slot(at_ + 1) >= target)
         ++at_;

@@ -15,15 +15,7 @@ public:
     explicit WordWalk(const FieldIndex& index) : index_(index), new_(index.in_order_.end()) {}
     /// To the first that is not before `from`.
     void seek(std::string_view from) {
-        std::uint32_t low = 0, high = index_.base_words();
-        while (low < high) {
-            const std::uint32_t middle = low + (high - low) / 2;
-            if (index_.base_.words[middle] < from)
-                low = middle + 1;
-            else
-                high = middle;
-        }
-        base_ = low;
+        base_ = index_.base_from(from);
         skip_gone();
         new_ = index_.in_order_.lower_bound(from);
         choose();
@@ -70,6 +62,7 @@ void FieldIndex::open(const FieldBase& base) {
     word_documents_ = base.word_documents.copy();
     word_count_ = static_cast<std::size_t>(
         std::ranges::count_if(word_documents_, [](std::uint32_t each) { return each != 0; }));
+    frequent_.open(word_documents_);
     lists_.resize(base.terms.size());
     lengths_ = base.lengths.copy();
     documents_ = base.documents;
@@ -154,13 +147,18 @@ WordNumber FieldIndex::word_of(const Token& token) {
 }
 
 void FieldIndex::count_word(WordNumber number) {
-    if (++word_documents_[number] > 1) return;
+    const std::uint32_t documents = ++word_documents_[number];
+    frequent_.change(number, word(number), documents - 1, documents);
+    if (documents > 1) return;
     ++word_count_;
     if (number >= base_words()) in_order_.emplace(word(number), number);
 }
 
 void FieldIndex::discount_word(WordNumber number) {
-    if (word_documents_[number] == 0 || --word_documents_[number] > 0) return;
+    if (word_documents_[number] == 0) return;
+    const std::uint32_t documents = --word_documents_[number];
+    frequent_.change(number, word(number), documents + 1, documents);
+    if (documents > 0) return;
     --word_count_;
     if (number >= base_words()) in_order_.erase(word(number));
 }
@@ -217,41 +215,77 @@ ExpandedWord FieldIndex::expanded(WordNumber word, std::uint32_t edits) const {
     return {std::string(term(word_terms_[word])), edits, word_documents_[word]};
 }
 
-std::size_t FieldIndex::expand_prefix(const std::string& prefix, std::size_t look_at_most,
-                                      std::map<std::string, ExpandedWord>* out, bool* cut) const {
-    std::vector<std::pair<std::uint32_t, WordNumber>> found;
-    std::size_t looked_at = 0;
-    WordWalk walk(*this);
-    for (walk.seek(prefix); !walk.at_end() && walk.word().starts_with(prefix); walk.step()) {
-        if (looked_at == look_at_most) {
-            *cut = true;
-            break;
-        }
-        ++looked_at;
-        found.emplace_back(word_documents_[walk.number()], walk.number());
+std::uint32_t FieldIndex::base_from(std::string_view from) const {
+    std::uint32_t low = 0, high = base_words();
+    while (low < high) {
+        const std::uint32_t middle = low + (high - low) / 2;
+        if (base_.words[middle] < from)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    if (found.size() > kPrefixWordsMax) {
-        *cut = true;
-        std::ranges::stable_sort(found,
-                                 [](const auto& a, const auto& b) { return a.first > b.first; });
-        found.resize(kPrefixWordsMax);
-    }
-    for (const auto& [documents, number] : found)
-        out->emplace(std::string(word(number)), expanded(number, 0));
-    return looked_at;
+    return low;
 }
 
-std::size_t FieldIndex::expand_typo(const std::string& word, std::uint32_t edits,
-                                    std::size_t look_at_most,
-                                    std::map<std::string, ExpandedWord>* out) const {
+std::uint32_t FieldIndex::base_behind(std::string_view prefix) const {
+    std::uint32_t low = base_from(prefix), high = base_words();
+    while (low < high) {
+        const std::uint32_t middle = low + (high - low) / 2;
+        if (base_.words[middle].starts_with(prefix))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/// From the most frequent class of words on, as long as fewer are found than are wanted; words of
+/// one document are all alike, so that the first will do.
+FieldIndex::Looked FieldIndex::expand_prefix(const std::string& prefix, std::size_t look_at_most,
+                                             std::map<std::string, ExpandedWord>* out) const {
+    Looked looked;
+    std::vector<WordNumber> found;
+    const auto take = [&](WordNumber number) {
+        if (looked.at == look_at_most) return looked.all = false;
+        ++looked.at;
+        found.push_back(number);
+        return true;
+    };
+    const std::uint32_t first = base_from(prefix), end = base_behind(prefix);
+    for (std::size_t i = frequent_.classes(); i-- > 0 && found.size() <= kPrefixWordsMax;)
+        if (!frequent_.visit(i, prefix, first, end, take)) break;
+    WordWalk walk(*this);
+    for (walk.seek(prefix); looked.all && found.size() <= kPrefixWordsMax && !walk.at_end() &&
+                            walk.word().starts_with(prefix);
+         walk.step())
+        if (word_documents_[walk.number()] == 1) take(walk.number());
+    std::ranges::sort(found, [this](WordNumber a, WordNumber b) {
+        if (word_documents_[a] != word_documents_[b])
+            return word_documents_[a] > word_documents_[b];
+        return word(a) < word(b);
+    });
+    looked.more = !looked.all || found.size() > kPrefixWordsMax;
+    if (found.size() > kPrefixWordsMax) found.resize(kPrefixWordsMax);
+    for (const WordNumber number : found)
+        out->emplace(std::string(word(number)), expanded(number, 0));
+    return looked;
+}
+
+FieldIndex::Looked FieldIndex::expand_typo(const std::string& word, std::uint32_t edits,
+                                           std::size_t look_at_most,
+                                           std::map<std::string, ExpandedWord>* out) const {
     EditWalk edit(word, edits);
-    std::size_t looked_at = 0;
+    Looked looked;
     std::string next(edit.first_character());
     const std::string first = next;
     WordWalk walk(*this);
     walk.seek(next);
     while (!walk.at_end() && walk.word().starts_with(first)) {
-        if (looked_at++ == look_at_most) break;
+        if (looked.at == look_at_most) {
+            looked.all = false;
+            break;
+        }
+        ++looked.at;
         const std::string_view other = walk.word();
         if (const auto distance = edit.distance(other)) {
             if (other != word) out->emplace(std::string(other), expanded(walk.number(), *distance));
@@ -262,7 +296,7 @@ std::size_t FieldIndex::expand_typo(const std::string& word, std::uint32_t edits
             walk.step();
         }
     }
-    return looked_at;
+    return looked;
 }
 
 void FieldIndex::visit_words(VisitWord visit) const {
@@ -277,6 +311,7 @@ std::size_t FieldIndex::bytes() const {
     for (const auto& list : lists_)
         if (list != nullptr) out += list->bytes();
     out += word_terms_.capacity() * (sizeof(TermNumber) + sizeof(std::uint32_t));
+    out += frequent_.bytes();
     return out + (new_words_.size() + new_terms_.size()) * (kNode + sizeof(std::string));
 }
 

@@ -33,6 +33,7 @@ public:
             if (slot == kNoSlot) return true;
             next_ = slot + 1;
             if (accepted != nullptr && !accepted->contains(slot)) continue;
+            ++scored_;
             out.offer(query_.wanted->score(), slot);
             query_.wanted->need(out.least());
         }
@@ -48,10 +49,24 @@ public:
                 out[i] = query_.wanted->score();
     }
 
+    SearchTrace trace() const {
+        SearchTrace out;
+        if (terms_) {
+            terms_->trace(&out);
+        } else if (query_.wanted != nullptr) {
+            query_.wanted->trace(&out);
+            out.phrases = std::min<std::uint64_t>(out.phrases, 1);
+            out.cursors = 1 - out.phrases;
+            out.scored = scored_;
+        }
+        return out;
+    }
+
 private:
     BoundQuery query_;
     std::optional<TermsSearch> terms_;
     std::uint32_t next_ = 0;  ///< First slot that is not looked at.
+    std::uint64_t scored_ = 0;
 };
 
 Search::Search(const TextIndex& index, const QueryNode& root, const Statistics& statistics,
@@ -61,6 +76,9 @@ Search::~Search() = default;
 Search::Search(Search&&) noexcept = default;
 bool Search::run(Collector& out, const Roaring* accepted, Take take) {
     return impl_->run(out, accepted, take);
+}
+SearchTrace Search::trace() const {
+    return impl_->trace();
 }
 void Search::scores(std::span<const Slot> slots, std::span<double> out) {
     impl_->scores(slots, out);

@@ -16,6 +16,7 @@
 #include <span>
 
 #include "text/query_parser.h"
+#include "text/search_trace.h"
 #include "text/statistics.h"
 #include "text/text_index.h"
 
@@ -51,6 +52,8 @@ public:
 
     /// @param slots  Rising. @param out  Same length; 0 where the query does not match.
     void scores(std::span<const Slot> slots, std::span<double> out);
+    /// Of run() so far.
+    SearchTrace trace() const;
 
 private:
     class Impl;

@@ -19,6 +19,8 @@ void Statistics::add(const Statistics& other) {
         }
     }
     cut = cut || other.cut;
+    prefix_unseen = prefix_unseen || other.prefix_unseen;
+    typos_unseen = typos_unseen || other.typos_unseen;
 }
 
 void Statistics::choose_words() {

@@ -39,7 +39,9 @@ struct Statistics {
     std::vector<Field> fields;                                         ///< By FieldId.
     std::map<std::pair<FieldId, std::string>, std::uint64_t> holders;  ///< Documents by term.
     std::map<Expansion, std::map<std::string, ExpandedWord>> words;    ///< By word.
-    bool cut = false;  ///< A prefix stands for more words than are looked for.
+    bool cut = false;            ///< A prefix stands for more words than are looked for.
+    bool prefix_unseen = false;  ///< Some of them, which may be more frequent, were not looked at.
+    bool typos_unseen = false;   ///< Likewise of what a word may be mistyped for.
 
     void add(const Statistics& other);
     /// Leaves of each expansion the words that are searched for, the same however entities are

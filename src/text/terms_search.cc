@@ -56,6 +56,15 @@ void TermsSearch::begin() {
     for (std::size_t at = order_.size(); at-- > 0;) from_[at] = from_[at + 1] + order_[at]->bound();
 }
 
+void TermsSearch::trace(SearchTrace* out) const {
+    if (unwanted_ != nullptr) unwanted_->trace(out);
+    out->phrases = 0;  // Of what is not wanted.
+    (groups_ > 1 ? out->intersections : out->unions) += 1;
+    for (const TermReader& term : terms_) out->postings += term.size();
+    out->looked_at += looked_at_;
+    out->scored += scored_;
+}
+
 bool TermsSearch::run(Collector& out, const Roaring* accepted, Search::Take take) {
     begin();
     for (;;) {
@@ -161,6 +170,7 @@ void TermsSearch::find_in_block(const PostingBlock& block, std::size_t place,
                                 const OtherTerms& others, const Window& window, double least) {
     const TermReader& term = *order_[place];
     const Bm25& scoring = term.scoring();
+    looked_at_ += block.count();
     const auto passing = block.passing(
         limits_.limits(scoring, std::min(place, OtherTerms::kMost), others, least / kBoundSlack));
     for (std::uint32_t half = 0; half < 2; ++half)
@@ -192,12 +202,16 @@ void TermsSearch::look_up_candidates(Collector& out, const Roaring* accepted) {
             found_.push_back({candidate.slot, score});
             continue;
         }
+        ++scored_;
         out.offer(score, candidate.slot);
         least = out.least();
     }
     std::ranges::sort(found_, {}, &Found::slot);
-    for (const Found& found : found_)
-        if (unwanted_->seek(found.slot) != found.slot) out.offer(found.score, found.slot);
+    for (const Found& found : found_) {
+        if (unwanted_->seek(found.slot) == found.slot) continue;
+        ++scored_;
+        out.offer(found.score, found.slot);
+    }
 }
 
 /// Whether the candidate may be among the best, and none of the terms before its own has it; then
@@ -211,6 +225,7 @@ bool TermsSearch::complete(const Candidate& candidate, double least) {
         for (; at < order_.size() && order_[at]->group() == group; ++at) {
             if ((partial + std::min(candidate.others, from_[at])) * kBoundSlack < least)
                 return false;
+            ++looked_at_;
             if (!order_[at]->look_up(candidate.slot, &score)) continue;
             any = true;
             partial += score;
@@ -249,6 +264,7 @@ void TermsSearch::add_up(const Window& window, Collector& out, const Roaring* ac
             const std::uint32_t slot = window.first + at;
             if (score < out.least() || (accepted != nullptr && !accepted->contains(slot))) continue;
             if (unwanted_ != nullptr && unwanted_->seek(slot) == slot) continue;
+            ++scored_;
             out.offer(score, slot);
         }
 }
@@ -258,6 +274,7 @@ void TermsSearch::add_term(TermReader& term, const Window& window) {
     for (std::size_t i = term.window_at(); i < blocks.size(); ++i) {
         if (blocks[i].first() > window.last) break;
         blocks[i].open(&open_);
+        looked_at_ += open_.count;
         for (std::uint32_t at = blocks[i].find(window.first); at < open_.count; ++at) {
             const std::uint32_t slot = open_.slots[at];
             if (slot > window.last) break;

@@ -19,7 +19,9 @@ void gather_typos(FieldIndex& index, FieldId field, const QueryNode& word, Stati
         const std::uint32_t edits = edits_allowed(token);
         if (edits == 0) continue;
         auto& found = out->words[{field, Expansion::Kind::kTypo, token.word}];
-        if (found.empty()) index.expand_typo(token.word, edits, kLookAtMax, &found);
+        if (!found.empty()) continue;
+        const auto looked = index.expand_typo(token.word, edits, kLookAtMax, &found);
+        out->typos_unseen = out->typos_unseen || !looked.all;
     }
 }
 
@@ -90,8 +92,10 @@ void TextIndex::gather(const QueryNode& word, bool typos, Statistics* out) const
         if (word.kind == QueryNode::Kind::kPrefix) {
             const std::string prefix = fold(word.text);
             auto& found = out->words[{field, Expansion::Kind::kPrefix, prefix}];
-            if (found.empty() && !prefix.empty())
-                index.expand_prefix(prefix, kLookAtMax, &found, &out->cut);
+            if (!found.empty() || prefix.empty()) continue;
+            const auto looked = index.expand_prefix(prefix, kLookAtMax, &found);
+            out->cut = out->cut || looked.more;
+            out->prefix_unseen = out->prefix_unseen || !looked.all;
             continue;
         }
         for (const Token& token : index.analyze(word.text)) {

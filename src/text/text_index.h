@@ -28,7 +28,8 @@ namespace tidal::text {
 
 class FieldIndex;
 
-/// Words of the vocabulary looked at for one prefix or one word that may be mistyped, at most.
+/// Words of the vocabulary looked at for one prefix or one word that may be mistyped, at most. Of a
+/// prefix the most frequent come first: too few are so many of nearly the same frequency.
 inline constexpr std::size_t kLookAtMax = 8'192;
 
 class TextIndex {

@@ -101,14 +101,25 @@ Result<FieldSource> read_field(const schema::YamlEntry& entry) {
     return source;
 }
 
+/// `{default: vector}`: the column of each slot.
+Result<void> read_embeddings(const YamlNode& node, std::vector<EmbeddingSource>* embeddings) {
+    if (!node.is_map() || node.entries.empty())
+        return yaml_error(node.mark, "embeddings must be a map from slots to columns");
+    for (const schema::YamlEntry& entry : node.entries) {
+        TIDAL_ASSIGN(ColumnName column, read_column(entry.value, "column"));
+        embeddings->push_back({entry.key, entry.mark, std::move(column)});
+    }
+    return {};
+}
+
 Result<EntityMapping> read_entity(const YamlNode& node, EntityKind kind, std::string_view what) {
     EntityMapping entity;
     entity.kind = kind;
-    static constexpr std::string_view kItemKeys[] = {"id",         "fields",     "creator",
-                                                     "created_at", "publish_at", "expires_at"};
+    static constexpr std::string_view kItemKeys[] = {
+        "id", "fields", "embeddings", "creator", "created_at", "publish_at", "expires_at"};
     // Users and creators have no fixed fields.
     const std::span<const std::string_view> keys =
-        std::span(kItemKeys).first(kind == EntityKind::kItem ? 6 : 2);
+        std::span(kItemKeys).first(kind == EntityKind::kItem ? 7 : 3);
     TIDAL_TRY(read_map(node, what, keys,
                        [&](std::string_view key, const YamlNode& value) -> Result<void> {
                            if (key == "id") {
@@ -120,6 +131,8 @@ Result<EntityMapping> read_entity(const YamlNode& node, EntityKind kind, std::st
                                    TIDAL_ASSIGN(FieldSource source, read_field(entry));
                                    entity.fields.push_back(std::move(source));
                                }
+                           } else if (key == "embeddings") {
+                               return read_embeddings(value, &entity.embeddings);
                            } else if (key == "creator") {
                                TIDAL_ASSIGN(entity.creator, read_column(value, key));
                            } else if (key == "created_at") {
@@ -354,6 +367,10 @@ Result<void> settle_file(const YamlNode& node, const FileOptions& options, FileM
                                             : "vectors are in files of the format fvecs or npy");
     if (binary && (file->entity || file->signals))
         return yaml_error(node.mark, "a file of vectors holds nothing else");
+    if (file->entity && !file->entity->embeddings.empty() && file->format != FileFormat::kNdjson)
+        return yaml_error(file->entity->embeddings.front().mark,
+                          "embeddings are arrays, which rows of ndjson have and others do not")
+            .with_hint("vectors of a table go into a file of their own, of the format npy");
     const bool delimited = file->format == FileFormat::kCsv || file->format == FileFormat::kTsv;
     if (!delimited &&
         (options.delimiter || options.quoting || options.header || !file->columns.empty()))

@@ -40,11 +40,19 @@ struct TimeSource {
     TimeUnit unit = TimeUnit::kMilliseconds;
 };
 
-/// One upsert per row.
+/// A vector beside the other values of a row: a column that holds an array of numbers.
+struct EmbeddingSource {
+    std::string slot;
+    schema::YamlMark mark;
+    ColumnName column;
+};
+
+/// One upsert per row, and a vector for each of `embeddings` that the row has.
 struct EntityMapping {
     EntityKind kind = EntityKind::kItem;
     ColumnName id;
     std::vector<FieldSource> fields;
+    std::vector<EmbeddingSource> embeddings;  ///< Of ndjson.
     std::optional<ColumnName> creator;
     std::optional<TimeSource> created_at, publish_at, expires_at;
 };
@@ -100,6 +108,7 @@ struct FileMapping {
 
     /// Some time is `first_signal`: the signals must have been read once before.
     bool needs_first_signals() const;
+    bool has_vectors() const { return vectors || (entity && !entity->embeddings.empty()); }
 };
 
 /// Files in the order in which they are to be read.

@@ -67,6 +67,12 @@ done <<'CASES'
 400|zero_vector|values|POST|/embeddings|{"entity_id":1,"values":[0,0,0,0]}
 400|unknown_slot|slot|POST|/embeddings|{"entity_id":1,"slot":"images","values":[1,2,3,4]}
 400|invalid_argument|values[1]|POST|/embeddings|{"entity_id":1,"values":[1,1e300,3,4]}
+400|not_json||POST|/embeddings|{"entity_id":1,"values":[1,NaN,3,4]}
+400|not_json||POST|/search|{"query":"jazz","vector":[NaN,0,0,0]}
+400|invalid_argument|vector[0]|GET|/search?query=jazz&vector=nan,0,0,0|
+400|invalid_argument|vector[1]|GET|/search?query=jazz&vector=0,-inf,0,0|
+400|wrong_dimension|vector|GET|/search?query=jazz&vector=1,2,3|
+400|invalid_argument|stats|GET|/search?query=jazz&stats=rough|
 404|unknown_item||POST|/embeddings|{"entity_id":77,"values":[1,2,3,4]}
 400|unknown_profile|profile|GET|/feed?profile=trendign|
 400|invalid_argument|limit|GET|/feed?limit=0|
@@ -77,7 +83,9 @@ done <<'CASES'
 400|invalid_argument|token|GET|/feed?token=abc|
 400|write_concern|w|POST|/items?w=|{"entity_id":2}
 400|write_concern|w|POST|/items?w=3|{"entity_id":2}
-400|unknown_parameter|wait|POST|/items?wait=1|{"entity_id":2}
+400|invalid_argument|wait|POST|/items?wait=1|{"entity_id":2}
+400|invalid_argument|wait|POST|/signals?wait=indexed&w=memory|{"entity_id":1,"signal":"view"}
+400|unknown_parameter|await|POST|/items?await=indexed|{"entity_id":2}
 404|unknown_path||GET|/itmes|
 405|method_not_allowed||PUT|/items|{}
 400|invalid_argument||PUT|/schema|{"schema":"kinds: ["}
@@ -119,5 +127,19 @@ for i in 0 5; do [[ ${answer[$i]} == *'"status":"ok"'* ]] || fail "line $((i + 1
 [ "${answer[6]}" = '{"accepted":2,"rejected":4}' ] || fail "summary: ${answer[6]}"
 call GET /items/1/signals
 expect 200 '"like":{"decayed":' '"total":2.0'
+
+# A text of ten thousand words is answered for its first ones. Of ten thousands of words that begin alike
+# a beginning finds the most frequent, the last in the alphabet here; looking at them is little work.
+awk 'BEGIN { printf "{\"query\":\""; for (i = 0; i < 10000; i++) printf "w%d ", i; printf "jazz\"}" }' >"$work/many_words"
+call POST /search "@$work/many_words"
+expect 200 'only the first' '"items":[]'
+awk 'BEGIN { for (i = 0; i < 100; i++) { printf "{\"entity_id\":%d,\"metadata\":{\"title\":\"", 1000 + i
+    for (j = 0; j < 1000; j++) printf "q%c%c%c%05d ", 97 + i % 25, 97 + j % 26, 97 + j % 23, 1000 * i + j; print "\"}}" } }' >"$work/large"
+for id in 1 2 3 4; do echo "{\"entity_id\":$((2000 + id)),\"metadata\":{\"title\":\"qzzz\"}}"; done >>"$work/large"
+curl -s -H 'Content-Type: application/x-ndjson' --data-binary "@$work/large" "http://127.0.0.1:$port/items" >"$work/answers"
+[ "$(tail -n 1 "$work/answers")" = '{"accepted":104,"rejected":0}' ] || fail "summary: $(tail -n 1 "$work/answers")"
+call GET '/search?query=q*&limit=20&explain=true&fields=category'
+expect 200 'a prefix stands for more words than are searched for: the most frequent are' '"term":"qzzz"'
+for id in 2001 2002 2003 2004; do [[ $reply == *"\"entity_id\":$id"* ]] || fail "not found by its beginning: $reply"; done
 stop_server INT || fail "SIGINT should exit 0"
 finish

@@ -284,6 +284,82 @@ expect 200 '"searches":[]'
 call DELETE /items/30
 token=$(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' <<<"$reply")
 
+# Each hit says how it was found: by its words, its vector, and what its places in both lists add up to.
+close_to() { jq -e ".items[] | select(.entity_id == $1) | .$2 - ($3) | fabs < 1e-12" <<<"$reply" >/dev/null || fail "$2 of $1 is not $3: $reply"; }
+search 'query=matrix&vector=1,0,0,0'
+close_to 2 fused_score '1/61 + 1/61'
+close_to 4 fused_score '1/62'
+close_to 2 vector_score 1
+[ "$(jq '[.items[] | select(.fused_score)] | length' <<<"$reply")" = 4 ] || fail "not every hit has a fused score: $reply"
+[ "$(jq '.items[] | select(.entity_id == 3) | has("vector_score")' <<<"$reply")" = false ] || fail "a vector that is not there: $reply"
+call POST /profiles '{"text":"profile steep version 1 { candidates union(text(query) weight 2, ann(default, vector)) rank_base 1; score fused; }"}'
+expect 200
+search 'query=matrix&vector=1,0,0,0&profile=steep'
+close_to 2 fused_score '2/2 + 1/2'
+close_to 2 score '2/2 + 1/2'
+close_to 3 score '2/4'
+call POST /profiles '{"text":"profile flat version 1 { candidates union(text(query), recent) rank_base -1; score fused; }"}'
+expect 400 'a rank_base from 0 to 10000'
+search 'query=jazz%20piano&profile=new'
+close_to 1 fused_score '1/61'
+table=$(TIDAL_URL=http://127.0.0.1:$port "$bin/tidalctl" query "SEARCH items FOR 'jazz piano' LIMIT 1") || fail "tidalctl query"
+[[ $table == *text_score*fused_score*entity_id* ]] && [[ $table == *0.0163934* ]] || fail "expected the parts of the score in: $table"
+
+# Counts are those of all shards, asked for or not; what is answered is found, asked for or not.
+search 'query=jazz%20piano'
+same=$(jq -c '.items' <<<"$reply")
+search 'query=jazz%20piano&stats=exact'
+[ "$(jq -c '.items' <<<"$reply")" = "$same" ] || fail "stats=exact changes scores: $reply"
+call POST /search '{"query":"jazz piano","stats":"exact"}'
+expect 200 '"entity_id":1'
+call GET '/search?query=jazz&stats=rough'
+expect 400 '"field":"stats"' 'stats=exact'
+call POST /search '{"query":"jazz","stats":"rough"}'
+expect 400 '"field":"stats"'
+for round in 1 2 3 4 5; do
+    call POST '/items?wait=indexed' "{\"entity_id\":$((50 + round)),\"metadata\":{\"title\":\"Found at once $round\"}}"
+    expect 200 '"status":"ok"'
+    call GET "/search?query=%22at%20once%20$round%22"
+    expect_ids "$((50 + round)) "
+    call DELETE "/items/$((50 + round))?wait=indexed"
+    expect 200
+    call GET "/search?query=%22at%20once%20$round%22"
+    expect_ids ""
+done
+call POST '/items?wait=indexed&w=memory' '{"entity_id":50}'
+expect 400 '"field":"wait"' 'w=local'
+call POST '/items?wait=applied' '{"entity_id":50}'
+expect 400 '"field":"wait"' 'wait=indexed'
+
+# Which way the words took, and why.
+explained() { jq -c '.sources[] | select(.source == "text(query)")' <<<"$reply"; }
+path_of() { # QUERY PATHS [PARAMETERS]: where a page is full, what is mistyped is not looked for.
+    search "query=$1&explain=true&profile=search${3-&limit=1}"
+    [ "$(explained | jq -rs 'map(.path) | join(" ")')" = "$2" ] || fail "'$1' is not by $2: $reply"
+}
+path_of jazz union
+path_of 'jazz%20piano' union
+[ "$(explained | jq -c '[.terms[] | select(.field == "title") | [.term, .documents]]')" = '[["jazz",2],["piano",3]]' ] || fail "terms: $reply"
+[ "$(explained | jq '.candidates == 4 and .postings == 5 and .looked_at >= 4 and .scored == 4 and (.why | length > 20)')" = true ] || fail "counts: $reply"
+path_of 'jazz%20AND%20piano' intersection
+[ "$(explained | jq '.candidates')" = 1 ] || fail "one has both: $reply"
+path_of '%22the%20piano%22' phrase
+path_of '(jazz%20AND%20piano)%20OR%20matrix' cursors
+path_of 'inter*' union
+[ "$(explained | jq -r '.terms[0].of')" = 'inter*' ] || fail "what a beginning stands for: $reply"
+path_of matrx 'none typos+union' '&limit=20'
+[ "$(explained | jq -rs '.[1].terms[0] | .term + " " + .of + " " + (.edits | tostring)')" = 'matrix matrx 1' ] || fail "what a mistyped word stands for: $reply"
+path_of xylophone 'none typos+none'
+path_of jazz 'union typos+union' '&limit=20'
+call GET "/search?query=piano&profile=new&explain=true&limit=1&token=$token"
+[ "$(explained | jq -r .path)" = union ] || fail "a profile without sources of texts: $reply"
+search 'query=jazz&vector=1,0,0,0&explain=true&limit=1'
+[ "$(jq -r '[.sources[].source] | join(" ")' <<<"$reply")" = 'text(query) ann(default, vector)' ] || fail "both sources: $reply"
+search 'query=jazz'
+[ "$(jq 'has("sources")' <<<"$reply")" = false ] || fail "not asked for: $reply"
+table=$(TIDAL_URL=http://127.0.0.1:$port "$bin/tidalctl" query "SEARCH items FOR 'jazz AND piano' EXPLAIN") || fail "tidalctl query"
+[[ $table == *"text(query)"*intersection* ]] || fail "expected the way in: $table"
+
 # Odd text is answered; what is no search is an error.
 search 'query=%22jazz'
 expect 200 'plain words: a quotation mark is not closed'

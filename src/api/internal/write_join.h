@@ -44,6 +44,11 @@ struct Database::Join {
             replies[line].emplace(std::move(error));
         }
     }
+    bool failed(std::size_t line) const { return replies[line] && !replies[line]->ok(); }
+    /// For the reason for which another one failed.
+    void fail_as(std::size_t line, std::size_t other) {
+        replies[line].emplace(Error(replies[other]->error()));
+    }
     /// Before anything was proposed.
     bool names_unknown() const {
         return std::ranges::any_of(replies, [](const auto& reply) {

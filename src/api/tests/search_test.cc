@@ -108,10 +108,47 @@ std::vector<FeedItem> ranked(SimNode& node, const std::string& name, const std::
     return reply.ok() ? std::move(reply->items) : std::vector<FeedItem>();
 }
 
-std::map<EntityId, double> reciprocal_ranks(const std::vector<FeedItem>& list) {
+/// What words find as they stand comes first, in the same order, whatever they may be mistyped for:
+/// quoted ones are taken as they are.
+TEST(Search, TyposComeBehindWhatTheWordsFind) {
+    constexpr const char* kNear[] = {"river", "rivet", "rover",  "driver", "tides",  "tidal",
+                                     "tiles", "night", "knight", "nights", "lesson", "lessen"};
+    DatabaseOptions options;
+    options.shards = 3;
+    SimNode node(options);
+    ASSERT_OK(node.open());
+    for (std::uint64_t id = 1; id <= 150; ++id) {
+        std::string words;
+        for (std::uint64_t i = 0; i <= id % 4; ++i)
+            words += std::string(kNear[(id * 5 + i * i * 7) % 12]) + " ";
+        node.put(titled(id, words));
+    }
+    node.rest();
+    std::size_t guessed = 0;
+    for (const std::string word : kNear) {
+        const auto found = [&](const std::string& query) {
+            FeedCall call;
+            call.query = query;
+            call.limit = 150;
+            std::vector<EntityId> out;
+            for (const FeedItem& item : node->feed(call)->items) out.push_back(item.entity.id);
+            return out;
+        };
+        const auto exact = found("\"" + word + "\"");
+        auto all = found(word);
+        ASSERT_FALSE(exact.empty()) << word;
+        ASSERT_GE(all.size(), exact.size()) << word;
+        guessed += all.size() - exact.size();
+        all.resize(exact.size());
+        EXPECT_EQ(all, exact) << word;
+    }
+    EXPECT_GT(guessed, 100U) << "words that are near to others";
+}
+
+std::map<EntityId, double> reciprocal_ranks(const std::vector<FeedItem>& list, double base = 60) {
     std::map<EntityId, double> out;
     for (std::size_t i = 0; i < list.size(); ++i)
-        out[list[i].entity.id] = 1 / (60 + static_cast<double>(i + 1));
+        out[list[i].entity.id] = 1 / (base + static_cast<double>(i + 1));
     return out;
 }
 
@@ -140,7 +177,19 @@ TEST(Search, OfWordsAndAVectorFusesTheirRanks) {
     const auto fused =
         ranked(node, "both",
                "candidates union(text(query) weight 2, ann(default, vector)); score fused;", call);
+    // With another base of the ranks, and an order that makes nothing of them.
+    const auto based =
+        ranked(node, "based",
+               "candidates union(text(query) weight 2, ann(default, vector)) rank_base 2.5; "
+               "score created_at;",
+               call);
     auto of_words = reciprocal_ranks(words), of_vectors = reciprocal_ranks(near);
+    auto based_words = reciprocal_ranks(words, 2.5), based_vectors = reciprocal_ranks(near, 2.5);
+    ASSERT_EQ(based.size(), fused.size());
+    for (const FeedItem& item : based) {
+        const EntityId& id = item.entity.id;
+        EXPECT_EQ(item.fused_score, 2 * based_words[id] + based_vectors[id]) << id.to_string();
+    }
     ASSERT_GT(of_words.size(), 20U);
     ASSERT_GT(of_vectors.size(), 100U);
     std::map<EntityId, double> similarity;
@@ -149,6 +198,7 @@ TEST(Search, OfWordsAndAVectorFusesTheirRanks) {
     for (const FeedItem& item : fused) {
         const EntityId& id = item.entity.id;
         EXPECT_EQ(item.score, 2 * of_words[id] + of_vectors[id]) << id.to_string();
+        EXPECT_EQ(item.fused_score, item.score) << id.to_string();
         EXPECT_EQ(item.text_score.value_or(0) > 0, of_words[id] > 0) << id.to_string();
         EXPECT_EQ(item.vector_score.has_value(), similarity.contains(id)) << id.to_string();
         if (item.vector_score) {

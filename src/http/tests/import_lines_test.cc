@@ -1,6 +1,8 @@
 // Lines of an import on a disk that fills: none is lost, none is written twice.
 #include "http/import_lines.h"
 
+#include <set>
+
 #include "api/tests/sim_node.h"
 
 namespace tidal::http {
@@ -84,6 +86,53 @@ TEST(ImportLines, ARejectedLineIsHandedBackAndTheRestKept) {
     EXPECT_NE(sent.rejected[1].find("veiw"), std::string::npos) << sent.rejected[1];
     EXPECT_NE(sent.rejected[2].find("\"entity_id\":99"), std::string::npos) << sent.rejected[2];
     expect_total(node, 20);
+}
+
+std::set<EntityId> with_vectors(api::SimNode& node) {
+    const std::string near =
+        "profile near version 1 { candidates ann(default, vector); score similarity(default); }";
+    const auto made = node.wait([&](api::Database::Done done) {
+        node->put_profile(near, false, [done = std::move(done)](auto reply) mutable {
+            done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
+        });
+    });
+    EXPECT_TRUE(made.ok()) << made.error().to_string();
+    api::FeedCall call;
+    call.profile = "near";
+    call.vector = {1, 1, 1, 1};
+    const auto reply = node->feed(call);
+    EXPECT_TRUE(reply.ok()) << reply.error().to_string();
+    std::set<EntityId> out;
+    for (const auto& each : reply->items) out.insert(each.entity.id);
+    return out;
+}
+
+TEST(ImportLines, AnItemAndItsVectorAreWrittenTogetherOrNotAtAll) {
+    api::SimNode node({.shards = 2});
+    ASSERT_TRUE(node.open().ok());
+    std::string body = R"({"entity_id":1,"metadata":{"title":"good"},"values":[1,2,3,4]}
+{"entity_id":2,"metadata":{"title":"short"},"values":[1,2,3]}
+{"entity_id":3,"metadata":{"title":"good"}}
+{"entity_id":3,"values":[1,2,3,4]}
+{"entity_id":4,"metadata":{"title":"good"}}
+{"entity_id":4,"metadata":{"titel":"x"},"values":[1,2,3,4]}
+{"entity_id":2,"signal":"view"}
+)";
+    for (const std::size_t piece : {std::size_t{10'000}, std::size_t{70}, std::size_t{7}}) {
+        const Sent sent = send(node, body, piece);
+        ASSERT_TRUE(sent.result.ok()) << sent.result.error().to_string();
+        EXPECT_EQ(sent.counts.lines, 7U);
+        EXPECT_EQ(sent.counts.accepted, piece == 10'000 ? 4U : 0U);
+        EXPECT_EQ(sent.counts.skipped, piece == 10'000 ? 0U : 4U);
+        ASSERT_EQ(sent.rejected.size(), 3U);
+        EXPECT_NE(sent.rejected[0].find("has 4 dimensions"), std::string::npos);
+        EXPECT_NE(sent.rejected[0].find("line=2"), std::string::npos) << sent.rejected[0];
+        EXPECT_NE(sent.rejected[1].find("titel"), std::string::npos) << sent.rejected[1];
+        EXPECT_NE(sent.rejected[1].find("line=6"), std::string::npos) << sent.rejected[1];
+        EXPECT_NE(sent.rejected[2].find("line=7"), std::string::npos) << "no item has the id 2";
+    }
+    node.rest();
+    EXPECT_EQ(with_vectors(node), (std::set<EntityId>{EntityId(1), EntityId(3)}));
 }
 
 }  // namespace

@@ -50,12 +50,15 @@ public:
     bool is_missing(const ranking::Feature& feature, Slot slot) const override;
     /// How well texts answer the request's query. @param slots  Rising.
     void text_scores(std::span<const Slot> slots, std::span<double> out);
+    /// The lists' ranks as `fused` adds them up, whatever the profile makes of them.
+    double fused(Slot slot) const;
     /// Slots that some list of the union has, and the pinned ones.
     const Roaring& listed() const { return listed_; }
     /// What is listed to be explored and by no other list.
     Roaring explored() const { return explored_ - listed_; }
 
 private:
+    double rank_score(std::size_t source, Slot slot) const;
     /// False = the budget is spent.
     bool take_matches(const ranking::ShardView& view, StepBudget& budget);
     /// follows(creator) and affinity(creator).

@@ -22,6 +22,10 @@ Result<std::vector<Source>> parse_sources(TokenStream& tokens);
 ///          | mmr ( NUMBER , NAME )
 Result<std::vector<DiversityRule>> parse_diversity(TokenStream& tokens);
 
+///   rank_base N
+/// @return kRankBaseDefault where it is not there.
+Result<double> parse_rank_base(TokenStream& tokens);
+
 /// `P%`, 0 <= P <= 100.
 Result<double> parse_percent(TokenStream& tokens);
 

@@ -16,6 +16,7 @@ class RandomProfile {
 public:
     static void add_stages(Profile* profile) {
         profile->sources = sources();
+        profile->rank_base = *rc::gen::element(60.0, 0.0, 12.5, 10'000.0);
         for (int i = *rc::gen::inRange(0, 3); i > 0; --i)
             profile->gates.push_back(RandomExpression::make(2));
         for (int i = *rc::gen::inRange(0, 3); i > 0; --i)

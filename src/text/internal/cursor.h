@@ -9,6 +9,7 @@
 
 #include "text/bm25.h"
 #include "text/internal/field_index.h"
+#include "text/search_trace.h"
 
 namespace tidal::text {
 
@@ -31,6 +32,8 @@ public:
     virtual void need(double /*least*/) {}
     /// The index may have changed, or targets begin anew.
     virtual void forget() = 0;
+    /// Adds its lists and what of them was looked at.
+    virtual void trace(SearchTrace* out) const = 0;
 };
 using CursorPtr = std::unique_ptr<Cursor>;
 
@@ -58,6 +61,10 @@ public:
         valid_ = false;
     }
 
+    void trace(SearchTrace* out) const override {
+        out->postings += postings_->size();
+        out->looked_at += looked_at_;
+    }
     std::uint32_t stretch() override { return block().last(); }
     std::uint64_t matches() const override { return postings_->size(); }
     double bound(std::uint32_t first, std::uint32_t last) override;
@@ -77,6 +84,7 @@ private:
     std::uint32_t slot_ = 0;      ///< That seek() returned.
     bool valid_ = false;
     std::size_t block_ = 0;  ///< Where bound() was.
+    std::uint64_t looked_at_ = 0;
 };
 
 /// Any of its parts; the sum of those that match.
@@ -89,6 +97,9 @@ public:
     double bound(std::uint32_t first, std::uint32_t last) override;
     std::uint64_t matches() const override;
     void forget() override;
+    void trace(SearchTrace* out) const override {
+        for (const CursorPtr& part : parts_) part->trace(out);
+    }
 
 private:
     std::vector<CursorPtr> parts_;
@@ -108,6 +119,9 @@ public:
     std::uint64_t matches() const override { return order_.front()->matches(); }
     void need(double least) override { least_ = least; }
     void forget() override;
+    void trace(SearchTrace* out) const override {
+        for (const CursorPtr& part : parts_) part->trace(out);
+    }
 
 private:
     bool may_be_enough(std::uint32_t slot, std::uint32_t* next);
@@ -137,6 +151,10 @@ public:
         wanted_->forget();
         unwanted_->forget();
     }
+    void trace(SearchTrace* out) const override {
+        wanted_->trace(out);
+        unwanted_->trace(out);
+    }
 
 private:
     CursorPtr wanted_, unwanted_;
@@ -160,6 +178,10 @@ public:
     void forget() override {
         for (const Part& part : parts_) part.term->forget();
         valid_ = false;
+    }
+    void trace(SearchTrace* out) const override {
+        ++out->phrases;
+        for (const Part& part : parts_) part.term->trace(out);
     }
 
 private:

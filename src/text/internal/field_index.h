@@ -20,6 +20,7 @@
 #include "text/analyzer.h"
 #include "text/bm25.h"
 #include "text/internal/field_base.h"
+#include "text/internal/frequent_words.h"
 #include "text/internal/posting_list.h"
 #include "text/internal/text_hash.h"
 #include "text/statistics.h"
@@ -74,13 +75,19 @@ public:
     /// Stays where it is.
     const PostingList& postings(TermNumber term) const { return list(term); }
 
-    /// Adds the words that begin with `prefix`, the most frequent of those looked at. @return how
-    /// many were looked at.
-    std::size_t expand_prefix(const std::string& prefix, std::size_t look_at_most,
-                              std::map<std::string, ExpandedWord>* out, bool* cut) const;
-    /// Adds words at most `edits` away that begin with the same character.
-    std::size_t expand_typo(const std::string& word, std::uint32_t edits, std::size_t look_at_most,
-                            std::map<std::string, ExpandedWord>* out) const;
+    struct Looked {
+        std::size_t at = 0;  ///< So many words, at most `look_at_most`.
+        bool all = true;     ///< No word that was not would be found instead of one that was.
+        bool more = false;   ///< There are more than were added.
+    };
+    /// Adds the kPrefixWordsMax most frequent words that begin with `prefix`, of equal ones the
+    /// first in order; unless `all`, of those looked at.
+    Looked expand_prefix(const std::string& prefix, std::size_t look_at_most,
+                         std::map<std::string, ExpandedWord>* out) const;
+    /// Adds words at most `edits` away that begin with the same character; unless `all`, of the
+    /// first in order.
+    Looked expand_typo(const std::string& word, std::uint32_t edits, std::size_t look_at_most,
+                       std::map<std::string, ExpandedWord>* out) const;
     std::size_t word_count() const { return word_count_; }
     std::size_t bytes() const;
 
@@ -118,6 +125,10 @@ private:
     /// In order, but for those that are gone.
     using VisitWord = absl::FunctionRef<void(std::string_view word, WordNumber number)>;
     void visit_words(VisitWord visit) const;
+    /// The first of the segment's words that is not before `from`.
+    std::uint32_t base_from(std::string_view from) const;
+    /// The first behind those that begin with `prefix`, which is not empty.
+    std::uint32_t base_behind(std::string_view prefix) const;
     ExpandedWord expanded(WordNumber word, std::uint32_t edits) const;
     auto length_of() const {
         return [this](std::uint32_t slot) { return length(slot); };
@@ -134,6 +145,7 @@ private:
     std::deque<std::string> new_words_, new_terms_;
     absl::flat_hash_map<std::string_view, WordNumber, TextHash, TextEqual> new_word_numbers_;
     absl::flat_hash_map<std::string_view, TermNumber, TextHash, TextEqual> new_term_numbers_;
+    FrequentWords frequent_;
     absl::btree_map<std::string_view, WordNumber> in_order_;   ///< New words that are not gone.
     mutable std::vector<std::unique_ptr<PostingList>> lists_;  ///< By TermNumber; nullptr = lies
                                                                ///< in the segment as it was.

@@ -27,6 +27,7 @@ public:
 
     bool run(Collector& out, const Roaring* accepted, Search::Take take);
     void scores(std::span<const Slot> slots, std::span<double> out);
+    void trace(SearchTrace* out) const;
 
 private:
     struct Window {
@@ -73,6 +74,7 @@ private:
     LengthLimits limits_;
     std::size_t choosing_ = 0;  ///< How many choose candidates.
     std::size_t window_blocks_ = 0;
+    std::uint64_t looked_at_ = 0, scored_ = 0;
     double owed_ = 0;         ///< Nanoseconds of look-ups of the window before.
     std::uint32_t next_ = 0;  ///< First slot that is not looked at.
     std::vector<Candidate> candidates_;

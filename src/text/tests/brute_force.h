@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,11 @@ public:
             }
         }
         for (const auto& [slot, document] : documents) slots_.push_back(slot);
+        for (const auto& [field, texts] : tokens_) {
+            double total = 0;
+            for (const auto& [slot, tokens] : texts) total += static_cast<double>(tokens.size());
+            mean_[field] = total / static_cast<double>(texts.size());
+        }
     }
 
     /// Score by slot of what matches.
@@ -54,20 +60,29 @@ private:
         const auto found = tokens_[field].find(slot);
         return found == tokens_[field].end() ? nullptr : &found->second;
     }
-    template <typename Matches>
-    double weight(const TextIndex::Field& field, Matches matches) {
+    double weight(const TextIndex::Field& field, const std::string& term) {
+        const auto [at, fresh] = weights_.try_emplace({field.id.value(), term});
+        if (!fresh) return at->second;
         double holders = 0;
         for (const auto& [slot, all] : tokens_[field.id.value()])
-            holders += std::ranges::any_of(all, matches) ? 1 : 0;
+            holders +=
+                std::ranges::any_of(all, [&](const Token& token) { return token.term == term; })
+                    ? 1
+                    : 0;
+        return at->second = weight_of(field, holders);
+    }
+    double weight_of(const TextIndex::Field& field, double holders) {
         const auto n = static_cast<double>(tokens_[field.id.value()].size());
         return field.scoring.boost * (field.scoring.k1 + 1) *
                std::log(1 + (n - holders + 0.5) / (holders + 0.5));
     }
+    const std::vector<Token>& analyzed(const TextIndex::Field& field, const std::string& text) {
+        const auto [at, fresh] = analyzed_.try_emplace({field.id.value(), text});
+        if (fresh) Analyzer(field.analysis).analyze(text, &at->second);
+        return at->second;
+    }
     double saturated(const TextIndex::Field& field, std::uint32_t slot, double frequency) {
-        double total = 0;
-        for (const auto& [each, all] : tokens_[field.id.value()])
-            total += static_cast<double>(all.size());
-        const double mean = total / static_cast<double>(tokens_[field.id.value()].size());
+        const double mean = mean_[field.id.value()];
         const auto length = static_cast<double>(tokens_[field.id.value()][slot].size());
         const auto& [k1, b, boost] = field.scoring;
         return frequency / (frequency + k1 * (1 - b + b * length / mean));
@@ -79,7 +94,7 @@ private:
         const auto frequency =
             all == nullptr ? 0 : static_cast<double>(std::ranges::count_if(*all, is));
         if (frequency == 0) return std::nullopt;
-        return weight(field, is) * saturated(field, slot, frequency);
+        return weight(field, term) * saturated(field, slot, frequency);
     }
 
     Score phrase(const TextIndex::Field& field, std::uint32_t slot,
@@ -95,38 +110,44 @@ private:
                 });
             });
         if (frequency == 0) return std::nullopt;
-        for (const Token& each : wanted)
-            weights += weight(field, [&](const Token& token) { return token.term == each.term; });
+        for (const Token& each : wanted) weights += weight(field, each.term);
         return weights * saturated(field, slot, frequency);
     }
 
+    struct Beginning {
+        double weight = 0;
+        std::set<std::string> terms;
+    };
     /// The words with the prefix as one: its weight from how many documents hold them, counted once
     /// a word.
-    Score prefix(const TextIndex::Field& field, std::uint32_t slot, const std::string& text) {
-        std::map<std::string, std::string> words;  // To terms.
+    const Beginning& beginning(const TextIndex::Field& field, const std::string& text) {
+        const auto [at, fresh] = beginnings_.try_emplace({field.id.value(), text});
+        if (!fresh) return at->second;
         double holders = 0;
         for (auto& [each, all] : tokens_[field.id.value()]) {
-            std::map<std::string, std::string> here;
-            for (const Token& token : all)
-                if (token.word.starts_with(text)) here[token.word] = token.term;
+            std::set<std::string> here;
+            for (const Token& token : all) {
+                if (!token.word.starts_with(text)) continue;
+                here.insert(token.word);
+                at->second.terms.insert(token.term);
+            }
             holders += static_cast<double>(here.size());
-            words.insert(here.begin(), here.end());
         }
-        const auto n = static_cast<double>(tokens_[field.id.value()].size());
-        holders = std::min(holders, n);
-        const double weight = field.scoring.boost * (field.scoring.k1 + 1) *
-                              std::log(1 + (n - holders + 0.5) / (holders + 0.5));
+        holders = std::min(holders, static_cast<double>(tokens_[field.id.value()].size()));
+        at->second.weight = weight_of(field, holders);
+        return at->second;
+    }
+
+    Score prefix(const TextIndex::Field& field, std::uint32_t slot, const std::string& text) {
+        const Beginning& begun = beginning(field, text);
         const auto* const all = tokens(field.id.value(), slot);
         Score out;
-        std::vector<std::string> terms;
-        for (const auto& [word, term] : words) terms.push_back(term);
-        std::ranges::sort(terms);
-        terms.erase(std::unique(terms.begin(), terms.end()), terms.end());
-        for (const std::string& term : terms) {
+        for (const std::string& term : begun.terms) {
             if (all == nullptr) break;
             const auto frequency = static_cast<double>(std::ranges::count_if(
                 *all, [&](const Token& token) { return token.term == term; }));
-            if (frequency > 0) out = out.value_or(0) + weight * saturated(field, slot, frequency);
+            if (frequency > 0)
+                out = out.value_or(0) + begun.weight * saturated(field, slot, frequency);
         }
         return out;
     }
@@ -135,8 +156,7 @@ private:
         Score out;
         for (const auto& field : sample_fields()) {
             if (!node.field.empty() && node.field != field.name) continue;
-            std::vector<Token> wanted;
-            Analyzer(field.analysis).analyze(node.text, &wanted);
+            const std::vector<Token>& wanted = analyzed(field, node.text);
             std::vector<Score> scores;
             if (node.kind == Kind::kPrefix)
                 scores.push_back(prefix(field, slot, fold(node.text)));
@@ -167,6 +187,12 @@ private:
 
     std::map<std::uint16_t, std::map<std::uint32_t, std::vector<Token>>> tokens_;
     std::vector<std::uint32_t> slots_;
+    std::map<std::uint16_t, double> mean_;  ///< Length, by field.
+    // What was computed before, by field and text.
+    using Key = std::pair<std::uint16_t, std::string>;
+    std::map<Key, double> weights_;
+    std::map<Key, std::vector<Token>> analyzed_;
+    std::map<Key, Beginning> beginnings_;
 };
 
 }  // namespace tidal::text

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
@@ -212,6 +213,94 @@ RC_GTEST_PROP(Search, ScoresOfSlotsAreThoseOfSearches, ()) {
                 RC_ASSERT(scores[slot] == (found.contains(slot) ? found[slot] : 0.0));
         }
     }
+}
+
+/// A query of words w0, w1, ... of which the first are the most frequent.
+std::string drawn_query(std::minstd_rand& random) {
+    const auto below = [&](std::uint32_t n) { return static_cast<std::uint32_t>(random() % n); };
+    const auto word = [&] {
+        const std::uint32_t rank = 1 + below(40);
+        return "w" + std::to_string(below(rank));
+    };
+    std::string out;
+    const std::uint32_t units = 1 + below(5);
+    for (std::uint32_t i = 0; i < units; ++i) {
+        constexpr const char* kBetween[] = {" ", " OR ", " AND ", " AND NOT ", " AND ", " "};
+        if (i > 0) out += kBetween[below(6)];
+        const std::uint32_t kind = below(10);
+        const std::string first = word(), second = word();
+        if (kind == 0)
+            out += "\"" + first + " " + second + "\"";
+        else if (kind == 1)
+            out += "w" + std::to_string(1 + below(3)) + "*";
+        else if (kind == 2)
+            out += "title:" + first;
+        else if (kind == 3)
+            out += "body:\"" + first + " " + second + "\"";
+        else if (kind == 4)
+            out += "-" + first;
+        else if (kind == 5)
+            out += "(" + first + " AND " + second + ")";
+        else
+            out += first;
+    }
+    return out;
+}
+
+/// Lists of some thirty blocks, whose texts were changed and taken away, against every text.
+TEST(Search, IsBruteForceOverListsOfManyBlocks) {
+    constexpr std::uint32_t kSlots = 4'000;
+    std::minstd_rand random(11);
+    const auto below = [&](std::uint32_t n) { return static_cast<std::uint32_t>(random() % n); };
+    Shards one(1), three(3);
+    std::map<std::uint32_t, BruteForce::Document> documents;
+    for (std::uint32_t change = 0; change < kSlots + kSlots / 4; ++change) {
+        const std::uint32_t slot = change < kSlots ? change : below(kSlots);
+        const std::uint16_t field = below(3) == 0 ? 0 : 1;
+        std::uint32_t length = below(field == 0 ? 5 : 16);
+        if (below(80) == 0) length += 280;  // More than a byte of length says.
+        std::string text;
+        for (std::uint32_t i = 0; i < length; ++i) {
+            const std::uint32_t rank = 1 + below(40);
+            text += "w" + std::to_string(below(rank)) + " ";
+        }
+        if (below(90) == 0)
+            for (int i = 0; i < 40; ++i) text += "w3 ";
+        std::string& stored = documents[slot][field];
+        one.change(slot, field, stored, text);
+        three.change(slot, field, stored, text);
+        stored = text;
+    }
+    Roaring accepted;
+    for (std::uint32_t slot = 0; slot < kSlots; ++slot)
+        if (below(3) == 0) accepted.add(slot);
+    BruteForce reference(documents);
+    std::size_t far_from_all = 0;
+    for (int i = 0; i < 80; ++i) {
+        const std::string text = drawn_query(random);
+        const QueryNode root = parsed(text);
+        auto expected = reference.answers(root);
+        const bool filtered = below(3) == 0;
+        if (filtered)
+            std::erase_if(expected,
+                          [&](const auto& each) { return !accepted.contains(each.first); });
+        std::vector<double> order;
+        for (const auto& [slot, score] : expected) order.push_back(score);
+        std::ranges::sort(order, std::greater());
+        for (const std::size_t keep : {std::size_t{1}, std::size_t{10}, std::size_t{kSlots}}) {
+            const auto found = one.best(root, keep, filtered ? &accepted : nullptr);
+            ASSERT_EQ(found.size(), std::min(keep, order.size())) << text;
+            for (std::size_t at = 0; at < found.size(); ++at) {
+                const auto& [score, slot] = found[at];
+                ASSERT_TRUE(expected.contains(slot)) << text << ": " << slot;
+                ASSERT_NEAR(score, order[at], 1e-12 * order[at]) << text << ": place " << at;
+                ASSERT_NEAR(score, expected.at(slot), 1e-12 * score) << text << ": " << slot;
+            }
+            ASSERT_EQ(three.best(root, keep, filtered ? &accepted : nullptr), found) << text;
+        }
+        if (order.size() > 500) ++far_from_all;
+    }
+    EXPECT_GT(far_from_all, 20U) << "queries that have something to pass over";
 }
 
 /// Between steps others write: what they leave alone is found, with its score of the beginning.

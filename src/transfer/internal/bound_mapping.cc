@@ -88,6 +88,13 @@ Result<void> BoundMapping::bind_entity(const EntityMapping& entity, const schema
         TIDAL_ASSIGN(BoundField field, bind_field(source, entity.kind, schema));
         bound.fields.push_back(std::move(field));
     }
+    for (const EmbeddingSource& source : entity.embeddings) {
+        const auto* const slot = schema.find_embedding(entity.kind, source.slot);
+        if (slot == nullptr)
+            return unknown_name(source.mark, "embedding slot", source.slot,
+                                names_of(schema.kind(entity.kind).embeddings));
+        bound.embeddings.push_back({slot, index_of(source.column)});
+    }
     bound.creator = index_of(entity.creator);
     bound.created_at = bind_time(entity.created_at);
     bound.publish_at = bind_time(entity.publish_at);

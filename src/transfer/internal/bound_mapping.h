@@ -43,6 +43,10 @@ private:
         std::optional<record::Value> constant;
         std::optional<Pattern> pattern;
     };
+    struct BoundEmbedding {
+        const schema::EmbeddingSpec* spec;
+        ColumnIndex column;
+    };
     struct BoundTime {
         std::optional<ColumnIndex> column;  ///< nullopt = the first signal.
         TimeUnit unit;
@@ -52,6 +56,7 @@ private:
         bool text_ids;
         ColumnIndex id;
         std::vector<BoundField> fields;
+        std::vector<BoundEmbedding> embeddings;
         std::optional<ColumnIndex> creator;
         std::optional<BoundTime> created_at, publish_at, expires_at;
     };
@@ -90,6 +95,8 @@ private:
     std::optional<Rejected> map_entity(Cells cells, record::UpsertBody* body) const;
     std::optional<Rejected> map_field(const BoundField& field, Cells cells,
                                       std::optional<record::Value>* value) const;
+    std::optional<Rejected> map_embeddings(Cells cells, const EntityId& id,
+                                           std::vector<ImportRow>* rows) const;
     std::optional<Rejected> map_signals(Cells cells, std::vector<ImportRow>* rows) const;
     std::optional<Rejected> holds(const BoundSignal& signal, Cells cells, bool* all) const;
     std::optional<Rejected> read_id(Cells cells, ColumnIndex column, bool text_ids,

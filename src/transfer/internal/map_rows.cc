@@ -1,6 +1,7 @@
 // What one row of a file becomes. A cell that does not convert rejects its row as a whole.
 #include <algorithm>
 
+#include "entity/vector_codec.h"
 #include "transfer/internal/bound_mapping.h"
 #include "transfer/internal/conversion.h"
 
@@ -158,6 +159,26 @@ std::optional<BoundMapping::Rejected> BoundMapping::map_entity(Cells cells,
     return set_time(entity.expires_at, &body->expires_at);
 }
 
+std::optional<BoundMapping::Rejected> BoundMapping::map_embeddings(
+    Cells cells, const EntityId& id, std::vector<ImportRow>* rows) const {
+    for (const BoundEmbedding& embedding : entity_->embeddings) {
+        const SourceCell& cell = cells[embedding.column];
+        if (!cell.present) continue;
+        if (!cell.is_list) return Rejected{embedding.column, "not an array of numbers"};
+        record::EmbeddingBody body{entity_->kind, id, embedding.spec->id, {}};
+        body.values.reserve(cell.list.size());
+        for (const std::string_view text : cell.list) {
+            const auto number = to_number(text);
+            if (!number.ok()) return Rejected{embedding.column, number.error().message()};
+            body.values.push_back(static_cast<float>(*number));
+        }
+        if (const auto checked = entity::check_vector(*embedding.spec, body.values); !checked.ok())
+            return Rejected{embedding.column, checked.error().to_string()};
+        rows->emplace_back(std::move(body));
+    }
+    return std::nullopt;
+}
+
 std::optional<BoundMapping::Rejected> BoundMapping::holds(const BoundSignal& signal, Cells cells,
                                                           bool* all) const {
     *all = true;
@@ -218,7 +239,11 @@ std::optional<Rejection> BoundMapping::map(std::span<const SourceCell> cells,
     if (entity_) {
         record::UpsertBody body;
         rejected = map_entity(cells, &body);
-        if (!rejected) rows->emplace_back(std::move(body));
+        if (!rejected) {
+            const EntityId id = body.id;
+            rows->emplace_back(std::move(body));
+            rejected = map_embeddings(cells, id, rows);
+        }
     }
     if (signals_ && !rejected) rejected = map_signals(cells, rows);
     if (!rejected) return std::nullopt;

@@ -245,5 +245,55 @@ TEST_F(VectorMapperTest, MappingsSayWhatIsMissing) {
     EXPECT_THAT(refused("  - {file: b, columns: [c]}"), HasSubstr("maps to nothing"));
 }
 
+/// Beside the other values of a row of JSON.
+TEST_F(VectorMapperTest, ArraysOfJsonAreVectorsOfWhatTheirRowIs) {
+    const auto run_json = [&](const std::string& rows_of, const std::string& lines) {
+        sink_ = std::make_unique<RecordingSink>(schema_);
+        const auto mapping =
+            parse_mapping("files:\n  - {file: a, format: ndjson, " + rows_of + "}");
+        if (!mapping.ok()) return mapping.error().to_string();
+        auto mapper = FileMapper::create(mapping->files[0], schema_, nullptr, *sink_);
+        if (!mapper.ok()) return mapper.error().to_string();
+        for (const char c : lines)
+            if (!(*mapper)->feed({&c, 1}).ok()) return std::string("not fed");
+        const auto done = (*mapper)->finish();
+        return done.ok() ? "ok" : done.error().to_string();
+    };
+    const std::string both = "items: {id: i, embeddings: {default: d, wide: w}}";
+    EXPECT_EQ(run_json(both, R"({"i":1,"d":[1,-2.5],"w":[0,1e1,2]}
+{"i":2,"d":null,"w":[1,2,3]}
+{"i":3}
+{"i":4,"d":[1,2,3]}
+{"i":5,"d":[0,0]}
+{"i":6,"d":[1,"NaN"]}
+{"i":7,"d":[1,1e300]}
+{"i":8,"w":[1,2,70000]}
+{"i":9,"d":"1,2"}
+{"i":10,"d":[1,null]}
+{"i":11,"d":[1,[2]]}
+{"i":12,"d":[]}
+{"d":[1,2]})"),
+              "ok");
+    EXPECT_THAT(rows(),
+                ElementsAre("line 1: item 1", "line 1: item 1 slot 0 1.000000 -2.500000",
+                            "line 1: item 1 slot 1 0.000000 10.000000 2.000000", "line 2: item 2",
+                            "line 2: item 2 slot 1 1.000000 2.000000 3.000000", "line 3: item 3"));
+    EXPECT_THAT(
+        sink_->rejected,
+        ElementsAre(HasSubstr("line 4 (d): embedding 'default': wrong number of values"),
+                    HasSubstr("line 5 (d)"), HasSubstr("line 6 (d)"), HasSubstr("line 7 (d)"),
+                    HasSubstr("line 8 (w)"), "line 9 (d): not an array of numbers",
+                    HasSubstr("line 10 (d)"), HasSubstr("line 11 (d)"), HasSubstr("line 12 (d)"),
+                    "line 13 (i): an id is missing"));
+    EXPECT_EQ(run_json("users: {id: u, embeddings: {taste: t}}", R"({"u":"ann","t":[0,0]})"), "ok");
+    EXPECT_THAT(rows(),
+                ElementsAre("line 1: user ann", "line 1: user ann slot 0 0.000000 0.000000"));
+    EXPECT_THAT(run_json("items: {id: i, embeddings: {wid: w}}", ""),
+                HasSubstr("did you mean 'wide'?"));
+    EXPECT_THAT(run_json("items: {id: i, embeddings: {}}", ""), HasSubstr("from slots to columns"));
+    const auto csv = parse_mapping("files:\n  - {file: a, items: {id: i, embeddings: {wide: w}}}");
+    EXPECT_THAT(csv.error().to_string(), HasSubstr("ndjson"));
+}
+
 }  // namespace
 }  // namespace tidal::transfer
