@@ -58,8 +58,9 @@ public:
         store_ = must(storage::ShardStore::open(disk_, *rows_, ShardId(1), "pages"));
         ShardState::Options options;
         options.shard = ShardId(1);
-        options.ledger_bytes_max = options.taste_bytes_max = options.user_state_bytes_max =
-            options.co_engagement_bytes_max = options.cohort_bytes_max = 16ULL << 30;
+        constexpr std::uint64_t kRoom = 16ULL << 30;
+        options.ledger_bytes_max = kRoom;
+        options.memory = {kRoom, kRoom, kRoom, kRoom, kRoom};
         state_ = must(ShardState::open(options, *store_));
         add(record::ShardConfigBody{kApplyVersion, Epoch(1), 0, kVShardCount});
         add(record::SchemaBody{schema::encode_schema(must(schema::parse_schema(kSchema)))});

@@ -29,6 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         made.after = PagePosition{0.5, tidal::EntityId(id)};
     else
         made.shown_hashes = {short_hash(tidal::EntityId(id))};
+    if (size % 4 == 1) made.shown_groups = {{size, 1}, {size + 1, 2}};
     const auto decoded = kCodec.decode(kCodec.encode(made));
     require(decoded.ok() && *decoded == made);
     return 0;

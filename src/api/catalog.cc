@@ -169,121 +169,89 @@ std::shared_ptr<const std::vector<ranking::Experiment>> Database::experiments() 
     return experiments_;
 }
 
-void Database::put_catalog(record::CatalogBody body, std::vector<std::string> warnings,
-                           CatalogDone done) {
-    CatalogReply reply{body.name, body.version, false, std::move(warnings)};
-    Proposal proposal;
-    proposal.concern = concern_of({});
-    proposal.records.emplace_back().body = std::move(body);
-    route(std::move(proposal), CallContext().timeout_ms,
-          [this, reply = std::move(reply),
-           done = std::move(done)](Result<std::vector<shard::Outcome>> outcomes) mutable {
-              if (!outcomes.ok()) return done(outcomes.take_error());
-              const shard::Outcome& outcome = outcomes->front();
-              if (!outcome.ok()) return done(Error(*outcome.refused));
-              reply.created = outcome.created;
-              shards_[0]->when_applied(outcome.index, CallContext().timeout_ms,
-                                       [this, reply = std::move(reply),
-                                        done = std::move(done)](Result<void> applied) mutable {
-                                           if (!applied.ok()) return done(applied.take_error());
-                                           publish_catalog();
-                                           done(std::move(reply));
-                                       });
-          });
-}
-
 void Database::put_profile(std::string text, bool dry_run, CatalogDone done) {
-    with_newest_catalog([this, text = std::move(text), dry_run,
-                         done = std::move(done)](Result<void> fenced) mutable {
-        if (!fenced.ok()) return done(fenced.take_error());
-        put_profile_now(std::move(text), dry_run, std::move(done));
-    });
+    change_catalog(
+        dry_run, [this, text = std::move(text)] { return make_profile(text); }, std::move(done));
 }
 
-void Database::put_profile_now(std::string text, bool dry_run, CatalogDone done) {
+Result<Database::CatalogChange> Database::make_profile(const std::string& text) {
     auto profile = ranking::parse_profile(text);
-    if (!profile.ok()) return done(profile.take_error().with_field("text"));
-    if (auto named = check_name(profile->name); !named) return done(named.take_error());
+    if (!profile.ok()) return profile.take_error().with_field("text");
+    TIDAL_TRY(check_name(profile->name));
     auto warnings = check_profile(*profile, *schema(), model_set(*models()));
-    if (!warnings.ok()) return done(warnings.take_error().with_field("text"));
+    if (!warnings.ok()) return warnings.take_error().with_field("text");
     if (auto known = check_collections(*profile, *collections()); !known.ok())
-        return done(known.take_error().with_field("text"));
+        return known.take_error().with_field("text");
     if (is_built_in(*profiles(), profile->name))
-        return done(Error(ErrorCode::kConflict, "`" + profile->name + "` is a built-in profile")
-                        .with_field("name")
-                        .with_reason("built_in_profile")
-                        .with_hint("give it a name of its own"));
-    if (dry_run)
-        return done(CatalogReply{profile->name, profile->version, false, std::move(*warnings)});
-    put_catalog({record::CatalogKind::kProfile, profile->name, profile->version, std::move(text)},
-                std::move(*warnings), std::move(done));
+        return Error(ErrorCode::kConflict, "`" + profile->name + "` is a built-in profile")
+            .with_field("name")
+            .with_reason("built_in_profile")
+            .with_hint("give it a name of its own");
+    return CatalogChange{{record::CatalogKind::kProfile, profile->name, profile->version, text},
+                         std::move(*warnings)};
 }
 
 void Database::put_experiment(std::string text, bool dry_run, CatalogDone done) {
-    with_newest_catalog([this, text = std::move(text), dry_run,
-                         done = std::move(done)](Result<void> fenced) mutable {
-        if (!fenced.ok()) return done(fenced.take_error());
-        put_experiment_now(std::move(text), dry_run, std::move(done));
-    });
+    change_catalog(
+        dry_run, [this, text = std::move(text)] { return make_experiment(text); }, std::move(done));
 }
 
-void Database::put_experiment_now(std::string text, bool dry_run, CatalogDone done) {
+Result<Database::CatalogChange> Database::make_experiment(const std::string& text) {
     auto experiment = ranking::parse_experiment(text);
-    if (!experiment.ok()) return done(experiment.take_error().with_field("text"));
-    if (auto named = check_name(experiment->name); !named) return done(named.take_error());
+    if (!experiment.ok()) return experiment.take_error().with_field("text");
+    TIDAL_TRY(check_name(experiment->name));
     for (const ranking::ExperimentArm& arm : experiment->arms)
         if (auto found = profiles()->find(arm.profile, EntityKind::kItem); !found.ok())
-            return done(found.take_error().with_field("text"));
-    if (dry_run) return done(CatalogReply{experiment->name, experiment->version, false, {}});
-    put_catalog(
-        {record::CatalogKind::kExperiment, experiment->name, experiment->version, std::move(text)},
-        {}, std::move(done));
+            return found.take_error().with_field("text");
+    return CatalogChange{
+        {record::CatalogKind::kExperiment, experiment->name, experiment->version, text}, {}};
 }
 
 void Database::retire(record::CatalogKind kind, const std::string& name, Done done) {
-    with_newest_catalog([this, kind, name, done = std::move(done)](Result<void> fenced) mutable {
-        if (!fenced.ok()) return done(std::move(fenced));
-        retire_now(kind, name, std::move(done));
-    });
+    change_catalog(
+        false, [this, kind, name] { return make_retirement(kind, name); },
+        [done = std::move(done)](Result<CatalogReply> reply) mutable {
+            done(reply.ok() ? Result<void>() : reply.take_error());
+        });
 }
 
-void Database::retire_now(record::CatalogKind kind, const std::string& name, Done done) {
+Result<void> Database::check_retirable(record::CatalogKind kind, const std::string& name) {
     if (kind == record::CatalogKind::kProfile) {
         if (is_built_in(*profiles(), name))
-            return done(Error(ErrorCode::kConflict, "`" + name + "` is a built-in profile")
-                            .with_field("name")
-                            .with_reason("built_in_profile"));
+            return Error(ErrorCode::kConflict, "`" + name + "` is a built-in profile")
+                .with_field("name")
+                .with_reason("built_in_profile");
         for (const auto known = experiments(); const ranking::Experiment& experiment : *known)
             for (const ranking::ExperimentArm& arm : experiment.arms)
                 if (arm.profile.substr(0, arm.profile.find('@')) == name)
-                    return done(Error(ErrorCode::kConflict, "experiment `" + experiment.name +
-                                                                "` uses profile `" + name + "`")
-                                    .with_field("name")
-                                    .with_reason("profile_in_use")
-                                    .with_hint("retire the experiment first"));
+                    return Error(ErrorCode::kConflict,
+                                 "experiment `" + experiment.name + "` uses profile `" + name + "`")
+                        .with_field("name")
+                        .with_reason("profile_in_use")
+                        .with_hint("retire the experiment first");
     }
     if (kind == record::CatalogKind::kCohort)
         for (const auto known = cohorts(); const query::BoundCohort& each : known->all())
             if (each.cohort.parent == name)
-                return done(Error(ErrorCode::kConflict, "`" + name + "` is the parent of cohort `" +
-                                                            each.cohort.name + "`")
-                                .with_field("name")
-                                .with_reason("cohort_in_use")
-                                .with_hint("retire that one first"));
-    if (kind == record::CatalogKind::kCollection)
-        if (auto unused = check_unused(name, *profiles()); !unused.ok())
-            return done(unused.take_error());
+                return Error(ErrorCode::kConflict,
+                             "`" + name + "` is the parent of cohort `" + each.cohort.name + "`")
+                    .with_field("name")
+                    .with_reason("cohort_in_use")
+                    .with_hint("retire that one first");
+    if (kind == record::CatalogKind::kCollection) return check_unused(name, *profiles());
     if (kind == record::CatalogKind::kModel)
-        if (auto kept = check_profiles_live_on(model_set(*models(), name), name); !kept.ok())
-            return done(kept.take_error());
+        return check_profiles_live_on(model_set(*models(), name), name);
+    return {};
+}
+
+Result<Database::CatalogChange> Database::make_retirement(record::CatalogKind kind,
+                                                          const std::string& name) {
+    TIDAL_TRY(check_retirable(kind, name));
     std::uint32_t newest = 0;
     for (const shard::CatalogEntry& entry : catalog_entries())
         if (entry.kind == kind && entry.name == name) newest = entry.version;
-    if (newest == 0) return done(not_found(shard::name_of(kind), name));
-    put_catalog({kind, name, newest, std::nullopt}, {},
-                [done = std::move(done)](Result<CatalogReply> reply) mutable {
-                    done(reply.ok() ? Result<void>() : reply.take_error());
-                });
+    if (newest == 0) return not_found(shard::name_of(kind), name);
+    return CatalogChange{{kind, name, newest, std::nullopt}, {}};
 }
 
 /// The profile a request is for, by its experiment where it names one.

@@ -63,26 +63,21 @@ std::shared_ptr<const query::Cohorts> Database::cohorts() const {
 }
 
 void Database::put_cohort(std::string text, bool dry_run, CatalogDone done) {
-    with_newest_catalog([this, text = std::move(text), dry_run,
-                         done = std::move(done)](Result<void> fenced) mutable {
-        if (!fenced.ok()) return done(fenced.take_error());
-        put_cohort_now(std::move(text), dry_run, std::move(done));
-    });
+    change_catalog(
+        dry_run, [this, text = std::move(text)] { return make_cohort(text); }, std::move(done));
 }
 
-void Database::put_cohort_now(std::string text, bool dry_run, CatalogDone done) {
+Result<Database::CatalogChange> Database::make_cohort(const std::string& text) {
     auto cohort = query::parse_cohort(text);
-    if (!cohort.ok()) return done(cohort.take_error().with_field("text"));
+    if (!cohort.ok()) return cohort.take_error().with_field("text");
     if (auto named = schema::check_name(cohort->name); !named)
-        return done(named.take_error().with_field("text"));
+        return named.take_error().with_field("text");
     std::vector<query::Cohort> all = cohorts_in(catalog_entries());
     std::erase_if(all, [&](const query::Cohort& each) { return each.name == cohort->name; });
     all.push_back(*cohort);
     if (auto bound = query::Cohorts::bind(std::move(all), *schema()); !bound.ok())
-        return done(bound.take_error().with_field("text"));
-    if (dry_run) return done(CatalogReply{cohort->name, cohort->version, false, {}});
-    put_catalog({record::CatalogKind::kCohort, cohort->name, cohort->version, std::move(text)}, {},
-                std::move(done));
+        return bound.take_error().with_field("text");
+    return CatalogChange{{record::CatalogKind::kCohort, cohort->name, cohort->version, text}, {}};
 }
 
 std::int64_t Database::cohort_events(CohortId cohort, UnixMillis now_ms) {

@@ -148,19 +148,20 @@ std::shared_ptr<const query::Collections> Database::collections() const {
 }
 
 void Database::put_collection(std::string name, std::string description, CatalogDone done) {
-    with_newest_catalog([this, name = std::move(name), description = std::move(description),
-                         done = std::move(done)](Result<void> fenced) mutable {
-        if (!fenced.ok()) return done(fenced.take_error());
-        put_collection_now(std::move(name), std::move(description), std::move(done));
-    });
+    change_catalog(
+        false,
+        [this, name = std::move(name), description = std::move(description)] {
+            return make_collection(name, description);
+        },
+        std::move(done));
 }
 
-void Database::put_collection_now(std::string name, std::string description, CatalogDone done) {
-    if (auto named = query::check_collection_name(name); !named.ok())
-        return done(named.take_error());
+Result<Database::CatalogChange> Database::make_collection(const std::string& name,
+                                                          const std::string& description) {
+    TIDAL_TRY(query::check_collection_name(name));
     if (description.size() > query::kDescriptionBytesMax)
-        return done(Error(ErrorCode::kInvalidArgument, "a description has at most 4096 bytes")
-                        .with_field("description"));
+        return Error(ErrorCode::kInvalidArgument, "a description has at most 4096 bytes")
+            .with_field("description");
     const std::vector<query::Collection> all = collections_in(catalog_entries());
     const auto found = std::ranges::find(all, name, &query::Collection::name);
     std::uint32_t version = shards_[0]->with_state(
@@ -171,35 +172,38 @@ void Database::put_collection_now(std::string name, std::string description, Cat
     if (found == all.end()) {
         wanted.id = query::collection_id(name, version);
         if (all.size() >= query::kCollectionCountMax)
-            return done(Error(ErrorCode::kTooLarge, "there are as many collections as may be")
-                            .with_field("name")
-                            .with_reason("too_many_collections")
-                            .with("most", query::kCollectionCountMax)
-                            .with_hint("delete some first"));
+            return Error(ErrorCode::kTooLarge, "there are as many collections as may be")
+                .with_field("name")
+                .with_reason("too_many_collections")
+                .with("most", query::kCollectionCountMax)
+                .with_hint("delete some first");
     }
-    wanted.description = std::move(description);
-    put_catalog({kCollectionKind, std::move(name), version, query::print_collection(wanted)}, {},
-                std::move(done));
+    wanted.description = description;
+    return CatalogChange{{kCollectionKind, name, version, query::print_collection(wanted)}, {}};
 }
 
 void Database::delete_collection(const std::string& name, Done done) {
-    with_newest_catalog([this, name, done = std::move(done)](Result<void> fenced) mutable {
-        if (!fenced.ok()) return done(std::move(fenced));
-        const query::Collections known(collections_in(catalog_entries()));
-        const query::Collection* const found = known.find(name);
-        if (found == nullptr) return done(no_collection(known, name));
-        retire_now(kCollectionKind, name,
-                   [this, id = found->id, done = std::move(done)](Result<void> retired) mutable {
-                       if (!retired.ok()) return done(std::move(retired));
-                       auto left = std::make_shared<std::atomic<std::size_t>>(shards_.size() - 1);
-                       auto shared = std::make_shared<Done>(std::move(done));
-                       // What a shard cannot do now it does later: drop_lost_collections().
-                       for (std::size_t at = 1; at < shards_.size(); ++at)
-                           drop_collection(shards_[at]->id(), id, [left, shared](Result<void>) {
-                               if (left->fetch_sub(1) == 1) (*shared)({});
-                           });
-                   });
-    });
+    // Of the version that is retired: one made anew behind it has another.
+    auto id = std::make_shared<CollectionId>();
+    change_catalog(
+        false,
+        [this, name, id]() -> Result<CatalogChange> {
+            const query::Collections known(collections_in(catalog_entries()));
+            const query::Collection* const found = known.find(name);
+            if (found == nullptr) return no_collection(known, name);
+            *id = found->id;
+            return make_retirement(kCollectionKind, name);
+        },
+        [this, id, done = std::move(done)](Result<CatalogReply> retired) mutable {
+            if (!retired.ok()) return done(retired.take_error());
+            auto left = std::make_shared<std::atomic<std::size_t>>(shards_.size() - 1);
+            auto shared = std::make_shared<Done>(std::move(done));
+            // What a shard cannot do now it does later: drop_lost_collections().
+            for (std::size_t at = 1; at < shards_.size(); ++at)
+                drop_collection(shards_[at]->id(), *id, [left, shared](Result<void>) {
+                    if (left->fetch_sub(1) == 1) (*shared)({});
+                });
+        });
 }
 
 /// In steps, so that no record holds the monitor for long.

@@ -285,10 +285,13 @@ std::vector<record::Record> Database::missing_configuration(std::size_t at, Resu
     struct Found {
         bool configured;
         SchemaVersion version;
+        record::ShardConfigBody config;
+        record::MemoryBudgets memory;
     };
     const auto look = [](shard::ShardState& state) {
         return Found{state.config().apply_version.value() != 0,
-                     state.schema() ? state.schema()->version : SchemaVersion(0)};
+                     state.schema() ? state.schema()->version : SchemaVersion(0), state.config(),
+                     state.memory()};
     };
     const Found here = shards_[at]->with_state(look);
     std::string encoded;
@@ -316,6 +319,11 @@ std::vector<record::Record> Database::missing_configuration(std::size_t at, Resu
             config.vshard_begin = first_vshard(at);
             config.vshard_end = first_vshard(at + 1);
         }
+        if (at > 0 && options_.memory != here.memory) config.memory = options_.memory;
+        records = one_record(config);
+    } else if (at > 0 && options_.memory != here.memory) {
+        record::ShardConfigBody config = here.config;
+        config.memory = options_.memory;
         records = one_record(config);
     }
     if (here.version < newest)

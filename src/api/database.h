@@ -83,6 +83,9 @@ struct DatabaseOptions {
     std::uint64_t log_bytes_max = 1ULL << 30;  ///< Above it a shard that pins the log checkpoints.
     std::uint64_t ledger_bytes_max = 4ULL << 30;
     std::uint64_t idempotency_bytes_max = 256ULL << 20;
+    /// Of each data shard. Part of its state: who leads it writes them into its log where they
+    /// differ, so members of a cluster should have the same.
+    record::MemoryBudgets memory;
     /// Vectors of a slot of a shard that no graph has, from which on one is made of them.
     std::uint64_t graph_vectors_min = 8'192;
     std::uint64_t view_items_min = 4'096;  ///< Items of a shard from which on top views are kept.
@@ -344,13 +347,26 @@ private:
     void put_schema_in_cluster(schema::Schema wanted, std::uint64_t deadline_ns, Done done);
     void wait_for_schema(SchemaVersion version, std::uint64_t deadline_ns, Done done);
     void with_newest_catalog(Done done);
-    void put_profile_now(std::string text, bool dry_run, CatalogDone done);
-    void put_experiment_now(std::string text, bool dry_run, CatalogDone done);
-    void put_cohort_now(std::string text, bool dry_run, CatalogDone done);
-    void put_model_now(const std::string& name, std::string text, bool dry_run, CatalogDone done);
-    void put_synonyms_now(const std::string& name, std::string text, bool dry_run,
-                          CatalogDone done);
-    void put_policy_now(const std::string& name, std::string text, bool dry_run, CatalogDone done);
+    /// A change that was checked against the catalogue as published when it was made.
+    struct CatalogChange {
+        record::CatalogBody body;
+        std::vector<std::string> warnings;
+    };
+    using MakeChange = absl::AnyInvocable<Result<CatalogChange>()>;
+    struct ChangeUnderWay;
+    /// Makes a change and writes it, unless another one came between: then it is made again.
+    void change_catalog(bool dry_run, MakeChange make, CatalogDone done);
+    void change_catalog(std::shared_ptr<ChangeUnderWay> change);
+    Result<CatalogChange> make_profile(const std::string& text);
+    Result<CatalogChange> make_experiment(const std::string& text);
+    Result<CatalogChange> make_cohort(const std::string& text);
+    Result<CatalogChange> make_model(const std::string& name, const std::string& text);
+    Result<CatalogChange> make_synonyms(const std::string& name, const std::string& text);
+    Result<CatalogChange> make_policy(const std::string& name, const std::string& text);
+    Result<CatalogChange> make_collection(const std::string& name, const std::string& description);
+    Result<void> check_retirable(record::CatalogKind kind, const std::string& name);
+    HybridTime published_catalog() const;
+    Result<CatalogChange> make_retirement(record::CatalogKind kind, const std::string& name);
     void with_policy(const std::string& name, absl::AnyInvocable<void(Result<StoredPolicy>)> done);
     void answer_session(std::uint64_t id, const Result<WriteReply>& written, SessionDone done);
     void write_session(SessionWrite write, const CallContext& context, SessionDone done);
@@ -359,8 +375,6 @@ private:
     Result<audience::Session> session_of(const FeedCall& call, UnixMillis now_ms);
     Result<void> add_session(const FeedCall& call, const audience::Session& session,
                              query::Viewer* viewer);
-    void retire_now(record::CatalogKind kind, const std::string& name, Done done);
-    void put_collection_now(std::string name, std::string description, CatalogDone done);
     void drop_collection(ShardId shard, CollectionId collection, Done done);
     /// What of collections that are gone is left in a shard that this node leads.
     void drop_lost_collections(ShardId shard);

@@ -60,30 +60,25 @@ Result<void> Database::check_profiles_live_on(const ranking::ModelSet& models,
 
 void Database::put_model(const std::string& name, std::string text, bool dry_run,
                          CatalogDone done) {
-    with_newest_catalog([this, name, text = std::move(text), dry_run,
-                         done = std::move(done)](Result<void> fenced) mutable {
-        if (!fenced.ok()) return done(fenced.take_error());
-        put_model_now(name, std::move(text), dry_run, std::move(done));
-    });
+    change_catalog(
+        dry_run, [this, name, text = std::move(text)] { return make_model(name, text); },
+        std::move(done));
 }
 
-void Database::put_model_now(const std::string& name, std::string text, bool dry_run,
-                             CatalogDone done) {
-    if (auto named = schema::check_name(name); !named)
-        return done(named.take_error().with_field("name"));
-    auto model = ranking::Model::parse(text);
-    if (!model.ok()) return done(model.take_error());
+Result<Database::CatalogChange> Database::make_model(const std::string& name,
+                                                     const std::string& text) {
+    if (auto named = schema::check_name(name); !named) return named.take_error().with_field("name");
+    TIDAL_ASSIGN(ranking::Model model, ranking::Model::parse(text));
     ranking::ModelSet wanted = model_set(*models());
-    wanted.put(name, std::make_shared<const ranking::Model>(std::move(*model)));
-    if (auto kept = check_profiles_live_on(wanted, name); !kept) return done(kept.take_error());
+    wanted.put(name, std::make_shared<const ranking::Model>(std::move(model)));
+    TIDAL_TRY(check_profiles_live_on(wanted, name));
 
     constexpr auto kModelKind = record::CatalogKind::kModel;
     std::uint32_t version = shards_[0]->with_state(
         [&](shard::ShardState& state) { return state.catalog().newest(kModelKind, name); });
     const auto stored = model_text(name);
     if (!stored.ok() || *stored != text) ++version;
-    if (dry_run) return done(CatalogReply{name, version, false, {}});
-    put_catalog({kModelKind, name, version, std::move(text)}, {}, std::move(done));
+    return CatalogChange{{kModelKind, name, version, text}, {}};
 }
 
 }  // namespace tidal::api

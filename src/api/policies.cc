@@ -61,33 +61,27 @@ void Database::with_policy(const std::string& name,
 
 void Database::put_policy(const std::string& name, std::string text, bool dry_run,
                           CatalogDone done) {
-    with_newest_catalog([this, name, text = std::move(text), dry_run,
-                         done = std::move(done)](Result<void> fenced) mutable {
-        if (!fenced.ok()) return done(fenced.take_error());
-        put_policy_now(name, std::move(text), dry_run, std::move(done));
-    });
+    change_catalog(
+        dry_run, [this, name, text = std::move(text)] { return make_policy(name, text); },
+        std::move(done));
 }
 
-void Database::put_policy_now(const std::string& name, std::string text, bool dry_run,
-                              CatalogDone done) {
-    if (auto named = schema::check_name(name); !named)
-        return done(named.take_error().with_field("name"));
-    auto rules = parse_policy(text);
-    if (!rules.ok()) return done(rules.take_error());
-    StoredPolicy policy{name, 1, 0, text, std::move(*rules)};
+Result<Database::CatalogChange> Database::make_policy(const std::string& name,
+                                                      const std::string& text) {
+    if (auto named = schema::check_name(name); !named) return named.take_error().with_field("name");
+    TIDAL_ASSIGN(PolicyRules rules, parse_policy(text));
+    const StoredPolicy policy{name, 1, 0, text, std::move(rules)};
     if (auto fits = limits_of(policy, *schema()); !fits.ok())
-        return done(fits.take_error().with_field("text"));
-    std::uint32_t version = 0;
+        return fits.take_error().with_field("text");
     bool known = false;
     for (const shard::CatalogEntry& entry : catalog_entries())
         if (entry.kind == kPolicyKind && entry.name == name) known = entry.text == text;
-    version = shards_[0]->with_state(
+    std::uint32_t version = shards_[0]->with_state(
         [&](shard::ShardState& state) { return state.catalog().newest(kPolicyKind, name); });
     // The built-in one is the first version of its name.
     if (version == 0 && name == kDefaultPolicy) version = 1;
     if (!known) ++version;
-    if (dry_run) return done(CatalogReply{name, version, false, {}});
-    put_catalog({kPolicyKind, name, version, std::move(text)}, {}, std::move(done));
+    return CatalogChange{{kPolicyKind, name, version, text}, {}};
 }
 
 }  // namespace tidal::api

@@ -30,6 +30,12 @@ Result<void> check_key(const std::string& key) {
         .with_field("Idempotency-Key");
 }
 
+bool name_collections(const std::vector<Write>& writes) {
+    return std::ranges::any_of(writes, [](const Write& write) {
+        return std::holds_alternative<CollectionMemberWrite>(write);
+    });
+}
+
 /// What of the concern was reached: on one node a majority and all are the node itself.
 shard::WriteConcern level_reached(const shard::Outcome& outcome, const shard::WriteConcern& asked,
                                   bool clustered) {
@@ -135,7 +141,7 @@ void Database::write_joined(std::vector<Write> writes, const ImportChunk* chunk,
         return widen_then_write(*wider, std::move(writes), chunk, context, std::move(join));
     }
     Groups groups = group_by_shard(writes, chunk, *schema, context, *join);
-    if (cluster_ != nullptr && !caught_up && join->names_unknown())
+    if (cluster_ != nullptr && !caught_up && (join->names_unknown() || name_collections(writes)))
         return catch_up_then_write(std::move(writes), chunk, context, std::move(join));
     auto elsewhere = name_targets(&groups, *join);
     if (cluster_ != nullptr && !caught_up && !elsewhere.empty()) {
@@ -152,18 +158,21 @@ void Database::write_joined(std::vector<Write> writes, const ImportChunk* chunk,
     propose_groups(std::move(groups), context, std::move(join));
 }
 
-/// A name may have been declared on another node a moment ago.
+/// A name may have been declared on another node a moment ago; a collection may have been deleted
+/// there and made anew under its name, in which case what this node knows is the one that is gone.
 void Database::catch_up_then_write(std::vector<Write> writes, const ImportChunk* chunk,
                                    const CallContext& context, std::shared_ptr<Join> join) {
     join->forget();
     const std::optional<ImportChunk> kept = chunk ? std::optional(*chunk) : std::nullopt;
+    const std::shared_ptr<Join> refused = name_collections(writes) ? join : nullptr;
     auto again = [this, writes = std::move(writes), kept, context,
                   join = std::move(join)](Result<void>) mutable {
         write_joined(std::move(writes), kept ? &*kept : nullptr, context, std::move(join), true);
     };
     cluster_->fences().pass(
         {}, {kMetaShard}, kCatchUpMs,
-        [this, again = std::move(again)](Result<FenceReply> passed) mutable {
+        [this, refused, again = std::move(again)](Result<FenceReply> passed) mutable {
+            if (!passed.ok() && refused != nullptr) return refused->fail_all(passed.error());
             if (!passed.ok()) return again({});
             const SchemaVersion newest = shards_[0]->with_state(
                 [](shard::ShardState& state) { return state.schema()->version; });

@@ -28,6 +28,8 @@ public:
     static Result<std::unique_ptr<CoEngagement>> open(const Options& options,
                                                       storage::ShardStore& store);
 
+    /// What is there stays.
+    void set_bytes_max(std::uint64_t bytes_max) { options_.bytes_max = bytes_max; }
     /// As NeighbourList::count(). At or above the budget new neighbours are left out, and counted.
     void count(Slot slot, std::span<const EntityId> others, double likes, UnixMillis at_ms);
     void drop_item(Slot slot);
@@ -73,7 +75,7 @@ private:
     /// What an item counts in stats(); @param sign  -1 = it is about to change, or goes.
     void tally(const Item& item, int sign);
 
-    const Options options_;
+    Options options_;
     storage::ShardStore& store_;
     SlotTable<Item, 16> items_;  ///< Few are liked together with others.
     RowBacklog<Slot> backlog_;

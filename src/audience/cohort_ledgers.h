@@ -72,6 +72,8 @@ public:
     static Result<std::unique_ptr<CohortLedgers>> open(const Options& options,
                                                        storage::ShardStore& store);
 
+    /// What is too much then goes with the next event.
+    void set_bytes_max(std::uint64_t bytes_max) { options_.bytes_max = bytes_max; }
     /// @param now_ms  Of the commit; never falls.
     void count(Slot slot, std::span<const CohortId> cohorts, const Event& event, UnixMillis now_ms);
     void drop_item(Slot slot);
@@ -165,7 +167,7 @@ private:
     /// Cells of an item from an hour on.
     static CohortPairs pairs_of(const Item& item, CohortHour first);
 
-    const Options options_;
+    Options options_;
     storage::ShardStore& store_;
     SlotTable<Item, 1 << 16> items_;
     std::uint64_t item_count_ = 0;

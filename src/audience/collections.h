@@ -37,6 +37,8 @@ public:
     static Result<std::unique_ptr<Collections>> open(const Options& options,
                                                      storage::ShardStore& store);
 
+    /// What is there stays.
+    void set_bytes_max(std::uint64_t bytes_max) { options_.bytes_max = bytes_max; }
     /// Whether put() would keep it: one that is in already may always move.
     bool has_room(CollectionId collection, Slot slot) const;
     /// Precondition: has_room(). @return whether it had not been in.
@@ -67,7 +69,7 @@ private:
     /// From memory; the row is the caller's.
     void forget(CollectionId collection, Slot slot);
 
-    const Options options_;
+    Options options_;
     storage::ShardStore& store_;
     absl::node_hash_map<CollectionId, Collection> collections_;  ///< None of them empty.
     std::uint64_t members_ = 0;

@@ -55,6 +55,13 @@ bool Taste::apply(const TasteEvent& event) {
     return ring.note(event.item, event.at_ms, event.stamp) && event.positive;
 }
 
+TasteHour Taste::newest_hour() const {
+    const auto hour = [](std::optional<UnixMillis> at_ms) {
+        return at_ms ? hour_of_taste(*at_ms) : TasteHour{0};
+    };
+    return std::max(hour(positives_.newest_ms()), hour(negatives_.newest_ms()));
+}
+
 void Taste::erase(HybridTime stamp) {
     erased_ = stamp;
     positives_.clear();

@@ -2,6 +2,7 @@
 // Format: docs/formats/audience_rows.md. Why: docs/decisions/0035-tastes.md.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,6 +25,15 @@ struct TasteEvent {
     UnixMillis at_ms = 0;
     HybridTime stamp;  ///< Of the signal.
 };
+
+/// Hours since 1970, from 1 on; 0 = none.
+using TasteHour = std::uint32_t;
+constexpr TasteHour hour_of_taste(UnixMillis at_ms) {
+    constexpr UnixMillis kHourMs = 3'600'000;
+    return at_ms < 0
+               ? 1
+               : static_cast<TasteHour>(std::min(at_ms / kHourMs + 1, UnixMillis{UINT32_MAX}));
+}
 
 /// What a taste says, for readers and rows.
 struct TasteParts {
@@ -50,6 +60,8 @@ public:
     /// Forgets everything up to a stamp, also what arrives later.
     void erase(HybridTime stamp);
     HybridTime erased() const { return erased_; }
+    /// Of the newest signal on what the rings have.
+    TasteHour newest_hour() const;
     /// The positive items right before one, the newest first; none where the ring has not got it.
     std::vector<EntityId> liked_before(const EntityId& item, std::size_t most) const {
         return positives_.before(item, most);

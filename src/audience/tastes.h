@@ -2,7 +2,10 @@
 // Format: docs/formats/audience_rows.md.
 #pragma once
 
+#include <absl/container/btree_set.h>
+
 #include <memory>
+#include <vector>
 
 #include "audience/internal/compact_id.h"
 #include "audience/internal/row_backlog.h"
@@ -20,7 +23,11 @@ public:
     };
     static Result<std::unique_ptr<Tastes>> open(const Options& options, storage::ShardStore& store);
 
-    /// At or above the budget, users of whom nothing is known stay so, and are counted.
+    /// What is there stays until others take its place.
+    void set_bytes_max(std::uint64_t bytes_max) { options_.bytes_max = bytes_max; }
+    /// At or above the budget a user of whom nothing is known takes the place of who was silent
+    /// longest, by the hour of what the taste has from them. Who was erased keeps the stamp and is
+    /// not replaced; where nobody is, or the event is older, the user stays unknown and is counted.
     /// @return  Where a positive item is new to its ring, the kPairs items liked before it.
     static constexpr std::size_t kPairs = 5;
     using LikedBefore = std::optional<std::vector<EntityId>>;
@@ -60,9 +67,10 @@ public:
 
     struct Stats {
         std::uint64_t users = 0;
-        std::uint64_t bytes = 0;  ///< Of tastes as they lie in memory, and 96 a user for its place.
-        std::uint64_t refused =
-            0;  ///< Events of users not kept for want of memory, since the start.
+        std::uint64_t bytes = 0;  ///< Of tastes as they lie in memory, and 128 a user for places.
+        // For want of memory, since the start:
+        std::uint64_t refused = 0;    ///< Events of users who stay unknown.
+        std::uint64_t forgotten = 0;  ///< Users whose places others took.
     };
     Stats stats() const;
 
@@ -70,24 +78,44 @@ private:
     struct User {
         Taste taste;
         RowMark mark;
+        TasteHour hour = 0;
         EntityId id;
+    };
+    /// Of a user who may be replaced.
+    struct Silent {
+        TasteHour hour;
+        std::uint64_t hash;  ///< Of the id: among those of an hour no kind of id goes first.
+        User* user;
+    };
+    struct IsSilentLonger {
+        bool operator()(const Silent& a, const Silent& b) const {
+            if (a.hour != b.hour) return a.hour < b.hour;
+            return a.hash != b.hash ? a.hash < b.hash : a.user->id < b.user->id;
+        }
     };
 
     Tastes(const Options& options, storage::ShardStore& store) : options_(options), store_(store) {}
     /// A user, who may be new.
     User& place_of(const EntityId& user);
+    /// @return whether there is room, or somebody has gone, for who is heard of at that time.
+    bool make_room(UnixMillis at_ms);
+    void forget(User* user);
+    static Silent silent(User* user);
+    /// After a change of what the taste says.
+    void set_hour(User* user);
     template <typename Change>
     void change(User* user, Change change);
     /// @return bytes of the row.
     std::size_t write(const User& user);
 
-    const Options options_;
+    Options options_;
     storage::ShardStore& store_;
-    CompactIdMap<std::unique_ptr<User>>
-        users_;  ///< Nobody leaves: of who is erased the stamp stays.
+    CompactIdMap<std::unique_ptr<User>> users_;
+    absl::btree_set<Silent, IsSilentLonger> silent_;  ///< All but those who were erased.
+    std::vector<std::unique_ptr<User>> unused_;       ///< The backlog may still name them.
     RowBacklog<User*> backlog_;
     std::uint64_t taste_bytes_ = 0;
-    std::uint64_t refused_ = 0;
+    std::uint64_t refused_ = 0, forgotten_ = 0;
 };
 
 }  // namespace tidal::audience

@@ -36,6 +36,8 @@ public:
     static Result<std::unique_ptr<UserStates>> open(const Options& options,
                                                     storage::ShardStore& store,
                                                     const schema::Schema& schema);
+    /// What is there stays.
+    void set_bytes_max(std::uint64_t bytes_max) { options_.bytes_max = bytes_max; }
     void set_schema(const schema::Schema& schema) { names_ = StateNames(schema); }
     const StateNames& names() const { return names_; }
 
@@ -185,7 +187,7 @@ private:
     void note(const StateKey& key, const HoldRow& row);
     void forget(const StateKey& key);
 
-    const Options options_;
+    Options options_;
     storage::ShardStore& store_;
     StateNames names_;
     CompactIdMap<User> users_;

@@ -55,6 +55,9 @@ void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
     set("tidal_shard_tastes_refused",
         "Signals of users not kept for want of memory since the start.",
         count(shard.tastes_refused));
+    set("tidal_shard_tastes_forgotten",
+        "Users forgotten for want of memory since the start, the longest silent first.",
+        count(shard.tastes_forgotten));
     set("tidal_shard_co_engagement_pairs", "Neighbours of items: what was liked together.",
         count(shard.co_engagement_pairs));
     set("tidal_shard_co_engagement_bytes", "Memory of them, estimated.",

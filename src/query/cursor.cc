@@ -61,7 +61,7 @@ Block padded(std::string_view key, unsigned char pad) {
 }
 
 /// How a cursor says where its page ended.
-enum class Form : std::uint8_t { kAfter, kHashes, kHandle, kAfterText };
+enum class Form : std::uint8_t { kAfter, kHashes, kHandle, kAfterText, kGroups };
 
 void encode_id(const EntityId& id, Encoder* out) {
     out->u8(id.is_text() ? 1 : 0);
@@ -79,22 +79,47 @@ EntityId decode_id(Decoder* in) {
     return EntityId(in->varint());
 }
 
+void encode_hash(const ShortHash& hash, Encoder* out) {
+    char bytes[kShortHashBytes];
+    std::memcpy(bytes, &hash, kShortHashBytes);
+    out->raw({bytes, kShortHashBytes});
+}
+
+ShortHash decode_hash(Decoder* in) {
+    const ShortHash low = in->u32();
+    return low | ShortHash{in->u8()} << 32;
+}
+
 void encode_hashes(const std::vector<ShortHash>& hashes, Encoder* out) {
     out->varint(hashes.size());
-    for (const ShortHash& hash : hashes) {
-        char bytes[kShortHashBytes];
-        std::memcpy(bytes, &hash, kShortHashBytes);
-        out->raw({bytes, kShortHashBytes});
-    }
+    for (const ShortHash& hash : hashes) encode_hash(hash, out);
 }
 
 void decode_hashes(Decoder* in, std::vector<ShortHash>* hashes) {
     const std::size_t count = in->count(kShortHashBytes);
     if (count > kShownMax) return in->fail();
     hashes->reserve(count);
-    for (std::size_t i = 0; i < count; ++i) {
-        const ShortHash low = in->u32();
-        hashes->push_back(low | ShortHash{in->u8()} << 32);
+    for (std::size_t i = 0; i < count; ++i) hashes->push_back(decode_hash(in));
+}
+
+void encode_groups(const ShownGroups& groups, Encoder* out) {
+    out->varint(groups.size());
+    for (const auto& [hash, count] : groups) {
+        encode_hash(hash, out);
+        out->varint(count);
+    }
+}
+
+void decode_groups(Decoder* in, ShownGroups* groups) {
+    const std::size_t size = in->count(kShortHashBytes + 1);
+    if (size == 0 || size > kShownMax) return in->fail();
+    groups->reserve(size);
+    for (std::size_t i = 0; i < size && !in->failed(); ++i) {
+        const ShortHash hash = decode_hash(in);
+        const std::uint64_t count = in->varint();
+        const bool rises = groups->empty() || groups->back().first < hash;
+        if (!rises || count == 0 || count > kShownMax) return in->fail();
+        groups->emplace_back(hash, static_cast<std::uint32_t>(count));
     }
 }
 
@@ -110,7 +135,7 @@ void encode_head(const Cursor& cursor, Form form, Encoder* out) {
 
 Form decode_head(Decoder* in, Cursor* out) {
     const std::uint8_t form = in->u8();
-    if (form > static_cast<std::uint8_t>(Form::kAfterText)) in->fail();
+    if (form > static_cast<std::uint8_t>(Form::kGroups)) in->fail();
     out->query.high = in->u64();
     out->query.low = in->u64();
     out->now_ms = in->i64();
@@ -149,10 +174,11 @@ CursorCodec::CursorCodec(std::string_view secret, ShownStore* store, std::uint64
 
 std::string CursorCodec::encode(const Cursor& cursor) const {
     assert(cursor.shown_hashes.size() <= kShownMax);
-    const bool long_list = store_ != nullptr && cursor.shown_hashes.size() > kShownInToken;
+    const std::size_t listed = cursor.shown_hashes.size() + cursor.shown_groups.size();
+    const bool long_list = store_ != nullptr && listed > kShownInToken;
     std::string room;
     room.reserve(kHeadBytesMax + kCursorMacBytes +
-                 (long_list ? 0 : cursor.shown_hashes.size() * kShortHashBytes));
+                 (long_list ? 0 : listed * (kShortHashBytes + 2)));
     Encoder out(std::move(room));
     if (cursor.after) {
         encode_head(cursor, cursor.after->text.empty() ? Form::kAfter : Form::kAfterText, &out);
@@ -160,11 +186,12 @@ std::string CursorCodec::encode(const Cursor& cursor) const {
         encode_id(cursor.after->id, &out);
         if (!cursor.after->text.empty()) out.bytes(cursor.after->text);
     } else if (!long_list) {
-        encode_head(cursor, Form::kHashes, &out);
+        encode_head(cursor, cursor.shown_groups.empty() ? Form::kHashes : Form::kGroups, &out);
         encode_hashes(cursor.shown_hashes, &out);
+        if (!cursor.shown_groups.empty()) encode_groups(cursor.shown_groups, &out);
     } else {
         encode_head(cursor, Form::kHandle, &out);
-        out.u64(store_->put(cursor.shown_hashes, clock_ms_));
+        out.u64(store_->put({cursor.shown_hashes, cursor.shown_groups}, clock_ms_));
     }
     std::string bytes = out.take();
     const auto signature = key_->sign(bytes);
@@ -172,7 +199,7 @@ std::string CursorCodec::encode(const Cursor& cursor) const {
     return base64url_encode(bytes);
 }
 
-Result<void> CursorCodec::look_up(std::uint64_t handle, std::vector<ShortHash>* hashes) const {
+Result<void> CursorCodec::look_up(std::uint64_t handle, Cursor* cursor) const {
     auto kept = store_ == nullptr ? std::nullopt : store_->get(handle, clock_ms_);
     if (!kept)
         return Error(ErrorCode::kGone, "what this cursor has shown is no longer kept")
@@ -181,7 +208,8 @@ Result<void> CursorCodec::look_up(std::uint64_t handle, std::vector<ShortHash>* 
             .with_hint(
                 "start again from the first page; past 1000 entities the node that answered the "
                 "page before keeps them, for 10 minutes and until it is started again");
-    *hashes = std::move(*kept);
+    cursor->shown_hashes = std::move(kept->hashes);
+    cursor->shown_groups = std::move(kept->groups);
     return {};
 }
 
@@ -214,7 +242,9 @@ Result<Cursor> CursorCodec::decode(std::string_view token) const {
             if (form == Form::kAfterText) out.after->text = std::string(in.bytes());
             break;
         case Form::kHashes:
+        case Form::kGroups:
             decode_hashes(&in, &out.shown_hashes);
+            if (form == Form::kGroups) decode_groups(&in, &out.shown_groups);
             break;
         case Form::kHandle:
             handle = in.u64();
@@ -222,7 +252,7 @@ Result<Cursor> CursorCodec::decode(std::string_view token) const {
     }
     if (!in.finish("cursor").ok() || (out.after && !std::isfinite(out.after->score)))
         return bad_cursor("the cursor is damaged");
-    if (handle) TIDAL_TRY(look_up(*handle, &out.shown_hashes));
+    if (handle) TIDAL_TRY(look_up(*handle, &out));
     return out;
 }
 

@@ -34,7 +34,8 @@ struct Cursor {
     std::uint64_t seed = 0;
     std::uint64_t shown = 0;            ///< Items on the pages so far; the next rank is one higher.
     std::optional<PagePosition> after;  ///< nullopt in an order whose positions move:
-    std::vector<ShortHash> shown_hashes;  ///< there, all that was shown; at most kShownMax.
+    std::vector<ShortHash> shown_hashes;  ///< there, all that was shown; at most kShownMax,
+    ShownGroups shown_groups = {};        ///< and of which groups, where there are groups.
     bool operator==(const Cursor&) const = default;
 };
 
@@ -74,7 +75,7 @@ public:
     Result<Cursor> decode(std::string_view token) const;
 
 private:
-    Result<void> look_up(std::uint64_t handle, std::vector<ShortHash>* hashes) const;
+    Result<void> look_up(std::uint64_t handle, Cursor* cursor) const;
 
     std::shared_ptr<const CursorKey> key_;
     ShownStore* store_;

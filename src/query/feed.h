@@ -177,8 +177,9 @@ struct FeedPlan {
     std::uint64_t seed = 0;
     std::optional<PagePosition> after;  ///< Where positions stay; else what was shown:
     absl::flat_hash_set<ShortHash> shown_hashes;
-    std::uint64_t shown = 0;  ///< Items on the pages before.
-    Hash128 query;            ///< Fingerprint that the cursors carry.
+    absl::flat_hash_map<ShortHash, std::uint32_t> shown_groups;  ///< As of a cursor.
+    std::uint64_t shown = 0;                                     ///< Items on the pages before.
+    Hash128 query;  ///< Fingerprint that the cursors carry.
     std::vector<std::string> warnings;
 
     /// Whether the score of an item of this creator is not its own.
@@ -281,7 +282,6 @@ struct ShardPage {
     std::vector<NodeTrace> filter_trace;  ///< With `explain`: by node of the filter.
     std::vector<FacetCounts> facets;      ///< By facet of the plan.
     std::vector<ScoredItem> pool;  ///< Of exploration; each `explored`, and it may be in `items`.
-    GroupCounts shown_groups;      ///< Of what the pages before show.
     bool more = false;             ///< Others may come after these, whatever their number.
 };
 

@@ -98,14 +98,11 @@ void explore(const FeedPlan& plan, std::span<ShardPage> pages, std::vector<Score
 }
 
 /// Leaves of each group what still has a place. @param all  In the order of the page.
-void limit_groups(const FeedPlan& plan, std::span<const ShardPage> pages,
-                  std::vector<ScoredItem>* all) {
-    GroupCounts counts;
-    for (const ShardPage& page : pages)
-        for (const auto& [name, count] : page.shown_groups) counts[name] += count;
+void limit_groups(const FeedPlan& plan, std::vector<ScoredItem>* all) {
+    auto counts = plan.shown_groups;
     std::erase_if(*all, [&](const ScoredItem& item) {
         if (!item.group) return false;
-        std::uint32_t& count = counts[*item.group];
+        std::uint32_t& count = counts[group_hash(*item.group)];
         if (count >= plan.group->top && !item.is_pinned()) return true;
         ++count;
         return false;
@@ -125,6 +122,16 @@ std::vector<ScoredItem> all_items(std::span<ShardPage> pages) {
             all.push_back(std::move(item));
         }
     return all;
+}
+
+ShownGroups groups_after(const FeedPlan& plan, const FeedPage& page) {
+    auto counts = plan.shown_groups;
+    for (const ScoredItem& item : page.items)
+        if (item.group) ++counts[group_hash(*item.group)];
+    ShownGroups out(counts.begin(), counts.end());
+    std::ranges::sort(out);
+    if (out.size() > kShownMax) out.resize(kShownMax);  // Then the sequence ends.
+    return out;
 }
 
 Cursor cursor_after(const FeedPlan& plan, const FeedPage& page) {
@@ -147,6 +154,7 @@ Cursor cursor_after(const FeedPlan& plan, const FeedPage& page) {
         if (shown.size() < kShownMax) shown.push_back(short_hash(item.id));
     std::ranges::sort(shown);
     shown.erase(std::unique(shown.begin(), shown.end()), shown.end());
+    if (plan.group) cursor.shown_groups = groups_after(plan, page);
     return cursor;
 }
 
@@ -263,7 +271,7 @@ FeedPage merge_pages(const FeedPlan& plan, std::span<ShardPage> pages, const Cur
             return order.before({a.key, a.order_text(), a.id}, {b.key, b.order_text(), b.id});
         });
     if (plan.explore_percent != 0) explore(plan, pages, &all);
-    if (plan.group) limit_groups(plan, pages, &all);
+    if (plan.group) limit_groups(plan, &all);
     bool more = all.size() > plan.limit;
     for (const ShardPage& page : pages) more = more || page.more;
     if (!plan.diversity.empty()) {

@@ -421,6 +421,7 @@ Result<void> resume(const FeedRequest& request, const CursorCodec& cursors,
     plan->shown = cursor.shown;
     plan->after = std::move(cursor.after);
     plan->shown_hashes.insert(cursor.shown_hashes.begin(), cursor.shown_hashes.end());
+    plan->shown_groups.insert(cursor.shown_groups.begin(), cursor.shown_groups.end());
     if (plan->shown_hashes.size() < kShownMax) return {};
     return Error(ErrorCode::kGone, "a sequence of pages ends after 2000 entities")
         .with_field("cursor")

@@ -64,6 +64,7 @@ private:
         kPrepare,
         kMatch,
         kMatchView,
+        kGroups,
         kScore,
         kFacets,
         kCollect,
@@ -83,6 +84,8 @@ private:
                 return ranked_ || match(budget);
             case Stage::kMatchView:
                 return by_member ? read_view(budget, views, &matched_) : Result<bool>(true);
+            case Stage::kGroups:
+                return groups_ ? groups_->find(matched_, budget) : Result<bool>(true);
             case Stage::kScore:
                 return ranked_ ? Result<bool>(true) : score(budget);
             case Stage::kFacets:
@@ -115,19 +118,13 @@ private:
         features_.emplace(plan_, *tables_);
         evaluator_.emplace(plan_.profile->program, *features_, context_);
         if (plan_.explain) explainer_.emplace(plan_.profile->explain, *features_, context_);
-        if (plan_.group) begin_groups();
+        if (plan_.group)
+            groups_.emplace(*plan_.group,
+                            ShardOrder(plan_.descending(), plan_.text_field, view_->entities),
+                            view_->entities);
         if (plan_.explore_percent != 0)
             exploration_.emplace(view_->schema, view_->entities,
                                  plan_.user ? &*plan_.user : nullptr, plan_.seed);
-    }
-
-    /// What a page before shows may have left the lists of the sources since, and is not met again.
-    void begin_groups() {
-        groups_.emplace(*plan_.group,
-                        ShardOrder(plan_.descending(), plan_.text_field, view_->entities));
-        if (plan_.scans() || plan_.shown_hashes.empty()) return;
-        for (const std::uint32_t slot : view_->entities.live())
-            if (shown_->contains(0, Slot(slot))) groups_->count_shown(Slot(slot));
     }
 
     Result<bool> prepare(StepBudget& budget) {
@@ -192,15 +189,12 @@ private:
             unscored_ -= slots;
         }
         if (plan_.profile->program.gate) page_.counts.matched = passed_;
-        if (plan_.explored_source) {
-            TIDAL_ASSIGN(const bool offered, offer_outside(budget));
-            if (!offered) return false;
+        if (plan_.explored_source && !outside_offered_) {
+            TIDAL_ASSIGN(outside_offered_, offer_outside(budget));
+            if (!outside_offered_) return false;
         }
-        if (groups_) {
-            groups_->drain([&](double key, Slot slot) { top_->offer(key, slot); });
-            page_.shown_groups = groups_->shown();
-        }
-        return true;
+        return !groups_ ||
+               groups_->drain(budget, [&](double key, Slot slot) { top_->offer(key, slot); });
     }
 
     /// What may be explored though no list has it: it is in the pool or nowhere.
@@ -285,10 +279,7 @@ private:
         if (exploration_ && placement_->is_free(slot) && !shown_->contains(key, slot))
             unseen_.push_back(slot);
         if (groups_) {
-            if (shown_->contains(key, slot)) {
-                if (plan_.scans()) groups_->count_shown(slot);
-                return;
-            }
+            if (shown_->contains(key, slot)) return;  // The cursor counts it.
             if (Pins::is_pinned(key) || !groups_->offer(key, slot)) top_->offer(key, slot);
         } else if (top_->admits(key) && !shown_->contains(key, slot)) {
             top_->offer(key, slot);
@@ -313,6 +304,7 @@ private:
             item.key = entry.key;
             item.score = order_.key(placement_->key_of_score(entry.key, entry.slot));
             item.text = std::move(entry.text);
+            if (groups_) set_group(groups_->name_of(entry.slot), &item);
             TIDAL_TRY(describe(entry.slot, &item));
         }
         return exploration_ ? collect_pool(budget) : Result<bool>(true);
@@ -329,7 +321,7 @@ private:
             drawn_ = true;
         }
         const double cost =
-            (plan_.diversity.empty() ? 0 : kRowCost) +
+            (plan_.diversity.empty() && !groups_ ? 0 : kRowCost) +
             (explainer_ ? 4.0 * static_cast<double>(plan_.profile->program.cost) : 0) + 100;
         for (; page_.pool.size() < pool_.size();) {
             if (!budget.take(cost)) return false;
@@ -339,6 +331,10 @@ private:
             item.score = score;
             item.key = order_.key(score);
             item.explored = std::make_unique<const Exploration>(drawn);
+            if (groups_) {
+                TIDAL_ASSIGN(auto name, groups_->read_name(entry.slot));
+                set_group(std::move(name), &item);
+            }
             TIDAL_TRY(describe(entry.slot, &item));
         }
         return true;
@@ -358,6 +354,10 @@ private:
         return {};
     }
 
+    static void set_group(std::optional<std::string> name, ScoredItem* item) {
+        if (name) item->group = std::make_unique<const std::string>(*std::move(name));
+    }
+
     /// What an entry shows beside its place.
     Result<void> describe(Slot slot, ScoredItem* item) {
         item->id = view_->entities.id_of(slot);
@@ -365,9 +365,6 @@ private:
         if (plan_.text) item->text_score = text_score(slot);
         if (plan_.text && !plan_.text_matches && features_)
             item->fused_score = features_->fused(slot);
-        if (groups_)
-            if (auto name = groups_->name_of(slot))
-                item->group = std::make_unique<const std::string>(*std::move(name));
         if (plan_.nearness) {
             TIDAL_ASSIGN(item->vector_score, vector_score(slot));
         }
@@ -488,7 +485,7 @@ private:
     std::vector<Slot> unseen_;  ///< Of a block: what exploration may choose.
     std::vector<std::pair<TopItems::Entry, Exploration>> pool_;
     std::vector<double> pool_scores_;  ///< By entry of it.
-    bool drawn_ = false;
+    bool drawn_ = false, outside_offered_ = false;
     std::optional<RunFacets> facets_;
     CandidateScan::Window window_;
     bool facets_counted_ = true;  ///< Of the window.

@@ -72,15 +72,10 @@ Result<BoundGroup> bind_group(const GroupRequest& request, std::string_view sour
         .with_hint("keyword, bool and number fields, and creator_id");
 }
 
-ShardGroups::ShardGroups(const BoundGroup& group, const ShardOrder& order)
-    : group_(group), order_(order), entities_(order.entities()) {
-    if (group.kind != BoundGroup::Kind::kKeyword) return;
-    by_slot_.assign(entities_.slot_count(), 0);
-    entities_.for_each_keyword(group.field, [&](std::string_view value, const Roaring& slots) {
-        groups_.push_back({.name = std::string(value), .shown = 0, .best = {}});
-        for (const std::uint32_t slot : slots)
-            if (slot < by_slot_.size()) by_slot_[slot] = static_cast<std::uint32_t>(groups_.size());
-    });
+ShardGroups::ShardGroups(const BoundGroup& group, const ShardOrder& order,
+                         entity::EntityTable& entities)
+    : group_(group), order_(order), entities_(entities) {
+    if (group.kind == BoundGroup::Kind::kKeyword) keywords_.emplace(group.field, entities);
 }
 
 ShardGroups::Group* ShardGroups::group_of(Slot slot) {
@@ -88,8 +83,12 @@ ShardGroups::Group* ShardGroups::group_of(Slot slot) {
     std::uint32_t at = next;
     switch (group_.kind) {
         case BoundGroup::Kind::kKeyword: {
-            const std::uint32_t found = slot.value() < by_slot_.size() ? by_slot_[slot.value()] : 0;
-            return found == 0 ? nullptr : &groups_[found - 1];
+            const std::uint32_t found = keywords_->number_of(slot);
+            if (found == 0) return nullptr;
+            for (std::uint32_t number = next + 1; number <= found; ++number)
+                groups_.push_back({keywords_->name(number), {}});
+            at = found - 1;
+            break;
         }
         case BoundGroup::Kind::kNumber: {
             const entity::NumberView numbers = entities_.numbers(group_.column);
@@ -97,14 +96,14 @@ ShardGroups::Group* ShardGroups::group_of(Slot slot) {
             const double number = numbers[slot.value()];
             if (number != number) return nullptr;
             at = by_number_.emplace(number, next).first->second;
-            if (at == next) groups_.push_back({ranking::print_number(number), 0, {}});
+            if (at == next) groups_.push_back({ranking::print_number(number), {}});
             break;
         }
         case BoundGroup::Kind::kCreator: {
             const EntityId* const creator = entities_.creator_of(slot);
             if (creator == nullptr) return nullptr;
             at = by_creator_.emplace(*creator, next).first->second;
-            if (at == next) groups_.push_back({creator->to_string(), 0, {}});
+            if (at == next) groups_.push_back({creator->to_string(), {}});
             break;
         }
     }
@@ -125,21 +124,15 @@ bool ShardGroups::offer(double key, Slot slot) {
     return true;
 }
 
-void ShardGroups::count_shown(Slot slot) {
-    if (Group* const group = group_of(slot)) ++group->shown;
-}
-
 std::optional<std::string> ShardGroups::name_of(Slot slot) {
     const Group* const group = group_of(slot);
     if (group == nullptr) return std::nullopt;
     return group->name;
 }
 
-GroupCounts ShardGroups::shown() const {
-    GroupCounts out;
-    for (const Group& group : groups_)
-        if (group.shown > 0) out[group.name] += group.shown;
-    return out;
+Result<std::optional<std::string>> ShardGroups::read_name(Slot slot) {
+    if (keywords_) return keywords_->read(slot);
+    return name_of(slot);
 }
 
 }  // namespace tidal::query

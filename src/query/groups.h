@@ -5,7 +5,6 @@
 
 #include <absl/container/flat_hash_map.h>
 
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +12,8 @@
 
 #include "entity/entity_table.h"
 #include "query/internal/item_order.h"
+#include "query/internal/keyword_groups.h"
+#include "query/shown_set.h"
 #include "schema/schema.h"
 
 namespace tidal::query {
@@ -45,35 +46,46 @@ struct BoundGroup {
 Result<BoundGroup> bind_group(const GroupRequest& request, std::string_view source,
                               const schema::Schema& schema, EntityKind kind);
 
-/// By the text of a value.
-using GroupCounts = std::map<std::string, std::uint32_t>;
+/// Of the text of a value.
+inline ShortHash group_hash(const std::string& name) {
+    return short_hash(EntityId(name));
+}
 
 /// The groups of one shard. Lifetime: borrows group and table, for one query.
 class ShardGroups {
 public:
-    ShardGroups(const BoundGroup& group, const ShardOrder& order);
+    ShardGroups(const BoundGroup& group, const ShardOrder& order, entity::EntityTable& entities);
 
+    /// Which groups these slots are in, before they are offered: some more of it with each call,
+    /// between which the table may change. @return whether that is all.
+    Result<bool> find(const Roaring& slots, StepBudget& budget) {
+        return keywords_ ? keywords_->find(slots, budget) : Result<bool>(true);
+    }
     /// Makes room for an entity that may be on the page, at the cost of the last of its group.
     /// False, and nothing is done, for one without a value: it is in no group, and nothing holds it
     /// back.
     bool offer(double key, Slot slot);
-    /// An entity that a page before shows: it takes a place of its group.
-    void count_shown(Slot slot);
-    /// nullopt = it has no value.
+    /// nullopt = it has no value. @param slot  One of those that were found.
     std::optional<std::string> name_of(Slot slot);
+    /// Of any slot: of a keyword field by its row.
+    Result<std::optional<std::string>> read_name(Slot slot);
 
-    /// Calls `take(key, slot)` with what is left in each group.
+    /// Calls `take(key, slot)` with what is left in each group, some more with each call. @return
+    /// whether that was all.
     template <typename Take>
-    void drain(Take take) {
-        for (auto& group : groups_)
-            for (const auto& [key, slot] : group.best) take(key, slot);
+    bool drain(StepBudget& budget, Take take) {
+        for (; drained_ < groups_.size(); ++drained_) {
+            const auto& best = groups_[drained_].best;
+            if (!budget.take(kDrainCost * static_cast<double>(1 + best.size()))) return false;
+            for (const auto& [key, slot] : best) take(key, slot);
+        }
+        return true;
     }
-    GroupCounts shown() const;
 
 private:
+    static constexpr double kDrainCost = 30;  ///< Nanoseconds, of an entity.
     struct Group {
         std::string name;
-        std::uint32_t shown = 0;
         std::vector<std::pair<double, Slot>> best;  ///< Best first.
     };
     Group* group_of(Slot slot);
@@ -81,10 +93,11 @@ private:
     const BoundGroup& group_;
     const ShardOrder order_;
     const entity::EntityTable& entities_;
-    std::vector<std::uint32_t> by_slot_;  ///< Of kKeyword: 1 + index in groups_, 0 = none.
+    std::optional<KeywordGroups> keywords_;  ///< Of kKeyword: 1 + index in groups_, 0 = none.
     absl::flat_hash_map<double, std::uint32_t> by_number_;
     absl::flat_hash_map<EntityId, std::uint32_t> by_creator_;
     std::vector<Group> groups_;
+    std::size_t drained_ = 0;
 };
 
 }  // namespace tidal::query

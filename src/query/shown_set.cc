@@ -17,21 +17,20 @@ void ShownStore::drop_old(std::uint64_t clock_ms) {
         lists_.pop_front();
 }
 
-std::uint64_t ShownStore::put(std::vector<ShortHash> hashes, std::uint64_t clock_ms) {
+std::uint64_t ShownStore::put(ShownList list, std::uint64_t clock_ms) {
     const std::lock_guard lock(mutex_);
-    lists_.push_back({next_handle_, clock_ms + options_.keep_ms, std::move(hashes)});
+    lists_.push_back({next_handle_, clock_ms + options_.keep_ms, std::move(list)});
     drop_old(clock_ms);
     return next_handle_++;
 }
 
-std::optional<std::vector<ShortHash>> ShownStore::get(std::uint64_t handle,
-                                                      std::uint64_t clock_ms) {
+std::optional<ShownList> ShownStore::get(std::uint64_t handle, std::uint64_t clock_ms) {
     const std::lock_guard lock(mutex_);
     drop_old(clock_ms);
     if (lists_.empty()) return std::nullopt;
     const std::uint64_t at = handle - lists_.front().handle;
     if (at >= lists_.size()) return std::nullopt;
-    return lists_[at].hashes;
+    return lists_[at].list;
 }
 
 }  // namespace tidal::query

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/hash.h"
+#include "record/budget_codec.h"
 #include "record/id_codec.h"
 #include "record/internal/body.h"
 #include "record/relay_codec.h"
@@ -219,18 +220,37 @@ void encode(const ShardConfigBody& body, Encoder* out) {
     out->varint(body.epoch.value());
     out->u16(body.vshard_begin);
     out->u16(body.vshard_end);
+    if (body.memory) encode_budgets(*body.memory, out);
 }
 void decode(ShardConfigBody* body, Decoder* in) {
     body->apply_version = decode_id_number<ApplyVersion>(in);
     body->epoch = decode_id_number<Epoch>(in);
     body->vshard_begin = in->u16();
     body->vshard_end = in->u16();
+    if (in->remaining() > 0) body->memory = decode_budgets(in);  // a body is the last of a record
 }
 
 void encode(const TickBody&, Encoder*) {}
 void decode(TickBody*, Decoder*) {}
 
 }  // namespace
+
+void encode_budgets(const MemoryBudgets& budgets, Encoder* out) {
+    out->varint(budgets.user_states);
+    out->varint(budgets.tastes);
+    out->varint(budgets.co_engagement);
+    out->varint(budgets.cohorts);
+    out->varint(budgets.collections);
+}
+MemoryBudgets decode_budgets(Decoder* in) {
+    MemoryBudgets out;
+    out.user_states = in->varint();
+    out.tastes = in->varint();
+    out.co_engagement = in->varint();
+    out.cohorts = in->varint();
+    out.collections = in->varint();
+    return out;
+}
 
 void encode_effect(const RelayRow& row, Encoder* out) {
     out->u8(static_cast<std::uint8_t>(row.effect));
@@ -350,12 +370,16 @@ void decode(ImportMarkBody* body, Decoder* in) {
     body->position = in->varint();
 }
 
+constexpr unsigned kCatalogText = 1, kCatalogSince = 2;
+
 void encode(const CatalogBody& body, Encoder* out) {
     out->u8(static_cast<std::uint8_t>(body.kind));
     out->bytes(body.name);
     out->varint(body.version);
-    out->u8(body.text ? 1 : 0);
+    out->u8(static_cast<std::uint8_t>(flag(body.text.has_value(), kCatalogText) |
+                                      flag(body.since.has_value(), kCatalogSince)));
     if (body.text) out->bytes(*body.text);
+    if (body.since) out->u64(body.since->bits());
 }
 void decode(CatalogBody* body, Decoder* in) {
     const std::uint8_t kind = in->u8();
@@ -365,9 +389,10 @@ void decode(CatalogBody* body, Decoder* in) {
     const std::uint64_t version = in->varint();
     if (version > UINT32_MAX) return in->fail();
     body->version = static_cast<std::uint32_t>(version);
-    const std::uint8_t has_text = in->u8();
-    if (has_text > 1) return in->fail();
-    if (has_text == 1) body->text = in->bytes();
+    const unsigned flags = in->u8();
+    if ((flags & ~(kCatalogText | kCatalogSince)) != 0) return in->fail();
+    if ((flags & kCatalogText) != 0) body->text = in->bytes();
+    if ((flags & kCatalogSince) != 0) body->since = HybridTime::from_bits(in->u64());
 }
 
 constexpr unsigned kEnds = 1, kOfTextUser = 2, kOfTextTarget = 4;

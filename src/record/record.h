@@ -105,11 +105,22 @@ struct SchemaBody {
     std::string schema;  ///< encode_schema bytes.
     bool operator==(const SchemaBody&) const = default;
 };
-/// First record of every shard's log, and again at each change of routing.
+/// Bytes of memory that a shard may spend on what it knows of users. What does not fit is a part of
+/// the state, so the log says how much fits.
+struct MemoryBudgets {
+    std::uint64_t user_states = 1ULL << 30;
+    std::uint64_t tastes = 1ULL << 30;
+    std::uint64_t co_engagement = 1ULL << 30;
+    std::uint64_t cohorts = 256ULL << 20;
+    std::uint64_t collections = 256ULL << 20;
+    bool operator==(const MemoryBudgets&) const = default;
+};
+/// First record of every shard's log, and again at each change of routing or of budgets.
 struct ShardConfigBody {
     ApplyVersion apply_version;
     Epoch epoch;
     std::uint16_t vshard_begin = 0, vshard_end = 0;  ///< Owned range, half-open.
+    std::optional<MemoryBudgets> memory = {};        ///< nullopt = what a new shard has.
     bool operator==(const ShardConfigBody&) const = default;
 };
 /// Time passes only through this: expires idempotency keys.
@@ -196,6 +207,9 @@ struct CatalogBody {
     std::string name;                 ///< 1 to schema::kNameBytesMax bytes.
     std::uint32_t version = 1;        ///< From 1.
     std::optional<std::string> text;  ///< At most text_bytes_max(kind); nullopt = retired.
+    /// The catalogue's newest stamp when this was checked against it: refused in any other
+    /// catalogue. nullopt = in any.
+    std::optional<HybridTime> since = {};
     bool operator==(const CatalogBody&) const = default;
 };
 

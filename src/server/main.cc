@@ -56,6 +56,11 @@ Result<std::unique_ptr<api::Database>> open_database(const Settings& settings,
     options.executors = settings.executors;
     options.checkpoint_interval_ms = settings.checkpoint_interval_ms;
     options.ledger_bytes_max = settings.ledger_memory_mib << 20;
+    options.memory = {.user_states = settings.user_states_memory_mib << 20,
+                      .tastes = settings.tastes_memory_mib << 20,
+                      .co_engagement = settings.co_engagement_memory_mib << 20,
+                      .cohorts = settings.cohorts_memory_mib << 20,
+                      .collections = settings.collections_memory_mib << 20};
     options.graph_vectors_min = settings.graph_vectors_min;
     options.load = {.level_1_ms = settings.degrade_1_ms,
                     .level_2_ms = settings.degrade_2_ms,

@@ -29,7 +29,8 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
         return Outcome::refuse(
             Error(ErrorCode::kOverloaded, "no room for more items in collections")
                 .with_reason("collections_full")
-                .with_hint("take some out, or delete a collection"));
+                .with_hint("take some out, delete a collection, or give shards more memory for "
+                           "them (--collections-memory-mib)"));
     outcome.created = collections_->put(body.collection, *slot, body.position, envelope.stamp);
     return outcome;
 }

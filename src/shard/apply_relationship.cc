@@ -7,7 +7,8 @@ namespace {
 
 Error no_room(std::string_view what) {
     return Error(ErrorCode::kOverloaded, "no room for " + std::string(what))
-        .with_reason("user_states_full");
+        .with_reason("user_states_full")
+        .with_hint("give shards more memory for user states (--user-states-memory-mib)");
 }
 
 }  // namespace

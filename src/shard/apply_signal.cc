@@ -81,10 +81,10 @@ Result<void> ShardState::apply_signal(const record::Envelope& envelope,
         creator = body.creator ? &*body.creator : table.creator_of(*slot);
     if (kind == EntityKind::kItem && body.user &&
         !user_states_->admits(*body.user, user_states_->names().of(body.signal), *slot))
-        return refuse(
-            Error(ErrorCode::kOverloaded, "no room for another item that a user hides")
-                .with_reason("user_states_full")
-                .with_hint("nothing was counted; give shards more memory for user states"));
+        return refuse(Error(ErrorCode::kOverloaded, "no room for another item that a user hides")
+                          .with_reason("user_states_full")
+                          .with_hint("nothing was counted; give shards more memory for user states "
+                                     "(--user-states-memory-mib)"));
     outcome->index = envelope.index;
     outcome->version = envelope.stamp;
     const SignalEffect effect{body.signal,

@@ -102,6 +102,7 @@ Result<bool> Catalog::put(const record::CatalogBody& body, HybridTime stamp) {
     const Key key(body.kind, body.name, body.version);
     if (const auto found = versions_.find(key); found != versions_.end()) {
         if (!found->second.retired && found->second.text == *body.text) return false;
+        TIDAL_TRY(check_unchanged(body));
         return Error(ErrorCode::kConflict, std::string(name_of(body.kind)) + " `" + body.name +
                                                "` has a version " + std::to_string(body.version) +
                                                " already, with another text")
@@ -109,6 +110,7 @@ Result<bool> Catalog::put(const record::CatalogBody& body, HybridTime stamp) {
             .with_reason("version_exists")
             .with_hint("the next free one is " + std::to_string(newest(body.kind, body.name) + 1));
     }
+    TIDAL_TRY(check_unchanged(body));
     if (const std::uint32_t last = newest(body.kind, body.name); body.version < last)
         return Error(ErrorCode::kConflict, "a new version of `" + body.name +
                                                "` must be above its newest, " +
@@ -126,6 +128,15 @@ Result<bool> Catalog::put(const record::CatalogBody& body, HybridTime stamp) {
     write_row(key, version);
     if (only_newest_kept(body.kind)) forget_below(key);
     return true;
+}
+
+/// What changes nothing passes without this: a record that is proposed again after a change of
+/// leaders finds itself.
+Result<void> Catalog::check_unchanged(const record::CatalogBody& body) const {
+    if (!body.since || *body.since == newest_stamp_) return {};
+    return Error(ErrorCode::kConflict, "something else was put or retired meanwhile")
+        .with_reason(kCatalogChanged)
+        .with_hint("send it again");
 }
 
 Result<void> Catalog::check_room(const record::CatalogBody& body) const {
@@ -162,6 +173,9 @@ void Catalog::forget_below(const Key& key) {
 
 Result<bool> Catalog::retire(const record::CatalogBody& body, HybridTime stamp) {
     const std::uint32_t last = newest(body.kind, body.name);
+    const auto newest_version = versions_.find(Key(body.kind, body.name, last));
+    if (last == body.version && newest_version->second.retired) return false;
+    TIDAL_TRY(check_unchanged(body));
     if (last == 0)
         return Error(ErrorCode::kNotFound,
                      "no " + std::string(name_of(body.kind)) + " `" + body.name + "` was made here")

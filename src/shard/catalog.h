@@ -17,6 +17,8 @@ namespace tidal::shard {
 inline constexpr std::size_t kCatalogEntriesMax = 10'000;  ///< Retired ones included.
 inline constexpr std::uint64_t kCatalogBytesMax = 64ULL << 20;
 
+inline constexpr std::string_view kCatalogChanged = "catalog_changed";
+
 /// "profile", "experiment", "model", "member", "join token", "API key", "synonyms",
 /// "cohort", "policy", "collection".
 std::string_view name_of(record::CatalogKind kind);
@@ -35,13 +37,16 @@ struct CatalogEntry {
 /// older one.
 /// Likewise of what is the cluster's: there a version is the next state of the same thing, and who
 /// writes newest + 1 after reading newest loses to whoever did so first (kConflict): read again.
+/// What was checked against the whole catalogue says so (CatalogBody::since): names that one text
+/// refers to are there, and are not retired under it.
 /// Threads: one at a time.
 class Catalog {
 public:
     static Result<Catalog> open(storage::ShardStore& store);
 
     /// False when it changed nothing: the same text under the same version, or retired already.
-    /// @return kConflict    the version has another text, or is not above the newest;
+    /// @return kConflict    the version has another text, or is not above the newest; or, reason
+    ///                      kCatalogChanged, something was put or retired since it was checked;
     ///         kNotFound    nothing to retire; kTooLarge  the catalogue is full.
     Result<bool> apply(const record::CatalogBody& body, HybridTime stamp);
 
@@ -70,6 +75,7 @@ private:
     void write_row(const Key& key, const Version& version);
     void forget_below(const Key& key);
     Result<void> check_room(const record::CatalogBody& body) const;
+    Result<void> check_unchanged(const record::CatalogBody& body) const;
 
     storage::ShardStore* store_;
     std::map<Key, Version> versions_;

@@ -411,6 +411,7 @@ Shard::Stats Shard::stats_now() {
     stats.taste_users = tastes.users;
     stats.taste_bytes = tastes.bytes;
     stats.tastes_refused = tastes.refused;
+    stats.tastes_forgotten = tastes.forgotten;
     const auto pairs = state_->co_engagement().stats();
     stats.co_engagement_pairs = pairs.pairs;
     stats.co_engagement_bytes = pairs.bytes;

@@ -224,6 +224,7 @@ public:
         std::uint64_t taste_users = 0;
         std::uint64_t taste_bytes = 0;
         std::uint64_t tastes_refused = 0;  ///< The same, of tastes.
+        std::uint64_t tastes_forgotten = 0;
         std::uint64_t co_engagement_pairs = 0;
         std::uint64_t co_engagement_bytes = 0;
         std::uint64_t co_engagement_refused = 0;  ///< The same, of neighbours of items.

@@ -6,6 +6,7 @@
 #include "base/codec.h"
 #include "query/top_views.h"
 #include "ranking/shard_view.h"
+#include "record/budget_codec.h"
 #include "shard/internal/graph_files.h"
 #include "shard/internal/indexed_texts.h"
 #include "shard/internal/planted.h"
@@ -59,6 +60,7 @@ Result<void> ShardState::load() {
         config_.epoch = Epoch(in.u32());
         config_.vshard_begin = in.u16();
         config_.vshard_end = in.u16();
+        if (in.remaining() > 0) config_.memory = record::decode_budgets(&in);
         TIDAL_TRY(in.finish("shard configuration"));
     }
     TIDAL_ASSIGN(auto schema, store_.get(kSchemaKey));
@@ -114,18 +116,18 @@ Result<void> ShardState::open_tables() {
         TIDAL_ASSIGN(uniques_[at], signal::UniqueTable::open(options, store_, *schema_));
     }
     open_graphs();
-    TIDAL_ASSIGN(user_states_, audience::UserStates::open(
-                                   {.bytes_max = options_.user_state_bytes_max}, store_, *schema_));
+    const record::MemoryBudgets budgets = memory();
+    TIDAL_ASSIGN(user_states_,
+                 audience::UserStates::open({.bytes_max = budgets.user_states}, store_, *schema_));
     TIDAL_ASSIGN(relationships_, audience::Relationships::open(store_));
     TIDAL_ASSIGN(sessions_,
                  audience::Sessions::open({.sessions_max = options_.sessions_max}, store_));
-    TIDAL_ASSIGN(tastes_, audience::Tastes::open({.bytes_max = options_.taste_bytes_max}, store_));
-    TIDAL_ASSIGN(co_engagement_, audience::CoEngagement::open(
-                                     {.bytes_max = options_.co_engagement_bytes_max}, store_));
-    TIDAL_ASSIGN(cohorts_,
-                 audience::CohortLedgers::open({.bytes_max = options_.cohort_bytes_max}, store_));
+    TIDAL_ASSIGN(tastes_, audience::Tastes::open({.bytes_max = budgets.tastes}, store_));
+    TIDAL_ASSIGN(co_engagement_,
+                 audience::CoEngagement::open({.bytes_max = budgets.co_engagement}, store_));
+    TIDAL_ASSIGN(cohorts_, audience::CohortLedgers::open({.bytes_max = budgets.cohorts}, store_));
     TIDAL_ASSIGN(collections_,
-                 audience::Collections::open({.bytes_max = options_.collection_bytes_max}, store_));
+                 audience::Collections::open({.bytes_max = budgets.collections}, store_));
     return {};
 }
 
@@ -348,7 +350,15 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     out.u32(body.epoch.value());
     out.u16(body.vshard_begin);
     out.u16(body.vshard_end);
+    if (body.memory) record::encode_budgets(*body.memory, &out);
     store_.put(kConfigKey, out.view());
+    if (schema_ == nullptr) return accepted(envelope);
+    const record::MemoryBudgets budgets = memory();
+    user_states_->set_bytes_max(budgets.user_states);
+    tastes_->set_bytes_max(budgets.tastes);
+    co_engagement_->set_bytes_max(budgets.co_engagement);
+    cohorts_->set_bytes_max(budgets.cohorts);
+    collections_->set_bytes_max(budgets.collections);
     return accepted(envelope);
 }
 

@@ -65,12 +65,8 @@ public:
         Incarnation incarnation{1};
         std::uint64_t ledger_bytes_max = 4ULL << 30;
         std::uint64_t unique_bytes_max = 1ULL << 30;
-        std::uint64_t user_state_bytes_max = 1ULL << 30;
-        std::uint64_t taste_bytes_max = 1ULL << 30;
-        std::uint64_t co_engagement_bytes_max = 1ULL << 30;
-        std::uint64_t cohort_bytes_max = 256ULL << 20;
+        record::MemoryBudgets memory;  ///< Until the log says otherwise (ShardConfigBody).
         std::size_t sessions_max = 100'000;
-        std::uint64_t collection_bytes_max = 256ULL << 20;
         std::uint64_t idempotency_bytes_max = 256ULL << 20;
         /// With fewer items a feed is scanned instead of read from a view (query/top_views.h).
         std::uint64_t view_items_min = 4'096;
@@ -115,6 +111,7 @@ public:
     }
     const std::shared_ptr<const schema::Schema>& schema() const { return schema_; }
     const record::ShardConfigBody& config() const { return config_; }
+    record::MemoryBudgets memory() const { return config_.memory.value_or(options_.memory); }
     /// False until the first ShardConfig and Schema records: nothing else is applied before.
     bool configured() const { return config_.apply_version.value() != 0 && schema_ != nullptr; }
     bool owns(VShard vshard) const {

@@ -50,6 +50,11 @@ struct Database::Join {
         replies[line].emplace(Error(replies[other]->error()));
     }
     /// Before anything was proposed.
+    void fail_all(const Error& error) {
+        for (std::size_t line = 0; line < replies.size(); ++line) fail(line, Error(error));
+        arrive();
+    }
+    /// Likewise.
     bool names_unknown() const {
         return std::ranges::any_of(replies, [](const auto& reply) {
             return reply && !reply->ok() &&

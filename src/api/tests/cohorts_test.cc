@@ -311,6 +311,51 @@ TEST_P(CohortsOfDatabase, LendWhatTheyWatchToWhoHasLikedNothingYet) {
               "3 4 | cohort: the profile `for_you` reads it only for who has liked nothing yet");
 }
 
+/// Each with what it refers to, the two calls at once and in either order.
+TEST_P(CohortsOfDatabase, AParentAndAnExperimentsProfileAreThereOrTheNameIsRefused) {
+    ASSERT_OK(node_.open());
+    std::vector<std::optional<Result<void>>> answers(2);
+    std::string version;
+    const auto told = [&](std::size_t at) {
+        return [&answers, at](auto reply) {
+            answers[at].emplace(reply.ok() ? Result<void>() : Result<void>(reply.error()));
+        };
+    };
+    const auto both = [&](bool first, auto put, record::CatalogKind kind, const char* name) {
+        answers.assign(2, std::nullopt);
+        if (first) put();
+        node_->retire(kind, name, told(1));
+        if (!first) put();
+        EXPECT_TRUE(node_.world().run_until([&] { return answers[0] && answers[1]; }));
+        const auto said = [](const Result<void>& result) {
+            return result.ok() ? std::string("ok") : std::string(result.error().reason());
+        };
+        return said(*answers[0]) + ", " + said(*answers[1]);
+    };
+    const auto put_child = [&] {
+        node_->put_cohort("cohort a version 1 { parent b; tracks view; where region = 'x'; }",
+                          false, told(0));
+    };
+    const auto put_experiment = [&] {
+        node_->put_experiment("experiment e version 1 { arm picks@" + version + "; arm new@1; }",
+                              false, told(0));
+    };
+    for (const bool first : {false, true}) {
+        SCOPED_TRACE(first);
+        version = first ? "2" : "1";
+        ASSERT_OK(
+            put_cohort("cohort b version " + version + " { tracks view; where region = 'x'; }"));
+        ASSERT_OK(
+            put_profile("profile picks version " + version + " { candidates scan; score 1; }"));
+        EXPECT_EQ(both(first, put_child, record::CatalogKind::kCohort, "b"),
+                  first ? "ok, cohort_in_use" : "unknown_cohort, ok");
+        EXPECT_EQ(both(first, put_experiment, record::CatalogKind::kProfile, "picks"),
+                  first ? "ok, profile_in_use" : "unknown_profile, ok");
+        EXPECT_EQ(node_->cohorts()->all().size(), first ? 2u : 0u);
+        EXPECT_EQ(node_->experiments()->size(), first ? 1u : 0u);
+    }
+}
+
 TEST_P(CohortsOfDatabase, AreRefusedByNameAndKeptWhileTheyAreParents) {
     ASSERT_OK(node_.open());
     const auto reason = [](const Result<void>& result) {

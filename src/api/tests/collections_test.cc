@@ -223,6 +223,107 @@ TEST_P(CollectionsOfDatabase, WhatAShardDidNotForgetGoesAtTheNextStart) {
     EXPECT_TRUE(node_.world().run_until([&] { return rows() == 0; }));
 }
 
+/// Two calls at once: the second is checked while the first is on its way into the log.
+class CollectionRaces : public CollectionsOfDatabase {
+protected:
+    /// So many that dropping them takes each shard several records.
+    static constexpr std::uint64_t kMany = 1'300;
+    using Answer = std::optional<Result<void>>;
+
+    void fill(const std::string& name) {
+        constexpr std::uint64_t kAtOnce = 50;  // A batch is at most a file of the log.
+        std::vector<Write> items, members;
+        for (std::uint64_t id = 1; id <= kMany * GetParam(); ++id) {
+            items.emplace_back(item(id));
+            members.emplace_back(member(name, id, static_cast<double>(id)));
+            if (id % kAtOnce != 0) continue;
+            for (const auto& reply : node_.write(std::exchange(items, {}))) ASSERT_OK(reply);
+            for (const auto& reply : node_.write(std::exchange(members, {}))) ASSERT_OK(reply);
+        }
+    }
+    auto kept(Answer* answer) {
+        return [answer](Result<void> result) { answer->emplace(std::move(result)); };
+    }
+    void until(const Answer& answer) {
+        ASSERT_TRUE(node_.world().run_until([&] { return answer.has_value(); }));
+    }
+    std::uint64_t rows() {
+        std::uint64_t out = 0;
+        for (const auto& shard : node_->stats().shards) out += shard.collection_members;
+        return out;
+    }
+
+    Answer put_, deleted_;
+};
+
+TEST_P(CollectionRaces, OneDescribedBehindItsDeletionIsAnotherOne) {
+    ASSERT_OK(node_.open());
+    for (const std::string description : {"What we like.", "Described anew."}) {
+        SCOPED_TRACE(description);
+        ASSERT_OK(put("later", "What we like."));
+        ASSERT_NO_FATAL_FAILURE(fill("later"));
+        put_.reset();
+        deleted_.reset();
+        node_->delete_collection("later", kept(&deleted_));
+        node_->put_collection("later", description, told(kept(&put_)));
+        ASSERT_NO_FATAL_FAILURE(until(put_));
+        ASSERT_OK(*put_);
+        // The last that the deletion comes to.
+        const std::uint64_t last = kMany * GetParam();
+        ASSERT_OK(node_.write_one(member("later", last)));
+        ASSERT_NO_FATAL_FAILURE(until(deleted_));
+        ASSERT_OK(*deleted_);
+        node_.rest();
+        EXPECT_EQ(items_of("later", 1000), std::vector<std::uint64_t>{last});
+        ASSERT_OK(node_.crash_and_open());
+        EXPECT_TRUE(node_.world().run_until([&] { return rows() == 1; }));
+        EXPECT_EQ(items_of("later", 1000), std::vector<std::uint64_t>{last});
+        ASSERT_OK(drop("later"));
+    }
+}
+
+TEST_P(CollectionRaces, OneDescribedAheadOfItsDeletionIsDeleted) {
+    ASSERT_OK(node_.open());
+    ASSERT_OK(put("later", "What we like."));
+    ASSERT_NO_FATAL_FAILURE(fill("later"));
+    node_->put_collection("later", "Described anew.", told(kept(&put_)));
+    node_->delete_collection("later", kept(&deleted_));
+    ASSERT_NO_FATAL_FAILURE(until(put_));
+    ASSERT_NO_FATAL_FAILURE(until(deleted_));
+    ASSERT_OK(*put_);
+    ASSERT_OK(*deleted_);
+    const auto found = node_->collection("later");
+    ASSERT_FALSE(found.ok()) << "deleted, and there with " << found->items << " items";
+    EXPECT_EQ(found.error().reason(), "unknown_collection");
+    EXPECT_TRUE(node_.world().run_until([&] { return rows() == 0; }));
+}
+
+TEST_P(CollectionRaces, OneIsDeletedOrNamedByAProfile) {
+    ASSERT_OK(node_.open());
+    ASSERT_OK(put("first"));
+    ASSERT_OK(put("second"));
+    node_->put_profile("profile p version 1 { candidates collection(first); score 1; }", false,
+                       told(kept(&put_)));
+    node_->delete_collection("first", kept(&deleted_));
+    ASSERT_NO_FATAL_FAILURE(until(put_));
+    ASSERT_NO_FATAL_FAILURE(until(deleted_));
+    ASSERT_OK(*put_);
+    ASSERT_FALSE(deleted_->ok());
+    EXPECT_EQ(deleted_->error().reason(), "collection_in_use");
+
+    put_.reset();
+    deleted_.reset();
+    node_->delete_collection("second", kept(&deleted_));
+    node_->put_profile("profile q version 1 { candidates collection(second); score 1; }", false,
+                       told(kept(&put_)));
+    ASSERT_NO_FATAL_FAILURE(until(put_));
+    ASSERT_NO_FATAL_FAILURE(until(deleted_));
+    ASSERT_OK(*deleted_);
+    ASSERT_FALSE(put_->ok());
+    EXPECT_EQ(put_->error().reason(), "unknown_collection");
+}
+
+INSTANTIATE_TEST_SUITE_P(Shards, CollectionRaces, testing::Values(1, 4));
 INSTANTIATE_TEST_SUITE_P(Shards, CollectionsOfDatabase, testing::Values(1, 4));
 
 }  // namespace

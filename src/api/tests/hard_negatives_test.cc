@@ -23,6 +23,7 @@ protected:
         DatabaseOptions out;
         out.shards = kShards;
         out.view_items_min = 10;
+        out.graph_vectors_min = 20;
         return out;
     }
     std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
@@ -33,8 +34,17 @@ protected:
         EntityWrite write = item(id, creator);
         write.metadata.emplace_back("year", static_cast<std::int64_t>(1990 + below(9)));
         node_.put(write);
+        // Some far from all others, and some without: what is near is listed, and what is not.
+        if (!one_in(9)) node_.put(EmbeddingWrite{EntityKind::kItem, id, "", any_vector()});
         live_.insert(id);
         creators_[id] = creator;
+    }
+
+    std::vector<double> any_vector() {
+        std::vector<double> out(4);
+        for (double& each : out) each = static_cast<double>(below(9)) - 4;
+        out.front() += 0.5;  // Never all 0.
+        return out;
     }
 
     /// The user's open session: made at first, and again after the user was deleted.
@@ -144,14 +154,31 @@ protected:
         sessions_.erase(user);
     }
 
+    /// As doors ask for it: some profiles count what they show.
+    Result<FeedReply> feed(const FeedCall& call) {
+        std::optional<Result<FeedReply>> answer;
+        node_->feed(call, [&](Result<FeedReply> reply) { answer.emplace(std::move(reply)); });
+        node_.world().run_until([&] { return answer.has_value(); });
+        if (!answer) return Error(ErrorCode::kTimeout, "no answer");
+        return std::move(*answer);
+    }
+
     /// A page and those behind it, with hides in between. @return how many pages.
     std::uint64_t read_pages() {
         const char* const profiles[] = {"new",     "trending",    "hot",       "most_viewed",
                                         "shuffle", "hidden_gems", "top_month", "rising",
-                                        "for_you", "following"};
+                                        "for_you", "following",   "for_you",   "notification",
+                                        "related", "similar",     "search",    "hybrid"};
         const char* const filters[] = {"", "", "year < 1996", "NOT seen", "saved OR NOT liked"};
         FeedCall call;
-        call.profile = profiles[below(10)];
+        call.profile = profiles[below(16)];
+        if (call.profile == "search" || call.profile == "hybrid") call.query = "title";
+        if (call.profile == "hybrid") call.vector = any_vector();
+        if (call.profile == "related" || call.profile == "similar") {
+            if (live_.empty()) return 0;
+            call.similar_to = IdInput(
+                *std::next(live_.begin(), static_cast<std::ptrdiff_t>(below(live_.size()))));
+        }
         call.filter = filters[below(5)];
         call.limit = static_cast<std::uint32_t>(1 + below(one_in(4) ? 150 : 10));
         const std::uint64_t user = 1 + below(kUsers);
@@ -169,21 +196,14 @@ protected:
         if (one_in(6)) call.group_by = "year TOP 3";
         std::uint64_t pages = 0;
         for (; pages < 4; ++pages) {
-            const auto reply = node_->feed(call);
+            const auto reply = feed(call);
             if (!reply.ok()) {
                 ADD_FAILURE() << reply.error().to_string();
                 return pages;
             }
-            for (const FeedItem& shown : reply->items) {
-                ++shown_;
-                EXPECT_TRUE(live_.contains(shown.entity.id.number()))
-                    << call.profile << " shows item " << shown.entity.id.to_string();
-                EXPECT_FALSE(blocks_.contains({user, creators_[shown.entity.id.number()]}))
-                    << call.profile << " shows user " << user << " a blocked creator's item";
-                EXPECT_FALSE(hides_.contains({user, shown.entity.id.number()}))
-                    << call.profile << " [" << call.filter << "] shows user " << user << " item "
-                    << shown.entity.id.to_string();
-            }
+            for (const FeedItem& shown : reply->items)
+                expect_shown(user, shown.entity.id.number(),
+                             call.profile + " [" + call.filter + "]");
             if (call.filter.empty() && call.profile == "new") {
                 std::size_t allowed = 0;
                 for (const std::uint64_t id : live_)
@@ -197,6 +217,29 @@ protected:
             if (one_in(2)) write_signals();
         }
         return pages + 1;
+    }
+
+    void expect_shown(std::uint64_t user, std::uint64_t id, const std::string& by) {
+        ++shown_;
+        ++shown_by_[by.substr(0, by.find(' '))];
+        EXPECT_TRUE(live_.contains(id)) << by << " shows item " << id;
+        EXPECT_FALSE(blocks_.contains({user, creators_[id]}))
+            << by << " shows user " << user << " a blocked creator's item";
+        EXPECT_FALSE(hides_.contains({user, id})) << by << " shows user " << user << " item " << id;
+    }
+    std::uint64_t read_suggestions() {
+        SuggestCall call;
+        const std::uint64_t user = 1 + below(kUsers);
+        call.user_id = IdInput(user);
+        call.query = "title " + std::to_string(1 + below(15));
+        call.limit = 30;
+        const auto reply = node_->suggest(call);
+        EXPECT_TRUE(reply.ok()) << reply.error().to_string();
+        if (!reply.ok()) return 1;
+        for (const Suggestion& each : reply->suggestions)
+            if (each.kind == Suggestion::Kind::kItem)
+                expect_shown(user, each.id->number(), "suggest");
+        return 1;
     }
 
     SimNode node_;
@@ -213,6 +256,7 @@ protected:
     };
     std::vector<Keyed> keyed_;
     std::uint64_t keys_ = 0, shown_ = 0;
+    std::map<std::string, std::uint64_t> shown_by_;
 };
 
 TEST_F(HardNegatives, AreNeverShownOverRandomOperations) {
@@ -241,7 +285,7 @@ TEST_F(HardNegatives, AreNeverShownOverRandomOperations) {
                 for (int i = 0; i < 3; ++i, ++operations) relate();
                 break;
             default:
-                pages += read_pages();
+                pages += one_in(6) ? read_suggestions() : read_pages();
                 break;
         }
         if (round % 97 == 0) {
@@ -263,6 +307,9 @@ TEST_F(HardNegatives, AreNeverShownOverRandomOperations) {
                 static_cast<unsigned long long>(shown_), static_cast<unsigned long long>(restarts));
     EXPECT_GT(restarts, 2u);
     EXPECT_GT(shown_, 1'000u);
+    for (const char* by :
+         {"for_you", "notification", "related", "similar", "search", "hybrid", "suggest"})
+        EXPECT_GT(shown_by_[by], 20u) << by;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "audience/internal/id_list.h"
@@ -39,6 +40,12 @@ public:
     void clear();
     /// The items right before one, the newest first; none where it is not there.
     std::vector<EntityId> before(const EntityId& item, std::size_t most) const;
+
+    /// nullopt = it is empty.
+    std::optional<UnixMillis> newest_ms() const {
+        if (items_.size() == 0) return std::nullopt;
+        return items_.beside(place(items_.size() - 1)).at_ms;
+    }
 
     void encode(Encoder* out) const;
     std::uint64_t bytes() const { return items_.bytes(); }

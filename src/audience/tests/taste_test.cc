@@ -159,17 +159,89 @@ TEST(Tastes, RowsAreThoseOfTheCheckpointHoweverLateTheyAreWritten) {
     EXPECT_EQ(Tastes::open({}, store).value()->content_hash(), now);
 }
 
-TEST(Tastes, WithoutRoomKeepWhoIsThere) {
+TEST(Tastes, WithoutRoomWhoWasSilentLongestMakesPlace) {
+    constexpr UnixMillis kHourMs = 3'600'000;
     entity::MemoryStore store;
-    auto all = Tastes::open({.bytes_max = 1}, store).value();
-    EXPECT_TRUE(all->apply(kAda, like(1, 100, 1)).has_value());
-    EXPECT_FALSE(all->apply(kBob, like(1, 100, 2)).has_value());
-    EXPECT_EQ(all->find(kBob), nullptr);
-    EXPECT_TRUE(all->apply(kAda, like(2, 100, 3)).has_value());
-    EXPECT_EQ(all->stats().users, 1u);
+    auto all = Tastes::open({}, store).value();
+    all->apply(kAda, like(1, kNow, 1));
+    all->apply(kBob, like(1, kNow + kHourMs, 2));
+    all->apply(kAda, like(2, kNow + 2 * kHourMs, 3));
+    all->set_bytes_max(all->stats().bytes);
+    EXPECT_FALSE(all->apply(kNina, like(1, kNow, 4)).has_value()) << "silent for longer than Bob";
+    EXPECT_EQ(all->find(kNina), nullptr);
     EXPECT_EQ(all->stats().refused, 1u);
+    EXPECT_TRUE(all->apply(kNina, like(1, kNow + 2 * kHourMs, 5)).has_value());
+    EXPECT_EQ(all->find(kBob), nullptr);
+    EXPECT_EQ(all->stats().forgotten, 1u);
     const std::uint64_t bytes = all->stats().bytes;
-    EXPECT_EQ(restart(*all, store)->stats().bytes, bytes) << "what is refused is the same on all";
+    all = restart(*all, store);
+    EXPECT_EQ(all->stats().bytes, bytes);
+    EXPECT_EQ(all->find(kBob), nullptr) << "nor is there a row";
+
+    // Who takes back what was liked last is as silent as before that.
+    all->set_bytes_max(bytes);
+    TasteEvent undo = like(2, kNow + 2 * kHourMs, 3);
+    undo.taken_back = true;
+    all->apply(kAda, undo);
+    all->apply(kBob, like(1, kNow + 2 * kHourMs, 6));
+    EXPECT_EQ(all->find(kAda), nullptr);
+    EXPECT_NE(all->find(kNina), nullptr);
+
+    // Who was erased keeps the stamp, and the place.
+    all->erase_user(kNina, stamp(7));
+    all->erase_user(kBob, stamp(7));
+    all->set_bytes_max(1);
+    EXPECT_FALSE(all->apply(kAda, like(1, kNow + 9 * kHourMs, 8)).has_value());
+    EXPECT_EQ(all->find(kNina)->erased(), stamp(7));
+    EXPECT_TRUE(all->apply(kNina, like(1, kNow, 9)).has_value());
+}
+
+TEST(Tastes, ABudgetThatIsLoweredComesDownWithWhoComes) {
+    entity::MemoryStore store;
+    auto all = Tastes::open({}, store).value();
+    for (std::uint64_t user = 0; user < 100; ++user)
+        all->apply(EntityId(user), like(1, kNow, user + 1));
+    const std::uint64_t half = all->stats().bytes / 2;
+    all->set_bytes_max(half);
+    EXPECT_EQ(all->stats().users, 100u) << "what is there stays";
+    for (std::uint64_t user = 100; user < 200; ++user) {
+        EXPECT_TRUE(all->apply(EntityId(user), like(1, kNow, user + 1)).has_value());
+        EXPECT_LE(all->stats().users, std::max<std::uint64_t>(50, 199 - user));
+    }
+    EXPECT_EQ(all->stats().users, 50u);
+}
+
+/// Whom others replace does not depend on when rows are written, or read again.
+RC_GTEST_PROP(Tastes, WithoutRoomAreTheSameThroughRestarts, ()) {
+    constexpr Tastes::Options kSmall{.bytes_max = 3'000};
+    entity::MemoryStore store, quiet_store;
+    auto all = Tastes::open(kSmall, store).value();
+    const auto quiet = Tastes::open(kSmall, quiet_store).value();
+    const auto steps =
+        *rc::gen::container<std::vector<std::uint32_t>>(200, rc::gen::arbitrary<std::uint32_t>());
+    std::uint64_t committed = 0;
+    for (const std::uint32_t step : steps) {
+        const EntityId user = step % 2 == 0 ? EntityId(step / 2 % 12) : kNina;
+        TasteEvent event = like(step / 24 % 5, kNow + step / 120 % 30 * kDayMs / 24, ++committed);
+        event.positive = step % 3 != 0;
+        event.taken_back = step % 11 == 0;
+        if (event.taken_back) event.stamp = stamp(committed / 2);
+        if (step % 17 == 0) {
+            all->erase_user(user, stamp(committed));
+            quiet->erase_user(user, stamp(committed));
+        }
+        RC_ASSERT(all->apply(user, event) == quiet->apply(user, event));
+        if (step % 5 == 0) all->freeze_rows();
+        all->write_frozen_rows(step % 3);
+        if (step % 13 == 0) {
+            all->write_frozen_rows();
+            all->freeze_rows();
+            all->write_frozen_rows();
+            all = Tastes::open(kSmall, store).value();
+        }
+        RC_ASSERT(all->content_hash() == quiet->content_hash());
+        RC_ASSERT(all->stats().bytes == quiet->stats().bytes);
+    }
 }
 
 /// All events of one user; rings and affinities are computed from scratch.

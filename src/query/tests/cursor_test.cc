@@ -4,6 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <limits>
+#include <map>
 
 #include "base/base64url.h"
 
@@ -78,6 +79,10 @@ RC_GTEST_PROP(CursorCodec, DecodesWhatItEncoded,
     if (number % 3 == 0) {
         for (std::uint64_t i = number % 1999; i > 0; --i)
             cursor.shown_hashes.push_back(short_hash(EntityId(number * i)));
+        std::map<ShortHash, std::uint32_t> groups;
+        for (std::uint64_t i = number % 7; i > 0; --i)
+            groups[short_hash(EntityId(seed * i))] = static_cast<std::uint32_t>(i);
+        cursor.shown_groups.assign(groups.begin(), groups.end());
     } else {
         cursor.after.emplace();
         cursor.after->score = *rc::gen::element(0.0, 1e300, -1e300, 1.0 / 3, 5e-324);
@@ -113,15 +118,26 @@ TEST(CursorCodec, LongListsStayWithTheServerForTenMinutes) {
     EXPECT_EQ(*too_late.decode(in_token), long_cursor(kShownInToken));
     EXPECT_EQ(too_late.decode(kept).error().code(), ErrorCode::kGone);
     EXPECT_EQ(CursorCodec(key).decode(kept).error().reason(), "cursor_gone");
+
+    Cursor grouped = long_cursor(kShownInToken / 2);
+    for (std::uint64_t group = 1; group <= kShownInToken / 2; ++group)
+        grouped.shown_groups.emplace_back(group, 1);
+    const std::string short_token = now.encode(grouped);
+    EXPECT_LT(short_token.size(), 8'000u);
+    EXPECT_EQ(*too_late.decode(short_token), grouped);
+    grouped.shown_groups.emplace_back(kShownInToken, 9);
+    EXPECT_LT(now.encode(grouped).size(), 100u);
+    EXPECT_EQ(*later.decode(now.encode(grouped)), grouped);
 }
 
 TEST(ShownStoreTest, TheOldestGoFirst) {
     ShownStore store({.keep_ms = 100, .lists_max = 2});
-    const auto first = store.put({1}, 0), second = store.put({2}, 0), third = store.put({3}, 50);
+    const ShownList one{{1}, {}}, two{{2}, {{7, 2}}}, three{{3}, {}};
+    const auto first = store.put(one, 0), second = store.put(two, 0), third = store.put(three, 50);
     EXPECT_FALSE(store.get(first, 50));
-    EXPECT_EQ(store.get(second, 50), std::vector<ShortHash>{2});
+    EXPECT_EQ(store.get(second, 50), two);
     EXPECT_FALSE(store.get(second, 100));
-    EXPECT_EQ(store.get(third, 100), std::vector<ShortHash>{3});
+    EXPECT_EQ(store.get(third, 100), three);
     EXPECT_FALSE(store.get(third + 1, 100));
     EXPECT_FALSE(store.get(0, 100));
 }

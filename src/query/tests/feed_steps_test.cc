@@ -42,19 +42,28 @@ protected:
     void view(std::uint64_t n) { shard_.signal(EntityId(n), "view", 1, kFilterNow); }
     bool lives(std::uint64_t n) { return shard_.entities().find(EntityId(n)).has_value(); }
 
-    FeedPlan plan(const std::string& profile, const std::string& filter) {
+    static FeedRequest request(const std::string& profile, const std::string& filter) {
         FeedRequest request;
         request.profile = profile;
         request.filter = filter;
         request.facets = "category, year RANGES (3, 6)";
         request.now_ms = kFilterNow;
         request.seed = 7;
-        static const CursorCodec kCodec(std::string(32, 'k'));
-        auto plan = plan_feed(request, *schema_, registry_, kCodec);
+        return request;
+    }
+    FeedPlan plan(const std::string& profile, const std::string& filter) {
+        return plan(request(profile, filter));
+    }
+    FeedPlan plan(const FeedRequest& request) {
+        auto plan = plan_feed(request, *schema_, registry_, codec());
         EXPECT_TRUE(plan.ok()) << plan.error().to_string();
         return std::move(plan).value();
     }
 
+    static const CursorCodec& codec() {
+        static const CursorCodec kCodec(std::string(32, 'k'));
+        return kCodec;
+    }
     /// Runs to the end; `between` is called after every step that was not the last.
     template <typename Run, typename Between>
     auto run_steps(Run run, std::uint64_t budget_ns, Between between) {
@@ -65,6 +74,20 @@ protected:
             if (!done.ok() || *done) return run.take();
             between();
         }
+    }
+
+    /// One page, a step for each of what it does. @param steps  Of the entities' lists apart.
+    FeedPage page(const FeedRequest& request, std::size_t* steps) {
+        FeedPlan plan = this->plan(request);
+        if (plan.has_lists()) {
+            std::vector<std::vector<SourceList>> lists;
+            lists.push_back(*run_sources(shard_.view(), plan));
+            merge_sources(lists, &plan);
+        }
+        *steps = 1;
+        std::vector<ShardPage> pages;
+        pages.push_back(run_steps(FeedRun(plan), 1, [&] { ++*steps; }));
+        return merge_pages(plan, pages, codec());
     }
 
     /// Deletes, makes again, changes or views some item.
@@ -216,6 +239,77 @@ TEST_F(FeedSteps, AStepIsBounded) {
     EXPECT_GT(pieces, scored / program.block_slots) << "a clock that is late ends every step";
 }
 
+TEST_F(FeedSteps, GroupsAreTheSameInAnyNumberOfSteps) {
+    for (std::uint64_t n = 0; n < kItems; ++n) {
+        if (n % 7 == 0) continue;
+        SampleItem item{.id = EntityId(n), .created_at = kFilterNow - 60'000};
+        item.fields.emplace("category", "category " + std::to_string(n % 700));
+        shard_.put(item);
+    }
+    for (const char* profile : {"trending", "lists"})
+        for (const char* group : {"category TOP 2", "year", "creator_id"}) {
+            FeedRequest request = this->request(profile, "");
+            request.group_by = group;
+            request.limit = 200;
+            FeedPlan plan = this->plan(request);
+            if (plan.has_lists()) {
+                std::vector<std::vector<SourceList>> lists;
+                lists.push_back(*run_sources(shard_.view(), plan));
+                merge_sources(lists, &plan);
+            }
+            const auto text = [](const ShardPage& page) {
+                std::string out;
+                for (const ScoredItem& item : page.items)
+                    out += " " + item.id.to_string() + ":" + (item.group ? *item.group : "none");
+                return out;
+            };
+            const std::string whole = text(run_steps(FeedRun(plan), ~0ULL, [] { FAIL(); }));
+            std::size_t steps = 0;
+            for (const std::uint64_t budget : {250'000u, 50'000u, 1u})
+                EXPECT_EQ(text(run_steps(FeedRun(plan), budget, [&] { ++steps; })), whole);
+            EXPECT_GT(steps, 10u) << profile << " " << group;
+        }
+}
+
+/// Of lists a page costs what they have, however many entities and values there are, and the second
+/// what the first does; what the first showed takes its place of its group though it is gone.
+TEST_F(FeedSteps, GroupsOfListsCostWhatIsListed) {
+    const auto put_one = [&](std::uint64_t n, const std::string& category) {
+        SampleItem item{.id = EntityId(n), .created_at = kFilterNow - kItems + n};
+        item.fields.emplace("category", category);
+        shard_.put(item);
+    };
+    std::size_t few = 0, many = 0, second = 0;
+    for (std::uint64_t n = 0; n < kItems; ++n) put_one(n, "category " + std::to_string(n % 50));
+    FeedRequest request = this->request("lists", "");
+    request.facets.clear();
+    request.group_by = "category";
+    request.limit = 20;
+    page(request, &few);
+    // As many again that are on no list, each of a value of its own.
+    for (std::uint64_t n = 0; n < 3 * kItems; ++n) {
+        SampleItem item{.id = EntityId(10 * kItems + n), .created_at = kFilterNow - 100 * kItems};
+        item.fields.emplace("category", "rare " + std::to_string(n));
+        shard_.put(item);
+    }
+    const FeedPage first = page(request, &many);
+    EXPECT_LT(many, few + 1'500) << "steps for " << kItems << " values";
+    ASSERT_EQ(first.items.size(), 20u);
+    ASSERT_TRUE(first.next_cursor.has_value());
+    std::set<std::string> groups;
+    for (const ScoredItem& item : first.items) {
+        ASSERT_NE(item.group, nullptr);
+        EXPECT_TRUE(groups.insert(*item.group).second);
+        if (item.rank % 2 == 0) shard_.erase(item.id);
+    }
+    request.cursor = *first.next_cursor;
+    const FeedPage next = page(request, &second);
+    EXPECT_EQ(next.items.size(), 20u);
+    EXPECT_LT(second, many + 100);
+    for (const ScoredItem& item : next.items)
+        EXPECT_TRUE(groups.insert(*item.group).second) << *item.group << " is shown again";
+}
+
 TEST_F(FeedSteps, AShortPageStillLeadsOn) {
     const FeedPlan plan = this->plan("most_viewed", "");
     std::size_t steps = 0;
@@ -227,10 +321,9 @@ TEST_F(FeedSteps, AShortPageStillLeadsOn) {
     });
     EXPECT_LT(page.items.size(), plan.limit);
     for (const ScoredItem& item : page.items) EXPECT_TRUE(lives(item.id.number()));
-    static const CursorCodec kCodec(std::string(32, 'k'));
     std::vector<ShardPage> pages;
     pages.push_back(std::move(page));
-    const FeedPage merged = merge_pages(plan, pages, kCodec);
+    const FeedPage merged = merge_pages(plan, pages, codec());
     EXPECT_FALSE(merged.items.empty());
     EXPECT_TRUE(merged.next_cursor.has_value());
 }

@@ -219,7 +219,7 @@ inline Body any_body() {
             return CatalogBody{
                 static_cast<CatalogKind>(*rc::gen::inRange<int>(0, kCatalogKindCount)),
                 any_bytes(1, 63), *rc::gen::inRange<std::uint32_t>(1, UINT32_MAX),
-                maybe([] { return any_bytes(0, 300); })};
+                maybe([] { return any_bytes(0, 300); }), maybe(any_time)};
     }
 }
 

@@ -51,6 +51,38 @@ TEST(CatalogTest, RetiredNumbersAreNotUsedAgain) {
     EXPECT_TRUE(shard.apply(profile("a", 3, "three")).created);
 }
 
+TEST(CatalogTest, WhatWasCheckedAgainstAnotherCatalogueIsRefused) {
+    OneShard shard;
+    const auto since = [&](CatalogBody body, HybridTime stamp) {
+        body.since = stamp;
+        return shard.apply(std::move(body));
+    };
+    const auto newest = [&] { return shard.state().catalog().newest_stamp(); };
+    EXPECT_TRUE(since(profile("a", 1, "one"), HybridTime()).created) << "of an empty catalogue";
+    const HybridTime one = newest();
+    EXPECT_EQ(since(profile("b", 1, "b"), HybridTime()).refused->reason(), kCatalogChanged);
+    EXPECT_EQ(since(profile("a", 1, "eins"), HybridTime()).refused->reason(), kCatalogChanged)
+        << "not a word about a version that the caller may not have chosen";
+    EXPECT_EQ(since(profile("c", 1, std::nullopt), HybridTime()).refused->reason(),
+              kCatalogChanged);
+    EXPECT_TRUE(since(profile("b", 1, "b"), one).created);
+    EXPECT_EQ(since(profile("a", 1, std::nullopt), one).refused->reason(), kCatalogChanged);
+    EXPECT_EQ(names(shard.state()), (std::vector<std::string>{"a@1 one", "b@1 b"}));
+
+    // Proposed again after a change of leaders: what is there already passes.
+    EXPECT_TRUE(since(profile("b", 1, "b"), one).repeated);
+    const HybridTime two = newest();
+    shard.restart();
+    EXPECT_EQ(newest(), two);
+    EXPECT_TRUE(since(profile("a", 1, std::nullopt), two).created);
+    EXPECT_TRUE(since(profile("a", 1, std::nullopt), two).repeated);
+    shard.restart();
+    EXPECT_EQ(since(profile("b", 2, "c"), two).refused->reason(), kCatalogChanged);
+    // A record of before there were stamps in them.
+    EXPECT_TRUE(shard.apply(profile("b", 2, "c")).created);
+    EXPECT_EQ(shard.apply(profile("c", 1, std::nullopt)).refused->code(), ErrorCode::kNotFound);
+}
+
 TEST(CatalogTest, SurvivesARestartWithTheSameHash) {
     OneShard shard;
     shard.apply(profile("a", 1, "one"));

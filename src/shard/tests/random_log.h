@@ -14,7 +14,9 @@ namespace tidal::shard {
 /// from small pools, so that repeats, undos, gaps and stale generations meet what they refer to.
 class RandomLog {
 public:
-    explicit RandomLog(std::uint64_t seed) : random_(seed), schema_(test_schema()) {}
+    /// @param with_budgets  Of memory, which change on the way; else there is room for everything.
+    explicit RandomLog(std::uint64_t seed, bool with_budgets = true)
+        : random_(seed), with_budgets_(with_budgets), schema_(test_schema()) {}
 
     std::vector<record::Record> make(std::size_t records) {
         log_.clear();
@@ -110,6 +112,7 @@ private:
                 return push_saved_search();
             case 24:
                 if (one_in(2)) return push_catalog();
+                if (with_budgets_ && one_in(6)) return push_budgets();
                 return push_erasure();
             case 13:
                 if (one_in(2)) return push_keys();
@@ -275,13 +278,26 @@ private:
         push(body, one_in(4) ? "search " + key_of(body.user) : "");
     }
 
+    /// From nothing at all to room for everything.
+    void push_budgets() {
+        record::ShardConfigBody body = test_config();
+        auto& memory = body.memory.emplace();
+        for (std::uint64_t* const budget :
+             {&memory.user_states, &memory.tastes, &memory.co_engagement, &memory.cohorts,
+              &memory.collections})
+            *budget = one_in(3) ? 1ULL << 30 : below(4'000);
+        push(body);
+    }
+
     void push_catalog() {
         record::CatalogBody body;
         body.kind = static_cast<record::CatalogKind>(below(record::kCatalogKindCount));
         body.name = one_in(2) ? "a" : "b";
         body.version = static_cast<std::uint32_t>(1 + below(3));
         if (!one_in(4)) body.text = "text " + std::to_string(below(3));
-        push(body);
+        if (one_in(4)) body.since = last_catalog_;
+        if (one_in(9)) body.since = HybridTime::from_bits(below(9));  // of no catalogue: refused
+        last_catalog_ = push(body).envelope.stamp;
     }
 
     void push_relationship() {
@@ -388,7 +404,9 @@ private:
     }
 
     runtime::SeededRandom random_;
+    const bool with_budgets_;
     Stamper stamper_;
+    HybridTime last_catalog_;
     schema::Schema schema_;
     std::vector<record::Record> log_;
     std::uint64_t sent_[16] = {};

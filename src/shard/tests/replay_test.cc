@@ -20,9 +20,7 @@ struct Ran {
 ShardState::Options small_budgets() {
     return {.shard = kHere,
             .ledger_bytes_max = 2048,
-            .taste_bytes_max = 3000,
-            .co_engagement_bytes_max = 1000,
-            .cohort_bytes_max = 800,
+            .memory = {.tastes = 3000, .co_engagement = 1000, .cohorts = 800},
             .idempotency_bytes_max = 4000};
 }
 

@@ -177,7 +177,7 @@ TEST_F(UserStates, WhatASessionSetElsewhereComesInTheOrderOfItsAnswers) {
 }
 
 TEST(UserStatesBudget, AHideThatCannotBeKeptIsRefused) {
-    OneShard shard({.shard = kHere, .user_state_bytes_max = 300});
+    OneShard shard({.shard = kHere, .memory = {.user_states = 300}});
     schema::Schema next = test_schema();
     next.signals[1].id = kHide;
     next.signals[1].name = "hide";
@@ -358,7 +358,7 @@ TEST(UserStatesModel, EqualAModelOfTheLogOverCheckpointsAndRestarts) {
     std::size_t held = 0;
     for (std::uint64_t seed = 1; seed <= 50; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
-        const auto log = RandomLog(seed).make(200);
+        const auto log = RandomLog(seed, false).make(200);
         runtime::SeededRandom random(seed);
         StateLives lives;
         std::vector<Model> after(1);  // By records applied.

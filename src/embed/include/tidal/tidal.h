@@ -29,6 +29,8 @@ struct OpenOptions {
     std::string directory;  ///< Made when absent. Empty: nothing on disk, lost at close.
     std::optional<std::uint16_t> shards;  ///< Of a new directory (default 1).
     std::optional<std::string> schema;    ///< YAML; default: config/default-schema.yaml.
+    /// Of each shard, for what it knows of users: docs/operations/running.md#memory.
+    record::MemoryBudgets memory;
     Logger logger;  ///< Of what operators must know, such as a full disk; default: nothing.
 };
 
