@@ -194,6 +194,9 @@ void PeerTransport::Impl::handle(const Unknown& unknown, const Origin& origin, E
             continue;
         go_down(&peer, Error(ErrorCode::kUnavailable, "the node does not know this one any more"),
                 events);
+        // It is known here all the same: what it sends on is no reason to tell it the like, or two
+        // that do make each other forget in turn.
+        peer.greeted = true;
         greet(&peer);
     }
 }

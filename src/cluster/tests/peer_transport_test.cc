@@ -389,6 +389,32 @@ TEST_F(SimulatedTransport, WhoWentWhileANodeStoodStillGetsOneMorePing) {
     EXPECT_LT(world_.world.now_ns() - awake_ns, 1'200'000'000U);
 }
 
+// The other side has hung up on a node that stood still, which goes on sending, and greets it: what
+// each sends before it hears the greeting must not make the two forget each other in turn, for
+// ever.
+TEST_F(SimulatedTransport, WhoStoodStillAndWhoHungUpFindEachOtherAgain) {
+    // In order, and as fast both ways: in lockstep.
+    world_.world.network().set_default_link({.delay_min_ns = 300'000, .delay_max_ns = 300'000});
+    auto one = start(1), two = start(2);
+    introduce(*one, 1, *two, 2);
+    ASSERT_TRUE(world_.wait([&] { return one->is_up(2) && two->is_up(1); }));
+    const auto traffic = [&](int ms) {
+        for (int at = 0; at < ms; ++at) {
+            (void)one->transport->send(NodeId(2), Channel::kHeartbeat, "x");
+            (void)two->transport->send(NodeId(1), Channel::kHeartbeat, "y");
+            world_.world.advance(1'000'000);
+        }
+    };
+    for (std::uint32_t round = 0; round < 6; ++round) {
+        world_.nodes[1 + round % 2]->pause(5'000'000'000 + round * 13'000'000, "peer");
+        traffic(6'000);
+        const std::size_t settled = one->seen.changed() + two->seen.changed();
+        traffic(1'000);
+        ASSERT_EQ(one->seen.changed() + two->seen.changed(), settled) << "round " << round;
+        ASSERT_TRUE(one->is_up(2) && two->is_up(1)) << "round " << round;
+    }
+}
+
 TEST_F(SimulatedTransport, ALongCutOpensTheCircuitAndProbesHealIt) {
     auto one = start(1), two = start(2);
     introduce(*one, 1, *two, 2);
