@@ -51,7 +51,7 @@ Planted of_api(const char* name, Bug bug, std::uint64_t from = 1) {
 
 INSTANTIATE_TEST_SUITE_P(
     Databases, PlantedBug,
-    testing::Values(of_shard("MarksNotKept", shard::Bug::kMarksNotKept, 9),
+    testing::Values(of_shard("MarksNotKept", shard::Bug::kMarksNotKept),
                     of_shard("SequencesNotKept", shard::Bug::kSequencesNotKept, 2),
                     of_shard("MarkNotChecked", shard::Bug::kMarkNotChecked, 5),
                     of_api("ReadWithoutIndex", Bug::kReadWithoutIndex, 4),
