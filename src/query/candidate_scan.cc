@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "audience/user_states.h"
 #include "query/internal/time_gates.h"
 #include "query/slot_blocks.h"
 
