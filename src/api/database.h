@@ -199,7 +199,8 @@ public:
     /// Before every read of a door: calls back once reads here are as new as `fence` says. On a
     /// server that is no cluster at once, but for a token.
     /// @return as when_visible(); kUnavailable, reason "no_leader" (nobody can say how new is new)
-    ///         or "catching_up" (this node has not all shards yet), after `timeout_ms`.
+    ///         or "catching_up" (this node has not all shards yet), or kOverloaded (too much waits
+    ///         for the groups of this node), after `timeout_ms`.
     void fence(const ReadFence& fence, const FenceScope& scope, std::uint64_t timeout_ms,
                FenceDone done);
     /// The same, but `done` may run on the loop of consensus, where nothing may wait, not for a
