@@ -272,6 +272,27 @@ TEST_P(ClusterTest, AReadThatFindsNoRoomSaysThatAndNotThatNobodyLeads) {
     ASSERT_OK(cluster_.fence(1, {}));
 }
 
+TEST_P(ClusterTest, AWriteThatWaitsForAnotherNodeIsAnsweredWhenThisOneStops) {
+    cluster_.begin(3);
+    const std::uint64_t id = id_at(EntityKind::kItem, 1, 2);
+    ASSERT_TRUE(cluster_.until([&] { return cluster_.all_lead(); }));
+    const std::uint32_t asked = cluster_.leader(ShardId(1)) == 1 ? 2 : 1;
+    ASSERT_TRUE(cluster_.until([&] {
+        const auto leader = cluster_.node(asked)->cluster()->leader_of(ShardId(1));
+        return leader && !leader->here;
+    }));
+    const auto answer = std::make_shared<std::optional<WriteReplies>>();
+    std::vector<Write> writes;
+    writes.emplace_back(item(id));
+    cluster_.node(asked)->write(std::move(writes), {}, [answer](WriteReplies replies) {
+        answer->emplace(std::move(replies));
+    });
+    ASSERT_FALSE(answer->has_value()) << "it is on its way";
+    cluster_.node(asked).database.reset();
+    ASSERT_TRUE(answer->has_value());
+    EXPECT_FALSE((**answer).front().ok());
+}
+
 TEST_P(ClusterTest, LeadershipsMoveAndNodesLeave) {
     cluster_.begin(3);
     cluster_.put(1, item(1));
