@@ -90,22 +90,45 @@ bool Database::publish_if_changed() {
     return true;
 }
 
+/// kUnavailable while the metadata shard's state is being replaced.
+Result<Database::FetchedCatalog> Database::fetch_catalog() {
+    TIDAL_TRY(shards_[0]->readable());
+    return shards_[0]->with_readable([&](shard::ShardState& state) -> Result<FetchedCatalog> {
+        FetchedCatalog fetched;
+        fetched.generation = shards_[0]->generation();
+        if (state.schema()) fetched.as_of.schema = state.schema()->version;
+        fetched.as_of.catalog = state.catalog().newest_stamp();
+        fetched.entries = state.catalog().entries();
+        return fetched;
+    });
+}
+
 /// What doors validate against: the oldest schema any shard has applied, so that no shard ever
 /// meets a record of a schema it has not seen; and the metadata shard's catalogue.
 void Database::publish_catalog() {
-    const std::lock_guard one_at_a_time(publishing_);
-    if (!shards_[0]->readable().ok()) {  // its state is being replaced: then, or with the next read
+    do {
+        // Before anything is held: its monitor may be another's for seconds.
+        auto fetched = fetch_catalog();
+        const std::lock_guard one_at_a_time(publishing_);
+        if (fetched.ok() && fetched->generation == shards_[0]->generation())
+            return publish(*fetched);
         const std::lock_guard lock(mutex_);
         published_ = {};
+        // Published with the next read, or what is applied next; now where that has been already.
+    } while (shards_[0]->readable().ok());
+}
+
+/// Inside publishing_.
+void Database::publish(const FetchedCatalog& fetched) {
+    const auto& [published, generation, entries] = fetched;
+    // Another thread has come with a newer one: what was to be seen is to be seen there.
+    if (generation == taken_generation_ &&
+        (published.catalog < taken_.catalog || published.schema < taken_.schema))
         return;
-    }
+    taken_ = published;
+    taken_generation_ = generation;
+    // After the entries, so that no schema is older than what they were declared under.
     std::shared_ptr<const schema::Schema> oldest = oldest_schema();
-    Published published;
-    const auto entries = shards_[0]->with_state([&](shard::ShardState& state) {
-        if (state.schema()) published.schema = state.schema()->version;
-        published.catalog = state.catalog().newest_stamp();
-        return state.catalog().entries();
-    });
     // Also of one that still catches up: it may lead a group, and has to know whose.
     if (cluster_ != nullptr) cluster_->take_members(entries);
     if (oldest == nullptr) return;

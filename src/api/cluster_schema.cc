@@ -71,7 +71,9 @@ void Database::put_schema_in_cluster(schema::Schema wanted, std::uint64_t deadli
 void Database::wait_for_schema(SchemaVersion version, std::uint64_t deadline_ns, Done done) {
     const auto oldest = oldest_schema();
     if (oldest != nullptr && oldest->version >= version) {
-        publish_catalog();
+        // The metadata shard may have told the last of its news before the last shard had the
+        // schema.
+        if (catalog_is_news() || schema()->version < oldest->version) publish_catalog();
         return done({});
     }
     if (left_ms(runtime_, deadline_ns) == 0)

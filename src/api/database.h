@@ -199,7 +199,8 @@ public:
     /// Before every read of a door: calls back once reads here are as new as `fence` says. On a
     /// server that is no cluster at once, but for a token.
     /// @return as when_visible(); kUnavailable, reason "no_leader" (nobody can say how new is new)
-    ///         or "catching_up" (this node has not all shards yet), after `timeout_ms`.
+    ///         or "catching_up" (this node has not all shards yet), or kOverloaded (too much waits
+    ///         for the groups of this node), after `timeout_ms`.
     void fence(const ReadFence& fence, const FenceScope& scope, std::uint64_t timeout_ms,
                FenceDone done);
     /// The same, but `done` may run on the loop of consensus, where nothing may wait, not for a
@@ -387,6 +388,9 @@ private:
     void end_schema_change();
     Result<void> publish_nothing();
     void publish_catalog();
+    struct FetchedCatalog;
+    Result<FetchedCatalog> fetch_catalog();
+    void publish(const FetchedCatalog& fetched);
     /// When something of it changed since the last time; what followers and leaders do alike.
     /// @return whether it did.
     bool publish_if_changed();
@@ -554,6 +558,12 @@ private:
         bool operator==(const Published&) const = default;
     };
     Published published_;
+    /// On its way to be published.
+    struct FetchedCatalog {
+        Published as_of;
+        std::uint64_t generation = 0;  ///< Of the metadata shard's state.
+        std::vector<shard::CatalogEntry> entries;
+    };
     std::shared_ptr<const std::vector<ApiKeyInfo>> api_keys_;
     std::shared_ptr<const std::vector<std::string>> api_key_hashes_;  ///< Of those, in order.
     bool schema_change_under_way_ = false;
@@ -575,7 +585,10 @@ private:
     Result<void> check_whole(const std::vector<LogIndex>& from);
     std::mutex exporting_;  ///< Guards terms_; only members of a cluster have any.
     std::map<ShardId, std::unique_ptr<TermIndex>> terms_;
-    std::mutex publishing_;  ///< One publication at a time, so that none overtakes a newer one.
+    /// One publication at a time, so that none overtakes a newer one. No shard is entered inside.
+    std::mutex publishing_;
+    Published taken_;  ///< Guarded by publishing_, as of the newest that came to be published.
+    std::uint64_t taken_generation_ = 0;
 };
 
 }  // namespace tidal::api

@@ -21,7 +21,8 @@ struct Fences::Run {
     std::uint64_t begun_ns = 0, deadline_ns = 0;
     std::atomic<std::size_t> left = 1;
     std::atomic<bool> answered = false;
-    std::atomic<bool> asked = false;  ///< A group had to confirm.
+    std::atomic<bool> asked = false;       ///< A group had to confirm.
+    std::atomic<bool> overloaded = false;  ///< Why a group refused last.
     std::atomic<runtime::Executor::TimerId> timer = 0;
     Database::FenceDone done;
     Answer where = Answer::kMayWait;
@@ -81,6 +82,10 @@ void Fences::pass(const ReadFence& fence, std::vector<ShardId> shards, std::uint
             ++self->refused_;
             const bool ready = self->database_.ready_;
             run->asked = true;  // this is the loop
+            if (ready && run->overloaded)
+                return self->answer(
+                    run, Error(ErrorCode::kOverloaded, "too much waits for the groups of this node")
+                             .with_hint("retry, or ask another node"));
             self->answer(run, Error(ErrorCode::kUnavailable,
                                     ready ? "nobody confirmed in time how new a read here would be"
                                           : "this node has yet to learn what the cluster holds")
@@ -132,7 +137,10 @@ void Fences::confirm(const RunPtr& run, ShardId shard) {
     }
     node_.groups().read_index(
         shard, [self = shared_from_this(), run, shard, asked_ns, retry](Result<LogIndex> index) {
-            if (!index.ok()) return retry();
+            if (!index.ok()) {
+                run->overloaded = index.error().code() == ErrorCode::kOverloaded;
+                return retry();
+            }
             self->database_.shard(shard).when_applied(
                 *index, std::max<std::uint64_t>(self->left_ms(*run), 1),
                 [self, run, shard, asked_ns, retry](Result<void> applied) {

@@ -32,11 +32,9 @@ void append_number(double value, std::string* out) {
     out->append(digits.data(), end);
 }
 
-/// ,"score":1.5,"features":{"sum(view, 24h)":3}
+/// ,"features":{"sum(view, 24h)":3}
 std::string features_of(const FeedItem& item) {
-    std::string out = ",\"score\":";
-    append_number(item.score, &out);
-    out += ",\"features\":{";
+    std::string out = ",\"features\":{";
     bool first = true;
     for (const auto& feature : item.explain->features) {
         if (!std::exchange(first, false)) out += ',';
@@ -47,7 +45,7 @@ std::string features_of(const FeedItem& item) {
     return out + "}";
 }
 
-/// {"position":3,"profile":"trending@1","request_id":"..."}
+/// {"position":3,"profile":"trending@1","request_id":"...","degradation":1,"score":1.5}
 std::string context_of(const FeedItem& item, const FeedCall& call, const FeedReply& reply) {
     std::string out = "{\"position\":" + std::to_string(item.rank) + ",\"profile\":";
     append_quoted(reply.profile, &out);
@@ -58,6 +56,12 @@ std::string context_of(const FeedItem& item, const FeedCall& call, const FeedRep
     if (!call.request_id.empty()) {
         out += ",\"request_id\":";
         append_quoted(call.request_id, &out);
+    }
+    // The order, and the score where it is by ranks, are not what the profile alone makes.
+    if (reply.degradation != 0) out += ",\"degradation\":" + std::to_string(reply.degradation);
+    if (call.log_features) {
+        out += ",\"score\":";
+        append_number(item.score, &out);
     }
     return out + "}";
 }

@@ -86,7 +86,8 @@ bool Reconciler::change_members(ShardId shard, const raft::Status& status) {
     return true;
 }
 
-/// Not a read's fence: a node that still catches up with one group may lead another.
+/// Not a read's fence: a node that still catches up with one group may lead another. Answers come
+/// on the loop of consensus, and publishing enters the metadata shard: that is done here.
 void Reconciler::with_newest_members(Database::Done done) {
     cluster_.node().groups().read_index(
         kMetaShard,
@@ -95,8 +96,12 @@ void Reconciler::with_newest_members(Database::Done done) {
             self->database_.shard(kMetaShard)
                 .when_applied(*index, kNewestMembersMs,
                               [self, done = std::move(done)](Result<void> applied) mutable {
-                                  if (applied.ok()) self->database_.publish_if_changed();
-                                  done(std::move(applied));
+                                  if (!applied.ok() || !self->database_.catalog_is_news())
+                                      return done(std::move(applied));
+                                  self->executor_.post([self, done = std::move(done)]() mutable {
+                                      self->database_.publish_if_changed();
+                                      done({});
+                                  });
                               });
         });
 }

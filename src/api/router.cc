@@ -125,15 +125,21 @@ void Router::forward(const CallPtr& call, cluster::NodeId to) {
     const std::uint64_t now = runtime_.clock().monotonic_ns();
     const std::uint64_t left_ms =
         call->deadline_ns > now ? (call->deadline_ns - now) / 1'000'000 : 0;
-    // Answers come on the loop of consensus; who hears of them may enter a shard.
-    node_.rpc().call(
-        to, kProposeMethod, call->bytes, left_ms,
-        [self = shared_from_this(), call](Result<std::string> answer) {
-            self->executor_of(*call).post([self, call, answer = std::move(answer)]() mutable {
-                if (!answer.ok()) return self->answered(call, answer.take_error());
-                self->answered(call, decode_outcomes(*answer));
-            });
-        });
+    node_.rpc().call(to, kProposeMethod, call->bytes, left_ms,
+                     [self = shared_from_this(), call](Result<std::string> answer) {
+                         self->hear(call, std::move(answer));
+                     });
+}
+
+/// Answers come on the loop of consensus; who hears of them may enter a shard. At the stop they
+/// come on the thread that stops, and executors drop what they are given from then on.
+void Router::hear(const CallPtr& call, Result<std::string> answer) {
+    auto pass_on = [self = shared_from_this(), call, answer = std::move(answer)]() mutable {
+        if (!answer.ok()) return self->answered(call, answer.take_error());
+        self->answered(call, decode_outcomes(*answer));
+    };
+    if (stopped_) return pass_on();
+    executor_of(*call).post(std::move(pass_on));
 }
 
 void Router::answered(const CallPtr& call, Result<std::vector<shard::Outcome>> outcomes) {
@@ -162,6 +168,7 @@ void Router::answered(const CallPtr& call, Result<std::vector<shard::Outcome>> o
 }
 
 void Router::later(const CallPtr& call, Error why) {
+    if (stopped_) return attempt(call);  // which says so
     call->hints = 0;
     const std::uint64_t wait_ns =
         call->backoff_ns / 2 + runtime_.random().below(call->backoff_ns / 2 + 1);

@@ -363,13 +363,15 @@ void GroupHost::flush(raft::PeerId to, GroupTraffic traffic, raft::PacketWriter&
     ++counts_.packets_sent;
     const auto sent = transport_.send(to, traffic, writer.take());
     if (!sent.ok() && traffic == GroupTraffic::kLog) lost_.push_back(to);
-    if (traffic == GroupTraffic::kSnapshot) flush_chunks(to, sent.ok());
+    if (traffic != GroupTraffic::kSnapshot) return;
+    flush_chunks(to, !sent.ok() && sent.error().code() == ErrorCode::kOverloaded);
 }
 
-/// Nobody answers for what never left: the core would wait for that.
-void GroupHost::flush_chunks(raft::PeerId to, bool sent) {
+/// Nobody answers for what had no room and never left: the core would wait for that. A peer that is
+/// down is left to the core's own patience: chunks are read again for each time they are sent.
+void GroupHost::flush_chunks(raft::PeerId to, bool no_room) {
     for (const Peer::Chunk& chunk : std::exchange(peers_[to].chunks, {}))
-        if (!sent) seats_.at(chunk.group)->node->chunk_refused(to, chunk.snapshot, chunk.offset);
+        if (no_room) seats_.at(chunk.group)->node->chunk_refused(to, chunk.snapshot, chunk.offset);
 }
 
 void GroupHost::send_chunk(Seat& seat, raft::Message message) {

@@ -169,7 +169,7 @@ private:
     void remove_received(Seat& seat);
     void post_seat(Seat& seat, OnSeat work);
     void flush(raft::PeerId to, GroupTraffic traffic, raft::PacketWriter& writer);
-    void flush_chunks(raft::PeerId to, bool sent);
+    void flush_chunks(raft::PeerId to, bool no_room);
     void publish();
 
     runtime::Runtime& runtime_;

@@ -147,7 +147,7 @@ public:
     /// The transport knows that what was sent to `peer` may be lost.
     virtual void unreachable(PeerId peer) = 0;
     /// The transport has no room for a chunk of a snapshot, which never left: it is sent again once
-    /// the peer has answered for others that are under way, or after a heartbeat's time.
+    /// the peer has taken others that are under way, or after a heartbeat's time.
     virtual void chunk_refused(PeerId peer, std::uint64_t snapshot, std::uint64_t offset) = 0;
 
     virtual Status status() const = 0;

@@ -67,7 +67,8 @@ void Core::handle(PeerId from, const SnapshotReply& reply) {
     SnapshotSend& send_state = *peer.snapshot;
     if (reply.received > send_state.meta.bytes || reply.durable > reply.received) return;
     send_state.quiet_ticks = 0;
-    send_state.held_ticks = 0;
+    // One that asks for a chunk anew frees no room: it answers what followed the refused one.
+    if (!reply.resend) send_state.held_ticks = 0;
     if (reply.resend || !send_state.answered) {
         send_state.acked = reply.durable;
         send_state.sent = reply.received;

@@ -72,7 +72,11 @@ bool has_second_phase(const Profile& profile) {
     if (std::ranges::any_of(profile.sources,
                             [](const Source& source) { return source.kind == SourceKind::kScan; }))
         return false;
-    const bool fused = profile.score.kind == ExprKind::kName && profile.score.name == "fused";
+    const bool hidden = std::ranges::any_of(profile.definitions, [](const Definition& definition) {
+        return definition.name == "fused";
+    });
+    const bool fused =
+        !hidden && profile.score.kind == ExprKind::kName && profile.score.name == "fused";
     return !fused || !profile.order.descending || !profile.penalties.empty();
 }
 
@@ -92,7 +96,11 @@ Result<void> compile_by_ranks(CompileInput input, const schema::Schema& schema, 
     of_ranks.penalties = {};
     of_ranks.by_ranks = true;
     of_ranks.explain = false;
-    TIDAL_ASSIGN(first->program, compile(of_ranks, schema, kind));
+    auto program = compile(of_ranks, schema, kind);
+    // The ranks of many sources may cost more than the score does: then it keeps its second phase.
+    if (!program.ok() && program.error().code() == ErrorCode::kTooLarge) return {};
+    if (!program.ok()) return program.take_error();
+    first->program = std::move(*program);
     first->source_orders = out->source_orders;
     first->explore_order = out->explore_order;
     out->by_ranks = std::move(first);

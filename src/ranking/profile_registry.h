@@ -26,7 +26,7 @@ struct CompiledProfile {
     bool of_source = false;  ///< One of these, named by what it orders by.
     /// Without its second phase: what the sources list, in the order of `fused`, for who has no
     /// time for the score. Its `explain` is empty. nullptr = it has none: it ranks all entities, or
-    /// the order is a field's, or that of the ranks already.
+    /// the order is a field's, or that of the ranks already; or this would be too large.
     std::shared_ptr<const CompiledProfile> by_ranks;
 };
 

@@ -22,8 +22,8 @@ inline constexpr cluster::RpcMethod kRemoveMethod{4};
 /// leader any more, again and again until its time is over. What may have been appended is proposed
 /// again only where that changes nothing (may_repeat).
 ///
-/// Threads   Any. `done` on the shard's executor, or the caller's: never on the loop of consensus,
-///           on which calls are answered.
+/// Threads   Any. `done` on the shard's executor, or the caller's: not on the loop of consensus,
+///           on which calls are answered, but after stop(): then wherever the answer comes.
 /// Order     Writes of one caller keep their order while the leader stays the same; a change of
 ///           leaders may swap those that are under way.
 class Router : public std::enable_shared_from_this<Router> {
@@ -54,6 +54,7 @@ private:
     void attempt(const CallPtr& call);
     void propose_here(const CallPtr& call);
     void forward(const CallPtr& call, cluster::NodeId to);
+    void hear(const CallPtr& call, Result<std::string> answer);
     void answered(const CallPtr& call, Result<std::vector<shard::Outcome>> outcomes);
     void later(const CallPtr& call, Error why);
     void serve_one(cluster::RpcRequest request, cluster::Rpc::Reply reply);

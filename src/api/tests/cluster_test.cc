@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "api/tests/inner_view.h"
 #include "api/tests/sim_cluster.h"
 
 namespace tidal::api {
@@ -257,6 +258,39 @@ TEST_P(ClusterTest, WithoutAMajorityNothingIsWrittenAndStrongReadsAreRefused) {
     const auto bounded = cluster_.fence(2, ReadFence{{Consistency::Kind::kBounded, 500}, ""});
     ASSERT_OK(bounded);
     EXPECT_LE(*bounded->staleness_ms, 500u);
+}
+
+TEST_P(ClusterTest, AReadThatFindsNoRoomSaysThatAndNotThatNobodyLeads) {
+    cluster_.begin(1);
+    ASSERT_OK(cluster_.fence(1, {}));
+    // More than the groups' inbox holds, until the loop comes to it.
+    constexpr std::size_t kQuestions = (64 << 20) / 256 + 1;
+    InnerView(*cluster_.node(1)).ask_group(ShardId(0), kQuestions);
+    const auto refused = cluster_.fence(1, {}, {}, 20);  // over before it asks again
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code(), ErrorCode::kOverloaded) << refused.error().to_string();
+    ASSERT_OK(cluster_.fence(1, {}));
+}
+
+TEST_P(ClusterTest, AWriteThatWaitsForAnotherNodeIsAnsweredWhenThisOneStops) {
+    cluster_.begin(3);
+    const std::uint64_t id = id_at(EntityKind::kItem, 1, 2);
+    ASSERT_TRUE(cluster_.until([&] { return cluster_.all_lead(); }));
+    const std::uint32_t asked = cluster_.leader(ShardId(1)) == 1 ? 2 : 1;
+    ASSERT_TRUE(cluster_.until([&] {
+        const auto leader = cluster_.node(asked)->cluster()->leader_of(ShardId(1));
+        return leader && !leader->here;
+    }));
+    const auto answer = std::make_shared<std::optional<WriteReplies>>();
+    std::vector<Write> writes;
+    writes.emplace_back(item(id));
+    cluster_.node(asked)->write(std::move(writes), {}, [answer](WriteReplies replies) {
+        answer->emplace(std::move(replies));
+    });
+    ASSERT_FALSE(answer->has_value()) << "it is on its way";
+    cluster_.node(asked).database.reset();
+    ASSERT_TRUE(answer->has_value());
+    EXPECT_FALSE((**answer).front().ok());
 }
 
 TEST_P(ClusterTest, LeadershipsMoveAndNodesLeave) {

@@ -17,7 +17,7 @@ class FeedTurns : public testing::Test {
 protected:
     void open(LoadLimits load = {}, std::uint16_t shards = 1) {
         DatabaseOptions options;
-        options.ephemeral = true;
+        options.ephemeral = ephemeral_;
         options.load = load;
         options.shards = shards;
         node_.emplace(std::move(options), 1, 250'000);
@@ -50,7 +50,17 @@ protected:
         EXPECT_TRUE(node_->world().run_until(done, 60 * kSecondNs));
     }
     std::uint64_t steps() { return (*node_)->stats().query_steps; }
+    void put_listed() {
+        ASSERT_OK(node_->wait([&](Database::Done done) {
+            (*node_)->put_profile(
+                "profile listed version 1 { candidates recent limit 50; score 1 - rank(recent); }",
+                false, [done = std::move(done)](auto reply) mutable {
+                    done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
+                });
+        }));
+    }
 
+    bool ephemeral_ = true;
     std::optional<SimNode> node_;
 };
 
@@ -221,13 +231,7 @@ TEST_F(FeedTurns, UnderLoadListsAreHalvedThenOrderedByTheirRanks) {
     for (const std::uint8_t level : {1, 2}) {
         const std::uint32_t level_2_ms = level == 2 ? 1 : 10'000;
         open({.level_1_ms = 1, .level_2_ms = level_2_ms, .shed_ms = 100'000, .running_max = 1});
-        ASSERT_OK(node_->wait([&](Database::Done done) {
-            (*node_)->put_profile(
-                "profile listed version 1 { candidates recent limit 50; score 1 - rank(recent); }",
-                false, [done = std::move(done)](auto reply) mutable {
-                    done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
-                });
-        }));
+        ASSERT_NO_FATAL_FAILURE(put_listed());
         const auto whole = (*node_)->feed(call);
         ASSERT_TRUE(whole.ok());
         ASSERT_EQ(whole->items.size(), 50u);
@@ -248,6 +252,38 @@ TEST_F(FeedTurns, UnderLoadListsAreHalvedThenOrderedByTheirRanks) {
             EXPECT_EQ(less.items[i].entity.id, whole->items[same].entity.id) << i;
         }
         run_until([&] { return b->has_value(); });
+    }
+}
+
+TEST_F(FeedTurns, ImpressionsSayWhatTheirPageWentWithout) {
+    ephemeral_ = false;
+    FeedCall call;
+    call.profile = "listed";
+    call.user_id = IdInput(std::uint64_t{1});
+    call.limit = 3;
+    call.log_impressions = true;
+    call.log_features = true;
+    for (const std::uint8_t level : {1, 2}) {
+        const std::uint32_t level_2_ms = level == 2 ? 1 : 10'000;
+        open({.level_1_ms = 1, .level_2_ms = level_2_ms, .shed_ms = 100'000, .running_max = 1});
+        ASSERT_NO_FATAL_FAILURE(put_listed());
+        const Answer a = ask(), b = ask();
+        run_until([&] { return a->has_value(); });
+        const Answer page = ask(call);
+        run_until([&] { return page->has_value() && b->has_value(); });
+        ASSERT_TRUE((**page).ok()) << (**page).error().to_string();
+        ASSERT_EQ((**page)->degradation, level);
+        const auto shown = (*node_)->export_shown({});
+        ASSERT_TRUE(shown.ok()) << shown.error().to_string();
+        ASSERT_EQ(shown->items.size(), 3u);
+        for (const ShownItem& each : shown->items) {
+            const auto has = [&](const std::string& member) {
+                return each.context.find(member) != std::string::npos;
+            };
+            EXPECT_TRUE(has("\"degradation\":" + std::to_string(level))) << each.context;
+            EXPECT_TRUE(has("\"score\":")) << each.context;
+            EXPECT_EQ(has("\"features\":{"), level == 1) << each.context;
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 #include <absl/functional/function_ref.h>
 
 #include "api/database.h"
+#include "api/internal/cluster_node.h"
 #include "api/internal/term_index.h"
 
 namespace tidal::api {
@@ -36,6 +37,11 @@ public:
                                              Database::shard_directory(id));
         };
         database_.shard(id).replace_state(std::move(replacement), std::move(done));
+    }
+    /// So many questions that nobody waits for; of a member of a cluster.
+    void ask_group(ShardId id, std::size_t count) {
+        for (std::size_t asked = 0; asked < count; ++asked)
+            database_.cluster_->node().groups().read_index(id, [](const Result<LogIndex>&) {});
     }
     /// Every record of a shard that is applied here, in order.
     /// @return false = a snapshot stands for some of them, or the archive has some, which keeps no

@@ -20,7 +20,7 @@ constexpr ShardId kShard(1), kOther(2);
 constexpr std::uint64_t kTickNs = 1'000'000'000;
 constexpr std::size_t kInboxBytes = 64 << 10;
 
-/// Answers nothing; keeps what was sent, or has no room for it.
+/// Answers nothing; keeps what was sent, has no room for it, or does not reach anybody.
 struct Peers final : GroupTransport {
     struct Sent {
         raft::PeerId to;
@@ -32,10 +32,11 @@ struct Peers final : GroupTransport {
         if (!messages.ok()) return messages.take_error();
         sent.push_back({to, traffic, std::move(*messages)});
         if (traffic == full) return Error(ErrorCode::kOverloaded, "the queue to the peer is full");
+        if (traffic == unreached) return Error(ErrorCode::kUnavailable, "the peer is down");
         return {};
     }
     std::vector<Sent> sent;
-    std::optional<GroupTraffic> full;
+    std::optional<GroupTraffic> full, unreached;
 };
 
 /// Counts what it is given; applies it at once, or when the test says.
@@ -278,6 +279,28 @@ protected:
                     round = std::max(round, beat->round);
         return round;
     }
+    /// Eight bytes of kShard in the place of its log.
+    void offer_snapshot() {
+        propose(kShard, 1);
+        settle();
+        host_->applied(kShard, LogIndex(2));
+        world_.advance(kTickNs);
+        ASSERT_EQ(applied(kShard), LogIndex(2));
+        host_->compact(kShard, LogIndex(2));
+        auto file = node_->disk().open("offered", runtime::OpenMode::kCreate);
+        ASSERT_TRUE(file.ok());
+        ASSERT_TRUE((*file)->write_at(0, "snapshot").ok());
+        std::optional<Result<void>> offered;
+        host_->offer_snapshot(kShard,
+                              {.id = 7,
+                               .index = LogIndex(2),
+                               .term = host_->status(kShard)->raft.term,
+                               .bytes = 8,
+                               .configuration = with_learners()},
+                              "offered", [&](Result<void> result) { offered = std::move(result); });
+        settle();
+        ASSERT_TRUE(offered && offered->ok());
+    }
     std::size_t chunks_sent() {
         return static_cast<std::size_t>(
             std::ranges::count(peers_.sent, GroupTraffic::kSnapshot, &Peers::Sent::traffic));
@@ -302,26 +325,7 @@ TEST_F(ManyGroups, HeartbeatsOfATickAreOnePacketToAPeer) {
 
 // The queue to a peer is shared by all groups, whose chunks may be more than it takes.
 TEST_F(ManyGroups, AChunkWithoutRoomIsSentAgainSoon) {
-    propose(kShard, 1);
-    settle();
-    host_->applied(kShard, LogIndex(2));
-    world_.advance(kTickNs);
-    ASSERT_EQ(applied(kShard), LogIndex(2));
-    host_->compact(kShard, LogIndex(2));
-    auto file = node_->disk().open("offered", runtime::OpenMode::kCreate);
-    ASSERT_TRUE(file.ok());
-    ASSERT_TRUE((*file)->write_at(0, "snapshot").ok());
-    std::optional<Result<void>> offered;
-    host_->offer_snapshot(kShard,
-                          {.id = 7,
-                           .index = LogIndex(2),
-                           .term = host_->status(kShard)->raft.term,
-                           .bytes = 8,
-                           .configuration = with_learners()},
-                          "offered", [&](Result<void> result) { offered = std::move(result); });
-    settle();
-    ASSERT_TRUE(offered && offered->ok());
-
+    ASSERT_NO_FATAL_FAILURE(offer_snapshot());
     peers_.full = GroupTraffic::kSnapshot;
     receive(kSecond, raft::HeartbeatReply{.round = newest_round(), .match = {}, .received = {}});
     ASSERT_EQ(chunks_sent(), 1U);
@@ -334,6 +338,19 @@ TEST_F(ManyGroups, AChunkWithoutRoomIsSentAgainSoon) {
     EXPECT_EQ(chunks_sent(), 3U);
     receive(kSecond, raft::SnapshotReply{.id = 7, .durable = 8, .received = 8, .resend = false});
     EXPECT_EQ(chunks_sent(), 3U);
+}
+
+// Each time that a chunk is sent its bytes are read: of every group, with every heartbeat, for
+// nobody.
+TEST_F(ManyGroups, AChunkForAPeerThatIsDownIsNotSentWithEveryHeartbeat) {
+    ASSERT_NO_FATAL_FAILURE(offer_snapshot());
+    peers_.unreached = GroupTraffic::kSnapshot;
+    receive(kSecond, raft::HeartbeatReply{.round = newest_round(), .match = {}, .received = {}});
+    ASSERT_EQ(chunks_sent(), 1U);
+    world_.advance(kTickNs);
+    EXPECT_EQ(chunks_sent(), 1U);
+    world_.advance(kTickNs);
+    EXPECT_EQ(chunks_sent(), 2U) << "after an election's time";
 }
 
 }  // namespace

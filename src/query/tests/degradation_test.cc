@@ -134,8 +134,16 @@ TEST_F(Degradation, Level2OrdersByTheRanksOfTheSources) {
         before = item.score;
     }
     ranked.params = {{"x", 5}, {"least", 6}};
-    for (const ScoredItem& item : ask(ranked, 2).page.items)
+    const Answer fewer = ask(ranked, 2);
+    EXPECT_GE(fewer.page.items.size(), 22u) << "of the hundred newest alone";
+    for (const ScoredItem& item : fewer.page.items)
         EXPECT_GT(item.id.number() % 9, 6u) << "the parameters are those of the request";
+    // A filter narrows the lists, and what it leaves here is all that is required: both rank alike.
+    FeedRequest alike = request("ranked");
+    alike.filter = lists.filter;
+    const Answer in_order = ask(alike, 2);
+    EXPECT_EQ(in_order.page.items.size(), 50u);
+    EXPECT_EQ(ids(in_order.page), ids(ask(lists, 1).page));
     // Where the order is that of the ranks already, nothing is left out.
     EXPECT_EQ(ask(lists, 2).left_out, (Names{"source_lists", "facets", "explain"}));
     EXPECT_EQ(ids(ask(lists, 2).page), ids(ask(lists, 1).page));

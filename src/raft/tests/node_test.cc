@@ -240,7 +240,19 @@ TEST(RaftNode, AChunkWithoutRoomIsSentAgainSoon) {
     // Nothing is under way that would be answered.
     for (const std::uint64_t offset : {20U, 30U, 40U}) node->chunk_refused(peer, 7, offset);
     EXPECT_EQ(chunks_of(*node), Offsets());
-    for (std::uint32_t tick = 0; tick < Options().heartbeat_ticks; ++tick) node->tick();
+    const auto heartbeat = [&] {
+        for (std::uint32_t tick = 0; tick < Options().heartbeat_ticks; ++tick) node->tick();
+    };
+    heartbeat();
+    EXPECT_EQ(chunks_of(*node), (Offsets{20, 30, 40}));
+
+    // Those behind one without room are answered, and ask for it: there is no more room for that.
+    node->chunk_refused(peer, 7, 20);
+    for (int answer = 0; answer < 2; ++answer) {
+        says(SnapshotReply{.id = 7, .durable = 20, .received = 20, .resend = true});
+        EXPECT_EQ(chunks_of(*node), Offsets());
+    }
+    heartbeat();
     EXPECT_EQ(chunks_of(*node), (Offsets{20, 30, 40}));
 }
 

@@ -61,5 +61,32 @@ RC_GTEST_PROP(Profile, PrintedTextParsesToTheSameProfile, ()) {
     RC_ASSERT(*parsed == profile);
 }
 
+/// The order of its sources' ranks, where it is another than the profile's.
+std::shared_ptr<const CompiledProfile> by_ranks_of(const std::string& statements) {
+    const auto profile = parse_profile("profile p version 1 { " + statements + " }");
+    EXPECT_TRUE(profile.ok()) << profile.error().to_string();
+    if (!profile.ok()) return nullptr;
+    const auto compiled = compile_profile(*profile, *sample_schema(), EntityKind::kItem);
+    EXPECT_TRUE(compiled.ok()) << compiled.error().to_string();
+    return compiled.ok() ? (*compiled)->by_ranks : nullptr;
+}
+
+TEST(Profile, ADefinitionHidesTheRanksThatAreFused) {
+    EXPECT_EQ(by_ranks_of("candidates recent; score fused;"), nullptr);
+    EXPECT_NE(by_ranks_of("candidates recent; let fused = year; score fused;"), nullptr);
+}
+
+TEST(Profile, WhoseRanksCostTooMuchIsAvailableWithoutThem) {
+    std::string gate = "year";
+    for (int i = 0; i < 200; ++i) gate += " + price^" + std::to_string(i) + ".5";
+    gate = "require " + gate + " > 0; ";
+    std::string many = "recent";
+    for (const char* signal : {"view", "like", "share", "comment"})
+        for (const char* window : {"24h", "7d"})
+            many += ", window_top(" + std::string(signal) + ", " + window + ")";
+    EXPECT_NE(by_ranks_of("candidates recent; " + gate + "score year;"), nullptr);
+    EXPECT_EQ(by_ranks_of("candidates union(" + many + "); " + gate + "score year;"), nullptr);
+}
+
 }  // namespace
 }  // namespace tidal::ranking
