@@ -53,6 +53,19 @@ Error with_room_needed(Error error, const DatabaseOptions& options) {
         " MiB on the file system of the data directory, then start again; nothing is lost");
 }
 
+/// What the log would not take back when it is read again is not written to it. Of nothing nobody
+/// would be known, and every hide refused.
+Result<void> check_memory(const record::MemoryBudgets& memory) {
+    for (const std::uint64_t budget : {memory.user_states, memory.tastes, memory.co_engagement,
+                                       memory.cohorts, memory.collections})
+        if (budget == 0 || budget > record::kMemoryBudgetMax)
+            return Error(ErrorCode::kInvalidArgument, "a budget of memory is 1 to 2^50 bytes")
+                .with_field("memory")
+                .with("asked_for", budget)
+                .with_hint("leave it out for what the directory has");
+    return {};
+}
+
 std::vector<record::Record> one_record(record::Body body) {
     std::vector<record::Record> records(1);
     records[0].body = std::move(body);
@@ -92,6 +105,7 @@ Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options,
     if (options.slice_records == std::size_t{0})
         return Error(ErrorCode::kInvalidArgument, "slice_records must be at least 1")
             .with_field("slice_records");
+    TIDAL_TRY(check_memory(options.memory));
     TIDAL_TRY(check_limits(options.load));
     if (options.cluster && options.ephemeral)
         return Error(ErrorCode::kInvalidArgument, "a member of a cluster keeps its data on disk")
