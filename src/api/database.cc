@@ -53,19 +53,6 @@ Error with_room_needed(Error error, const DatabaseOptions& options) {
         " MiB on the file system of the data directory, then start again; nothing is lost");
 }
 
-/// What the log would not take back when it is read again is not written to it. Of nothing nobody
-/// would be known, and every hide refused.
-Result<void> check_memory(const record::MemoryBudgets& memory) {
-    for (const std::uint64_t budget : {memory.user_states, memory.tastes, memory.co_engagement,
-                                       memory.cohorts, memory.collections})
-        if (budget == 0 || budget > record::kMemoryBudgetMax)
-            return Error(ErrorCode::kInvalidArgument, "a budget of memory is 1 to 2^50 bytes")
-                .with_field("memory")
-                .with("asked_for", budget)
-                .with_hint("leave it out for what the directory has");
-    return {};
-}
-
 std::vector<record::Record> one_record(record::Body body) {
     std::vector<record::Record> records(1);
     records[0].body = std::move(body);
@@ -326,6 +313,7 @@ std::vector<record::Record> Database::missing_configuration(std::size_t at, Resu
         encoded = schema::encode_schema(schema::with_impression(*parsed));
         newest = parsed->version;
     }
+    const record::MemoryBudgets memory = options_.memory.over(here.memory);
     std::vector<record::Record> records;
     if (!here.configured) {
         record::ShardConfigBody config{shard::kApplyVersion, Epoch(1), 0, 0};
@@ -333,11 +321,11 @@ std::vector<record::Record> Database::missing_configuration(std::size_t at, Resu
             config.vshard_begin = first_vshard(at);
             config.vshard_end = first_vshard(at + 1);
         }
-        if (at > 0 && options_.memory != here.memory) config.memory = options_.memory;
+        if (at > 0 && memory != here.memory) config.memory = memory;
         records = one_record(config);
-    } else if (at > 0 && options_.memory != here.memory) {
+    } else if (at > 0 && memory != here.memory) {
         record::ShardConfigBody config = here.config;
-        config.memory = options_.memory;
+        config.memory = memory;
         records = one_record(config);
     }
     if (here.version < newest)

@@ -4,11 +4,16 @@
 namespace tidal::api {
 namespace {
 
-using Budget = std::uint64_t record::MemoryBudgets::*;
-constexpr Budget kBudgets[] = {&record::MemoryBudgets::user_states, &record::MemoryBudgets::tastes,
-                               &record::MemoryBudgets::co_engagement,
-                               &record::MemoryBudgets::cohorts,
-                               &record::MemoryBudgets::collections};
+using Budget = std::optional<std::uint64_t> MemoryOptions::*;
+constexpr Budget kBudgets[] = {&MemoryOptions::user_states, &MemoryOptions::tastes,
+                               &MemoryOptions::co_engagement, &MemoryOptions::cohorts,
+                               &MemoryOptions::collections};
+
+SignalWrite hide_by(std::uint64_t user) {
+    SignalWrite out = signal(1, "hide");
+    out.user_id = IdInput(user);
+    return out;
+}
 
 // Before they are in the log, which could not be read again.
 TEST(MemoryBudgets, ThatNoLogTakesAreRefused) {
@@ -33,6 +38,32 @@ TEST(MemoryBudgets, ThatNoLogTakesAreRefused) {
     node.options().memory = {};
     ASSERT_OK(node.crash_and_open());
     EXPECT_EQ(node.count(1, "like"), 1);
+}
+
+TEST(MemoryBudgets, NotGivenStayAsTheLogHasThem) {
+    DatabaseOptions options;
+    options.memory.user_states = 300;
+    SimNode node(options);
+    ASSERT_OK(node.open());
+    node.put(item(1));
+    std::uint64_t user = 0;
+    auto last = node.write_one(hide_by(++user));
+    while (last.ok() && user < 50) last = node.write_one(hide_by(++user));
+    ASSERT_FALSE(last.ok()) << "no hide is refused";
+    EXPECT_EQ(last.error().reason(), "user_states_full");
+
+    // By nobody, or by who gives another one.
+    const std::optional<std::uint64_t> tastes[] = {std::nullopt, 5'000};
+    for (const auto& budget : tastes) {
+        node.options().memory = {.tastes = budget};
+        ASSERT_OK(node.crash_and_open());
+        last = node.write_one(hide_by(user));
+        ASSERT_FALSE(last.ok()) << "a budget that was not given is reset";
+        EXPECT_EQ(last.error().reason(), "user_states_full");
+    }
+    node.options().memory = {.user_states = 1ULL << 30};
+    ASSERT_OK(node.crash_and_open());
+    ASSERT_OK(node.write_one(hide_by(user)));
 }
 
 }  // namespace
