@@ -194,8 +194,13 @@ void Database::delete_collection(const std::string& name, Done done) {
             *id = found->id;
             return make_retirement(kCollectionKind, name);
         },
-        [this, id, done = std::move(done)](Result<CatalogReply> retired) mutable {
+        [this, name, id, done = std::move(done)](Result<CatalogReply> retired) mutable {
             if (!retired.ok()) return done(retired.take_error());
+            // Described anew before it was retired, which it was not: its members are still its.
+            const std::vector<query::Collection> all = collections_in(catalog_entries());
+            if (!retired->created &&
+                std::ranges::find(all, *id, &query::Collection::id) != all.end())
+                return delete_collection(name, std::move(done));
             auto left = std::make_shared<std::atomic<std::size_t>>(shards_.size() - 1);
             auto shared = std::make_shared<Done>(std::move(done));
             // What a shard cannot do now it does later: drop_lost_collections().

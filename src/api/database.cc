@@ -92,6 +92,7 @@ Result<std::unique_ptr<Database>> Database::open(const DatabaseOptions& options,
     if (options.slice_records == std::size_t{0})
         return Error(ErrorCode::kInvalidArgument, "slice_records must be at least 1")
             .with_field("slice_records");
+    TIDAL_TRY(check_memory(options.memory));
     TIDAL_TRY(check_limits(options.load));
     if (options.cluster && options.ephemeral)
         return Error(ErrorCode::kInvalidArgument, "a member of a cluster keeps its data on disk")
@@ -312,6 +313,7 @@ std::vector<record::Record> Database::missing_configuration(std::size_t at, Resu
         encoded = schema::encode_schema(schema::with_impression(*parsed));
         newest = parsed->version;
     }
+    const record::MemoryBudgets memory = options_.memory.over(here.memory);
     std::vector<record::Record> records;
     if (!here.configured) {
         record::ShardConfigBody config{shard::kApplyVersion, Epoch(1), 0, 0};
@@ -319,11 +321,11 @@ std::vector<record::Record> Database::missing_configuration(std::size_t at, Resu
             config.vshard_begin = first_vshard(at);
             config.vshard_end = first_vshard(at + 1);
         }
-        if (at > 0 && options_.memory != here.memory) config.memory = options_.memory;
+        if (at > 0 && memory != here.memory) config.memory = memory;
         records = one_record(config);
-    } else if (at > 0 && options_.memory != here.memory) {
+    } else if (at > 0 && memory != here.memory) {
         record::ShardConfigBody config = here.config;
-        config.memory = options_.memory;
+        config.memory = memory;
         records = one_record(config);
     }
     if (here.version < newest)

@@ -22,6 +22,7 @@
 #include "api/cluster_status.h"
 #include "api/consistency.h"
 #include "api/identity.h"
+#include "api/memory_options.h"
 #include "api/query_gate.h"
 #include "api/recent_queries.h"
 #include "api/session_policy.h"
@@ -83,9 +84,9 @@ struct DatabaseOptions {
     std::uint64_t log_bytes_max = 1ULL << 30;  ///< Above it a shard that pins the log checkpoints.
     std::uint64_t ledger_bytes_max = 4ULL << 30;
     std::uint64_t idempotency_bytes_max = 256ULL << 20;
-    /// Of each data shard. Part of its state: who leads it writes them into its log where they
-    /// differ, so members of a cluster should have the same.
-    record::MemoryBudgets memory;
+    /// Of each data shard. Part of its state: who leads it writes those that are given into its
+    /// log where they differ, so members of a cluster should give the same, or none.
+    MemoryOptions memory;
     /// Vectors of a slot of a shard that no graph has, from which on one is made of them.
     std::uint64_t graph_vectors_min = 8'192;
     std::uint64_t view_items_min = 4'096;  ///< Items of a shard from which on top views are kept.

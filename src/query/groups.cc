@@ -112,7 +112,7 @@ ShardGroups::Group* ShardGroups::group_of(Slot slot) {
 
 bool ShardGroups::offer(double key, Slot slot) {
     Group* const group = group_of(slot);
-    if (group == nullptr) return false;
+    if (group == nullptr) return keywords_ && keywords_->changed(slot);
     auto& best = group->best;
     const auto before = [&](const std::pair<double, Slot>& a, const std::pair<double, Slot>& b) {
         return order_.before(order_.place(a.first, a.second), order_.place(b.first, b.second));

@@ -63,7 +63,8 @@ public:
     }
     /// Makes room for an entity that may be on the page, at the cost of the last of its group.
     /// False, and nothing is done, for one without a value: it is in no group, and nothing holds it
-    /// back.
+    /// back. One that moved to another group while they were looked for, and was found in none, is
+    /// left out.
     bool offer(double key, Slot slot);
     /// nullopt = it has no value. @param slot  One of those that were found.
     std::optional<std::string> name_of(Slot slot);

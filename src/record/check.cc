@@ -88,13 +88,12 @@ Violation check(const SchemaBody& body) {
 }
 
 Violation check(const ShardConfigBody& body) {
-    constexpr std::uint64_t kMost = 1ULL << 50;
     const MemoryBudgets budgets = body.memory.value_or(MemoryBudgets());
     const auto most = std::max({budgets.user_states, budgets.tastes, budgets.co_engagement,
                                 budgets.cohorts, budgets.collections});
     return first({unless(body.vshard_begin <= body.vshard_end && body.vshard_end <= kVShardCount,
                          "vshards", "is a range within 0..1024"),
-                  unless(most <= kMost, "memory", "is at most 2^50 bytes")});
+                  unless(most <= kMemoryBudgetMax, "memory", "is at most 2^50 bytes")});
 }
 
 Violation check(const TickBody&) {

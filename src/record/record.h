@@ -105,6 +105,7 @@ struct SchemaBody {
     std::string schema;  ///< encode_schema bytes.
     bool operator==(const SchemaBody&) const = default;
 };
+inline constexpr std::uint64_t kMemoryBudgetMax = 1ULL << 50;  ///< Bytes of one budget.
 /// Bytes of memory that a shard may spend on what it knows of users. What does not fit is a part of
 /// the state, so the log says how much fits.
 struct MemoryBudgets {

@@ -40,6 +40,11 @@ sigset_t block_signals() {
     return signals;
 }
 
+/// Of a budget that the directory has when it is not given.
+std::optional<std::uint64_t> bytes_of(std::uint64_t mib) {
+    return mib == 0 ? std::nullopt : std::optional(mib << 20);
+}
+
 Result<std::unique_ptr<api::Database>> open_database(const Settings& settings,
                                                      runtime::Runtime& runtime,
                                                      const Logger& logger) {
@@ -56,11 +61,11 @@ Result<std::unique_ptr<api::Database>> open_database(const Settings& settings,
     options.executors = settings.executors;
     options.checkpoint_interval_ms = settings.checkpoint_interval_ms;
     options.ledger_bytes_max = settings.ledger_memory_mib << 20;
-    options.memory = {.user_states = settings.user_states_memory_mib << 20,
-                      .tastes = settings.tastes_memory_mib << 20,
-                      .co_engagement = settings.co_engagement_memory_mib << 20,
-                      .cohorts = settings.cohorts_memory_mib << 20,
-                      .collections = settings.collections_memory_mib << 20};
+    options.memory = {.user_states = bytes_of(settings.user_states_memory_mib),
+                      .tastes = bytes_of(settings.tastes_memory_mib),
+                      .co_engagement = bytes_of(settings.co_engagement_memory_mib),
+                      .cohorts = bytes_of(settings.cohorts_memory_mib),
+                      .collections = bytes_of(settings.collections_memory_mib)};
     options.graph_vectors_min = settings.graph_vectors_min;
     options.load = {.level_1_ms = settings.degrade_1_ms,
                     .level_2_ms = settings.degrade_2_ms,

@@ -76,12 +76,12 @@ Option value(const char* name, T* target, const char* help) {
             }};
 }
 
-/// MiB of a budget that the log of a shard holds.
+/// MiB of a budget that the log of a shard holds; 0 = as it has it.
 Option memory(const char* name, std::uint64_t* target, const char* help) {
     Option option = value(name, target, help);
     option.add = [=](CLI::App& app, const std::string& flag) {
         return app.add_option(flag, *target, help)
-            ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 30))
+            ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1} << 30))
             ->capture_default_str();
     };
     return option;
@@ -113,15 +113,20 @@ std::vector<Option> options(Settings* s) {
         value("ledger_memory_mib", &s->ledger_memory_mib,
               "above it the coldest ledgers move to disk"),
         memory("user_states_memory_mib", &s->user_states_memory_mib,
-               "of a shard, for what users saw, liked, hid; above it hides are refused"),
+               "of a shard (0: what it has, a new one 1024), for what "
+               "users saw, liked, hid; above it hides are refused"),
         memory("tastes_memory_mib", &s->tastes_memory_mib,
-               "of a shard, for tastes; above it the longest silent are forgotten"),
+               "of a shard (0: what it has, a new one 1024), for tastes; "
+               "above it the longest silent are forgotten"),
         memory("co_engagement_memory_mib", &s->co_engagement_memory_mib,
-               "of a shard, for items liked together; above it no new pairs"),
+               "of a shard (0: what it has, a new one 1024), for "
+               "items liked together; above it no new pairs"),
         memory("cohorts_memory_mib", &s->cohorts_memory_mib,
-               "of a shard, for ledgers of cohorts; above it the oldest hours go"),
+               "of a shard (0: what it has, a new one 256), for ledgers "
+               "of cohorts; above it the oldest hours go"),
         memory("collections_memory_mib", &s->collections_memory_mib,
-               "of a shard, for items in collections; above it more are refused"),
+               "of a shard (0: what it has, a new one 256), for "
+               "items in collections; above it more are refused"),
         value("graph_vectors_min", &s->graph_vectors_min,
               "vectors that make a graph; fewer are compared one by one"),
         value("backup_dir", &s->backup_dir,

@@ -30,12 +30,13 @@ struct Settings {
     std::uint16_t http_threads = 2;  ///< Parsing is the first work to fill a core.
     std::uint64_t checkpoint_interval_ms = 30'000;
     std::uint64_t ledger_memory_mib = 4096;
-    // Of each data shard, for what it knows of users:
-    std::uint64_t user_states_memory_mib = 1024;
-    std::uint64_t tastes_memory_mib = 1024;
-    std::uint64_t co_engagement_memory_mib = 1024;
-    std::uint64_t cohorts_memory_mib = 256;
-    std::uint64_t collections_memory_mib = 256;
+    // Of each data shard, for what it knows of users; 0 = what the directory has, a new one
+    // record::MemoryBudgets:
+    std::uint64_t user_states_memory_mib = 0;
+    std::uint64_t tastes_memory_mib = 0;
+    std::uint64_t co_engagement_memory_mib = 0;
+    std::uint64_t cohorts_memory_mib = 0;
+    std::uint64_t collections_memory_mib = 0;
     std::uint64_t graph_vectors_min = 8192;  ///< Of a slot of a shard, from which on it has graphs.
     std::string data_clock;  ///< Where the data's clock starts; empty = the world's time.
     std::string backup_dir;  ///< Where backups go; empty = there are none.

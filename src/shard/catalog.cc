@@ -171,10 +171,21 @@ void Catalog::forget_below(const Key& key) {
     }
 }
 
+/// Put anew since, in another version: a record that is proposed again must not send its door
+/// round, which would retire what it never saw. Where only the newest version is kept it may also
+/// have been replaced before it was retired; then this comes as though it had been in between.
+bool Catalog::is_over(const record::CatalogBody& body, std::uint32_t last) const {
+    if (body.version >= last) return false;
+    if (only_newest_kept(body.kind)) return true;  // It, and all below it, are forgotten.
+    const auto found = versions_.find(Key(body.kind, body.name, body.version));
+    return found != versions_.end() && found->second.retired;
+}
+
 Result<bool> Catalog::retire(const record::CatalogBody& body, HybridTime stamp) {
     const std::uint32_t last = newest(body.kind, body.name);
     const auto newest_version = versions_.find(Key(body.kind, body.name, last));
     if (last == body.version && newest_version->second.retired) return false;
+    if (is_over(body, last)) return false;
     TIDAL_TRY(check_unchanged(body));
     if (last == 0)
         return Error(ErrorCode::kNotFound,

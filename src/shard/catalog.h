@@ -44,7 +44,8 @@ class Catalog {
 public:
     static Result<Catalog> open(storage::ShardStore& store);
 
-    /// False when it changed nothing: the same text under the same version, or retired already.
+    /// False when it changed nothing: the same text under the same version, or retired already, be
+    /// it below a version that was put afterwards.
     /// @return kConflict    the version has another text, or is not above the newest; or, reason
     ///                      kCatalogChanged, something was put or retired since it was checked;
     ///         kNotFound    nothing to retire; kTooLarge  the catalogue is full.
@@ -72,6 +73,7 @@ private:
     explicit Catalog(storage::ShardStore& store) : store_(&store) {}
     Result<bool> put(const record::CatalogBody& body, HybridTime stamp);
     Result<bool> retire(const record::CatalogBody& body, HybridTime stamp);
+    bool is_over(const record::CatalogBody& body, std::uint32_t last) const;
     void write_row(const Key& key, const Version& version);
     void forget_below(const Key& key);
     Result<void> check_room(const record::CatalogBody& body) const;

@@ -7,6 +7,8 @@
 
 small=(--user-states-memory-mib 1 --tastes-memory-mib 1 --co-engagement-memory-mib 1 --cohorts-memory-mib 1
     --collections-memory-mib 1)
+large=(--user-states-memory-mib 1024 --tastes-memory-mib 1024 --co-engagement-memory-mib 1024 --cohorts-memory-mib 256
+    --collections-memory-mib 256)
 serve() { start_server standalone --data-dir "$work/data" "$@" || finish; }
 metric() { # NAME: of all shards
     curl -s "http://127.0.0.1:$port/metrics" | awk -v name="$1" 'index($1, name "{") == 1 {sum += $2} END {print sum + 0}'
@@ -30,7 +32,7 @@ knows() {
     [[ $reply != *"has liked nothing yet"* ]]
 }
 
-"$bin/tidal-server" standalone --tastes-memory-mib 0 --print-config >"$work/out" 2>&1 && fail "a budget of nothing"
+"$bin/tidal-server" standalone --tastes-memory-mib 1073741825 --print-config >"$work/out" 2>&1 && fail "a budget above all"
 grep -q 'tastes-memory-mib' "$work/out" || fail "which flag: $(cat "$work/out")"
 TIDAL_TASTES_MEMORY_MIB=7 "$bin/tidal-server" standalone --print-config | grep -qx 'tastes_memory_mib: 7' ||
     fail "the variable is not read"
@@ -81,9 +83,15 @@ same() {
 stop_server KILL
 serve "${small[@]}"
 same "after kill -9"
-# Raised in the same life of the log: what was refused before stays refused when it is replayed.
+# Without the flags the directory has what it had.
 stop_server KILL
 serve
+same "without flags"
+call POST /signals '{"entity_id":1,"signal":"hide","user_id":500}'
+expect 429 '"code":"user_states_full"'
+# Raised in the same life of the log: what was refused before stays refused when it is replayed.
+stop_server KILL
+serve "${large[@]}"
 same "with larger budgets"
 lost() { echo "$(metric tidal_shard_user_states_refused) $(metric tidal_shard_tastes_forgotten)"; }
 before=$(lost) # by what was replayed

@@ -16,7 +16,7 @@ TEST(ClusterMemory, WhoLeadsSaysWhatFits) {
     cluster.options().memory.user_states = 300;
     ASSERT_NO_FATAL_FAILURE(cluster.begin(2));
     // The third member would keep all of it.
-    cluster.options().memory = {};
+    cluster.options().memory.user_states = 1ULL << 30;
     ASSERT_NO_FATAL_FAILURE(cluster.join(3, 1));
     ASSERT_TRUE(cluster.until([&] { return cluster.all_voters(3) && cluster.at_rest(); }));
     cluster.put(1, item(1));
@@ -29,10 +29,21 @@ TEST(ClusterMemory, WhoLeadsSaysWhatFits) {
     EXPECT_EQ(last.error().reason(), "user_states_full");
     ASSERT_NO_FATAL_FAILURE(cluster.expect_equal());
 
+    // Whoever leads without a budget of its own leaves the one of the log.
+    const auto restart_all = [&] {
+        for (const std::uint32_t number : {1, 2, 3}) cluster.kill(number);
+        for (const std::uint32_t number : {1, 2, 3}) cluster.restart(number);
+        return cluster.until([&] { return cluster.all_lead() && cluster.at_rest(); });
+    };
+    cluster.options().memory = {};
+    ASSERT_TRUE(restart_all());
+    const auto refused = cluster.write_one(1, hide(user));
+    ASSERT_FALSE(refused.ok()) << "a budget that was not given is reset";
+    EXPECT_EQ(refused.error().reason(), "user_states_full");
+
     // All come back with room, which whoever leads says once it does.
-    for (const std::uint32_t number : {1, 2, 3}) cluster.kill(number);
-    for (const std::uint32_t number : {1, 2, 3}) cluster.restart(number);
-    ASSERT_TRUE(cluster.until([&] { return cluster.all_lead() && cluster.at_rest(); }));
+    cluster.options().memory.user_states = 1ULL << 30;
+    ASSERT_TRUE(restart_all());
     Result<WriteReply> kept = cluster.write_one(1, hide(user));
     for (int tries = 0; !kept.ok() && tries < 100; ++tries) {
         cluster.world().advance(100 * kMsNs);

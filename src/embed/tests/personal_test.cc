@@ -144,6 +144,20 @@ TEST_F(LibraryPersonal, LikesMakeAPageAndGoWithTheirUser) {
     EXPECT_EQ(likes_of(library, 1), 5) << "totals stay";
 }
 
+TEST_F(LibraryPersonal, BudgetsThatNoLogTakesAreRefusedAndTheDirectoryOpens) {
+    { films(on_disk()); }
+    for (const std::uint64_t bytes : {std::uint64_t{0}, (std::uint64_t{1} << 50) + 1}) {
+        OpenOptions options = on_disk();
+        options.memory.cohorts = bytes;
+        const auto refused = Library::open(options);
+        ASSERT_FALSE(refused.ok()) << bytes;
+        EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);
+        EXPECT_EQ(refused.error().field(), "memory");
+    }
+    Library library = must(Library::open(on_disk()));
+    EXPECT_EQ(page(library, "new", kAda).size(), 6u);
+}
+
 TEST_F(LibraryPersonal, SearchesThatAUserKeeps) {
     const auto keep = [](Library& library, std::optional<std::string> query, bool looked = false) {
         return library.write(api::SavedSearchWrite{

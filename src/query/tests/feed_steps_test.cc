@@ -271,6 +271,33 @@ TEST_F(FeedSteps, GroupsAreTheSameInAnyNumberOfSteps) {
         }
 }
 
+/// From a value that has not been looked at to one that has been: it is found in none.
+TEST_F(FeedSteps, WhatMovesToAnotherGroupIsInOneOrLeftOut) {
+    constexpr std::uint64_t kValues = 1000;
+    const auto put_one = [&](std::uint64_t n, std::uint64_t value) {
+        SampleItem item{.id = EntityId(n), .created_at = kFilterNow - 60'000};
+        item.fields.emplace("category", "category " + std::to_string(value));
+        shard_.put(item);
+    };
+    for (std::uint64_t n = 0; n < kItems; ++n) put_one(n, n % kValues);
+    FeedRequest request = this->request("trending", "");
+    request.facets.clear();
+    request.group_by = "category TOP 100";
+    request.limit = 200;
+    std::mt19937_64 random(1);
+    const FeedPlan plan = this->plan(request);
+    const ShardPage page = run_steps(FeedRun(plan), 1, [&] {
+        for (int i = 0; i < 20; ++i) {
+            const std::uint64_t n = random() % kItems;
+            const std::uint64_t value = random() % kValues;
+            put_one(n, value);
+        }
+    });
+    ASSERT_FALSE(page.items.empty());
+    for (const ScoredItem& item : page.items)
+        EXPECT_NE(item.group, nullptr) << item.id.to_string() << " has a value all the time";
+}
+
 /// Of lists a page costs what they have, however many entities and values there are, and the second
 /// what the first does; what the first showed takes its place of its group though it is gone.
 TEST_F(FeedSteps, GroupsOfListsCostWhatIsListed) {

@@ -83,6 +83,30 @@ TEST(CatalogTest, WhatWasCheckedAgainstAnotherCatalogueIsRefused) {
     EXPECT_EQ(shard.apply(profile("c", 1, std::nullopt)).refused->code(), ErrorCode::kNotFound);
 }
 
+// A deletion that is proposed again after a change of leaders, when somebody has put the name anew.
+TEST(CatalogTest, ARetirementThatIsOverLeavesWhatWasPutAfterIt) {
+    OneShard shard;
+    for (const CatalogKind kind : {CatalogKind::kProfile, CatalogKind::kSynonyms,
+                                   CatalogKind::kCollection, CatalogKind::kPolicy}) {
+        const std::string name(name_of(kind).substr(0, 1));
+        EXPECT_TRUE(shard.apply(CatalogBody{kind, name, 1, "one"}).created);
+        EXPECT_TRUE(shard.apply(CatalogBody{kind, name, 2, "two"}).created);
+        CatalogBody deletion{kind, name, 2, std::nullopt};
+        deletion.since = shard.state().catalog().newest_stamp();
+        EXPECT_TRUE(shard.apply(deletion).created);
+        EXPECT_TRUE(shard.apply(CatalogBody{kind, name, 3, "three"}).created);
+        const Outcome again = shard.apply(deletion);
+        ASSERT_TRUE(again.ok()) << "its door would go round and retire version 3";
+        EXPECT_TRUE(again.repeated);
+        ASSERT_EQ(shard.state().catalog().entries(kind).size(), 1u);
+        EXPECT_EQ(shard.state().catalog().entries(kind)[0].text, "three");
+        // Of a version that is there what it was checked against counts, as ever.
+        CatalogBody late{kind, name, 3, std::nullopt};
+        late.since = deletion.since;
+        EXPECT_EQ(shard.apply(late).refused->reason(), kCatalogChanged);
+    }
+}
+
 TEST(CatalogTest, SurvivesARestartWithTheSameHash) {
     OneShard shard;
     shard.apply(profile("a", 1, "one"));

@@ -16,6 +16,7 @@
 
 #include "api/backup_manifest.h"
 #include "api/import.h"
+#include "api/memory_options.h"
 #include "api/session_policy.h"
 #include "api/types.h"
 #include "base/log.h"
@@ -29,8 +30,9 @@ struct OpenOptions {
     std::string directory;  ///< Made when absent. Empty: nothing on disk, lost at close.
     std::optional<std::uint16_t> shards;  ///< Of a new directory (default 1).
     std::optional<std::string> schema;    ///< YAML; default: config/default-schema.yaml.
-    /// Of each shard, for what it knows of users: docs/operations/running.md#memory.
-    record::MemoryBudgets memory;
+    /// Of each shard, for what it knows of users; what is not given stays as the directory has it:
+    /// docs/operations/running.md#memory.
+    api::MemoryOptions memory;
     Logger logger;  ///< Of what operators must know, such as a full disk; default: nothing.
 };
 
