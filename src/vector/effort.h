@@ -37,8 +37,9 @@ struct Beam {
 };
 inline Beam beam_of(Effort effort, std::uint32_t wanted) {
     const std::uint32_t listed = std::max(wanted, 10U);
-    // Few are too few to tell by.
-    const std::uint32_t patience = std::max(wanted / 8, 24U);
+    // Of few wanted, those behind tell too little: of sift-5k a tenth of ten would be missed.
+    const std::uint32_t patience =
+        wanted < 64 ? std::numeric_limits<std::uint32_t>::max() : std::max(wanted / 8, 24U);
     switch (effort) {
         case Effort::kLow:
             return {std::max(wanted + wanted / 8, 20U), listed, 1.05F};
