@@ -288,7 +288,7 @@ TEST_P(ClusterTest, AWriteThatWaitsForAnotherNodeIsAnsweredWhenThisOneStops) {
         answer->emplace(std::move(replies));
     });
     ASSERT_FALSE(answer->has_value()) << "it is on its way";
-    cluster_.node(asked).database.reset();
+    cluster_.kill(asked);  // whose database is taken down all the same
     ASSERT_TRUE(answer->has_value());
     EXPECT_FALSE((**answer).front().ok());
 }

@@ -106,9 +106,10 @@ void People::write(std::uint32_t node, std::vector<Write> writes, CallContext co
                 const Result<WriteReply>& reply = replies.at(i);
                 sent.acknowledged = reply.ok();
                 sent.refused = !reply.ok() && reply.error().code() == ErrorCode::kUnavailable;
-                counts.acknowledged += reply.ok() ? 1 : 0;
-                if (reply.ok() && sent.promises)
-                    promised_hides_.emplace_back(sent.user, sent.target);
+                // What a node says when it is taken down may come when these people are gone.
+                if (!reply.ok()) continue;
+                ++counts.acknowledged;
+                if (sent.promises) promised_hides_.emplace_back(sent.user, sent.target);
             }
         });
 }
