@@ -31,9 +31,9 @@ Result<void> Database::check_readable() {
 }
 
 /// The metadata shard's catalogue and schema as of now or later are applied here.
-void Database::with_newest_catalog(Done done) {
+void Database::with_newest_catalog(Done done, std::uint64_t timeout_ms) {
     if (cluster_ == nullptr) return done({});
-    cluster_->fences().pass({}, {kMetaShard}, CallContext().timeout_ms,
+    cluster_->fences().pass({}, {kMetaShard}, timeout_ms,
                             [done = std::move(done)](Result<FenceReply> passed) mutable {
                                 done(passed.ok() ? Result<void>() : passed.take_error());
                             });

@@ -348,7 +348,7 @@ private:
     std::vector<record::Record> missing_configuration(std::size_t at, Result<void>* problem);
     void put_schema_in_cluster(schema::Schema wanted, std::uint64_t deadline_ns, Done done);
     void wait_for_schema(SchemaVersion version, std::uint64_t deadline_ns, Done done);
-    void with_newest_catalog(Done done);
+    void with_newest_catalog(Done done, std::uint64_t timeout_ms = CallContext().timeout_ms);
     /// A change that was checked against the catalogue as published when it was made.
     struct CatalogChange {
         record::CatalogBody body;
@@ -405,6 +405,10 @@ private:
     std::vector<shard::CatalogEntry> catalog_entries();
     Result<void> check_profiles_live_on(const ranking::ModelSet& models, const std::string& name);
     void put_catalog(record::CatalogBody body, std::vector<std::string> warnings, CatalogDone done);
+    void put_catalog(record::CatalogBody body, std::vector<std::string> warnings,
+                     std::uint64_t deadline_ns, CatalogDone done);
+    /// At least 1, so that what is over by then says so itself.
+    std::uint64_t time_left_ms(std::uint64_t deadline_ns) const;
     /// @param shown  To its user: counted where the profile has a daily cap.
     runtime::Task<Result<FeedReply>> feed_task(FeedCall call, bool in_turns, query::TextMode mode,
                                                bool shown = true);

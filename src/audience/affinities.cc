@@ -49,6 +49,17 @@ void Affinities::add(const EntityId& creator, double weight, UnixMillis at_ms) {
     if (creators_.size() > kMax) drop_lightest(at_ms);
 }
 
+void Affinities::take_back(const EntityId& creator, double weight, UnixMillis at_ms) {
+    const std::size_t found = creators_.find(creator);
+    if (found == creators_.size()) return;
+    const Weight before = creators_.beside(found);
+    const bool liked = before.weight > 0, adds = weight > 0;
+    if (before.weight == 0 || liked == adds) return;
+    add(creator, weight, at_ms);
+    Weight& sum = creators_.beside(found);
+    if ((sum.weight > 0) != liked) sum.weight = 0;
+}
+
 /// Of equal ones that with the smallest id goes.
 void Affinities::drop_lightest(UnixMillis at_ms) {
     const auto magnitude = [&](std::size_t at) {

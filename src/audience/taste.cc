@@ -45,13 +45,12 @@ TasteParts Taste::parts() const {
 
 bool Taste::apply(const TasteEvent& event) {
     if (event.stamp <= erased_) return false;
-    if (event.creator)
-        creators_.add(*event.creator, event.positive ? event.weight : -event.weight, event.at_ms);
     TasteRing& ring = event.positive ? positives_ : negatives_;
-    if (event.taken_back) {
-        ring.take_back(event.item, event.stamp);
-        return false;
-    }
+    const bool held = !event.taken_back || ring.take_back(event.item, event.stamp);
+    const double weight = event.positive ? event.weight : -event.weight;
+    if (event.creator && held) creators_.add(*event.creator, weight, event.at_ms);
+    if (event.creator && !held) creators_.take_back(*event.creator, weight, event.at_ms);
+    if (event.taken_back) return false;
     return ring.note(event.item, event.at_ms, event.stamp) && event.positive;
 }
 

@@ -57,10 +57,11 @@ bool TasteRing::note(const EntityId& item, UnixMillis at_ms, HybridTime stamp) {
     return is_new;
 }
 
-void TasteRing::take_back(const EntityId& item, HybridTime stamp) {
+bool TasteRing::take_back(const EntityId& item, HybridTime stamp) {
     const std::size_t found = items_.find(item);
-    if (found == items_.size() || stamp < items_.beside(found).first) return;
+    if (found == items_.size() || stamp < items_.beside(found).first) return false;
     if (--items_.beside(found).signals == 0) erase(found);
+    return true;
 }
 
 void TasteRing::straighten() {

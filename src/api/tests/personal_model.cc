@@ -35,6 +35,24 @@ bool is_sum(double seen, const Weights& weights, UnixMillis now_ms, UnixMillis h
     return std::abs(seen - sum) <= kRelative * magnitude;
 }
 
+/// Of what is taken back and may not be in a sum.
+template <typename Weights>
+void bring_nearer_to_zero(Weights* weights, double weight, UnixMillis at_ms) {
+    UnixMillis now_ms = at_ms;
+    for (const auto& each : *weights) now_ms = std::max(now_ms, each.at_ms);
+    const auto sum = [&] {
+        double out = 0;
+        for (const auto& each : *weights)
+            out += decayed(each.weight, now_ms - each.at_ms, audience::Taste::kAffinityHalfLifeMs);
+        return out;
+    };
+    const double before = sum();
+    if (before == 0 || (before > 0) == (weight > 0)) return;
+    weights->push_back({weight, at_ms});
+    const double after = sum();
+    if ((after > 0) != (before > 0)) weights->push_back({-after, now_ms});
+}
+
 std::string of(const EntityId& user, const EntityId& item) {
     return " of user " + user.to_string() + " and " + item.to_string();
 }
@@ -318,15 +336,17 @@ void PersonalModel::arrive(const EntityId& user, const Event& event) {
     Taste& taste = tastes_[user];
     taste.events.push_back(event);
     if (event.stamp <= taste.erased) return;
-    if (event.creator)
-        taste.creators[*event.creator].push_back(
-            {event.positive ? event.weight : -event.weight, event.at_ms});
     Ring& ring = event.positive ? taste.positives : taste.negatives;
     const auto found = ring.find(event.item);
+    // Older signals were forgotten with the entry that they held.
+    const bool held =
+        !event.taken_back || (found != ring.end() && event.stamp >= found->second.first);
+    const double weight = event.positive ? event.weight : -event.weight;
+    if (event.creator && held) taste.creators[*event.creator].push_back({weight, event.at_ms});
+    if (event.creator && !held && taste.creators.contains(*event.creator))
+        bring_nearer_to_zero(&taste.creators[*event.creator], weight, event.at_ms);
     if (event.taken_back) {
-        // Older signals were forgotten with the entry that they held.
-        if (found == ring.end() || event.stamp < found->second.first) return;
-        if (--found->second.signals == 0) ring.erase(found);
+        if (held && --found->second.signals == 0) ring.erase(found);
         return;
     }
     const std::size_t most =

@@ -35,6 +35,9 @@ public:
     std::vector<Affinity> by_id() const;
 
     void add(const EntityId& creator, double weight, UnixMillis at_ms);
+    /// Takes back what may not be in it, such as a signal of before others took the user's place:
+    /// nearer to zero, never past it.
+    void take_back(const EntityId& creator, double weight, UnixMillis at_ms);
     void clear();
     /// At a moment, as Affinity::weight_at(); 0 = nothing is known.
     double weight(const EntityId& creator, UnixMillis now_ms) const;

@@ -35,8 +35,8 @@ public:
 
     /// A signal on an item. @return whether it is new in the ring.
     bool note(const EntityId& item, UnixMillis at_ms, HybridTime stamp);
-    /// The signal with this stamp no longer holds the item.
-    void take_back(const EntityId& item, HybridTime stamp);
+    /// The signal with this stamp no longer holds the item. @return whether it did.
+    bool take_back(const EntityId& item, HybridTime stamp);
     void clear();
     /// The items right before one, the newest first; none where it is not there.
     std::vector<EntityId> before(const EntityId& item, std::size_t most) const;

@@ -96,6 +96,54 @@ TEST(Taste, AffinityHalvesInThirtyDaysInAnyOrder) {
     EXPECT_DOUBLE_EQ(forward.affinity(kNina, kNow + 30 * kDayMs), -1.5);
 }
 
+// Others had taken the user's place in between: the like is not in the affinity.
+TEST(Tastes, TakingBackALikeOfBeforeAUserWasForgottenTurnsNoAffinity) {
+    entity::MemoryStore store;
+    auto all = Tastes::open({}, store).value();
+    const auto of_nina = [](std::uint64_t item, std::uint64_t committed) {
+        TasteEvent event = like(item, kNow, committed);
+        event.creator = kNina;
+        return event;
+    };
+    const auto undo = [](TasteEvent event) {
+        event.taken_back = true;
+        event.weight = -event.weight;
+        return event;
+    };
+    TasteEvent strong = of_nina(1, 1), disliked = of_nina(9, 2);
+    strong.weight = 5;
+    disliked.positive = false;
+    all->apply(kAda, strong);
+    all->apply(kBob, disliked);
+    all->set_bytes_max(1);
+    all->apply(EntityId("new"), like(1, kNow + kDayMs, 3));
+    ASSERT_EQ(all->find(kAda), nullptr);
+    ASSERT_EQ(all->find(kBob), nullptr);
+    all->set_bytes_max(1 << 20);
+    all->apply(kAda, like(2, kNow, 4));
+    all->apply(kAda, undo(strong));
+    EXPECT_TRUE(all->find(kAda)->parts().creators.empty()) << "nothing is known of Nina";
+    all->apply(kAda, of_nina(3, 5));
+    all->apply(kAda, undo(strong));
+    EXPECT_EQ(all->find(kAda)->affinity(kNina, kNow), 0) << "not below zero";
+    const std::uint64_t hash = all->content_hash();
+    all->freeze_rows();
+    EXPECT_TRUE(all->write_frozen_rows());
+    all = Tastes::open({}, store).value();
+    EXPECT_EQ(all->content_hash(), hash);
+
+    TasteEvent other = of_nina(4, 6);
+    other.positive = false;
+    all->apply(kAda, other);
+    all->apply(kAda, undo(strong));
+    EXPECT_EQ(all->find(kAda)->affinity(kNina, kNow), -1) << "what was disliked stays";
+    all->apply(kBob, of_nina(5, 7));
+    all->apply(kBob, undo(disliked));
+    EXPECT_EQ(all->find(kBob)->affinity(kNina, kNow), 1) << "nor does a dislike add";
+    all->apply(kBob, undo(of_nina(5, 7)));
+    EXPECT_EQ(all->find(kBob)->affinity(kNina, kNow), 0) << "what is held is taken back";
+}
+
 TEST(Taste, KeepsTheCreatorsThatWeighMost) {
     Taste taste;
     for (std::uint64_t i = 0; i <= Taste::kCreatorsMax; ++i) {
@@ -225,6 +273,8 @@ RC_GTEST_PROP(Tastes, WithoutRoomAreTheSameThroughRestarts, ()) {
         TasteEvent event = like(step / 24 % 5, kNow + step / 120 % 30 * kDayMs / 24, ++committed);
         event.positive = step % 3 != 0;
         event.taken_back = step % 11 == 0;
+        if (step % 4 != 0) event.creator = EntityId(step / 30 % 3);
+        if (event.taken_back) event.weight = -1;
         if (event.taken_back) event.stamp = stamp(committed / 2);
         if (step % 17 == 0) {
             all->erase_user(user, stamp(committed));
