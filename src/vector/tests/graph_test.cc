@@ -204,8 +204,9 @@ TEST(GraphSearch, EndsBehindTheWantedWhereNodesLeadToNoneOfThem) {
         const auto found = [&](const Beam& beam, std::uint64_t* expanded) {
             GraphSearch search(graph, probe, beam, UINT64_MAX);
             // The first pieces of work are the entry and what it leads to.
-            EXPECT_EQ(search.run([](Slot) { return true; }, [&](double) { return ++*expanded > 0; }),
-                      GraphSearch::Progress::kDone);
+            EXPECT_EQ(
+                search.run([](Slot) { return true; }, [&](double) { return ++*expanded > 0; }),
+                GraphSearch::Progress::kDone);
             return slots_of(*graph, search.results(), 100);
         };
         const auto all = found(Beam{350, 100, 1.1F}, &whole);
