@@ -96,8 +96,8 @@ void add_place(const api::FeedItem& item, ShortText* text, std::string* out) {
 
 /// Nothing but its place, as pages of ids and scores have it.
 bool is_bare(const api::FeedItem& item) {
-    return !item.text_score && !item.vector_score && item.highlights.empty() && !item.pinned &&
-           !item.explored && !item.group && item.explain.empty();
+    return !item.text_score && !item.vector_score && !item.fused_score && item.highlights.empty() &&
+           !item.pinned && !item.explored && !item.group && !item.explain;
 }
 
 void append_metadata(const api::EntityReply& entity, const std::set<std::string>* fields,

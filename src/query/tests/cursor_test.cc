@@ -145,10 +145,11 @@ TEST(ShownStoreTest, TheOldestGoFirst) {
 TEST(ShownStoreTest, HandlesOfAnotherAreNoneHere) {
     constexpr std::uint64_t kLast = std::numeric_limits<std::uint64_t>::max();
     ShownStore mine({.first_handle = kLast}), other({.first_handle = kLast / 2});
-    const auto first = mine.put({1}, 0), second = mine.put({2}, 0), theirs = other.put({3}, 0);
+    const ShownList one{{1}, {}}, two{{2}, {}}, three{{3}, {}};
+    const auto first = mine.put(one, 0), second = mine.put(two, 0), theirs = other.put(three, 0);
     EXPECT_EQ(first, kLast);
-    EXPECT_EQ(mine.get(first, 1), std::vector<ShortHash>{1});
-    EXPECT_EQ(mine.get(second, 1), std::vector<ShortHash>{2});
+    EXPECT_EQ(mine.get(first, 1), one);
+    EXPECT_EQ(mine.get(second, 1), two);
     EXPECT_FALSE(mine.get(theirs, 1));
     EXPECT_FALSE(other.get(first, 1));
     EXPECT_FALSE(other.get(second, 1));
