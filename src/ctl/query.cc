@@ -97,16 +97,6 @@ void print_places(const json::array& items) {
     print_table(rows);
 }
 
-void print_sources(const json::array& sources) {
-    std::vector<Row> rows{{"source", "path", "candidates", "visited", "coded", "compared", "why"}};
-    for (const json::value& each : sources) {
-        Row& row = rows.emplace_back();
-        for (const std::string& column : rows.front()) row.push_back(shown(each.at(column)));
-    }
-    std::printf("\n");
-    print_table(rows);
-}
-
 void print_suggestions(const json::array& suggestions) {
     std::vector<Row> rows{{"text", "kind", "entity_id", "score"}};
     for (const json::value& each : suggestions) {
