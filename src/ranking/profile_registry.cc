@@ -72,11 +72,7 @@ bool has_second_phase(const Profile& profile) {
     if (std::ranges::any_of(profile.sources,
                             [](const Source& source) { return source.kind == SourceKind::kScan; }))
         return false;
-    const bool hidden = std::ranges::any_of(profile.definitions, [](const Definition& definition) {
-        return definition.name == "fused";
-    });
-    const bool fused =
-        !hidden && profile.score.kind == ExprKind::kName && profile.score.name == "fused";
+    const bool fused = profile.score.kind == ExprKind::kName && profile.score.name == "fused";
     return !fused || !profile.order.descending || !profile.penalties.empty();
 }
 

@@ -22,10 +22,12 @@ protected:
         options.shards = shards;
         node_.emplace(std::move(options), 1, 250'000);
         ASSERT_OK(node_->open());
-        for (std::uint64_t id = 0; id < kItems; id += 1000) {
+        const std::uint64_t at_once = ephemeral_ ? 1000 : 200;  // the files of a log are small
+        for (std::uint64_t id = 0; id < kItems; id += at_once) {
             std::vector<Write> writes;
-            for (std::uint64_t i = 0; i < 1000; ++i) writes.push_back(item(id + i));
-            for (const auto& reply : node_->write(std::move(writes))) ASSERT_TRUE(reply.ok());
+            for (std::uint64_t i = 0; i < at_once; ++i) writes.push_back(item(id + i));
+            for (const auto& reply : node_->write(std::move(writes)))
+                ASSERT_TRUE(reply.ok()) << reply.error().to_string();
         }
     }
 

@@ -131,7 +131,9 @@ TEST(Search, TyposComeBehindWhatTheWordsFind) {
             call.query = query;
             call.limit = 150;
             std::vector<EntityId> out;
-            for (const FeedItem& item : node->feed(call)->items) out.push_back(item.entity.id);
+            const auto page = node->feed(call);
+            EXPECT_TRUE(page.ok());
+            for (const FeedItem& item : page->items) out.push_back(item.entity.id);
             return out;
         };
         const auto exact = found("\"" + word + "\"");

@@ -71,9 +71,13 @@ std::shared_ptr<const CompiledProfile> by_ranks_of(const std::string& statements
     return compiled.ok() ? (*compiled)->by_ranks : nullptr;
 }
 
-TEST(Profile, ADefinitionHidesTheRanksThatAreFused) {
+TEST(Profile, WhatIsInTheOrderOfItsRanksHasNoOther) {
     EXPECT_EQ(by_ranks_of("candidates recent; score fused;"), nullptr);
-    EXPECT_NE(by_ranks_of("candidates recent; let fused = year; score fused;"), nullptr);
+    EXPECT_NE(by_ranks_of("candidates recent; score year;"), nullptr);
+    EXPECT_FALSE(parse_profile("profile p version 1 { candidates recent; let fused = year; "
+                               "score fused; }")
+                     .ok())
+        << "a definition would hide them";
 }
 
 TEST(Profile, WhoseRanksCostTooMuchIsAvailableWithoutThem) {
