@@ -505,6 +505,7 @@ struct JsonReader::Parser {
                 return Error(ErrorCode::kTooLarge, simdjson::error_message(error));
         }
         element root;
+        if (json.data() == nullptr) json = "";  // which its copy may not be
         const auto error = parser.parse(json.data(), json.size()).get(root);
         if (error != simdjson::SUCCESS) return not_json(json, error);
         return root;

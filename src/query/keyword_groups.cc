@@ -18,9 +18,9 @@ constexpr std::size_t kWholeAtOnce = 16;  ///< Values that meet all slots.
 void KeywordGroups::begin(const Roaring& slots) {
     begun_ = true;
     const std::uint64_t count = slots.cardinality();
-    few_ = count <= limits_.few;
     left_ = entities_.keyword_count(field_);
     by_rows_ = kReadCost * static_cast<double>(count) < kValueCost * static_cast<double>(left_);
+    few_ = by_rows_ || count <= limits_.few;
 }
 
 Result<bool> KeywordGroups::find(const Roaring& slots, StepBudget& budget) {

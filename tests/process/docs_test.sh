@@ -63,6 +63,7 @@ check_tree_commands() {
 check_schema() { # TEXT
     local pid
     echo "$1" >"$work/schema.yaml"
+    : >"$work/schema.log" # else what the server before said may be read
     tidal-server standalone --ephemeral --schema "$work/schema.yaml" --listen 127.0.0.1:0 >"$work/schema.log" 2>&1 &
     pid=$!
     schema_is_read() { grep -q '^serving on' "$work/schema.log" || ! kill -0 $pid 2>/dev/null; }

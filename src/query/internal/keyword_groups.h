@@ -22,7 +22,7 @@ namespace tidal::query {
 class KeywordGroups {
 public:
     struct Limits {
-        std::uint64_t few = 4'096;        ///< Slots that are kept one by one.
+        std::uint64_t few = 4'096;        ///< Slots that are kept one by one; of rows, more.
         std::uint64_t met_whole = 1'024;  ///< Slots of a value that meets all windows at once.
         std::uint32_t window_bits = 16;   ///< Of a slot, within its window.
     };
