@@ -173,6 +173,12 @@ TEST_F(RealCluster, WhileAShardIsReplacedTheNodeGoesOn) {
                third.is_checkpointed(ShardId(1));
     }));
 
+    const auto all_up = [&](std::uint32_t by) {
+        return std::ranges::all_of((*this)[by].cluster_status().nodes,
+                                   [](const NodeStatus& node) { return node.up; });
+    };
+    ASSERT_TRUE(until([&] { return all_up(1) && all_up(2); }));
+
     std::promise<void> gate;
     std::atomic<bool> closed = true;
     const auto begun = std::make_shared<std::atomic<bool>>(false);
@@ -218,9 +224,7 @@ TEST_F(RealCluster, WhileAShardIsReplacedTheNodeGoesOn) {
     EXPECT_EQ((*this)[3].get({EntityKind::kItem, away}).error().reason(), "state_replaced");
     EXPECT_FALSE(waits.came());
     EXPECT_FALSE(replaced.came());
-    for (const std::uint32_t by : {1U, 2U})
-        for (const NodeStatus& node : (*this)[by].cluster_status().nodes)
-            EXPECT_TRUE(node.up) << "node " << node.node.value() << " by " << by;
+    for (const std::uint32_t by : {1U, 2U}) EXPECT_TRUE(all_up(by)) << by;
 
     open_gate();
     EXPECT_TRUE(soon(replaced));
