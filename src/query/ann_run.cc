@@ -39,6 +39,7 @@ Result<bool> AnnRun::compare(const ranking::ShardView& view, TopItems& top, Step
         if (!budget.take(cost * static_cast<double>(most))) return false;
         slots_.clear();
         const auto block = blocks_->next(most);
+        for (const std::uint32_t slot : block) vectors.prefetch(Slot(slot));
         for (const std::uint32_t slot : block)
             if (vectors.has(Slot(slot)) && also(Slot(slot))) slots_.push_back(Slot(slot));
         listed_ += slots_.size();

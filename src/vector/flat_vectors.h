@@ -35,6 +35,8 @@ public:
     bool erase(Slot slot);
 
     bool has(Slot slot) const;
+    /// Asks for what has() and similarities() will wait for.
+    void prefetch(Slot slot) const { rows_.prefetch(slot); }
     /// The slots that have a vector.
     const Roaring& present() const { return present_; }
     std::uint64_t size() const { return size_; }

@@ -16,6 +16,7 @@ namespace hnswlib = tidal_hnswlib;
 #include <exception>
 #include <new>
 
+#include "base/huge_pages.h"
 #include "vector/probe.h"
 
 namespace tidal::vector {
@@ -55,11 +56,14 @@ std::vector<std::uint32_t> slots_of(const Roaring& slots) {
     return out;
 }
 
+/// A search reads here and there in all of it.
 std::shared_ptr<char> zeros(std::size_t size) {
-    constexpr std::align_val_t kAlignment{64};
-    auto* const memory = static_cast<char*>(::operator new(size, kAlignment));
-    std::memset(memory, 0, size);
-    return {memory, [](char* at) { ::operator delete(at, kAlignment); }};
+    struct alignas(64) Line {
+        char bytes[64];
+    };
+    assert(size % sizeof(Line) == 0);
+    auto lines = std::make_shared<HugeVector<Line>>(size / sizeof(Line));
+    return {lines, reinterpret_cast<char*>(lines->data())};
 }
 
 }  // namespace

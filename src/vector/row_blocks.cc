@@ -1,8 +1,5 @@
 #include "vector/internal/row_blocks.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
 #include <cassert>
@@ -21,24 +18,14 @@ constexpr float kAbsent = std::numeric_limits<float>::quiet_NaN();
 constexpr std::size_t kAllocatorBytes = 8, kEntryBytes = 17;
 constexpr std::size_t kOwnBytes = kAllocatorBytes + kEntryBytes * 3 / 2;
 
-/// Of memory that is freed next: an allocator may keep it for the next one who asks, for as long as
-/// nobody does. That is nobody here: what took its place is a file.
-void give_pages_back(std::byte* memory, std::size_t bytes) {
-    const auto page_bytes = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-    const auto begin =
-        (reinterpret_cast<std::uintptr_t>(memory) + page_bytes - 1) & ~(page_bytes - 1);
-    const auto end = (reinterpret_cast<std::uintptr_t>(memory) + bytes) & ~(page_bytes - 1);
-    // Advice: failing is fine.
-    if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
-}
-
 }  // namespace
 
 RowBlocks::RowBlocks(std::size_t row_bytes)
     : row_bytes_(row_bytes),
       slots_(std::clamp(static_cast<std::uint32_t>(std::bit_floor(kBlockBytes / row_bytes)),
                         kBlockSlotsMin, kBlockSlotsMax)),
-      shift_(static_cast<std::uint32_t>(std::countr_zero(slots_))) {}
+      shift_(static_cast<std::uint32_t>(std::countr_zero(slots_))),
+      memory_(std::make_unique<BlockMemory>(row_bytes_ * slots_)) {}
 
 RowBlocks::Block& RowBlocks::block_of(Slot slot) {
     const std::size_t at = slot.value() >> shift_;
@@ -46,7 +33,7 @@ RowBlocks::Block& RowBlocks::block_of(Slot slot) {
     auto& block = blocks_[at];
     if (block == nullptr) {
         block = std::make_unique<Block>();
-        block->rows.reset(new (kAlignment) std::byte[row_bytes_ * slots_]);
+        block->rows = memory_->take();
         block->factors.assign(slots_, kAbsent);
         ++blocks_in_memory_;
     }
@@ -160,7 +147,6 @@ void RowBlocks::read_at(std::size_t at, std::vector<const std::byte*> places) {
     }
     block.places = std::move(places);
     if (!block.rows) return;
-    give_pages_back(block.rows.get(), slots_ * row_bytes_);
     block.rows.reset();
     --blocks_in_memory_;
     ++blocks_of_places_;

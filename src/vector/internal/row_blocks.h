@@ -9,11 +9,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <new>
 #include <string_view>
 #include <vector>
 
 #include "base/ids.h"
+#include "vector/internal/block_memory.h"
 
 namespace tidal::vector {
 
@@ -36,6 +36,16 @@ public:
         *factor = block.factors[place];
         if (std::isnan(*factor)) return nullptr;
         return block.rows ? block.rows.get() + place * row_bytes_ : block.places[place];
+    }
+    /// Asks for what find() and a read of the row will wait for.
+    void prefetch(Slot slot) const {
+        const std::size_t at = slot.value() >> shift_;
+        if (at >= blocks_.size() || blocks_[at] == nullptr) return;
+        const std::size_t place = slot.value() & (slots_ - 1);
+        const Block& block = *blocks_[at];
+        __builtin_prefetch(&block.factors[place]);
+        __builtin_prefetch(block.rows ? block.rows.get() + place * row_bytes_
+                                      : static_cast<const void*>(&block.places[place]));
     }
     /// Replaces what is there. @param factor  No NaN: that is how it says that there is none.
     void put(Slot slot, std::string_view row, float factor);
@@ -62,11 +72,8 @@ public:
     std::size_t mapped_bytes() const;  ///< Of rows that are read in files.
 
 private:
-    struct FreeAligned {
-        void operator()(std::byte* memory) const { ::operator delete[](memory, kAlignment); }
-    };
     struct Block {
-        std::unique_ptr<std::byte[], FreeAligned> rows;  ///< By place; or, where it is none:
+        BlockMemory::Piece rows;               ///< By place; or, where it is none:
         std::vector<const std::byte*> places;  ///< Where they lie; nullptr = there is none.
         std::vector<float> factors;            ///< NaN = there is none.
         std::uint32_t size = 0;
@@ -75,7 +82,6 @@ private:
         File file;
         std::uint64_t rows = 0;  ///< That are read there. Without any it goes.
     };
-    static constexpr std::align_val_t kAlignment{64};
 
     Block& block_of(Slot slot);
     std::byte* own_row(Slot slot);
@@ -87,6 +93,7 @@ private:
     const std::size_t row_bytes_;
     std::uint32_t slots_ = 0;  ///< Of a block; a power of two.
     std::uint32_t shift_ = 0;
+    std::unique_ptr<BlockMemory> memory_;  ///< Longer than the blocks.
     std::vector<std::unique_ptr<Block>> blocks_;
     std::size_t blocks_in_memory_ = 0, blocks_of_places_ = 0;
     /// By slot: rows in blocks of places that are in no file.

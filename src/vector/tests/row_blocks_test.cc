@@ -58,8 +58,10 @@ TEST(RowBlocks, AreWhatWasPutWhereverTheyLie) {
     EXPECT_TRUE(rc::check([] {
         std::mt19937_64 random(*rc::gen::arbitrary<std::uint64_t>());
         const std::size_t row_bytes = std::vector<std::size_t>{1, 24, 512, 20'000}[random() % 4];
-        // Two blocks and a part of one, some way behind the first.
-        const std::uint32_t first = random() % 2 == 0 ? 0 : 5000, count = 40;
+        // Two blocks and a part of one, some way behind the first, of the largest rows; or more
+        // than have memory on their own.
+        const std::uint32_t first = random() % 2 == 0 ? 0 : 5000;
+        const std::uint32_t count = random() % 4 == 0 ? 250 : 40;
         RowBlocks blocks(row_bytes);
         Rows rows;
         std::vector<std::weak_ptr<const char>> files;

@@ -1,0 +1,56 @@
+// vector/internal/block_memory.h: memory for the blocks of a slot's vectors.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "base/huge_pages.h"
+
+namespace tidal::vector {
+
+/// Pieces of one size, 64 bytes aligned, with nothing defined in them. The first few are on their
+/// own; further ones lie side by side in pages of 2 MiB, since vectors are compared here and there
+/// among all of them (base/huge_pages.h).
+///
+/// Memory   What is taken, the rest of a page, and, of pieces given back, none: their pages go to
+///          the system at once, where an allocator may keep them for the next who asks.
+/// Threads  One at a time. Lifetime: longer than its pieces, where it stays.
+class BlockMemory {
+public:
+    explicit BlockMemory(std::size_t piece_bytes);
+
+    struct GiveBack {
+        BlockMemory* to = nullptr;
+        void operator()(std::byte* piece) const { to->give_back(piece); }
+    };
+    using Piece = std::unique_ptr<std::byte, GiveBack>;
+    Piece take() { return Piece(take_piece(), GiveBack{this}); }
+
+private:
+    struct alignas(64) Line {
+        std::byte bytes[64];
+    };
+    static constexpr std::size_t kPageBytes = 2 << 20, kLines = kPageBytes / sizeof(Line);
+    static constexpr std::size_t kOnTheirOwnMax = 8;
+    struct Free {
+        void operator()(Line* at) const { HugePages<Line>().deallocate(at, kLines); }
+    };
+    using Lines = std::unique_ptr<Line, Free>;
+    struct Page {
+        Lines memory;
+        std::vector<std::byte*> free;
+    };
+    std::byte* take_piece();
+    std::byte* take_on_its_own();
+    void give_back(std::byte* piece);
+
+    const std::size_t piece_bytes_;  ///< A multiple of a line.
+    const std::size_t pieces_of_page_;
+    std::size_t on_their_own_ = 0;
+    std::map<std::uintptr_t, Page> pages_;  ///< By address.
+};
+
+}  // namespace tidal::vector
