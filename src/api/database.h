@@ -434,8 +434,9 @@ private:
                                              const query::FeedPlan& plan, bool pairs);
     Result<void> read_disliked(query::FeedPlan* plan);
     /// @param at_once  Each shard was asked in one step: nothing of the pages may have gone since.
+    /// @param marks    Texts of what is shown are read, whatever fields the page has.
     Result<void> finish_feed(const query::FeedPlan& plan, std::vector<query::ShardPage> pages,
-                             bool at_once, FeedReply* reply);
+                             bool at_once, bool marks, FeedReply* reply);
     runtime::Task<void> log_impressions(const FeedCall* call, FeedReply* reply);
     query::CursorCodec cursors();
     template <typename Run>

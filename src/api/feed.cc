@@ -239,7 +239,7 @@ Result<std::vector<std::optional<EntityReply>>> Database::rows_of(
 }
 
 Result<void> Database::finish_feed(const query::FeedPlan& plan, std::vector<query::ShardPage> pages,
-                                   bool at_once, FeedReply* reply) {
+                                   bool at_once, bool marks, FeedReply* reply) {
     query::FeedPage merged = query::merge_pages(plan, pages, cursors());
     reply->profile = plan.profile->profile.name_and_version();
     reply->candidates = merged.counts.candidates;
@@ -250,7 +250,7 @@ Result<void> Database::finish_feed(const query::FeedPlan& plan, std::vector<quer
     reply->constraints_satisfied = merged.constraints_satisfied;
     reply->next_cursor = std::move(merged.next_cursor).value_or("");
     reply->items.reserve(merged.items.size());
-    const bool ids_alone = reply->fields && reply->fields->empty();
+    const bool ids_alone = reply->fields && reply->fields->empty() && !marks;
     // What one step ranked was there and might be shown: its ids are all there is to say.
     if (ids_alone && at_once) {
         for (query::ScoredItem& shown : merged.items)

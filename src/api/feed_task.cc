@@ -219,7 +219,8 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
     auto ranked = rank_pages(&plan, &pace, &pages);
     TIDAL_CO_TRY(co_await std::move(ranked));
     if (in_turns && !pace.entered) gate_->learn(pace.kind, false);
-    TIDAL_CO_TRY(finish_feed(plan, std::move(pages), !pace.several, &reply));
+    TIDAL_CO_TRY(
+        finish_feed(plan, std::move(pages), !pace.several, !call.highlight.empty(), &reply));
     add_highlights(call, plan, *schema(), &reply);
     if (call.query && mode == query::TextMode::kSearch && call.cursor.empty() &&
         call.kind == EntityKind::kItem && !reply.items.empty())

@@ -43,6 +43,12 @@ void add_highlights(const FeedCall& call, const query::FeedPlan& plan, const sch
                 item.highlights.emplace_back(name, std::move(*marked));
         }
     }
+    if (call.highlight.empty() || !reply->fields || !reply->fields->empty()) return;
+    for (FeedItem& item : reply->items) {  // Read for the marks alone.
+        EntityReply bare;
+        bare.id = std::move(item.entity.id);
+        item.entity = std::move(bare);
+    }
 }
 
 }  // namespace tidal::api

@@ -1,103 +1,50 @@
-// Whole profiles against the reference: sources with limits, filters, requirements, scores,
-// penalties, orders and diversity, over items of one shard or several.
+// Whole profiles against the reference: sources with limits and weights, filters, requirements,
+// scores, penalties, orders, diversity, exploration and caps, over items of one shard or several.
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <sstream>
+#include <utility>
+
+#include "query/tests/random_ranking.h"
 #include "query/tests/reference_feed.h"
-#include "ranking/tests/random_expression.h"
 #include "ranking/tests/sample_schema.h"
 
 namespace tidal::query {
 namespace {
 
-using ranking::DiversityKind;
 using ranking::Profile;
 using ranking::SourceKind;
 
-/// What both sides compute to the last bit. Decayed sums are rounded differently; `random` is
-/// nothing to compute a second time.
-ranking::Expr random_exact(int depth, const std::vector<ranking::Source>& sources) {
-    std::vector<std::string> ranked;
-    for (const auto& source : sources)
-        if (source.kind != SourceKind::kScan) ranked.push_back(print_source(source));
-    for (;;) {
-        ranking::Expr out = ranking::RandomExpression::make(depth, ranked);
-        const std::string text = ranking::print_expression(out);
-        if (text.find("decay(") == text.npos && text.find("random(") == text.npos) return out;
-    }
-}
-ranking::Expr parsed(const std::string& text) {
-    return *ranking::parse_expression(text);
-}
-
-std::vector<ranking::Source> random_sources() {
-    std::vector<ranking::Source> out;
-    for (std::size_t i = die(4); i > 0; --i) {
-        ranking::Source source;
-        source.kind = *rc::gen::element(SourceKind::kScan, SourceKind::kRecent,
-                                        SourceKind::kOrdered, SourceKind::kWindowTop);
-        if (source.kind == SourceKind::kOrdered || source.kind == SourceKind::kWindowTop)
-            source.name = *rc::gen::element<std::string>("view", "like", "share");
-        if (source.kind == SourceKind::kWindowTop)
-            source.window = static_cast<schema::Window>(die(6));
-        source.weight = *rc::gen::element(1.0, 1.0, 0.3, 7.0);
-        if (source.kind != SourceKind::kScan) source.limit = 1 + static_cast<std::uint32_t>(die(9));
-        if (std::ranges::none_of(out, [&](const auto& s) { return s.same_list(source); }))
-            out.push_back(source);
-    }
-    if (out.empty()) out.emplace_back();
-    if (out.size() == 1) out[0].weight = 1;  // The language has weights in unions.
-    return out;
-}
-
-Profile random_profile(std::size_t number) {
-    Profile out;
-    out.name = "p" + std::to_string(number);
-    out.sources = random_sources();
-    out.params = {{"x", 2.5}, {"y", -3}};
-    for (std::size_t i = die(3); i > 0; --i)
-        out.gates.push_back(die(2) == 0 ? random_exact(2, out.sources)
-                                        : parsed("year > -1 - count(view, all)"));
-    out.score = die(3) == 0 ? parsed("sum(view, 24h) - price") : random_exact(3, out.sources);
-    const bool ranked =
-        std::ranges::any_of(out.sources, [](const auto& s) { return s.kind != SourceKind::kScan; });
-    if (ranked && die(2) == 0) out.score = parsed("count(view, all) / 1000 + fused");
-    for (std::size_t i = die(3); i > 0; --i)
-        out.penalties.push_back({*rc::gen::element(1e-6, 0.5, 1.0), random_exact(1, out.sources)});
-    out.order.descending = die(3) != 0;
-    const ranking::DiversityRule rules[] = {
-        {.count = 1 + static_cast<std::uint32_t>(die(3))},
-        {.kind = DiversityKind::kMaxShare, .name = "genres", .percent = 10.0 + double(die(90))},
-        {.kind = DiversityKind::kMaxShare, .name = "category", .value = "jazz", .percent = 25},
-        {.kind = DiversityKind::kMinDistinct,
-         .name = "category",
-         .count = 1 + static_cast<std::uint32_t>(die(5))}};
-    for (const auto& rule : rules)
-        if (die(3) == 0) out.diversity.push_back(rule);
-    return out;
+std::shared_ptr<const schema::Schema> schema_of_all() {
+    std::string yaml(ranking::kSampleSchema);
+    const std::string cover = "    cover: {dimensions: 4}\n";
+    yaml.insert(yaml.find(cover) + cover.size(), "    flat: {dimensions: 4, metric: l2}\n");
+    yaml +=
+        "  watch: {polarity: positive, half_life: 1d, sets: [seen]}\n"
+        "  impression: {half_life: 7d}\n";
+    return ranking::sample_schema(yaml);
 }
 
 class World {
 public:
-    World(std::shared_ptr<const schema::Schema> schema, std::size_t shards, std::size_t items) {
+    World(std::shared_ptr<const schema::Schema> schema, std::size_t shards, std::size_t items)
+        : schema_(std::move(schema)) {
         for (std::size_t i = 0; i < shards; ++i)
-            shards_.push_back(std::make_unique<ranking::SampleShard>(schema, 1));
+            shards_.push_back(std::make_unique<PersonalShard>(schema_));
         for (std::uint64_t id = 0; id < items; ++id) {
             auto& shard = *shards_[die(shards)];
-            reference.items.push_back(random_item(id));
-            shard.put(reference.items.back());
             reference.homes[EntityId(id)] = &shard;
-            // No more than two of a kind, so that no sum depends on the order of its terms.
-            for (const char* name : {"view", "like", "share", "dislike"})
-                for (std::size_t i = die(3); i > 0; --i)
-                    shard.signal(EntityId(id), name, 1 + double(die(4)) / 4,
-                                 kFilterNow - static_cast<std::int64_t>(die(60)) * kHourMs);
-            if (die(2) == 0) shard.seen_by(EntityId(id), "view", 1 + die(3));
+            add(random_item(id), shard);
         }
+        for (std::size_t i = die(3 * items); i > 0; --i) like_both();
     }
 
-    Result<FeedPage> ask(const FeedPlan& wanted, const CursorCodec& codec) {
+    /// As the database does.
+    Result<FeedPage> ask(const FeedPlan& wanted, const FeedRequest& request,
+                         const CursorCodec& codec) {
         FeedPlan plan = wanted;
+        TIDAL_TRY(start(request, &plan));
         if (plan.has_lists()) {
             std::vector<std::vector<SourceList>> lists;
             for (const auto& shard : shards_) {
@@ -117,54 +64,199 @@ public:
     ReferenceWorld reference;
 
 private:
-    std::vector<std::unique_ptr<ranking::SampleShard>> shards_;
-};
-
-/// 100 worlds of 25 profiles, each asked four times: 10,000 pages.
-RC_GTEST_PROP(ProfileReference, PagesEqualTheReference, ()) {
-    static const auto schema = ranking::sample_schema();
-    static const CursorCodec codec(std::string(32, 'k'));
-    World world(schema, 1 + die(3), 1 + die(30));
-    std::vector<Profile> profiles;
-    std::vector<ranking::StoredProfile> stored;
-    for (std::size_t i = 0; i < 25; ++i) {
-        profiles.push_back(random_profile(i));
-        stored.push_back({profiles[i].name, 1, ranking::print_profile(profiles[i])});
+    void add(ranking::SampleItem item, PersonalShard& shard) {
+        if (die(3) != 0)
+            item.fields.insert_or_assign("title", *rc::gen::element<std::string>(
+                                                      "Zebra", "zebra", "alpha", "Alpha9", "Émile",
+                                                      "émile", "abcdefgh", "abcdefGz", "a"));
+        reference.items.push_back(item);
+        shard.items.put(item);
+        // No more than two of a kind, so that no sum depends on the order of its terms.
+        for (const char* name : {"view", "like", "share", "dislike"})
+            for (std::size_t i = die(3); i > 0; --i)
+                shard.items.signal(item.id, name, 1 + static_cast<double>(die(4)) / 4,
+                                   random_time());
+        if (die(2) == 0) shard.items.seen_by(item.id, "view", 1 + die(3));
+        if (die(3) == 0)
+            for (std::size_t i = *rc::gen::element(1, 3, 99, 100, 101); i > 0; --i)
+                shard.items.signal(item.id, "impression", 1, kFilterNow);
+        for (const char* slot : {"cover", "flat"}) {
+            if (die(3) == 0) continue;
+            const auto values = random_vector(slot);
+            shard.items.embed(item.id, slot, values);
+            reference.vectors[{item.id, slot}] = values;
+        }
+        add_personal(item.id, shard);
     }
-    const ranking::ProfileRegistry registry(*schema, stored);
-    for (std::size_t i = 0; i < profiles.size(); ++i) {
-        ReferenceFeed reference(*schema, world.reference, profiles[i]);
-        for (int request_number = 0; request_number < 4; ++request_number) {
-            FeedRequest request;
-            request.profile = profiles[i].name;
-            request.now_ms = kFilterNow;
-            request.limit = static_cast<std::uint32_t>(*rc::gen::element(1, 3, 10, 1000));
-            std::optional<FilterNode> filter;
-            if (die(2) == 0) filter = RandomFilter::make(static_cast<int>(die(4)));
-            if (filter) request.filter = print_filter(*filter);
-            for (std::size_t n = die(3); n > 0; --n) request.exclude.push_back(EntityId(die(30)));
-
-            const auto plan = plan_feed(request, *schema, registry, codec);
-            if (!plan.ok()) RC_LOG() << stored[i].text << "\n" << plan.error().to_string();
-            RC_ASSERT(plan.ok());
-            const auto page = world.ask(*plan, codec);
-            RC_ASSERT(page.ok());
-            const auto expected = reference.page(
-                filter, {request.exclude.begin(), request.exclude.end()}, request.limit);
-            bool same = page->items.size() == expected.items.size();
-            for (std::size_t at = 0; same && at < expected.items.size(); ++at)
-                same = page->items[at].id == expected.items[at].item->id &&
-                       page->items[at].score == expected.items[at].score;
-            if (!same || page->counts.matched != expected.matched ||
-                page->counts.candidates != expected.candidates)
-                RC_LOG() << stored[i].text << "\nfilter " << request.filter << " limit "
-                         << request.limit << "\n";
-            RC_ASSERT(page->counts.candidates == expected.candidates);
-            RC_ASSERT(page->counts.matched == expected.matched);
-            RC_ASSERT(same);
-            RC_ASSERT(page->constraints_satisfied == expected.satisfied);
+    void add_personal(const EntityId& id, PersonalShard& shard) {
+        if (die(8) == 0 && reference.hidden.insert(id).second)
+            shard.set_state(kReader, audience::kHidden, id);
+        if (die(4) == 0 && reference.seen.insert(id).second)
+            shard.set_state(kReader, shard.state("seen"), id);
+        if (die(3) == 0) {
+            const double position = static_cast<double>(die(7)) - 3;
+            reference.collected[id] = position;
+            shard.collect(kPicks, id, position);
+        }
+        for (const char* name : {"view", "like", "dislike"})
+            for (std::size_t i = die(3); i > 0; --i) {
+                const signal::LedgerEvent event{.slot = shard.slot(id),
+                                                .signal = schema_->find_signal(name)->id,
+                                                .weight = *record::fixed_weight(1),
+                                                .at_ms = random_time()};
+                shard.count(kFans, id, event);
+                reference.of_fans[{id, name}].push_back(event);
+            }
+    }
+    /// Two, one after the other, of one user.
+    void like_both() {
+        const EntityId one = reference.items[die(reference.items.size())].id;
+        const EntityId other = reference.items[die(reference.items.size())].id;
+        if (one == other) return;
+        for (const auto& [item, with] : {std::pair(one, other), std::pair(other, one)}) {
+            reference.likes[item] += 1;
+            reference.liked_both[{item, with}] += 1;
+            reference.homes.at(item)->like(item);
+            reference.homes.at(item)->like_both(item, with);
         }
     }
+    static UnixMillis random_time() {
+        return kFilterNow - static_cast<std::int64_t>(die(die(4) == 0 ? 400 : 60)) * kHourMs;
+    }
+
+    /// What a page starts from.
+    Result<void> start(const FeedRequest& request, FeedPlan* plan) {
+        using ranking::Anchor;
+        if (!plan->item_slots.empty())
+            TIDAL_TRY(read_anchor_item(home(*plan->similar_to).view(), plan));
+        if (const auto of = plan->co_engaged.find(Anchor::kItem); of != plan->co_engaged.end())
+            add_co_engaged(home(*plan->similar_to).view(), *plan->similar_to, 1, plan->now_ms,
+                           &of->second);
+        if (!request.user) return {};
+        const auto of = plan->co_engaged.find(Anchor::kUser);
+        std::vector<Preference> preferences(plan->user_slots.size());
+        double weight = 1;
+        for (const EntityId& item : request.user->liked) {
+            const LikedItem liked =
+                read_liked(home(item).view(), item, true, plan->user_slots, plan->now_ms);
+            if (of != plan->co_engaged.end()) add_co_engaged(liked, weight, &of->second);
+            for (std::size_t i = 0; i < preferences.size(); ++i)
+                preferences[i].add(spec(plan->user_slots[i]), liked.vectors[i], weight);
+            weight *= kLikedDecay;
+        }
+        if (of != plan->co_engaged.end())
+            for (const EntityId& item : request.user->liked) of->second.erase(item);
+        for (std::size_t i = 0; i < preferences.size(); ++i)
+            TIDAL_TRY(preferences[i].finish(spec(plan->user_slots[i]), plan));
+        return {};
+    }
+    const schema::EmbeddingSpec& spec(EmbeddingSlotId slot) const {
+        return schema_->kind(EntityKind::kItem).embeddings[slot.value()];
+    }
+    PersonalShard& home(const EntityId& item) const { return *reference.homes.at(item); }
+
+    const std::shared_ptr<const schema::Schema> schema_;
+    std::vector<std::unique_ptr<PersonalShard>> shards_;
+};
+
+/// What the pages of all worlds reached, so that none of it is left out unseen.
+struct Reached {
+    std::map<SourceKind, std::size_t> listed;
+    bool told = false;  ///< The first difference, before a smaller one is looked for.
+    std::size_t explored = 0, capped = 0, by_field = 0, by_relevance = 0, given_up = 0;
+};
+
+void note(const Profile& profile, const ReferenceFeed& reference, const ReferencePage& page,
+          Reached* out) {
+    const auto listed = reference.listed();
+    for (std::size_t i = 0; i < listed.size(); ++i)
+        out->listed[profile.sources[i].kind] += listed[i];
+    for (const ReferenceItem& item : page.items) out->explored += item.explored;
+    out->capped += reference.cap() && page.items.size() == *reference.cap();
+    out->by_field += profile.order.by_field && page.items.size() > 1;
+    out->by_relevance += reads_vectors(profile.diversity) && page.items.size() > 2;
+    out->given_up += !page.satisfied;
+}
+
+std::string difference(const Profile& profile, const FeedRequest& request, const FeedPage& page,
+                       const ReferencePage& expected) {
+    std::ostringstream out;
+    out.precision(17);
+    out << ranking::print_profile(profile) << "filter " << request.filter << " limit "
+        << request.limit << "\ncandidates, matched, all rules kept: " << page.counts.candidates
+        << " " << page.counts.matched << " " << page.constraints_satisfied << ", should be "
+        << expected.candidates << " " << expected.matched << " " << expected.satisfied << "\n";
+    for (const auto& item : page.items)
+        out << item.id.to_string() << (item.explored ? "x " : " ") << item.score << "  ";
+    out << "\nshould be\n";
+    for (const auto& item : expected.items)
+        out << item.item->id.to_string() << (item.explored ? "x " : " ") << item.score << "  ";
+    return out.str();
+}
+
+/// One profile in one world, asked once.
+void check_page(World& world, const schema::Schema& schema, const Profile& profile,
+                const ranking::ProfileRegistry& registry, Reached* reached) {
+    static const CursorCodec codec(std::string(32, 'k'));
+    FeedRequest request = RandomRequest(profile, world.reference).take();
+    request.collections = std::make_shared<Collections>(
+        std::vector<Collection>{{.name = "picks", .version = 1, .id = kPicks, .description = {}}});
+    std::optional<FilterNode> filter;
+    if (die(2) == 0) filter = RandomFilter::make(static_cast<int>(die(4)));
+    if (filter) request.filter = print_filter(*filter);
+
+    auto plan = plan_feed(request, schema, registry, codec);
+    if (!plan.ok()) RC_LOG() << ranking::print_profile(profile) << "\n" << plan.error().to_string();
+    RC_ASSERT(plan.ok());
+    ReferenceFeed reference(schema, world.reference, profile, request);
+    RC_ASSERT(plan->daily_cap == reference.cap());
+    // As where nothing of the day was shown yet.
+    if (plan->daily_cap) plan->limit = std::min(plan->limit, *plan->daily_cap);
+    const auto page = world.ask(*plan, request, codec);
+    RC_ASSERT(page.ok());
+    const ReferencePage expected = reference.page(filter);
+    note(profile, reference, expected, reached);
+
+    bool same = page->items.size() == expected.items.size() &&
+                page->counts.matched == expected.matched &&
+                page->counts.candidates == expected.candidates &&
+                page->constraints_satisfied == expected.satisfied;
+    for (std::size_t at = 0; same && at < expected.items.size(); ++at)
+        same = page->items[at].id == expected.items[at].item->id &&
+               page->items[at].score == expected.items[at].score &&
+               (page->items[at].explored != nullptr) == expected.items[at].explored;
+    if (!same && !std::exchange(reached->told, true))
+        ADD_FAILURE() << difference(profile, request, *page, expected);
+    RC_ASSERT(same);
+}
+
+/// 100 worlds of 25 profiles, each asked four times: 10,000 pages.
+TEST(ProfileReference, PagesEqualTheReference) {
+    const auto schema = schema_of_all();
+    Reached reached;
+    EXPECT_TRUE(rc::check([&] {
+        World world(schema, 1 + die(3), 1 + die(30));
+        std::vector<Profile> profiles;
+        std::vector<ranking::StoredProfile> stored;
+        for (std::size_t i = 0; i < 25; ++i) {
+            profiles.push_back(RandomRanking(i).take());
+            stored.push_back({profiles[i].name, 1, ranking::print_profile(profiles[i])});
+        }
+        const ranking::ProfileRegistry registry(*schema, stored);
+        for (const Profile& profile : profiles)
+            for (int requests = 0; requests < 4; ++requests)
+                check_page(world, *schema, profile, registry, &reached);
+    }));
+    for (const SourceKind kind :
+         {SourceKind::kRecent, SourceKind::kOrdered, SourceKind::kWindowTop, SourceKind::kPopular,
+          SourceKind::kAnn, SourceKind::kFollows, SourceKind::kCoEngaged, SourceKind::kCohortTop,
+          SourceKind::kCollection})
+        EXPECT_GT(reached.listed[kind], 100u) << ranking::source_kind_name(kind);
+    EXPECT_GT(reached.explored, 100u);
+    EXPECT_GT(reached.capped, 20u);
+    EXPECT_GT(reached.by_field, 100u);
+    EXPECT_GT(reached.by_relevance, 100u);
+    EXPECT_GT(reached.given_up, 100u);
 }
 
 }  // namespace

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Durable batches of signals by HTTP NDJSON beside the same through the library, in turn on one machine. The client of
+# HTTP is on the same cores and counts: what both programs together get done.
+# usage: bench/batches.sh [ITEMS [SECONDS [ROUNDS]]]   (needs build/release with TIDAL_BENCH)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bin=$PWD/build/release/bin items=${1:-100000} seconds=${2:-5} rounds=${3:-3}
+work=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null; rm -rf "$work"' EXIT
+echo "hardware: $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), load $(cut -d' ' -f1 /proc/loadavg)"
+echo "versions: $("$bin/tidal-server" --version); $items items; durable and applied before the answer"
+
+# library CALLERS BATCH, http CALLERS BATCH: one line each; each has its own directory and keeps it.
+library() { "$bin/embed_batches_bench" "$work/library" "$items" "$seconds" "$1" "$2"; }
+http() {
+    "$bin/tidal-server" standalone --listen 127.0.0.1:9642 --data-dir "$work/http" >"$work/server.log" 2>&1 &
+    local server=$!
+    until curl -sf localhost:9642/healthz >/dev/null; do read -rt 0.1 <> <(:) || true; done
+    if ! curl -sf "localhost:9642/items/$items" >/dev/null; then
+        seq "$items" | sed 's/.*/{"entity_id":&,"metadata":{"title":"item &"}}/' >"$work/items"
+        curl -s -H 'Content-Type: application/x-ndjson' --data-binary "@$work/items" localhost:9642/items | tail -n 1 >&2
+    fi
+    "$bin/signals_load" ndjson 9642 "$items" "$seconds" "$1" 1 "$2"
+    echo "server_cpu_s $(awk '{print ($14 + $15) / 100}' "/proc/$server/stat")" >&2
+    kill "$server"
+    wait "$server" || true
+}
+for shape in "1 100" "8 100" "50 100" "8 1000"; do
+    # shellcheck disable=SC2086  # two words
+    set -- $shape
+    echo "== $1 callers, batches of $2"
+    for ((round = 1; round <= rounds; ++round)); do
+        library "$1" "$2"
+        http "$1" "$2"
+    done | tee "$work/out"
+    awk '{split($2, a, "="); sum[$1] += a[2]}
+         END {printf "ratio, batches by HTTP to the same in process: %.2f (bar 0.80)\n", sum["ndjson"] / sum["library"]}' "$work/out"
+done
+echo "load after: $(cut -d' ' -f1 /proc/loadavg)"
