@@ -5,6 +5,7 @@
 #include <set>
 
 #include "api/internal/copy_file.h"
+#include "api/internal/planted.h"
 #include "base/codec.h"
 #include "wal/log_copy.h"
 
@@ -140,7 +141,8 @@ private:
     }
 
     Result<void> copy_log() {
-        const wal::LogPosition end = from_.log.stats().durable;
+        wal::LogPosition end = from_.log.stats().durable;
+        if (planted(Bug::kBackupWithoutTail)) end.offset -= end.offset / 4;
         manifest_.log_file = end.file;
         manifest_.log_offset = end.offset;
         TIDAL_ASSIGN(const auto pieces,

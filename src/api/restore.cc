@@ -5,6 +5,7 @@
 #include "api/backup.h"
 #include "api/identity.h"
 #include "api/internal/copy_file.h"
+#include "api/internal/planted.h"
 #include "base/codec.h"
 #include "base/crc32c.h"
 
@@ -41,6 +42,17 @@ Result<void> check(runtime::Disk& disk, const std::string& folder, const BackupF
                         [](std::string_view) -> Result<void> { return Result<void>(); });
 }
 
+/// By a bug that a test planted: behind the shard and the area of its key, a row's own begins so.
+bool is_lost(std::string_view key) {
+    const auto loses = [key](Bug bug, std::string_view rows) {
+        return planted(bug) && key.substr(2).starts_with(rows);
+    };
+    return loses(Bug::kRestoreLosesStates, "ra/s/") || loses(Bug::kRestoreLosesTastes, "ra/t/") ||
+           loses(Bug::kRestoreLosesCohorts, "ra/o/") ||
+           loses(Bug::kRestoreLosesMarks, "rm/marks") ||
+           loses(Bug::kRestoreLosesDelivered, "ra/d/");
+}
+
 /// The rows of a backup in key order, one block in memory.
 class RowsSource final : public storage::RowEngine::Source {
 public:
@@ -53,6 +65,7 @@ public:
             const std::string_view row_value = in.bytes();
             if (!in.failed()) {
                 at_ = buffer_.size() - in.remaining();
+                if (is_lost(row_key)) continue;
                 key = row_key;
                 value = row_value;
                 return true;

@@ -44,4 +44,23 @@ std::vector<StateId> StateNames::of_engagement(const schema::Schema& schema,
     return out;
 }
 
+std::string StateNames::lacks_for_engagement(const schema::Schema& schema,
+                                             std::optional<SignalTypeId> signal) const {
+    if (!signal) return "the schema has no signal with a state that only such signals set";
+    const std::string& name = schema.signals[signal->value()].name;
+    const std::string add = "; declare it with one of its own in a new schema, `" + name +
+                            ": {..., sets: [gave_" + name +
+                            "]}`: a signal that is stored does not change";
+    if (of(*signal).empty()) return "`" + name + "` sets no state" + add;
+    std::string others;
+    for (std::size_t at = 0; at < by_signal_.size(); ++at) {
+        const auto shares = [&](StateId state) {
+            return std::ranges::find(by_signal_[at], state) != by_signal_[at].end();
+        };
+        if (at == signal->value() || std::ranges::none_of(of(*signal), shares)) continue;
+        others += (others.empty() ? "`" : ", `") + schema.signals[at].name + "`";
+    }
+    return "each state that `" + name + "` sets is set by " + others + " too" + add;
+}
+
 }  // namespace tidal::audience

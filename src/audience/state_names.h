@@ -37,6 +37,9 @@ public:
     /// who gave any but those that speak against an item: states that such signals do not set.
     std::vector<StateId> of_engagement(const schema::Schema& schema,
                                        std::optional<SignalTypeId> signal) const;
+    /// Where no state tells: what the schema lacks.
+    std::string lacks_for_engagement(const schema::Schema& schema,
+                                     std::optional<SignalTypeId> signal) const;
 
 private:
     std::vector<std::string> names_;

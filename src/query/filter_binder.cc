@@ -254,12 +254,13 @@ private:
         const auto* signal =
             node.values.empty() ? nullptr : schema_.find_signal(node.values[0].text);
         EngagedBy out{.users = inputs_.user->friends, .states = {}, .negated = negated};
-        out.states = audience::StateNames(schema_).of_engagement(
-            schema_, signal == nullptr ? std::nullopt : std::optional(signal->id));
+        const audience::StateNames names(schema_);
+        const auto given = signal == nullptr ? std::nullopt : std::optional(signal->id);
+        out.states = names.of_engagement(schema_, given);
         if (out.states.empty())
             return fail(ErrorCode::kInvalidArgument, node.offset,
                         "no state tells which friends engaged")
-                .with_hint("a signal tells by a state that it alone sets: `sets: [shared]`")
+                .with_hint(names.lacks_for_engagement(schema_, given))
                 .with_reason("no_state_of_signal");
         return Leaf(std::move(out));
     }

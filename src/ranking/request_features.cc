@@ -219,11 +219,12 @@ Result<Value> Compiler::lower_request_feature(const Function& function, const Ex
         TIDAL_ASSIGN(const auto* signal, signal_named(argument));
         if (kind_ != EntityKind::kItem)
             return fail(ErrorCode::kInvalidArgument, expr, "users have states of items only");
-        const auto states = audience::StateNames(schema_).of_engagement(schema_, signal->id);
+        const audience::StateNames names(schema_);
+        const auto states = names.of_engagement(schema_, signal->id);
         if (states.empty())
             return fail(ErrorCode::kInvalidArgument, argument,
                         "no state tells who gave `" + signal->name + "`")
-                .with_hint("a signal tells by a state that it alone sets: `sets: [shared]`")
+                .with_hint(names.lacks_for_engagement(schema_, signal->id))
                 .with_reason("no_state_of_signal");
         return needing(Input::kUser, expr,
                        {.kind = FeatureKind::kFriends, .state = states.front()});

@@ -33,8 +33,8 @@ call POST /profiles '{"text":"profile third version 1 { score year; }","dry_run"
 expect 200 '"created":false'
 call GET /profiles/third
 expect 400 '"code":"unknown_profile"'
-put_profile third 1 'friends(share)'
-expect 400 '"code":"no_state_of_signal"' 'no state tells who gave `share`'
+put_profile third 1 'friends(impression)'
+expect 400 '"code":"no_state_of_signal"' 'no state tells who gave `impression`'
 put_profile third 1 'fused'
 expect 400 'no source of the profile has ranks to fuse'
 call GET '/feed?profile=following'

@@ -29,8 +29,15 @@ call POST /signals '[{"entity_id":2,"signal":"like","user_id":5},{"entity_id":2,
 expect 200
 call POST /profiles '{"text":"profile known version 1 { score friends(like); require friends(like); }"}'
 expect 200
-call POST /profiles '{"text":"profile bad version 1 { score friends(share); }"}'
-expect 400 '"code":"no_state_of_signal"'
+# Every signal of the built-in schema tells who gave it.
+call POST /signals '[{"entity_id":1,"signal":"share","user_id":5},{"entity_id":3,"signal":"share","user_id":5},{"entity_id":3,"signal":"share","user_id":6},{"entity_id":2,"signal":"comment","user_id":5},{"entity_id":2,"signal":"complete","user_id":5},{"entity_id":1,"signal":"dislike","user_id":6},{"entity_id":1,"signal":"skip","user_id":6},{"entity_id":1,"signal":"save","user_id":5},{"entity_id":4,"signal":"share","user_id":8}]'
+expect 200
+for signal in view like share comment save complete dislike skip hide; do
+    call POST /profiles "{\"text\":\"profile by_$signal version 1 { score friends($signal); require friends($signal); }\"}"
+    expect 200 '"created":true'
+done
+call POST /profiles '{"text":"profile bad version 1 { score friends(impression); }"}'
+expect 400 '"code":"no_state_of_signal"' '`impression` sets no state' 'sets: [gave_impression]'
 call GET '/feed?profile=known'
 expect 400 '"code":"missing_input"'
 
@@ -40,8 +47,19 @@ all_hold() { # WHEN
     call POST /feed '{"profile":"known","user_id":7,"limit":1,"explain":true}'
     expect 200 '"score":2' 'friends(like)'
     ids '/feed?profile=old&user_id=7&filter=friends_engaged(like)' '[2,3]'
-    ids '/feed?profile=old&user_id=7&filter=friends_engaged' '[2,3,4]'
-    ids '/feed?profile=old&user_id=7&filter=NOT%20friends_engaged' '[1]'
+    ids '/feed?profile=by_share&user_id=7' '[3,1]'
+    ids '/feed?profile=by_comment&user_id=7' '[2]'
+    ids '/feed?profile=by_complete&user_id=7' '[2]'
+    ids '/feed?profile=by_dislike&user_id=7' '[1]'
+    ids '/feed?profile=by_skip&user_id=7' '[1]'
+    ids '/feed?profile=by_save&user_id=7' '[1]'
+    ids '/feed?profile=by_view&user_id=7' '[4]'
+    ids '/feed?profile=by_hide&user_id=7' '[]'
+    ids '/feed?profile=old&user_id=7&filter=friends_engaged(share)' '[1,3]'
+    ids '/feed?profile=old&user_id=5&filter=shared%20AND%20NOT%20commented' '[1,3]'
+    ids '/feed?profile=old&user_id=7&filter=friends_engaged' '[1,2,3,4]'
+    ids '/feed?profile=old&user_id=7&filter=NOT%20friends_engaged' '[]'
+    ids '/feed?profile=old&user_id=7&filter=NOT%20friends_engaged(share)' '[2,4]'
     query "RETRIEVE items USING old FOR USER 7 WHERE friends_engaged(like)"
     expect 200 '"matched":2'
     call GET '/users/7/relationships?kind=friends'
@@ -59,8 +77,8 @@ all_hold "after a clean stop"
 "$bin/tidalctl" relationship list 7 --kind friends --url "http://127.0.0.1:$port" | grep -q 'friends *user *5' || fail "relationship list"
 call GET '/feed?profile=old&filter=friends_engaged'
 expect 400 '"code":"missing_input"'
-call GET '/feed?profile=old&user_id=7&filter=friends_engaged(share)'
-expect 400 '"code":"no_state_of_signal"'
+call GET '/feed?profile=old&user_id=7&filter=friends_engaged(impression)'
+expect 400 '"code":"no_state_of_signal"' 'sets: [gave_impression]'
 # Whoever is deleted is nobody's friend.
 call POST /users '{"entity_id":6,"metadata":{}}'
 call DELETE /users/6

@@ -10,10 +10,16 @@ namespace tidal::api {
 
 enum class Bug : std::uint8_t {
     kNone,
-    kReadWithoutIndex,  ///< A strong read asks nobody.
-    kTokenForgotten,    ///< A read does not wait for the writes of its token.
-    kExportInVain,      ///< An export has what lost leaders wrote.
-    kLetInAgain,        ///< Who has left is still a peer.
+    kReadWithoutIndex,       ///< A strong read asks nobody.
+    kTokenForgotten,         ///< A read does not wait for the writes of its token.
+    kExportInVain,           ///< An export has what lost leaders wrote.
+    kLetInAgain,             ///< Who has left is still a peer.
+    kBackupWithoutTail,      ///< A backup has a part of the log only.
+    kRestoreLosesStates,     ///< What is restored has no states of users that are in a checkpoint,
+    kRestoreLosesTastes,     ///< nor what they like,
+    kRestoreLosesCohorts,    ///< nor what cohorts counted,
+    kRestoreLosesMarks,      ///< nor which effects have arrived,
+    kRestoreLosesDelivered,  ///< nor what users were told of under a daily cap.
 };
 
 #ifdef TIDAL_CLUSTER_PLANTED

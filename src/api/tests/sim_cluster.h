@@ -24,6 +24,7 @@ public:
         std::string name;
         cluster::NodeId id = cluster::kNoNode;  ///< As which it was let in.
         bool retired = false;  ///< It is to be no member any more: nothing is awaited of it.
+        bool alone = false;    ///< A database of its own, and no member of anything.
         std::unique_ptr<runtime::SimDisk> disk;
         std::unique_ptr<runtime::SimRuntime> runtime;
         std::unique_ptr<Database> database;
@@ -68,6 +69,20 @@ public:
         first.id = cluster::NodeId(1);
         ASSERT_OK(init_cluster(*first.runtime, {.shards = shards_, .log = options_.log}));
         open(first);
+    }
+    /// A machine for a database that is no member of anything; open() it.
+    Member& make_alone(std::uint32_t number) {
+        Member& member = make(number);
+        member.alone = true;
+        return member;
+    }
+    /// The machine goes away with all it has.
+    void remove(std::uint32_t number) {
+        Member& member = node(number);
+        if (member.runtime) member.runtime->kill();
+        member.database.reset();
+        member.runtime.reset();
+        members_.erase(number);
     }
     /// Nodes 1 .. count, all voters of every group.
     void begin(std::uint32_t count) {
@@ -124,6 +139,8 @@ public:
     Result<std::unique_ptr<Database>> try_open(Member& member) {
         if (!member.runtime) member.runtime = world_.create_node(member.name, *member.disk);
         DatabaseOptions options = options_;
+        options.shards = shards_;
+        if (member.alone) return Database::open(options, *member.runtime);
         options.cluster.emplace();
         if (std::getenv("TIDAL_SIM_LOG") != nullptr)
             options.cluster->logger = Logger::to_stderr(LogLevel::kDebug).named(member.name);

@@ -56,6 +56,28 @@ TEST(StateNames, TellWhoGaveASignalWhereItAloneSetsThem) {
               (std::vector{StateId(2), StateId(3), StateId(4)}));
 }
 
+TEST(StateNames, SayWhatTheSchemaLacksWhereNoneTells) {
+    const auto parsed = schema::parse_schema(
+        "items: {ids: u64}\nsignals:\n  share: {half_life: 1d, windows: [all]}\n"
+        "  like: {half_life: 1d, windows: [all], sets: [liked]}\n"
+        "  love: {half_life: 1d, windows: [all], sets: [liked]}\n");
+    ASSERT_TRUE(parsed) << parsed.error().to_string();
+    const StateNames names(*parsed);
+    const auto lacks = [&](std::string_view signal) {
+        const SignalTypeId id = parsed->find_signal(signal)->id;
+        EXPECT_TRUE(names.of_engagement(*parsed, id).empty());
+        return names.lacks_for_engagement(*parsed, id);
+    };
+    EXPECT_EQ(
+        lacks("share"),
+        "`share` sets no state; declare it with one of its own in a new schema, `share: {..., "
+        "sets: [gave_share]}`: a signal that is stored does not change");
+    EXPECT_EQ(lacks("love"),
+              "each state that `love` sets is set by `like` too; declare it with one of its own in "
+              "a new schema, `love: {..., sets: [gave_love]}`: a signal that is stored does not "
+              "change");
+}
+
 class States : public testing::Test {
 protected:
     void SetUp() override { reopen(); }

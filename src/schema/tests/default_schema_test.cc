@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "schema/schema.h"
@@ -58,6 +59,13 @@ TEST(DefaultSchema, HasTheSignalsOfTheSemantics) {
     EXPECT_EQ(view.unique, UniqueSpec{Window::k24h});
     EXPECT_EQ(view.sets_state, std::vector<std::string>{"seen"});
     EXPECT_EQ(schema->find_signal("like")->sets_state, std::vector<std::string>{"liked"});
+    // Each is told apart from the others by a state of its own.
+    std::set<std::string> states;
+    for (const SignalSpec& signal : schema->signals) {
+        EXPECT_EQ(signal.sets_state.size(), 1u) << signal.name;
+        for (const std::string& state : signal.sets_state)
+            EXPECT_TRUE(states.insert(state).second) << state;
+    }
 }
 
 TEST(WithImpression, AddsWhatIsNotDeclared) {

@@ -1,12 +1,14 @@
 // Bugs of api/internal/planted.h, and those of shard/internal/planted.h that take several
-// shards to show, are found by the cluster of databases (sim/chaos.h) within a bounded number of
-// seeds; without one, the same seeds find nothing (api_sim_test).
+// shards to show, are found by the cluster of databases (sim/chaos.h), or by one that is restored
+// (sim/restores.h), within a bounded number of seeds; without one, the same seeds find nothing
+// (api_sim_test).
 #include <gtest/gtest.h>
 
 #include <cstdio>
 
 #include "api/internal/planted.h"
 #include "api/tests/sim/chaos.h"
+#include "api/tests/sim/restores.h"
 #include "shard/internal/planted.h"
 
 namespace tidal::api {
@@ -20,6 +22,7 @@ struct Planted {
     shard::Bug of_shard = shard::Bug::kNone;
     Bug of_api = Bug::kNone;
     std::uint64_t from = 1;  ///< About where one is known to show it.
+    bool restores = false;   ///< It is one of backups.
 };
 
 constexpr std::uint64_t kSeeds = 40;
@@ -32,7 +35,8 @@ TEST_P(PlantedBug, IsFound) {
     std::uint64_t found = 0;
     std::string failure;
     for (std::uint64_t i = 0; i < kSeeds && found == 0; ++i) {
-        failure = run_chaos(GetParam().from + i).failure;
+        const std::uint64_t seed = GetParam().from + i;
+        failure = GetParam().restores ? run_restores(seed).failure : run_chaos(seed).failure;
         if (!failure.empty()) found = GetParam().from + i;
     }
     g_shard_bug = shard::Bug::kNone;
@@ -48,6 +52,9 @@ Planted of_shard(const char* name, shard::Bug bug, std::uint64_t from = 1) {
 Planted of_api(const char* name, Bug bug, std::uint64_t from = 1) {
     return {.name = name, .of_api = bug, .from = from};
 }
+Planted of_restore(const char* name, Bug bug) {
+    return {.name = name, .of_api = bug, .restores = true};
+}
 
 INSTANTIATE_TEST_SUITE_P(
     Databases, PlantedBug,
@@ -62,7 +69,13 @@ INSTANTIATE_TEST_SUITE_P(
                     of_shard("ErasurePassedOver", shard::Bug::kErasurePassedOver),
                     of_shard("CohortsNotKept", shard::Bug::kCohortsNotKept),
                     of_api("ExportInVain", Bug::kExportInVain, 4),
-                    of_api("LetInAgain", Bug::kLetInAgain)),
+                    of_api("LetInAgain", Bug::kLetInAgain),
+                    of_restore("BackupWithoutTail", Bug::kBackupWithoutTail),
+                    of_restore("RestoreLosesStates", Bug::kRestoreLosesStates),
+                    of_restore("RestoreLosesTastes", Bug::kRestoreLosesTastes),
+                    of_restore("RestoreLosesCohorts", Bug::kRestoreLosesCohorts),
+                    of_restore("RestoreLosesMarks", Bug::kRestoreLosesMarks),
+                    of_restore("RestoreLosesDelivered", Bug::kRestoreLosesDelivered)),
     [](const auto& test) { return test.param.name; });
 
 }  // namespace

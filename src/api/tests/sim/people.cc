@@ -15,6 +15,8 @@ constexpr const char* kLanguages[] = {"fr", "de"};
 constexpr std::uint64_t kItemsBegin = 101, kItemsEnd = 141;
 constexpr std::uint64_t kCreatorsBegin = 3, kCreators = 3;
 constexpr int kAnyTimes = 1'000;
+constexpr std::uint64_t kToldMax = 8;  ///< Of items in a day.
+constexpr UnixMillis kDayMs = 86'400'000;
 /// Of what is dated before it is sent.
 constexpr std::uint64_t kAgeMsMax = 40 * 86'400'000ULL;
 
@@ -53,6 +55,15 @@ void People::begin_cohorts() {
             });
     });
     if (!made.ok()) fail("no policy: " + made.error().to_string());
+    const auto profile = cluster_.wait([&](Database::Done done) {
+        cluster_.node(1)->put_profile(
+            "profile told version 1 { score created_at; cap " + std::to_string(kToldMax) +
+                " per day; }",
+            false, [done = std::move(done)](auto reply) mutable {
+                done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
+            });
+    });
+    if (!profile.ok()) fail("no profile: " + profile.error().to_string());
     for (std::uint64_t user = kCritic + 1; user <= kUsers; ++user) {
         EntityWrite write;
         write.kind = EntityKind::kUser;
@@ -91,6 +102,7 @@ std::shared_ptr<People::Sent> People::note(std::uint64_t user, std::uint64_t tar
     sent->user = user;
     sent->target = target;
     sent->what = std::move(what);
+    sent->life = life_;
     calls_.push_back(sent);
     return sent;
 }
@@ -109,7 +121,8 @@ void People::write(std::uint32_t node, std::vector<Write> writes, CallContext co
                 // What a node says when it is taken down may come when these people are gone.
                 if (!reply.ok()) continue;
                 ++counts.acknowledged;
-                if (sent.promises) promised_hides_.emplace_back(sent.user, sent.target);
+                if (sent.promises && sent.life == life_)
+                    promised_hides_.emplace_back(sent.user, sent.target);
             }
         });
 }
@@ -208,10 +221,10 @@ void People::open_session(std::uint32_t node) {
     context.timeout_ms = 500 + below(4000);
     if (below(2) == 0) context.idempotency_key = "visit " + std::to_string(counts.sessions);
     ++counts.sessions;
-    cluster_.node(node)->open_session(std::move(opening), context,
-                                      [this, user](const Result<SessionReply>& reply) {
-                                          if (reply.ok()) sessions_.push_back({reply->id, user, 0});
-                                      });
+    cluster_.node(node)->open_session(
+        std::move(opening), context, [this, user, life = life_](const Result<SessionReply>& reply) {
+            if (reply.ok() && life == life_) sessions_.push_back({reply->id, user, 0});
+        });
 }
 
 /// One after the other or a few at once; some twice, as by a client that hears nothing, and by way
@@ -253,7 +266,7 @@ void People::send_numbered(std::uint32_t node, const SignalWrite& write,
                                    if (!reply.ok() || reply->repeated) return;
                                    sent->acknowledged = true;
                                    ++counts.acknowledged;
-                                   if (sent->promises)
+                                   if (sent->promises && sent->life == life_)
                                        promised_hides_.emplace_back(sent->user, sent->target);
                                });
 }
@@ -306,6 +319,63 @@ std::string People::without_promised(Database& database, std::uint64_t user,
     return {};
 }
 
+/// Whatever is asked at once, and whatever dies or is restored in between.
+void People::be_told(std::uint32_t node) {
+    const std::uint64_t user = 1 + below(kUsers - 1);  // Who is erased is told anew.
+    FeedCall call;
+    call.profile = "told";
+    call.user_id = IdInput(user);
+    call.limit = static_cast<std::uint32_t>(1 + below(5));
+    const Told before = told_;
+    cluster_.node(node)->feed(call, [=, this, life = life_](const Result<FeedReply>& page) {
+        if (!page.ok() || life != life_) return;
+        ++(page->items.empty() ? counts.told_none : counts.told);
+        const std::pair at(user, page->cap->resets_ms / kDayMs);
+        const auto known = before.find(at);
+        const std::uint64_t told = told_[at] += page->items.size();
+        if (told > kToldMax || (known != before.end() && page->cap->delivered < known->second))
+            fail("user " + std::to_string(user) + " was told of " + std::to_string(told) +
+                 " items in a day, and the page says " + std::to_string(page->cap->delivered));
+    });
+}
+
+// --- backups ----------------------------------------------------------------------------------
+
+std::shared_ptr<People::Memory> People::remember() const {
+    auto out = std::make_shared<Memory>();
+    for (const auto& sent : calls_) out->calls.push_back(*sent);
+    out->keyed = keyed_;
+    out->promised_hides = promised_hides_;
+    out->sessions = sessions_;
+    out->told = told_;
+    out->life = life_;
+    return out;
+}
+
+void People::doubt_since(Memory* then) const {
+    for (std::size_t at = then->calls.size(); at < calls_.size(); ++at) {
+        then->calls.push_back(*calls_[at]);
+        then->calls.back().acknowledged = false;
+    }
+}
+
+/// What came after it was for nothing, and may not be there.
+void People::go_back(const Memory& to) {
+    ++life_;
+    Calls calls;
+    for (const Sent& sent : to.calls) calls.push_back(std::make_shared<Sent>(sent));
+    const bool same_past = to.life + 1 == life_;
+    for (std::size_t at = to.calls.size(); same_past && at < calls_.size(); ++at) {
+        calls.push_back(std::make_shared<Sent>(*calls_[at]));
+        calls.back()->undone = true;
+    }
+    calls_ = std::move(calls);
+    keyed_ = to.keyed;
+    promised_hides_ = to.promised_hides;
+    sessions_ = to.sessions;
+    told_ = to.told;
+}
+
 /// The records of a shard, from whoever has them all.
 bool People::read_shard(ShardId shard, PersonalModel* model) {
     for (auto& [number, member] : cluster_.nodes()) {
@@ -337,6 +407,7 @@ void People::check_calls(const PersonalModel& model) {
     std::map<std::tuple<std::uint64_t, std::uint64_t, std::string>, std::pair<int, int>> bounds;
     for (const auto& sent : calls_) {
         auto& [least, most] = bounds[{sent->user, sent->target, sent->what}];
+        if (sent->undone) continue;
         // The same is taken back once.
         const int least_max = sent->what.starts_with("undo ") ? 1 : least + 1;
         if (sent->acknowledged) least = least_max;

@@ -1,8 +1,9 @@
 // Users of a simulated cluster: they view, like, dislike, skip, save and hide, take back, follow,
 // block, mute, befriend and end all that, open sessions, do the same in them and close them or not,
-// speak other languages, which is whose cohort they count in, and are erased, through any node,
-// whatever befalls it. What they were told must hold, and once all is well everything personal
-// equals a model of the logs (tests/personal_model.h) on every member.
+// speak other languages, which is whose cohort they count in, are told of a few items a day, and
+// are erased, through any node, whatever befalls it. What they were told must hold, and once all is
+// well everything personal equals a model of the logs (tests/personal_model.h) on every member.
+// Where a backup takes the database's place they know again what they knew when it was made.
 #pragma once
 
 #include <map>
@@ -21,7 +22,8 @@ namespace tidal::api {
 struct PeopleCounts {
     std::uint64_t signals = 0, undos = 0, relationships = 0, acknowledged = 0, pages = 0;
     std::uint64_t sessions = 0, in_sessions = 0, closed = 0, erasures = 0, moves = 0;
-    std::uint64_t models = 0;  ///< Ends with a member whose logs have everything.
+    std::uint64_t told = 0, told_none = 0;  ///< Pages under a daily cap; those behind it.
+    std::uint64_t models = 0;               ///< Ends with a member whose logs have everything.
     PersonalModel::Sizes compared;
 };
 
@@ -37,8 +39,18 @@ public:
     void act_and_wait(std::uint32_t node);
     /// A page of one of them, as new as a strong read.
     void read(std::uint32_t node);
+    /// A page that counts what it shows, of a profile that shows each of them but a few a day.
+    void be_told(std::uint32_t node);
     /// At rest, of all members.
     void check();
+
+    struct Memory;
+    /// What is known now, just before a backup is made.
+    std::shared_ptr<Memory> remember() const;
+    /// The backup is whole: what was sent since then is in it or is not.
+    void doubt_since(Memory* then) const;
+    /// That backup is what all go on with. Whoever would still answer is gone.
+    void go_back(const Memory& to);
 
     const std::string& failure() const { return failure_; }
     PeopleCounts counts;
@@ -54,6 +66,8 @@ private:
         bool refused = false;     ///< With the word that nothing was written.
         bool promises = false;    ///< A hide that nobody ever ends.
         bool may_repeat = false;  ///< One call may be logged many times, as that changes nothing.
+        bool undone = false;      ///< By a restore of what was before it.
+        std::uint64_t life = 0;   ///< How often all went back before it was sent.
     };
     using Calls = std::vector<std::shared_ptr<Sent>>;
     /// As its client knows it.
@@ -61,6 +75,8 @@ private:
         std::uint64_t id = 0, user = 0;
         std::uint64_t sequence = 0;  ///< Of the last write that was sent.
     };
+    using Told =
+        std::map<std::pair<std::uint64_t, UnixMillis>, std::uint64_t>;  ///< By user and day.
 
     std::uint64_t below(std::uint64_t bound) { return random_.below(bound); }
     void fail(const std::string& what) {
@@ -92,7 +108,18 @@ private:
     std::vector<std::shared_ptr<Sent>> keyed_;  ///< Signals that may be taken back.
     std::vector<Pair> promised_hides_;          ///< Acknowledged, and nobody ever ends them.
     std::vector<Session> sessions_;             ///< That were answered.
+    Told told_;                                 ///< How many items.
+    std::uint64_t life_ = 0;
     std::string failure_;
+};
+
+struct People::Memory {
+    std::vector<Sent> calls;  ///< The first are `calls_` as they were.
+    std::vector<std::shared_ptr<Sent>> keyed;
+    std::vector<Pair> promised_hides;
+    std::vector<Session> sessions;
+    Told told;
+    std::uint64_t life = 0;
 };
 
 }  // namespace tidal::api
