@@ -409,9 +409,11 @@ private:
                      std::uint64_t deadline_ns, CatalogDone done);
     /// At least 1, so that what is over by then says so itself.
     std::uint64_t time_left_ms(std::uint64_t deadline_ns) const;
+    /// @param call   Large, and so its caller's, who keeps it until the end.
     /// @param shown  To its user: counted where the profile has a daily cap.
-    runtime::Task<Result<FeedReply>> feed_task(FeedCall call, bool in_turns, query::TextMode mode,
+    runtime::Task<Result<FeedReply>> feed_task(FeedCall* call, bool in_turns, query::TextMode mode,
                                                bool shown = true);
+    runtime::Task<void> answer_feed(std::unique_ptr<FeedCall> call, FeedDone done);
     /// Lowers the plan's limit to what of the cap seems to be left.
     Result<void> read_cap(const FeedCall& call, std::uint64_t page, query::FeedPlan* plan,
                           FeedReply* reply);

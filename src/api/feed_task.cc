@@ -169,15 +169,15 @@ runtime::Task<Result<void>> Database::rank_pages(query::FeedPlan* plan, FeedPace
     }
 }
 
-runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turns,
+runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall* call, bool in_turns,
                                                      query::TextMode mode, bool shown) {
     FeedPace pace{.in_turns = in_turns,
-                  .urgency = call.urgency,
-                  .kind = kind_of(call),
-                  .of = call.kind,
+                  .urgency = call->urgency,
+                  .kind = kind_of(*call),
+                  .of = call->kind,
                   .pass = {}};
-    if (is_for_user(call) && cluster_ != nullptr) {
-        auto confirmed = confirm(&call.confirmed);
+    if (is_for_user(*call) && cluster_ != nullptr) {
+        auto confirmed = confirm(&call->confirmed);
         TIDAL_CO_TRY(co_await std::move(confirmed));
     }
     FeedReply reply;
@@ -185,16 +185,16 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
         std::uint64_t delay_ns = 0;
         for (std::size_t id = 1; id < shards_.size(); ++id)
             delay_ns = std::max(delay_ns, shards_[id]->turns().delay_ns());
-        TIDAL_CO_ASSIGN(reply.degradation, gate_->admit(call.urgency, delay_ns, pace.kind));
+        TIDAL_CO_ASSIGN(reply.degradation, gate_->admit(call->urgency, delay_ns, pace.kind));
     }
-    TIDAL_CO_TRY(name_user_of_session(&call));
-    Result<query::FeedPlan> planned = plan_call(call, mode, &reply);
+    TIDAL_CO_TRY(name_user_of_session(call));
+    Result<query::FeedPlan> planned = plan_call(*call, mode, &reply);
     if (!planned.ok()) co_return planned.take_error();
     query::FeedPlan& plan = *planned;
     const bool counted = shown && plan.daily_cap;
-    const std::uint64_t page = counted ? page_number(call) : 0;
+    const std::uint64_t page = counted ? page_number(*call) : 0;
     if (counted) {
-        TIDAL_CO_TRY(read_cap(call, page, &plan, &reply));
+        TIDAL_CO_TRY(read_cap(*call, page, &plan, &reply));
         if (plan.limit == 0) co_return std::move(reply);
     }
     if (plan.text) {
@@ -220,21 +220,21 @@ runtime::Task<Result<FeedReply>> Database::feed_task(FeedCall call, bool in_turn
     TIDAL_CO_TRY(co_await std::move(ranked));
     if (in_turns && !pace.entered) gate_->learn(pace.kind, false);
     TIDAL_CO_TRY(
-        finish_feed(plan, std::move(pages), !pace.several, !call.highlight.empty(), &reply));
-    add_highlights(call, plan, *schema(), &reply);
-    if (call.query && mode == query::TextMode::kSearch && call.cursor.empty() &&
-        call.kind == EntityKind::kItem && !reply.items.empty())
-        recent_queries_.add(*call.query, runtime_.clock().wall_ms());
+        finish_feed(plan, std::move(pages), !pace.several, !call->highlight.empty(), &reply));
+    add_highlights(*call, plan, *schema(), &reply);
+    if (call->query && mode == query::TextMode::kSearch && call->cursor.empty() &&
+        call->kind == EntityKind::kItem && !reply.items.empty())
+        recent_queries_.add(*call->query, runtime_.clock().wall_ms());
     if (counted) {
         { const auto gone = std::move(pace.pass); }  // Others need not wait for the log.
-        auto delivered = deliver(&plan, call.limit, page, &reply);
+        auto delivered = deliver(&plan, call->limit, page, &reply);
         TIDAL_CO_TRY(co_await std::move(delivered));
     }
-    if (call.log_impressions || counted) {
-        auto logged = log_impressions(&call, &reply);
+    if (call->log_impressions || counted) {
+        auto logged = log_impressions(call, &reply);
         co_await std::move(logged);
     }
-    if (!call.explain) forget_explanations(&reply);
+    if (!call->explain) forget_explanations(&reply);
     co_return std::move(reply);
 }
 
@@ -244,22 +244,29 @@ runtime::Task<Result<FeedComparison>> Database::compare_task(FeedCall call,
         auto confirmed = confirm(&call.confirmed);
         TIDAL_CO_TRY(co_await std::move(confirmed));
     }
-    auto left_task = feed_task(call, true, query::TextMode::kSearch, false);
+    FeedCall other = call;
+    auto left_task = feed_task(&call, true, query::TextMode::kSearch, false);
     TIDAL_CO_ASSIGN(FeedReply left, co_await std::move(left_task));
-    call.experiment.clear();
-    call.profile = std::move(other_profile);
-    auto right_task = feed_task(std::move(call), true, query::TextMode::kSearch, false);
+    other.experiment.clear();
+    other.profile = std::move(other_profile);
+    auto right_task = feed_task(&other, true, query::TextMode::kSearch, false);
     TIDAL_CO_ASSIGN(FeedReply right, co_await std::move(right_task));
     co_return compared(std::move(left), std::move(right));
 }
 
 Result<FeedReply> Database::feed(const FeedCall& call) {
-    return runtime::sync_wait(feed_task(call, false, query::TextMode::kSearch));
+    FeedCall own = call;
+    return runtime::sync_wait(feed_task(&own, false, query::TextMode::kSearch));
+}
+
+runtime::Task<void> Database::answer_feed(std::unique_ptr<FeedCall> call, FeedDone done) {
+    auto task = feed_task(call.get(), true, query::TextMode::kSearch);
+    Result<FeedReply> reply = co_await std::move(task);
+    done(std::move(reply));
 }
 
 void Database::feed(FeedCall call, FeedDone done) {
-    runtime::spawn(answered<FeedReply>(feed_task(std::move(call), true, query::TextMode::kSearch),
-                                       std::move(done)));
+    runtime::spawn(answer_feed(std::make_unique<FeedCall>(std::move(call)), std::move(done)));
 }
 
 void Database::compare(FeedCall call, std::string other_profile, ComparisonDone done) {

@@ -66,7 +66,7 @@ runtime::Task<Result<void>> Database::complete(const SuggestCall* call, EntityKi
     std::set<std::string, std::less<>> known;
     for (const Suggestion& each : reply->suggestions)
         if (each.kind == as) known.insert(each.text);
-    auto task = feed_task(std::move(feed), in_turns, mode);
+    auto task = feed_task(&feed, in_turns, mode);
     TIDAL_CO_ASSIGN(FeedReply page, co_await std::move(task));
     reply->degradation = std::max(reply->degradation, page.degradation);
     for (std::string& warning : page.warnings)

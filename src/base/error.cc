@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cassert>
+#include <vector>
 
 namespace tidal {
 namespace {
@@ -42,8 +43,50 @@ const ErrorInfo& error_info(ErrorCode code) {
     return info;
 }
 
+struct Error::Facts {
+    ErrorCode code = ErrorCode::kInternal;
+    std::string message, field, hint, reason;
+    std::vector<std::pair<std::string, std::string>> context;
+
+    /// Of an error that was moved from: nothing.
+    static const Facts& of(const std::unique_ptr<Facts>& facts) {
+        static const Facts kNone{};
+        return facts ? *facts : kNone;
+    }
+};
+
+Error::Error(ErrorCode code, std::string message)
+    : facts_(new Facts{code, std::move(message), {}, {}, {}, {}}) {}
+Error::Error(const Error& other) : facts_(other.facts_ ? new Facts(*other.facts_) : nullptr) {}
+Error::Error(Error&& other) noexcept = default;
+Error& Error::operator=(const Error& other) {
+    if (this != &other) *this = Error(other);
+    return *this;
+}
+Error& Error::operator=(Error&& other) noexcept = default;
+Error::~Error() = default;
+
+ErrorCode Error::code() const {
+    return Facts::of(facts_).code;
+}
+const std::string& Error::message() const {
+    return Facts::of(facts_).message;
+}
+const std::string& Error::field() const {
+    return Facts::of(facts_).field;
+}
+const std::string& Error::hint() const {
+    return Facts::of(facts_).hint;
+}
+std::string_view Error::reason() const {
+    return Facts::of(facts_).reason.empty() ? error_info(code()).name : Facts::of(facts_).reason;
+}
+std::span<const std::pair<std::string, std::string>> Error::context() const {
+    return Facts::of(facts_).context;
+}
+
 Error& Error::with(std::string_view key, std::string_view value) & {
-    context_.emplace_back(key, value);
+    facts_->context.emplace_back(key, value);
     return *this;
 }
 
@@ -60,25 +103,25 @@ Error&& Error::with(std::string_view key, std::uint64_t value) && {
 }
 
 Error&& Error::with_field(std::string_view field) && {
-    field_ = field;
+    facts_->field = field;
     return std::move(*this);
 }
 
 Error&& Error::with_hint(std::string_view hint) && {
-    hint_ = hint;
+    facts_->hint = hint;
     return std::move(*this);
 }
 
 Error&& Error::with_reason(std::string_view reason) && {
-    reason_ = reason;
+    facts_->reason = reason;
     return std::move(*this);
 }
 
 std::string Error::to_string() const {
-    std::string out = message_;
-    if (!field_.empty()) out += " (field " + field_ + ")";
-    for (const auto& [key, value] : context_) out += ", " + key + "=" + value;
-    if (!hint_.empty()) out += "; " + hint_;
+    std::string out = message();
+    if (!field().empty()) out += " (field " + field() + ")";
+    for (const auto& [key, value] : context()) out += ", " + key + "=" + value;
+    if (!hint().empty()) out += "; " + hint();
     return out;
 }
 

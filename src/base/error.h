@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace tidal {
 
@@ -48,20 +48,28 @@ std::span<const ErrorInfo> error_table();
 const ErrorInfo& error_info(ErrorCode code);
 
 /// An error travels up unchanged but for added context; `code` decides what the caller does.
+///
+/// One pointer, and marked as rare: what succeeds carries no room for it, and the code that makes,
+/// moves and destroys one lies apart from the code that runs.
 class [[nodiscard]] Error {
 public:
-    Error(ErrorCode code, std::string message) : code_(code), message_(std::move(message)) {}
+    [[gnu::cold]] Error(ErrorCode code, std::string message);
+    [[gnu::cold]] Error(const Error& other);
+    [[gnu::cold]] Error(Error&& other) noexcept;
+    [[gnu::cold]] Error& operator=(const Error& other);
+    [[gnu::cold]] Error& operator=(Error&& other) noexcept;
+    [[gnu::cold]] ~Error();
 
-    ErrorCode code() const { return code_; }
-    const std::string& message() const { return message_; }
+    ErrorCode code() const;
+    const std::string& message() const;
     /// The request field at fault ("metadata.year"), or empty.
-    const std::string& field() const { return field_; }
+    const std::string& field() const;
     /// What would have been right, or empty.
-    const std::string& hint() const { return hint_; }
+    const std::string& hint() const;
     /// A finer stable code for problem+json ("unknown_signal"); the code's name when not set.
-    std::string_view reason() const { return reason_.empty() ? error_info(code_).name : reason_; }
+    std::string_view reason() const;
     /// Byte offset, line or other place in the input, as context pairs.
-    std::span<const std::pair<std::string, std::string>> context() const { return context_; }
+    std::span<const std::pair<std::string, std::string>> context() const;
 
     Error&& with(std::string_view key, std::string_view value) &&;
     Error&& with(std::string_view key, std::uint64_t value) &&;
@@ -76,12 +84,8 @@ public:
     std::string to_string() const;
 
 private:
-    ErrorCode code_;
-    std::string message_;
-    std::string field_;
-    std::string hint_;
-    std::string reason_;
-    std::vector<std::pair<std::string, std::string>> context_;
+    struct Facts;
+    std::unique_ptr<Facts> facts_;  ///< nullptr = moved from.
 };
 
 }  // namespace tidal

@@ -68,12 +68,36 @@ public:
     explicit EntityId(std::uint64_t number) : number_(number) {}
     explicit EntityId(std::string text) : text_(std::move(text)), is_text_(true) {}
 
+    // Most are numbers, which are copied and moved by the dozen for a page: without their text.
+    EntityId(const EntityId& other) : number_(other.number_), is_text_(other.is_text_) {
+        if (is_text_) text_ = other.text_;
+    }
+    EntityId(EntityId&& other) noexcept : number_(other.number_), is_text_(other.is_text_) {
+        if (is_text_) text_ = std::move(other.text_);
+    }
+    EntityId& operator=(const EntityId& other) {
+        number_ = other.number_;
+        if (is_text_ || other.is_text_) text_ = other.text_;
+        is_text_ = other.is_text_;
+        return *this;
+    }
+    EntityId& operator=(EntityId&& other) noexcept {
+        number_ = other.number_;
+        if (is_text_ || other.is_text_) text_ = std::move(other.text_);
+        is_text_ = other.is_text_;
+        return *this;
+    }
+    ~EntityId() = default;
+
     bool is_text() const { return is_text_; }
     std::uint64_t number() const { return number_; }
     const std::string& text() const { return text_; }
     std::string to_string() const { return is_text_ ? text_ : std::to_string(number_); }
 
-    bool operator==(const EntityId&) const = default;
+    bool operator==(const EntityId& other) const {
+        return number_ == other.number_ && is_text_ == other.is_text_ &&
+               (!is_text_ || text_ == other.text_);
+    }
     std::strong_ordering operator<=>(const EntityId& other) const {
         if (is_text_ != other.is_text_) return is_text_ <=> other.is_text_;
         if (!is_text_) return number_ <=> other.number_;

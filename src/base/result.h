@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cassert>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -53,30 +54,30 @@ public:
     using value_type = void;
 
     Result() = default;
-    Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit
+    Result(Error error) : error_(std::move(error)) {}  // NOLINT: implicit
 
-    bool ok() const { return state_.index() == 0; }
+    bool ok() const { return !error_; }
     explicit operator bool() const { return ok(); }
     const Error& error() const {
         assert(!ok());
-        return std::get<1>(state_);
+        return *error_;
     }
     Error&& take_error() {
         assert(!ok());
-        return std::move(std::get<1>(state_));
+        return std::move(*error_);
     }
 
 private:
-    std::variant<std::monostate, Error> state_;
+    std::optional<Error> error_;
 };
 
 }  // namespace tidal
 
 /// Returns the error of `expr` from the enclosing function, if there is one.
-#define TIDAL_TRY(expr)                                             \
-    do {                                                            \
-        if (auto tidal_try_result = (expr); !tidal_try_result.ok()) \
-            return tidal_try_result.take_error();                   \
+#define TIDAL_TRY(expr)                                                          \
+    do {                                                                         \
+        if (auto tidal_try_result = (expr); !tidal_try_result.ok()) [[unlikely]] \
+            return tidal_try_result.take_error();                                \
     } while (false)
 
 #define TIDAL_CONCAT_INNER(a, b) a##b
@@ -87,5 +88,6 @@ private:
     TIDAL_ASSIGN_INNER(TIDAL_CONCAT(tidal_assign_, __LINE__), declaration, expr)
 #define TIDAL_ASSIGN_INNER(temporary, declaration, expr) \
     auto temporary = (expr);                             \
-    if (!temporary.ok()) return temporary.take_error();  \
+    if (!temporary.ok()) [[unlikely]]                    \
+        return temporary.take_error();                   \
     declaration = std::move(temporary).value()

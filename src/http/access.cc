@@ -41,7 +41,7 @@ std::string_view role_for(Access access) {
 Access access_for(Method method, std::string_view pattern) {
     if (is_under(pattern, "/keys") || pattern == "/health/drain") return Access::kOperate;
     if (is_under(pattern, "/backups")) return Access::kDeclare;
-    constexpr std::string_view kAsked[] = {"/feed", "/query", "/search", "/suggest"};
+    static constexpr std::string_view kAsked[] = {"/feed", "/query", "/search", "/suggest"};
     if (only_reads(method) || std::ranges::find(kAsked, pattern) != std::end(kAsked))
         return Access::kRead;
     if (is_under(pattern, "/cluster")) return Access::kOperate;

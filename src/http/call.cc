@@ -206,7 +206,7 @@ Result<void> check_statistics(std::string_view asked) {
 
 Result<api::FeedCall> feed_call(const Request& request, std::string* compare_with) {
     api::FeedCall call;
-    constexpr std::string_view known[] = {
+    static constexpr std::string_view known[] = {
         "user_id",    "session_id", "fresh",           "kind",         "cohort",
         "similar_to", "vector",     "profile",         "query",        "filter",
         "facets",     "limit",      "cursor",          "exclude",      "seed",

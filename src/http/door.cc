@@ -100,7 +100,7 @@ Admission Door::admit(Request& request) {
     return admission;
 }
 
-void Door::handle(Request request, Responder responder) {
+void Door::handle(Request&& request, Responder&& responder) {
     whole_.handle(std::move(request), std::move(responder));
 }
 

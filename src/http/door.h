@@ -50,7 +50,7 @@ public:
     void stop();
 
     Admission admit(Request& request) override;
-    void handle(Request request, Responder responder) override;
+    void handle(Request&& request, Responder&& responder) override;
     /// Neighbours that are one write each and ask for nothing special are one call of api.
     void handle_together(std::vector<Call> calls) override;
     std::shared_ptr<BodySink> stream(Request request, Responder responder) override;
@@ -94,10 +94,10 @@ private:
     /// Runs `answer` once what is read here is as new as the request asks for, and what its token
     /// names is there.
     using LaterAnswer = absl::AnyInvocable<void(const Request&, Responder)>;
-    void once_fresh(Request request, Responder responder, api::FenceScope scope,
+    void once_fresh(Request&& request, Responder&& responder, const api::FenceScope& scope,
                     LaterAnswer answer);
     /// Likewise for what is answered at once.
-    void when_fresh(Request request, Responder responder, api::FenceScope scope,
+    void when_fresh(Request&& request, Responder&& responder, const api::FenceScope& scope,
                     absl::AnyInvocable<Response(const Request&)> answer);
     /// GET of the entity that the path names, or its redirection.
     void read_entity(

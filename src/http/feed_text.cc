@@ -94,12 +94,6 @@ void add_place(const api::FeedItem& item, ShortText* text, std::string* out) {
     text->add(item.score);
 }
 
-/// Nothing but its place, as pages of ids and scores have it.
-bool is_bare(const api::FeedItem& item) {
-    return !item.text_score && !item.vector_score && !item.fused_score && item.highlights.empty() &&
-           !item.pinned && !item.explored && !item.group && !item.explain;
-}
-
 void append_metadata(const api::EntityReply& entity, const std::set<std::string>* fields,
                      std::string* out) {
     bool first = true;
@@ -151,6 +145,23 @@ void append_fixed(const api::EntityReply& entity, const ShownFields& fields, std
     if (fields.expires_at) append_time(",\"expires_at\":\"", entity.expires_at_ms, out);
 }
 
+void append_score(std::string_view name, double score, std::string* out) {
+    *out += ",\"";
+    *out += name;
+    *out += "\":";
+    append_json_number(score, out);
+}
+
+void append_explored(const api::FeedItem::Explored& explored, std::string* out) {
+    *out += ",\"explored\":{\"impressions\":";
+    append_json_number(explored.impressions, out);
+    *out += ",\"positives\":";
+    append_json_number(explored.positives, out);
+    *out += ",\"draw\":";
+    append_json_number(explored.draw, out);
+    *out += explored.outside ? ",\"outside\":true}" : ",\"outside\":false}";
+}
+
 /// Lists, not members by name: a score may add the same term twice.
 void append_explanation(const api::FeedExplanation& explain, std::string* out) {
     const auto append = [out](std::string_view begin, std::string_view text, double value) {
@@ -184,50 +195,33 @@ ShownFields::ShownFields(const std::set<std::string>* fields)
       expires_at(fields == nullptr || fields->contains("expires_at")) {}
 
 void append_feed_item(const api::FeedItem& item, std::string* out, const ShownFields& fields) {
-    ShortText place;
-    add_place(item, &place, out);
-    const bool ids_alone = fields.names != nullptr && fields.names->empty();
-    if (ids_alone && is_bare(item)) {
-        place.add(",\"metadata\":{}}");
-        return place.move_to(out);
-    }
-    place.move_to(out);
-    if (item.text_score) {
-        *out += ",\"text_score\":";
-        append_json_number(*item.text_score, out);
-    }
-    if (item.vector_score) {
-        *out += ",\"vector_score\":";
-        append_json_number(*item.vector_score, out);
-    }
-    if (item.fused_score) {
-        *out += ",\"fused_score\":";
-        append_json_number(*item.fused_score, out);
-    }
-    if (!item.highlights.empty()) append_highlights(item.highlights, out);
-    if (ids_alone) {
-        *out += ",\"metadata\":{}";
+    ShortText text;
+    add_place(item, &text, out);
+    // Behind what is short, which pages of ids and scores have nothing beside.
+    const auto behind = [&]() -> std::string* {
+        text.move_to(out);
+        return out;
+    };
+    if (item.text_score) append_score("text_score", *item.text_score, behind());
+    if (item.vector_score) append_score("vector_score", *item.vector_score, behind());
+    if (item.fused_score) append_score("fused_score", *item.fused_score, behind());
+    if (!item.highlights.empty()) append_highlights(item.highlights, behind());
+    if (fields.names != nullptr && fields.names->empty()) {
+        text.add(",\"metadata\":{}");
     } else {
-        *out += ",\"metadata\":";
-        append_metadata(item.entity, fields.names, out);
+        text.add(",\"metadata\":");
+        append_metadata(item.entity, fields.names, behind());
         append_fixed(item.entity, fields, out);
     }
-    if (item.pinned) *out += ",\"pinned\":true";
-    if (item.explored) {
-        *out += ",\"explored\":{\"impressions\":";
-        append_json_number(item.explored->impressions, out);
-        *out += ",\"positives\":";
-        append_json_number(item.explored->positives, out);
-        *out += ",\"draw\":";
-        append_json_number(item.explored->draw, out);
-        *out += item.explored->outside ? ",\"outside\":true}" : ",\"outside\":false}";
-    }
+    if (item.pinned) text.add(",\"pinned\":true");
+    if (item.explored) append_explored(*item.explored, behind());
     if (item.group) {
-        *out += ",\"group\":";
-        append_json_string(*item.group, out);
+        text.add(",\"group\":");
+        append_json_string(*item.group, behind());
     }
-    if (item.explain) append_explanation(*item.explain, out);
-    *out += '}';
+    if (item.explain) append_explanation(*item.explain, behind());
+    text.add("}");
+    text.move_to(out);
 }
 
 void append_feed_facts(const api::FeedReply& reply, std::optional<std::uint64_t> staleness_ms,

@@ -121,7 +121,8 @@ public:
     virtual ~RequestHandler() = default;
     /// `request` has everything but its body; `parameters` and `route` may be filled in.
     virtual Admission admit(Request& request) = 0;
-    virtual void handle(Request request, Responder responder) = 0;
+    /// Both are the handler's to take; what it leaves of `request` is gone when it returns.
+    virtual void handle(Request&& request, Responder&& responder) = 0;
     /// Requests of one connection that overlap and came together, in their order.
     virtual void handle_together(std::vector<Call> calls) {
         for (Call& call : calls) handle(std::move(call.request), std::move(call.responder));

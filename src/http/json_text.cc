@@ -1,5 +1,7 @@
 #include "http/json_text.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
@@ -64,9 +66,29 @@ void append(const json::value& value, std::string* out) {
     }
 }
 
-/// Of a number as std::to_chars writes it: an exponent has a sign and two or three digits.
-bool has_exponent(const char* begin, const char* end) {
-    return (end - begin > 4 && end[-4] == 'e') || (end - begin > 5 && end[-5] == 'e');
+/// Without an exponent, and with a point: a float stays one for readers that tell 40 from 40.0.
+/// The digits are those of std::to_chars, found in a quarter of the time (Dragonbox, Jeon 2020):
+/// a page has one of these per item.
+/// @param size  0, or from 1e-5 to below 1e15.
+char* write_plain(double size, char* to) {
+    const auto decimal = fmt::detail::dragonbox::to_decimal(size);
+    char* end = std::to_chars(to, to + kJsonNumberBytesMax, decimal.significand).ptr;
+    if (decimal.exponent >= 0) {
+        end = std::fill_n(end, decimal.exponent, '0');
+        return std::ranges::copy(std::string_view(".0"), end).out;
+    }
+    const std::ptrdiff_t before_point = end - to + decimal.exponent;
+    if (before_point > 0) {
+        char* const point = to + before_point;
+        std::memmove(point + 1, point, static_cast<std::size_t>(end - point));
+        *point = '.';
+        return end + 1;
+    }
+    const std::ptrdiff_t shift = 2 - before_point;  // "0." and zeros
+    std::memmove(to + shift, to, static_cast<std::size_t>(end - to));
+    std::fill_n(to, shift, '0');
+    to[1] = '.';
+    return end + shift;
 }
 
 }  // namespace
@@ -76,22 +98,11 @@ char* write_json_number(double number, char* to) {
     if (!std::isfinite(number)) return std::ranges::copy(kNull, to).out;
     // Shortest either way; sizes people read keep the form they know.
     const double size = std::fabs(number);
-    const bool plain = size == 0 || (size >= 1e-5 && size < 1e15);
-    const auto write = [&](auto... form) {
-        return std::to_chars(to, to + kJsonNumberBytesMax, number, form...).ptr;
-    };
-    // Without a form the shorter one is written, in half the time; it is nearly always this one.
-    char* end = plain ? write() : write(std::chars_format::scientific);
-    bool exponent = has_exponent(to, end);
-    if (plain && exponent) {
-        end = write(std::chars_format::fixed);
-        exponent = false;
-    }
-    // A float stays one for readers that tell 40 from 40.0.
-    if (exponent || std::memchr(to, '.', static_cast<std::size_t>(end - to)) != nullptr) return end;
-    *end++ = '.';
-    *end++ = '0';
-    return end;
+    if (size != 0 && (size < 1e-5 || size >= 1e15))
+        return std::to_chars(to, to + kJsonNumberBytesMax, number, std::chars_format::scientific)
+            .ptr;
+    if (std::signbit(number)) *to++ = '-';
+    return write_plain(size, to);
 }
 
 void append_json_number(double number, std::string* out) {

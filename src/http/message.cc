@@ -63,30 +63,41 @@ std::size_t Headers::count(std::string_view name) const {
                       [&](const Header& h) { return equal_ignoring_case(h.name, name); }));
 }
 
-std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {
-    const auto has = [text](char c) { return text.find(c) != std::string_view::npos; };
-    if (!has('%') && !has('+') && !has('\0')) {  // As most: nothing to decode.
-        if (find_utf8_error(text)) return std::nullopt;
-        return std::string(text);
+namespace {
+
+/// As percent_decode(), into an empty text; false where that gives nothing.
+bool decode(std::string_view text, bool plus_is_space, std::string* to) {
+    std::string& out = *to;
+    const bool is_plain = std::ranges::all_of(
+        text, [](char c) { return c > ' ' && c < 0x7f && c != '%' && c != '+'; });
+    if (is_plain) {  // As most: nothing to decode.
+        out = text;
+        return true;
     }
-    std::string out;
     out.reserve(text.size());
     for (std::size_t i = 0; i < text.size(); ++i) {
         char c = text[i];
         if (c == '%') {
-            if (i + 2 >= text.size()) return std::nullopt;
+            if (i + 2 >= text.size()) return false;
             const int high = hex_digit(text[i + 1]);
             const int low = hex_digit(text[i + 2]);
-            if (high < 0 || low < 0) return std::nullopt;
+            if (high < 0 || low < 0) return false;
             c = static_cast<char>(high << 4 | low);
             i += 2;
         } else if (c == '+' && plus_is_space) {
             c = ' ';
         }
-        if (c == '\0') return std::nullopt;
+        if (c == '\0') return false;
         out.push_back(c);
     }
-    if (find_utf8_error(out)) return std::nullopt;
+    return !find_utf8_error(out);
+}
+
+}  // namespace
+
+std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {
+    std::optional<std::string> out(std::in_place);
+    if (!decode(text, plus_is_space, &*out)) out.reset();
     return out;
 }
 
@@ -100,20 +111,18 @@ Result<QueryParameters> QueryParameters::parse(std::string_view text) {
         std::tie(part, text) = cut(text, '&');
         if (part.empty()) continue;
         const auto [raw_name, raw_value] = cut(part, '=');
-        auto name = percent_decode(raw_name, true);
-        auto value = percent_decode(raw_value, true);
-        if (!name || !value)
+        auto& [name, value] = out.parameters_.emplace_back();
+        if (!decode(raw_name, true, &name) || !decode(raw_value, true, &value))
             return Error(ErrorCode::kInvalidArgument,
                          "a query parameter has a broken % escape or is not UTF-8")
                 .with_field(std::string(raw_name.substr(0, 80)));
-        if (out.find(*name) != nullptr)
+        if (out.find(name) != &value)
             return Error(ErrorCode::kInvalidArgument,
-                         "query parameter \"" + *name + "\" is given twice")
-                .with_field(*name);
-        if (out.parameters_.size() == kCountMax)
+                         "query parameter \"" + name + "\" is given twice")
+                .with_field(name);
+        if (out.parameters_.size() > kCountMax)
             return Error(ErrorCode::kInvalidArgument,
                          "more than " + std::to_string(kCountMax) + " query parameters");
-        out.parameters_.emplace_back(std::move(*name), std::move(*value));
     }
     return out;
 }

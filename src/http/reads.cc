@@ -42,7 +42,7 @@ api::EntityRequest entity_of(const api::Write& write, const schema::Schema& sche
 
 }  // namespace
 
-void Door::once_fresh(Request request, Responder responder, api::FenceScope scope,
+void Door::once_fresh(Request&& request, Responder&& responder, const api::FenceScope& scope,
                       LaterAnswer answer) {
     const auto fence = read_fence(request);
     if (!fence.ok()) return responder.fail(fence.error());
@@ -62,9 +62,9 @@ void Door::once_fresh(Request request, Responder responder, api::FenceScope scop
         });
 }
 
-void Door::when_fresh(Request request, Responder responder, api::FenceScope scope,
+void Door::when_fresh(Request&& request, Responder&& responder, const api::FenceScope& scope,
                       absl::AnyInvocable<Response(const Request&)> answer) {
-    once_fresh(std::move(request), std::move(responder), std::move(scope),
+    once_fresh(std::move(request), std::move(responder), scope,
                [answer = std::move(answer)](const Request& fresh, Responder to) mutable {
                    to.send(with_staleness(answer(fresh), fresh.staleness_ms));
                });

@@ -170,7 +170,7 @@ Admission Router::admit(Request& request) {
     return admitted(*route, &request);
 }
 
-void Router::handle(Request request, Responder responder) {
+void Router::handle(Request&& request, Responder&& responder) {
     const Route& route = *request.route;
     route.whole(std::move(request), std::move(responder));
 }

@@ -14,7 +14,7 @@
 
 namespace tidal::http {
 
-using WholeHandler = std::function<void(Request, Responder)>;
+using WholeHandler = std::function<void(Request&&, Responder&&)>;
 using StreamHandler = std::function<std::shared_ptr<BodySink>(Request, Responder)>;
 
 /// One line of the routing table.
@@ -44,7 +44,7 @@ public:
     std::vector<const Route*> routes() const;
 
     Admission admit(Request& request) override;
-    void handle(Request request, Responder responder) override;
+    void handle(Request&& request, Responder&& responder) override;
     std::shared_ptr<BodySink> stream(Request request, Responder responder) override;
 
 private:

@@ -20,7 +20,7 @@ namespace {
 
 api::Database::FeedDone send_feed(const Request& request, Responder responder) {
     return [responder = std::move(responder),
-            staleness_ms = request.staleness_ms](Result<api::FeedReply> reply) mutable {
+            staleness_ms = request.staleness_ms](Result<api::FeedReply>&& reply) mutable {
         if (!reply.ok()) return responder.fail(reply.error());
         responder.send(
             with_staleness(Response::json(feed_json(*reply, staleness_ms)), staleness_ms));
@@ -139,36 +139,37 @@ void Door::answer_search(const Request& request, Responder responder) {
 
 void Door::add_feed_routes() {
     for (const Method method : {Method::kGet, Method::kPost})
-        whole_.add(method, "/search", [this](Request request, Responder responder) {
+        whole_.add(method, "/search", [this](Request&& request, Responder&& responder) {
             once_fresh(std::move(request), std::move(responder), {},
                        [this](const Request& visible, Responder to) {
                            answer_search(visible, std::move(to));
                        });
         });
-    whole_.add(Method::kPost, "/query", [this](Request request, Responder responder) {
+    whole_.add(Method::kPost, "/query", [this](Request&& request, Responder&& responder) {
         once_fresh(
             std::move(request), std::move(responder), {},
             [this](const Request& visible, Responder to) { answer_query(visible, std::move(to)); });
     });
-    whole_.add(Method::kGet, "/items/{id}/related", [this](Request request, Responder responder) {
-        once_fresh(std::move(request), std::move(responder), {},
-                   [this](const Request& visible, Responder to) {
-                       answer_related(visible, std::move(to));
-                   });
-    });
-    whole_.add(Method::kGet, "/feed/compare", [this](Request request, Responder responder) {
+    whole_.add(Method::kGet, "/items/{id}/related",
+               [this](Request&& request, Responder&& responder) {
+                   once_fresh(std::move(request), std::move(responder), {},
+                              [this](const Request& visible, Responder to) {
+                                  answer_related(visible, std::move(to));
+                              });
+               });
+    whole_.add(Method::kGet, "/feed/compare", [this](Request&& request, Responder&& responder) {
         once_fresh(std::move(request), std::move(responder), {},
                    [this](const Request& visible, Responder to) {
                        answer_comparison(visible, std::move(to));
                    });
     });
-    whole_.add(Method::kGet, "/feed", [this](Request request, Responder responder) {
+    whole_.add(Method::kGet, "/feed", [this](Request&& request, Responder&& responder) {
         once_fresh(std::move(request), std::move(responder), {},
                    [this](const Request& visible, Responder to) {
                        answer_feed(by("trending", feed_call(visible)), visible, std::move(to));
                    });
     });
-    whole_.add(Method::kPost, "/feed", [this](Request request, Responder responder) {
+    whole_.add(Method::kPost, "/feed", [this](Request&& request, Responder&& responder) {
         once_fresh(std::move(request), std::move(responder), {},
                    [this](const Request& visible, Responder to) {
                        auto call = [&]() -> Result<api::FeedCall> {

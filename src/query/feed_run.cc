@@ -35,7 +35,6 @@ public:
         : plan_(plan),
           ends_behind_(ends_behind && !plan.moment_is_kept),
           order_(plan.descending()),
-          scan_(plan),
           context_{.now_ms = plan.now_ms,
                    .seed = plan.seed,
                    .params = plan.params,
@@ -46,11 +45,10 @@ public:
         assert(view.kind == plan_.kind);
         view_.emplace(view);
         ++steps_;
-        if (!top_) begin();
         for (; stage_ != Stage::kDone; stage_ = Stage(std::uint8_t(stage_) + 1)) {
             TIDAL_ASSIGN(const bool through, go_on(budget, views));
             if (!through) return false;
-            if (behind_ms_ != 0) return true;
+            if (behind_ms_ != 0 || read_off_) return true;
         }
         return true;
     }
@@ -75,9 +73,10 @@ private:
     Result<bool> go_on(StepBudget& budget, TopViews* views) {
         // Filters and facets need to know what matches one by one.
         const bool by_member = plan_.filter || !plan_.facets.empty();
+        if (stage_ == Stage::kView)
+            return by_member ? Result<bool>(true) : read_view(budget, views, nullptr);
+        if (!top_) begin();
         switch (stage_) {
-            case Stage::kView:
-                return by_member ? Result<bool>(true) : read_view(budget, views, nullptr);
             case Stage::kPrepare:
                 return ranked_ ? Result<bool>(true) : prepare(budget);
             case Stage::kMatch:
@@ -94,6 +93,7 @@ private:
                 TIDAL_ASSIGN(const bool collected, collect(budget));
                 return collected && drop_changed(budget);
             }
+            case Stage::kView:
             case Stage::kDone:
                 break;
         }
@@ -102,6 +102,8 @@ private:
 
     /// What borrows the view: one object, at one place, of which each step makes a new one.
     void begin() {
+        scan_.emplace(plan_);
+        window_.emplace();
         shown_.emplace(plan_, view_->entities);
         if (plan_.explain) begin_scoring();
         const ShardOrder order(plan_.descending(), plan_.text_field, view_->entities);
@@ -133,7 +135,7 @@ private:
             TIDAL_ASSIGN(texts_built_, view_->entities.build_texts(*plan_.text_field, kTextRows));
         }
         begin_scoring();
-        return features_->prepare(*view_, budget) && scan_.prepare(*view_, budget);
+        return features_->prepare(*view_, budget) && scan_->prepare(*view_, budget);
     }
 
     /// The first entries without a scan, if the order is kept as a view.
@@ -145,29 +147,48 @@ private:
         if (behind_ms_ != 0) return true;
         TIDAL_ASSIGN(const auto front, page_from_view(*view_, plan_, *views, matched));
         if (!front) return true;
-        ranked_ = true;
         if (matched == nullptr) page_.counts = front->counts;
         page_.counts.scored = front->counts.scored;
-        for (const ScoredSlot& entry : front->items) top_->offer(entry.key, entry.slot);
+        if (matched == nullptr && !plan_.explain && plan_.diversity.empty()) {
+            read_off(front->items);
+            return true;
+        }
+        ranked_ = true;
+        if (!top_) begin();
+        for (const ScoredSlot& entry : front->items) top_->append(entry.key, entry.slot);
         return true;
+    }
+
+    /// The page is the front of the view: nothing else is to be found out about it.
+    void read_off(std::span<const ScoredSlot> front) {
+        page_.items.reserve(front.size());
+        for (const ScoredSlot& entry : front) {
+            ScoredItem& item = page_.items.emplace_back();
+            item.id = view_->entities.id_of(entry.slot);
+            item.key = entry.key;
+            item.score = order_.key(entry.key);
+            item.slot = entry.slot;
+        }
+        page_.more = front.size() >= plan_.keep;
+        read_off_ = true;
     }
 
     /// All windows: what the filter accepts, and facets.
     bool match(StepBudget& budget) {
         const Roaring* listed = plan_.scans() ? nullptr : &features_->listed();
         for (;;) {
-            if (!facets_counted_ && !facets_->add(window_.asked, window_.matched, budget))
+            if (!facets_counted_ && !facets_->add(window_->asked, window_->matched, budget))
                 return false;
             facets_counted_ = true;
-            if (!scan_.next(*view_, listed, budget, &window_,
-                            plan_.explain ? &page_.filter_trace : nullptr))
+            if (!scan_->next(*view_, listed, budget, &*window_,
+                             plan_.explain ? &page_.filter_trace : nullptr))
                 break;
-            page_.counts.candidates += window_.candidates.cardinality();
-            page_.counts.matched += window_.matched.cardinality();
-            matched_ |= window_.matched;
+            page_.counts.candidates += window_->candidates.cardinality();
+            page_.counts.matched += window_->matched.cardinality();
+            matched_ |= window_->matched;
             facets_counted_ = false;
         }
-        if (!scan_.at_end()) return false;
+        if (!scan_->at_end()) return false;
         blocks_.emplace(facets_->scored(matched_));
         unscored_ = facets_->scored(matched_).cardinality();
         return true;
@@ -204,7 +225,7 @@ private:
         const bool gated = profile.profile.gates.size() > profile.program.refused_states.size();
         const double cost = kOutsideCost + (gated ? profile.program.cost : 0);
         if (!budget.take(cost * kExploredNewest)) return false;
-        const Roaring slots = scan_.still_matching(*view_, features_->explored());
+        const Roaring slots = scan_->still_matching(*view_, features_->explored());
         SlotBlocks blocks(slots);
         while (!blocks.at_end()) {
             unseen_.clear();
@@ -412,7 +433,7 @@ private:
         for (const auto& [entry, drawn] : pool_)
             if (view_->entities.generation_of(entry.slot) == entry.generation)
                 slots.add(entry.slot.value());
-        const Roaring matching = scan_.still_matching(*view_, slots);
+        const Roaring matching = scan_->still_matching(*view_, slots);
         const auto refused = [&](const ScoredItem& item) {
             return !matching.contains(item.slot.value());
         };
@@ -469,7 +490,6 @@ private:
     const bool ends_behind_;
     UnixMillis behind_ms_ = 0;
     const ItemOrder order_;
-    CandidateScan scan_;
     const ranking::EvaluationContext context_;
     Stage stage_ = Stage::kView;
     std::uint64_t steps_ = 0;  ///< With one, nothing changed while the run was under way.
@@ -478,6 +498,7 @@ private:
     std::optional<RankedFeatures> features_;
     std::optional<ranking::Evaluator> evaluator_, explainer_;
     std::optional<TopItems> top_;
+    std::optional<CandidateScan> scan_;
     std::optional<ShownBefore> shown_;
     std::optional<Placement> placement_;
     std::optional<ShardGroups> groups_;
@@ -487,13 +508,14 @@ private:
     std::vector<double> pool_scores_;  ///< By entry of it.
     bool drawn_ = false, outside_offered_ = false;
     std::optional<RunFacets> facets_;
-    CandidateScan::Window window_;
+    std::optional<CandidateScan::Window> window_;
     bool facets_counted_ = true;  ///< Of the window.
     Roaring matched_;
     std::optional<SlotBlocks> blocks_;  ///< Of what is scored.
     std::uint64_t unscored_ = 0;        ///< Of these.
     std::uint64_t passed_ = 0;          ///< Of matched_, the requirements.
     bool ranked_ = false;               ///< By a view.
+    bool read_off_ = false;             ///< Likewise, and the page is whole.
     bool texts_built_ = false;
     std::vector<Slot> slots_;
     std::vector<TopItems::Entry> entries_;

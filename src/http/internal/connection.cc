@@ -87,15 +87,31 @@ asio::awaitable<void> Connection::run(std::shared_ptr<Connection> self) {
     c.context_.numbers.connections.add(-1);
 }
 
-/// False when the connection takes no further request.
+auto Connection::read_some(std::size_t bytes_max) {
+    char* const room = in_.prepare(bytes_max);
+    return socket_.async_read_some(asio::buffer(room, bytes_max),
+                                   asio::bind_cancellation_slot(stop_reading_.slot(), kToken));
+}
+
+/// False when the connection takes no further request. What most requests go through waits for
+/// bytes and for nothing else, so it is not split into coroutines, each of which has a frame.
 asio::awaitable<bool> Connection::serve_one() {
-    parser_.emplace(context_.options.limits.header_bytes_max);
-    if (!co_await read_head()) co_return false;
+    begin_head();
+    Head head = parse_head();
+    while (head == Head::kPart && may_read_head()) {
+        const auto read = co_await read_some(kHeadReadBytes);
+        head = go_on_with_head(filled(read));
+    }
+    if (head != Head::kWhole) co_return false;
+    idle_ = false;
+    read_deadline_ns_ = kNever;
     Turn turn = describe_request();
     Admission admission = admit();
     turn.overlaps = may_overlap(admission);
     if (turn.overlaps) turn.bytes = parser_->request().body_bytes_declared;
-    if (!co_await wait_for_turn(turn)) co_return false;
+    if (!turn.overlaps || !turn_is_free(turn)) hand_over();
+    while (!turn_is_free(turn) && !cut_) co_await turn_event_.wait();
+    if (cut_ || closing_) co_return false;  // There is no turn for it.
     begin_turn(std::move(turn));
     bool whole_request_read = true;
     if (admission.refusal) {
@@ -106,51 +122,62 @@ asio::awaitable<bool> Connection::serve_one() {
         push(turn_number_, std::move(piece));
     } else if (admission.body == Admission::Body::kStream) {
         whole_request_read = co_await serve_streamed();
-    } else {
+    } else if (parser_->has_body()) {
         whole_request_read = co_await serve_whole();
+    } else {
+        hand_over_whole();
     }
     exchange_.reset();
     linger_ = linger_ || !whole_request_read;
     co_return keep_alive_&& whole_request_read && !cut_ && !draining_;
 }
 
-/// False when the connection is to be closed; what there is to say is then said.
-asio::awaitable<bool> Connection::read_head() {
-    const ServerLimits& limits = context_.options.limits;
+void Connection::begin_head() {
+    parser_.emplace(context_.options.limits.header_bytes_max);
     in_.shrink();
     idle_ = in_.empty();
-    for (;;) {
-        if (!in_.empty()) {
-            auto step = parser_->put(in_.view());
-            if (!step) co_return answer_and_close(step.error(), parser_->status());
-            in_.consume(step->consumed);
-            if (step->progress == RequestParser::Progress::kHead) break;
-        }
-        hand_over();  // What is answered at once may be the last.
-        if (draining_ || closing_) co_return false;
-        if (read_deadline_ns_ == kNever)
-            read_deadline_ns_ = after_ms(idle_ ? limits.idle_timeout_ms : limits.header_timeout_ms);
-        const Fill got = co_await fill(kHeadReadBytes);
-        if (got == Fill::kTimeout && !idle_)
-            co_return answer_and_close(
-                Error(ErrorCode::kTimeout, "the request did not come in time"), 408);
-        if (got == Fill::kTimeout && !turns_.empty() && !draining_) {
-            read_deadline_ns_ = after_ms(limits.idle_timeout_ms);  // it waits for us, not we for it
-            continue;
-        }
-        if (got != Fill::kBytes) break;
-        if (std::exchange(idle_, false)) read_deadline_ns_ = after_ms(limits.header_timeout_ms);
+}
+
+/// kNone: the connection is to be closed; what there is to say is said.
+Connection::Head Connection::parse_head() {
+    if (in_.empty()) return Head::kPart;
+    auto step = parser_->put(in_.view());
+    if (!step) {
+        answer_and_close(step.error(), parser_->status());
+        return Head::kNone;
+    }
+    in_.consume(step->consumed);
+    return step->progress == RequestParser::Progress::kHead ? Head::kWhole : Head::kPart;
+}
+
+bool Connection::may_read_head() {
+    hand_over();  // What is answered at once may be the last.
+    if (draining_ || closing_) return false;
+    const ServerLimits& limits = context_.options.limits;
+    if (read_deadline_ns_ == kNever)
+        read_deadline_ns_ = after_ms(idle_ ? limits.idle_timeout_ms : limits.header_timeout_ms);
+    return may_read();
+}
+
+Connection::Head Connection::go_on_with_head(Fill got) {
+    const ServerLimits& limits = context_.options.limits;
+    if (got == Fill::kBytes) {
+        const Head head = parse_head();
+        if (head == Head::kPart && std::exchange(idle_, false))
+            read_deadline_ns_ = after_ms(limits.header_timeout_ms);
+        return head;
+    }
+    if (got == Fill::kTimeout && !idle_) {
+        answer_and_close(Error(ErrorCode::kTimeout, "the request did not come in time"), 408);
+        return Head::kNone;
+    }
+    if (got == Fill::kTimeout && !turns_.empty() && !draining_) {
+        read_deadline_ns_ = after_ms(limits.idle_timeout_ms);  // it waits for us, not we for it
+        return Head::kPart;
     }
     idle_ = false;
     read_deadline_ns_ = kNever;
-    co_return parser_->head_done();
-}
-
-/// False when there is no turn for it: the connection is ending.
-asio::awaitable<bool> Connection::wait_for_turn(const Turn& turn) {
-    if (!turn.overlaps || !turn_is_free(turn)) hand_over();
-    while (!turn_is_free(turn) && !cut_) co_await turn_event_.wait();
-    co_return !cut_ && !closing_;
+    return Head::kNone;
 }
 
 bool Connection::turn_is_free(const Turn& turn) const {
@@ -237,7 +264,7 @@ void Connection::hand_over() {
     context_.handler.handle(std::move(calls[0].request), std::move(calls[0].responder));
 }
 
-void Connection::begin_turn(Turn turn) {
+void Connection::begin_turn(Turn&& turn) {
     turn.number = ++turn_number_;
     exchange_ = std::make_shared<Exchange>(loop_.gate, weak_from_this(), turn.number);
     keep_alive_ = turn.keep_alive;
@@ -283,15 +310,23 @@ bool Connection::answer_and_close(const Error& error, std::uint16_t status) {
 
 asio::awaitable<Connection::Fill> Connection::fill(std::size_t bytes_max) {
     hand_over();
-    if (cut_) co_return Fill::kClosed;
+    if (!may_read()) co_return Fill::kClosed;
+    const auto read = co_await read_some(bytes_max);
+    co_return filled(read);
+}
+
+bool Connection::may_read() {
     read_timed_out_ = false;
     lone_replies_ = 0;
-    char* const room = in_.prepare(bytes_max);
-    const auto [ec, bytes] = co_await socket_.async_read_some(
-        asio::buffer(room, bytes_max), asio::bind_cancellation_slot(stop_reading_.slot(), kToken));
+    return !cut_;
+}
+
+Connection::Fill Connection::filled(
+    const std::tuple<boost::system::error_code, std::size_t>& read) {
+    const auto& [ec, bytes] = read;
     in_.commit(bytes);
-    if (!ec) co_return Fill::kBytes;
-    co_return read_timed_out_ && !cut_ ? Fill::kTimeout : Fill::kClosed;
+    if (!ec) return Fill::kBytes;
+    return read_timed_out_ && !cut_ ? Fill::kTimeout : Fill::kClosed;
 }
 
 /// Reads what has come already. False when that is nothing; what ended the connection, if anything
@@ -314,13 +349,12 @@ asio::awaitable<void> Connection::linger() {
     }
 }
 
-void Connection::push(std::uint64_t exchange, Piece piece) {
+void Connection::push(std::uint64_t exchange, Piece&& piece) {
     // A piece of a turn that is over goes nowhere, and tells its writer.
     if (cut_ || turns_.empty() || exchange < turns_.front().number) return;
     assert(exchange - turns_.front().number < turns_.size());
-    const bool lone = is_lone_reply(piece);
+    if (is_lone_reply(piece)) return send_lone_reply(std::move(piece));
     turns_[exchange - turns_.front().number].out.push_back(std::move(piece));
-    if (lone) return send_lone_reply();
     if (exchange == turns_.front().number) out_event_.notify();
 }
 

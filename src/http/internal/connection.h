@@ -22,6 +22,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <deque>
 #include <memory>
+#include <tuple>
 #include <unordered_set>
 
 #include "http/content_coding.h"
@@ -147,12 +148,13 @@ public:
     /// Ends now.
     void cut();
 
-    void push(std::uint64_t exchange, Piece piece);
+    void push(std::uint64_t exchange, Piece&& piece);
     void read_next(std::uint64_t exchange, bool wanted);
 
 private:
     static constexpr std::uint64_t kNever = UINT64_MAX;
     enum class Fill : std::uint8_t { kBytes, kClosed, kTimeout };
+    enum class Head : std::uint8_t { kWhole, kPart, kNone };
     struct Failure {
         Error error;
         std::uint16_t status;
@@ -161,11 +163,14 @@ private:
 
     // connection.cc: requests.
     asio::awaitable<bool> serve_one();
-    asio::awaitable<bool> read_head();
-    asio::awaitable<bool> wait_for_turn(const Turn& turn);
+    void begin_head();
+    Head parse_head();
+    bool may_read_head();
+    Head go_on_with_head(Fill got);
     bool turn_is_free(const Turn& turn) const;
     asio::awaitable<void> all_answered();
     asio::awaitable<bool> serve_whole();
+    void hand_over_whole();
     asio::awaitable<bool> serve_streamed();
     asio::awaitable<std::optional<Failure>> read_whole_body(std::size_t bytes_max);
     asio::awaitable<bool> discard_body();
@@ -175,12 +180,15 @@ private:
     Result<void> gather_body(std::string* bytes);
     bool read_at_hand(std::size_t bytes_max);
     asio::awaitable<Fill> fill(std::size_t bytes_max);
+    bool may_read();
+    auto read_some(std::size_t bytes_max);
+    Fill filled(const std::tuple<boost::system::error_code, std::size_t>& read);
     asio::awaitable<void> linger();
     Turn describe_request();
     Admission admit();
     bool may_overlap(const Admission& admission);
     void hand_over();
-    void begin_turn(Turn turn);
+    void begin_turn(Turn&& turn);
     void last_request();
     void abandon_turn();
     bool answer_and_close(const Error& error, std::uint16_t status);
@@ -190,7 +198,7 @@ private:
     static asio::awaitable<void> run_writer(std::shared_ptr<Connection> self);
     asio::awaitable<bool> write_ready();
     bool is_lone_reply(const Piece& piece) const;
-    void send_lone_reply();
+    void send_lone_reply(Piece&& piece);
     Outgoing take_ready();
     bool render(Turn& turn, Piece& piece, Outgoing* out);
     bool offer(Outgoing* out);

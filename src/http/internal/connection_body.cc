@@ -37,14 +37,12 @@ asio::awaitable<bool> Connection::discard_body() {
     co_return !failure;
 }
 
-/// False when the request was not read to its end. The reply comes in its own time.
+/// Of a request with a body. False when it was not read to its end. The reply comes in its own
+/// time.
 asio::awaitable<bool> Connection::serve_whole() {
-    if (parser_->has_body()) {
-        if (parser_->expects_continue() && in_.empty() && !co_await send_continue())
-            co_return false;
-        const auto failure = co_await read_whole_body(context_.options.limits.body_bytes_max);
-        if (failure) co_return answer_and_close(failure->error, failure->status);
-    }
+    if (parser_->expects_continue() && in_.empty() && !co_await send_continue()) co_return false;
+    const auto failure = co_await read_whole_body(context_.options.limits.body_bytes_max);
+    if (failure) co_return answer_and_close(failure->error, failure->status);
     std::string& body = parser_->request().body;
     if (coding_ != Coding::kIdentity && !body.empty()) {
         auto unpacked = unpack(coding_, std::move(body), context_.options.limits.body_bytes_max);
@@ -54,13 +52,17 @@ asio::awaitable<bool> Connection::serve_whole() {
         }
         body = std::move(*unpacked);
     }
-    Call call{std::move(parser_->request()), Responder(exchange_)};
-    if (!turns_.empty() && turns_.back().overlaps) {
-        together_.push_back(std::move(call));
-    } else {
-        context_.handler.handle(std::move(call.request), std::move(call.responder));
-    }
+    hand_over_whole();
     co_return true;
+}
+
+void Connection::hand_over_whole() {
+    Responder responder(exchange_);
+    if (!turns_.empty() && turns_.back().overlaps) {
+        together_.push_back({std::move(parser_->request()), std::move(responder)});
+    } else {
+        context_.handler.handle(std::move(parser_->request()), std::move(responder));
+    }
 }
 
 /// What is wrong when it is too large, malformed, late or cut short.

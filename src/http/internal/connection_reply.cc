@@ -92,10 +92,12 @@ bool Connection::is_lone_reply(const Piece& piece) const {
 
 /// Waking the writer costs as much as a small reply (decision 47). What the socket does not take is
 /// the writer's.
-void Connection::send_lone_reply() {
+void Connection::send_lone_reply(Piece&& piece) {
     try {
         ++lone_replies_;
-        Outgoing out = take_ready();
+        Outgoing out;
+        render(turns_.front(), piece, &out);
+        out.turns_done = 1;
         if (!offer(&out)) return cut();
         if (out.sent()) return end_turns(out.turns_done);
         begun_ = std::move(out);

@@ -33,12 +33,14 @@ void Gate::close() {
     dropped.swap(queue_);
 }
 
-void Exchange::push(Piece piece) {
-    auto deliver = [connection = connection_, number = number_,
-                    piece = std::move(piece)]() mutable {
+void Exchange::push(Piece&& piece) {
+    if (gate_->is_inside()) {
+        if (const auto alive = connection_.lock()) alive->push(number_, std::move(piece));
+        return;
+    }
+    gate_->post([connection = connection_, number = number_, piece = std::move(piece)]() mutable {
         if (const auto alive = connection.lock()) alive->push(number, std::move(piece));
-    };
-    run(std::move(deliver));
+    });
 }
 
 void Exchange::read_next(bool wanted) {

@@ -71,7 +71,7 @@ public:
     Exchange(std::shared_ptr<Gate> gate, std::weak_ptr<Connection> connection, std::uint64_t number)
         : gate_(std::move(gate)), connection_(std::move(connection)), number_(number) {}
 
-    void push(Piece piece);
+    void push(Piece&& piece);
     void read_next(bool wanted);
     /// On the I/O thread; at once when called there.
     template <typename Work>

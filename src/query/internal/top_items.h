@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cassert>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -59,6 +60,13 @@ public:
         heap_.push_back({key, slot, generation, {}});
         if (!text.empty()) heap_.back().text = std::make_unique<const std::string>(text);
         if (!in_order_) std::ranges::push_heap(heap_, before());
+    }
+
+    /// Likewise of what comes behind all that was offered, while there is room.
+    void append(double key, Slot slot) {
+        assert(in_order_ && !full());
+        const HybridTime generation = entities_.generation_of(slot);
+        if (generation != HybridTime()) heap_.push_back({key, slot, generation, {}});
     }
 
     /// Best first, without entities that have been deleted since they were offered; leaves it
