@@ -166,6 +166,7 @@ Result<void> Database::open_shards() {
         options.state.disk = &runtime_.disk();
         options.state.directory = shard_directory(ShardId(id));
         options.state.logger = options_.logger.named("shard");
+        options.proposed_bytes_max = options_.writes_bytes_max;
         options.region = identity_.region;
         options.checkpoint_interval_ms = options_.checkpoint_interval_ms;
         options.checkpoint_events = options_.checkpoint_events;

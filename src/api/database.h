@@ -83,6 +83,7 @@ struct DatabaseOptions {
     std::uint64_t checkpoint_events = 1'000'000;
     std::uint64_t log_bytes_max = 1ULL << 30;  ///< Above it a shard that pins the log checkpoints.
     std::uint64_t ledger_bytes_max = 4ULL << 30;
+    std::uint64_t writes_bytes_max = 256ULL << 20;  ///< Of each shard, under way; then refused.
     std::uint64_t idempotency_bytes_max = 256ULL << 20;
     /// Of each data shard. Part of its state: who leads it writes those that are given into its
     /// log where they differ, so members of a cluster should give the same, or none.

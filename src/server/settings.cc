@@ -87,6 +87,17 @@ Option memory(const char* name, std::uint64_t* target, const char* help) {
     return option;
 }
 
+/// MiB, of which there have to be some.
+Option some_memory(const char* name, std::uint64_t* target, const char* help) {
+    Option option = value(name, target, help);
+    option.add = [=](CLI::App& app, const std::string& flag) {
+        return app.add_option(flag, *target, help)
+            ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 30))
+            ->capture_default_str();
+    };
+    return option;
+}
+
 Option toggle(const char* name, bool* target, const char* help) {
     return {
         name, help,
@@ -112,6 +123,8 @@ std::vector<Option> options(Settings* s) {
               "at most this long between checkpoints"),
         value("ledger_memory_mib", &s->ledger_memory_mib,
               "above it the coldest ledgers move to disk"),
+        some_memory("writes_memory_mib", &s->writes_memory_mib,
+                    "of a shard, for writes under way; above it more are refused"),
         memory("user_states_memory_mib", &s->user_states_memory_mib,
                "of a shard (0: what it has, a new one 1024), for what "
                "users saw, liked, hid; above it hides are refused"),

@@ -112,7 +112,9 @@ Result<void> Shard::admit(const std::vector<record::Record>& records) {
             .with_hint("free space; writes resume by themselves");
     if (proposed_bytes_ > options_.proposed_bytes_max)
         return Error(ErrorCode::kOverloaded, "too many writes in flight")
-            .with("bytes", proposed_bytes_);
+            .with("bytes", proposed_bytes_)
+            .with("bytes_max", options_.proposed_bytes_max)
+            .with_hint("retry, or send fewer at once; --writes-memory-mib says how much may wait");
     const bool relays = std::holds_alternative<record::SignalBody>(records.front().body) ||
                         std::holds_alternative<record::SessionSignalBody>(records.front().body) ||
                         std::holds_alternative<record::UndoBody>(records.front().body);

@@ -32,6 +32,15 @@ knows() {
     [[ $reply != *"has liked nothing yet"* ]]
 }
 
+# refused_for_now PATH BODY CODE: with when to come again.
+refused_for_now() {
+    status=$(curl -s --max-time 60 -D "$work/head" -o "$work/reply" -w '%{http_code}' -H 'Content-Type: application/json' \
+        --data-binary "$2" "http://127.0.0.1:$port$1")
+    reply=$(cat "$work/reply")
+    expect 429 "\"code\":\"$3\""
+    grep -qi '^Retry-After: [1-9]' "$work/head" || fail "$1 says not when to come again: $(cat "$work/head")"
+}
+
 "$bin/tidal-server" standalone --tastes-memory-mib 1073741825 --print-config >"$work/out" 2>&1 && fail "a budget above all"
 grep -q 'tastes-memory-mib' "$work/out" || fail "which flag: $(cat "$work/out")"
 TIDAL_TASTES_MEMORY_MIB=7 "$bin/tidal-server" standalone --print-config | grep -qx 'tastes_memory_mib: 7' ||
@@ -43,8 +52,8 @@ seq -f '{"entity_id":%.0f,"metadata":{"title":"an item"}}' 1 200 | lines /items
 # States: 64 bytes each. A hide is refused with the flag that helps, a view is counted, and the metric says what is not kept.
 signals view 1 100 200
 [ "$(metric tidal_shard_user_states_refused)" -gt 0 ] || fail "no state is refused: $(metric tidal_shard_user_state_bytes) bytes"
-call POST /signals '{"entity_id":1,"signal":"hide","user_id":500}'
-expect 429 '"code":"user_states_full"' '--user-states-memory-mib'
+refused_for_now /signals '{"entity_id":1,"signal":"hide","user_id":500}' user_states_full
+expect 429 '--user-states-memory-mib'
 call POST /users/500/relationships '{"type":"hides","target_id":1}'
 [ "$status" != 200 ] || fail "a hide that is a relationship is kept: $reply"
 
@@ -71,6 +80,7 @@ seq -f '{"entity_id":%.0f}' 1 20000 | lines /items
 seq -f '{"entity_id":%.0f}' 1 20000 | lines /collections/all/items
 grep -q '"code":"collections_full"' "$work/reply" || fail "no item of 20000 is refused: $reply"
 grep -q -- '--collections-memory-mib' "$work/reply" || fail "which flag: $reply"
+refused_for_now /collections/all/items '{"entity_id":20000}' collections_full
 
 # The same after kill -9: the log says what fits.
 users=$(metric tidal_shard_taste_users) states=$(metric tidal_shard_user_states) members=$(metric tidal_shard_collection_members)

@@ -4,6 +4,7 @@
 // without it MovieLens, a sample of the program, and what is generated are replayed alone.
 #include <map>
 #include <random>
+#include <set>
 #include <unordered_map>
 
 #include "brute_feed.h"
@@ -19,6 +20,17 @@ using signal::string_after;
 
 constexpr UnixMillis kHourMs = 3'600'000;
 constexpr UnixMillis kDayMs = 24 * kHourMs;
+
+/// When pages are compared: those of every profile, or only of those whose windows are of the size
+/// of the steps between marks.
+struct Mark {
+    UnixMillis at_ms = 0;
+    bool whole = true;
+};
+struct Marks {
+    std::vector<Mark> all;
+    std::set<std::string> some;  ///< Profiles, of marks that are not whole.
+};
 
 /// The node's clock is the data's: what is read at a mark is read at the mark's time.
 class Replay {
@@ -91,8 +103,9 @@ public:
         return out;
     }
 
-    /// Every profile's first page, or its first two.
-    void expect_pages(UnixMillis mark_ms, std::size_t pages) {
+    /// Every profile's first page, or its first two. @param only  Of these; empty = of all.
+    void expect_pages(UnixMillis mark_ms, std::size_t pages,
+                      const std::set<std::string>& only = {}) {
         // Later than any stamp, which a read may not be before.
         set_clock(std::max(latest_ms_, mark_ms) + 60'000);
         const UnixMillis now_ms = node_.runtime().clock().wall_ms();
@@ -100,6 +113,8 @@ public:
         readings.reserve(items_.size());
         for (const BruteItem& item : items_) readings.emplace_back(item, now_ms);
         for (const BruteProfile& profile : brute_profiles()) {
+            if (!only.empty() && !only.contains(profile.name)) continue;
+            ++compared_;
             const auto order = brute_order(profile, items_, readings, kPage * pages);
             FeedCall call;
             call.profile = profile.name;
@@ -122,20 +137,32 @@ public:
         }
     }
 
-    /// Plays all with a restart in the middle of the marks.
-    void play(const std::vector<BruteEvent>& events, const std::vector<UnixMillis>& marks) {
+    /// Plays all with a restart in the middle of the whole marks.
+    void play(const std::vector<BruteEvent>& events, const Marks& marks) {
         open();
-        for (std::size_t i = 0; i < marks.size() && !testing::Test::HasFatalFailure(); ++i) {
-            SCOPED_TRACE("mark " + std::to_string(i) + " of " + std::to_string(marks.size()));
-            go_on(events, marks[i]);
-            expect_pages(marks[i], i % 4 == 0 ? 2 : 1);
-            if (i % 8 == 1) expect_pages_of_views(events, marks[i]);
+        const auto whole = static_cast<std::size_t>(
+            std::ranges::count_if(marks.all, [](const Mark& mark) { return mark.whole; }));
+        std::size_t i = 0;  // Of those.
+        for (const Mark& mark : marks.all) {
+            if (testing::Test::HasFatalFailure()) return;
+            SCOPED_TRACE("mark " + std::to_string(i) + " of " + std::to_string(whole));
+            go_on(events, mark.at_ms);
+            if (!mark.whole) {
+                expect_pages(mark.at_ms, 1, marks.some);
+                continue;
+            }
+            expect_pages(mark.at_ms, i % 4 == 0 ? 2 : 1);
+            if (i % 8 == 1) expect_pages_of_views(events, mark.at_ms);
             // The log behind the checkpoint is replayed over it.
-            if (i + 3 == marks.size() / 2) checkpoint();
-            if (i + 1 != marks.size() / 2) continue;
-            restart_from_checkpoint();
-            expect_pages(marks[i], 2);
+            if (i + 3 == whole / 2) checkpoint();
+            if (i + 1 == whole / 2) {
+                restart_from_checkpoint();
+                expect_pages(mark.at_ms, 2);
+            }
+            ++i;
         }
+        EXPECT_GE(compared_,
+                  whole * brute_profiles().size() + (marks.all.size() - whole) * marks.some.size());
         EXPECT_EQ(next_, events.size());
         EXPECT_GT(from_views_, 0u);
     }
@@ -186,6 +213,7 @@ private:
     std::size_t next_ = 0;                                     ///< Of the events.
     UnixMillis latest_ms_ = 0;                                 ///< That the clock ever showed.
     std::uint64_t from_views_ = 0;                             ///< Pages, of those expected.
+    std::size_t compared_ = 0;                                 ///< Profiles, at all marks.
 };
 
 DatabaseOptions options(std::uint16_t shards, std::uint64_t ledger_bytes_max) {
@@ -223,12 +251,17 @@ std::vector<BruteEvent> in_order(std::vector<std::pair<Key, BruteEvent>> events)
     return out;
 }
 /// @param often_ms  With TIDAL_TEST_FULL set: docs/development.md.
-std::vector<UnixMillis> marks_of(const std::vector<BruteEvent>& events, UnixMillis step_ms,
-                                 UnixMillis often_ms) {
+/// @param some_ms   Between them marks of the profiles `some`; 0 = none.
+Marks marks_of(const std::vector<BruteEvent>& events, UnixMillis step_ms, UnixMillis often_ms,
+               UnixMillis some_ms = 0, std::set<std::string> some = {}) {
     if (std::getenv("TIDAL_TEST_FULL") != nullptr) step_ms = often_ms;
-    std::vector<UnixMillis> out;
-    UnixMillis at = events.front().at_ms;
-    while (at <= events.back().at_ms) out.push_back(at += step_ms);
+    Marks out{{}, std::move(some)};
+    const UnixMillis last_ms = events.back().at_ms;
+    for (UnixMillis at = events.front().at_ms; at <= last_ms;)
+        out.all.push_back({at += step_ms, true});
+    for (UnixMillis at = events.front().at_ms; some_ms > 0 && at + some_ms <= last_ms;)
+        out.all.push_back({at += some_ms, false});
+    std::ranges::stable_sort(out.all, {}, &Mark::at_ms);
     return out;
 }
 
@@ -255,7 +288,8 @@ TEST(ReplayedFeeds, WikitickerByHours) {
     const auto ordered = in_order(std::move(events));
     ASSERT_EQ(std::ranges::count(ordered, kView, &BruteEvent::signal), 39'244);
     Replay replay(options(1, 4ULL << 30), ordered.front().at_ms);
-    replay.play(ordered, marks_of(ordered, 3 * kHourMs + 7 * 60'000, 17 * 60'000));
+    replay.play(ordered, marks_of(ordered, 3 * kHourMs + 7 * 60'000, 17 * 60'000, kHourMs,
+                                  {"top_hour", "rising", "trending"}));
     EXPECT_EQ(replay.items(), 35'278u);
 }
 
@@ -346,7 +380,8 @@ TEST(ReplayedFeeds, MovieLensByMonthsAndYears) {
     const auto ordered = in_order(std::move(events));
     ASSERT_GT(ordered.size(), 160'000u);
     Replay replay(options(2, 2 << 20), ordered.front().at_ms);
-    replay.play(ordered, marks_of(ordered, 365 * kDayMs + 9 * kHourMs, 21 * kDayMs));
+    replay.play(ordered, marks_of(ordered, 365 * kDayMs + 9 * kHourMs, 21 * kDayMs, 30 * kDayMs,
+                                  {"top_month", "top_year"}));
     EXPECT_GE(replay.items(), 9'724u);
 }
 
