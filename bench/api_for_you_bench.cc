@@ -1,13 +1,17 @@
 // bench/api_for_you_bench.cc: how well `for_you` foresees what people like, beside simple
 // recommenders of the same run.
 //
-//     api_for_you_bench ratings.csv [every = 5] [profile file...]
+//     api_for_you_bench ratings.csv [every = 5] [--gap DAYS] [--absent DAYS] [profile file...]
 //
 // MovieLens ratings in time order, under a clock that tells the time of the data. A rating is a
 // view; of 4 and more also a like, of 2 and less a dislike. Before every `every`-th like of a film
 // that somebody rated before and this user did not, by a user with at least 5 likes, each
 // recommender makes a page of 10 of what the user has not rated; then all learn the rating.
 // Printed: nDCG@10 with that film as the only relevant one, and the time of Database::feed.
+//
+// With --gap nobody knows anything of the last so many days when a page is made: not of its user,
+// who has at least 5 likes before that, nor of any film. With --absent pages are made only for
+// users who rated nothing for so many days; of others the newest is known.
 //
 //     popularity   number of likes
 //     decayed      likes that halve every 30 days
@@ -191,12 +195,14 @@ public:
         for (const FeedItem& item : reply.items) out.push_back(item.entity.id.number());
         return out;
     }
+    /// Of a while ago, it may be.
     void learn(const Rating& rating) {
         clock_.advance_to(rating.at_ms);
         std::vector<Write> writes;
         if (known_.insert(rating.item).second) {
             EntityWrite item;
             item.id = rating.item;
+            item.created_at_ms = rating.at_ms;
             writes.emplace_back(std::move(item));
         }
         const auto add = [&](const char* name) {
@@ -204,6 +210,7 @@ public:
             signal.id = rating.item;
             signal.signal = name;
             signal.user_id = IdInput(rating.user);
+            signal.at_ms = rating.at_ms;
             writes.emplace_back(std::move(signal));
         };
         add("view");
@@ -240,57 +247,121 @@ std::string name_of(const std::string& profile_text) {
     return word;
 }
 
+constexpr double kDayMs = 24 * 3'600'000.0;
+
+struct Arguments {
+    std::uint64_t every = 5;
+    UnixMillis gap_ms = 0, absent_ms = 0;
+    std::vector<std::string> profile_files;
+    bool read(int argc, char** argv) {
+        for (int i = 2; i < argc; ++i) {
+            const std::string word = argv[i];
+            if (word == "--gap" || word == "--absent") {
+                if (++i == argc) return false;
+                const double days = std::strtod(argv[i], nullptr);
+                if (days <= 0) return false;
+                (word == "--gap" ? gap_ms : absent_ms) = static_cast<UnixMillis>(days * kDayMs);
+            } else if (i == 2 && word.find_first_not_of("0123456789") == std::string::npos) {
+                every = std::strtoull(argv[i], nullptr, 10);
+            } else {
+                profile_files.push_back(word);
+            }
+        }
+        return argc > 1 && every > 0;
+    }
+};
+
+/// All recommenders, of whom each knows the same.
+class Replay {
+public:
+    Replay(std::vector<Rating> ratings, const Arguments& arguments)
+        : ratings_(std::move(ratings)), arguments_(arguments), ours_(ratings_.front().at_ms) {
+        for (const std::string& name : arguments.profile_files) {
+            std::ifstream file(name);
+            const std::string text{std::istreambuf_iterator<char>(file), {}};
+            ours_.put_profile(text);
+            profiles_.push_back(name_of(text));
+        }
+    }
+    void run() {
+        for (std::size_t at = 0; at < ratings_.size(); ++at) {
+            const Rating& rating = ratings_[at];
+            while (learned_ < at && ratings_[learned_].at_ms <= rating.at_ms - arguments_.gap_ms)
+                learn(ratings_[learned_++]);
+            if (is_to_be_foreseen(rating) && met_++ % arguments_.every == 0) foresee(rating);
+            newest_ms_[rating.user] = rating.at_ms;
+        }
+        print();
+    }
+
+private:
+    bool is_to_be_foreseen(const Rating& rating) {
+        const auto newest = newest_ms_.find(rating.user);
+        if (newest != newest_ms_.end() && rating.at_ms - newest->second < arguments_.absent_ms)
+            return false;
+        return rating.is_like() && likes_[rating.user] >= 5 && known_.contains(rating.item) &&
+               !seen_[rating.user].contains(rating.item);
+    }
+    void foresee(const Rating& rating) {
+        ++asked_;
+        users_.insert(rating.user);
+        const Seen& of_user = seen_[rating.user];
+        gains_["popularity"] += gain(popularity_.page(rating, of_user), rating.item);
+        gains_["decayed"] += gain(decayed_.page(rating, of_user), rating.item);
+        gains_["cosine"] += gain(cosine_.page(rating, of_user), rating.item);
+        for (const std::string& profile : profiles_)
+            gains_[profile] += gain(ours_.page(profile, rating), rating.item);
+    }
+    void learn(const Rating& rating) {
+        popularity_.learn(rating);
+        decayed_.learn(rating);
+        cosine_.learn(rating);
+        ours_.learn(rating);
+        seen_[rating.user].insert(rating.item);
+        known_.insert(rating.item);
+        likes_[rating.user] += rating.is_like() ? 1 : 0;
+    }
+    void print() {
+        std::printf("%zu ratings, %llu pages for %zu users\n", ratings_.size(),
+                    static_cast<unsigned long long>(asked_), users_.size());
+        if (asked_ == 0) return;
+        for (const auto& [name, sum] : gains_)
+            std::printf("%-12s nDCG@10 %.4f  %.3f x popularity  %.3f x decayed  %.3f x cosine\n",
+                        name.c_str(), sum / static_cast<double>(asked_), sum / gains_["popularity"],
+                        sum / gains_["decayed"], sum / gains_["cosine"]);
+        std::printf("feed p50 %.0f us, p99 %.0f us\n", ours_.percentile_us(0.5),
+                    ours_.percentile_us(0.99));
+    }
+
+    const std::vector<Rating> ratings_;
+    const Arguments& arguments_;
+    Ours ours_;
+    Popularity popularity_{0}, decayed_{30 * kDayMs};
+    Cosine cosine_;
+    std::vector<std::string> profiles_ = {"for_you"};
+    std::size_t learned_ = 0;  ///< Of the ratings, the first so many.
+    std::map<std::uint64_t, Seen> seen_;
+    std::map<std::uint64_t, std::uint64_t> likes_;
+    std::map<std::uint64_t, UnixMillis> newest_ms_;  ///< By user, learned or not.
+    Seen known_, users_;
+    std::map<std::string, double> gains_;
+    std::uint64_t met_ = 0, asked_ = 0;
+};
+
 int run(int argc, char** argv) {
-    const std::vector<Rating> ratings = read_ratings(argv[1]);
-    const std::uint64_t every = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 5;
-    if (ratings.empty() || every == 0) {
+    Arguments arguments;
+    if (!arguments.read(argc, argv)) {
+        std::fprintf(stderr,
+                     "usage: %s ratings.csv [every] [--gap DAYS] [--absent DAYS] [profile...]\n",
+                     argv[0]);
+        return 2;
+    }
+    std::vector<Rating> ratings = read_ratings(argv[1]);
+    if (ratings.empty()) {
         std::fprintf(stderr, "no ratings in %s\n", argv[1]);
         return 2;
     }
-    Ours ours(ratings.front().at_ms);
-    std::vector<std::string> profiles = {"for_you"};
-    for (int i = 3; i < argc; ++i) {
-        std::ifstream file(argv[i]);
-        const std::string text{std::istreambuf_iterator<char>(file), {}};
-        ours.put_profile(text);
-        profiles.push_back(name_of(text));
-    }
-    constexpr double kMonthMs = 30.0 * 24 * 3'600'000;
-    Popularity popularity(0), decayed(kMonthMs);
-    Cosine cosine;
-    std::map<std::uint64_t, Seen> seen;
-    std::map<std::uint64_t, std::uint64_t> likes;
-    Seen known;
-    std::map<std::string, double> gains;
-    std::uint64_t met = 0, asked = 0;
-    for (const Rating& rating : ratings) {
-        Seen& of_user = seen[rating.user];
-        const bool counts = rating.is_like() && likes[rating.user] >= 5 &&
-                            known.contains(rating.item) && !of_user.contains(rating.item);
-        if (counts && met++ % every == 0) {
-            ++asked;
-            gains["popularity"] += gain(popularity.page(rating, of_user), rating.item);
-            gains["decayed"] += gain(decayed.page(rating, of_user), rating.item);
-            gains["cosine"] += gain(cosine.page(rating, of_user), rating.item);
-            for (const std::string& profile : profiles)
-                gains[profile] += gain(ours.page(profile, rating), rating.item);
-        }
-        popularity.learn(rating);
-        decayed.learn(rating);
-        cosine.learn(rating);
-        ours.learn(rating);
-        of_user.insert(rating.item);
-        known.insert(rating.item);
-        likes[rating.user] += rating.is_like() ? 1 : 0;
-    }
-    std::printf("%zu ratings, %llu pages\n", ratings.size(),
-                static_cast<unsigned long long>(asked));
-    for (const auto& [name, sum] : gains)
-        std::printf("%-12s nDCG@10 %.4f  %.3f x popularity  %.3f x cosine\n", name.c_str(),
-                    sum / static_cast<double>(asked), sum / gains["popularity"],
-                    sum / gains["cosine"]);
-    std::printf("feed p50 %.0f us, p99 %.0f us\n", ours.percentile_us(0.5),
-                ours.percentile_us(0.99));
+    Replay(std::move(ratings), arguments).run();
     return 0;
 }
 
@@ -298,9 +369,5 @@ int run(int argc, char** argv) {
 }  // namespace tidal::api
 
 int main(int argc, char** argv) {
-    if (argc < 2) {
-        std::fprintf(stderr, "usage: %s ratings.csv [every] [profile file...]\n", argv[0]);
-        return 2;
-    }
     return tidal::api::run(argc, argv);
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # How well `for_you` foresees what people like, beside popularity, decayed popularity and item-item
-# cosine of the same run: bench/quality/for_you.sh [EVERY] [PROFILE-FILE...]
+# cosine of the same run: bench/quality/for_you.sh [EVERY] [--gap DAYS] [--absent DAYS] [PROFILE-FILE...]
+# --gap: of the last DAYS nothing is known of anybody. --absent: only for users who rated nothing for DAYS.
 # Needs build/release/bin (./run --build-only; TIDAL_BENCH is on there) and the MovieLens ratings in
 # TIDAL_TEST_DATA/movielens-latest-small.
 set -euo pipefail

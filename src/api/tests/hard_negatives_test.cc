@@ -1,12 +1,16 @@
-// Random operations through the database, under sessions and without: an item that a user hid, or
-// whose creator the user blocks, is never on a page for that user. 1,000,000 operations with
-// TIDAL_TEST_FULL set, else some 30,000: docs/development.md.
+// Random operations through the database, under sessions and without, over lost power and backups
+// that are gone back to, pages at every level of load: an item that a user hid, or whose creator
+// the user blocks, is never on a page for that user. 1,000,000 operations with TIDAL_TEST_FULL set,
+// else some 30,000: docs/development.md.
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <map>
 #include <random>
 #include <set>
 
+#include "api/backups.h"
+#include "runtime/seeded_random.h"
 #include "sim_node.h"
 
 namespace tidal::api {
@@ -17,7 +21,7 @@ constexpr std::uint64_t kItems = 150, kUsers = 12;
 
 class HardNegatives : public testing::Test {
 protected:
-    HardNegatives() : node_(options()) {}
+    HardNegatives() : node_(options(), 1, 250'000) {}
 
     static DatabaseOptions options() {
         DatabaseOptions out;
@@ -25,6 +29,14 @@ protected:
         out.view_items_min = 10;
         out.graph_vectors_min = 20;
         return out;
+    }
+    /// Of some lives: one query at a time goes on behind its first step, and whoever waits gets
+    /// less.
+    void any_load() {
+        node_.options().load = {};
+        if (one_in(2))
+            node_.options().load = {
+                .level_1_ms = 1, .level_2_ms = 6, .shed_ms = 100'000, .running_max = 1};
     }
     std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
     bool one_in(std::uint64_t n) { return below(n) == 0; }
@@ -154,13 +166,55 @@ protected:
         sessions_.erase(user);
     }
 
-    /// As doors ask for it: some profiles count what they show.
+    /// As doors ask for it: some profiles count what they show. Some wait for those of others.
     Result<FeedReply> feed(const FeedCall& call) {
-        std::optional<Result<FeedReply>> answer;
-        node_->feed(call, [&](Result<FeedReply> reply) { answer.emplace(std::move(reply)); });
-        node_.world().run_until([&] { return answer.has_value(); });
-        if (!answer) return Error(ErrorCode::kTimeout, "no answer");
-        return std::move(*answer);
+        auto waiting = std::make_shared<std::uint64_t>(one_in(12) ? 1 + below(4) : 0);
+        for (std::uint64_t others = *waiting; others > 0; --others) {
+            FeedCall other;
+            other.profile = "for_you";
+            other.user_id = IdInput(1 + below(kUsers));
+            node_->feed(other, [waiting](const Result<FeedReply>&) { --*waiting; });
+        }
+        if (*waiting > 0) node_.world().advance((1 + below(8)) * 1'000'000);
+        auto answer = std::make_shared<std::optional<Result<FeedReply>>>();
+        node_->feed(call, [answer](Result<FeedReply> reply) { answer->emplace(std::move(reply)); });
+        node_.world().run_until([&] { return answer->has_value() && *waiting == 0; });
+        if (!*answer) return Error(ErrorCode::kTimeout, "no answer");
+        if ((*answer)->ok()) ++levels_.at((**answer)->degradation);
+        return std::move(**answer);
+    }
+
+    /// What holds now, and a backup of it.
+    void back_up() {
+        const auto backups = std::make_shared<Backups>(*node_, node_.runtime(), vault_);
+        const std::string name = "b" + std::to_string(++backup_);
+        EXPECT_TRUE(backups->create(name).ok());
+        std::optional<BackupReport> made;
+        node_.world().run_until([&] {
+            if (auto found = backups->find(name); found.ok()) made = std::move(*found);
+            return made && made->state != BackupReport::State::kRunning;
+        });
+        ASSERT_TRUE(made && made->state == BackupReport::State::kDone);
+        past_ = Known{live_, hides_, blocks_, creators_, sessions_, keyed_};
+        past_name_ = name;
+    }
+    void go_back() {
+        node_.power_off({});
+        runtime::SimDisk& disk = node_.disk();
+        const auto names = disk.list("");
+        ASSERT_OK(names);
+        for (const std::string& each : *names)
+            ASSERT_OK(disk.list(each).ok() ? remove_tree(disk, each) : disk.remove(each));
+        runtime::SeededRandom random(below(1000));
+        ASSERT_OK(restore_backup(vault_, past_name_, disk, random));
+        any_load();
+        ASSERT_OK(node_.open());
+        live_ = past_.live;
+        hides_ = past_.hides;
+        blocks_ = past_.blocks;
+        creators_ = past_.creators;
+        sessions_ = past_.sessions;
+        keyed_ = past_.keyed;
     }
 
     /// A page and those behind it, with hides in between. @return how many pages.
@@ -242,20 +296,33 @@ protected:
         return 1;
     }
 
-    SimNode node_;
-    std::mt19937_64 random_{5};
-    std::set<std::uint64_t> live_;
-    std::map<std::pair<std::uint64_t, std::uint64_t>, std::set<std::string>>
-        hides_;  ///< "" = for good.
-    std::set<std::pair<std::uint64_t, std::uint64_t>> blocks_;
-    std::map<std::uint64_t, std::uint64_t> creators_;  ///< By item.
-    std::map<std::uint64_t, std::uint64_t> sessions_;  ///< By user.
+    using Pair = std::pair<std::uint64_t, std::uint64_t>;
+    using Hides = std::map<Pair, std::set<std::string>>;  ///< Keys; "" = for good.
     struct Keyed {
         std::uint64_t user, id;
         std::string key;
     };
+    struct Known {
+        std::set<std::uint64_t> live;
+        Hides hides;
+        std::set<Pair> blocks;
+        std::map<std::uint64_t, std::uint64_t> creators, sessions;
+        std::vector<Keyed> keyed;
+    };
+
+    runtime::SimDisk vault_;  ///< Of the backups.
+    SimNode node_;
+    std::mt19937_64 random_{5};
+    std::set<std::uint64_t> live_;
+    Hides hides_;
+    std::set<Pair> blocks_;
+    std::map<std::uint64_t, std::uint64_t> creators_;  ///< By item.
+    std::map<std::uint64_t, std::uint64_t> sessions_;  ///< By user.
     std::vector<Keyed> keyed_;
-    std::uint64_t keys_ = 0, shown_ = 0;
+    Known past_;  ///< As of the newest backup.
+    std::string past_name_;
+    std::array<std::uint64_t, 3> levels_{};  ///< Pages by the level of load they were made at.
+    std::uint64_t keys_ = 0, shown_ = 0, backup_ = 0;
     std::map<std::string, std::uint64_t> shown_by_;
 };
 
@@ -269,7 +336,7 @@ TEST_F(HardNegatives, AreNeverShownOverRandomOperations) {
                               done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
                           });
     }));
-    std::uint64_t operations = 0, restarts = 0, pages = 0;
+    std::uint64_t operations = 0, restarts = 0, restores = 0, pages = 0;
     for (std::uint64_t round = 0; operations < wanted; ++round) {
         switch (below(10)) {
             case 0:
@@ -294,18 +361,30 @@ TEST_F(HardNegatives, AreNeverShownOverRandomOperations) {
         }
         if (round % 150 == 149) {
             if (one_in(2)) ASSERT_OK(node_.checkpoint());
+            any_load();
             ASSERT_OK(node_.crash_and_open());
             ++restarts;
+        }
+        if (round % 110 == 60) back_up();
+        if (round % 290 == 289) {
+            go_back();
+            ++restores;
         }
         if (HasFailure()) return;
     }
     operations += pages;
     RecordProperty("operations", static_cast<int>(operations));
     RecordProperty("pages", static_cast<int>(pages));
-    std::printf("%llu operations, %llu pages with %llu items, %llu restarts\n",
-                static_cast<unsigned long long>(operations), static_cast<unsigned long long>(pages),
-                static_cast<unsigned long long>(shown_), static_cast<unsigned long long>(restarts));
+    const auto n = [](std::uint64_t number) { return static_cast<unsigned long long>(number); };
+    std::printf(
+        "%llu operations, %llu pages with %llu items, %llu at level 0, %llu at level 1 and %llu at "
+        "level 2, %llu "
+        "restarts, %llu restores\n",
+        n(operations), n(pages), n(shown_), n(levels_[0]), n(levels_[1]), n(levels_[2]),
+        n(restarts), n(restores));
     EXPECT_GT(restarts, 2u);
+    EXPECT_GT(restores, 1u);
+    for (const std::uint64_t pages_of_level : levels_) EXPECT_GT(pages_of_level, 20u);
     EXPECT_GT(shown_, 1'000u);
     for (const char* by :
          {"for_you", "notification", "related", "similar", "search", "hybrid", "suggest"})

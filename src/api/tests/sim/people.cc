@@ -55,15 +55,6 @@ void People::begin_cohorts() {
             });
     });
     if (!made.ok()) fail("no policy: " + made.error().to_string());
-    const auto profile = cluster_.wait([&](Database::Done done) {
-        cluster_.node(1)->put_profile(
-            "profile told version 1 { score created_at; cap " + std::to_string(kToldMax) +
-                " per day; }",
-            false, [done = std::move(done)](auto reply) mutable {
-                done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
-            });
-    });
-    if (!profile.ok()) fail("no profile: " + profile.error().to_string());
     for (std::uint64_t user = kCritic + 1; user <= kUsers; ++user) {
         EntityWrite write;
         write.kind = EntityKind::kUser;
@@ -77,6 +68,18 @@ void People::begin() {
     begin_cohorts();
     for (std::uint64_t id = kItemsBegin; id < kItemsEnd; ++id)
         cluster_.put(1, item(id, kCreatorsBegin + id % kCreators));
+}
+
+void People::begin_telling() {
+    const auto profile = cluster_.wait([&](Database::Done done) {
+        cluster_.node(1)->put_profile(
+            "profile told version 1 { score created_at; cap " + std::to_string(kToldMax) +
+                " per day; }",
+            false, [done = std::move(done)](auto reply) mutable {
+                done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
+            });
+    });
+    if (!profile.ok()) fail("no profile: " + profile.error().to_string());
 }
 
 std::uint64_t People::any_user() {

@@ -34,6 +34,8 @@ public:
 
     /// Their items, cohorts and policy, before anything happens.
     void begin();
+    /// For be_told().
+    void begin_telling();
     void act(std::uint32_t node);
     /// Once all is well.
     void act_and_wait(std::uint32_t node);

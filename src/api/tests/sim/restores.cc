@@ -34,6 +34,7 @@ public:
         cluster_.make_alone(number_);
         open();
         people_.begin();
+        people_.begin_telling();
         for (int step = 0; step < kSteps && good(); ++step) {
             cluster_.world().advance(below(below(10) == 0 ? 600 : 60) * kMsNs);
             go_on();
