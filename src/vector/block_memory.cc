@@ -33,7 +33,7 @@ std::byte* BlockMemory::take_on_its_own() {
 }
 
 std::byte* BlockMemory::take_piece() {
-    if (on_their_own_ < kOnTheirOwnMax || pieces_of_page_ < 2) return take_on_its_own();
+    if (on_their_own_ < pieces_of_page_ || pieces_of_page_ < 2) return take_on_its_own();
     auto open = std::ranges::find_if(pages_, [](const auto& p) { return !p.second.free.empty(); });
     if (open == pages_.end()) {
         Page page{Lines(HugePages<Line>().allocate(kLines)), {}};

@@ -27,6 +27,8 @@ Graph::Graph(const Graph& other, std::shared_ptr<const char> mapped)
     : parts_{other.shape(), other.seed(), std::move(mapped), true},
       coder_(other.coder_),
       nodes_(other.nodes_),
+      without_gaps_(other.without_gaps_),
+      first_slot_(other.first_slot_),
       members_(other.members_),
       upper_(other.upper_) {
     find_parts();
@@ -65,6 +67,10 @@ Result<void> Graph::index_nodes(std::uint32_t slots_end) {
     const std::span slots(slots_, size());
     if (std::ranges::adjacent_find(slots, std::greater_equal()) != slots.end())
         return damaged_graph("slots that do not rise");
+    if (!slots.empty()) {
+        first_slot_ = slots.front();
+        without_gaps_ = slots.back() - slots.front() == slots.size() - 1;
+    }
     members_ = Roaring(slots.size(), slots.data());
     const auto known =
         static_cast<std::uint32_t>(std::ranges::lower_bound(slots, slots_end) - slots.begin());

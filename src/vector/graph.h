@@ -49,7 +49,9 @@ public:
     std::uint32_t size() const { return shape().nodes; }
     const Coder& coder() const { return coder_; }
     const Roaring& slots() const { return members_; }
-    Slot slot_of(std::uint32_t node) const { return Slot(slots_[node]); }
+    Slot slot_of(std::uint32_t node) const {
+        return Slot(without_gaps_ ? first_slot_ + node : slots_[node]);
+    }
     /// kNone = it is of no node.
     std::uint32_t node_of(Slot slot) const {
         return slot.value() < nodes_.size() ? nodes_[slot.value()] : kNone;
@@ -122,7 +124,10 @@ private:
     const std::uint32_t *base_links_ = nullptr, *upper_links_ = nullptr;
     // What follows from them.
     std::vector<std::uint32_t> nodes_;  ///< By slot; kNone where there is none.
-    Roaring members_;                   ///< The slots as a set.
+    /// Where each slot has a node, a slot is told without a look at the table of all.
+    bool without_gaps_ = false;
+    std::uint32_t first_slot_ = 0;
+    Roaring members_;  ///< The slots as a set.
     absl::flat_hash_map<std::uint32_t, Lists> upper_;
 };
 

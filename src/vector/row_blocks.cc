@@ -25,19 +25,20 @@ RowBlocks::RowBlocks(std::size_t row_bytes)
       slots_(std::clamp(static_cast<std::uint32_t>(std::bit_floor(kBlockBytes / row_bytes)),
                         kBlockSlotsMin, kBlockSlotsMax)),
       shift_(static_cast<std::uint32_t>(std::countr_zero(slots_))),
-      memory_(std::make_unique<BlockMemory>(row_bytes_ * slots_)) {}
+      rows_memory_(std::make_unique<BlockMemory>(row_bytes_ * slots_)),
+      factors_memory_(std::make_unique<BlockMemory>(sizeof(float) * slots_)) {}
 
 RowBlocks::Block& RowBlocks::block_of(Slot slot) {
     const std::size_t at = slot.value() >> shift_;
     if (at >= blocks_.size()) blocks_.resize(at + 1);
-    auto& block = blocks_[at];
-    if (block == nullptr) {
-        block = std::make_unique<Block>();
-        block->rows = memory_->take();
-        block->factors.assign(slots_, kAbsent);
+    Block& block = blocks_[at];
+    if (block.is_none()) {
+        block.rows = rows_memory_->take();
+        block.factors_of_rows = factors_memory_->take();
+        std::uninitialized_fill_n(block.factors(), slots_, kAbsent);
         ++blocks_in_memory_;
     }
-    return *block;
+    return block;
 }
 
 void RowBlocks::put(Slot slot, std::string_view row, float factor) {
@@ -52,19 +53,20 @@ void RowBlocks::put(Slot slot, std::string_view row, float factor) {
         block.places[place] = to;
     }
     std::memcpy(to, row.data(), row_bytes_);
-    block.size += std::isnan(block.factors[place]) ? 1 : 0;
-    block.factors[place] = factor;
+    float& before = block.factors()[place];
+    block.size += std::isnan(before) ? 1 : 0;
+    before = factor;
 }
 
 void RowBlocks::erase(Slot slot) {
     const std::size_t at = slot.value() >> shift_;
-    Block& block = *blocks_[at];
+    Block& block = blocks_[at];
     const std::size_t place = slot.value() & (slots_ - 1);
-    block.factors[place] = kAbsent;
+    block.factors()[place] = kAbsent;
     if (!block.rows) leave(slot, std::exchange(block.places[place], nullptr));
     if (--block.size > 0) return;
     --(block.rows ? blocks_in_memory_ : blocks_of_places_);
-    blocks_[at].reset();
+    block = {};
 }
 
 /// Of a block of places. What it was elsewhere is left.
@@ -94,8 +96,8 @@ void RowBlocks::leave(Slot slot, const std::byte* row) {
 }
 
 void RowBlocks::map(std::size_t at, const File& file, Where where) {
-    if (at >= blocks_.size() || blocks_[at] == nullptr) return;
-    const Block& block = *blocks_[at];
+    if (at >= blocks_.size() || blocks_[at].is_none()) return;
+    const Block& block = blocks_[at];
     std::uint32_t count = 0;
     auto places = same_rows(at, where, &count);
     const std::size_t table =
@@ -129,7 +131,7 @@ std::vector<const std::byte*> RowBlocks::same_rows(std::size_t at, Where where,
 /// @param places  Of rows in files; those without one stay where they are, or leave the block's
 ///                memory for their own.
 void RowBlocks::read_at(std::size_t at, std::vector<const std::byte*> places) {
-    Block& block = *blocks_[at];
+    Block& block = blocks_[at];
     for (std::uint32_t place = 0; place < slots_; ++place) {
         const Slot slot(static_cast<std::uint32_t>(at << shift_) + place);
         float factor = 0;
@@ -159,8 +161,8 @@ std::vector<std::shared_ptr<const char>> RowBlocks::files() const {
 }
 
 std::size_t RowBlocks::bytes() const {
-    return blocks_in_memory_ * (slots_ * (row_bytes_ + sizeof(float)) + sizeof(Block)) +
-           blocks_of_places_ * (slots_ * (sizeof(std::byte*) + sizeof(float)) + sizeof(Block)) +
+    return blocks_in_memory_ * slots_ * (row_bytes_ + sizeof(float)) +
+           blocks_of_places_ * slots_ * (sizeof(std::byte*) + sizeof(float)) +
            own_.size() * (row_bytes_ + kAllocatorBytes) + own_.capacity() * kEntryBytes +
            blocks_.size() * sizeof(blocks_[0]);
 }

@@ -11,9 +11,9 @@
 
 namespace tidal::vector {
 
-/// Pieces of one size, 64 bytes aligned, with nothing defined in them. The first few are on their
-/// own; further ones lie side by side in pages of 2 MiB, since vectors are compared here and there
-/// among all of them (base/huge_pages.h).
+/// Pieces of one size, 64 bytes aligned, with nothing defined in them. The first, as many as fill
+/// 2 MiB, are on their own; further ones lie side by side in pages of 2 MiB, since vectors are
+/// compared here and there among all of them (base/huge_pages.h).
 ///
 /// Memory   What is taken, the rest of a page, and, of pieces given back, none: their pages go to
 ///          the system at once, where an allocator may keep them for the next who asks.
@@ -34,7 +34,6 @@ private:
         std::byte bytes[64];
     };
     static constexpr std::size_t kPageBytes = 2 << 20, kLines = kPageBytes / sizeof(Line);
-    static constexpr std::size_t kOnTheirOwnMax = 8;
     struct Free {
         void operator()(Line* at) const { HugePages<Line>().deallocate(at, kLines); }
     };

@@ -30,20 +30,20 @@ public:
     /// nullptr = none.
     const std::byte* find(Slot slot, float* factor) const {
         const std::size_t at = slot.value() >> shift_;
-        if (at >= blocks_.size() || blocks_[at] == nullptr) return nullptr;
-        const Block& block = *blocks_[at];
+        if (at >= blocks_.size() || blocks_[at].is_none()) return nullptr;
+        const Block& block = blocks_[at];
         const std::size_t place = slot.value() & (slots_ - 1);
-        *factor = block.factors[place];
+        *factor = block.factors()[place];
         if (std::isnan(*factor)) return nullptr;
         return block.rows ? block.rows.get() + place * row_bytes_ : block.places[place];
     }
     /// Asks for what find() and a read of the row will wait for.
     void prefetch(Slot slot) const {
         const std::size_t at = slot.value() >> shift_;
-        if (at >= blocks_.size() || blocks_[at] == nullptr) return;
+        if (at >= blocks_.size() || blocks_[at].is_none()) return;
         const std::size_t place = slot.value() & (slots_ - 1);
-        const Block& block = *blocks_[at];
-        __builtin_prefetch(&block.factors[place]);
+        const Block& block = blocks_[at];
+        __builtin_prefetch(block.factors() + place);
         __builtin_prefetch(block.rows ? block.rows.get() + place * row_bytes_
                                       : static_cast<const void*>(&block.places[place]));
     }
@@ -75,8 +75,12 @@ private:
     struct Block {
         BlockMemory::Piece rows;               ///< By place; or, where it is none:
         std::vector<const std::byte*> places;  ///< Where they lie; nullptr = there is none.
-        std::vector<float> factors;            ///< NaN = there is none.
+        BlockMemory::Piece factors_of_rows;
         std::uint32_t size = 0;
+
+        bool is_none() const { return factors_of_rows == nullptr; }
+        /// By place; NaN = there is none.
+        float* factors() const { return reinterpret_cast<float*>(factors_of_rows.get()); }
     };
     struct Mapped {
         File file;
@@ -93,8 +97,8 @@ private:
     const std::size_t row_bytes_;
     std::uint32_t slots_ = 0;  ///< Of a block; a power of two.
     std::uint32_t shift_ = 0;
-    std::unique_ptr<BlockMemory> memory_;  ///< Longer than the blocks.
-    std::vector<std::unique_ptr<Block>> blocks_;
+    std::unique_ptr<BlockMemory> rows_memory_, factors_memory_;  ///< Longer than the blocks.
+    std::vector<Block> blocks_;
     std::size_t blocks_in_memory_ = 0, blocks_of_places_ = 0;
     /// By slot: rows in blocks of places that are in no file.
     absl::flat_hash_map<std::uint32_t, std::unique_ptr<std::byte[]>> own_;

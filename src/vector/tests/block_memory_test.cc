@@ -32,7 +32,7 @@ TEST(BlockMemory, PiecesAreApart) {
             std::vector<std::size_t>{50'000, 600'001, 1 << 20, (2 << 20) + 1}[random() % 4];
         BlockMemory memory(bytes);
         std::vector<BlockMemory::Piece> pieces;
-        for (int step = 0; step < 80; ++step) {
+        for (int step = 0; step < 120; ++step) {
             if (!pieces.empty() && random() % 3 == 0) {
                 std::swap(pieces[random() % pieces.size()], pieces.back());
                 pieces.pop_back();
