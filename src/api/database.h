@@ -410,7 +410,8 @@ private:
                      std::uint64_t deadline_ns, CatalogDone done);
     /// At least 1, so that what is over by then says so itself.
     std::uint64_t time_left_ms(std::uint64_t deadline_ns) const;
-    /// @param call   Large, and so its caller's, who keeps it until the end.
+    /// @param call   Large, and so its caller's, who keeps it until the end. Changed: it gets the
+    ///               user of its session, and that it was confirmed.
     /// @param shown  To its user: counted where the profile has a daily cap.
     runtime::Task<Result<FeedReply>> feed_task(FeedCall* call, bool in_turns, query::TextMode mode,
                                                bool shown = true);

@@ -86,6 +86,7 @@ std::span<const std::pair<std::string, std::string>> Error::context() const {
 }
 
 Error& Error::with(std::string_view key, std::string_view value) & {
+    assert(facts_);
     facts_->context.emplace_back(key, value);
     return *this;
 }
@@ -103,16 +104,19 @@ Error&& Error::with(std::string_view key, std::uint64_t value) && {
 }
 
 Error&& Error::with_field(std::string_view field) && {
+    assert(facts_);
     facts_->field = field;
     return std::move(*this);
 }
 
 Error&& Error::with_hint(std::string_view hint) && {
+    assert(facts_);
     facts_->hint = hint;
     return std::move(*this);
 }
 
 Error&& Error::with_reason(std::string_view reason) && {
+    assert(facts_);
     facts_->reason = reason;
     return std::move(*this);
 }

@@ -50,7 +50,8 @@ const ErrorInfo& error_info(ErrorCode code);
 /// An error travels up unchanged but for added context; `code` decides what the caller does.
 ///
 /// One pointer, and marked as rare: what succeeds carries no room for it, and the code that makes,
-/// moves and destroys one lies apart from the code that runs.
+/// moves and destroys one lies apart from the code that runs. Moved from, it reads as kInternal
+/// without any text; it can be copied and assigned to, but nothing can be added to it.
 class [[nodiscard]] Error {
 public:
     [[gnu::cold]] Error(ErrorCode code, std::string message);

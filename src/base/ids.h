@@ -111,8 +111,8 @@ public:
     }
 
 private:
-    std::uint64_t number_ = 0;
-    std::string text_;
+    std::uint64_t number_ = 0;  ///< 0 of a text.
+    std::string text_;          ///< Empty of a number.
     bool is_text_ = false;
 };
 

@@ -66,13 +66,16 @@ void append(const json::value& value, std::string* out) {
     }
 }
 
+constexpr std::size_t kSignificandBytesMax = 20;  ///< The digits of any 64 bits.
+static_assert(kSignificandBytesMax < kJsonNumberBytesMax, "a sign goes before them");
+
 /// Without an exponent, and with a point: a float stays one for readers that tell 40 from 40.0.
 /// The digits are those of std::to_chars, found in a quarter of the time (Dragonbox, Jeon 2020):
 /// a page has one of these per item.
 /// @param size  0, or from 1e-5 to below 1e15.
 char* write_plain(double size, char* to) {
     const auto decimal = fmt::detail::dragonbox::to_decimal(size);
-    char* end = std::to_chars(to, to + kJsonNumberBytesMax, decimal.significand).ptr;
+    char* end = std::to_chars(to, to + kSignificandBytesMax, decimal.significand).ptr;
     if (decimal.exponent >= 0) {
         end = std::fill_n(end, decimal.exponent, '0');
         return std::ranges::copy(std::string_view(".0"), end).out;

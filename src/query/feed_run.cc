@@ -163,6 +163,8 @@ private:
     void read_off(std::span<const ScoredSlot> front) {
         page_.items.reserve(front.size());
         for (const ScoredSlot& entry : front) {
+            // The views are told of what is deleted.
+            assert(view_->entities.generation_of(entry.slot) != HybridTime());
             ScoredItem& item = page_.items.emplace_back();
             item.id = view_->entities.id_of(entry.slot);
             item.key = entry.key;

@@ -42,6 +42,51 @@ TEST(Error, OneLineNamesWhatWhereAndWhatWouldBeRight) {
     EXPECT_EQ(Error(ErrorCode::kIo, "x").reason(), "io_error");
 }
 
+void expect_nothing_in(const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kInternal);
+    EXPECT_EQ(error.message() + error.field() + error.hint(), "");
+    EXPECT_EQ(error.reason(), "internal");
+    EXPECT_TRUE(error.context().empty());
+    EXPECT_EQ(error.to_string(), "");
+}
+
+Error full_error() {
+    return Error(ErrorCode::kIo, "cannot lock")
+        .with("pid", 7)
+        .with_field("path")
+        .with_hint("stop the other")
+        .with_reason("locked");
+}
+
+TEST(Error, MovedFromReadsAsNothingAndCanBeCopied) {
+    Error error = full_error();
+    const std::string text = error.to_string();
+    const Error taken = std::move(error);
+    EXPECT_EQ(taken.to_string(), text);
+    EXPECT_EQ(taken.reason(), "locked");
+    expect_nothing_in(error);
+    const Error copy = error;
+    expect_nothing_in(copy);
+    Error assigned = full_error();
+    assigned = copy;
+    expect_nothing_in(assigned);
+    error = taken;
+    EXPECT_EQ(error.to_string(), text);
+    EXPECT_EQ(taken.to_string(), text) << "a copy takes nothing away";
+}
+
+TEST(Error, AssignedToItselfStaysWhatItIs) {
+    Error error = full_error();
+    const std::string text = error.to_string();
+    const Error& itself = error;
+    error = itself;
+    EXPECT_EQ(error.to_string(), text);
+    const Error taken = std::move(error);
+    error = itself;
+    expect_nothing_in(error);
+    EXPECT_EQ(taken.to_string(), text);
+}
+
 Result<int> half(int number) {
     if (number % 2 != 0) return Error(ErrorCode::kInvalidArgument, "odd");
     return number / 2;

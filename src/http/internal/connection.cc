@@ -98,7 +98,7 @@ auto Connection::read_some(std::size_t bytes_max) {
 asio::awaitable<bool> Connection::serve_one() {
     begin_head();
     Head head = parse_head();
-    while (head == Head::kPart && may_read_head()) {
+    while (head == Head::kPart && begin_reading_head()) {
         const auto read = co_await read_some(kHeadReadBytes);
         head = go_on_with_head(filled(read));
     }
@@ -150,13 +150,14 @@ Connection::Head Connection::parse_head() {
     return step->progress == RequestParser::Progress::kHead ? Head::kWhole : Head::kPart;
 }
 
-bool Connection::may_read_head() {
+/// False when no further request is to be read.
+bool Connection::begin_reading_head() {
     hand_over();  // What is answered at once may be the last.
     if (draining_ || closing_) return false;
     const ServerLimits& limits = context_.options.limits;
     if (read_deadline_ns_ == kNever)
         read_deadline_ns_ = after_ms(idle_ ? limits.idle_timeout_ms : limits.header_timeout_ms);
-    return may_read();
+    return begin_read();
 }
 
 Connection::Head Connection::go_on_with_head(Fill got) {
@@ -289,12 +290,12 @@ void Connection::abandon_turn() {
     --turn_number_;
 }
 
-/// For requests that no handler sees: a last reply, after those before it. Always false.
-bool Connection::answer_and_close(const Error& error, std::uint16_t status) {
+/// For requests that no handler sees: a last reply, after those before it.
+void Connection::answer_and_close(const Error& error, std::uint16_t status) {
     linger_ = true;
     read_deadline_ns_ = kNever;
     idle_ = false;
-    if (cut_ || closing_) return false;
+    if (cut_ || closing_) return;
     if (!exchange_) {  // its head was not understood
         Turn turn;
         turn.head_done_ns = now_ns();
@@ -305,17 +306,17 @@ bool Connection::answer_and_close(const Error& error, std::uint16_t status) {
     Piece piece;
     piece.response = problem_response(error, status);
     push(turn_number_, std::move(piece));
-    return false;
 }
 
 asio::awaitable<Connection::Fill> Connection::fill(std::size_t bytes_max) {
     hand_over();
-    if (!may_read()) co_return Fill::kClosed;
+    if (!begin_read()) co_return Fill::kClosed;
     const auto read = co_await read_some(bytes_max);
     co_return filled(read);
 }
 
-bool Connection::may_read() {
+/// False when there is nothing to read from any more.
+bool Connection::begin_read() {
     read_timed_out_ = false;
     lone_replies_ = 0;
     return !cut_;

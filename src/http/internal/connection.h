@@ -165,7 +165,7 @@ private:
     asio::awaitable<bool> serve_one();
     void begin_head();
     Head parse_head();
-    bool may_read_head();
+    bool begin_reading_head();
     Head go_on_with_head(Fill got);
     bool turn_is_free(const Turn& turn) const;
     asio::awaitable<void> all_answered();
@@ -180,7 +180,7 @@ private:
     Result<void> gather_body(std::string* bytes);
     bool read_at_hand(std::size_t bytes_max);
     asio::awaitable<Fill> fill(std::size_t bytes_max);
-    bool may_read();
+    bool begin_read();
     auto read_some(std::size_t bytes_max);
     Fill filled(const std::tuple<boost::system::error_code, std::size_t>& read);
     asio::awaitable<void> linger();
@@ -191,7 +191,7 @@ private:
     void begin_turn(Turn&& turn);
     void last_request();
     void abandon_turn();
-    bool answer_and_close(const Error& error, std::uint16_t status);
+    void answer_and_close(const Error& error, std::uint16_t status);
     std::string new_request_id();
 
     // connection_reply.cc: replies.

@@ -42,7 +42,10 @@ asio::awaitable<bool> Connection::discard_body() {
 asio::awaitable<bool> Connection::serve_whole() {
     if (parser_->expects_continue() && in_.empty() && !co_await send_continue()) co_return false;
     const auto failure = co_await read_whole_body(context_.options.limits.body_bytes_max);
-    if (failure) co_return answer_and_close(failure->error, failure->status);
+    if (failure) {
+        answer_and_close(failure->error, failure->status);
+        co_return false;
+    }
     std::string& body = parser_->request().body;
     if (coding_ != Coding::kIdentity && !body.empty()) {
         auto unpacked = unpack(coding_, std::move(body), context_.options.limits.body_bytes_max);

@@ -34,12 +34,15 @@ void Gate::close() {
 }
 
 void Exchange::push(Piece&& piece) {
+    // As run() does, but a piece goes into a closure only where it has to wait: it is large.
     if (gate_->is_inside()) {
         if (const auto alive = connection_.lock()) alive->push(number_, std::move(piece));
         return;
     }
     gate_->post([connection = connection_, number = number_, piece = std::move(piece)]() mutable {
-        if (const auto alive = connection.lock()) alive->push(number, std::move(piece));
+        // Refused, it tells its writer now, not when all that came with it is done.
+        Piece own = std::move(piece);
+        if (const auto alive = connection.lock()) alive->push(number, std::move(own));
     });
 }
 

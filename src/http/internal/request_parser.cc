@@ -170,9 +170,6 @@ Request& RequestParser::request() {
 std::string RequestParser::take_body() {
     return std::exchange(impl_->body_, {});
 }
-bool RequestParser::head_done() const {
-    return impl_->head_told_;
-}
 bool RequestParser::done() const {
     return impl_->head_told_ && impl_->is_done();
 }

@@ -34,7 +34,6 @@ public:
     /// What of the body came since the last call.
     std::string take_body();
 
-    bool head_done() const;
     bool done() const;
     bool started() const;     ///< Whether a byte of it came.
     bool keep_alive() const;  ///< What the client asks for.

@@ -25,6 +25,7 @@ Parsed parse(std::string_view bytes, const std::vector<std::size_t>& sizes) {
     std::string buffer;
     std::size_t fed = 0;
     std::size_t next = 0;
+    bool has_head = false;
     while (!parser.done()) {
         if (fed == bytes.size() && buffer.empty()) break;
         auto step = parser.put(buffer);
@@ -34,6 +35,7 @@ Parsed parse(std::string_view bytes, const std::vector<std::size_t>& sizes) {
         }
         buffer.erase(0, step->consumed);
         out.body += parser.take_body();
+        has_head = has_head || step->progress == RequestParser::Progress::kHead;
         if (step->progress != RequestParser::Progress::kNeedMore) continue;
         if (fed == bytes.size()) break;
         const std::size_t size =
@@ -42,7 +44,7 @@ Parsed parse(std::string_view bytes, const std::vector<std::size_t>& sizes) {
         fed += size;
     }
     out.done = parser.done();
-    if (parser.head_done()) out.request = std::move(parser.request());
+    if (has_head) out.request = std::move(parser.request());
     out.rest = buffer + std::string(bytes.substr(fed));
     return out;
 }

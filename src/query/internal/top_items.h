@@ -62,7 +62,7 @@ public:
         if (!in_order_) std::ranges::push_heap(heap_, before());
     }
 
-    /// Likewise of what comes behind all that was offered, while there is room.
+    /// Likewise of what comes behind all that is held and has no text. Precondition: there is room.
     void append(double key, Slot slot) {
         assert(in_order_ && !full());
         const HybridTime generation = entities_.generation_of(slot);

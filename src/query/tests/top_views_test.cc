@@ -198,6 +198,7 @@ private:
         if (one_in(2)) body.created_at = now_ - static_cast<UnixMillis>(below(60)) * kHourMs;
         if (one_in(5)) body.publish_at = now_ + static_cast<UnixMillis>(below(60)) * kMinuteMs;
         if (one_in(5)) body.expires_at = now_ + static_cast<UnixMillis>(below(200)) * kMinuteMs;
+        if (one_in(2)) body.creator = EntityId(below(3));
         body.fields.push_back({schema_->find_field(EntityKind::kItem, "year")->id,
                                record::Value(static_cast<std::int64_t>(below(9)))});
         shard_.put(body);
@@ -265,6 +266,11 @@ private:
             plan.filter = *bind_filter(*parsed, text, *schema_, EntityKind::kItem);
         }
         plan.explain = one_in(5);
+        if (one_in(6))
+            plan.diversity.push_back({.kind = ranking::DiversityKind::kMaxPerCreator,
+                                      .name = {},
+                                      .value = {},
+                                      .count = 1});
         if (one_in(3))
             for (int i = 0; i < 3; ++i) plan.exclude.insert(any_id());
         compare_pages(plan);
@@ -291,12 +297,26 @@ private:
     static std::string text_of(const ShardPage& page) {
         // Not `scored`: a view's saving.
         std::string out = std::to_string(page.counts.candidates) + "/" +
-                          std::to_string(page.counts.matched) + ": ";
-        for (const ScoredItem& item : page.items)
-            out += item.id.to_string() + "=" +
-                   std::to_string(std::bit_cast<std::uint64_t>(item.score)) + "(" +
-                   std::to_string(item.score) + ") ";
+                          std::to_string(page.counts.matched) + (page.more ? "+: " : ": ");
+        for (const ScoredItem& item : page.items) {
+            out += item.id.to_string() + "@" + std::to_string(item.slot.value()) + "=" +
+                   bits_of(item.score) + "/" + bits_of(item.key) + "(" +
+                   std::to_string(item.score) + ")";
+            if (item.diverse) out += text_of(*item.diverse);
+            out += " ";
+        }
         return out;
+    }
+    static std::string text_of(const DiverseItem& item) {
+        std::string out;
+        for (const RuleValues& values : item.values) {
+            out += " by";
+            for (const std::string& value : values) out += " " + value;
+        }
+        return out;
+    }
+    static std::string bits_of(double number) {
+        return std::to_string(std::bit_cast<std::uint64_t>(number));
     }
 
     TopViews::Stats stats() const { return shard_.views().stats(); }
