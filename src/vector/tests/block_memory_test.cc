@@ -50,8 +50,8 @@ TEST(BlockMemory, PiecesAreApart) {
 TEST(BlockMemory, WhatIsGivenBackIsTakenAgain) {
     BlockMemory memory(256 << 10);
     std::vector<BlockMemory::Piece> pieces;
-    for (int i = 0; i < 8 + 8 + 1; ++i) pieces.push_back(memory.take());
-    const std::byte* const freed = pieces[12].get();  // of the first page
+    for (int i = 0; i < 8 + 8; ++i) pieces.push_back(memory.take());
+    const std::byte* const freed = pieces[12].get();  // of the only page
     pieces[12].reset();
     EXPECT_EQ(memory.take().get(), freed);
 }
