@@ -74,7 +74,7 @@ RC_GTEST_PROP(PrefixWords, AreTheMostFrequent, ()) {
             index->finish_open();
         }
         if (below(15) != 0) continue;
-        for (const std::string& prefix : {"a", "b", "a1", "b10", "c"}) {
+        for (const char* const prefix : {"a", "b", "a1", "b10", "c"}) {
             Statistics statistics;
             RC_ASSERT(expanded(*index, prefix, &statistics) ==
                       most_frequent(documents, prefix, kPrefixWordsMax));
