@@ -157,13 +157,9 @@ void Router::answered(const CallPtr& call, Result<std::vector<shard::Outcome>> o
         ++retried_;
         return attempt(call);
     }
-    if (error.code() == ErrorCode::kTimeout && may_repeat(call->proposal)) {
-        call->open_fate = true;
-        return later(call, std::move(error));
-    }
-    // The attempt before is still on its way into the log.
-    if (call->open_fate && error.reason() == "import_under_way")
-        return later(call, std::move(error));
+    if (error.code() == ErrorCode::kTimeout && may_repeat(call->proposal)) call->open_fate = true;
+    // An attempt before may still be on its way into the log, whatever this one was refused for.
+    if (call->open_fate) return later(call, std::move(error));
     call->done(std::move(error));
 }
 

@@ -36,7 +36,6 @@ RowBlocks::Block& RowBlocks::block_of(Slot slot) {
         block.rows = rows_memory_->take();
         block.factors_of_rows = factors_memory_->take();
         std::uninitialized_fill_n(block.factors(), slots_, kAbsent);
-        ++blocks_in_memory_;
     }
     return block;
 }
@@ -65,7 +64,7 @@ void RowBlocks::erase(Slot slot) {
     block.factors()[place] = kAbsent;
     if (!block.rows) leave(slot, std::exchange(block.places[place], nullptr));
     if (--block.size > 0) return;
-    --(block.rows ? blocks_in_memory_ : blocks_of_places_);
+    if (!block.rows) --blocks_of_places_;
     block = {};
 }
 
@@ -150,7 +149,6 @@ void RowBlocks::read_at(std::size_t at, std::vector<const std::byte*> places) {
     block.places = std::move(places);
     if (!block.rows) return;
     block.rows.reset();
-    --blocks_in_memory_;
     ++blocks_of_places_;
 }
 
@@ -161,8 +159,8 @@ std::vector<std::shared_ptr<const char>> RowBlocks::files() const {
 }
 
 std::size_t RowBlocks::bytes() const {
-    return blocks_in_memory_ * slots_ * (row_bytes_ + sizeof(float)) +
-           blocks_of_places_ * slots_ * (sizeof(std::byte*) + sizeof(float)) +
+    return rows_memory_->bytes() + factors_memory_->bytes() +
+           blocks_of_places_ * slots_ * sizeof(std::byte*) +
            own_.size() * (row_bytes_ + kAllocatorBytes) + own_.capacity() * kEntryBytes +
            blocks_.size() * sizeof(blocks_[0]);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2154  # bin, root, work, port, server_pid, status and reply come from lib.sh
 # Ratings of 22 years replayed into a running server with a mapping, a piece at a time: after each the pages of a month
-# and a year equal brute force over the file, also after kill -9 in the middle of a piece and in the middle of a page.
+# and a year equal brute force over the file, also after kill -9 in the middle of a piece and between two pages.
 # shellcheck source=tests/process/lib.sh
 . "$(dirname "$0")/lib.sh" "$1"
 command -v zstd >/dev/null || exit 77
@@ -53,21 +53,26 @@ brute() {
         {++count[$2]}
         END {for (id in count) print id, count[id]}' "$work/ids" "$work/ratings" | sort -k2,2nr -k1,1n
 }
-# shown PROFILE LIMIT PAGES: the same of as many pages.
-shown() {
-    local cursor="" page
-    for ((page = 0; page < $3; ++page)); do
-        call GET "/feed?profile=$1&limit=$2&fields=${cursor:+&cursor=$cursor}"
-        expect 200
-        jq -r '.items[] | "\(.entity_id) \(.score)"' <<<"$reply"
-        cursor=$(jq -r '.next_cursor // empty' <<<"$reply")
-    done | sed 's/\.0$//'
+# show PROFILE: the same of the page behind $cursor, which is the next one's then.
+show() {
+    call GET "/feed?profile=$1&limit=70&fields=${cursor:+&cursor=$cursor}"
+    expect 200
+    jq -r '.items[] | "\(.entity_id) \(.score)"' <<<"$reply" | sed 's/\.0$//' >>"$work/shown"
+    cursor=$(jq -r '.next_cursor // empty' <<<"$reply")
+}
+start_again() {
+    stop_server KILL
+    start_server standalone --data-dir "$work/data" "${clock[@]}" || finish
 }
 marks=0
-check() { # WHEN
+check() { # WHEN [BETWEEN]: two pages of each, and what is done between them.
     local profile
     for profile in top_month top_year most_viewed; do
-        shown "$profile" 70 2 >"$work/shown"
+        : >"$work/shown"
+        cursor=""
+        show "$profile"
+        ${2-}
+        show "$profile"
         brute "$profile" | head -n 140 >"$work/brute"
         diff "$work/brute" "$work/shown" >"$work/differences" ||
             fail "$profile $1, as of $now: $(head -n 6 "$work/differences")"
@@ -93,9 +98,8 @@ while [ "$from" -le "$last" ] && [ "$failed" = 0 ]; do
         half=$((now + days * 43200))
         moved() { call GET /items/1/signals && [ "$(date -u -d "$(jq -r .at <<<"$reply")" +%s)" -gt "$half" ]; }
         poll 60 moved || fail "the replay does not move: $reply"
-        stop_server KILL
+        start_again
         wait "$client" && fail "the client did not see the server die"
-        start_server standalone --data-dir "$work/data" "${clock[@]}" || finish
         import "piece$piece" "$work/piece" --replay 20000 || fail "piece $piece again: $(cat "$work/progress")"
         [ "$(jq .skipped "$work/imported")" -gt 0 ] || fail "nothing was skipped: $(cat "$work/imported")"
     else
@@ -105,11 +109,7 @@ while [ "$from" -le "$last" ] && [ "$failed" = 0 ]; do
     call GET /items/1/signals
     [ "$(date -u -d "$(jq -r .at <<<"$reply")" +%s)" = "$now" ] || fail "the clock is elsewhere than $now: $reply"
     check "after piece $piece"
-    if [ $((piece % 9)) = 4 ]; then
-        stop_server KILL
-        start_server standalone --data-dir "$work/data" "${clock[@]}" || finish
-        check "after piece $piece and kill -9"
-    fi
+    [ $((piece % 9)) != 4 ] || check "after piece $piece and kill -9 between pages" start_again
 done
 [ $marks -ge 20 ] || fail "$marks marks"
 stop_server INT || fail "SIGINT should exit 0"

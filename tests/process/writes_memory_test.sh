@@ -38,15 +38,16 @@ under_way() {
 status_of() { sed -n 's/^HTTP[^ ]* \([0-9]*\).*/\1/p' "$work/head.$1" | tail -n 1; }
 
 start_server standalone --data-dir "$work/data" --writes-memory-mib 1 || finish
-taken=() refused=()
+taken=() refused=() seen=0
 deadline=$((SECONDS + 90))
-until [ ${#refused[@]} -ge 2 ] || [ $SECONDS -gt $deadline ]; do
+until { [ ${#refused[@]} -ge 2 ] && [ "$seen" -gt 0 ]; } || [ $SECONDS -gt $deadline ]; do
     storm &
     storms=$!
     # What is under way is seen from outside: the budget, and the write that was the first above it.
     while kill -0 "$storms" 2>/dev/null; do
         most=$(under_way)
         [ "$most" -le $((2 << 20)) ] || fail "$most bytes are under way"
+        [ "$most" = 0 ] || seen=$most
         pause
     done
     wait "$storms"
@@ -66,6 +67,7 @@ until [ ${#refused[@]} -ge 2 ] || [ $SECONDS -gt $deadline ]; do
 done
 [ ${#refused[@]} -ge 2 ] || fail "nothing was refused of $((next - 1))"
 [ ${#taken[@]} -ge 1 ] || fail "nothing was taken"
+[ "$seen" -gt 0 ] || fail "nothing was ever under way"
 all_done() { [ "$(under_way)" = 0 ]; }
 poll 30 all_done || fail "$(under_way) bytes are under way when all is done"
 

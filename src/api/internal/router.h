@@ -20,7 +20,8 @@ inline constexpr cluster::RpcMethod kRemoveMethod{4};
 
 /// A proposal goes to where the leader is known to be; while that is nowhere, or it was not the
 /// leader any more, again and again until its time is over. What may have been appended is proposed
-/// again only where that changes nothing (may_repeat).
+/// again only where that changes nothing (may_repeat); from then on outcomes alone are an answer,
+/// and without any its fate is unknown.
 ///
 /// Threads   Any. `done` on the shard's executor, or the caller's: not on the loop of consensus,
 ///           on which calls are answered, but after stop(): then wherever the answer comes.

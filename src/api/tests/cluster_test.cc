@@ -293,6 +293,45 @@ TEST_P(ClusterTest, AWriteThatWaitsForAnotherNodeIsAnsweredWhenThisOneStops) {
     EXPECT_FALSE((**answer).front().ok());
 }
 
+// The answer to the first attempt is lost; the second one finds no room beside the first.
+TEST_P(ClusterTest, ARefusalOfASecondAttemptIsNoAnswerToTheFirst) {
+    constexpr std::uint64_t kRoomBytes = 2'000, kStalledMs = 30'000;
+    cluster_.options().writes_bytes_max = kRoomBytes;
+    cluster_.begin(3);
+    const std::uint64_t id = id_at(EntityKind::kItem, 1, 2);
+    ASSERT_TRUE(cluster_.until([&] { return cluster_.all_lead(); }));
+    const std::uint32_t leader = cluster_.leader(ShardId(1));
+    const std::uint32_t asked = leader == 1 ? 2 : 1;
+    for (std::uint32_t number = 1; number <= 3; ++number)
+        if (number != leader) cluster_.node(number).runtime->pause(kStalledMs * kMsNs, "wal");
+    const auto answer = std::make_shared<std::optional<WriteReplies>>();
+    std::vector<Write> writes;
+    EntityWrite write = item(id);
+    write.metadata = {{"title", std::string(2 * kRoomBytes, 'x')}};
+    writes.emplace_back(std::move(write));
+    CallContext context;
+    context.idempotency_key = "once";
+    context.timeout_ms = 2 * kStalledMs;
+    cluster_.node(asked)->write(std::move(writes), context, [answer](WriteReplies replies) {
+        answer->emplace(std::move(replies));
+    });
+    ASSERT_TRUE(cluster_.until(
+        [&] { return cluster_.node(leader)->stats().shards[1].proposed_bytes > kRoomBytes; }));
+    const auto retried = [&] { return cluster_.node(asked)->cluster_status().calls.retried; };
+    const std::uint64_t before = retried();
+    cluster_.world().network().partition(cluster_.node(asked).name, cluster_.node(leader).name);
+    ASSERT_TRUE(cluster_.until([&] { return retried() > before; }));
+    ASSERT_FALSE(answer->has_value());
+    EXPECT_GT(cluster_.node(leader)->stats().shards[1].proposed_bytes, kRoomBytes);
+    cluster_.world().network().heal_all();
+    ASSERT_TRUE(cluster_.until([&] { return answer->has_value(); }));
+    const Result<WriteReply>& reply = (**answer).front();
+    ASSERT_TRUE(reply.ok()) << reply.error().to_string();
+    EXPECT_TRUE(reply->repeated) << "it is the first one's";
+    EXPECT_TRUE(cluster_.node(leader)->get({EntityKind::kItem, id}).ok());
+    cluster_.expect_equal();
+}
+
 TEST_P(ClusterTest, LeadershipsMoveAndNodesLeave) {
     cluster_.begin(3);
     cluster_.put(1, item(1));

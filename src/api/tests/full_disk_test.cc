@@ -71,6 +71,7 @@ TEST(FullDisk, WritesQueuedBehindARefusedOneAreAnsweredAndNotApplied) {
     ASSERT_TRUE(node.world().run_until([&] { return refused + accepted == kWrites; }));
     EXPECT_GT(accepted, 50);
     EXPECT_GT(refused, 0);
+    for (const auto& shard : node->stats().shards) EXPECT_EQ(shard.proposed_bytes, 0u);
     EXPECT_EQ(node.count(1, "like"), accepted);
     node.put(signal(1, "like"));
     ASSERT_OK(node.crash_and_open());

@@ -152,6 +152,7 @@ TEST_F(Replicated, AFullGroupRefusesAtOnce) {
     const auto answer = replica.propose(like_of(1, "a"));
     ASSERT_TRUE(answer->given());
     EXPECT_EQ(answer->result->error().code(), ErrorCode::kOverloaded);
+    EXPECT_EQ(replica.shard().stats().proposed_bytes, 0u);
     replica.group().full = false;
     const auto again = replica.propose(like_of(1, "a"));
     replica.through(replica.take());
@@ -169,6 +170,7 @@ TEST_F(Replicated, SupersededMayGoElsewhere) {
     EXPECT_EQ(answer->result->error().code(), ErrorCode::kUnavailable);
     EXPECT_EQ(answer->reason(), "not_leader");
     EXPECT_EQ(likes(1), 0);
+    EXPECT_EQ(replica.shard().stats().proposed_bytes, 0u);
 }
 
 TEST_F(Replicated, OfABatchTheFirstFewMayCount) {
@@ -276,9 +278,11 @@ TEST_F(Replicated, TimesOutAndGoesOn) {
     replica.pass_ms(3'000);
     ASSERT_TRUE(answer->given());
     EXPECT_EQ(answer->result->error().code(), ErrorCode::kTimeout);
+    EXPECT_GT(replica.shard().stats().proposed_bytes, 0u) << "it is answered, and still under way";
     replica.decide(batch);
     EXPECT_EQ(answer->times, 1);
     EXPECT_EQ(likes(1), 1);
+    EXPECT_EQ(replica.shard().stats().proposed_bytes, 0u);
 }
 
 TEST_F(Replicated, AStopDoesNotWaitForAQuorumThatNeverComes) {
@@ -292,6 +296,7 @@ TEST_F(Replicated, AStopDoesNotWaitForAQuorumThatNeverComes) {
     replica.pass_ms(3'000);
     EXPECT_TRUE(stopped);
     EXPECT_EQ(answer->result->error().code(), ErrorCode::kTimeout);
+    EXPECT_EQ(replica.shard().stats().proposed_bytes, 0u);
     batch.decided(Error(ErrorCode::kTimeout, "the node stops"));
     replica.settle();
     EXPECT_EQ(answer->times, 1);

@@ -28,6 +28,8 @@ public:
     };
     using Piece = std::unique_ptr<std::byte, GiveBack>;
     Piece take() { return Piece(take_piece(), GiveBack{this}); }
+    /// Of whole pages, be what is left of them ever touched or not.
+    std::size_t bytes() const { return on_their_own_ * piece_bytes_ + pages_.size() * kPageBytes; }
 
 private:
     struct alignas(64) Line {

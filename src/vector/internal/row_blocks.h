@@ -21,7 +21,8 @@ namespace tidal::vector {
 /// Once a file has so many of its rows that this halves it, it becomes a table of where they lie:
 /// in that file or another, or, where no file has them as they are, each in memory of its own.
 ///
-/// Memory   row_bytes + 4 bytes for each slot of a block; 12 where its rows lie in files.
+/// Memory   row_bytes + 4 bytes for each slot of a block, and what that leaves of pages of 2 MiB
+///          (block_memory.h); 12 where its rows lie in files.
 /// Threads  One at a time. What find() gives holds until the next change.
 class RowBlocks {
 public:
@@ -99,7 +100,7 @@ private:
     std::uint32_t shift_ = 0;
     std::unique_ptr<BlockMemory> rows_memory_, factors_memory_;  ///< Longer than the blocks.
     std::vector<Block> blocks_;
-    std::size_t blocks_in_memory_ = 0, blocks_of_places_ = 0;
+    std::size_t blocks_of_places_ = 0;
     /// By slot: rows in blocks of places that are in no file.
     absl::flat_hash_map<std::uint32_t, std::unique_ptr<std::byte[]>> own_;
     std::vector<Mapped> files_;

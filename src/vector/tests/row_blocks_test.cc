@@ -110,7 +110,8 @@ TEST(RowBlocks, AreWhatWasPutWhereverTheyLie) {
 }
 
 TEST(RowBlocks, LeaveMemoryForAFileAndComeBackOneByOne) {
-    constexpr std::size_t kRowBytes = 512, kCount = 5120, kBlock = 512;
+    // As many blocks as are on their own and as fill a page.
+    constexpr std::size_t kRowBytes = 512, kCount = 8192, kBlock = 512;
     constexpr std::size_t kRows = kCount / kBlock * kRowBytes, kBeside = kCount / kBlock * 64;
     std::mt19937_64 random(5);
     RowBlocks blocks(kRowBytes);
