@@ -9,6 +9,7 @@
 #include <map>
 #include <thread>
 
+#include "runtime/real_runtime.h"
 #include "storage/tests/rocks_directory.h"
 #include "storage/tests/store_fixture.h"
 
@@ -46,6 +47,20 @@ public:
 
 private:
     RocksDirectory directory_;
+};
+
+/// Whose long scans are read ahead on a thread of their own.
+class ReadAheadBench final : public Bench {
+public:
+    std::unique_ptr<RowEngine> open() override {
+        auto rows = open_rocksdb_rows(directory_.path(), &runtime_->executors());
+        if (!rows.ok()) ADD_FAILURE() << rows.error().to_string();
+        return std::move(rows).value();
+    }
+
+private:
+    RocksDirectory directory_;
+    std::unique_ptr<runtime::Runtime> runtime_ = must(runtime::make_real_runtime({}));
 };
 
 struct Kind {
@@ -210,6 +225,55 @@ TEST_P(RowEngineContract, ABatchOfManyRowsIsDrawnOnce) {
     EXPECT_EQ(seen, kCount);
 }
 
+/// Some blocks of a scan that is read ahead.
+constexpr std::uint32_t kManyRows = 60'000;
+
+TEST_P(RowEngineContract, ALongScanStopsWhenTold) {
+    NumberSource source(kManyRows);
+    must(engine_->commit(source));
+    for (const std::uint32_t last : {1U, 2'500U, 10'000U, 30'000U, kManyRows}) {
+        std::uint32_t seen = 0;
+        must(engine_->scan("", "", [&](std::string_view key, std::string_view) {
+            EXPECT_EQ(key, std::to_string(10'000'000 + seen));
+            return ++seen < last;
+        }));
+        EXPECT_EQ(seen, last);
+    }
+}
+
+TEST_P(RowEngineContract, TheVisitorOfALongScanMayScan) {
+    NumberSource source(kManyRows);
+    must(engine_->commit(source));
+    std::uint32_t outer = 0, inner = 0;
+    must(engine_->scan("", "", [&](std::string_view, std::string_view) {
+        if (++outer % 20'000 != 0) return true;
+        must(
+            engine_->scan("", "", [&](std::string_view, std::string_view) { return ++inner > 0; }));
+        return true;
+    }));
+    EXPECT_EQ(outer, kManyRows);
+    EXPECT_EQ(inner, 3 * kManyRows);
+}
+
+TEST_P(RowEngineContract, LongScansOfSeveralThreadsSeeTheirOwn) {
+    NumberSource source(kManyRows);
+    must(engine_->commit(source));
+    std::vector<std::thread> readers;
+    std::atomic<std::uint32_t> wrong = 0;
+    for (std::uint32_t first = 0; first < 3; ++first)
+        readers.emplace_back([&, first] {
+            std::uint32_t at = first * 10'000;
+            must(engine_->scan(std::to_string(10'000'000 + at), "", [&](auto key, auto value) {
+                const std::string expected = std::to_string(10'000'000 + at++);
+                if (key != expected || value != "value of " + expected) ++wrong;
+                return true;
+            }));
+            if (at != kManyRows) ++wrong;
+        });
+    for (auto& reader : readers) reader.join();
+    EXPECT_EQ(wrong, 0u);
+}
+
 void random_history(Bench& bench, std::uint64_t seed, int commits) {
     runtime::SeededRandom random(seed);
     auto engine = bench.open();
@@ -263,7 +327,8 @@ TEST_P(RowEngineContract, CommitsOfSeveralThreadsAllStand) {
 INSTANTIATE_TEST_SUITE_P(
     Engines, RowEngineContract,
     testing::Values(Kind{"Simple", 200, [] { return std::make_unique<SimpleBench>(); }},
-                    Kind{"RocksDb", 1, [] { return std::make_unique<RocksBench>(); }}),
+                    Kind{"RocksDb", 1, [] { return std::make_unique<RocksBench>(); }},
+                    Kind{"ReadAhead", 1, [] { return std::make_unique<ReadAheadBench>(); }}),
     [](const auto& kind) { return kind.param.name; });
 
 }  // namespace
