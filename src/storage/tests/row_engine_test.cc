@@ -225,55 +225,6 @@ TEST_P(RowEngineContract, ABatchOfManyRowsIsDrawnOnce) {
     EXPECT_EQ(seen, kCount);
 }
 
-/// Some blocks of a scan that is read ahead.
-constexpr std::uint32_t kManyRows = 60'000;
-
-TEST_P(RowEngineContract, ALongScanStopsWhenTold) {
-    NumberSource source(kManyRows);
-    must(engine_->commit(source));
-    for (const std::uint32_t last : {1U, 2'500U, 10'000U, 30'000U, kManyRows}) {
-        std::uint32_t seen = 0;
-        must(engine_->scan("", "", [&](std::string_view key, std::string_view) {
-            EXPECT_EQ(key, std::to_string(10'000'000 + seen));
-            return ++seen < last;
-        }));
-        EXPECT_EQ(seen, last);
-    }
-}
-
-TEST_P(RowEngineContract, TheVisitorOfALongScanMayScan) {
-    NumberSource source(kManyRows);
-    must(engine_->commit(source));
-    std::uint32_t outer = 0, inner = 0;
-    must(engine_->scan("", "", [&](std::string_view, std::string_view) {
-        if (++outer % 20'000 != 0) return true;
-        must(
-            engine_->scan("", "", [&](std::string_view, std::string_view) { return ++inner > 0; }));
-        return true;
-    }));
-    EXPECT_EQ(outer, kManyRows);
-    EXPECT_EQ(inner, 3 * kManyRows);
-}
-
-TEST_P(RowEngineContract, LongScansOfSeveralThreadsSeeTheirOwn) {
-    NumberSource source(kManyRows);
-    must(engine_->commit(source));
-    std::vector<std::thread> readers;
-    std::atomic<std::uint32_t> wrong = 0;
-    for (std::uint32_t first = 0; first < 3; ++first)
-        readers.emplace_back([&, first] {
-            std::uint32_t at = first * 10'000;
-            must(engine_->scan(std::to_string(10'000'000 + at), "", [&](auto key, auto value) {
-                const std::string expected = std::to_string(10'000'000 + at++);
-                if (key != expected || value != "value of " + expected) ++wrong;
-                return true;
-            }));
-            if (at != kManyRows) ++wrong;
-        });
-    for (auto& reader : readers) reader.join();
-    EXPECT_EQ(wrong, 0u);
-}
-
 void random_history(Bench& bench, std::uint64_t seed, int commits) {
     runtime::SeededRandom random(seed);
     auto engine = bench.open();
