@@ -143,7 +143,7 @@ Result<void> Database::open_shards() {
     if (native.empty()) {
         TIDAL_ASSIGN(rows_, storage::open_simple_rows(runtime_.disk(), rows));
     } else {
-        TIDAL_ASSIGN(rows_, storage::open_rocksdb_rows(native));
+        TIDAL_ASSIGN(rows_, storage::open_rocksdb_rows(native, &runtime_.executors()));
     }
     background_ = runtime_.executors().create_executor("background");
     graphs_ = runtime_.executors().create_executor("graphs");

@@ -17,6 +17,7 @@
 
 #include "storage/internal/held_deletions.h"
 #include "storage/internal/info_log_files.h"
+#include "storage/internal/read_ahead.h"
 #include "storage/internal/rocksdb_rows.h"
 #include "storage/internal/rocksdb_support.h"
 
@@ -31,20 +32,18 @@ using Worst = ErrorListener::Worst;
 rocksdb::Slice slice(std::string_view bytes) {
     return {bytes.data(), bytes.size()};
 }
-std::string_view view(const rocksdb::Slice& bytes) {
-    return {bytes.data(), bytes.size()};
-}
 
 class RocksRows final : public RowEngine {
 public:
     RocksRows(const std::shared_ptr<rocksdb::FileSystem>& files, std::string directory,
-              RowsAccess access)
+              RowsAccess access, std::unique_ptr<runtime::Executor> reader)
         : files_(std::make_shared<internal::HeldDeletions>(
               std::make_shared<internal::InfoLogFiles>(files))),
           environment_(rocksdb::NewCompositeEnv(files_)),
           directory_(std::move(directory)),
           ingest_directory_(directory_ + "/ingest"),
           access_(access),
+          reader_(std::move(reader)),
           options_(options_of(access)) {}
     RocksRows(const RocksRows&) = delete;
     RocksRows& operator=(const RocksRows&) = delete;
@@ -84,6 +83,7 @@ private:
     const std::string directory_;
     const std::string ingest_directory_;
     const RowsAccess access_;
+    const std::unique_ptr<runtime::Executor> reader_;  ///< Of long scans; nullptr = none.
     const rocksdb::Options options_;
     std::atomic<std::uint64_t> table_last_ = 0;
 
@@ -146,8 +146,8 @@ Result<void> RocksRows::scan(std::string_view begin, std::string_view end, Visit
         const rocksdb::Slice upper = slice(end);
         if (!end.empty()) options.iterate_upper_bound = &upper;
         const std::unique_ptr<rocksdb::Iterator> rows(db_->NewIterator(options));
-        for (rows->Seek(slice(begin)); rows->Valid(); rows->Next())
-            if (!visitor(view(rows->key()), view(rows->value()))) return {};
+        rows->Seek(slice(begin));
+        internal::visit_ahead(*rows, reader_.get(), visitor);
         if (!rows->status().ok()) return internal::rocksdb_error(rows->status(), "reading rows");
         return {};
     });
@@ -301,9 +301,9 @@ namespace internal {
 
 Result<std::unique_ptr<RowEngine>> open_rocksdb_rows_in(
     const std::shared_ptr<rocksdb::FileSystem>& files, const std::string& directory,
-    RowsAccess access) {
+    RowsAccess access, std::unique_ptr<runtime::Executor> reader) {
     return guarded([&]() -> Result<std::unique_ptr<RowEngine>> {
-        auto rows = std::make_unique<RocksRows>(files, directory, access);
+        auto rows = std::make_unique<RocksRows>(files, directory, access, std::move(reader));
         TIDAL_TRY(rows->open());
         return std::unique_ptr<RowEngine>(std::move(rows));
     });
@@ -311,9 +311,11 @@ Result<std::unique_ptr<RowEngine>> open_rocksdb_rows_in(
 
 }  // namespace internal
 
-Result<std::unique_ptr<RowEngine>> open_rocksdb_rows(const std::string& native_directory) {
-    return internal::open_rocksdb_rows_in(rocksdb::FileSystem::Default(), native_directory,
-                                          RowsAccess::kReadWrite);
+Result<std::unique_ptr<RowEngine>> open_rocksdb_rows(const std::string& native_directory,
+                                                     runtime::ExecutorFactory* executors) {
+    return internal::open_rocksdb_rows_in(
+        rocksdb::FileSystem::Default(), native_directory, RowsAccess::kReadWrite,
+        executors == nullptr ? nullptr : executors->create_executor("rows"));
 }
 
 Result<std::unique_ptr<RowEngine>> open_rocksdb_rows_read_only(

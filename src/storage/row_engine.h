@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/disk.h"
+#include "runtime/executor.h"
 
 namespace tidal::storage {
 
@@ -55,7 +56,10 @@ public:
 };
 
 /// `native_directory` is made when absent. kConflict when another process has it open.
-Result<std::unique_ptr<RowEngine>> open_rocksdb_rows(const std::string& native_directory);
+/// @param executors  One that is made with them reads long scans while their rows are visited;
+///                   nullptr = who visits reads. Of real threads.
+Result<std::unique_ptr<RowEngine>> open_rocksdb_rows(const std::string& native_directory,
+                                                     runtime::ExecutorFactory* executors = nullptr);
 /// Changes nothing in the directory; `commit` answers kUnsupported. kNotFound when absent.
 Result<std::unique_ptr<RowEngine>> open_rocksdb_rows_read_only(const std::string& native_directory);
 /// The disk must outlive the engine.

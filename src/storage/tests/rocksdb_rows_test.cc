@@ -246,6 +246,34 @@ TEST_F(RocksFaultTest, AnAbsentDirectoryCannotBeReadAndIsNotMade) {
     EXPECT_FALSE(open_rocksdb_rows("/proc/nothing/rows").ok());
 }
 
+/// As one that is stopped: takes work and never runs it.
+class StoppedExecutor final : public runtime::Executor {
+public:
+    void post(runtime::Work) override { ++posted; }
+    TimerId post_after(std::uint64_t, runtime::Work) override { return 0; }
+    bool cancel(TimerId) override { return false; }
+    void stop() override {}
+    int posted = 0;
+};
+
+TEST_F(RocksFaultTest, ALongScanWithoutItsReaderIsReadByWhoVisits) {
+    constexpr int kRows = 20'000;
+    must(open()->commit(batch(1, kRows)));
+    auto stopped = std::make_unique<StoppedExecutor>();
+    const StoppedExecutor& reader = *stopped;
+    const auto engine = must(internal::open_rocksdb_rows_in(
+        system_, directory_.path(), RowsAccess::kReadWrite, std::move(stopped)));
+    std::string last;
+    int seen = 0;
+    must(engine->scan("", "", [&](std::string_view key, std::string_view) {
+        EXPECT_LT(last, key);
+        last = key;
+        return ++seen > 0;
+    }));
+    EXPECT_EQ(seen, kRows);
+    EXPECT_GT(reader.posted, 1) << "shorter than a block";
+}
+
 TEST_F(RocksFaultTest, AFlippedBitIsFoundByVerify) {
     {
         auto engine = open();

@@ -9,6 +9,7 @@
 #include <map>
 #include <thread>
 
+#include "runtime/real_runtime.h"
 #include "storage/tests/rocks_directory.h"
 #include "storage/tests/store_fixture.h"
 
@@ -46,6 +47,20 @@ public:
 
 private:
     RocksDirectory directory_;
+};
+
+/// Whose long scans are read ahead on a thread of their own.
+class ReadAheadBench final : public Bench {
+public:
+    std::unique_ptr<RowEngine> open() override {
+        auto rows = open_rocksdb_rows(directory_.path(), &runtime_->executors());
+        if (!rows.ok()) ADD_FAILURE() << rows.error().to_string();
+        return std::move(rows).value();
+    }
+
+private:
+    RocksDirectory directory_;
+    std::unique_ptr<runtime::Runtime> runtime_ = must(runtime::make_real_runtime({}));
 };
 
 struct Kind {
@@ -263,7 +278,8 @@ TEST_P(RowEngineContract, CommitsOfSeveralThreadsAllStand) {
 INSTANTIATE_TEST_SUITE_P(
     Engines, RowEngineContract,
     testing::Values(Kind{"Simple", 200, [] { return std::make_unique<SimpleBench>(); }},
-                    Kind{"RocksDb", 1, [] { return std::make_unique<RocksBench>(); }}),
+                    Kind{"RocksDb", 1, [] { return std::make_unique<RocksBench>(); }},
+                    Kind{"ReadAhead", 1, [] { return std::make_unique<ReadAheadBench>(); }}),
     [](const auto& kind) { return kind.param.name; });
 
 }  // namespace
