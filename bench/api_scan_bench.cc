@@ -99,6 +99,7 @@ public:
         std::vector<std::pair<double, std::size_t>> best;  // A heap, the least first.
         const auto less = [](const auto& a, const auto& b) { return a.first > b.first; };
         for (std::size_t i = 0; i < columns_[0].size(); ++i) {
+            if (!(columns_[0][i] >= 0)) continue;  // As the profile requires.
             const double score =
                 0.5 * std::log1p(columns_[2][i]) + 0.3 * std::log1p(columns_[0][i]) +
                 0.2 * std::log1p(columns_[1][i]) - 0.1 * std::log1p(columns_[3][i]);

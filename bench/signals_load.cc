@@ -11,12 +11,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace {
@@ -73,10 +75,11 @@ bool is_redis(const std::string& protocol) {
     return protocol == "redis" || protocol == "zincrby";
 }
 
-std::string http_request(const std::string& query, const std::string& type,
-                         const std::string& body) {
-    return "POST /signals" + query + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: " + type +
-           "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+std::string http_request(const std::string& query, const std::string& type, std::string_view body) {
+    std::string out = "POST /signals" + query +
+                      " HTTP/1.1\r\nHost: localhost\r\nContent-Type: " + type +
+                      "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n";
+    return out.append(body);
 }
 
 struct Connection {
@@ -171,15 +174,32 @@ private:
                 std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
         }
         if (options_.protocol == "zincrby") return zincrby_request(item);
+        if (options_.protocol == "http")
+            return http_request(options_.query, "application/json", line(item, user));
         std::string body;
-        const int lines = options_.protocol == "ndjson" ? options_.batch : 1;
-        for (int i = 0; i < lines; ++i)
-            body += "{\"entity_id\":" + std::to_string(1 + next_random(&seed_) % options_.items) +
-                    ",\"signal\":\"view\",\"user_id\":" +
-                    std::to_string(user + static_cast<std::uint64_t>(i)) + "}\n";
-        return http_request(
-            options_.query,
-            options_.protocol == "ndjson" ? "application/x-ndjson" : "application/json", body);
+        body.reserve(kLineBytesMax * static_cast<std::size_t>(options_.batch));
+        body += line(item, user);
+        for (int i = 1; i < options_.batch; ++i) {
+            const std::uint64_t other = 1 + next_random(&seed_) % options_.items;
+            body += line(other, next_random(&seed_) % 100'000);
+        }
+        return http_request(options_.query, "application/x-ndjson", body);
+    }
+
+    static constexpr std::size_t kLineBytesMax = 96;
+    /// Valid until the next call.
+    std::string_view line(std::uint64_t item, std::uint64_t user) {
+        char* to = line_;
+        const auto text = [&](std::string_view part) { to = std::ranges::copy(part, to).out; };
+        const auto number = [&](std::uint64_t value) {
+            to = std::to_chars(to, line_ + sizeof line_, value).ptr;
+        };
+        text("{\"entity_id\":");
+        number(item);
+        text(",\"signal\":\"view\",\"user_id\":");
+        number(user);
+        text("}\n");
+        return {line_, static_cast<std::size_t>(to - line_)};
     }
 
     void fill(Connection& connection) {
@@ -210,15 +230,21 @@ private:
         }
         const std::size_t head = in.find("\r\n\r\n");
         if (head == std::string::npos) return 0;
-        if (in.compare(0, 12, "HTTP/1.1 200") != 0) ++errors_;
+        const bool failed = in.compare(0, 12, "HTTP/1.1 200") != 0;
+        const bool in_lines = options_.protocol == "ndjson";
         const std::size_t length = in.find("Content-Length: ");
         if (length != std::string::npos && length < head) {
             const std::size_t body = std::strtoull(in.c_str() + length + 16, nullptr, 10);
-            return in.size() >= head + 4 + body ? head + 4 + body : 0;
+            const std::size_t whole = head + 4 + body;
+            if (in.size() < whole) return 0;
+            const std::string_view reply(in.data(), whole);
+            if (failed || (in_lines && !reply.ends_with("\"rejected\":0}\n"))) ++errors_;
+            return whole;
         }
         const std::size_t end = in.find("\r\n0\r\n\r\n", head);
-        if (end != std::string::npos && in.find("\"rejected\":0}", head) > end) ++errors_;
-        return end == std::string::npos ? 0 : end + 7;
+        if (end == std::string::npos) return 0;
+        if (failed || in.find("\"rejected\":0}", head) > end) ++errors_;
+        return end + 7;
     }
 
     bool serve(Connection& connection) {
@@ -246,6 +272,7 @@ private:
     std::string script_hash_;
     int epoll_ = -1;
     int open_ = 0;
+    char line_[kLineBytesMax];
     std::size_t errors_ = 0;
     std::uint64_t seed_ = 42;
     Clock::time_point end_, last_;

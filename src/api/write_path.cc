@@ -281,7 +281,7 @@ Database::Groups Database::group_by_shard(const std::vector<Write>& writes,
             erases->others = others_than(shard_of(resolved->vshard));
         WriteGroup& group = groups[shard_of(resolved->vshard)];
         if (group.lines.empty()) {
-            const std::size_t share = writes.size() / shards_.size();
+            const std::size_t share = writes.size() / (shards_.size() - 1);  // Not the metadata's.
             group.proposal.records.reserve(share + share / 2 + 1);
             group.lines.reserve(share + share / 2 + 1);
         }

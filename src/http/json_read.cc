@@ -309,8 +309,9 @@ Result<std::map<std::string, std::string>> annotations(const element& json) {
     return out;
 }
 
-Result<api::Write> read_signal(const element& json) {
-    api::SignalWrite write;
+/// @param out  Made in its place: a signal is large, and a body has many.
+Result<void> read_signal(const element& json, api::Write* out) {
+    auto& write = out->emplace<api::SignalWrite>();
     std::string undo;
     bool has_id = false;
     std::string_view beside_undo;
@@ -356,10 +357,17 @@ Result<api::Write> read_signal(const element& json) {
             return Error(ErrorCode::kInvalidArgument,
                          "an undo takes `undo`, `entity_id` and `signal` only")
                 .with_field(beside_undo);
-        return api::Write(api::SignalUndo{write.id, undo, write.signal});
+        out->emplace<api::SignalUndo>(api::SignalUndo{write.id, undo, write.signal});
+        return {};
     }
     if (write.signal.empty()) return missing("signal");
-    return api::Write(std::move(write));
+    return {};
+}
+
+Result<api::Write> read_signal(const element& json) {
+    api::Write out;
+    TIDAL_TRY(read_signal(json, &out));
+    return out;
 }
 
 Result<api::FeedCall> read_feed(const element& json) {
@@ -553,6 +561,11 @@ Result<api::Write> JsonReader::embedding(std::string_view json) {
 Result<api::Write> JsonReader::signal(std::string_view json) {
     TIDAL_ASSIGN(const element root, parser_->parse(json));
     return read_signal(root);
+}
+
+Result<void> JsonReader::signal(std::string_view json, api::Write* out) {
+    TIDAL_ASSIGN(const element root, parser_->parse(json));
+    return read_signal(root, out);
 }
 
 Result<api::SessionOpen> JsonReader::session(std::string_view json) {

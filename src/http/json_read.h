@@ -41,6 +41,8 @@ public:
     Result<api::Write> embedding(std::string_view json);
     /// A signal, or {"undo": key, "entity_id": id}. `kind_id` names the entity when the path does.
     Result<api::Write> signal(std::string_view json);
+    /// @param out  Anything, on an error.
+    Result<void> signal(std::string_view json, api::Write* out);
     /// {"user_id": …, "agent": "…", "policy": "…", "annotations": {…}}, of which only the user is
     /// needed.
     Result<api::SessionOpen> session(std::string_view json);

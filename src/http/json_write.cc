@@ -297,18 +297,23 @@ std::string_view durable_name(const shard::WriteConcern& durable) {
     return "majority";
 }
 
+// By hand: bulks write one of these a line.
+void append_write(const api::WriteReply& reply, std::string* out) {
+    *out += R"({"status":"ok","token":)";
+    append_json_string(reply.token, out);
+    *out += R"(,"durable":")";
+    *out += durable_name(reply.durable);
+    *out += '"';
+    if (reply.replicas > 1) *out += ",\"replicas\":" + std::to_string(reply.replicas);
+    if (reply.may_be_lost) *out += R"(,"may_be_lost":true)";
+    if (reply.created) *out += R"(,"created":true)";
+    if (reply.repeated) *out += R"(,"repeated":true)";
+    *out += '}';
+}
+
 std::string write_json(const api::WriteReply& reply) {
-    // By hand: bulks write one of these a line.
-    std::string out = R"({"status":"ok","token":)";
-    append_json_string(reply.token, &out);
-    out += R"(,"durable":")";
-    out += durable_name(reply.durable);
-    out += '"';
-    if (reply.replicas > 1) out += ",\"replicas\":" + std::to_string(reply.replicas);
-    if (reply.may_be_lost) out += R"(,"may_be_lost":true)";
-    if (reply.created) out += R"(,"created":true)";
-    if (reply.repeated) out += R"(,"repeated":true)";
-    out += '}';
+    std::string out;
+    append_write(reply, &out);
     return out;
 }
 

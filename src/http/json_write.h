@@ -16,6 +16,7 @@ std::string signals_json(const api::SignalReadings& readings);
 std::string feed_json(const api::FeedReply& reply, std::optional<std::uint64_t> staleness_ms);
 std::string suggest_json(const api::SuggestReply& reply, std::optional<std::uint64_t> staleness_ms);
 std::string write_json(const api::WriteReply& reply);
+void append_write(const api::WriteReply& reply, std::string* out);
 std::string schema_json(const schema::Schema& schema);
 std::string profiles_json(const ranking::ProfileRegistry& profiles, EntityKind kind);
 std::string profile_json(const ranking::ProfileListing& profile);

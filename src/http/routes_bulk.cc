@@ -9,7 +9,10 @@ namespace tidal::http {
 namespace {
 
 ParseLine entity_line(EntityKind kind) {
-    return [kind](JsonReader& reader, std::string_view line) { return reader.entity(line, kind); };
+    return [kind](JsonReader& reader, std::string_view line, api::Write* out) -> Result<void> {
+        TIDAL_ASSIGN(*out, reader.entity(line, kind));
+        return {};
+    };
 }
 
 }  // namespace
@@ -37,19 +40,22 @@ void Door::add_bulk_routes() {
     ndjson_.add_stream(Method::kPost, "/users", bulk_handler(entity_line(EntityKind::kUser)));
     ndjson_.add_stream(Method::kPost, "/creators", bulk_handler(entity_line(EntityKind::kCreator)));
     ndjson_.add_stream(Method::kPost, "/embeddings",
-                       bulk_handler([](JsonReader& reader, std::string_view line) {
-                           return reader.embedding(line);
+                       bulk_handler([](JsonReader& reader, std::string_view line,
+                                       api::Write* out) -> Result<void> {
+                           TIDAL_ASSIGN(*out, reader.embedding(line));
+                           return {};
                        }));
-    ndjson_.add_stream(Method::kPost, "/collections/{name}/items",
-                       bulk_handler_for([](const Request& request) {
-                           return [name = request.parameters.text("name")](JsonReader& reader,
-                                                                           std::string_view line) {
-                               return reader.member(line, name);
-                           };
-                       }));
+    ndjson_.add_stream(
+        Method::kPost, "/collections/{name}/items", bulk_handler_for([](const Request& request) {
+            return [name = request.parameters.text("name")](
+                       JsonReader& reader, std::string_view line, api::Write* out) -> Result<void> {
+                TIDAL_ASSIGN(*out, reader.member(line, name));
+                return {};
+            };
+        }));
     ndjson_.add_stream(Method::kPost, "/signals",
-                       bulk_handler([](JsonReader& reader, std::string_view line) {
-                           return reader.signal(line);
+                       bulk_handler([](JsonReader& reader, std::string_view line, api::Write* out) {
+                           return reader.signal(line, out);
                        }));
 }
 

@@ -99,7 +99,10 @@ void Door::answer_array(const Request& request, const ReadWrites& read, Responde
     if (!parsed.ok()) return responder.fail(parsed.error());
     auto context = context_of(request);
     if (!context.ok()) return responder.fail(context.error());
-    write_bulk(database_, std::move(*parsed), *context, 1,
+    BulkLines lines;
+    lines.writes.reserve(parsed->size());
+    for (auto& line : *parsed) lines.add(std::move(line));
+    write_bulk(database_, std::move(lines), *context, 1,
                [responder = std::move(responder)](BulkAnswer answer) mutable {
                    Response response;
                    response.content_type = "application/x-ndjson";

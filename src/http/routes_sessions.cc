@@ -118,17 +118,19 @@ void Door::add_session_signal_routes() {
             };
             answer_array(request, read, std::move(responder));
         });
-    ndjson_.add_stream(Method::kPost, path,
-                       [this](Request request, Responder responder) -> std::shared_ptr<BodySink> {
-                           const auto session = session_of(request);
-                           if (session.ok())
-                               return bulk_handler(
-                                   [session = *session](JsonReader& reader, std::string_view line) {
-                                       return under(session, reader.signal(line));
-                                   })(std::move(request), std::move(responder));
-                           responder.fail(session.error());
-                           return std::make_shared<RefusedSink>();
-                       });
+    ndjson_.add_stream(
+        Method::kPost, path,
+        [this](Request request, Responder responder) -> std::shared_ptr<BodySink> {
+            const auto session = session_of(request);
+            if (session.ok())
+                return bulk_handler([session = *session](JsonReader& reader, std::string_view line,
+                                                         api::Write* out) -> Result<void> {
+                    TIDAL_ASSIGN(*out, under(session, reader.signal(line)));
+                    return {};
+                })(std::move(request), std::move(responder));
+            responder.fail(session.error());
+            return std::make_shared<RefusedSink>();
+        });
 }
 
 /// The text itself, or as JSON.

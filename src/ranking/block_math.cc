@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "ranking/internal/block_math.h"
+#include "ranking/internal/log1p.h"
 #include "ranking/internal/score_math.h"
 
 // Only g++ makes clones of functions for the values they are called with.
@@ -107,6 +108,56 @@ struct Wilson {
     }
 };
 
+/// log1p::of, with both sides of each branch computed.
+struct LogPlusOne {
+    V operator()(V a) const {
+        const D d;
+        const hn::RebindToUnsigned<D> du;
+        const V one = set(1), half = set(0.5), zero = set(0);
+        const V x = greatest(a, set(score_math::kLogFloor - 1));
+        const auto near = hn::And(hn::Gt(x, set(log1p::kNearMin)), hn::Lt(x, set(log1p::kNearMax)));
+        const auto huge = hn::Ge(x, set(log1p::kHuge));
+
+        const V u = hn::IfThenElse(huge, x, hn::Add(one, x));
+        const auto bits = hn::BitCast(du, u);
+        const auto exponent = hn::Or(hn::ShiftRight<52>(bits), hn::Set(du, log1p::kShifter));
+        const V k_of_u = hn::Sub(hn::BitCast(d, exponent), set(log1p::kShifterAndBias));
+        const V lost = hn::IfThenElse(hn::Gt(k_of_u, zero), hn::Sub(one, hn::Sub(u, x)),
+                                      hn::Sub(x, hn::Sub(u, one)));
+        const V correction = hn::IfThenZeroElse(hn::Or(near, huge), hn::Div(lost, u));
+        const auto mantissa = hn::And(bits, hn::Set(du, log1p::kMantissa));
+        const V m = hn::BitCast(d, hn::Or(mantissa, hn::Set(du, log1p::kOne)));
+        const auto halved = hn::Ge(m, set(log1p::kHalved));
+        const V k_far = hn::IfThenElse(halved, hn::Add(k_of_u, one), k_of_u);
+        const V k = hn::IfThenZeroElse(near, k_far);
+        const V f_far = hn::Sub(hn::IfThenElse(halved, hn::Mul(m, half), m), one);
+        const V f = hn::IfThenElse(near, x, f_far);
+
+        const V half_square = hn::Mul(hn::Mul(half, f), f);
+        const V k_low = hn::Add(hn::Mul(k, set(log1p::kLn2Low)), correction);
+        const V s = hn::Div(f, hn::Add(set(2), f));
+        const V sum = hn::Add(hn::Mul(s, hn::Add(half_square, polynomial(hn::Mul(s, s)))), k_low);
+        const auto flat = hn::And(hn::Ge(f, set(log1p::kFlatMin)), hn::Lt(f, set(log1p::kFlatMax)));
+        const V third = hn::Mul(half_square, hn::Sub(one, hn::Mul(set(log1p::kTwoThirds), f)));
+        const V inner = hn::IfThenElse(hn::AndNot(near, flat), hn::Sub(third, k_low),
+                                       hn::Sub(half_square, sum));
+        const V far = hn::Sub(hn::Mul(k, set(log1p::kLn2High)), hn::Sub(inner, f));
+        return hn::IfThenElse(hn::Lt(hn::Abs(x), set(log1p::kTiny)),
+                              hn::Sub(x, hn::Mul(hn::Mul(x, x), half)), far);
+    }
+
+private:
+    static V polynomial(V z) {
+        const V z2 = hn::Mul(z, z), z4 = hn::Mul(z2, z2), z6 = hn::Mul(z4, z2);
+        const V r1 = hn::Mul(z, set(log1p::kP1));
+        const V r2 = hn::Add(set(log1p::kP2), hn::Mul(z, set(log1p::kP3)));
+        const V r3 = hn::Add(set(log1p::kP4), hn::Mul(z, set(log1p::kP5)));
+        const V r4 = hn::Add(set(log1p::kP6), hn::Mul(z, set(log1p::kP7)));
+        const V first = hn::Add(r1, hn::Mul(z2, r2));
+        return hn::Add(hn::Add(first, hn::Mul(z4, r3)), hn::Mul(z6, r4));
+    }
+};
+
 template <typename F>
 void map1(F f, Operand a, double* HWY_RESTRICT out, std::size_t n) {
     const D d;
@@ -178,7 +229,7 @@ void compute_here(Op op, Operand a, Operand b, Operand c, double* out, std::size
         case Op::kLog10:
             return call1<score_math::decimal_log>(a, out, n);
         case Op::kLog1p:
-            return call1<score_math::log_plus_one>(a, out, n);
+            return map1(LogPlusOne(), a, out, n);
         case Op::kExp:
             return call1<score_math::exponential>(a, out, n);
         case Op::kSigmoid:

@@ -15,10 +15,11 @@ std::uint32_t cost_of(Op op) {
         case Op::kDivide:
         case Op::kSqrt:
             return 2;
+        case Op::kLog1p:  // Of vectors of two; others take a third of it.
+            return 6;
         case Op::kExp:
         case Op::kLog:
         case Op::kLog10:
-        case Op::kLog1p:
         case Op::kSigmoid:
         case Op::kWilson:
             return 20;

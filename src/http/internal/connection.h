@@ -227,7 +227,7 @@ private:
     BodyWish body_wish_ = BodyWish::kWanted;
     Coding coding_ = Coding::kIdentity;  ///< Of its body.
     bool keep_alive_ = true;
-    bool streaming_ = false;  ///< Its body streams.
+    bool streaming_ = false;  ///< Its body streams, and what is to come of it may be wrong.
 
     std::deque<Turn> turns_;          ///< Densely numbered; the front one is being answered.
     std::uint64_t turn_number_ = 0;   ///< Newest.

@@ -161,8 +161,11 @@ asio::awaitable<bool> Connection::read_streamed_body(BodySink& sink) {
 
 /// False when no more is wanted. However much the bytes stand for, the sink gets it in pieces.
 asio::awaitable<bool> Connection::pass_on(BodySink& sink, Decoder* decoder, std::string bytes) {
-    if (decoder == nullptr)
+    if (decoder == nullptr) {
+        // Nothing can be found wrong with it any more.
+        if (parser_->done()) streaming_ = false;
         co_return co_await pass_on_piece(sink, std::move(bytes), parser_->done());
+    }
     decoder->feed(std::move(bytes));
     for (;;) {
         auto piece = decoder->next(kBodyReadBytes);

@@ -5,6 +5,10 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cctype>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <thread>
 
 #include "http/openapi.h"
 #include "raw_client.h"
@@ -60,36 +64,102 @@ TEST(Door, DescribesEveryRouteAndNoOther) {
     ASSERT_TRUE(runtime::sync_wait(stopped(database->get())).ok());
 }
 
-TEST(Door, ABulkThatCameWholeIsOneBatch) {
-    auto runtime = runtime::make_real_runtime({});
-    ASSERT_TRUE(runtime.ok());
-    api::DatabaseOptions options;
-    options.ephemeral = true;
-    auto database = api::Database::open(options, **runtime);
-    ASSERT_TRUE(database.ok()) << database.error().to_string();
-    ASSERT_TRUE(runtime::sync_wait(started(database->get())).ok());
-    {
-        Metrics metrics;
-        Door door(**database, **runtime, metrics, {}, {"0"});
+/// A door over a database in memory, on a free port.
+class BulkTest : public testing::Test {
+protected:
+    void SetUp() override {
+        auto runtime = runtime::make_real_runtime({});
+        ASSERT_TRUE(runtime.ok());
+        runtime_ = std::move(*runtime);
+        api::DatabaseOptions options;
+        options.ephemeral = true;
+        auto database = api::Database::open(options, *runtime_);
+        ASSERT_TRUE(database.ok()) << database.error().to_string();
+        database_ = std::move(*database);
+        ASSERT_TRUE(runtime::sync_wait(started(database_.get())).ok());
+        door_.emplace(*database_, *runtime_, metrics_, Logger(), DoorOptions{"0"});
         ServerOptions listening;
         listening.listen = "127.0.0.1:0";
-        auto server = Server::start(listening, **runtime, door);
+        auto server = Server::start(listening, *runtime_, *door_);
         ASSERT_TRUE(server.ok()) << server.error().to_string();
-        RawClient client((*server)->port());
-        const std::string lines = "{\"entity_id\":1}\n{\"entity_id\":2}\n{\"entity_id\":3}";
-        client.send(
-            "POST /items HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
-            "Content-Length: " +
-            std::to_string(lines.size()) + "\r\n\r\n" + lines);
-        client.read_through("\r\n\r\n");
-        // A batch is answered by a chunk: the last line, which has no end, is in it.
-        const std::string answers = client.read_chunk();
-        EXPECT_EQ(std::count(answers.begin(), answers.end(), '\n'), 3) << answers;
-        EXPECT_EQ(client.read_chunk(), "{\"accepted\":3,\"rejected\":0}\n");
-        (*server)->stop(0);
-        door.stop();
+        server_ = std::move(*server);
     }
-    ASSERT_TRUE(runtime::sync_wait(stopped(database->get())).ok());
+    void TearDown() override {
+        server_->stop(0);
+        door_->stop();
+        ASSERT_TRUE(runtime::sync_wait(stopped(database_.get())).ok());
+    }
+    static std::string head(const std::string& length) {
+        return "POST /items HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+               "application/x-ndjson\r\n" +
+               length + "\r\n\r\n";
+    }
+    static std::string post(const std::string& lines) {
+        return head("Content-Length: " + std::to_string(lines.size())) + lines;
+    }
+
+    std::unique_ptr<runtime::Runtime> runtime_;
+    std::unique_ptr<api::Database> database_;
+    Metrics metrics_;
+    std::optional<Door> door_;
+    std::unique_ptr<Server> server_;
+};
+
+TEST_F(BulkTest, ThatCameWholeIsOneBatchAndOneReply) {
+    RawClient client(server_->port());
+    // The last line, which has no end, is of the batch.
+    for (int again = 0; again < 2; ++again) {
+        client.send(post("{\"entity_id\":1}\nno JSON\n{\"entity_id\":3}"));
+        const RawReply reply = client.read_reply();
+        EXPECT_EQ(reply.status, 200);
+        EXPECT_TRUE(reply.headers.contains("Content-Length"));
+        EXPECT_EQ(reply.headers.at("Content-Type"), "application/x-ndjson");
+        EXPECT_EQ(std::count(reply.body.begin(), reply.body.end(), '\n'), 4) << reply.body;
+        EXPECT_NE(reply.body.find("\"line\":2"), std::string::npos) << reply.body;
+        EXPECT_TRUE(reply.body.ends_with("{\"accepted\":2,\"rejected\":1}\n")) << reply.body;
+    }
+}
+
+TEST_F(BulkTest, WithoutALineIsAnsweredBySums) {
+    RawClient client(server_->port());
+    client.send(post(""));
+    EXPECT_EQ(client.read_reply().body, "{\"accepted\":0,\"rejected\":0}\n");
+}
+
+TEST_F(BulkTest, ThatComesInPiecesIsAnsweredPieceByPiece) {
+    RawClient client(server_->port());
+    const std::string first = "{\"entity_id\":1}\n{\"enti", rest = "ty_id\":2}\n{\"entity_id\":3}";
+    client.send(head("Content-Length: " + std::to_string(first.size() + rest.size())) + first);
+    client.read_through("\r\n\r\n");
+    std::string answers = client.read_chunk();
+    EXPECT_EQ(std::count(answers.begin(), answers.end(), '\n'), 1) << answers;
+    client.send(rest);
+    answers = client.read_chunk();
+    EXPECT_EQ(std::count(answers.begin(), answers.end(), '\n'), 3) << answers;
+    EXPECT_TRUE(answers.ends_with("{\"accepted\":3,\"rejected\":0}\n")) << answers;
+    EXPECT_EQ(client.read_chunk(), "");
+}
+
+TEST_F(BulkTest, BrokenOffIsAnsweredAsFarAsItCame) {
+    RawClient client(server_->port());
+    client.send(head("Content-Length: 1000") + "{\"entity_id\":1}\n");
+    client.read_through("\r\n\r\n");
+    EXPECT_NE(client.read_chunk(), "");
+    client.shut_sending();
+    const std::string end = client.read_chunk();
+    EXPECT_TRUE(end.ends_with("{\"accepted\":1,\"rejected\":0}\n")) << end;
+}
+
+TEST_F(BulkTest, MayLoseItsConnectionWhileItIsWritten) {
+    std::string lines;
+    for (int id = 1; id <= 3'000; ++id) lines += "{\"entity_id\":" + std::to_string(id) + "}\n";
+    RawClient client(server_->port());
+    ASSERT_TRUE(client.send(post(lines)));
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (database_->stats().items == 0 && std::chrono::steady_clock::now() < until)
+        std::this_thread::yield();
+    server_->stop(0);  // Most of the batch is yet to be applied.
+    EXPECT_GT(database_->stats().items, 0U);
 }
 
 }  // namespace

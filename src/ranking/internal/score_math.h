@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "ranking/expression.h"
+#include "ranking/internal/log1p.h"
 
 namespace tidal::ranking::score_math {
 
@@ -72,7 +73,7 @@ inline double decimal_log(double a) {
     return std::log10(std::max(a, kLogFloor));
 }
 inline double log_plus_one(double a) {
-    return std::log1p(std::max(a, kLogFloor - 1));
+    return log1p::of(std::max(a, kLogFloor - 1));
 }
 inline double exponential(double a) {
     return saturate(std::exp(a));

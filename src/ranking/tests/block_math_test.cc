@@ -5,10 +5,12 @@
 #include <hwy/highway.h>
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
 #include <random>
 #include <vector>
 
+#include "ranking/internal/log1p.h"
 #include "ranking/internal/score_math.h"
 
 namespace tidal::ranking {
@@ -111,6 +113,65 @@ TEST_P(BlockMath, IsBitForBitTheScalarArithmetic) {
             }
         }
     }
+}
+
+/// Where log1p takes another way, what is beside, and numbers of every size.
+std::vector<double> numbers_of_log1p() {
+    std::vector<double> out{0.0, -0.0, 1e300, score_math::kLogFloor - 1};
+    const double bounds[] = {log1p::kTiny,
+                             -log1p::kTiny,
+                             log1p::kNearMin,
+                             log1p::kNearMax,
+                             log1p::kHuge,
+                             log1p::kHalved - 1,
+                             log1p::kFlatMin,
+                             log1p::kFlatMax,
+                             2 * log1p::kHalved - 1,
+                             log1p::kHuge + 2,
+                             log1p::kHuge * 0.5,
+                             1 + 2 * log1p::kFlatMin,
+                             1 + log1p::kFlatMax,
+                             0x1p60,
+                             -0.5};
+    for (const double bound : bounds)
+        for (const double to : {-1.0, 1e300})
+            for (double x = bound, steps = 0; steps < 20; ++steps, x = std::nextafter(x, to))
+                out.push_back(x);
+    std::mt19937_64 random(9);
+    const auto part = [&] { return static_cast<double>(random() >> 11) * 0x1p-53; };
+    for (int i = 0; i < 20'000; ++i) {
+        out.push_back(i);
+        out.push_back(part() - 1 + score_math::kLogFloor);
+        out.push_back(std::ldexp(1 + part() * 1e-6, i % 60) - 1);
+        out.push_back(std::ldexp(part(), i % 2000 - 1050));
+    }
+    for (double& x : out) x = std::clamp(x, score_math::kLogFloor - 1, kMagnitudeMax);
+    return out;
+}
+
+TEST_P(BlockMath, TakesLogarithmsAsOneByOne) {
+    auto values = numbers_of_log1p();
+    const std::size_t n = values.size();
+    values.resize(n + block_math::kPadding);
+    std::vector<double> out(n + block_math::kPadding);
+    block_math::compute(Op::kLog1p, {values.data()}, {}, {}, out.data(), n);
+    for (std::size_t i = 0; i < n; ++i)
+        ASSERT_EQ(std::bit_cast<std::uint64_t>(out[i]),
+                  std::bit_cast<std::uint64_t>(score_math::log_plus_one(values[i])))
+            << "log1p(" << values[i] << ")";
+}
+
+TEST(Log1p, IsWithinAUnitOfTheLastPlace) {
+    for (const double x : numbers_of_log1p()) {
+        const long double exact = std::log1p(static_cast<long double>(x));
+        const double size = std::fabs(static_cast<double>(exact));
+        const double unit = std::nextafter(size, std::numeric_limits<double>::infinity()) - size;
+        ASSERT_LT(std::fabs(static_cast<double>(log1p::of(x) - exact)), unit)
+            << "log1p(" << x << ")";
+    }
+    EXPECT_TRUE(std::signbit(log1p::of(-0.0)));
+    EXPECT_FALSE(std::signbit(log1p::of(0.0)));
+    EXPECT_EQ(log1p::of(1), std::log(2.0));
 }
 
 TEST_P(BlockMath, HoldsUniformOperands) {

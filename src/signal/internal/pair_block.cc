@@ -87,6 +87,21 @@ void BlockView::add_windows(UnixMillis now, unsigned wanted, WindowValue* out) c
     }
 }
 
+WindowValue BlockView::in_window(const WindowRange& range) const {
+    WindowValue out;
+    const WindowValue current = load_counters(head()).minute;
+    if (range.covers({Tier::kMinute, minute_of(head().head())})) out = current;
+    if (head().body_bytes() == 0) return out;
+    CellReader reader = cells(0);
+    while (reader.read()) {
+        const Cell& cell = reader.cell();
+        if (cell.place.tier == Tier::kGone || cell.place.tier > range.tier) break;
+        if (cell.place.tier == range.tier && cell.place.index < range.first) break;
+        if (range.covers(cell.place)) add_to(out, cell.count, cell.sum);
+    }
+    return out;
+}
+
 double BlockView::decayed(const DecayRule& rule, const DecayReader& reader, UnixMillis now) const {
     if (rule.kind == schema::DecayKind::kExponential)
         return reader.value(head().a(), head().head());

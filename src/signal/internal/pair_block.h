@@ -149,6 +149,8 @@ public:
     WindowValue total() const;
     /// Sums of the windows wanted (bit = schema::Window, not kAll), added to `out[window]`.
     void add_windows(UnixMillis now, unsigned wanted, WindowValue* out) const;
+    /// Of one window, as add_windows: its range is made once for many blocks.
+    WindowValue in_window(const WindowRange& range) const;
     double decayed(const DecayRule& rule, const DecayReader& reader, UnixMillis now) const;
     /// kCorruption when the bytes are not a block.
     Result<void> decode(const DecayRule& rule, PairState* state) const;

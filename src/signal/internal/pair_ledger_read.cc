@@ -118,12 +118,9 @@ Result<void> PairLedger::read_window(SignalTypeId signal, schema::Window window,
     if (window == schema::Window::kAll)
         return for_each_pair(
             signal, slots, [&](std::size_t i, const BlockView& block) { out[i] = block.total(); });
-    const auto index = static_cast<std::size_t>(window);
-    now = clamp_time(now);
+    const WindowRange range(window, CellIndex(clamp_time(now)));
     return for_each_pair(signal, slots, [&](std::size_t i, const BlockView& block) {
-        WindowValue sums[schema::kWindowCount];
-        block.add_windows(now, 1U << index, sums);
-        out[i] = sums[index];
+        out[i] = block.in_window(range);
     });
 }
 
