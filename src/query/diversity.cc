@@ -83,7 +83,7 @@ public:
         best_ = items[first].score;
         const std::size_t last = std::min(first + kMmrWindow, items.size()) - 1;
         const double range = best_ - items[last].score;
-        if (range > 0 && std::isfinite(range)) scale_ = 1 / range;
+        if (range > 0 && std::isfinite(range)) range_ = range;
     }
 
     bool is_read() const { return !lambdas_.empty(); }
@@ -92,7 +92,8 @@ public:
     /// The greater, the sooner it is shown.
     double of(std::size_t item) {
         compare(item);
-        const double relevance = 1 - (best_ - items_[item].score) * scale_;
+        // Not by one over the range, which may be too great a number.
+        const double relevance = range_ > 0 ? 1 - (best_ - items_[item].score) / range_ : 1;
         double sum = 0;
         for (std::size_t rule = 0; rule < lambdas_.size(); ++rule) {
             const double nearest = nearest_[item * lambdas_.size() + rule];
@@ -122,7 +123,7 @@ private:
     std::vector<double> nearest_;        ///< By item and rule.
     std::vector<std::size_t> compared_;  ///< By item: with so many of the page.
     std::vector<std::size_t> page_;
-    double best_ = 0, scale_ = 0;
+    double best_ = 0, range_ = 0;
 };
 
 class Pass {

@@ -48,9 +48,38 @@ void trim_pool(const FeedPlan& plan, std::vector<ScoredItem>* pool) {
     });
 }
 
-/// Gives the places of exploration to the greatest draws of the pool, every second one to what is
-/// outside; what is on the page by its score needs none.
-/// @param all  In the order of the page, which stays as long or grows.
+/// What still has a place in its group: pinned items have, and count.
+class GroupRoom {
+public:
+    explicit GroupRoom(const FeedPlan& plan)
+        : top_(plan.group ? plan.group->top : 0), counts_(plan.shown_groups) {}
+
+    bool has(const ScoredItem& item) const {
+        if (!item.group || item.is_pinned()) return true;
+        const auto found = counts_.find(group_hash(*item.group));
+        return found == counts_.end() || found->second < top_;
+    }
+    /// Whether there was room.
+    bool take(const ScoredItem& item) {
+        if (!has(item)) return false;
+        if (item.group) ++counts_[group_hash(*item.group)];
+        return true;
+    }
+
+private:
+    const std::uint32_t top_;
+    absl::flat_hash_map<ShortHash, std::uint32_t> counts_;
+};
+
+/// Leaves of each group what still has a place. @param all  In the order of the page.
+void limit_groups(const FeedPlan& plan, std::vector<ScoredItem>* all) {
+    GroupRoom room(plan);
+    std::erase_if(*all, [&](const ScoredItem& item) { return !room.take(item); });
+}
+
+/// Gives the places of exploration to the greatest draws of the pool that their groups have room
+/// for, every second one to what is outside; what is on the page by its score needs none.
+/// @param all  In the order of the page, of each group what has a place in it.
 void explore(const FeedPlan& plan, std::span<ShardPage> pages, std::vector<ScoredItem>* all) {
     std::vector<ScoredItem> pool;
     for (std::size_t shard = 0; shard < pages.size(); ++shard)
@@ -69,6 +98,7 @@ void explore(const FeedPlan& plan, std::span<ShardPage> pages, std::vector<Score
     });
     std::vector<ScoredItem> out;
     absl::flat_hash_set<EntityId> chosen;
+    GroupRoom room(plan);
     const auto place_explored = [&] {
         const std::uint64_t rank = plan.shown + out.size() + 1;
         // Behind what is buried comes nothing else.
@@ -76,11 +106,15 @@ void explore(const FeedPlan& plan, std::span<ShardPage> pages, std::vector<Score
             (!out.empty() && Pins::is_buried(out.back().key)) ||
             !is_exploration_place(rank, plan.explore_percent))
             return false;
-        auto next = drawn.begin();
-        if (is_outside_place(rank, plan.explore_percent))
-            next = std::ranges::find_if(
-                drawn, [](const ScoredItem* item) { return item->explored->outside; });
-        if (next == drawn.end()) next = drawn.begin();
+        const auto first = [&](bool outside) {
+            return std::ranges::find_if(drawn, [&](const ScoredItem* item) {
+                return (item->explored->outside || !outside) && room.has(*item);
+            });
+        };
+        auto next = first(is_outside_place(rank, plan.explore_percent));
+        if (next == drawn.end()) next = first(false);
+        if (next == drawn.end()) return false;
+        room.take(**next);
         chosen.insert((*next)->id);
         out.push_back(std::move(**next));
         drawn.erase(next);
@@ -90,23 +124,11 @@ void explore(const FeedPlan& plan, std::span<ShardPage> pages, std::vector<Score
         if (!item.is_pinned())
             while (place_explored()) {
             }
-        if (!chosen.contains(item.id)) out.push_back(std::move(item));
+        if (!chosen.contains(item.id) && room.take(item)) out.push_back(std::move(item));
     }
     while (place_explored()) {
     }
     *all = std::move(out);
-}
-
-/// Leaves of each group what still has a place. @param all  In the order of the page.
-void limit_groups(const FeedPlan& plan, std::vector<ScoredItem>* all) {
-    auto counts = plan.shown_groups;
-    std::erase_if(*all, [&](const ScoredItem& item) {
-        if (!item.group) return false;
-        std::uint32_t& count = counts[group_hash(*item.group)];
-        if (count >= plan.group->top && !item.is_pinned()) return true;
-        ++count;
-        return false;
-    });
 }
 
 /// What the shards found, one behind the other.
@@ -270,8 +292,8 @@ FeedPage merge_pages(const FeedPlan& plan, std::span<ShardPage> pages, const Cur
         std::ranges::sort(all, [&](const ScoredItem& a, const ScoredItem& b) {
             return order.before({a.key, a.order_text(), a.id}, {b.key, b.order_text(), b.id});
         });
-    if (plan.explore_percent != 0) explore(plan, pages, &all);
     if (plan.group) limit_groups(plan, &all);
+    if (plan.explore_percent != 0) explore(plan, pages, &all);
     bool more = all.size() > plan.limit;
     for (const ShardPage& page : pages) more = more || page.more;
     if (!plan.diversity.empty()) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <numeric>
 
 #include "query/internal/candidate_lists.h"
 #include "query/internal/candidate_scan.h"
@@ -363,16 +364,21 @@ private:
         return true;
     }
 
+    /// By slot, as features are read.
     Result<void> score_pool() {
-        slots_.clear();
-        for (const auto& [entry, drawn] : pool_) slots_.push_back(entry.slot);
+        std::vector<std::size_t> order(pool_.size());
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        std::ranges::sort(order, {}, [&](std::size_t at) { return pool_[at].first.slot; });
+        pool_scores_.resize(pool_.size());
         const std::size_t most = plan_.profile->program.block_slots;
-        for (std::size_t begin = 0; begin < slots_.size(); begin += most) {
+        for (std::size_t begin = 0; begin < order.size(); begin += most) {
             const std::span block =
-                std::span(slots_).subspan(begin, std::min(most, slots_.size() - begin));
-            TIDAL_ASSIGN(const auto scores, evaluator_->run(block));
+                std::span(order).subspan(begin, std::min(most, order.size() - begin));
+            slots_.clear();
+            for (const std::size_t at : block) slots_.push_back(pool_[at].first.slot);
+            TIDAL_ASSIGN(const auto scores, evaluator_->run(slots_));
             for (std::size_t i = 0; i < block.size(); ++i)
-                pool_scores_.push_back(heard(scores[i], block[i]));
+                pool_scores_[block[i]] = heard(scores[i], slots_[i]);
         }
         return {};
     }

@@ -78,32 +78,43 @@ public:
         auto found = piece.starts_with('#') ? tag(unquoted(piece.substr(1)))
                      : piece.starts_with(kCreator)
                          ? creator(unquoted(piece.substr(kCreator.size())))
-                         : std::nullopt;
-        if (!found || !negated) return found;
-        FilterNode out;
-        out.kind = FilterNode::Kind::kNot;
-        out.children.push_back(*std::move(found));
-        return out;
+                         : std::vector<FilterNode>();
+        if (found.empty()) return std::nullopt;
+        if (!negated) return joined(FilterNode::Kind::kOr, std::move(found));
+        std::vector<FilterNode> none;
+        for (FilterNode& each : found) none.push_back(lacking(std::move(each)));
+        return joined(FilterNode::Kind::kAnd, std::move(none));
     }
 
 private:
-    std::optional<FilterNode> tag(std::string_view value) const {
+    /// What has no value lacks this one, too: a filter alone would not know.
+    static FilterNode lacking(FilterNode leaf) {
+        FilterNode missing, other;
+        missing.test = Test::kIsNull;
+        missing.field = leaf.field;
+        other.kind = FilterNode::Kind::kNot;
+        other.children.push_back(std::move(leaf));
+        return joined(FilterNode::Kind::kOr, {std::move(missing), std::move(other)});
+    }
+
+    /// Any of them; none = these are words.
+    std::vector<FilterNode> tag(std::string_view value) const {
         std::vector<FilterNode> fields;
+        if (value.empty()) return fields;
         for (const schema::FieldSpec& field : schema_.kind(kind_).fields) {
             if (field.type == schema::FieldType::kKeyword)
                 fields.push_back(leaf(Test::kEqual, field.name, value));
             if (field.type == schema::FieldType::kKeywords)
                 fields.push_back(leaf(Test::kHas, field.name, value));
         }
-        if (value.empty() || fields.empty()) return std::nullopt;
-        return joined(FilterNode::Kind::kOr, std::move(fields));
+        return fields;
     }
 
-    std::optional<FilterNode> creator(std::string_view id) const {
-        if (id.empty() || kind_ != EntityKind::kItem) return std::nullopt;
+    std::vector<FilterNode> creator(std::string_view id) const {
+        if (id.empty() || kind_ != EntityKind::kItem) return {};
         const bool digits = id.find_first_not_of("0123456789") == std::string_view::npos;
-        if (!digits && !schema_.kind(EntityKind::kCreator).string_ids) return std::nullopt;
-        return leaf(Test::kEqual, "creator_id", id);
+        if (!digits && !schema_.kind(EntityKind::kCreator).string_ids) return {};
+        return {leaf(Test::kEqual, "creator_id", id)};
     }
 
     const schema::Schema& schema_;

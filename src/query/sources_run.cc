@@ -86,7 +86,7 @@ private:
         traces_.resize(sources().size());
         for (const ranking::Source& source : sources()) {
             const bool valued = has_value(source) && plan_.reads(source);
-            const bool listed = source.kind == ranking::SourceKind::kText || valued;
+            const bool listed = is_text(source) || valued;
             tops_.emplace_back(listed ? plan_.limit_of(source) : 0, view.entities);
             orders_.push_back(valued ? order(orders_.size(), view) : Order());
             has_graphs_ = has_graphs_ || orders_.back().members == Members::kOfGraphs;
@@ -211,6 +211,9 @@ private:
         }
         return order.members == Members::kAll || !features.is_missing(order.by, slots_[i]);
     }
+    bool is_text(const ranking::Source& source) const {
+        return source.kind == ranking::SourceKind::kText && plan_.reads(source);
+    }
     /// Ordered by a value that every entity has.
     bool has_value(const ranking::Source& source) const {
         return !texts_only_ && source.kind != ranking::SourceKind::kScan &&
@@ -251,8 +254,7 @@ private:
         std::optional<CandidateScan::Leaves> leaves;
         if (one_by_one_) leaves.emplace(scan_, view);
         for (; searched_ < sources().size(); ++searched_) {
-            if (sources()[searched_].kind != ranking::SourceKind::kText || view.texts == nullptr)
-                continue;
+            if (!is_text(sources()[searched_]) || view.texts == nullptr) continue;
             if (!search_)
                 search_.emplace(*view.texts, plan_.text->query.root, plan_.text->statistics,
                                 plan_.text->typos);

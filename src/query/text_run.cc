@@ -42,11 +42,12 @@ void merge_texts(std::span<const text::Statistics> of_shards, bool typos, FeedPl
 
 namespace {
 
-/// Of the sources; none when the profile has no text source.
+/// Those that are read for this user; none when the profile has no text source.
 std::vector<std::size_t> text_sources(const FeedPlan& plan) {
     std::vector<std::size_t> out;
     for (std::size_t i = 0; i < plan.sources.size(); ++i)
-        if (plan.sources[i].kind == ranking::SourceKind::kText) out.push_back(i);
+        if (plan.sources[i].kind == ranking::SourceKind::kText && plan.reads(plan.sources[i]))
+            out.push_back(i);
     return out;
 }
 

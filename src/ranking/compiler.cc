@@ -45,17 +45,18 @@ Result<Program> Compiler::run() {
     return out;
 }
 
-/// The score, or the field an order goes by: a text has no number but in its place.
+/// The score, or the field an order goes by, whatever a definition of that name says: a text has no
+/// number but in its place.
 Result<Value> Compiler::lower_order(const Expr& score) {
-    const auto* const field = input_.by_field && score.kind == ExprKind::kName
-                                  ? schema_.find_field(kind_, score.name)
-                                  : nullptr;
-    if (field == nullptr || !is_order_text(field->type) || definitions_.contains(score.name)) {
+    const auto* const field = input_.by_field ? schema_.find_field(kind_, score.name) : nullptr;
+    if (field == nullptr) {
         TIDAL_ASSIGN(const Value value, lower(score));
         TIDAL_TRY(keep_terms(score));
         return value;
     }
-    const Value value = graph_.feature({.kind = FeatureKind::kText, .field = field->id});
+    const Feature text{.kind = FeatureKind::kText, .field = field->id};
+    TIDAL_ASSIGN(const Value value, is_order_text(field->type) ? Result<Value>(graph_.feature(text))
+                                                               : lower_field(score));
     keep_feature(score, value);
     terms_.push_back({print_expression(score), value});
     return value;

@@ -133,4 +133,8 @@ Result<void> check_profile(const Profile& profile, const schema::Schema& schema,
     return ProfileCheck(profile, schema, kind).run();
 }
 
+bool is_stored(std::string_view name, const schema::Schema& schema, EntityKind kind) {
+    return name == "created_at" || schema.find_field(kind, name) != nullptr;
+}
+
 }  // namespace tidal::ranking

@@ -111,11 +111,15 @@ Result<std::shared_ptr<const CompiledProfile>> compile_profile(Profile profile,
                                                                const ModelSet& models) {
     auto out = std::make_shared<CompiledProfile>();
     out->profile = std::move(profile);
+    out->models = models;
     const auto named = [&](Error error) {
         return std::move(error).with("profile", out->profile.name_and_version());
     };
     auto checked = check_profile(out->profile, schema, kind);
     if (!checked) return named(checked.take_error());
+    // What is computed has no positions that stay, whatever the statement that names it.
+    ProfileOrder& order = out->profile.order;
+    order.by_field = order.by_field && is_stored(out->profile.score.name, schema, kind);
     CompileInput input{.score = out->profile.score,
                        .definitions = out->profile.definitions,
                        .source = out->profile.text,

@@ -28,6 +28,7 @@ struct CompiledProfile {
     /// time for the score. Its `explain` is empty. nullptr = it has none: it ranks all entities, or
     /// the order is a field's, or that of the ranks already; or this would be too large.
     std::shared_ptr<const CompiledProfile> by_ranks;
+    ModelSet models;  ///< That it may call: also what a request sorts by (request_stages.h).
 };
 
 /// @return As compile(), with the profile's name in the context pairs.

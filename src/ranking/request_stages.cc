@@ -10,13 +10,12 @@
 namespace tidal::ranking {
 namespace {
 
-/// A stored value, whose positions do not move with time.
-bool is_stored(const CompiledProfile& base, const Expr& by, const schema::Schema& schema,
-               EntityKind kind) {
-    if (by.kind != ExprKind::kName) return false;
+/// By a stored value, unless the profile defines the name.
+bool is_by_field(const CompiledProfile& base, const Expr& by, const schema::Schema& schema,
+                 EntityKind kind) {
     const auto& defined = base.profile.definitions;
-    if (std::ranges::find(defined, by.name, &Definition::name) != defined.end()) return false;
-    return by.name == "created_at" || schema.find_field(kind, by.name) != nullptr;
+    return by.kind == ExprKind::kName && is_stored(by.name, schema, kind) &&
+           std::ranges::find(defined, by.name, &Definition::name) == defined.end();
 }
 
 }  // namespace
@@ -48,18 +47,20 @@ Result<std::shared_ptr<const CompiledProfile>> sorted_by(const CompiledProfile& 
     out->profile = base.profile;
     out->profile.score = by;
     out->profile.penalties.clear();
-    out->profile.order = {.by_field = is_stored(base, by, schema, kind), .descending = descending};
+    out->profile.order = {.by_field = is_by_field(base, by, schema, kind),
+                          .descending = descending};
     CompileInput input{.score = by,
                        .definitions = base.profile.definitions,
                        .source = source,
                        .gates = base.profile.gates,
                        .penalties = {},
-                       .models = nullptr,
+                       .models = &base.models,
                        .sources = base.profile.sources,
                        .by_field = out->profile.order.by_field};
     TIDAL_ASSIGN(out->program, compile(input, schema, kind));
     input.explain = true;
     TIDAL_ASSIGN(out->explain, compile(input, schema, kind));
+    out->models = base.models;
     out->source_orders = base.source_orders;
     out->explore_order = base.explore_order;
     return std::shared_ptr<const CompiledProfile>(std::move(out));

@@ -63,8 +63,15 @@ expect 404 '"field":"name"'
 
 put_model hits 'late year' 3985
 expect 200 '"version":2' '"created":true'
+call POST /profiles '{"text":"profile late version 1 { let late = 2 * year; let tree = model(hits); require model(hits) > 2; score tree; }"}'
+expect 200
 check() {
     [ "$(scores)" = "1=1.25 2=1.25 3=10.25 " ] || fail "scores of version 2: $(scores)"
+    # What a request sorts by knows them, too.
+    call GET '/feed?profile=late&sort=year'
+    expect 200 '"entity_id":3,"rank":1,"score":1993' '"matched":1'
+    call GET '/feed?profile=late&sort=tree%2Bmodel(hits)'
+    expect 200 '"entity_id":3,"rank":1,"score":20.5'
     call GET /models
     expect 200 '"name":"hits","version":2' '"trees":2,"inputs":["late","year"]' '"name":"hots","version":1'
     call GET /models/hits
@@ -85,6 +92,7 @@ diff "$work/shown" <(model_text 'late year' 3985) || fail "the text came back ch
 sed 's/3985/1/' "$work/shown" | "$bin/tidalctl" model put hits - | grep -q 'version *3' || fail "model put"
 "$bin/tidalctl" model list | grep -q '^hits@3 .* 2 trees of late year$' || fail "model list: $("$bin/tidalctl" model list)"
 "$bin/tidalctl" profile retire trees >/dev/null || fail "profile retire"
+"$bin/tidalctl" profile retire late >/dev/null || fail "profile retire"
 "$bin/tidalctl" model retire hits >/dev/null || fail "model retire"
 call GET /models
 expect 200 '"models":[{"name":"hots"'

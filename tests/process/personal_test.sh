@@ -197,6 +197,11 @@ call POST /profiles '{"text":"profile together version 1 { candidates co_engaged
 expect 200
 call POST /profiles '{"text":"profile near version 1 { candidates ann(user); require 1 - state(seen); score similarity; }"}'
 expect 200
+# What the user prefers is what similarity() is of where a profile has no source that is near to it, too.
+call POST /profiles '{"text":"profile alike version 1 { candidates scan; score similarity(default); }"}'
+expect 200
+call POST /profiles '{"text":"profile all version 1 { candidates scan; score 1; }"}'
+expect 200
 together() { call GET "/feed?profile=together&fields=&user_id=25" "" "Tidal-Token: $token"; }
 like_6() { together && [ "$(ids)" = "6 4" ]; }
 shows() { [[ " $(ids) " == *" $1 "* ]]; }
@@ -207,6 +212,14 @@ for after in "" KILL TERM KILL; do
     expect_ids "" "a user who liked nothing"
     call GET "/feed?profile=near&fields=&user_id=25&limit=3"
     expect_ids "2 1 4" "near to what the user liked, not seen ${after:+after SIG$after}"
+    call GET "/feed?profile=alike&fields=&user_id=25&limit=4"
+    expect_ids "2 3 1 4" "like what the user liked ${after:+after SIG$after}"
+    call GET "/feed?profile=all&fields=&user_id=25&limit=4&sort=similarity(default)%20desc"
+    expect_ids "2 3 1 4" "sorted by it ${after:+after SIG$after}"
+    call GET "/feed?profile=all&fields=&user_id=25&filter=similarity%3E0.99"
+    expect_ids "1 2 3" "filtered by it ${after:+after SIG$after}"
+    call GET "/feed?profile=alike&fields=&user_id=26&limit=4"
+    expect_ids "1 2 3 4" "a user who liked nothing ${after:+after SIG$after}"
     call GET "/feed?profile=related&fields=&similar_to=2&limit=3"
     expect_ids "4 3 6" "related: close and liked together, then either ${after:+after SIG$after}"
     call GET "/feed?profile=for_you&fields=&user_id=25&limit=20"

@@ -138,6 +138,9 @@ search 'query=piano%20creator:70'
 expect_ids "12 "
 search 'query=creator:70'
 expect_ids "12 "
+# What has no creator is by none of those that are left out.
+search 'query=matrix%20-creator:70&profile=by_text'
+expect_ids "2 3 "
 call DELETE /items/12
 token=$(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' <<<"$reply")
 

@@ -71,6 +71,15 @@ TEST(DiversityTest, WhatIsAlikeIsKeptApartAmongWhatFits) {
     EXPECT_EQ(whole.given_up, std::vector<std::size_t>{0}) << "never mmr";
 }
 
+/// One over the range of these scores is no number.
+TEST(DiversityTest, ScoresThatHardlyDifferAreRelevantInTheirOrder) {
+    const DiversityRule rule{.kind = DiversityKind::kMmr, .lambda = 1};
+    std::vector<DiverseItem> all;
+    for (const double score : {2e-320, 1e-320, 0.0})
+        all.push_back({.values = {RuleValues{}}, .vectors = {RuleVector{}}, .score = score});
+    EXPECT_EQ(diversify({&rule, 1}, all, 2).chosen, (std::vector<std::size_t>{0, 1}));
+}
+
 TEST(DiversityTest, DistinctValuesComeAsLateAsTheyCan) {
     EXPECT_EQ(page_of(distinct(3), "aaaabc", 4), "aabc");
     EXPECT_EQ(page_of(distinct(2), "aaaa", 3), "aaa!");

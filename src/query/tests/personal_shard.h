@@ -7,6 +7,7 @@
 #include "audience/user_states.h"
 #include "entity/tests/memory_store.h"
 #include "query/tests/random_filter.h"
+#include "text/text_index.h"
 
 namespace tidal::query {
 
@@ -17,7 +18,16 @@ public:
           states_(audience::UserStates::open({}, store_, *schema).value()),
           pairs_(audience::CoEngagement::open({}, store_).value()),
           cohorts_(audience::CohortLedgers::open({}, store_).value()),
-          collections_(audience::Collections::open({}, store_).value()) {}
+          collections_(audience::Collections::open({}, store_).value()) {
+        std::vector<text::TextIndex::Field> fields;
+        for (const schema::FieldSpec& field : schema->kind(EntityKind::kItem).fields)
+            if (field.type == schema::FieldType::kText)
+                fields.push_back({field.id,
+                                  field.name,
+                                  {field.language, field.text.stop_words},
+                                  {field.text.k1, field.text.b, field.text.boost}});
+        texts_.set_fields(fields);
+    }
 
     ranking::ShardView view() {
         ranking::ShardView out = items.view();
@@ -25,6 +35,7 @@ public:
         out.co_engagement = pairs_.get();
         out.cohorts = cohorts_.get();
         out.collections = collections_.get();
+        out.texts = &texts_;
         return out;
     }
     Slot slot(const EntityId& item) { return *items.entities().find(item); }
@@ -35,6 +46,11 @@ public:
         ASSERT_TRUE(set.ok());
     }
     audience::StateId state(std::string_view name) const { return *states_->names().find(name); }
+    /// Of an item that had none there.
+    void index(const EntityId& item, std::string_view field, std::string_view text) {
+        texts_.change(slot(item), items.schema().find_field(EntityKind::kItem, field)->id, "",
+                      text);
+    }
     void collect(CollectionId collection, const EntityId& item, double position) {
         collections_->put(collection, slot(item), position, HybridTime::from_bits(++stamp_));
     }
@@ -57,6 +73,7 @@ private:
     std::unique_ptr<audience::CoEngagement> pairs_;
     std::unique_ptr<audience::CohortLedgers> cohorts_;
     std::unique_ptr<audience::Collections> collections_;
+    text::TextIndex texts_;
     std::uint64_t stamp_ = 0;
 };
 

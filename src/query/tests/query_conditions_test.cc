@@ -20,7 +20,11 @@ TEST(QueryConditions, AreTakenOutOfTheWords) {
     EXPECT_EQ(taken("#\"acid jazz\" \"so what\""),
               "\"so what\" | category = 'acid jazz' OR genres HAS 'acid jazz'");
     EXPECT_EQ(taken("creator:7 piano -creator:\"8\""),
-              "piano | creator_id = '7' AND NOT creator_id = '8'");
+              "piano | creator_id = '7' AND (creator_id IS NULL OR NOT creator_id = '8')");
+    EXPECT_EQ(
+        taken("-#jazz"),
+        " | (category IS NULL OR NOT category = 'jazz') AND (genres IS NULL OR NOT genres HAS "
+        "'jazz')");
     EXPECT_EQ(taken("#it's"), " | category = 'it''s' OR genres HAS 'it''s'");
 }
 

@@ -1,5 +1,5 @@
-// query/tests/random_ranking.h: random profiles of all that the language has but texts, and random
-// requests of them.
+// query/tests/random_ranking.h: random profiles of all that the language has, and random requests
+// of them.
 #pragma once
 
 #include <set>
@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "query/feed.h"
-#include "query/tests/reference_world.h"
+#include "query/tests/random_search.h"
+#include "query/tests/reference_feed.h"
 #include "ranking/tests/random_expression.h"
 
 namespace tidal::query {
@@ -24,14 +25,29 @@ inline std::vector<float> random_vector(const std::string& slot) {
     return out;
 }
 
+/// By name: of fields and features, of what a profile may define, of ranks and of words.
+inline ReferenceModels random_models() {
+    ReferenceModels out;
+    const std::vector<std::string> inputs[] = {{"year", "price", "age_hours", "popularity"},
+                                               {"d1", "quality", "year", "created_s"},
+                                               {"fused", "featured", "price"},
+                                               {"bm25", "price"}};
+    for (std::size_t i = 0; i < std::size(inputs); ++i)
+        out.try_emplace("m" + std::to_string(i), inputs[i], 1 + static_cast<int>(die(3)), 3);
+    return out;
+}
+
 class RandomRanking {
 public:
-    explicit RandomRanking(std::size_t number) {
+    RandomRanking(std::size_t number, const ReferenceModels& models)
+        : models_(models), searches_(die(4) == 0) {
         out_.name = "p" + std::to_string(number);
         out_.sources = sources();
         out_.rank_base = *rc::gen::element(60.0, 60.0, 0.0, 12.5);
         out_.params = {{"x", *rc::gen::element(2.5, -3.0, 0.0)}};
         if (die(2) == 0) out_.params.push_back({"y", *rc::gen::element(-3.0, 40.0)});
+        leaves();
+        definitions();
         for (std::size_t i = die(3); i > 0; --i)
             out_.gates.push_back(die(2) == 0 ? expression(2)
                                              : parsed("year > -1 - count(view, all)"));
@@ -56,18 +72,54 @@ private:
         return *std::move(out);
     }
     ranking::Expr expression(int depth) const {
-        std::vector<std::string> ranked;
+        return ranking::RandomExpression::make(depth, leaves_);
+    }
+    bool is_ranked() const {
+        return std::ranges::any_of(
+            out_.sources, [](const auto& source) { return source.kind != SourceKind::kScan; });
+    }
+    /// What expressions may read beside signals and fields.
+    void leaves() {
         for (const auto& source : out_.sources)
-            if (source.kind != SourceKind::kScan) ranked.push_back(print_source(source));
-        return ranking::RandomExpression::make(depth, ranked);
+            if (source.kind != SourceKind::kScan)
+                leaves_.push_back("rank(" + print_source(source) + ")");
+        if (is_ranked()) leaves_.emplace_back("fused");
+        if (searches_) leaves_.emplace_back("bm25");
+        for (const char* leaf : {"popularity", "friends(watch)", "friends(finish)",
+                                 "nearest_disliked(cover)", "nearest_disliked(flat)"})
+            if (die(4) == 0) leaves_.emplace_back(leaf);
+        models();
+    }
+    /// Those of which all inputs are known here.
+    void models() {
+        for (const auto& [name, model] : models_) {
+            const std::string leaf = "model(" + name + ")";
+            const bool usable = std::ranges::all_of(model.inputs, [&](const std::string& input) {
+                const bool conditional = input == "d1" || input == "bm25" || input == "fused";
+                return !conditional || std::ranges::find(leaves_, input) != leaves_.end();
+            });
+            if (!usable || std::ranges::find(leaves_, leaf) != leaves_.end()) continue;
+            leaves_.push_back(leaf);
+            usable_models_.push_back(leaf);
+        }
+    }
+    /// Some have the name of a field, which they hide from there on.
+    void definitions() {
+        for (const char* name : {"d1", "year", "d2", "price"}) {
+            if (die(3) != 0) continue;
+            out_.definitions.push_back({name, expression(2)});
+            leaves_.emplace_back(name);
+            models();
+        }
     }
 
-    static Source source() {
+    Source source() const {
         Source out;
         out.kind = *rc::gen::element(SourceKind::kScan, SourceKind::kRecent, SourceKind::kOrdered,
                                      SourceKind::kWindowTop, SourceKind::kPopular, SourceKind::kAnn,
                                      SourceKind::kFollows, SourceKind::kCoEngaged,
                                      SourceKind::kCohortTop, SourceKind::kCollection);
+        if (searches_ && die(3) == 0) out.kind = SourceKind::kText;
         if (out.kind == SourceKind::kOrdered || out.kind == SourceKind::kWindowTop)
             out.name = *rc::gen::element<std::string>("view", "like", "share");
         if (out.kind == SourceKind::kWindowTop) out.window = static_cast<schema::Window>(die(6));
@@ -82,7 +134,7 @@ private:
             out.limit = 1 + static_cast<std::uint32_t>(die(9));
         return out;
     }
-    static std::vector<Source> sources() {
+    std::vector<Source> sources() const {
         std::vector<Source> out;
         for (std::size_t i = die(5); i > 0; --i) {
             Source next = source();
@@ -98,13 +150,15 @@ private:
 
     void score() {
         out_.score = die(3) == 0 ? parsed("sum(view, 24h) - price") : expression(3);
-        const bool ranked = std::ranges::any_of(
-            out_.sources, [](const auto& s) { return s.kind != SourceKind::kScan; });
-        if (ranked && die(3) == 0) out_.score = parsed("count(view, all) / 1000 + fused");
+        if (is_ranked() && die(3) == 0) out_.score = parsed("count(view, all) / 1000 + fused");
         if (die(2) == 0) {
-            const std::string leaf = *rc::gen::element<std::string>(
+            std::string leaf = *rc::gen::element<std::string>(
                 "follows(creator)", "affinity(creator)", "similarity(cover)", "similarity(flat)",
-                "co_engagement", "cohort(count(view, 7d))", "state(seen)", "decay(like)");
+                "co_engagement", "cohort(count(view, 7d))", "state(seen)", "decay(like)",
+                "friends(watch)", "friends(finish)", "nearest_disliked(cover)",
+                "nearest_disliked(flat)");
+            if (die(4) == 0) leaf = usable_models_[die(usable_models_.size())];
+            if (searches_ && die(2) == 0) leaf = die(2) == 0 ? "bm25" : "model(m3)";
             out_.score = parsed("2 * " + leaf + " + (" + print_expression(out_.score) + ")");
         }
         for (std::size_t i = die(3); i > 0; --i)
@@ -147,22 +201,31 @@ private:
         out_.params.push_back({"daily", 1 + static_cast<double>(die(12))});
     }
 
+    const ReferenceModels& models_;
+    const bool searches_;
+    std::vector<std::string> leaves_, usable_models_;
     ranking::Profile out_;
 };
 
 /// All that the profile needs, and some of what it may do without.
 class RandomRequest {
 public:
-    RandomRequest(const ranking::Profile& profile, const ReferenceWorld& world)
-        : profile_(profile), world_(world), text_(ranking::print_profile(profile)) {
+    RandomRequest(const ranking::Profile& profile, const ReferenceModels& models,
+                  const ReferenceWorld& world)
+        : profile_(profile), world_(world) {
         out_.profile = profile.name;
         out_.now_ms = kFilterNow;
         out_.limit = static_cast<std::uint32_t>(*rc::gen::element(1, 3, 10, 1000));
+        if (die(5) == 0) sort();
+        const ranking::Profile sorted = sorted_profile(profile, out_.sort);
+        text_ = text_with_models(sorted, models);
+        params();
+        text_ += text_with_models(profile, models);  // What it needs is needed in any order.
         if (die(2) == 0) out_.seed = die(1000);
         for (std::size_t n = die(3); n > 0; --n) out_.exclude.push_back(EntityId(die(30)));
-        params();
         const bool of_user = reads("follows") || reads("affinity(") || reads("state(") ||
-                             profile.cap || alone(ranking::Anchor::kUser);
+                             reads("friends(") || reads("nearest_disliked(") || profile.cap ||
+                             alone(ranking::Anchor::kUser);
         if (of_user || die(4) != 0) user();
         if (reads("similarity(") || alone(ranking::Anchor::kVector) || die(4) != 0)
             out_.vector = random_vector("cover");
@@ -170,7 +233,14 @@ public:
         if (of_item || alone(ranking::Anchor::kItem) || die(3) == 0)
             out_.similar_to = world.items[die(world.items.size())].id;
         if (reads("cohort")) cohort();
+        if (reads("bm25") || reads("text(query)") || die(8) == 0) {
+            search_ = RandomSearch::make();
+            out_.text = search_->text();
+        }
+        if (die(4) == 0) places();
+        if (die(4) == 0) group();
     }
+    const std::optional<ReferenceSearch>& search() const { return search_; }
     FeedRequest take() { return std::move(out_); }
 
 private:
@@ -181,6 +251,30 @@ private:
         const ranking::Source& first = profile_.sources[0];
         return profile_.sources.size() == 1 && first.anchor == anchor &&
                (first.kind == SourceKind::kAnn || first.kind == SourceKind::kCoEngaged);
+    }
+
+    void sort() {
+        std::vector<std::string> defined;
+        for (const auto& definition : profile_.definitions) defined.push_back(definition.name);
+        out_.sort = die(2) == 0 ? ranking::print_expression(ranking::RandomExpression::make(
+                                      static_cast<int>(die(3)), defined))
+                                : *rc::gen::element<std::string>("year", "price", "title",
+                                                                 "quality", "created_at");
+        if (die(2) == 0) out_.sort += " desc";
+    }
+    /// Of items there are and one there is not, each once.
+    void places() {
+        std::vector<EntityId> ids{EntityId(999)};
+        for (std::size_t n = 1 + die(5); n > 0; --n) {
+            const EntityId id = world_.items[die(world_.items.size())].id;
+            if (std::ranges::find(ids, id) == ids.end()) ids.push_back(id);
+        }
+        for (const EntityId& id : ids) (die(2) == 0 ? out_.pin : out_.bury).push_back(id);
+    }
+    void group() {
+        out_.group_by = *rc::gen::element<std::string>("category", "featured", "year", "price",
+                                                       "released", "length", "creator_id");
+        if (die(2) == 0) out_.group_by += " TOP " + std::to_string(1 + die(3));
     }
 
     /// Multiples of a half: degrees of distance_km() in random expressions are none.
@@ -205,6 +299,10 @@ private:
             if (die(3) == 0)
                 user.affinities.emplace(EntityId(creator), static_cast<double>(die(9)) / 4 - 1);
         }
+        for (std::uint64_t one = 0; one < 5; ++one)
+            if (die(2) == 0) user.friends.push_back(friend_of_reader(one));
+        for (std::size_t n = die(4); n > 0; --n)
+            user.disliked.push_back(world_.items[die(world_.items.size())].id);
         // Nothing, or some items of which not more than one has vectors.
         if (die(3) == 0) return;
         bool has_vectors = false;
@@ -228,7 +326,8 @@ private:
 
     const ranking::Profile& profile_;
     const ReferenceWorld& world_;
-    const std::string text_;
+    std::string text_;
+    std::optional<ReferenceSearch> search_;
     FeedRequest out_;
 };
 

@@ -4,40 +4,71 @@
 
 #include <limits>
 
-#include "query/tests/reference_world.h"
+#include "query/tests/reference_page.h"
+#include "query/tests/reference_search.h"
+#include "ranking/tests/random_model.h"
 
 namespace tidal::query {
 
-struct ReferenceItem {
-    const ranking::SampleItem* item = nullptr;
-    double score = 0;
-    double key = 0;    ///< Greatest first.
-    std::string text;  ///< In orders of texts.
-    bool explored = false;
-    double draw = 0;
-};
 inline void sort_by_key(std::vector<ReferenceItem>* items) {
     std::ranges::sort(*items, [](const ReferenceItem& a, const ReferenceItem& b) {
         return a.key != b.key ? a.key > b.key : a.item->id < b.item->id;
     });
 }
 
-struct ReferencePage {
-    std::vector<ReferenceItem> items;
-    std::size_t candidates = 0, matched = 0;
-    bool satisfied = true;
-};
+/// Models by name, and what of the language they read.
+using ReferenceModels = std::map<std::string, ranking::RandomModel>;
+/// With what the models read that it calls.
+inline std::string text_with_models(const ranking::Profile& profile,
+                                    const ReferenceModels& models) {
+    std::string out = ranking::print_profile(profile);
+    const std::string written = out;
+    for (const auto& [name, model] : models)
+        if (written.find("model(" + name + ")") != written.npos)
+            for (const std::string& input : model.inputs) out += " " + input;
+    return out;
+}
+
+/// No stored value, though its name stands alone.
+inline bool is_feature(const std::string& name) {
+    return name == "age_hours" || name == "created_s" || name == "popularity";
+}
+/// With what a request's `sort` says in the place of score, penalties and order: a stored value, or
+/// what it says of the definitions.
+inline ranking::Profile sorted_profile(ranking::Profile profile, const std::string& sort) {
+    if (sort.empty()) return profile;
+    const bool descending = sort.ends_with(" desc");
+    profile.score = *ranking::parse_expression(sort.substr(0, sort.size() - (descending ? 5 : 0)));
+    profile.penalties.clear();
+    const bool defined = std::ranges::any_of(
+        profile.definitions, [&](const auto& each) { return each.name == profile.score.name; });
+    const bool name = profile.score.kind == ranking::ExprKind::kName;
+    profile.order = {.by_field = name && !defined && !is_feature(profile.score.name),
+                     .descending = descending};
+    return profile;
+}
 
 /// One profile, and what a request says of it.
 class ReferenceFeed {
 public:
+    /// @param search  That the request's text says. @param answers  How well items answer it, as
+    /// the
+    ///                index rounds it.
     ReferenceFeed(const schema::Schema& schema, const ReferenceWorld& world,
-                  const ranking::Profile& profile, const FeedRequest& request)
+                  const ranking::Profile& profile, const ReferenceModels& models,
+                  const FeedRequest& request, const std::optional<ReferenceSearch>& search,
+                  std::map<EntityId, double> answers)
         : schema_(schema),
           world_(world),
-          profile_(profile),
+          profile_(sorted_profile(profile, request.sort)),
+          models_(models),
           request_(request),
-          text_(ranking::print_profile(profile)) {
+          search_(search),
+          answers_(std::move(answers)),
+          text_(text_with_models(profile_, models)),
+          sources_(profile.sources) {
+        text_alone_ = search && !has_source(SourceKind::kText);
+        if (text_alone_) sources_.push_back({.kind = SourceKind::kText});
         for (const auto& param : profile.params) params_[param.name] = param.default_value;
         for (const auto& [name, value] : request.params) params_[name] = value;
     }
@@ -47,22 +78,32 @@ public:
         for (const auto& item : world_.items) {
             if (!world_.open(item)) continue;
             open.push_back(&item);
-            if (is_excluded(item)) continue;
+            if (is_excluded(item) || (search_ && !search_->accepts(item))) continue;
             if (!filter || ReferenceFilter(item)(*filter) == Truth(true)) accepted.push_back(&item);
         }
         make_lists(accepted);
         ReferencePage out;
-        std::vector<ReferenceItem> shown;
+        std::vector<ReferenceItem> shown, drawn;
         for (const auto* item : open) out.candidates += is_candidate(*item);
         for (const auto* item : accepted)
             if (is_candidate(*item) && passes_gates(*item)) shown.push_back(placed(*item));
         out.matched = shown.size();
         sort(&shown);
-        const std::size_t limit =
-            std::min<std::size_t>(request_.limit, cap().value_or(request_.limit));
-        if (profile_.explore_percent != 0) shown = explore(shown, accepted, limit);
-        make_page(shown, std::min(limit, shown.size()), &out);
+        for (const auto* item : accepted)
+            if (profile_.explore_percent != 0 && may_be_explored(*item))
+                drawn.push_back(with_draw(*item));
+        ReferenceArrangement(world_, profile_, request_)
+            .fill(std::move(shown), std::move(drawn),
+                  std::min<std::size_t>(request_.limit, cap().value_or(request_.limit)), &out);
         return out;
+    }
+    /// What a hit of a search tells.
+    double text_score(const ranking::SampleItem& item) const { return answers_.at(item.id); }
+    double fused_score(const ranking::SampleItem& item) const { return fused(item, sources_); }
+    /// By the first source of what is near; nullopt = there is none, or no vector.
+    std::optional<double> vector_score(const ranking::SampleItem& item) const {
+        const auto near = std::ranges::find(sources_, SourceKind::kAnn, &Source::kind);
+        return near == sources_.end() ? std::nullopt : nearness(*near, item);
     }
     std::optional<std::uint32_t> cap() const {
         if (!profile_.cap) return std::nullopt;
@@ -75,11 +116,18 @@ public:
         for (const auto& list : ranks_) out.push_back(list.size());
         return out;
     }
+    const std::vector<ranking::Source>& sources() const { return sources_; }
 
 private:
     using Source = ranking::Source;
     using SourceKind = ranking::SourceKind;
     using Anchor = ranking::Anchor;
+    using Definitions = std::map<std::string, double>;
+
+    bool has_source(SourceKind kind) const {
+        return std::ranges::any_of(profile_.sources,
+                                   [&](const Source& source) { return source.kind == kind; });
+    }
 
     bool reads(std::string_view what) const { return text_.find(what) != text_.npos; }
     bool is_excluded(const ranking::SampleItem& item) const {
@@ -98,17 +146,18 @@ private:
     static bool is_of_vectors_or_likes(const Source& source) {
         return source.kind == SourceKind::kAnn || source.kind == SourceKind::kCoEngaged;
     }
-    /// Not in a list at all, though it would be required of every candidate anyhow.
+    /// Not in a list at all, though it would be required of every candidate anyhow. What is
+    /// searched for is found, seen or not.
     bool is_refused(const ranking::SampleItem& item) const {
-        return reads("require 1 - state(seen)") && world_.seen.contains(item.id);
+        return !search_ && reads("require 1 - state(seen)") && world_.seen.contains(item.id);
     }
 
     void make_lists(const std::vector<const ranking::SampleItem*>& accepted) {
         const bool cold = !request_.user || request_.user->liked.empty();
-        ranks_.assign(profile_.sources.size(), {});
+        ranks_.assign(sources_.size(), {});
         scans_ = false;
-        for (std::size_t i = 0; i < profile_.sources.size(); ++i) {
-            const Source& source = profile_.sources[i];
+        for (std::size_t i = 0; i < sources_.size(); ++i) {
+            const Source& source = sources_[i];
             scans_ = scans_ || source.kind == SourceKind::kScan;
             if (source.kind == SourceKind::kScan || (source.when_cold && !cold)) continue;
             std::vector<ReferenceItem> list;
@@ -148,12 +197,12 @@ private:
                 return found == world_.collected.end() ? std::nullopt
                                                        : std::optional(-found->second);
             }
-            case SourceKind::kAnn: {
-                const auto start = world_.anchor(request_, source.name, source.anchor);
-                const auto* const own = world_.vector_of(item.id, source.name);
-                if (!start || own == nullptr) return std::nullopt;
-                return world_.likeness(source.name, *start, *own);
-            }
+            case SourceKind::kAnn:
+                return nearness(source, item);
+            case SourceKind::kText:
+                // Conditions alone are met by the newest.
+                return search_->parts.empty() ? std::optional(created)
+                                              : if_positive(answers_.at(item.id));
             case SourceKind::kCohortTop:
                 return if_positive(watched(item));
             default:
@@ -170,21 +219,52 @@ private:
         }
         return out;
     }
+    std::optional<double> nearness(const Source& source, const ranking::SampleItem& item) const {
+        const auto start = world_.anchor(request_, source.name, source.anchor);
+        const auto* const own = world_.vector_of(item.id, source.name);
+        if (!start || own == nullptr) return std::nullopt;
+        return world_.likeness(source.name, *start, *own);
+    }
+    bool is_pinned(const ranking::SampleItem& item) const {
+        return std::ranges::find(request_.pin, item.id) != request_.pin.end();
+    }
     bool is_candidate(const ranking::SampleItem& item) const {
+        if (is_pinned(item)) return true;
+        if (text_alone_) return ranks_.back().contains(item.id);
         return scans_ || std::ranges::any_of(
                              ranks_, [&](const auto& list) { return list.contains(item.id); });
     }
 
     double value(const ranking::Expr& expr, const ranking::SampleItem& item) const {
-        return ranking::ReferenceEvaluator(schema_, [&](const std::string& text) {
-            if (text == "fused") return fused(item);
-            if (!text.starts_with("rank(")) return world_.leaf(request_, params_, item, text);
-            for (std::size_t i = 0; i < profile_.sources.size(); ++i)
-                if (text == "rank(" + ranking::print_source(profile_.sources[i]) + ")")
-                    return rank(i, item);
-            ADD_FAILURE() << text;
-            return 0.0;
-        })(expr);
+        Definitions known;
+        for (const auto& definition : profile_.definitions) {
+            const double defined = evaluator(item, known)(definition.value);
+            known[definition.name] = defined;
+        }
+        return evaluator(item, known)(expr);
+    }
+    /// @param known  The definitions before what is evaluated.
+    ranking::ReferenceEvaluator evaluator(const ranking::SampleItem& item,
+                                          const Definitions& known) const {
+        return {schema_, [&](const std::string& text) { return leaf(item, known, text); }, known};
+    }
+    double leaf(const ranking::SampleItem& item, const Definitions& known,
+                const std::string& text) const {
+        if (text == "fused") return fused(item, profile_.sources);
+        if (text == "bm25") return answers_.at(item.id);
+        if (text.starts_with("model(")) {
+            const auto& model = models_.at(text.substr(6, text.size() - 7));
+            std::vector<double> row;
+            for (const std::string& input : model.inputs)
+                row.push_back(evaluator(item, known)(*ranking::parse_expression(input)));
+            return model.score(row);
+        }
+        if (!text.starts_with("rank(")) return world_.leaf(request_, params_, item, text);
+        for (std::size_t i = 0; i < profile_.sources.size(); ++i)
+            if (text == "rank(" + ranking::print_source(profile_.sources[i]) + ")")
+                return rank(i, item);
+        ADD_FAILURE() << text;
+        return 0.0;
     }
     double rank(std::size_t source, const ranking::SampleItem& item) const {
         const auto found = ranks_[source].find(item.id);
@@ -192,11 +272,11 @@ private:
                    ? 0
                    : 1 / (profile_.rank_base + static_cast<double>(found->second));
     }
-    double fused(const ranking::SampleItem& item) const {
+    /// @param sources  The first of sources_.
+    double fused(const ranking::SampleItem& item, const std::vector<Source>& sources) const {
         double out = 0;
-        for (std::size_t i = 0; i < profile_.sources.size(); ++i)
-            if (profile_.sources[i].kind != SourceKind::kScan)
-                out += profile_.sources[i].weight * rank(i, item);
+        for (std::size_t i = 0; i < sources.size(); ++i)
+            if (sources[i].kind != SourceKind::kScan) out += sources[i].weight * rank(i, item);
         return out;
     }
     static double tame(double x) { return std::isnan(x) ? 0 : std::clamp(x, -1e300, 1e300); }
@@ -205,6 +285,9 @@ private:
                                    [&](const auto& gate) { return value(gate, item) != 0; });
     }
     double score(const ranking::SampleItem& item) const {
+        // A stored value, though a definition may have its name.
+        if (profile_.order.by_field)
+            return world_.leaf(request_, params_, item, profile_.score.name);
         double out = value(profile_.score, item);
         for (const auto& penalty : profile_.penalties) {
             if (value(penalty.when, item) == 0) continue;
@@ -212,8 +295,7 @@ private:
             const double changed = out < 0 ? out / penalty.factor : out * penalty.factor;
             out = tame(out + tame(tame(changed) - out));
         }
-        if (profile_.order.by_field || !request_.user || !item.creator ||
-            !request_.user->muted.contains(*item.creator))
+        if (!request_.user || !item.creator || !request_.user->muted.contains(*item.creator))
             return out;
         // A tenth of the way to the end of the order, as a term of its own likewise.
         const bool towards_zero = (out >= 0) == profile_.order.descending;
@@ -224,21 +306,15 @@ private:
         return profile_.order.by_field &&
                (profile_.score.name == "title" || profile_.score.name == "category");
     }
-    /// Without the difference of upper and lower case, in the letters that the worlds have.
-    static std::string folded(std::string text) {
-        for (std::size_t at = 0; at < text.size(); ++at)
-            if (text[at] >= 'A' && text[at] <= 'Z')
-                text[at] = static_cast<char>(text[at] - 'A' + 'a');
-            else if (text.compare(at, 2, "\xC3\x89") == 0)  // É
-                text[at + 1] = '\xA9';                      // é
-        return text;
-    }
     ReferenceItem placed(const ranking::SampleItem& item) const {
         const double sign = profile_.order.descending ? 1 : -1;
         ReferenceItem out{.item = &item};
         if (!is_order_of_texts()) {
             out.score = score(item);
             out.key = sign * out.score;
+            const bool stored = !request_.sort.empty() && profile_.order.by_field &&
+                                profile_.score.name != "created_at";
+            if (stored && !item.fields.contains(profile_.score.name)) out.key = Pins::kMissing;
             return out;
         }
         const auto found = item.fields.find(profile_.score.name);
@@ -263,58 +339,18 @@ private:
         });
     }
 
-    /// Places at which floor(place * share) rises go to the greatest draws of what few have seen
-    /// and the page would not show anyhow; every second one, the first too, to what is by new
-    /// creators where there is any. (Worlds are smaller than what is drawn from.)
-    std::vector<ReferenceItem> explore(const std::vector<ReferenceItem>& shown,
-                                       const std::vector<const ranking::SampleItem*>& accepted,
-                                       std::size_t limit) const {
-        std::set<EntityId> on_page, taken;
-        for (std::size_t i = 0; i < std::min(limit, shown.size()); ++i)
-            on_page.insert(shown[i].item->id);
-        std::vector<ReferenceItem> drawn;
-        for (const auto* item : accepted)
-            if (may_be_explored(*item) && !on_page.contains(item->id))
-                drawn.push_back(with_draw(*item));
-        std::ranges::sort(drawn, [](const ReferenceItem& a, const ReferenceItem& b) {
-            return a.draw != b.draw ? a.draw > b.draw : a.item->id < b.item->id;
-        });
-        std::vector<ReferenceItem> out;
-        const auto places = [&](std::size_t rank) {
-            return static_cast<std::size_t>(
-                std::floor(static_cast<double>(rank) * profile_.explore_percent / 100));
-        };
-        const auto fill = [&] {
-            while (out.size() < limit && !drawn.empty() &&
-                   places(out.size() + 1) > places(out.size())) {
-                auto next = drawn.begin();
-                if (places(out.size() + 1) % 2 == 1)
-                    next = std::ranges::find_if(
-                        drawn, [&](const auto& each) { return is_outside(*each.item); });
-                if (next == drawn.end()) next = drawn.begin();
-                taken.insert(next->item->id);
-                out.push_back(*next);
-                drawn.erase(next);
-            }
-        };
-        for (const ReferenceItem& item : shown) {
-            fill();
-            if (!taken.contains(item.item->id)) out.push_back(item);
-        }
-        fill();
-        // What is explored keeps its place before rules of relevance, whatever its score.
-        for (std::size_t i = 1; i < out.size(); ++i)
-            if (out[i].explored) out[i].key = out[i - 1].key;
-        return out;
-    }
     bool may_be_explored(const ranking::SampleItem& item) const {
+        // These have their places.
+        if (is_pinned(item) || std::ranges::find(request_.bury, item.id) != request_.bury.end())
+            return false;
         if (world_.window(item.id, "impression", "all", true) >= 100 || !passes_gates(item))
             return false;
         if (is_candidate(item)) return true;
-        const bool about = std::ranges::any_of(profile_.sources, [](const Source& source) {
-            return source.kind == SourceKind::kCollection ||
-                   (is_of_vectors_or_likes(source) && source.anchor != Anchor::kUser);
-        });
+        const bool about =
+            search_ || std::ranges::any_of(sources_, [](const Source& source) {
+                return source.kind == SourceKind::kCollection ||
+                       (is_of_vectors_or_likes(source) && source.anchor != Anchor::kUser);
+            });
         return !scans_ && !about && !is_refused(item);
     }
     bool is_outside(const ranking::SampleItem& item) const {
@@ -326,6 +362,7 @@ private:
         ReferenceItem out = placed(item);
         out.key = (profile_.order.descending ? 1 : -1) * out.score;
         out.explored = true;
+        out.outside = is_outside(item);
         const double impressions = world_.window(item.id, "impression", "all", true);
         double positives = 0;
         for (const auto& signal : schema_.signals)
@@ -337,93 +374,16 @@ private:
         return out;
     }
 
-    /// The next place goes to the best that breaks no rule, or to the most relevant of them; where
-    /// nobody fits, the first rule left is given up.
-    void make_page(std::vector<ReferenceItem> shown, std::size_t places, ReferencePage* out) const {
-        std::set<std::size_t> given_up;
-        const std::vector<ReferenceItem> all = shown;
-        while (out->items.size() < places) {
-            std::vector<std::size_t> fitting;
-            for (std::size_t at = 0; at < shown.size(); ++at) {
-                bool fits_all = true;
-                for (std::size_t rule = 0; rule < profile_.diversity.size(); ++rule)
-                    fits_all =
-                        fits_all && (given_up.contains(rule) ||
-                                     fits(profile_.diversity[rule], *shown[at].item, *out, places));
-                if (fits_all) fitting.push_back(at);
-            }
-            if (fitting.empty()) {
-                std::size_t next = 0;
-                while (given_up.contains(next) ||
-                       profile_.diversity[next].kind == ranking::DiversityKind::kMmr)
-                    ++next;
-                given_up.insert(next);
-                continue;
-            }
-            std::size_t best = fitting[0];
-            for (const std::size_t at : fitting)
-                if (relevance(shown[at], all, *out) > relevance(shown[best], all, *out)) best = at;
-            out->items.push_back(shown[best]);
-            shown.erase(shown.begin() + static_cast<std::ptrdiff_t>(best));
-        }
-        out->satisfied = given_up.empty();
-    }
-    /// Of all rules `mmr`, added up; 0 without one.
-    double relevance(const ReferenceItem& item, const std::vector<ReferenceItem>& all,
-                     const ReferencePage& page) const {
-        const double range = all.front().key - all.back().key;
-        const double score = range > 0 ? 1 - (all.front().key - item.key) * (1 / range) : 1;
-        double out = 0;
-        for (const auto& rule : profile_.diversity) {
-            if (rule.kind != ranking::DiversityKind::kMmr) continue;
-            std::optional<double> nearest;
-            const auto* const own = world_.vector_of(item.item->id, rule.name);
-            for (const ReferenceItem& shown : page.items) {
-                const auto* const other = world_.vector_of(shown.item->id, rule.name);
-                if (own == nullptr || other == nullptr) continue;
-                nearest = std::max(nearest.value_or(-2), world_.likeness(rule.name, *own, *other));
-            }
-            out += rule.lambda * score - (1 - rule.lambda) * nearest.value_or(0);
-        }
-        return out;
-    }
-    static std::set<std::string> values_of(const ranking::DiversityRule& rule,
-                                           const ranking::SampleItem& item) {
-        if (rule.kind == ranking::DiversityKind::kMaxPerCreator)
-            return item.creator ? std::set{item.creator->to_string()} : std::set<std::string>();
-        const auto found = item.fields.find(rule.name);
-        if (found == item.fields.end()) return {};
-        if (const auto* text = std::get_if<std::string>(&found->second)) return {*text};
-        if (const auto* flag = std::get_if<bool>(&found->second)) return {*flag ? "true" : "false"};
-        const auto& list = std::get<std::vector<std::string>>(found->second);
-        return {list.begin(), list.end()};
-    }
-    static bool fits(const ranking::DiversityRule& rule, const ranking::SampleItem& item,
-                     const ReferencePage& page, std::size_t places) {
-        if (rule.kind == ranking::DiversityKind::kMmr) return true;
-        std::map<std::string, std::size_t> there;
-        for (const auto& shown : page.items)
-            for (const auto& value : values_of(rule, *shown.item)) ++there[value];
-        const auto values = values_of(rule, item);
-        if (rule.kind == ranking::DiversityKind::kMinDistinct) {
-            const std::size_t wanted = std::min<std::size_t>(rule.count, places);
-            if (there.size() >= wanted || wanted - there.size() < places - page.items.size())
-                return true;
-            return std::ranges::any_of(values, [&](const auto& v) { return !there.contains(v); });
-        }
-        std::size_t most = rule.count;
-        if (rule.kind == ranking::DiversityKind::kMaxShare)
-            most = std::max(1.0, std::floor(rule.percent / 100 * static_cast<double>(places)));
-        return std::ranges::all_of(values, [&](const std::string& value) {
-            return (rule.value && *rule.value != value) || there[value] < most;
-        });
-    }
-
     const schema::Schema& schema_;
     const ReferenceWorld& world_;
-    const ranking::Profile& profile_;
+    const ranking::Profile profile_;
+    const ReferenceModels& models_;
     const FeedRequest& request_;
-    const std::string text_;  ///< Of the profile.
+    const std::optional<ReferenceSearch>& search_;
+    const std::map<EntityId, double> answers_;
+    const std::string text_;       ///< Of the profile.
+    std::vector<Source> sources_;  ///< Where a search adds one, with that.
+    bool text_alone_ = false;      ///< Which alone says what candidates are.
     std::map<std::string, double> params_;
     std::vector<std::map<EntityId, std::size_t>> ranks_;  ///< By source.
     bool scans_ = false;

@@ -7,11 +7,16 @@
 #include "base/hash.h"
 #include "query/feed.h"
 #include "query/tests/personal_shard.h"
+#include "query/tests/reference_search.h"
 #include "ranking/tests/reference_evaluator.h"
 
 namespace tidal::query {
 
 inline const EntityId kReader{std::uint64_t{77}};  ///< Whose states the world has.
+/// The last of five has done nothing.
+inline EntityId friend_of_reader(std::uint64_t number) {
+    return EntityId(101 + number);
+}
 inline constexpr CollectionId kPicks{5};
 inline constexpr CohortId kFans{3};
 
@@ -23,6 +28,9 @@ struct ReferenceWorld {
     std::map<EntityId, double> collected;                        ///< In kPicks, and where in it.
     std::map<EntityId, double> likes;                            ///< How many liked an item,
     std::map<std::pair<EntityId, EntityId>, double> liked_both;  ///< or both.
+    /// Who gave an item a signal, of those the reader may have for friends.
+    std::map<std::pair<EntityId, std::string>, std::set<EntityId>> engaged;
+    ReferenceTexts texts;
     /// Of users of kFans.
     std::map<std::pair<EntityId, std::string>, std::vector<signal::LedgerEvent>> of_fans;
 
@@ -107,6 +115,25 @@ struct ReferenceWorld {
         return 0;
     }
 
+    double nearest_disliked(const FeedRequest& request, const EntityId& item,
+                            const std::string& slot) const {
+        std::optional<double> out;
+        const auto* const own = vector_of(item, slot);
+        const auto& disliked = request.user->disliked;
+        for (std::size_t i = 0; own != nullptr && i < std::min<std::size_t>(disliked.size(), 20);
+             ++i)
+            if (const auto* const other = vector_of(disliked[i], slot))
+                out = std::max(out.value_or(-2), likeness(slot, *own, *other));
+        return out.value_or(0);
+    }
+    double friends(const FeedRequest& request, const EntityId& item,
+                   const std::string& signal) const {
+        const auto found = engaged.find({item, signal});
+        if (found == engaged.end()) return 0;
+        return static_cast<double>(std::ranges::count_if(
+            request.user->friends, [&](const auto& one) { return found->second.contains(one); }));
+    }
+
     double co_engaged(const FeedRequest& request, const EntityId& item,
                       ranking::Anchor from) const {
         std::vector<EntityId> start;
@@ -134,6 +161,7 @@ struct ReferenceWorld {
             return static_cast<double>(kFilterNow - *item.created_at) / 3'600'000.0;
         if (text == "co_engagement")
             return co_engaged(request, item.id, request.similar_to ? Anchor::kItem : Anchor::kUser);
+        if (text == "popularity") return popularity(item.id);
         if (text == "random(seed)")
             return random(item.id, request.seed.value_or(std::uint64_t{kFilterNow}));
         const auto open = text.find('('), comma = text.find(", ");
@@ -144,6 +172,8 @@ struct ReferenceWorld {
         if (what == "decay") return decayed(item.id, one);
         if (what == "state") return seen.contains(item.id);
         if (what == "similarity") return similarity(request, item.id, one);
+        if (what == "nearest_disliked") return nearest_disliked(request, item.id, one);
+        if (what == "friends") return friends(request, item.id, one);
         if (what == "follows")
             return item.creator && request.user->followed.contains(*item.creator);
         if (what == "affinity") return affinity(*request.user, item);

@@ -10,4 +10,7 @@ namespace tidal::ranking {
 ///         line, column and offset.
 Result<void> check_profile(const Profile& profile, const schema::Schema& schema, EntityKind kind);
 
+/// Whether entities keep a value of that name, so that positions in its order stay.
+bool is_stored(std::string_view name, const schema::Schema& schema, EntityKind kind);
+
 }  // namespace tidal::ranking

@@ -25,8 +25,8 @@ const std::vector<Source>& ranked_sources() {
     return profile->sources;
 }
 Expr random_expression(int depth) {
-    return RandomExpression::make(
-        depth, {"window_top(view, 24h)", "recent", "window_top(view, 7d)", "ordered"});
+    return RandomExpression::make(depth, {"fused", "rank(window_top(view, 24h))", "rank(recent)",
+                                          "rank(window_top(view, 7d))", "rank(ordered)"});
 }
 
 std::string degrees_text(const Coordinate& at, std::span<const double> params) {

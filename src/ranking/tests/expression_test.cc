@@ -65,8 +65,8 @@ TEST(Expression, LimitsHold) {
 
 RC_GTEST_PROP(Expression, PrintedTextParsesToTheSameTree, ()) {
     for (int i = 0; i < 100; ++i) {
-        const Expr expr =
-            RandomExpression::make(*rc::gen::inRange(0, 5), {"recent", "window_top(view, 24h)"});
+        const Expr expr = RandomExpression::make(
+            *rc::gen::inRange(0, 5), {"fused", "rank(recent)", "rank(window_top(view, 24h))"});
         const std::string text = print_expression(expr);
         const auto parsed = parse_expression(text);
         RC_ASSERT(parsed.ok());

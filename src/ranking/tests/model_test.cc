@@ -4,11 +4,12 @@
 #include <rapidcheck/gtest.h>
 
 #include <cmath>
-#include <functional>
 #include <memory>
 
 #include "ranking/evaluator.h"
 #include "ranking/profile_registry.h"
+#include "ranking/request_stages.h"
+#include "ranking/tests/random_model.h"
 #include "ranking/tests/sample_schema.h"
 #include "ranking/tests/transcript.h"
 #include "record/record.h"
@@ -16,119 +17,17 @@
 namespace tidal::ranking {
 namespace {
 
-/// A tree as a person would draw it.
-struct Branch {
-    double leaf = 0;
-    std::unique_ptr<Branch> left, right;
-    int input = 0;
-    double threshold = 0;
-    int kind = 0;                           ///< decision_type of the format.
-    std::vector<std::uint32_t> categories;  ///< Words of the set of a categorical split.
-};
-
-std::unique_ptr<Branch> random_branch(int depth, int inputs) {
-    auto out = std::make_unique<Branch>();
-    out->leaf = *rc::gen::inRange(-1000, 1000) / 64.0;
-    if (depth == 0 || *rc::gen::inRange(0, 5) == 0) return out;
-    out->left = random_branch(depth - 1, inputs);
-    out->right = random_branch(depth - 1, inputs);
-    out->input = *rc::gen::inRange(0, inputs);
-    out->threshold = *rc::gen::inRange(-20, 20) / 4.0;
-    out->kind = *rc::gen::element(0, 2, 2, 4, 6, 8, 10, 1);
-    if (out->kind == 1) out->categories = {*rc::gen::arbitrary<std::uint32_t>(), 5};
-    return out;
-}
-
-/// docs/reference/profiles.md, one entity and one tree at a time.
-double walk(const Branch& branch, const std::vector<double>& row) {
-    if (!branch.left) return branch.leaf;
-    const double x = row[static_cast<std::size_t>(branch.input)];
-    bool left = x <= branch.threshold;
-    if (branch.kind == 1) {
-        const double whole = std::trunc(x);
-        left = false;
-        if (whole >= 0 && whole < 64) {
-            const auto category = static_cast<std::size_t>(whole);
-            left = (branch.categories[category / 32] >> (category % 32) & 1) != 0;
-        }
-    } else if ((branch.kind == 4 || branch.kind == 6) && x == 0) {
-        left = branch.kind == 6;
-    }
-    return walk(left ? *branch.left : *branch.right, row);
-}
-
-/// The tree in the order of LightGBM's arrays.
-std::string text_of(const Branch& root, int number) {
-    std::string features, thresholds, kinds, lefts, rights, leaves, boundaries = "0", words;
-    int leaf_count = 0, sets = 0;
-    std::vector<const Branch*> nodes;
-    std::vector<int> left_child, right_child;
-    const std::function<int(const Branch&)> place = [&](const Branch& branch) {
-        if (!branch.left) {
-            leaves += (leaf_count == 0 ? "" : " ") + std::to_string(branch.leaf);
-            return ~leaf_count++;
-        }
-        const int at = static_cast<int>(nodes.size());
-        nodes.push_back(&branch);
-        left_child.push_back(0);
-        right_child.push_back(0);
-        left_child[static_cast<std::size_t>(at)] = place(*branch.left);
-        right_child[static_cast<std::size_t>(at)] = place(*branch.right);
-        return at;
-    };
-    place(root);
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-        const std::string blank = i == 0 ? "" : " ";
-        features += blank + std::to_string(nodes[i]->input);
-        const bool categorical = nodes[i]->kind == 1;
-        thresholds +=
-            blank + (categorical ? std::to_string(sets) : std::to_string(nodes[i]->threshold));
-        kinds += blank + std::to_string(nodes[i]->kind);
-        lefts += blank + std::to_string(left_child[i]);
-        rights += blank + std::to_string(right_child[i]);
-        if (!categorical) continue;
-        for (const auto word : nodes[i]->categories)
-            words += (words.empty() ? "" : " ") + std::to_string(word);
-        boundaries += " " + std::to_string(2 * ++sets);
-    }
-    std::string out = "Tree=" + std::to_string(number) +
-                      "\nnum_leaves=" + std::to_string(leaf_count) +
-                      "\nnum_cat=" + std::to_string(sets) + "\n";
-    if (leaf_count > 1)
-        out += "split_feature=" + features + "\nsplit_gain=1\nthreshold=" + thresholds +
-               "\ndecision_type=" + kinds + "\nleft_child=" + lefts + "\nright_child=" + rights +
-               "\n";
-    out += "leaf_value=" + leaves + "\n";
-    if (sets > 0) out += "cat_boundaries=" + boundaries + "\ncat_threshold=" + words + "\n";
-    return out + "is_linear=0\nshrinkage=0.1\n\n\n";
-}
-
-std::string header(const std::string& names, const std::string& more = "") {
-    return "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\n"
-           "max_feature_idx=2\nobjective=binary sigmoid:1\n" +
-           more + "feature_names=" + names + "\nfeature_infos=[0:1] [0:1] [0:1]\ntree_sizes=1\n\n";
-}
-constexpr std::string_view kEnd =
-    "end of trees\n\nfeature_importances:\na=1\n\npandas_categorical:null\n";
-
 RC_GTEST_PROP(Model, EqualsASlowWalkOfTheTrees, ()) {
-    const int inputs = *rc::gen::inRange(1, 4);
-    std::vector<std::unique_ptr<Branch>> trees;
-    const bool mean = *rc::gen::inRange(0, 2) == 0;
-    std::string names, text;
-    for (int i = 0; i < inputs; ++i)
-        names += (i == 0 ? "" : " ") + std::string(1, static_cast<char>('a' + i));
-    text = header(names, mean ? "average_output\n" : "");
-    for (int t = *rc::gen::inRange(1, 6); t > 0; --t) {
-        trees.push_back(random_branch(*rc::gen::inRange(0, 6), inputs));
-        text += text_of(*trees.back(), static_cast<int>(trees.size()) - 1);
-    }
-    const auto model = Model::parse(text + std::string(kEnd));
+    std::vector<std::string> names{"a", "b", "c"};
+    names.resize(*rc::gen::inRange<std::size_t>(1, 4));
+    const std::size_t inputs = names.size();
+    const RandomModel trees(names, *rc::gen::inRange(1, 6), 5);
+    const auto model = Model::parse(trees.text());
     if (!model) RC_FAIL(model.error().to_string());
-    RC_ASSERT(model->tree_count() == trees.size());
+    RC_ASSERT(model->tree_count() == trees.tree_count());
 
     constexpr std::size_t kRows = 100;
-    std::vector<std::vector<double>> columns(static_cast<std::size_t>(inputs));
+    std::vector<std::vector<double>> columns(inputs);
     for (auto& column : columns)
         for (std::size_t i = 0; i < kRows; ++i)
             column.push_back(*rc::gen::inRange(0, 10) == 0
@@ -141,17 +40,14 @@ RC_GTEST_PROP(Model, EqualsASlowWalkOfTheTrees, ()) {
     for (std::size_t i = 0; i < kRows; ++i) {
         std::vector<double> row;
         for (const auto& column : columns) row.push_back(column[i]);
-        double want = 0;
-        for (const auto& tree : trees) want += walk(*tree, row);
-        if (mean) want /= static_cast<double>(trees.size());
-        RC_ASSERT(out[i] == want);
+        RC_ASSERT(out[i] == trees.score(row));
     }
 }
 
 // Damage of every kind ends in an error with a place, or in a model that still ends each walk.
 RC_GTEST_PROP(Model, DamagedTextsNeverHang, ()) {
     auto tree = random_branch(4, 2);
-    std::string text = header("a b") + text_of(*tree, 0) + std::string(kEnd);
+    std::string text = model_header("a b") + tree_text(*tree, 0) + std::string(kModelEnd);
     for (int i = *rc::gen::inRange(1, 4); i > 0; --i) {
         const auto at = *rc::gen::inRange<std::size_t>(0, text.size());
         const auto length = *rc::gen::inRange<std::size_t>(0, 3);
@@ -171,7 +67,7 @@ RC_GTEST_PROP(Model, DamagedTextsNeverHang, ()) {
     RC_ASSERT(std::isfinite(out[0]) && std::isfinite(out[1]));
 }
 
-/// A model text behind `header` and before `end of trees`, or whole.
+/// A model text behind `model_header` and before `end of trees`, or whole.
 TEST(Model, ErrorsSayWhere) {
     const auto why = [](const std::string& text) {
         const auto model = Model::parse(text);
@@ -179,12 +75,12 @@ TEST(Model, ErrorsSayWhere) {
     };
     const std::string hint = "; a text as LightGBM's save_model writes it";
     const auto in_tree = [&](const std::string& tree) {
-        return why(header("a b") + "Tree=0\n" + tree + "\n" + std::string(kEnd));
+        return why(model_header("a b") + "Tree=0\n" + tree + "\n" + std::string(kModelEnd));
     };
     EXPECT_EQ(why(""), "expected `tree` in the first line, line=1, column=1, offset=0" + hint);
     EXPECT_EQ(why("tree\nnum_class=3\n"),
               "a model with several outputs has no score, line=2, column=11, offset=15" + hint);
-    EXPECT_EQ(why(header("a")),
+    EXPECT_EQ(why(model_header("a")),
               "expected `Tree=` or `end of trees`, line=12, column=1, offset=174" + hint);
     EXPECT_EQ(in_tree("num_leaves=2\nleaf_value=1\n"),
               "`leaf_value` has 1 numbers, not 2, line=14, column=12, offset=207" + hint);
@@ -224,7 +120,7 @@ TEST(Model, IsAFunctionOfTheLanguage) {
     const std::string tree =
         "Tree=0\nnum_leaves=2\nleaf_value=-1 10\nsplit_feature=1\nthreshold=2.5\ndecision_type=2\n"
         "left_child=-1\nright_child=-2\n\n";
-    auto model = Model::parse(header("views year") + tree + std::string(kEnd));
+    auto model = Model::parse(model_header("views year") + tree + std::string(kModelEnd));
     ASSERT_TRUE(model.ok()) << model.error().to_string();
     ModelSet models;
     models.put("ranker", std::make_shared<const Model>(std::move(model).value()));
@@ -254,6 +150,33 @@ TEST(Model, IsAFunctionOfTheLanguage) {
         "unknown field `views`, line=1, column=35, offset=34, model=ranker, profile=p@1; numbers "
         "here: year, quality, price, featured, released, length, age_hours, bm25, "
         "co_engagement, created_at, created_s, fused, popularity");
+}
+
+/// What a profile defines by a model stays known where a request sorts.
+TEST(Model, IsKnownToTheOrderOfARequest) {
+    const auto schema = sample_schema();
+    const std::string tree = "Tree=0\nnum_leaves=1\nleaf_value=3\n\n";
+    auto model = Model::parse(model_header("year") + tree + std::string(kModelEnd));
+    ASSERT_TRUE(model.ok()) << model.error().to_string();
+    ModelSet models;
+    models.put("ranker", std::make_shared<const Model>(std::move(model).value()));
+    const std::vector<StoredProfile> stored{
+        {"p", 1,
+         "profile p version 1 { let m = model(ranker); require model(ranker) > 2; score m; }"}};
+    const ProfileRegistry registry(*schema, stored, models);
+    const auto profile = registry.find("p", EntityKind::kItem);
+    ASSERT_TRUE(profile.ok()) << profile.error().to_string();
+    PlainSource source;
+    for (const char* text : {"year", "year + m", "year + model(ranker)"}) {
+        const auto sorted =
+            sorted_by(**profile, *parse_expression(text), true, text, *schema, EntityKind::kItem);
+        ASSERT_TRUE(sorted.ok()) << sorted.error().to_string();
+        Evaluator evaluator((*sorted)->program, source, {.params = {}});
+        const Slot slot(5);
+        const auto scores = evaluator.run({&slot, 1});
+        ASSERT_TRUE(scores.ok());
+        EXPECT_EQ((*scores)[0], std::string_view(text) == "year" ? 5 : 8) << text;
+    }
 }
 
 }  // namespace

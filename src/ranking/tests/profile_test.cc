@@ -80,6 +80,27 @@ TEST(Profile, WhatIsInTheOrderOfItsRanksHasNoOther) {
         << "a definition would hide them";
 }
 
+/// Positions stay in the order of what is stored, and of nothing else.
+TEST(Profile, AnOrderByAFieldIsOfWhatIsStored) {
+    const auto of = [](const std::string& statements) {
+        const auto profile = parse_profile("profile p version 1 { " + statements + " }");
+        EXPECT_TRUE(profile.ok()) << profile.error().to_string();
+        return compile_profile(*profile, *sample_schema(), EntityKind::kItem).value();
+    };
+    for (const char* statements : {"let year = sum(view, 1h); order year desc;",
+                                   "let title = 7; order title asc;", "order created_at asc;"}) {
+        const auto compiled = of(statements);
+        EXPECT_TRUE(compiled->profile.order.by_field) << statements;
+        EXPECT_TRUE(std::ranges::any_of(compiled->program.features, [](const Feature& each) {
+            return each.kind == FeatureKind::kField || each.kind == FeatureKind::kText ||
+                   each.kind == FeatureKind::kCreatedAt;
+        })) << statements;
+    }
+    for (const char* statements :
+         {"order popularity desc;", "let now = sum(view, 1h); order now desc;"})
+        EXPECT_FALSE(of(statements)->profile.order.by_field) << statements;
+}
+
 TEST(Profile, WhoseRanksCostTooMuchIsAvailableWithoutThem) {
     std::string gate = "year";
     for (int i = 0; i < 200; ++i) gate += " + price^" + std::to_string(i) + ".5";

@@ -14,27 +14,29 @@ namespace tidal::ranking {
 
 class RandomExpression {
 public:
-    /// @param sources  With ranks, as `rank()` names them; none = no ranks in the expression.
-    static Expr make(int depth, const std::vector<std::string>& sources = {}) {
+    /// @param more  Other leaves, as the language writes them: "rank(recent)", the name of a
+    ///              definition.
+    static Expr make(int depth, const std::vector<std::string>& more = {}) {
         if (depth == 0 || *rc::gen::inRange(0, 8) == 0) {
-            if (!sources.empty() && *rc::gen::inRange(0, 4) == 0) return rank(sources);
+            if (!more.empty() && *rc::gen::inRange(0, 4) == 0)
+                return *parse_expression(one_of(more));
             return leaf();
         }
         switch (*rc::gen::inRange(0, 3)) {
             case 0: {
                 Expr out = node(ExprKind::kNegate);
-                out.args.push_back(make(depth - 1, sources));
+                out.args.push_back(make(depth - 1, more));
                 return out;
             }
             case 1: {
                 Expr out = node(ExprKind::kBinary);
                 out.op = static_cast<BinaryOp>(*rc::gen::inRange(0, 11));
-                out.args.push_back(make(depth - 1, sources));
-                out.args.push_back(make(depth - 1, sources));
+                out.args.push_back(make(depth - 1, more));
+                out.args.push_back(make(depth - 1, more));
                 return out;
             }
             default:
-                return pure(depth, sources);
+                return pure(depth, more);
         }
     }
 
@@ -46,7 +48,7 @@ private:
         return out;
     }
 
-    static std::string one_of(std::vector<std::string> names) {
+    static std::string one_of(const std::vector<std::string>& names) {
         return names[*rc::gen::inRange<std::size_t>(0, names.size())];
     }
 
@@ -71,22 +73,15 @@ private:
         return out;
     }
 
-    static Expr pure(int depth, const std::vector<std::string>& sources) {
+    static Expr pure(int depth, const std::vector<std::string>& more) {
         const std::vector<std::pair<std::string, int>> functions{
             {"if", 3},    {"min", 2},   {"max", 3},     {"clamp", 3}, {"log", 1},
             {"log10", 1}, {"log1p", 1}, {"exp", 1},     {"sqrt", 1},  {"pow", 2},
             {"abs", 1},   {"sign", 1},  {"sigmoid", 1}, {"wilson", 2}};
         const auto& [f, count] = functions[*rc::gen::inRange<std::size_t>(0, functions.size())];
         Expr out = node(ExprKind::kCall, f);
-        for (int i = 0; i < count; ++i) out.args.push_back(make(depth - 1, sources));
+        for (int i = 0; i < count; ++i) out.args.push_back(make(depth - 1, more));
         return out;
-    }
-
-    /// `fused` or the rank in one of them.
-    static Expr rank(const std::vector<std::string>& sources) {
-        const auto which = *rc::gen::inRange<std::size_t>(0, sources.size() + 1);
-        if (which == sources.size()) return node(ExprKind::kName, "fused");
-        return *parse_expression("rank(" + sources[which] + ")");
     }
 
     /// Never a number that a parameter of the tests has.
