@@ -151,6 +151,12 @@ Result<void> Database::open_shards() {
         executors_.push_back(runtime_.executors().create_executor("shard-" + std::to_string(i)));
     const auto executors_used =
         static_cast<std::uint32_t>(std::min<std::size_t>(executors_.size(), identity_.shards));
+    if (options_.memory_bytes_max > 0) {
+        TIDAL_ASSIGN(memory_budget_,
+                     shard::MemoryBudget::open({.bytes_max = options_.memory_bytes_max,
+                                                .logger = options_.logger.named("memory")},
+                                               runtime_, *background_));
+    }
     gate_.emplace(with_default_running(options_.load, executors_used), *executors_.front(),
                   runtime_.clock());
     for (std::uint16_t id = 0; id <= identity_.shards; ++id) {
@@ -167,6 +173,7 @@ Result<void> Database::open_shards() {
         options.state.directory = shard_directory(ShardId(id));
         options.state.logger = options_.logger.named("shard");
         options.proposed_bytes_max = options_.writes_bytes_max;
+        options.memory = memory_budget_.get();
         options.region = identity_.region;
         options.checkpoint_interval_ms = options_.checkpoint_interval_ms;
         options.checkpoint_events = options_.checkpoint_events;

@@ -85,6 +85,9 @@ struct DatabaseOptions {
     std::uint64_t ledger_bytes_max = 4ULL << 30;
     std::uint64_t writes_bytes_max = 256ULL << 20;  ///< Of each shard, under way; then refused.
     std::uint64_t idempotency_bytes_max = 256ULL << 20;
+    /// Of the whole process (runtime::Memory::held_bytes); above it writes are refused that make it
+    /// grow: shard/memory_budget.h. 0 = no limit.
+    std::uint64_t memory_bytes_max = 0;
     /// Of each data shard. Part of its state: who leads it writes those that are given into its
     /// log where they differ, so members of a cluster should give the same, or none.
     MemoryOptions memory;
@@ -313,7 +316,9 @@ public:
         std::vector<shard::Shard::Stats> shards;  ///< Shard 0 (metadata) first.
         wal::LogStats log;
         QueryGate::Stats queries;
-        std::uint64_t query_steps = 0;  ///< Of feeds, since the start.
+        std::uint64_t query_steps = 0;            ///< Of feeds, since the start.
+        std::optional<std::uint64_t> held_bytes;  ///< Of the process; nullopt = nobody says.
+        shard::MemoryBudget::Stats memory;        ///< Without a budget nothing.
         UnixMillis started_ms = 0, now_ms = 0;
     };
     Stats stats();
@@ -545,6 +550,7 @@ private:
     std::atomic<std::uint64_t> query_steps_ = 0;
     std::unique_ptr<ClusterNode> cluster_;  ///< Null = standalone.
     std::atomic<bool> ready_ = false;
+    std::unique_ptr<shard::MemoryBudget> memory_budget_;  ///< nullptr = no limit.
     // Last: executors stop before anything they may still run on is destroyed.
     std::unique_ptr<runtime::Executor> background_;
     std::unique_ptr<runtime::Executor> graphs_;  ///< Links graphs of vectors.

@@ -111,6 +111,8 @@ Database::Stats Database::stats() {
     if (log_ != nullptr) stats.log = log_->stats();
     stats.queries = gate_->stats();
     stats.query_steps = query_steps_;
+    if (const auto held = runtime_.memory().held_bytes(); held.ok()) stats.held_bytes = *held;
+    if (memory_budget_ != nullptr) stats.memory = memory_budget_->stats();
     return stats;
 }
 

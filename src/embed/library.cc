@@ -24,6 +24,7 @@ Result<Library> Library::open(const OpenOptions& options) {
     database.shards = options.shards;
     database.schema = options.schema;
     database.memory = options.memory;
+    database.memory_bytes_max = options.memory_bytes_max;
     database.logger = options.logger;
     TIDAL_ASSIGN(open->database, api::Database::open(database, *open->runtime));
     TIDAL_TRY(wait<void>([&](auto done) { open->database->start(std::move(done)); }));

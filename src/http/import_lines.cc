@@ -115,14 +115,18 @@ Result<void> ImportLines::count(const Chunk& chunk, const api::WriteReplies& rep
         }
     }
     if (stopped_by == nullptr) return {};
-    return Error(stopped_by->code(), "the import stopped: " + stopped_by->message())
+    Error error(stopped_by->code(), "the import stopped: " + stopped_by->message());
+    for (const auto& [key, value] : stopped_by->context()) error.with(key, value);
+    const std::string& cure = stopped_by->hint();
+    return std::move(error)
+        .with_reason(stopped_by->reason())
         .with("line", chunk.first_line)
         .with("accepted", counts_.accepted)
         .with("skipped", counts_.skipped)
         .with("rejected", counts_.rejected)
-        .with_hint(
-            "lines from this one on may not be written; send the same body again under the "
-            "same id: what is written is skipped");
+        .with_hint((cure.empty() ? cure : cure + "; ") +
+                   "lines from this one on may not be written; send the same body again under the "
+                   "same id: what is written is skipped");
 }
 
 }  // namespace tidal::http

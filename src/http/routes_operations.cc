@@ -174,6 +174,13 @@ std::string Door::metrics_text() {
     set("tidal_log_queue_bytes", "Bytes waiting for the log.", stats.log.queue_bytes);
     set("tidal_archive_segments", "Archive segments.", stats.log.archive_segments);
     set("tidal_archive_bytes", "Bytes of the archive.", stats.log.archive_bytes);
+    if (stats.held_bytes)
+        set("tidal_memory_held_bytes",
+            "Memory of the process, swapped out or not, without mapped files.", *stats.held_bytes);
+    set("tidal_memory_budget_bytes",
+        "Above it writes that need more memory are refused; 0 = never.", stats.memory.bytes_max);
+    set("tidal_memory_refused", "Writes refused for want of memory of the process since the start.",
+        stats.memory.refused);
     if (database_.cluster() != nullptr) {
         const std::lock_guard lock(cluster_gauges_);
         set_cluster_gauges(metrics_, database_.cluster_status());

@@ -38,6 +38,7 @@ public:
     Disk& disk() override { return world_.disk(); }
     ExecutorFactory& executors() override { return world_.executors(); }
     Network& network() override { return world_.network(); }
+    Memory& memory() override { return world_.memory(); }
     void fatal(const Error& error) override { world_.fatal(error); }
     Crowd* crowd() override { return world_.crowd(); }
 

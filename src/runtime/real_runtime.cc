@@ -8,6 +8,7 @@
 
 #include "runtime/internal/asio_network.h"
 #include "runtime/internal/posix_disk.h"
+#include "runtime/internal/process_memory.h"
 #include "runtime/internal/thread_executor.h"
 #include "runtime/secret.h"
 #include "runtime/seeded_random.h"
@@ -52,6 +53,7 @@ public:
     Disk& disk() override { return *disk_; }
     ExecutorFactory& executors() override { return executors_; }
     Network& network() override { return *network_; }
+    Memory& memory() override { return memory_; }
 
     [[noreturn]] void fatal(const Error& error) override {
         const std::string line = "fatal: " + error.to_string() + "\n";
@@ -66,6 +68,7 @@ private:
     SystemRandom random_;
     internal::ThreadExecutorFactory executors_;
     const std::unique_ptr<Network> network_ = internal::make_asio_network();
+    internal::ProcessMemory memory_;
     const std::function<void(const Error&)> on_fatal_;
 };
 

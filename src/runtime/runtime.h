@@ -6,6 +6,7 @@
 #include "runtime/crowd.h"
 #include "runtime/disk.h"
 #include "runtime/executor.h"
+#include "runtime/memory.h"
 #include "runtime/network.h"
 #include "runtime/random.h"
 
@@ -19,6 +20,7 @@ public:
     virtual Disk& disk() = 0;
     virtual ExecutorFactory& executors() = 0;
     virtual Network& network() = 0;
+    virtual Memory& memory() = 0;
     /// The node cannot go on (a failed fsync): real, logs and ends the process with exit code 70;
     /// simulated, crashes the node. Does not return to code that may acknowledge anything.
     virtual void fatal(const Error& error) = 0;

@@ -177,6 +177,15 @@ Network& SimRuntime::network() {
     return *state_->network;
 }
 
+Memory& SimRuntime::memory() {
+    return state_->memory;
+}
+
+void SimRuntime::set_held_bytes(std::uint64_t bytes, std::uint64_t unused) {
+    state_->memory.held = bytes;
+    state_->memory.unused = unused;
+}
+
 void SimRuntime::fatal(const Error& error) {
     if (!state_->fatal_error) state_->fatal_error = error;
     kill();

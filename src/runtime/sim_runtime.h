@@ -144,6 +144,7 @@ public:
     Disk& disk() override;
     ExecutorFactory& executors() override;
     Network& network() override;
+    Memory& memory() override;
     /// Crashes the node and returns: everything it could still do fails.
     void fatal(const Error& error) override;
     Crowd* crowd() override;
@@ -158,6 +159,9 @@ public:
     void pause(std::uint64_t ns);
     /// Only its executors of this name stand still: one that writes files is a stalled disk.
     void pause(std::uint64_t ns, std::string_view executor_name);
+    /// What the process holds from now on (at first nothing); `unused` of it goes once it is to be
+    /// given back.
+    void set_held_bytes(std::uint64_t bytes, std::uint64_t unused = 0);
     /// Moves this node's wall clock, forwards or backwards.
     void jump_wall(std::int64_t ms);
     /// Parts per million by which this node's wall clock runs fast (or slow), from now on.

@@ -60,6 +60,7 @@ Result<std::unique_ptr<api::Database>> open_database(const Settings& settings,
     }
     options.executors = settings.executors;
     options.checkpoint_interval_ms = settings.checkpoint_interval_ms;
+    options.memory_bytes_max = settings.memory_mib << 20;
     options.ledger_bytes_max = settings.ledger_memory_mib << 20;
     options.writes_bytes_max = settings.writes_memory_mib << 20;
     options.memory = {.user_states = bytes_of(settings.user_states_memory_mib),

@@ -76,7 +76,7 @@ Option value(const char* name, T* target, const char* help) {
             }};
 }
 
-/// MiB of a budget that the log of a shard holds; 0 = as it has it.
+/// MiB of a budget; 0 has a meaning of its own.
 Option memory(const char* name, std::uint64_t* target, const char* help) {
     Option option = value(name, target, help);
     option.add = [=](CLI::App& app, const std::string& flag) {
@@ -121,6 +121,8 @@ std::vector<Option> options(Settings* s) {
         value("http_threads", &s->http_threads, "threads of the HTTP door"),
         value("checkpoint_interval_ms", &s->checkpoint_interval_ms,
               "at most this long between checkpoints"),
+        memory("memory_mib", &s->memory_mib,
+               "of the process (0: no limit); above it writes are refused that need more"),
         value("ledger_memory_mib", &s->ledger_memory_mib,
               "above it the coldest ledgers move to disk"),
         some_memory("writes_memory_mib", &s->writes_memory_mib,

@@ -29,6 +29,7 @@ struct Settings {
     std::uint16_t executors = 1;
     std::uint16_t http_threads = 2;  ///< Parsing is the first work to fill a core.
     std::uint64_t checkpoint_interval_ms = 30'000;
+    std::uint64_t memory_mib = 0;  ///< Of the process; 0 = no limit.
     std::uint64_t ledger_memory_mib = 4096;
     std::uint64_t writes_memory_mib = 256;  ///< Of each shard, for writes that are under way.
     // Of each data shard, for what it knows of users; 0 = what the directory has, a new one

@@ -1,5 +1,5 @@
 // What of a call is answered without the log: repeats of idempotency keys, signals for no item,
-// what a session has or does not allow.
+// what a session has or does not allow, what there is no memory for.
 #include <algorithm>
 #include <cassert>
 #include <iterator>
@@ -9,7 +9,8 @@
 
 namespace tidal::shard {
 
-Result<std::optional<Shard::Early>> Shard::answer_early(const record::Record& record) {
+Result<std::optional<Shard::Early>> Shard::answer_early(const record::Record& record,
+                                                        const Result<void>& room) {
     const record::Envelope& envelope = record.envelope;
     if (!envelope.idempotency_key.empty()) {
         std::string key = IdempotencyTable::row_key(envelope.tenant, envelope.principal,
@@ -18,6 +19,10 @@ Result<std::optional<Shard::Early>> Shard::answer_early(const record::Record& re
         if (seen) return std::optional(Early{0, std::move(*seen), {}, {}});
         if (keys_in_flight_.contains(key))
             return std::optional(Early{0, {}, {}, Awaited{std::move(key), record.body}});
+    }
+    if (!room.ok() && grows(record.body)) {
+        options_.memory->count_refused(1);
+        return std::optional(Early{0, Outcome::refuse(Error(room.error())), {}, {}});
     }
     if (const auto* of_session = std::get_if<record::SessionSignalBody>(&record.body)) {
         TIDAL_ASSIGN(auto known, state_->answer_session(*of_session, envelope.session_sequence,
@@ -62,13 +67,14 @@ void Shard::forget_items(const InFlight& batch) {
 }
 
 /// Takes out the records whose answer is known without the log, and claims the keys of the others.
-Result<void> Shard::take_early_answers(std::vector<record::Record>* records, InFlight* batch) {
+Result<void> Shard::take_early_answers(std::vector<record::Record>* records, InFlight* batch,
+                                       const Result<void>& room) {
     std::vector<record::Record> rest;
     rest.reserve(records->size());
     KeysOfCall keys;
     for (std::size_t line = 0; line < records->size(); ++line) {
         record::Record& record = (*records)[line];
-        auto early = answer_early(record);
+        auto early = answer_early(record, room);
         if (!early.ok()) {
             forget_items(*batch);
             return early.take_error();

@@ -140,6 +140,13 @@ Result<void> Shard::admit_import(const record::Record& position, std::uint64_t m
         .with_hint("let it end, then retry: it goes on where that one stopped");
 }
 
+/// Outside the monitor: it may look at the process.
+Result<void> Shard::admit_growth(const std::vector<record::Record>& records) {
+    const auto adds = [](const record::Record& record) { return grows(record.body); };
+    if (options_.memory == nullptr || std::ranges::none_of(records, adds)) return {};
+    return options_.memory->admit();
+}
+
 void Shard::stamp(record::Record* record, LogIndex index) {
     record::Envelope& envelope = record->envelope;
     envelope.origin = options_.region;
@@ -203,12 +210,17 @@ void Shard::propose(std::vector<record::Record> records, WriteConcern concern,
                     std::uint64_t timeout_ms, Done done, std::optional<std::uint64_t> import_mark) {
     assert(!records.empty());
     if (replicator_ != nullptr && !can_propose()) return done(not_leading());
+    const Result<void> room = admit_growth(records);
     std::unique_lock lock(mutex_);
     Result<void> admitted = admit(records);
     if (admitted.ok()) admitted = admit_concern(concern);
     if (admitted.ok() && import_mark) admitted = admit_import(records.back(), *import_mark);
+    if (admitted.ok() && import_mark && !room.ok()) {
+        options_.memory->count_refused(records.size() - 1);
+        admitted = Error(room.error());
+    }
     InFlight batch;
-    if (admitted.ok()) admitted = take_early_answers(&records, &batch);
+    if (admitted.ok()) admitted = take_early_answers(&records, &batch, room);
     if (!admitted.ok()) {
         lock.unlock();
         done(admitted.take_error());

@@ -21,6 +21,7 @@
 #include "runtime/runtime.h"
 #include "shard/committer.h"
 #include "shard/group_events.h"
+#include "shard/memory_budget.h"
 #include "shard/monitor.h"
 #include "shard/query_turns.h"
 #include "shard/replicator.h"
@@ -44,6 +45,9 @@ public:
         /// Where graphs of vectors are linked, a piece at a time; nullptr = none are made. Stop it
         /// before the shard's executor.
         runtime::Executor* graphs = nullptr;
+        /// Asked before anything is logged that grows; nullptr = everything may. Outlives the
+        /// shard.
+        MemoryBudget* memory = nullptr;
         std::uint64_t outbox_bytes_max = 256ULL << 20;
         /// Records of a batch between two looks whether somebody waits: about 40 us of signals,
         /// which who enters waits for. Above 0, as the next.
@@ -81,6 +85,8 @@ public:
     /// "transfer_under_way", kOverloaded and kTooLarge changed nothing and never will, so that the
     /// batch may go elsewhere; single records may be refused that way when only the first few got
     /// through. kInvalidArgument of field "w": memory, or more replicas than there are voters.
+    /// Where memory is full each record that grows is refused, kOverloaded "memory_full", and the
+    /// others are taken; of an import all are refused, so that its position stays.
     /// `import_mark`: the records are rows of an import and, last, its new position. kConflict
     /// unless it stands at `import_mark` and nothing of it is in flight, whose fate is open.
     void propose(std::vector<record::Record> records, WriteConcern concern,
@@ -320,11 +326,15 @@ private:
     Stats stats_now();
     Result<void> admit(const std::vector<record::Record>& records);
     Result<void> admit_import(const record::Record& position, std::uint64_t mark);
-    /// What is known without the log: a repeat of an idempotency key, a signal for no item. Such
-    /// records are not logged, so that the log holds what happened once.
-    Result<std::optional<Early>> answer_early(const record::Record& record);
+    Result<void> admit_growth(const std::vector<record::Record>& records);
+    /// What is known without the log: a repeat of an idempotency key, a signal for no item, what
+    /// there is no room for. Such records are not logged, so that the log holds what happened once.
+    Result<std::optional<Early>> answer_early(const record::Record& record,
+                                              const Result<void>& room);
     void make_item(const record::Record& record, InFlight* batch);
-    Result<void> take_early_answers(std::vector<record::Record>* records, InFlight* batch);
+    /// @param room  For what grows.
+    Result<void> take_early_answers(std::vector<record::Record>* records, InFlight* batch,
+                                    const Result<void>& room);
     using KeysOfCall = absl::flat_hash_map<std::string, std::size_t>;  ///< To their first record.
     static std::optional<Early> repeat_within(const record::Record& record, std::string key,
                                               const std::vector<record::Record>& ahead,

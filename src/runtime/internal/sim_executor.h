@@ -6,12 +6,21 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "runtime/sim_runtime.h"
 
 namespace tidal::runtime::internal {
 
 class SimExecutor;
+
+/// As much as a test says.
+struct SimMemory final : Memory {
+    Result<std::uint64_t> held_bytes() override { return held; }
+    void give_back() override { held -= std::exchange(unused, 0); }
+
+    std::uint64_t held = 0, unused = 0;
+};
 
 /// What the parts of one life of a node share; executors keep it alive.
 struct SimNodeState final : Clock, ExecutorFactory {
@@ -27,6 +36,7 @@ struct SimNodeState final : Clock, ExecutorFactory {
     SeededRandom random;
     std::unique_ptr<Disk> disk;
     std::unique_ptr<Network> network;
+    SimMemory memory;
     bool crashed = false;
     std::optional<Error> fatal_error;
     std::weak_ptr<SimNodeState> self;

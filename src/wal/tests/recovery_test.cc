@@ -257,6 +257,7 @@ public:
     runtime::Disk& disk() override { return inner_.disk(); }
     runtime::ExecutorFactory& executors() override { return inner_.executors(); }
     runtime::Network& network() override { return inner_.network(); }
+    runtime::Memory& memory() override { return inner_.memory(); }
     void fatal(const Error&) override { ended = true; }
     bool ended = false;
 

@@ -33,6 +33,10 @@ struct OpenOptions {
     /// Of each shard, for what it knows of users; what is not given stays as the directory has it:
     /// docs/operations/running.md#memory.
     api::MemoryOptions memory;
+    /// Of the whole process, the application's own memory included; above it writes that need more
+    /// are refused, kOverloaded "memory_full", and reads, deletes and signals go on. 0 = no limit.
+    /// kUnsupported where the system does not say what a process holds.
+    std::uint64_t memory_bytes_max = 0;
     Logger logger;  ///< Of what operators must know, such as a full disk; default: nothing.
 };
 

@@ -1,0 +1,110 @@
+// A budget of memory of the process by itself: what it asks how often, and which records it is for.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "runtime/sim_runtime.h"
+#include "shard/memory_budget.h"
+
+namespace tidal::shard {
+namespace {
+
+constexpr std::uint64_t kMax = 1000;
+
+class Budget : public testing::Test {
+protected:
+    Budget()
+        : world(1),
+          node(world.create_node("n", disk)),
+          background(node->executors().create_executor("background")) {
+        auto opened = MemoryBudget::open({.bytes_max = kMax, .logger = {}}, *node, *background);
+        EXPECT_TRUE(opened.ok());
+        budget = std::move(*opened);
+    }
+    ~Budget() override { background->stop(); }
+    bool admits() { return budget->admit().ok(); }
+
+    runtime::SimDisk disk;
+    runtime::SimWorld world;
+    std::unique_ptr<runtime::SimRuntime> node;
+    std::unique_ptr<runtime::Executor> background;
+    std::unique_ptr<MemoryBudget> budget;
+};
+
+TEST_F(Budget, AllOfItMayBeHeldAndNoByteMore) {
+    node->set_held_bytes(kMax);
+    EXPECT_TRUE(admits());
+    node->set_held_bytes(kMax + 1);
+    world.advance(MemoryBudget::kLookNs);
+    const auto refused = budget->admit();
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code(), ErrorCode::kOverloaded);
+    EXPECT_EQ(refused.error().reason(), "memory_full");
+    EXPECT_THAT(refused.error().context(),
+                testing::Contains(std::pair<std::string, std::string>("held_bytes", "1001")));
+    EXPECT_THAT(refused.error().hint(), testing::HasSubstr("--memory-mib"));
+}
+
+TEST_F(Budget, LooksOnlyWhenTheLastLookIsOld) {
+    EXPECT_TRUE(admits());
+    node->set_held_bytes(2 * kMax);
+    world.advance(MemoryBudget::kLookNs - 1);
+    EXPECT_TRUE(admits());
+    world.advance(1);
+    EXPECT_FALSE(admits());
+    node->set_held_bytes(0);
+    EXPECT_FALSE(admits());
+    world.advance(MemoryBudget::kLookNs);
+    EXPECT_TRUE(admits());
+}
+
+TEST_F(Budget, AsksForWhatIsFreeOnceASecond) {
+    node->set_held_bytes(5 * kMax, kMax);
+    EXPECT_FALSE(admits());
+    world.run_until_idle();
+    EXPECT_EQ(*node->memory().held_bytes(), 4 * kMax);
+    node->set_held_bytes(5 * kMax, kMax);
+    world.advance(MemoryBudget::kGiveBackNs - 1);
+    EXPECT_FALSE(admits());
+    world.run_until_idle();
+    EXPECT_EQ(*node->memory().held_bytes(), 5 * kMax);
+    world.advance(MemoryBudget::kLookNs);
+    EXPECT_FALSE(admits());
+    world.run_until_idle();
+    EXPECT_EQ(*node->memory().held_bytes(), 4 * kMax);
+}
+
+TEST_F(Budget, WithRoomNothingIsAskedOfTheAllocator) {
+    node->set_held_bytes(kMax, kMax / 2);
+    EXPECT_TRUE(admits());
+    world.run_until_idle();
+    EXPECT_EQ(*node->memory().held_bytes(), kMax);
+}
+
+TEST(Grows, WhatAddsAndHasNoBudgetOfItsOwn) {
+    const auto relation = [](record::RelationshipKind kind, bool ends) {
+        return record::RelationshipBody{
+            .kind = kind, .ends = ends, .user = EntityId(1), .target = EntityId(2)};
+    };
+    using Kind = record::RelationshipKind;
+    EXPECT_TRUE(grows(record::UpsertBody{}));
+    EXPECT_TRUE(grows(record::EmbeddingBody{}));
+    EXPECT_TRUE(grows(record::SavedSearchBody{.user = EntityId(1), .name = "a", .text = "b"}));
+    EXPECT_TRUE(grows(record::SessionBody{}));
+    for (const Kind kind : {Kind::kFollows, Kind::kBlocks, Kind::kMutes, Kind::kFriends}) {
+        EXPECT_TRUE(grows(relation(kind, false)));
+        EXPECT_FALSE(grows(relation(kind, true)));
+    }
+    EXPECT_FALSE(grows(relation(Kind::kHides, false)));
+    EXPECT_FALSE(grows(relation(Kind::kSaves, false)));
+    EXPECT_FALSE(grows(record::SavedSearchBody{.user = EntityId(1), .name = "a", .looked = true}));
+    EXPECT_FALSE(grows(record::SessionBody{.act = record::SessionAct::kShow}));
+    EXPECT_FALSE(grows(record::SessionBody{.act = record::SessionAct::kClose}));
+    EXPECT_FALSE(grows(record::SignalBody{}));
+    EXPECT_FALSE(grows(record::CollectionMemberBody{}));
+    EXPECT_FALSE(grows(record::DeliveryBody{}));
+    EXPECT_FALSE(grows(record::DeleteBody{}));
+    EXPECT_FALSE(grows(record::EraseUserBody{}));
+}
+
+}  // namespace
+}  // namespace tidal::shard
