@@ -79,8 +79,8 @@ void MemoryBudget::look(std::uint64_t now_ns) {
                    .with("budget_bytes", options_.bytes_max)
                    .with("retry_after_ms", kRetryAfterMs)
                    .with_hint(
-                       "delete what is not needed, or give it more (--memory-mib, of the library "
-                       "OpenOptions::memory_bytes_max); reads, deletes and signals go on");
+                       "give it more (--memory-mib, of the library OpenOptions::memory_bytes_max); "
+                       "reads, signals and deletes go on");
     }
     refusing_ = why_.has_value();
     if (!why_) return trouble_.over();
