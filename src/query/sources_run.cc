@@ -231,7 +231,8 @@ private:
                 ann_.emplace(view, order.by, context_, plan_.effort,
                              plan_.limit_of(sources()[near_]), set_of_graphs(view));
             }
-            const CandidateScan::Leaves leaves(scan_, view);
+            CandidateScan::Leaves leaves(scan_, view);
+            leaves.expect_many();
             const auto also = [&](Slot slot) { return !one_by_one_ || leaves(slot); };
             TIDAL_ASSIGN(const bool done, ann_->step(view, tops_[near_], budget, also));
             if (!done) return false;
