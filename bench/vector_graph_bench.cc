@@ -371,7 +371,7 @@ private:
     }
     Found planned(std::size_t query, Effort effort, const Roaring& accepted) {
         const vector::Probe probe = this->probe(query);
-        vector::PlannedSearch search(flat_, graphs_, probe, effort, kTop, accepted);
+        vector::PlannedSearch search(flat_, graphs_, probe, effort, kTop, &accepted);
         while (!search.run([](double) { return true; })) {
         }
         trace_ = search.trace();

@@ -121,8 +121,8 @@ public:
     virtual std::span<const UnixMillis> created_at_column() const = 0;
     virtual std::span<const UnixMillis> publish_at_column() const = 0;  ///< INT64_MIN where absent.
     virtual std::span<const UnixMillis> expires_at_column() const = 0;  ///< INT64_MAX where absent.
-    /// A bit a slot, 64 a word: whether it has either of the two.
-    virtual std::span<const std::uint64_t> timed() const = 0;
+    /// A bit a slot, 64 a word: whether it is `live` and has neither of the two.
+    virtual std::span<const std::uint64_t> always_open() const = 0;
     /// Any of the columns of numbers; empty for a field of another type.
     virtual NumberView numbers(const NumberSource& source) const = 0;
     /// Reads up to `rows` more texts of a text or keyword field, so that its column of numbers

@@ -8,7 +8,7 @@ namespace tidal::query {
 
 AnnRun::AnnRun(const ranking::ShardView& view, const ranking::Feature& by,
                const ranking::EvaluationContext& context, vector::Effort effort,
-               std::uint32_t wanted, const Roaring& accepted)
+               std::uint32_t wanted, const Roaring* accepted)
     : by_(by),
       context_(context),
       wanted_(wanted),
@@ -22,7 +22,7 @@ Result<bool> AnnRun::step(const ranking::ShardView& view, TopItems& top, StepBud
     TIDAL_ASSIGN(const bool compared, compare(view, top, budget, also));
     if (!compared) return false;
     if (!gone_ || listed_ >= wanted_ || others_) return true;
-    others_ = search_.others();
+    others_ = search_.others(*view.vectors->find(by_.slot));
     blocks_.emplace(*others_);
     return compare(view, top, budget, also);
 }

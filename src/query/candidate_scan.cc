@@ -28,8 +28,11 @@ CandidateScan::Leaves::Leaves(const CandidateScan& scan, const ranking::ShardVie
     : scan_(scan),
       live_(view.entities.live()),
       gates_(view.entities, scan.plan_.now_ms),
-      negatives_(scan.negatives_, view),
-      refused_(scan.refused(view)) {}
+      blocked_(scan.negatives_, view),
+      refused_(scan.refused(view)) {
+    if (!scan.excluded_.isEmpty()) refused_.push_back(&scan.excluded_);
+    if (const Roaring* const hidden = scan.negatives_.hidden(view)) refused_.push_back(hidden);
+}
 
 std::vector<const Roaring*> CandidateScan::refused(const ranking::ShardView& view) const {
     std::vector<const Roaring*> out;

@@ -19,10 +19,10 @@ Roaring HardNegatives::all(const ranking::ShardView& view) const {
     return out;
 }
 
-HardNegatives::OneByOne::OneByOne(const HardNegatives& negatives, const ranking::ShardView& view)
-    : negatives_(negatives), view_(view), hidden_(negatives.hidden(view)) {
+HardNegatives::Blocked::Blocked(const HardNegatives& negatives, const ranking::ShardView& view)
+    : negatives_(negatives), view_(view) {
     const auto& user = negatives.plan_.user;
-    any_blocked_ = user && !user->blocked.empty() && view.kind == EntityKind::kItem;
+    any_ = user && !user->blocked.empty() && view.kind == EntityKind::kItem;
 }
 
 const Roaring* HardNegatives::hidden(const ranking::ShardView& view) const {

@@ -228,13 +228,15 @@ private:
             if (!ann_) {
                 constexpr double kSetCost = 20'000, kSetCostOfSlot = 0.05;
                 if (one_by_one_ && !scan_.accept(view, budget)) return false;
-                if (!budget.take(kSetCost +
-                                 kSetCostOfSlot * static_cast<double>(view.entities.slot_count())))
+                const Roaring* const accepted = set_of_graphs();
+                const std::uint32_t slots = accepted == nullptr ? 0 : view.entities.slot_count();
+                if (!budget.take(kSetCost + kSetCostOfSlot * static_cast<double>(slots)))
                     return false;
                 ann_.emplace(view, order.by, context_, plan_.effort,
-                             plan_.limit_of(sources()[near_]), set_of_graphs(view));
+                             plan_.limit_of(sources()[near_]), accepted);
             }
-            const CandidateScan::Leaves leaves(scan_, view);
+            CandidateScan::Leaves leaves(scan_, view);
+            leaves.expect_many();
             const auto also = [&](Slot slot) { return !one_by_one_ || leaves(slot); };
             TIDAL_ASSIGN(const bool done, ann_->step(view, tops_[near_], budget, also));
             if (!done) return false;
@@ -244,9 +246,10 @@ private:
         return true;
     }
 
-    const Roaring& set_of_graphs(const ranking::ShardView& view) const {
-        if (!one_by_one_) return accepted_;
-        return plan_.filter ? scan_.accepted() : view.entities.live();
+    /// nullptr = no smaller one than of all.
+    const Roaring* set_of_graphs() const {
+        if (!one_by_one_) return &accepted_;
+        return plan_.filter ? &scan_.accepted() : nullptr;
     }
 
     /// The sources of texts, among what the scan accepted.

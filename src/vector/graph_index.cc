@@ -15,8 +15,14 @@ bool GraphIndex::open(Segment of_file, const FlatVectors& vectors) {
     }
     if (of_file.fresh.isEmpty()) return false;
     fresh_ |= of_file.fresh;
-    segments_.push_back(std::move(of_file));
+    add(std::move(of_file));
     return true;
+}
+
+void GraphIndex::add(Segment segment) {
+    segment.fresh_bits = std::make_shared<SlotBits>(segment.fresh);
+    segments_.push_back(std::move(segment));
+    tail_.reset();
 }
 
 void GraphIndex::filed(const Graph& graph, std::uint64_t file,
@@ -31,11 +37,21 @@ void GraphIndex::filed(const Graph& graph, std::uint64_t file,
         replaced_, [&](const auto& each) { return each.get() == &graph; }, mapped);
 }
 
-void GraphIndex::changed(Slot slot) {
+void GraphIndex::changed(Slot slot, const FlatVectors& vectors) {
     if (changed_) changed_->add(slot.value());
+    if (tail_ && vectors.has(slot)) tail_->add(slot.value());
+    if (tail_ && !vectors.has(slot)) tail_->remove(slot.value());
     if (!fresh_.contains(slot.value())) return;
     fresh_.remove(slot.value());
-    for (Segment& segment : segments_) segment.fresh.remove(slot.value());
+    for (Segment& segment : segments_) {
+        segment.fresh.remove(slot.value());
+        segment.fresh_bits->remove(slot.value());
+    }
+}
+
+const Roaring& GraphIndex::tail(const FlatVectors& vectors) const {
+    if (!tail_) tail_ = vectors.present() - fresh_;
+    return *tail_;
 }
 
 bool GraphIndex::is_of_another(const Graph& graph, Slot slot) const {
@@ -59,7 +75,7 @@ std::unique_ptr<GraphBuild> GraphIndex::begin_build(const FlatVectors& vectors,
                                                     std::uint64_t seed) {
     assert(!changed_ && replaced_.empty());
     changed_.emplace();
-    Roaring slots = vectors.present() - fresh_;
+    Roaring slots = tail(vectors);
     std::vector<const Segment*> smallest;
     for (const Segment& segment : segments_) smallest.push_back(&segment);
     std::ranges::sort(smallest, {}, [](const Segment* s) { return s->fresh.cardinality(); });
@@ -79,7 +95,8 @@ void GraphIndex::finish_build(std::shared_ptr<const Graph> graph, LogIndex index
         });
         Roaring fresh = graph->slots();
         fresh -= *changed_;
-        if (!fresh.isEmpty()) segments_.push_back({std::move(graph), std::move(fresh), index});
+        tail_.reset();
+        if (!fresh.isEmpty()) add({std::move(graph), std::move(fresh), index, 0, nullptr});
         fresh_ = Roaring();
         for (const Segment& segment : segments_) fresh_ |= segment.fresh;
         ++built_;
@@ -91,7 +108,8 @@ void GraphIndex::finish_build(std::shared_ptr<const Graph> graph, LogIndex index
 std::size_t GraphIndex::bytes() const {
     std::size_t sum = fresh_.getSizeInBytes();
     for (const Segment& segment : segments_)
-        sum += segment.graph->bytes() + segment.fresh.getSizeInBytes();
+        sum +=
+            segment.graph->bytes() + segment.fresh.getSizeInBytes() + segment.fresh_bits->bytes();
     return sum;
 }
 

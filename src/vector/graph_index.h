@@ -10,6 +10,7 @@
 
 #include "vector/flat_vectors.h"
 #include "vector/graph_build.h"
+#include "vector/slot_bits.h"
 
 namespace tidal::vector {
 
@@ -25,6 +26,8 @@ public:
         Roaring fresh;           ///< Slots whose vector is the one in the graph.
         LogIndex index;          ///< No vector in the graph is newer.
         std::uint64_t file = 0;  ///< Number of the file that has it; 0 = none yet.
+        /// The same as `fresh`, as long as the graph is here; shared with searches under way.
+        std::shared_ptr<SlotBits> fresh_bits;
     };
 
     /// A graph from a file: what the vectors say as well and no graph before it has is taken over.
@@ -35,11 +38,13 @@ public:
     void filed(const Graph& graph, std::uint64_t file, const std::shared_ptr<const Graph>& mapped);
 
     /// The vector of a slot is new, another or gone.
-    void changed(Slot slot);
+    void changed(Slot slot, const FlatVectors& vectors);
 
     const std::vector<Segment>& segments() const { return segments_; }
     /// All that some graph has as it is.
     const Roaring& fresh() const { return fresh_; }
+    /// All that none has as it is. Valid until the next change.
+    const Roaring& tail(const FlatVectors& vectors) const;
 
     /// Whether a graph beside this one has the vector of the slot as it is.
     bool is_of_another(const Graph& graph, Slot slot) const;
@@ -59,9 +64,11 @@ public:
 
 private:
     static bool is_worn(const Segment& segment);
+    void add(Segment segment);
 
     std::vector<Segment> segments_;
     Roaring fresh_;
+    mutable std::optional<Roaring> tail_;                 ///< Once it was asked for.
     std::optional<Roaring> changed_;                      ///< Since the build under way began.
     std::vector<std::shared_ptr<const Graph>> replaced_;  ///< By it.
     std::uint64_t built_ = 0;

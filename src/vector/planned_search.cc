@@ -23,16 +23,18 @@ SearchTrace& SearchTrace::operator+=(const SearchTrace& other) {
 
 PlannedSearch::PlannedSearch(const FlatVectors& vectors, const GraphIndex& graphs,
                              const Probe& probe, Effort effort, std::uint32_t wanted,
-                             const Roaring& accepted)
+                             const Roaring* accepted)
     : probe_(probe),
       effort_(effort),
       wanted_(wanted),
+      takes_all_(accepted == nullptr),
       exact_cost_(FlatVectors::cost(vectors.spec())),
       visit_cost_(GraphSearch::cost(vectors.spec().dimensions)) {
     const std::uint32_t shortest = beam_of(effort, wanted).wanted * kShortWay;
     for (const GraphIndex::Segment& segment : graphs.segments()) {
-        Part part{segment.graph, accepted & segment.fresh, 0, 0, false};
-        part.count = part.accepted.cardinality();
+        Part part{.graph = segment.graph, .fresh = segment.fresh_bits, .accepted = {}};
+        if (accepted != nullptr) part.accepted = *accepted & segment.fresh;
+        part.count = part.accepted ? part.accepted->cardinality() : segment.fresh.cardinality();
         trace_.candidates += part.count;
         // Few are compared exactly at once.
         const auto count = static_cast<double>(part.count);
@@ -43,14 +45,13 @@ PlannedSearch::PlannedSearch(const FlatVectors& vectors, const GraphIndex& graph
         const bool is_far =
             part.count > 0 && exact_cost_ * count > reranking + way_cost(part, shortest);
         if (part.is_exact && !is_far) {
-            found_ |= part.accepted;
+            found_ |= part.accepted ? *part.accepted : segment.fresh;
         } else {
             parts_.push_back(std::move(part));
         }
     }
-    // Sets of all there is, which cost as much as a short way: only where they are not empty.
-    if (graphs.fresh().cardinality() == vectors.size()) return;
-    const Roaring rest = accepted & (vectors.present() - graphs.fresh());
+    const Roaring& tail = graphs.tail(vectors);
+    const Roaring rest = accepted != nullptr ? *accepted & tail : tail;
     trace_.candidates += rest.cardinality();
     found_ |= rest;
 }
@@ -65,9 +66,10 @@ bool PlannedSearch::run(GraphSearch::Take take, GraphSearch::Accepts also) {
     return true;
 }
 
-Roaring PlannedSearch::others() const {
+Roaring PlannedSearch::others(const FlatVectors& vectors) const {
+    if (takes_all_) return vectors.present() - found_;
     Roaring out;
-    for (const Part& part : parts_) out |= part.accepted;
+    for (const Part& part : parts_) out |= *part.accepted;
     out -= found_;
     return out;
 }
@@ -101,18 +103,17 @@ double PlannedSearch::way_cost(const Part& part, std::uint32_t met) const {
 }
 
 void PlannedSearch::begin_list(const Part& part) {
+    list_ = part.accepted ? *part.accepted : part.fresh->select(part.graph->slots());
     if (part.is_exact) {
-        found_ |= part.accepted;
+        found_ |= list_;
         return;
     }
     scan_.emplace(part.graph, probe_, reranked_of(effort_, wanted_));
-    roaring_init_iterator(&part.accepted.roaring, &next_);
+    roaring_init_iterator(&list_.roaring, &next_);
 }
 
 bool PlannedSearch::search(const Part& part, GraphSearch::Take take, GraphSearch::Accepts also) {
-    const auto accepts = [&](Slot slot) {
-        return part.accepted.contains(slot.value()) && also(slot);
-    };
+    const auto accepts = [&](Slot slot) { return part.accepts(slot) && also(slot); };
     const GraphSearch::Progress progress = search_->run(accepts, take);
     if (progress == GraphSearch::Progress::kPaused) return false;
     trace_.visited += search_->visits();
@@ -168,8 +169,8 @@ void PlannedSearch::keep(const Part& part, const Coder::Probe& probe,
     const std::size_t most = kept(part, probe, nearest);
     std::vector<std::uint32_t> slots;
     for (std::size_t i = 0; i < most; ++i) {
-        const std::uint32_t slot = part.graph->slot_of(nearest[i].node()).value();
-        if (part.accepted.contains(slot)) slots.push_back(slot);
+        const Slot slot = part.graph->slot_of(nearest[i].node());
+        if (part.may_have_accepted(slot)) slots.push_back(slot.value());
     }
     std::ranges::sort(slots);
     found_.addMany(slots.size(), slots.data());

@@ -27,9 +27,9 @@ namespace tidal::vector {
 class PlannedSearch {
 public:
     /// @param wanted    How many of the nearest.
-    /// @param accepted  Slots that may be found.
+    /// @param accepted  Slots that may be found; nullptr = whatever has a vector.
     PlannedSearch(const FlatVectors& vectors, const GraphIndex& graphs, const Probe& probe,
-                  Effort effort, std::uint32_t wanted, const Roaring& accepted);
+                  Effort effort, std::uint32_t wanted, const Roaring* accepted);
 
     /// False = `take`, asked before each piece of work, said that it belongs to the next call.
     /// @param also  What of `accepted` may be found is rather asked here, one by one.
@@ -39,17 +39,28 @@ public:
     /// It changes no more.
     const Roaring& found() const { return found_; }
     /// Of what was accepted, all that is not found().
-    Roaring others() const;
+    /// @param vectors  As they are by now.
+    Roaring others(const FlatVectors& vectors) const;
     SearchTrace& trace() { return trace_; }
 
 private:
     /// Of one graph.
     struct Part {
         std::shared_ptr<const Graph> graph;
-        Roaring accepted;
-        std::uint64_t count = 0;  ///< Of `accepted`.
-        double code_cost = 0;     ///< Nanoseconds, of one comparison in a list.
-        bool is_exact = false;    ///< Comparing all exactly takes no longer than the list.
+        std::shared_ptr<const SlotBits> fresh;
+        std::optional<Roaring> accepted;  ///< Of those; nullopt = all of them.
+        std::uint64_t count = 0;          ///< How many when the search began.
+        double code_cost = 0;             ///< Nanoseconds, of one comparison in a list.
+        bool is_exact = false;            ///< Comparing all exactly takes no longer than the list.
+
+        bool accepts(Slot slot) const {
+            return accepted ? accepted->contains(slot.value()) : fresh->contains(slot.value());
+        }
+        /// Whatever became of its vector since.
+        bool may_have_accepted(Slot slot) const {
+            return accepted ? accepted->contains(slot.value())
+                            : graph->node_of(slot) != Graph::kNone;
+        }
     };
 
     /// Nanoseconds of a way through the graph that meets so many of the accepted.
@@ -66,12 +77,14 @@ private:
     const Probe& probe_;
     const Effort effort_;
     const std::uint32_t wanted_;
+    const bool takes_all_;
     const double exact_cost_, visit_cost_;  ///< Nanoseconds, of one comparison.
     std::vector<Part> parts_;
     std::size_t part_ = 0;
     std::optional<GraphSearch> search_;
     std::optional<CodeScan> scan_;
-    roaring_uint32_iterator_t next_ = {};  ///< Of the list that is scanned.
+    Roaring list_;                         ///< Of what is scanned.
+    roaring_uint32_iterator_t next_ = {};  ///< Of it.
     Roaring found_;
     SearchTrace trace_;
 };

@@ -57,7 +57,7 @@ Result<void> ShardVectors::refresh(const EntityId& id, EmbeddingSlotId slot,
     } else {
         changed = vectors.erase(*at);
     }
-    if (changed) graphs.changed(*at);
+    if (changed) graphs.changed(*at, vectors);
     return {};
 }
 

@@ -91,7 +91,7 @@ void Columns::resize(std::uint32_t slot_count) {
     created_at_.resize(slot_count, 0);
     publish_at_.resize(slot_count, kNoPublishTime);
     expires_at_.resize(slot_count, kNoExpiryTime);
-    timed_.resize((std::size_t{slot_count} + 63) / 64);
+    always_open_.resize((std::size_t{slot_count} + 63) / 64);
     creator_of_.resize(slot_count, nullptr);
     for (FieldColumn& column : fields_) {
         if (is_number(column.type)) column.numbers.resize(slot_count, kAbsent);
@@ -100,11 +100,12 @@ void Columns::resize(std::uint32_t slot_count) {
     }
 }
 
-void Columns::note_timed(std::uint32_t slot) {
+/// Once its times are known.
+void Columns::note_open(std::uint32_t slot, bool live) {
     const std::uint64_t bit = std::uint64_t{1} << (slot % 64);
-    std::uint64_t& word = timed_[slot / 64];
+    std::uint64_t& word = always_open_[slot / 64];
     const bool timed = publish_at_[slot] != kNoPublishTime || expires_at_[slot] != kNoExpiryTime;
-    word = timed ? word | bit : word & ~bit;
+    word = live && !timed ? word | bit : word & ~bit;
 }
 
 template <bool kLoading>
@@ -134,10 +135,10 @@ void Columns::put(CellKey key, std::uint32_t slot, std::string_view encoded) {
             return;
         case kPublishAtCell:
             publish_at_[slot] = decode_time_value(encoded);
-            return note_timed(slot);
+            return;
         case kExpiresAtCell:
             expires_at_[slot] = decode_time_value(encoded);
-            return note_timed(slot);
+            return;
         default:
             break;
     }
@@ -163,10 +164,10 @@ void Columns::take(CellKey key, std::uint32_t slot, std::string_view encoded) {
             return;  // set_default_created_at follows
         case kPublishAtCell:
             publish_at_[slot] = kNoPublishTime;
-            return note_timed(slot);
+            return;
         case kExpiresAtCell:
             expires_at_[slot] = kNoExpiryTime;
-            return note_timed(slot);
+            return;
         default:
             break;
     }
@@ -193,6 +194,7 @@ void Columns::load(const Row& live_row) {
         put<true>(cell.key, slot, *cell.value);
         tell_listener(slot, {cell.key, std::nullopt, cell.value});
     }
+    note_open(slot, true);
     set_default_created_at(live_row);
 }
 
@@ -217,6 +219,7 @@ void Columns::apply(const Row& after, std::span<const CellDifference> difference
         note_ordered(difference.key, slot);
         tell_listener(slot, difference);
     }
+    note_open(slot, after.state == RowState::kLive);
     set_default_created_at(after);
     note_ordered(kCreatedAtCell, slot);  // Whose default changes without a difference.
 }

@@ -53,8 +53,8 @@ public:
     std::span<const UnixMillis> created_at() const { return created_at_; }
     std::span<const UnixMillis> publish_at() const { return publish_at_; }
     std::span<const UnixMillis> expires_at() const { return expires_at_; }
-    /// A bit a slot: whether it has one of the two.
-    std::span<const std::uint64_t> timed() const { return timed_; }
+    /// A bit a slot: whether it is live and has neither of the two.
+    std::span<const std::uint64_t> always_open() const { return always_open_; }
     const EntityId* creator_of(Slot slot) const { return creator_of_[slot.value()]; }
     // Inline by force: GCC drops calls of functions that only prefetch.
     [[gnu::always_inline]] void prefetch_creator(Slot slot) const {
@@ -97,7 +97,7 @@ private:
     void take(CellKey key, std::uint32_t slot, std::string_view encoded);
     void set_default_created_at(const Row& row);
     void note_ordered(CellKey key, std::uint32_t slot);
-    void note_timed(std::uint32_t slot);
+    void note_open(std::uint32_t slot, bool live);
     void tell_listener(std::uint32_t slot, const CellDifference& difference);
 
     static constexpr std::size_t kTimes = 3;
@@ -105,7 +105,7 @@ private:
     mutable std::vector<FieldColumn> fields_;  ///< By FieldId; `ordered` is made by readers.
     mutable std::array<std::unique_ptr<OrderedColumn>, kTimes> ordered_times_;
     std::vector<UnixMillis> created_at_, publish_at_, expires_at_;
-    std::vector<std::uint64_t> timed_;
+    std::vector<std::uint64_t> always_open_;
     HugeVector<const EntityId*> creator_of_;  ///< Keys of creators_.
     ValueBitmaps<EntityId> creators_;
     SlotSet live_;

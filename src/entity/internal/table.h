@@ -73,7 +73,7 @@ public:
     std::span<const UnixMillis> created_at_column() const override { return columns_.created_at(); }
     std::span<const UnixMillis> publish_at_column() const override { return columns_.publish_at(); }
     std::span<const UnixMillis> expires_at_column() const override { return columns_.expires_at(); }
-    std::span<const std::uint64_t> timed() const override { return columns_.timed(); }
+    std::span<const std::uint64_t> always_open() const override { return columns_.always_open(); }
     const EntityId* creator_of(Slot slot) const override { return columns_.creator_of(slot); }
     const Roaring* keyword_bitmap(FieldId field, std::string_view value) const override {
         return columns_.keyword(field, value);

@@ -234,9 +234,9 @@ void check_equals_rebuild(EntityTable& table, EntityTable& rebuilt) {
         RC_ASSERT(table.created_at_column()[s] == rebuilt.created_at_column()[s]);
         RC_ASSERT(table.publish_at_column()[s] == rebuilt.publish_at_column()[s]);
         for (const EntityTable* each : {&table, &rebuilt})
-            RC_ASSERT((each->timed()[s / 64] >> (s % 64) & 1) ==
-                      (each->publish_at_column()[s] != INT64_MIN ||
-                       each->expires_at_column()[s] != INT64_MAX));
+            RC_ASSERT((each->always_open()[s / 64] >> (s % 64) & 1) ==
+                      (each->live().contains(s) && each->publish_at_column()[s] == INT64_MIN &&
+                       each->expires_at_column()[s] == INT64_MAX));
         RC_ASSERT(table.expires_at_column()[s] == rebuilt.expires_at_column()[s]);
         const EntityId *a = table.creator_of(Slot(s)), *b = rebuilt.creator_of(Slot(s));
         RC_ASSERT((a == nullptr) == (b == nullptr) && (a == nullptr || *a == *b));

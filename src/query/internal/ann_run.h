@@ -19,10 +19,10 @@ class AnnRun {
 public:
     /// @param by        A similarity to an anchor that the context has.
     /// @param wanted    How many of the nearest.
-    /// @param accepted  Slots that may be listed.
+    /// @param accepted  Slots that may be listed; nullptr = whatever has a vector.
     AnnRun(const ranking::ShardView& view, const ranking::Feature& by,
            const ranking::EvaluationContext& context, vector::Effort effort, std::uint32_t wanted,
-           const Roaring& accepted);
+           const Roaring* accepted);
 
     /// False = the budget is spent.
     /// @param also  What of `accepted` may be listed is rather asked here, one by one.

@@ -20,20 +20,19 @@ public:
     /// All of them.
     Roaring all(const ranking::ShardView& view) const;
     void remove_from(const ranking::ShardView& view, Roaring* slots) const;
-    /// Asked one by one. Lifetime: until the next change of the shard.
-    class OneByOne {
+    /// Items the user hid; nullptr = none. Valid until the next change of the shard.
+    const Roaring* hidden(const ranking::ShardView& view) const;
+    /// Those of creators the user blocks, asked one by one. Lifetime: until the next change of the
+    /// shard.
+    class Blocked {
     public:
-        OneByOne(const HardNegatives& negatives, const ranking::ShardView& view);
-        bool refuse(Slot slot) const {
-            return (hidden_ != nullptr && hidden_->contains(slot.value())) ||
-                   (any_blocked_ && negatives_.is_blocked(view_, slot.value()));
-        }
+        Blocked(const HardNegatives& negatives, const ranking::ShardView& view);
+        bool refuse(Slot slot) const { return any_ && negatives_.is_blocked(view_, slot.value()); }
 
     private:
         const HardNegatives& negatives_;
         const ranking::ShardView& view_;
-        const Roaring* hidden_ = nullptr;
-        bool any_blocked_ = false;
+        bool any_ = false;
     };
     /// About the nanoseconds that remove_from() takes.
     double cost(std::uint64_t slots) const {
@@ -44,8 +43,6 @@ public:
     }
 
 private:
-    /// nullptr = none.
-    const Roaring* hidden(const ranking::ShardView& view) const;
     bool is_blocked(const ranking::ShardView& view, std::uint32_t slot) const;
 
     const FeedPlan& plan_;

@@ -108,7 +108,7 @@ TEST(GraphBytes, ThatChangeDuringASearchNameNoSlotThatWasNotAccepted) {
         Roaring accepted;
         for (std::uint32_t slot = 0; slot < kCount; slot += share) accepted.add(slot);
         const Probe probe = *make_probe(set.vectors.spec(), set.any());
-        PlannedSearch search(set.vectors, index, probe, Effort::kLow, 10, accepted);
+        PlannedSearch search(set.vectors, index, probe, Effort::kLow, 10, &accepted);
         std::size_t asked = 0;
         const auto also = [&](Slot) {
             if (++asked == 15) {  // more than are wanted

@@ -228,7 +228,7 @@ TEST(PlannedSearch, GoesThroughTheGraphUnderAFilterThatLeavesHalf) {
         for (std::uint32_t slot = 0; slot < Groups::kCount; ++slot)
             if (groups.random() % 2 == 0) half.add(slot);
         const Probe probe = *make_probe(groups.vectors.spec(), groups.any());
-        PlannedSearch search(groups.vectors, index, probe, Effort::kDefault, 5, half);
+        PlannedSearch search(groups.vectors, index, probe, Effort::kDefault, 5, &half);
         ASSERT_TRUE(search.run([](double) { return true; }));
         trace += search.trace();
         EXPECT_TRUE(search.found().isSubset(half));
@@ -238,6 +238,34 @@ TEST(PlannedSearch, GoesThroughTheGraphUnderAFilterThatLeavesHalf) {
     }
     EXPECT_GE(trace.graphs, 18U);
     EXPECT_EQ(trace.listed, 0U);
+}
+
+/// Of whatever has a vector it finds what it does of a set that names all of it.
+TEST(PlannedSearch, FindsTheSameInASetOfAll) {
+    Groups groups(Metric::kL2);
+    GraphIndex index;
+    auto build = index.begin_build(groups.vectors, 1);
+    index.finish_build(built(build.get(), groups.vectors), LogIndex(1));
+    for (std::uint32_t slot = 0; slot < Groups::kCount; slot += 50) {
+        groups.vectors.erase(Slot(slot));
+        index.changed(Slot(slot), groups.vectors);
+    }
+    const Roaring all = groups.vectors.present();
+    for (int asked = 0; asked < 20; ++asked) {
+        const Probe probe = *make_probe(groups.vectors.spec(), groups.any());
+        PlannedSearch named(groups.vectors, index, probe, Effort::kDefault, 5, &all);
+        PlannedSearch unnamed(groups.vectors, index, probe, Effort::kDefault, 5, nullptr);
+        const auto odd = [](Slot slot) { return slot.value() % 2 == 1; };
+        ASSERT_TRUE(named.run([](double) { return true; }, odd));
+        // In as many pieces as there are.
+        bool now = false;
+        while (!unnamed.run([&](double) { return now = !now; }, odd)) {
+        }
+        EXPECT_EQ(named.found(), unnamed.found());
+        EXPECT_EQ(named.trace().candidates, unnamed.trace().candidates);
+        EXPECT_EQ(named.trace().visited, unnamed.trace().visited);
+        EXPECT_EQ(named.others(groups.vectors), unnamed.others(groups.vectors));
+    }
 }
 
 TEST(Graph, TheSameVectorsMakeTheSameGraph) {
@@ -302,7 +330,7 @@ TEST(GraphIndex, KnowsWhatItsGraphsSay) {
             switch (set.random() % 9) {
                 case 0:
                     set.vectors.erase(Slot(slot));
-                    index.changed(Slot(slot));
+                    index.changed(Slot(slot), set.vectors);
                     break;
                 case 3:
                     for (const GraphIndex::Segment& segment : index.segments()) {
@@ -329,13 +357,15 @@ TEST(GraphIndex, KnowsWhatItsGraphsSay) {
                     break;
                 default:
                     set.put(slot);
-                    index.changed(Slot(slot));
+                    index.changed(Slot(slot), set.vectors);
             }
             Roaring all;
             for (const GraphIndex::Segment& segment : index.segments()) {
                 RC_ASSERT((segment.fresh & all).isEmpty());
                 RC_ASSERT(segment.fresh.isSubset(segment.graph->slots()));
                 all |= segment.fresh;
+                for (std::uint32_t one = 0; one < 64; ++one)
+                    RC_ASSERT(segment.fresh_bits->contains(one) == segment.fresh.contains(one));
                 for (const std::uint32_t fresh : segment.fresh) {
                     std::vector<std::byte> row(segment.graph->coder().row_bytes());
                     segment.graph->coder().encode(set.vectors.values(Slot(fresh)), row.data());
@@ -345,6 +375,8 @@ TEST(GraphIndex, KnowsWhatItsGraphsSay) {
             }
             RC_ASSERT(all == index.fresh());
             RC_ASSERT(all.isSubset(set.vectors.present()));
+            if (set.random() % 2 == 0)
+                RC_ASSERT(index.tail(set.vectors) == set.vectors.present() - all);
         }
     }));
 }
@@ -356,7 +388,7 @@ TEST(GraphIndex, KeepsFewGraphs) {
     std::uint64_t linked = 0;
     for (std::uint32_t slot = 0; slot < 1000; ++slot) {
         set.put(slot);
-        index.changed(Slot(slot));
+        index.changed(Slot(slot), set.vectors);
         if (!index.wants_build(set.vectors, 30)) continue;
         auto build = index.begin_build(set.vectors, 1);
         auto graph = built(build.get(), set.vectors);

@@ -70,7 +70,7 @@ public:
                  i < std::min<std::size_t>(results.size(), reranked_of(effort, top_)); ++i)
                 found.add(search.graph().slot_of(results[i].node()).value());
         } else {
-            PlannedSearch search(flat_, graphs_, probe, effort, top_, accepted);
+            PlannedSearch search(flat_, graphs_, probe, effort, top_, &accepted);
             while (!search.run([](double) { return true; })) {
             }
             found = search.found();
