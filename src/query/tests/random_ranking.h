@@ -104,7 +104,8 @@ private:
         if (die(2) == 0) {
             const std::string leaf = *rc::gen::element<std::string>(
                 "follows(creator)", "affinity(creator)", "similarity(cover)", "similarity(flat)",
-                "co_engagement", "cohort(count(view, 7d))", "state(seen)", "decay(like)");
+                "co_engagement", "cohort(count(view, 7d))", "state(seen)", "decay(like)",
+                "days_since_last(positive)", "days_since_last(negative)");
             out_.score = parsed("2 * " + leaf + " + (" + print_expression(out_.score) + ")");
         }
         for (std::size_t i = die(3); i > 0; --i)
@@ -162,7 +163,8 @@ public:
         for (std::size_t n = die(3); n > 0; --n) out_.exclude.push_back(EntityId(die(30)));
         params();
         const bool of_user = reads("follows") || reads("affinity(") || reads("state(") ||
-                             profile.cap || alone(ranking::Anchor::kUser);
+                             reads("days_since_last(") || profile.cap ||
+                             alone(ranking::Anchor::kUser);
         if (of_user || die(4) != 0) user();
         if (reads("similarity(") || alone(ranking::Anchor::kVector) || die(4) != 0)
             out_.vector = random_vector("cover");
@@ -205,6 +207,11 @@ private:
             if (die(3) == 0)
                 user.affinities.emplace(EntityId(creator), static_cast<double>(die(9)) / 4 - 1);
         }
+        // Also a moment ahead, and before 1970.
+        for (auto* newest : {&user.newest_positive_ms, &user.newest_negative_ms})
+            if (die(3) != 0)
+                *newest = *rc::gen::element<UnixMillis>(kFilterNow, kFilterNow + 60'000,
+                                                        kFilterNow - 5 * 86'400'000, 0, -1);
         // Nothing, or some items of which not more than one has vectors.
         if (die(3) == 0) return;
         bool has_vectors = false;
