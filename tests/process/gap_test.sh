@@ -40,9 +40,9 @@ expect 200
 call POST /profiles '{"text":"profile p version 1 { score days_since_last(like); }"}'
 expect 400 'expected `positive` or `negative`' '`like` is a signal of positive polarity'
 call GET '/feed?profile=away'
-expect 400 '"code":"missing_input"' 'days_since_last(positive)'
+expect 400 '"code":"missing_input"' '`away` needs user_id'
 page away 99
-days "$(($(date +%s) / 86400))" true
+days "$(jq -n 'now / 86400')" true
 page for_you 50
 days 0 false
 [ "$(first)" -le 6 ] || fail "liked together with what the user likes comes first: $reply"

@@ -1,6 +1,6 @@
-// days_since_last(polarity) through the database: of the newest signal there is, by the time it says it
-// happened, after undos, restarts and the deletion of its user, whichever shards are involved; and
-// what `for_you` makes of it.
+// days_since_last(polarity) through the database: of the newest signal there is, by the time it
+// says it happened, after undos, restarts and the deletion of its user, whichever shards are
+// involved; and what `for_you` makes of it.
 #include "ranking/evaluator.h"
 #include "sim_node.h"
 
@@ -23,12 +23,12 @@ protected:
         for (std::uint64_t id = 1; id <= 30; ++id) node_.put(item(id));
         for (const char* polarity : {"positive", "negative"})
             ASSERT_OK(node_.wait([&](Database::Done done) {
-                node_->put_profile("profile " + std::string(polarity) +
-                                       " version 1 { score days_since_last(" + polarity + "); }",
-                                   false, [done = std::move(done)](auto reply) mutable {
-                                       done(reply.ok() ? Result<void>()
-                                                       : Result<void>(reply.error()));
-                                   });
+                node_->put_profile(
+                    "profile " + std::string(polarity) + " version 1 { score days_since_last(" +
+                        polarity + "); }",
+                    false, [done = std::move(done)](auto reply) mutable {
+                        done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
+                    });
             }));
     }
     UnixMillis now_ms() { return node_.runtime().clock().wall_ms(); }
@@ -110,7 +110,7 @@ TEST_P(DaysSinceLast, GoesBackWhenTheSignalIsTakenBackAndIsForgottenWithItsUser)
     give(kReader, 1, "like", 40);
     give(kReader, 2, "like", 3, "newest");
     expect_days("positive", 3);
-    ASSERT_OK(node_.write_one(SignalUndo{2, "newest", {}}));
+    ASSERT_OK(node_.write_one(SignalUndo{std::uint64_t{2}, "newest", {}}));
     node_.rest();
     expect_days("positive", 40);
     ASSERT_OK(node_.crash_and_open());
