@@ -210,8 +210,8 @@ private:
         // Also a moment ahead, and before 1970.
         for (auto* newest : {&user.newest_positive_ms, &user.newest_negative_ms})
             if (die(3) != 0)
-                *newest = *rc::gen::element<UnixMillis>(kFilterNow, kFilterNow + 60'000,
-                                                        kFilterNow - 5 * 86'400'000, 0, -1);
+                *newest = *rc::gen::elementOf(std::vector<UnixMillis>{
+                    kFilterNow, kFilterNow + 60'000, kFilterNow - 5 * 86'400'000, 0, -1});
         // Nothing, or some items of which not more than one has vectors.
         if (die(3) == 0) return;
         bool has_vectors = false;
