@@ -7,7 +7,9 @@
 // view; of 4 and more also a like, of 2 and less a dislike. Before every `every`-th like of a film
 // that somebody rated before and this user did not, by a user with at least 5 likes, each
 // recommender makes a page of 10 of what the user has not rated; then all learn the rating.
-// Printed: nDCG@10 with that film as the only relevant one, and the time of Database::feed.
+// Printed: nDCG@10 with that film as the only relevant one, of all users and of those with even and
+// with odd ids (weights that were chosen on one half are judged by the other), and the time of
+// Database::feed.
 //
 // With --gap nobody knows anything of the last so many days when a page is made: not of its user,
 // who has at least 5 likes before that, nor of any film. With --absent pages are made only for
@@ -303,14 +305,17 @@ private:
                !seen_[rating.user].contains(rating.item);
     }
     void foresee(const Rating& rating) {
-        ++asked_;
-        users_.insert(rating.user);
+        Outcome& of_half = halves_[rating.user % 2];
+        of_half.users.insert(rating.user);
+        ++of_half.asked;
         const Seen& of_user = seen_[rating.user];
-        gains_["popularity"] += gain(popularity_.page(rating, of_user), rating.item);
-        gains_["decayed"] += gain(decayed_.page(rating, of_user), rating.item);
-        gains_["cosine"] += gain(cosine_.page(rating, of_user), rating.item);
-        for (const std::string& profile : profiles_)
-            gains_[profile] += gain(ours_.page(profile, rating), rating.item);
+        const auto score = [&](const std::string& name, const std::vector<std::uint64_t>& page) {
+            of_half.gains[name] += gain(page, rating.item);
+        };
+        score("popularity", popularity_.page(rating, of_user));
+        score("decayed", decayed_.page(rating, of_user));
+        score("cosine", cosine_.page(rating, of_user));
+        for (const std::string& profile : profiles_) score(profile, ours_.page(profile, rating));
     }
     void learn(const Rating& rating) {
         popularity_.learn(rating);
@@ -321,14 +326,30 @@ private:
         known_.insert(rating.item);
         likes_[rating.user] += rating.is_like() ? 1 : 0;
     }
-    void print() {
-        std::printf("%zu ratings, %llu pages for %zu users\n", ratings_.size(),
-                    static_cast<unsigned long long>(asked_), users_.size());
-        if (asked_ == 0) return;
-        for (const auto& [name, sum] : gains_)
+    struct Outcome {
+        std::uint64_t asked = 0;
+        Seen users;
+        std::map<std::string, double> gains;
+    };
+    static void print(const char* of, Outcome& outcome) {
+        std::printf("%s: %llu pages for %zu users\n", of,
+                    static_cast<unsigned long long>(outcome.asked), outcome.users.size());
+        for (const auto& [name, sum] : outcome.gains)
             std::printf("%-12s nDCG@10 %.4f  %.3f x popularity  %.3f x decayed  %.3f x cosine\n",
-                        name.c_str(), sum / static_cast<double>(asked_), sum / gains_["popularity"],
-                        sum / gains_["decayed"], sum / gains_["cosine"]);
+                        name.c_str(), sum / static_cast<double>(outcome.asked),
+                        sum / outcome.gains["popularity"], sum / outcome.gains["decayed"],
+                        sum / outcome.gains["cosine"]);
+    }
+    void print() {
+        Outcome all = halves_[0];
+        all.asked += halves_[1].asked;
+        all.users.insert(halves_[1].users.begin(), halves_[1].users.end());
+        for (const auto& [name, sum] : halves_[1].gains) all.gains[name] += sum;
+        std::printf("%zu ratings\n", ratings_.size());
+        if (all.asked == 0) return;
+        print("all", all);
+        print("even", halves_[0]);
+        print("odd", halves_[1]);
         std::printf("feed p50 %.0f us, p99 %.0f us\n", ours_.percentile_us(0.5),
                     ours_.percentile_us(0.99));
     }
@@ -343,9 +364,9 @@ private:
     std::map<std::uint64_t, Seen> seen_;
     std::map<std::uint64_t, std::uint64_t> likes_;
     std::map<std::uint64_t, UnixMillis> newest_ms_;  ///< By user, learned or not.
-    Seen known_, users_;
-    std::map<std::string, double> gains_;
-    std::uint64_t met_ = 0, asked_ = 0;
+    Seen known_;
+    Outcome halves_[2];  ///< By the last bit of the user's id.
+    std::uint64_t met_ = 0;
 };
 
 int run(int argc, char** argv) {

@@ -112,6 +112,8 @@ Result<query::Viewer> Database::viewer_of(const EntityId& user, UnixMillis now_m
         const audience::TasteParts taste = known->parts();
         for (const audience::Affinity& affinity : taste.creators)
             out.affinities.emplace(affinity.creator, affinity.weight_at(now_ms));
+        if (!taste.positives.empty()) out.newest_positive_ms = taste.positives.front().at_ms;
+        if (!taste.negatives.empty()) out.newest_negative_ms = taste.negatives.front().at_ms;
         for (const audience::RingEntry& entry : taste.positives) out.liked.push_back(entry.item);
         for (const audience::RingEntry& entry : taste.negatives) out.disliked.push_back(entry.item);
         return {};

@@ -216,6 +216,9 @@ Result<void> Database::add_session(const FeedCall& call, const audience::Session
             session.likes.end())
             liked.push_back(std::move(item));
     viewer->liked = std::move(liked);
+    if (!session.likes.empty())
+        viewer->newest_positive_ms =
+            std::max(viewer->newest_positive_ms, std::optional(session.likes.front().at_ms));
     if (!call.fresh || call.kind != EntityKind::kItem) return {};
     const ShardId home = shard_of(record::vshard_of_session(call.session));
     TIDAL_ASSIGN(viewer->shown, shard(home).with_readable([&](shard::ShardState& state) {

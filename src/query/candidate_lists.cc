@@ -234,6 +234,10 @@ Result<void> RankedFeatures::fill(const Feature& feature, std::span<const Slot> 
         fill_of_creators(feature, slots, out);
         return {};
     }
+    if (feature.kind == FeatureKind::kDaysSinceLast) {
+        std::ranges::fill(out, days_since_last(feature));
+        return {};
+    }
     if (feature.kind == FeatureKind::kCoEngagement) {
         const CoEngaged* const parts = plan_.find_co_engaged(std::nullopt);
         assert(parts != nullptr && "plan_feed() made sure");
@@ -302,6 +306,19 @@ void RankedFeatures::fill_of_creators(const Feature& feature, std::span<const Sl
     }
 }
 
+std::optional<UnixMillis> RankedFeatures::newest_ms(const Feature& feature) const {
+    assert(plan_.user && "plan_feed() made sure");
+    return feature.polarity == schema::Polarity::kPositive ? plan_.user->newest_positive_ms
+                                                           : plan_.user->newest_negative_ms;
+}
+
+/// Where nothing is known it is as long ago as times go, so that what fades with the days is gone.
+double RankedFeatures::days_since_last(const Feature& feature) const {
+    constexpr double kDayMs = 24 * 3'600'000;
+    const UnixMillis ago_ms = plan_.now_ms - newest_ms(feature).value_or(0);
+    return static_cast<double>(std::max<UnixMillis>(ago_ms, 0)) / kDayMs;
+}
+
 void RankedFeatures::text_scores(std::span<const Slot> slots, std::span<double> out) {
     if (text_)
         text_->scores(slots, out);
@@ -313,6 +330,7 @@ bool RankedFeatures::is_missing(const Feature& feature, Slot slot) const {
     if (feature.kind == FeatureKind::kBm25) return false;
     if (feature.kind == FeatureKind::kSourceRank)
         return !ranks_[feature.source].contains(slot.value());
+    if (feature.kind == FeatureKind::kDaysSinceLast) return !newest_ms(feature);
     return tables_.is_missing(feature, slot);
 }
 

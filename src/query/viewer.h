@@ -5,8 +5,10 @@
 #include <absl/container/flat_hash_set.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
+#include "base/hlc.h"
 #include "base/ids.h"
 
 namespace tidal::query {
@@ -24,8 +26,11 @@ struct Viewer {
     /// The newest first; what was liked in the page's session before all else.
     std::vector<EntityId> liked;
     std::vector<EntityId> disliked;  ///< The newest first.
-    std::uint64_t session = 0;       ///< Under which the page is shown; 0 = none.
-    std::vector<EntityId> shown;     ///< What its session was shown, and this page leaves out.
+    // Of the newest signal of each polarity, also one of the page's session; nullopt = none is
+    // known.
+    std::optional<UnixMillis> newest_positive_ms, newest_negative_ms;
+    std::uint64_t session = 0;    ///< Under which the page is shown; 0 = none.
+    std::vector<EntityId> shown;  ///< What its session was shown, and this page leaves out.
 };
 
 /// What an item of a muted creator keeps of its score.

@@ -37,6 +37,7 @@ std::uint32_t cost_of(const Feature& feature) {
         case FeatureKind::kCreatedAt:
         case FeatureKind::kField:
         case FeatureKind::kText:
+        case FeatureKind::kDaysSinceLast:
             return 2;
         case FeatureKind::kRandom:
             return 10;

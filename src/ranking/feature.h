@@ -35,6 +35,7 @@ enum class FeatureKind : std::uint8_t {
     kBm25,             ///< Of the query.
     kAffinity,         ///< Of the user to the entity's creator.
     kFollows,          ///< 1 where the user follows the entity's creator.
+    kDaysSinceLast,    ///< Of the user's newest signal of `polarity`: one number for all entities.
     kFriends,          ///< Friends of the user who gave `signal`.
     kCoEngagement,     ///< With the request's item, else the user's last items.
     kState,            ///< 1 where `state` of the user and the entity holds.
@@ -61,8 +62,9 @@ struct Feature {
     EmbeddingSlotId slot;
     std::optional<Anchor> anchor;  ///< Of `slot`; nullopt = AnchorVectors says.
     audience::StateId state;
-    std::uint32_t nanoseconds = 0;   ///< One in `slot` takes about so long.
-    Coordinate latitude, longitude;  ///< Degrees.
+    schema::Polarity polarity = schema::Polarity::kNeutral;  ///< Of kDaysSinceLast; never neutral.
+    std::uint32_t nanoseconds = 0;                           ///< One in `slot` takes about so long.
+    Coordinate latitude, longitude;                          ///< Degrees.
     auto operator<=>(const Feature&) const = default;
 };
 

@@ -60,6 +60,7 @@ Result<Value> Compiler::lower_feature(const Function& function, const Expr& expr
         case Form::kSimilarity:
         case Form::kNearestDisliked:
         case Form::kOfCreator:
+        case Form::kSinceLast:
         case Form::kFriends:
         case Form::kState:
             return lower_request_feature(function, expr);

@@ -19,6 +19,7 @@ constexpr Function kFunctions[] = {
     {"count", "count(signal, window)", Form::kCount, 2, 2},
     {"created_at", "created_at", Form::kNoArguments, 0, 0},
     {"created_s", "created_s", Form::kNoArguments, 0, 0},
+    {"days_since_last", "days_since_last(polarity)", Form::kSinceLast, 1, 1},
     {"decay", "decay(signal)", Form::kDecay, 1, 1},
     {"distance_km", "distance_km(field, lat, lon)", Form::kDistance, 3, 3},
     {"engagement", "engagement(signal, window)", Form::kEngagement, 2, 2},

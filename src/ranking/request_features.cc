@@ -240,6 +240,7 @@ Result<Value> Compiler::lower_request_feature(const Function& function, const Ex
                        {.kind = follows ? FeatureKind::kFollows : FeatureKind::kAffinity});
     }
     if (function.form == Form::kState) return lower_state(expr);
+    if (function.form == Form::kSinceLast) return lower_since_last(expr);
     return lower_similarity(function, expr, &argument);
 }
 
@@ -260,6 +261,24 @@ Result<Value> Compiler::lower_state(const Expr& expr) {
                 "unknown user state `" + print_expression(name) + "`")
         .with_hint(suggestion(print_expression(name), "states", known))
         .with_reason("unknown_state");
+}
+
+/// Tastes tell signals of the two polarities apart, not types of signals, and know no neutral ones.
+Result<Value> Compiler::lower_since_last(const Expr& expr) {
+    using schema::Polarity;
+    const Expr& argument = expr.args[0];
+    const std::string name = argument.kind == ExprKind::kName ? argument.name : "";
+    if (name == "positive" || name == "negative")
+        return needing(
+            Input::kUser, expr,
+            {.kind = FeatureKind::kDaysSinceLast,
+             .polarity = name == "positive" ? Polarity::kPositive : Polarity::kNegative});
+    std::string hint = "days_since_last(positive) or days_since_last(negative)";
+    if (const auto* const signal = schema_.find_signal(name))
+        hint = "`" + name + "` is a signal of " +
+               std::string(schema::polarity_name(signal->polarity)) + " polarity; " + hint;
+    return fail(ErrorCode::kInvalidArgument, argument, "expected `positive` or `negative`")
+        .with_hint(std::move(hint));
 }
 
 /// @param argument  nullptr = the function's name alone.

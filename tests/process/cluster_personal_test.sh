@@ -98,7 +98,9 @@ then_all "/feed?profile=near&$user" '.items[0].entity_id == 2 and .items[0].scor
 profile together 'candidates co_engaged(user); score co_engagement;'
 then_all "/feed?profile=together&$user" '[.items[].entity_id] == [10]'
 then_all "/feed?profile=for_you&$user&explain=true" \
-    '(.items[:2] | any(.entity_id == 10 and (.explain.terms[] | select(.term == "co_engagement").value) > 0)) and all(.items[]; .entity_id | IN(1, 2, 6, 8) | not)'
+    '(.items[:2] | any(.entity_id == 10 and (.explain.terms[] | select(.term == "(1 - gap) * co_engagement").value) > 0)) and
+      (.items[0].explain.features | any(.feature == "days_since_last(positive)" and (.missing | not) and .value < 1)) and
+      all(.items[]; .entity_id | IN(1, 2, 6, 8) | not)'
 # What one node told the user today, all have told; tomorrow is another day.
 tell GET "/feed?profile=notification&$user" ''
 jq -e '[.items[].entity_id] | length == 5 and .[0] == 1 and all(.[]; IN(2, 6, 8) | not)' <<<"$reply" >/dev/null || fail "notifications: $reply"

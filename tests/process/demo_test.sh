@@ -25,9 +25,9 @@ likes() {
 liked_page() {
     pages
     [ "$(ids)" != "$1" ] || fail "$2: three likes change nothing: $(ids)"
-    jq -e '.items[0] | (.explain.terms[] | select(.term == "co_engagement").value) as $together | .entity_id == 1198 and $together > 0.1 and $together > .score / 2' \
+    jq -e '.items[0] | (.explain.terms[] | select(.term == "(1 - gap) * co_engagement").value) as $together | .entity_id == 1198 and $together > 0.1 and $together > .score / 2' \
         <<<"$reply" >/dev/null || fail "$2: no word of what is liked together: $(jq -c '.items[0]' <<<"$reply")"
-    jq -e '[.items[] | select(.explain.terms[] | select(.term == "co_engagement").value > 0)] | length > 10' <<<"$reply" >/dev/null ||
+    jq -e '[.items[] | select(.explain.terms[] | select(.term == "(1 - gap) * co_engagement").value > 0)] | length > 10' <<<"$reply" >/dev/null ||
         fail "$2: few are there for what is liked together: $(ids)"
     ! has 260 && ! has 1196 && ! has 1210 || fail "$2: what was liked is shown again: $(ids)"
 }

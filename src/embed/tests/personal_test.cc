@@ -123,7 +123,7 @@ TEST_F(LibraryPersonal, LikesMakeAPageAndGoWithTheirUser) {
         const auto explained = must(library.feed(call));
         const auto& terms = explained.items.at(0).explain->terms;
         const auto together = std::find_if(terms.begin(), terms.end(), [](const auto& term) {
-            return term.text == "co_engagement";
+            return term.text == "(1 - gap) * co_engagement";
         });
         ASSERT_NE(together, terms.end());
         EXPECT_GT(together->value, 0);

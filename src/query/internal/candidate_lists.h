@@ -32,8 +32,9 @@ Result<void> fill_order(const FeedPlan& plan, std::size_t source, const ranking:
                         std::span<double> out);
 
 /// Adds what the lists of a union say of an entity (rank(source)), how its user stands to its
-/// creator (follows(creator), affinity(creator)), and how well its texts answer the query (bm25),
-/// to the features of the tables.
+/// creator (follows(creator), affinity(creator)), since when nothing was heard of the user
+/// (days_since_last(polarity)), and how well its texts answer the query (bm25), to the features of
+/// the tables.
 class RankedFeatures final : public ranking::FeatureSource {
 public:
     RankedFeatures(const FeedPlan& plan, ranking::FeatureSource& tables);
@@ -61,6 +62,9 @@ private:
     double rank_score(std::size_t source, Slot slot) const;
     /// False = the budget is spent.
     bool take_matches(const ranking::ShardView& view, StepBudget& budget);
+    /// Of what days_since_last(polarity) is about; nullopt = nothing is known.
+    std::optional<UnixMillis> newest_ms(const ranking::Feature& feature) const;
+    double days_since_last(const ranking::Feature& feature) const;
     /// follows(creator) and affinity(creator).
     void fill_of_creators(const ranking::Feature& feature, std::span<const Slot> slots,
                           std::span<double> out) const;

@@ -156,7 +156,7 @@ private:
                 "follows(creator)", "affinity(creator)", "similarity(cover)", "similarity(flat)",
                 "co_engagement", "cohort(count(view, 7d))", "state(seen)", "decay(like)",
                 "friends(watch)", "friends(finish)", "nearest_disliked(cover)",
-                "nearest_disliked(flat)");
+                "nearest_disliked(flat)", "days_since_last(positive)", "days_since_last(negative)");
             if (die(4) == 0) leaf = usable_models_[die(usable_models_.size())];
             if (searches_ && die(2) == 0) leaf = die(2) == 0 ? "bm25" : "model(m3)";
             out_.score = parsed("2 * " + leaf + " + (" + print_expression(out_.score) + ")");
@@ -224,7 +224,8 @@ public:
         if (die(2) == 0) out_.seed = die(1000);
         for (std::size_t n = die(3); n > 0; --n) out_.exclude.push_back(EntityId(die(30)));
         const bool of_user = reads("follows") || reads("affinity(") || reads("state(") ||
-                             reads("friends(") || reads("nearest_disliked(") || profile.cap ||
+                             reads("friends(") || reads("nearest_disliked(") ||
+                             reads("days_since_last(") || profile.cap ||
                              alone(ranking::Anchor::kUser);
         if (of_user || die(4) != 0) user();
         if (reads("similarity(") || alone(ranking::Anchor::kVector) || die(4) != 0)
@@ -303,6 +304,11 @@ private:
             if (die(2) == 0) user.friends.push_back(friend_of_reader(one));
         for (std::size_t n = die(4); n > 0; --n)
             user.disliked.push_back(world_.items[die(world_.items.size())].id);
+        // Also a moment ahead, and before 1970.
+        for (auto* newest : {&user.newest_positive_ms, &user.newest_negative_ms})
+            if (die(3) != 0)
+                *newest = *rc::gen::elementOf(std::vector<UnixMillis>{
+                    kFilterNow, kFilterNow + 60'000, kFilterNow - 5 * 86'400'000, 0, -1});
         // Nothing, or some items of which not more than one has vectors.
         if (die(3) == 0) return;
         bool has_vectors = false;

@@ -177,6 +177,7 @@ struct ReferenceWorld {
         if (what == "follows")
             return item.creator && request.user->followed.contains(*item.creator);
         if (what == "affinity") return affinity(*request.user, item);
+        if (what == "days_since_last") return days_since_last(*request.user, one);
         if (what == "distance_km") return distance_km(item, params, text);
         if (what == "cohort") return of_cohort(*request.cohort, item.id, "view", "7d");
         const std::string signal = text.substr(open + 1, comma - open - 1);
@@ -198,6 +199,12 @@ private:
         if (!item.creator) return 0;
         const auto found = user.affinities.find(*item.creator);
         return found == user.affinities.end() ? 0 : found->second;
+    }
+    static double days_since_last(const Viewer& user, const std::string& polarity) {
+        const auto newest =
+            polarity == "positive" ? user.newest_positive_ms : user.newest_negative_ms;
+        const UnixMillis then = newest ? *newest : 0;
+        return then > kFilterNow ? 0 : static_cast<double>(kFilterNow - then) / 86'400'000.0;
     }
     /// Haversine; distance_test.cc checks it by another formula.
     static double distance_km(const ranking::SampleItem& item,

@@ -47,6 +47,7 @@ private:
     Result<Value> lower_similarity(const Function& function, const Expr& expr,
                                    const Expr* argument);
     Result<Value> lower_state(const Expr& expr);
+    Result<Value> lower_since_last(const Expr& expr);
     Result<Value> lower_rank(const Expr& expr);
     Result<Value> lower_fused(const Expr& expr);
     Result<Value> lower_distance(const Expr& expr);

@@ -32,6 +32,7 @@ enum class Form : std::uint8_t {
     kSimilarity,
     kNearestDisliked,
     kOfCreator,  ///< affinity(creator), follows(creator)
+    kSinceLast,
     kState,
     kFriends,
     kCohort,
