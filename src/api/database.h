@@ -542,7 +542,8 @@ private:
     std::unique_ptr<storage::RowEngine> rows_;
     query::ShownStore shown_;  ///< Of long sequences of pages.
     std::unique_ptr<Transport> transport_;
-    std::vector<std::unique_ptr<shard::Shard>> shards_;  ///< By ShardId; 0 = metadata.
+    std::unique_ptr<shard::MemoryBudget> memory_budget_;  ///< nullptr = no limit.
+    std::vector<std::unique_ptr<shard::Shard>> shards_;   ///< By ShardId; 0 = metadata.
     std::vector<std::unique_ptr<shard::RelayPump>> pumps_;
     std::unique_ptr<PersonalArchive> archive_;  ///< Of log_; null where there is none.
     std::unique_ptr<wal::NodeLog> log_;
@@ -550,7 +551,6 @@ private:
     std::atomic<std::uint64_t> query_steps_ = 0;
     std::unique_ptr<ClusterNode> cluster_;  ///< Null = standalone.
     std::atomic<bool> ready_ = false;
-    std::unique_ptr<shard::MemoryBudget> memory_budget_;  ///< nullptr = no limit.
     // Last: executors stop before anything they may still run on is destroyed.
     std::unique_ptr<runtime::Executor> background_;
     std::unique_ptr<runtime::Executor> graphs_;  ///< Links graphs of vectors.

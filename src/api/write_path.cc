@@ -134,6 +134,12 @@ void Database::write_joined(std::vector<Write> writes, const ImportChunk* chunk,
     }
     const auto schema = this->schema();
     if (auto wider = add_dynamic_fields(*schema, writes)) {
+        // Fields stay for good: those of what would be refused are not made.
+        const Result<void> room = memory_budget_ ? memory_budget_->admit() : Result<void>();
+        if (!room.ok()) {
+            memory_budget_->count_refused(writes.size());
+            return join->fail_all(room.error());
+        }
         {
             const std::lock_guard lock(mutex_);
             ++widening_;

@@ -59,6 +59,7 @@ void ImportJob::received(std::uint64_t bytes, std::uint64_t bytes_declared) {
 
 void ImportJob::running(const api::ImportProgress& progress) {
     const std::lock_guard lock(mutex_);
+    if (state_ == State::kFinished || state_ == State::kFailed) return;
     if (state_ == State::kReceiving) running_ns_ = runtime_.clock().monotonic_ns();
     state_ = State::kRunning;
     progress_ = progress;

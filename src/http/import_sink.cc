@@ -1,5 +1,7 @@
 #include "http/import_sink.h"
 
+#include <atomic>
+
 #include "http/import_lines.h"
 #include "http/import_run.h"
 #include "http/problem.h"
@@ -41,6 +43,7 @@ public:
         lines_->finish([self = shared_from_this()](Result<void> written) {
             self->take_counts();
             if (!written.ok()) return self->fail(written.error());
+            if (self->answered_.exchange(true)) return;
             self->job_->finished(self->progress_);
             answer(*self->job_, std::move(self->responder_));
         });
@@ -57,6 +60,7 @@ private:
         progress_.rejected = counts.rejected;
     }
     void fail(const Error& error) {
+        if (answered_.exchange(true)) return;
         job_->failed(error);
         responder_.fail(error);
     }
@@ -64,6 +68,8 @@ private:
     std::shared_ptr<ImportLines> lines_;
     std::shared_ptr<ImportJob> job_;
     Responder responder_;
+    /// A cut connection ends it on the I/O thread, while the database may answer on another.
+    std::atomic<bool> answered_ = false;
     api::ImportProgress progress_;
 };
 
@@ -114,6 +120,7 @@ public:
 
 private:
     void begin() {
+        if (answered_.exchange(true)) return;
         job_->running({});
         if (call_.wait) {
             job_->when_ended(
@@ -126,6 +133,7 @@ private:
         runtime::spawn(run_spooled(database_, jobs_, job_, spool_, call_, archive_.has_value()));
     }
     void fail(const Error& error) {
+        if (answered_.exchange(true)) return;
         job_->failed(error);
         responder_.fail(error);
     }
@@ -137,6 +145,7 @@ private:
     const std::uint64_t bytes_declared_;
     std::shared_ptr<ImportSpool> spool_;
     Responder responder_;
+    std::atomic<bool> answered_ = false;  ///< As above, or handed to the run.
     std::optional<transfer::TarReader> archive_;
     Result<void> opened_;
     std::uint64_t bytes_ = 0;

@@ -18,13 +18,25 @@ AnnRun::AnnRun(const ranking::ShardView& view, const ranking::Feature& by,
 Result<bool> AnnRun::step(const ranking::ShardView& view, TopItems& top, StepBudget& budget,
                           vector::GraphSearch::Accepts also) {
     if (!search_.run([&](double cost) { return budget.take(cost); }, also)) return false;
-    if (!blocks_) blocks_.emplace(search_.found());
+    if (!blocks_) begin_to_compare(view);
     TIDAL_ASSIGN(const bool compared, compare(view, top, budget, also));
     if (!compared) return false;
     if (!gone_ || listed_ >= wanted_ || others_) return true;
     others_ = search_.others(*view.vectors->find(by_.slot));
+    if (with_changed_) *others_ -= *with_changed_;
     blocks_.emplace(*others_);
     return compare(view, top, budget, also);
+}
+
+/// What is another vector by now was not met at its old place.
+void AnnRun::begin_to_compare(const ranking::ShardView& view) {
+    if (search_.has_lost()) {
+        gone_ = true;
+        const Roaring& tail =
+            view.vectors->find_graphs(by_.slot)->tail(*view.vectors->find(by_.slot));
+        with_changed_ = search_.found() | tail;
+    }
+    blocks_.emplace(with_changed_ ? *with_changed_ : search_.found());
 }
 
 Result<bool> AnnRun::compare(const ranking::ShardView& view, TopItems& top, StepBudget& budget,

@@ -211,6 +211,12 @@ SourceExplanation explain_texts(const FeedPlan& plan, std::size_t source, bool t
     out.texts->terms = explain_terms(plan.text->statistics, typos);
     out.texts->trace = trace;
     out.texts->listed = source < plan.ranks.size() ? plan.ranks[source].size() : 0;
+    if (!plan.reads(plan.sources[source])) {
+        out.texts->trace = {};
+        out.path = "none";
+        out.why = "asked only for who has liked nothing yet";
+        return out;
+    }
     const auto add = [&out](bool taken, std::string_view path, std::string_view why) {
         if (!taken) return;
         out.path += (out.path.empty() ? "" : "+") + std::string(path);

@@ -477,6 +477,7 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
     TIDAL_ASSIGN(plan.profile, profiles.find(request.profile, request.kind));
     TIDAL_TRY(check_inputs(request, *plan.profile));
     TIDAL_TRY(plan_stages(request, schema, &plan));
+    TIDAL_TRY(check_inputs(request, *plan.profile));  // of `sort`, in the place of the score
     plan.warnings = plan.profile->program.warnings;
     plan.cold = !request.user || request.user->liked.empty();
     TIDAL_TRY(plan_cohort(request, schema, &plan));

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "ranking/embedding_name.h"
+#include "ranking/internal/compiler.h"
 #include "ranking/source_text.h"
 
 namespace tidal::ranking {
@@ -134,7 +135,9 @@ Result<void> check_profile(const Profile& profile, const schema::Schema& schema,
 }
 
 bool is_stored(std::string_view name, const schema::Schema& schema, EntityKind kind) {
-    return name == "created_at" || schema.find_field(kind, name) != nullptr;
+    if (name == "created_at") return true;
+    const schema::FieldSpec* const field = schema.find_field(kind, name);
+    return field != nullptr && (is_score_number(field->type) || is_order_text(field->type));
 }
 
 }  // namespace tidal::ranking

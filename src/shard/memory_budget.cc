@@ -9,7 +9,10 @@ bool grows(const record::Body& body) {
         bool operator()(const record::UpsertBody&) const { return true; }
         bool operator()(const record::EmbeddingBody&) const { return true; }
         bool operator()(const record::RelationshipBody& relates) const {
-            return !relates.ends && !record::is_of_items(relates.kind);
+            // Whom a user wants to see no more goes on as hides do; there are few for each user.
+            const bool refuses = relates.kind == record::RelationshipKind::kBlocks ||
+                                 relates.kind == record::RelationshipKind::kMutes;
+            return !relates.ends && !refuses && !record::is_of_items(relates.kind);
         }
         bool operator()(const record::SavedSearchBody& search) const {
             return search.text.has_value();
@@ -85,9 +88,13 @@ void MemoryBudget::look(std::uint64_t now_ns) {
     refusing_ = why_.has_value();
     if (!why_) return trouble_.over();
     trouble_.note(*why_);
-    if (now_ns < give_back_at_ns_) return;
+    // One at a time: behind a checkpoint they would pile up.
+    if (now_ns < give_back_at_ns_ || giving_back_.exchange(true)) return;
     give_back_at_ns_ = now_ns + kGiveBackNs;
-    background_.post([this] { runtime_.memory().give_back(); });
+    background_.post([this] {
+        runtime_.memory().give_back();
+        giving_back_ = false;
+    });
 }
 
 }  // namespace tidal::shard

@@ -31,7 +31,7 @@ public:
     static constexpr std::uint64_t kLookNs = 20'000'000;
     /// While too much is held the allocator is asked at most so often to give back what is free.
     static constexpr std::uint64_t kGiveBackNs = 1'000'000'000;
-    /// What who is refused is told to wait: room comes by deletes, not by itself.
+    /// What who is refused is told to wait: room does not come by itself.
     static constexpr std::uint64_t kRetryAfterMs = 5'000;
 
     struct Options {
@@ -70,6 +70,7 @@ private:
     std::optional<Error> why_;  ///< Growth is refused.
     Trouble trouble_;
     std::uint64_t give_back_at_ns_ = 0;
+    std::atomic<bool> giving_back_ = false;  ///< Posted, and not done.
 };
 
 }  // namespace tidal::shard

@@ -147,7 +147,7 @@ Result<void> RocksRows::scan(std::string_view begin, std::string_view end, Visit
         if (!end.empty()) options.iterate_upper_bound = &upper;
         const std::unique_ptr<rocksdb::Iterator> rows(db_->NewIterator(options));
         rows->Seek(slice(begin));
-        internal::visit_ahead(*rows, reader_.get(), visitor);
+        if (!internal::visit_ahead(*rows, reader_.get(), visitor)) return {};
         if (!rows->status().ok()) return internal::rocksdb_error(rows->status(), "reading rows");
         return {};
     });

@@ -106,7 +106,7 @@ void GraphIndex::finish_build(std::shared_ptr<const Graph> graph, LogIndex index
 }
 
 std::size_t GraphIndex::bytes() const {
-    std::size_t sum = fresh_.getSizeInBytes();
+    std::size_t sum = fresh_.getSizeInBytes() + (tail_ ? tail_->getSizeInBytes() : 0);
     for (const Segment& segment : segments_)
         sum +=
             segment.graph->bytes() + segment.fresh.getSizeInBytes() + segment.fresh_bits->bytes();

@@ -33,6 +33,7 @@ PlannedSearch::PlannedSearch(const FlatVectors& vectors, const GraphIndex& graph
     const std::uint32_t shortest = beam_of(effort, wanted).wanted * kShortWay;
     for (const GraphIndex::Segment& segment : graphs.segments()) {
         Part part{.graph = segment.graph, .fresh = segment.fresh_bits, .accepted = {}};
+        part.removed = part.fresh->removed();
         if (accepted != nullptr) part.accepted = *accepted & segment.fresh;
         part.count = part.accepted ? part.accepted->cardinality() : segment.fresh.cardinality();
         trace_.candidates += part.count;
@@ -64,6 +65,12 @@ bool PlannedSearch::run(GraphSearch::Take take, GraphSearch::Accepts also) {
         if (scan_ && !scan(part, take, also)) return false;
     }
     return true;
+}
+
+bool PlannedSearch::has_lost() const {
+    return takes_all_ && std::ranges::any_of(parts_, [](const Part& part) {
+               return part.fresh->removed() != part.removed;
+           });
 }
 
 Roaring PlannedSearch::others(const FlatVectors& vectors) const {
@@ -103,13 +110,13 @@ double PlannedSearch::way_cost(const Part& part, std::uint32_t met) const {
 }
 
 void PlannedSearch::begin_list(const Part& part) {
-    list_ = part.accepted ? *part.accepted : part.fresh->select(part.graph->slots());
     if (part.is_exact) {
-        found_ |= list_;
+        found_ |= part.accepted ? *part.accepted : part.fresh->select(part.graph->slots());
         return;
     }
     scan_.emplace(part.graph, probe_, reranked_of(effort_, wanted_));
-    roaring_init_iterator(&list_.roaring, &next_);
+    const Roaring& listed = part.accepted ? *part.accepted : part.graph->slots();
+    roaring_init_iterator(&listed.roaring, &next_);
 }
 
 bool PlannedSearch::search(const Part& part, GraphSearch::Take take, GraphSearch::Accepts also) {
@@ -134,8 +141,9 @@ bool PlannedSearch::scan(const Part& part, GraphSearch::Take take, GraphSearch::
     while (next_.has_value) {
         if (!take(part.code_cost * kListedAtOnce)) return false;
         const std::uint32_t count = roaring_read_uint32_iterator(&next_, slots, kListedAtOnce);
-        const auto* const end =
-            std::remove_if(slots, slots + count, [&](std::uint32_t s) { return !also(Slot(s)); });
+        const auto* const end = std::remove_if(slots, slots + count, [&](std::uint32_t slot) {
+            return !(part.accepted || part.fresh->contains(slot)) || !also(Slot(slot));
+        });
         scan_->offer({slots, end});
         trace_.coded += static_cast<std::uint64_t>(end - slots);
     }

@@ -38,6 +38,9 @@ public:
     /// Once run() was true: what is to be compared exactly, `also` or not where it is in no graph.
     /// It changes no more.
     const Roaring& found() const { return found_; }
+    /// Whether vectors that were all accepted have become others, or gone, since it began: where
+    /// nothing was named, those that are others now are in no part of it, but in the graphs' tail.
+    bool has_lost() const;
     /// Of what was accepted, all that is not found().
     /// @param vectors  As they are by now.
     Roaring others(const FlatVectors& vectors) const;
@@ -50,6 +53,7 @@ private:
         std::shared_ptr<const SlotBits> fresh;
         std::optional<Roaring> accepted;  ///< Of those; nullopt = all of them.
         std::uint64_t count = 0;          ///< How many when the search began.
+        std::uint64_t removed = 0;        ///< Of `fresh`, until then.
         double code_cost = 0;             ///< Nanoseconds, of one comparison in a list.
         bool is_exact = false;            ///< Comparing all exactly takes no longer than the list.
 
@@ -83,8 +87,7 @@ private:
     std::size_t part_ = 0;
     std::optional<GraphSearch> search_;
     std::optional<CodeScan> scan_;
-    Roaring list_;                         ///< Of what is scanned.
-    roaring_uint32_iterator_t next_ = {};  ///< Of it.
+    roaring_uint32_iterator_t next_ = {};  ///< Of what is scanned.
     Roaring found_;
     SearchTrace trace_;
 };

@@ -22,8 +22,12 @@ public:
         return slot / 64 < words_.size() && (words_[slot / 64] >> (slot % 64) & 1) != 0;
     }
     void remove(std::uint32_t slot) {
-        if (contains(slot)) words_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
+        if (!contains(slot)) return;
+        words_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
+        ++removed_;
     }
+    /// How many, ever.
+    std::uint64_t removed() const { return removed_; }
     /// Those of `slots` that are in it.
     Roaring select(const Roaring& slots) const {
         std::vector<std::uint32_t> kept;
@@ -37,6 +41,7 @@ public:
 
 private:
     std::vector<std::uint64_t> words_;
+    std::uint64_t removed_ = 0;
 };
 
 }  // namespace tidal::vector

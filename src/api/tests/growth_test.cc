@@ -83,6 +83,7 @@ TEST_F(Growth, IsRefusedAndAllElseGoesOn) {
     const Write go_on[] = {signal_by(7, 1, "like"),
                            signal_by(7, 2, "hide"),
                            relation(record::RelationshipKind::kSaves, 1),
+                           relation(record::RelationshipKind::kBlocks, 8),
                            relation(record::RelationshipKind::kFollows, 5, true),
                            search(std::nullopt),
                            deletion(3)};
@@ -111,6 +112,23 @@ TEST_F(Growth, IsRefusedLineByLine) {
     for (const auto& reply : replies) reasons.push_back(reason_of(reply));
     EXPECT_THAT(reasons, testing::ElementsAre("memory_full", "taken", "taken", "memory_full"));
     EXPECT_FALSE(node->get({EntityKind::kItem, 1u}).ok());
+}
+
+TEST(GrowthOfASchema, IsNotLeftByWhatIsRefused) {
+    std::string dynamic(schema::default_schema_yaml());
+    dynamic.insert(dynamic.find("items:\n") + 7, "  dynamic: true\n");
+    SimNode node({.shards = 2, .schema = dynamic, .memory_bytes_max = kBudget});
+    ASSERT_OK(node.open());
+    EntityWrite write = item(1);
+    write.metadata.emplace_back("mood", "calm");
+    node.runtime().set_held_bytes(2 * kBudget, 0);
+    node.world().advance(kRoomNs);
+    EXPECT_EQ(reason_of(node.write_one(write)), "memory_full");
+    EXPECT_EQ(node->schema()->find_field(EntityKind::kItem, "mood"), nullptr);
+    node.runtime().set_held_bytes(0, 0);
+    node.world().advance(kRoomNs);
+    ASSERT_OK(node.write_one(write));
+    EXPECT_NE(node->schema()->find_field(EntityKind::kItem, "mood"), nullptr);
 }
 
 TEST_F(Growth, ARepeatIsAnsweredAsItWas) {

@@ -183,7 +183,8 @@ asio::awaitable<bool> Connection::pass_on_piece(BodySink& sink, std::string byte
     sink.on_chunk(std::move(bytes), ReadNext(exchange_, last));
     while (body_wish_ == BodyWish::kWaiting && !cut_) co_await body_event_.wait();
     if (cut_) {
-        sink.on_error(client_is_gone());
+        // A sink that wants no more has answered.
+        if (body_wish_ != BodyWish::kUnwanted) sink.on_error(client_is_gone());
         co_return false;
     }
     co_return body_wish_ == BodyWish::kWanted;

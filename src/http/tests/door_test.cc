@@ -89,13 +89,28 @@ protected:
         door_->stop();
         ASSERT_TRUE(runtime::sync_wait(stopped(database_.get())).ok());
     }
-    static std::string head(const std::string& length) {
-        return "POST /items HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+    static std::string head(const std::string& length, const std::string& path = "/items") {
+        return "POST " + path +
+               " HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
                "application/x-ndjson\r\n" +
                length + "\r\n\r\n";
     }
-    static std::string post(const std::string& lines) {
-        return head("Content-Length: " + std::to_string(lines.size())) + lines;
+    static std::string post(const std::string& lines, const std::string& path = "/items") {
+        return head("Content-Length: " + std::to_string(lines.size()), path) + lines;
+    }
+    /// Cuts the connection when the first of many lines are written, most of them yet to be.
+    void cut_while_written(const std::string& path) {
+        constexpr std::uint64_t kLines = 3'000;
+        std::string lines;
+        for (std::uint64_t id = 1; id <= kLines; ++id)
+            lines += "{\"entity_id\":" + std::to_string(id) + "}\n";
+        RawClient client(server_->port());
+        ASSERT_TRUE(client.send(post(lines, path)));
+        const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+        while (database_->stats().items == 0 && std::chrono::steady_clock::now() < until)
+            std::this_thread::yield();
+        server_->stop(0);
+        EXPECT_GT(database_->stats().items, 0U);
     }
 
     std::unique_ptr<runtime::Runtime> runtime_;
@@ -151,15 +166,12 @@ TEST_F(BulkTest, BrokenOffIsAnsweredAsFarAsItCame) {
 }
 
 TEST_F(BulkTest, MayLoseItsConnectionWhileItIsWritten) {
-    std::string lines;
-    for (int id = 1; id <= 3'000; ++id) lines += "{\"entity_id\":" + std::to_string(id) + "}\n";
-    RawClient client(server_->port());
-    ASSERT_TRUE(client.send(post(lines)));
-    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (database_->stats().items == 0 && std::chrono::steady_clock::now() < until)
-        std::this_thread::yield();
-    server_->stop(0);  // Most of the batch is yet to be applied.
-    EXPECT_GT(database_->stats().items, 0U);
+    cut_while_written("/items");
+}
+
+/// The database, which is stopped right behind, ends what is under way with an error of its own.
+TEST_F(BulkTest, AnImportMayLoseItsConnectionWhileItIsWritten) {
+    cut_while_written("/import?id=cut");
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ public:
     const vector::SearchTrace& trace() { return search_.trace(); }
 
 private:
+    void begin_to_compare(const ranking::ShardView& view);
     Result<bool> compare(const ranking::ShardView& view, TopItems& top, StepBudget& budget,
                          vector::GraphSearch::Accepts also);
 
@@ -39,10 +40,11 @@ private:
     const ranking::EvaluationContext& context_;
     const std::uint32_t wanted_;
     vector::PlannedSearch search_;
-    std::optional<Roaring> others_;     ///< What the search passed over, once it is needed.
-    std::optional<SlotBlocks> blocks_;  ///< Of what is compared.
-    std::size_t listed_ = 0;            ///< Of it.
-    bool gone_ = false;                 ///< Some of it was not to be listed any more.
+    std::optional<Roaring> with_changed_;  ///< What was found, and what has changed meanwhile.
+    std::optional<Roaring> others_;        ///< What the search passed over, once it is needed.
+    std::optional<SlotBlocks> blocks_;     ///< Of what is compared.
+    std::size_t listed_ = 0;               ///< Of it.
+    bool gone_ = false;                    ///< Some of it was not to be listed any more.
     std::vector<Slot> slots_;
     std::vector<double> keys_;
 };

@@ -169,6 +169,29 @@ TEST_F(AnnRuns, AreNotTooFewWhereTheNearestGo) {
     }
 }
 
+/// What is near gets other vectors, nearer ones, at whichever moment.
+TEST_F(AnnRuns, FindWhatMovesMeanwhile) {
+    shard_.make_graphs(100);
+    std::size_t moved = 0;
+    for (std::size_t moment = 0; moment < 40; ++moment) {
+        const std::vector<float> probe = any();
+        ask(probe);
+        names_all_ = moment % 2 == 0;
+        auto near = nearest(vectors().present());
+        near.resize(kWanted / 2);
+        std::size_t steps = 0;
+        const auto found = run(vectors().present(), [&] {
+            if (steps++ != moment / 2) return;
+            ++moved;
+            for (const std::uint32_t slot : near)
+                shard_.embed(EntityId(shard_.entities().id_of(Slot(slot))), "v", probe);
+        });
+        EXPECT_EQ(found.size(), kWanted) << moment;
+        for (const std::uint32_t slot : near) EXPECT_TRUE(found.contains(slot)) << moment;
+    }
+    EXPECT_GT(moved, 10U) << "few steps";
+}
+
 /// Items change and go, graphs come and go, also while a list is being made: nothing that is gone
 /// is listed, what nobody touched is found, and there are never too few.
 TEST_F(AnnRuns, KeepUpWithChanges) {

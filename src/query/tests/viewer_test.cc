@@ -126,6 +126,20 @@ TEST_F(Viewers, FollowedIsAFilterASourceAndAFeature) {
     EXPECT_EQ(plan(request).error().reason(), "missing_input");
 }
 
+/// Also where the profile itself asks for nobody.
+TEST_F(Viewers, ASortByWhatAUserDidNeedsOne) {
+    FeedRequest request = this->request("new");
+    request.user.reset();
+    EXPECT_TRUE(plan(request).ok());
+    for (const char* sort : {"days_since_last(positive)", "affinity(creator)", "follows(creator)",
+                             "age_hours + affinity(creator)"}) {
+        request.sort = sort;
+        const auto refused = plan(request);
+        ASSERT_FALSE(refused.ok()) << sort;
+        EXPECT_EQ(refused.error().reason(), "missing_input") << sort;
+    }
+}
+
 /// A filter that all match makes a look at every item of it.
 TEST_F(Viewers, WhatIsFollowedIsListedAsByALookAtEveryItem) {
     for (std::uint64_t followed = 0; followed < 4; ++followed) {

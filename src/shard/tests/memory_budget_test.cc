@@ -90,12 +90,12 @@ TEST(Grows, WhatAddsAndHasNoBudgetOfItsOwn) {
     EXPECT_TRUE(grows(record::EmbeddingBody{}));
     EXPECT_TRUE(grows(record::SavedSearchBody{.user = EntityId(1), .name = "a", .text = "b"}));
     EXPECT_TRUE(grows(record::SessionBody{}));
-    for (const Kind kind : {Kind::kFollows, Kind::kBlocks, Kind::kMutes, Kind::kFriends}) {
+    for (const Kind kind : {Kind::kFollows, Kind::kFriends}) {
         EXPECT_TRUE(grows(relation(kind, false)));
         EXPECT_FALSE(grows(relation(kind, true)));
     }
-    EXPECT_FALSE(grows(relation(Kind::kHides, false)));
-    EXPECT_FALSE(grows(relation(Kind::kSaves, false)));
+    for (const Kind kind : {Kind::kHides, Kind::kSaves, Kind::kBlocks, Kind::kMutes})
+        EXPECT_FALSE(grows(relation(kind, false)));
     EXPECT_FALSE(grows(record::SavedSearchBody{.user = EntityId(1), .name = "a", .looked = true}));
     EXPECT_FALSE(grows(record::SessionBody{.act = record::SessionAct::kShow}));
     EXPECT_FALSE(grows(record::SessionBody{.act = record::SessionAct::kClose}));

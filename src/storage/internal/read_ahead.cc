@@ -87,16 +87,17 @@ bool visit_some(rocksdb::Iterator& rows, std::size_t bytes_max, RowEngine::Visit
 
 }  // namespace
 
-void visit_ahead(rocksdb::Iterator& rows, runtime::Executor* reader, RowEngine::Visitor& visitor) {
-    if (!visit_some(rows, reader == nullptr ? SIZE_MAX : kAtOnceBytes, visitor)) return;
-    if (!rows.Valid()) return;
+bool visit_ahead(rocksdb::Iterator& rows, runtime::Executor* reader, RowEngine::Visitor& visitor) {
+    if (!visit_some(rows, reader == nullptr ? SIZE_MAX : kAtOnceBytes, visitor)) return false;
+    if (!rows.Valid()) return true;
     Block block;
     Ahead ahead(rows, *reader);
-    ahead.begin();
-    do {
+    for (ahead.begin();;) {
         ahead.finish(&block);
         if (!block.is_last()) ahead.begin();
-    } while (block.visit(visitor) && !block.is_last());
+        if (!block.visit(visitor)) return false;
+        if (block.is_last()) return true;
+    }
 }
 
 }  // namespace tidal::storage::internal

@@ -12,7 +12,8 @@ namespace tidal::storage::internal {
 /// KiB, which most scans do not pass, `reader` reads a block of 256 KiB while the one before is
 /// visited. A piece of its work never waits for a visitor, so scans may share a reader, and a
 /// visitor may scan. nullptr, or one that was stopped: this thread reads as well.
-/// What the iterator ended with is in its status().
-void visit_ahead(rocksdb::Iterator& rows, runtime::Executor* reader, RowEngine::Visitor& visitor);
+/// @return false = the visitor stopped: what the iterator says of rows behind is nobody's concern.
+///         Otherwise what it ended with is in its status().
+bool visit_ahead(rocksdb::Iterator& rows, runtime::Executor* reader, RowEngine::Visitor& visitor);
 
 }  // namespace tidal::storage::internal
