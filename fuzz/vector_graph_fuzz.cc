@@ -64,9 +64,12 @@ void search_all(std::shared_ptr<const Graph> graph) {
 void search(const GraphIndex& index) {
     const Probe near = probe();
     for (const Effort effort : {Effort::kLow, Effort::kHigh}) {
-        PlannedSearch planned(vectors(), index, near, effort, 5, vectors().present());
-        if (!planned.run([](double) { return true; })) std::abort();
-        if (!planned.found().isSubset(vectors().present())) std::abort();
+        for (const Roaring* const accepted :
+             {&vectors().present(), static_cast<const Roaring*>(nullptr)}) {
+            PlannedSearch planned(vectors(), index, near, effort, 5, accepted);
+            if (!planned.run([](double) { return true; })) std::abort();
+            if (!planned.found().isSubset(vectors().present())) std::abort();
+        }
     }
 }
 
