@@ -1,9 +1,9 @@
 // Scans that are read ahead on a thread of their own: all rows in order, and whoever leaves waits.
+// Those of several threads share blocks of RocksDB's cache by atomics that TSan does not see:
+// row_engine_test.cc.
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "runtime/real_runtime.h"
@@ -57,22 +57,6 @@ TEST_F(ReadAhead, TheVisitorOfALongScanMayScan) {
     }));
     EXPECT_EQ(outer, kRows);
     EXPECT_EQ(inner, 3 * kRows);
-}
-
-TEST_F(ReadAhead, ScansOfSeveralThreadsSeeTheirOwnRows) {
-    std::vector<std::thread> readers;
-    std::atomic<std::uint32_t> wrong = 0;
-    for (std::uint32_t first = 0; first < 3; ++first)
-        readers.emplace_back([&, first] {
-            std::uint32_t at = first * 10'000;
-            must(engine_->scan(key_of(at), "", [&](std::string_view key, std::string_view) {
-                if (key != key_of(at++)) ++wrong;
-                return true;
-            }));
-            if (at != kRows) ++wrong;
-        });
-    for (auto& reader : readers) reader.join();
-    EXPECT_EQ(wrong, 0u);
 }
 
 }  // namespace

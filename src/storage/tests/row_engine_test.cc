@@ -225,6 +225,25 @@ TEST_P(RowEngineContract, ABatchOfManyRowsIsDrawnOnce) {
     EXPECT_EQ(seen, kCount);
 }
 
+TEST_P(RowEngineContract, LongScansOfSeveralThreadsSeeTheirOwnRows) {
+    constexpr std::uint32_t kCount = 30'000;
+    NumberSource source(kCount);
+    must(engine_->commit(source));
+    std::vector<std::thread> readers;
+    std::atomic<std::uint32_t> wrong = 0;
+    for (std::uint32_t first = 0; first < 3; ++first)
+        readers.emplace_back([&, first] {
+            std::uint32_t at = first * 5'000;
+            must(engine_->scan(std::to_string(10'000'000 + at), "", [&](auto key, auto) {
+                if (key != std::to_string(10'000'000 + at++)) ++wrong;
+                return true;
+            }));
+            if (at != kCount) ++wrong;
+        });
+    for (auto& reader : readers) reader.join();
+    EXPECT_EQ(wrong, 0u);
+}
+
 void random_history(Bench& bench, std::uint64_t seed, int commits) {
     runtime::SeededRandom random(seed);
     auto engine = bench.open();
