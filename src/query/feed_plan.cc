@@ -32,7 +32,9 @@ Result<void> check_limits(const FeedRequest& request) {
 }
 
 /// What the profile reads of a request's user.
-Result<void> check_inputs(const FeedRequest& request, const ranking::CompiledProfile& profile) {
+/// @param what  Asks for it.
+Result<void> check_inputs(const FeedRequest& request, const ranking::CompiledProfile& profile,
+                          const std::string& what) {
     if (request.user) return {};
     const bool needed = profile.profile.cap ||
                         std::ranges::any_of(profile.profile.sources,
@@ -43,8 +45,7 @@ Result<void> check_inputs(const FeedRequest& request, const ranking::CompiledPro
                             return need.input == ranking::Input::kUser;
                         });
     if (!needed) return {};
-    return Error(ErrorCode::kInvalidArgument,
-                 "the profile `" + profile.profile.name + "` needs user_id")
+    return Error(ErrorCode::kInvalidArgument, what + " needs user_id")
         .with_field("user_id")
         .with_hint("say for which user: user_id of the request, FOR USER of a query")
         .with_reason("missing_input");
@@ -475,9 +476,11 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
     if (request.user && request.kind == EntityKind::kCreator)
         plan.exclude.insert(request.user->blocked.begin(), request.user->blocked.end());
     TIDAL_ASSIGN(plan.profile, profiles.find(request.profile, request.kind));
-    TIDAL_TRY(check_inputs(request, *plan.profile));
+    TIDAL_TRY(
+        check_inputs(request, *plan.profile, "the profile `" + plan.profile->profile.name + "`"));
     TIDAL_TRY(plan_stages(request, schema, &plan));
-    TIDAL_TRY(check_inputs(request, *plan.profile));  // of `sort`, in the place of the score
+    // What the request sorts by stands in the place of the score.
+    TIDAL_TRY(check_inputs(request, *plan.profile, "the order `" + request.sort + "`"));
     plan.warnings = plan.profile->program.warnings;
     plan.cold = !request.user || request.user->liked.empty();
     TIDAL_TRY(plan_cohort(request, schema, &plan));

@@ -41,6 +41,13 @@ call POST /profiles '{"text":"profile p version 1 { score days_since_last(like);
 expect 400 'expected `positive` or `negative`' '`like` is a signal of positive polarity'
 call GET '/feed?profile=away'
 expect 400 '"code":"missing_input"' '`away` needs user_id'
+# What a request is sorted by stands in the place of the profile's score, and needs what it would.
+for sort in 'days_since_last(positive)' 'affinity(creator)' 'state(liked)' co_engagement nearest_disliked; do
+    call GET "/feed?profile=new&sort=$(jq -rn --arg sort "$sort" '$sort | @uri')"
+    expect 400 '"code":"missing_input"' user_id
+    call POST /query "{\"query\":\"RETRIEVE items USING new ORDER BY $sort LIMIT 5\"}"
+    expect 400 '"code":"missing_input"' user_id
+done
 page away 99
 days "$(jq -n 'now / 86400')" true
 page for_you 50
