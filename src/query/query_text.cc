@@ -337,10 +337,19 @@ private:
     Result<void> read_log() {
         if (!accept_keyword(&tokens_, "impressions")) return tokens_.expected("IMPRESSIONS");
         query_.log_impressions = true;
-        if (!accept_keyword(&tokens_, "with")) return {};
+        if (!at_keyword(tokens_, "with") || at_parameters()) return {};
+        tokens_.take();
         if (!accept_keyword(&tokens_, "features")) return tokens_.expected("FEATURES");
         query_.log_features = true;
         return {};
+    }
+
+    /// Whether the WITH that comes next is a clause, `WITH name = ...`, not that of LOG IMPRESSIONS.
+    bool at_parameters() const {
+        TokenStream ahead = tokens_;
+        ahead.take();
+        ahead.take();
+        return ahead.at_symbol("=");
     }
 
     TokenStream tokens_;
