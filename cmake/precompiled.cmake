@@ -1,6 +1,6 @@
 # tidal_precompile(target GROUP [TESTS]): headers that most files of the target share are read once for
 # all targets of the group; reading them is more than half of what a file costs. Nothing else: a header
-# still includes what it uses (tests/tooling compiles each with those of `external` alone,
+# still includes what it uses (tests/tooling compiles each with those of the modules below,
 # -DTIDAL_PRECOMPILE=OFF everything without any).
 #   external  the standard library, containers of absl and roaring
 #   base      that, and results

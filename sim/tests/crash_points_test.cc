@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace tidal::sim {
-namespace {
+namespace crash_points_test {
 
 TEST(CrashPoints, NoOperationOfTheDiskIsABadPlaceToDie) {
     const CrashPointsReport report = run_crash_points({});
@@ -13,5 +13,5 @@ TEST(CrashPoints, NoOperationOfTheDiskIsABadPlaceToDie) {
     EXPECT_GT(report.endings, 3 * report.operations);
 }
 
-}  // namespace
+}  // namespace crash_points_test
 }  // namespace tidal::sim

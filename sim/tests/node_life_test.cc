@@ -5,7 +5,7 @@
 #include <cstdlib>
 
 namespace tidal::sim {
-namespace {
+namespace node_life_test {
 
 constexpr std::uint64_t kSeedsPerShardCount = 67;
 
@@ -46,5 +46,5 @@ TEST(NodeLife, TheSameSeedEndsInTheSameHash) {
     EXPECT_NE(run_node_life(options).final_hash, first.final_hash);
 }
 
-}  // namespace
+}  // namespace node_life_test
 }  // namespace tidal::sim

@@ -12,7 +12,7 @@
 #include "wal/archive_segment.h"
 
 namespace tidal::api {
-namespace {
+namespace archive_keys_test {
 
 /// All bytes that the archive's blocks hold.
 std::string archived(runtime::Disk& disk) {
@@ -364,5 +364,5 @@ TEST(ArchiveOfUsersInACluster, IsNobodysOnEveryNode) {
     cluster.expect_equal();
 }
 
-}  // namespace
+}  // namespace archive_keys_test
 }  // namespace tidal::api

@@ -9,7 +9,7 @@
 #include "record/personal.h"
 
 namespace tidal::api {
-namespace {
+namespace archived_record_test {
 
 using audience::ArchiveKeys;
 using record::Record;
@@ -294,5 +294,5 @@ TEST_F(ArchivedRecord, GoldenBytes) {
     EXPECT_EQ(expected.size(), sealed.size());
 }
 
-}  // namespace
+}  // namespace archived_record_test
 }  // namespace tidal::api

@@ -7,7 +7,7 @@
 #include "runtime/seeded_random.h"
 
 namespace tidal::api {
-namespace {
+namespace backup_test {
 
 constexpr std::uint16_t kShards = 3;
 constexpr std::uint64_t kItem = 1;
@@ -394,5 +394,5 @@ TEST(BackupManifest, ReadsBackAndNamesWhatIsWrong) {
     }
 }
 
-}  // namespace
+}  // namespace backup_test
 }  // namespace tidal::api

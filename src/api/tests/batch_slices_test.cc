@@ -11,7 +11,7 @@
 #include "runtime/task.h"
 
 namespace tidal::api {
-namespace {
+namespace batch_slices_test {
 
 constexpr std::string_view kSchema = R"(
 items: {ids: u64}
@@ -147,5 +147,5 @@ TEST_F(BatchSlices, AnExportHoldsWhatAReadHasSeen) {
     EXPECT_EQ(exported(), 100'000);
 }
 
-}  // namespace
+}  // namespace batch_slices_test
 }  // namespace tidal::api

@@ -7,7 +7,7 @@
 #include "api/tests/sim_cluster.h"
 
 namespace tidal::api {
-namespace {
+namespace cluster_calls_test {
 
 constexpr const char* kModel = R"(tree
 version=v4
@@ -271,5 +271,5 @@ TEST_F(ClusterCalls, EachReachesEveryReplica) {
     run(calls);
 }
 
-}  // namespace
+}  // namespace cluster_calls_test
 }  // namespace tidal::api

@@ -3,7 +3,7 @@
 #include "api/tests/sim_cluster.h"
 
 namespace tidal::api {
-namespace {
+namespace cluster_collections_test {
 
 constexpr std::uint64_t kItem = 7;
 
@@ -94,5 +94,5 @@ TEST_P(ClusterCollections, OfTwoThatMeetOnDifferentNodesNeitherIsLost) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, ClusterCollections, ::testing::Values(1, 2, 3));
 
-}  // namespace
+}  // namespace cluster_collections_test
 }  // namespace tidal::api

@@ -6,7 +6,7 @@
 #include "api/tests/sim_cluster.h"
 
 namespace tidal::api {
-namespace {
+namespace cluster_hides_test {
 
 constexpr std::uint64_t kUser = 5, kItems = 12, kHiddenItem = 2, kBlockedCreator = 8;
 
@@ -197,5 +197,5 @@ TEST_P(ClusterHides, AMemberThatHearsOfThemLateIsWaitedFor) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, ClusterHides, ::testing::Values(1, 2, 3));
 
-}  // namespace
+}  // namespace cluster_hides_test
 }  // namespace tidal::api

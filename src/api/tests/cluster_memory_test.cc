@@ -3,7 +3,7 @@
 #include "api/tests/sim_cluster.h"
 
 namespace tidal::api {
-namespace {
+namespace cluster_memory_test {
 
 SignalWrite hide(std::uint64_t user) {
     SignalWrite out = signal(1, "hide");
@@ -58,5 +58,5 @@ TEST(ClusterMemory, WhoLeadsSaysWhatFits) {
     ASSERT_NO_FATAL_FAILURE(cluster.expect_equal());
 }
 
-}  // namespace
+}  // namespace cluster_memory_test
 }  // namespace tidal::api

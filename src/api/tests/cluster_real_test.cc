@@ -16,7 +16,7 @@
 #include "runtime/real_runtime.h"
 
 namespace tidal::api {
-namespace {
+namespace cluster_real_test {
 
 class RealCluster : public ::testing::Test {
 protected:
@@ -276,5 +276,5 @@ TEST_F(RealCluster, WritesAndReadsOnAnyNodeAndGoesOnWithoutOne) {
     EXPECT_TRUE((*this)[1].get({EntityKind::kItem, std::uint64_t{21}}).ok());
 }
 
-}  // namespace
+}  // namespace cluster_real_test
 }  // namespace tidal::api

@@ -8,7 +8,7 @@
 #include "api/tests/sim_cluster.h"
 
 namespace tidal::api {
-namespace {
+namespace cluster_test {
 
 constexpr const char* kProfile = R"(profile applauded version 1 {
     about 'Most applauded.';
@@ -487,5 +487,5 @@ TEST_P(ClusterTest, TokensAreGoodForOneNodeAndATime) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, ClusterTest, ::testing::Values(1, 2, 3));
 
-}  // namespace
+}  // namespace cluster_test
 }  // namespace tidal::api

@@ -6,7 +6,7 @@
 #include "sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace cohorts_test {
 
 constexpr std::uint64_t kItems = 12, kUsers = 8;
 constexpr std::int64_t kHourMs = 3'600'000;
@@ -390,5 +390,5 @@ TEST_P(CohortsOfDatabase, AreRefusedByNameAndKeptWhileTheyAreParents) {
 
 INSTANTIATE_TEST_SUITE_P(Shards, CohortsOfDatabase, testing::Values(1, 4));
 
-}  // namespace
+}  // namespace cohorts_test
 }  // namespace tidal::api

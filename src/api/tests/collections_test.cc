@@ -6,7 +6,7 @@
 #include "sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace collections_test {
 
 constexpr std::uint64_t kItems = 20;
 constexpr const char* kNames[] = {"staff picks", "later", "jazz"};
@@ -326,5 +326,5 @@ TEST_P(CollectionRaces, OneIsDeletedOrNamedByAProfile) {
 INSTANTIATE_TEST_SUITE_P(Shards, CollectionRaces, testing::Values(1, 4));
 INSTANTIATE_TEST_SUITE_P(Shards, CollectionsOfDatabase, testing::Values(1, 4));
 
-}  // namespace
+}  // namespace collections_test
 }  // namespace tidal::api

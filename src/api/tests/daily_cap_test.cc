@@ -5,7 +5,7 @@
 #include "sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace daily_cap_test {
 
 constexpr std::uint64_t kItems = 12;
 constexpr std::int64_t kDayMs = 86'400'000;
@@ -131,5 +131,5 @@ TEST_P(DailyCap, IsOfTheProfileAndItsParameter) {
 
 INSTANTIATE_TEST_SUITE_P(Shards, DailyCap, testing::Values(1, 4));
 
-}  // namespace
+}  // namespace daily_cap_test
 }  // namespace tidal::api

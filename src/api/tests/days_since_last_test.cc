@@ -5,7 +5,7 @@
 #include "sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace days_since_last_test {
 
 constexpr UnixMillis kDayMs = 24 * 3'600'000;
 constexpr std::uint64_t kReader = 7, kNobody = 8;
@@ -169,5 +169,5 @@ TEST_P(DaysSinceLast, MovesAPageFromTasteToWhatIsLikedNow) {
 
 INSTANTIATE_TEST_SUITE_P(Shards, DaysSinceLast, testing::Values(1, 4));
 
-}  // namespace
+}  // namespace days_since_last_test
 }  // namespace tidal::api

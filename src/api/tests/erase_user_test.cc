@@ -6,7 +6,7 @@
 #include "api/tests/sim_cluster.h"
 
 namespace tidal::api {
-namespace {
+namespace erase_user_test {
 
 constexpr std::uint64_t kUser = 7, kFriends = 8, kItems = 12;
 
@@ -263,5 +263,5 @@ TEST_P(ErasureInACluster, GoesOnUnderTheNextLeader) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, ErasureInACluster, testing::Range<std::uint64_t>(1, 5));
 
-}  // namespace
+}  // namespace erase_user_test
 }  // namespace tidal::api

@@ -11,7 +11,7 @@
 #include "sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace experiment_results_test {
 
 constexpr std::uint64_t kItems = 3, kUsers = 3;
 constexpr std::int64_t kHourMs = 3'600'000;
@@ -328,5 +328,5 @@ TEST(ContextText, FindsMembersOfObjectsAlone) {
         EXPECT_EQ(context_text(wrong, "x"), std::nullopt) << wrong;
 }
 
-}  // namespace
+}  // namespace experiment_results_test
 }  // namespace tidal::api

@@ -6,7 +6,7 @@
 #include "sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace export_shown_test {
 
 constexpr std::uint64_t kItems = 5, kUsers = 4;
 constexpr std::int64_t kHourMs = 3'600'000;
@@ -266,5 +266,5 @@ TEST_F(ExportShown, FeaturesAreLoggedWhereTheyAreAskedFor) {
     EXPECT_EQ(refused.error().field(), "log_features");
 }
 
-}  // namespace
+}  // namespace export_shown_test
 }  // namespace tidal::api

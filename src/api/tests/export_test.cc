@@ -2,7 +2,7 @@
 #include "api/tests/sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace export_test {
 
 std::string print(const ExportedSignal& one) {
     return one.id.to_string() + (one.undo ? " undo " + one.undo_key : " " + one.signal) + " " +
@@ -238,5 +238,5 @@ TEST(ExportOnce, TwoLinesOfOneKeyAreOneSignal) {
     EXPECT_EQ(again.token, replies[0]->token);
 }
 
-}  // namespace
+}  // namespace export_test
 }  // namespace tidal::api

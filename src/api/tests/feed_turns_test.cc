@@ -8,7 +8,7 @@
 #include "api/tests/sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace feed_turns_test {
 
 /// As many items that a scan takes dozens of steps.
 constexpr std::uint64_t kItems = 12'000;
@@ -385,5 +385,5 @@ TEST_F(FeedTurns, ANodeThatGoesAwayAnswersWhatIsUnderWay) {
     EXPECT_EQ((**a).error().code(), ErrorCode::kUnavailable);
 }
 
-}  // namespace
+}  // namespace feed_turns_test
 }  // namespace tidal::api

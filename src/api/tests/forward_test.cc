@@ -10,7 +10,7 @@
 #include "record/tests/generate.h"
 
 namespace tidal::api {
-namespace {
+namespace forward_test {
 
 /// As resolving makes it: nothing that stamping fills in.
 record::Record any_record() {
@@ -141,5 +141,5 @@ TEST(Forward, KnowsWhatMayBeProposedAgain) {
     EXPECT_FALSE(nothing_appended(Error(ErrorCode::kConflict, "")));
 }
 
-}  // namespace
+}  // namespace forward_test
 }  // namespace tidal::api

@@ -2,7 +2,7 @@
 #include "api/tests/sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace full_disk_test {
 
 /// Writes signals until one is refused; how many were accepted.
 int fill(SimNode& node, int* attempts) {
@@ -97,5 +97,5 @@ TEST(FullDisk, ACheckpointThatFindsNoRoomIsTriedAgain) {
     EXPECT_EQ(node.count(1, "like"), 20);
 }
 
-}  // namespace
+}  // namespace full_disk_test
 }  // namespace tidal::api

@@ -9,7 +9,7 @@
 #include "vector/graph_file.h"
 
 namespace tidal::api {
-namespace {
+namespace graphs_test {
 
 constexpr std::string_view kSchema = R"(
 items:
@@ -383,5 +383,5 @@ TEST_P(Graphs, OfWhichNothingIsLeftLoseTheirFiles) {
 
 INSTANTIATE_TEST_SUITE_P(Shards, Graphs, testing::Values(1, 3));
 
-}  // namespace
+}  // namespace graphs_test
 }  // namespace tidal::api

@@ -6,7 +6,7 @@
 #include "api/tests/sim_cluster.h"
 
 namespace tidal::api {
-namespace {
+namespace growth_test {
 
 constexpr std::uint64_t kBudget = 100 << 20;
 constexpr std::uint64_t kRoomNs = shard::MemoryBudget::kLookNs;
@@ -244,5 +244,5 @@ TEST(ClusterGrowth, WhoLeadsRefusesAndOthersFollow) {
     ASSERT_NO_FATAL_FAILURE(cluster.expect_equal());
 }
 
-}  // namespace
+}  // namespace growth_test
 }  // namespace tidal::api

@@ -14,7 +14,7 @@
 #include "sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace hard_negatives_test {
 
 constexpr std::uint16_t kShards = 4;
 constexpr std::uint64_t kItems = 150, kUsers = 12;
@@ -391,5 +391,5 @@ TEST_F(HardNegatives, AreNeverShownOverRandomOperations) {
         EXPECT_GT(shown_by_[by], 20u) << by;
 }
 
-}  // namespace
+}  // namespace hard_negatives_test
 }  // namespace tidal::api

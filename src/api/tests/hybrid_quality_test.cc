@@ -6,7 +6,7 @@
 #include "text/tests/collections.h"
 
 namespace tidal::api {
-namespace {
+namespace hybrid_quality_test {
 
 constexpr std::size_t kDimensions = 64;
 
@@ -125,5 +125,5 @@ TEST_F(HybridQuality, OfCacm) {
     expect_better_together("cacm");
 }
 
-}  // namespace
+}  // namespace hybrid_quality_test
 }  // namespace tidal::api

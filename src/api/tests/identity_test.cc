@@ -6,7 +6,7 @@
 #include "base/crc32c.h"
 
 namespace tidal::api {
-namespace {
+namespace identity_test {
 
 using runtime::CrashSpec;
 
@@ -285,5 +285,5 @@ TEST(ClusterDirectory, AnInterruptedInitCanBeDoneAgain) {
     FAIL() << "never got through";
 }
 
-}  // namespace
+}  // namespace identity_test
 }  // namespace tidal::api

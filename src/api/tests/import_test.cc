@@ -4,7 +4,7 @@
 #include "api/tests/sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace import_test {
 
 using runtime::CrashSpec;
 
@@ -377,5 +377,5 @@ TEST(Import, WithoutAFileOfItsMappingIsRefused) {
     EXPECT_NE(answer->error().to_string().find("ratings.csv"), std::string::npos);
 }
 
-}  // namespace
+}  // namespace import_test
 }  // namespace tidal::api

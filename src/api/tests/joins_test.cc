@@ -9,7 +9,7 @@
 #include "cluster/join.h"
 
 namespace tidal::api {
-namespace {
+namespace joins_test {
 
 class Joins : public testing::TestWithParam<std::uint64_t> {
 protected:
@@ -94,5 +94,5 @@ TEST_P(Joins, OfTwoWithOneTokenOneIsLetIn) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Joins, testing::Range<std::uint64_t>(1, 6));
 
-}  // namespace
+}  // namespace joins_test
 }  // namespace tidal::api

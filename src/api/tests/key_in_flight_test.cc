@@ -3,7 +3,7 @@
 #include "api/tests/sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace key_in_flight_test {
 
 class KeyInFlight : public testing::Test {
 protected:
@@ -88,5 +88,5 @@ TEST_F(KeyInFlight, ASignalFindsItemsThatAreOnTheirWay) {
     EXPECT_FALSE(node_.write_one(signal(7, "view")).ok()) << "no longer on its way";
 }
 
-}  // namespace
+}  // namespace key_in_flight_test
 }  // namespace tidal::api

@@ -2,7 +2,7 @@
 #include "api/tests/sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace log_pin_test {
 
 TEST(LogPin, AShardThatPinsTheLogCheckpointsBeforeItsInterval) {
     constexpr std::uint64_t kLogBytesMax = 256 << 10;
@@ -32,5 +32,5 @@ TEST(LogPin, AShardThatPinsTheLogCheckpointsBeforeItsInterval) {
     EXPECT_EQ(node.count(busy, "like"), 40 * 500);
 }
 
-}  // namespace
+}  // namespace log_pin_test
 }  // namespace tidal::api

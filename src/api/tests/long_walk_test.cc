@@ -8,7 +8,7 @@
 #include "api/tests/sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace long_walk_test {
 
 constexpr std::uint64_t kItems = 2'300, kUsers = 40, kAda = 1;
 
@@ -146,5 +146,5 @@ TEST_F(LongWalk, AfterARestartAHandleStandsForNoOtherSequence) {
     EXPECT_EQ(page.error().reason(), "cursor_gone");
 }
 
-}  // namespace
+}  // namespace long_walk_test
 }  // namespace tidal::api

@@ -2,7 +2,7 @@
 #include "api/tests/sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace memory_budgets_test {
 
 using Budget = std::optional<std::uint64_t> MemoryOptions::*;
 constexpr Budget kBudgets[] = {&MemoryOptions::user_states, &MemoryOptions::tastes,
@@ -66,5 +66,5 @@ TEST(MemoryBudgets, NotGivenStayAsTheLogHasThem) {
     ASSERT_OK(node.write_one(hide_by(user)));
 }
 
-}  // namespace
+}  // namespace memory_budgets_test
 }  // namespace tidal::api

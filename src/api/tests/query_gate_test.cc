@@ -11,7 +11,7 @@
 #include "runtime/task.h"
 
 namespace tidal::api {
-namespace {
+namespace query_gate_test {
 
 constexpr std::uint64_t kMs = 1'000'000;
 constexpr QueryGate::Kind kLong = 1, kShort = 2, kUnknown = 3;
@@ -251,5 +251,5 @@ TEST(LoadLimits, AreChecked) {
     EXPECT_EQ(with_default_running({.running_max = 1}, 3).running_max, 1u);
 }
 
-}  // namespace
+}  // namespace query_gate_test
 }  // namespace tidal::api

@@ -12,7 +12,7 @@
 #include "sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace replay_feed_test {
 
 using signal::csv_row;
 using signal::read_zst;
@@ -385,5 +385,5 @@ TEST(ReplayedFeeds, MovieLensByMonthsAndYears) {
     EXPECT_GE(replay.items(), 9'724u);
 }
 
-}  // namespace
+}  // namespace replay_feed_test
 }  // namespace tidal::api

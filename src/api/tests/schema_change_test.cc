@@ -2,7 +2,7 @@
 #include "api/tests/sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace schema_change_test {
 
 using runtime::CrashSpec;
 
@@ -125,5 +125,5 @@ TEST(SchemaChange, StoppedHalfWayByAFullDiskIsFinishedOrRefused) {
     }
 }
 
-}  // namespace
+}  // namespace schema_change_test
 }  // namespace tidal::api

@@ -7,7 +7,7 @@
 #include "api/tests/sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace search_test {
 
 constexpr const char* kWords[] = {"jazz",  "piano", "pianos", "blue",   "kind",  "river",
                                   "night", "train", "matrix", "lesson", "tides", "reloaded"};
@@ -216,5 +216,5 @@ TEST(Search, OfWordsAndAVectorFusesTheirRanks) {
     EXPECT_EQ(node->feed(call)->profile, "search@1");
 }
 
-}  // namespace
+}  // namespace search_test
 }  // namespace tidal::api

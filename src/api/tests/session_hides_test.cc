@@ -6,7 +6,7 @@
 #include "api/tests/sim_cluster.h"
 
 namespace tidal::api {
-namespace {
+namespace session_hides_test {
 
 constexpr std::uint16_t kShards = 4;
 constexpr std::uint64_t kUser = 5, kItems = 16;
@@ -175,5 +175,5 @@ TEST_P(SessionHidesInCluster, ARepeatIsAnsweredOnceTheItemIsHidden) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, SessionHidesInCluster, ::testing::Values(1, 2, 3));
 
-}  // namespace
+}  // namespace session_hides_test
 }  // namespace tidal::api

@@ -7,7 +7,7 @@
 #include "sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace sessions_test {
 
 constexpr std::uint64_t kItems = 16, kUsers = 5;
 
@@ -300,5 +300,5 @@ TEST_P(Sessions, AKeyMeansTheSameSessionAndPoliciesBindThoseOpenedUnderThem) {
 
 INSTANTIATE_TEST_SUITE_P(Shards, Sessions, testing::Values(1, 4));
 
-}  // namespace
+}  // namespace sessions_test
 }  // namespace tidal::api

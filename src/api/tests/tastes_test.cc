@@ -11,7 +11,7 @@
 #include "sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace tastes_test {
 
 constexpr std::uint64_t kItems = 40, kCreators = 5, kUsers = 6;
 /// Only the first of them are disliked: all that a score looks at.
@@ -175,5 +175,5 @@ TEST_P(Tastes, EqualAModelOfTheLog) {
 
 INSTANTIATE_TEST_SUITE_P(Shards, Tastes, testing::Values(1, 4));
 
-}  // namespace
+}  // namespace tastes_test
 }  // namespace tidal::api

@@ -5,7 +5,7 @@
 #include "cluster/group_batches.h"
 
 namespace tidal::api {
-namespace {
+namespace term_index_test {
 
 const raft::GroupKey kGroup{ShardId(1), Incarnation(1)};
 
@@ -81,5 +81,5 @@ TEST_F(TermIndexTest, WhatASnapshotTookThePlaceOfIsNotBelieved) {
     EXPECT_TRUE(history(21, 4));
 }
 
-}  // namespace
+}  // namespace term_index_test
 }  // namespace tidal::api

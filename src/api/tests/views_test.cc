@@ -8,7 +8,7 @@
 #include "sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace views_test {
 
 constexpr std::uint64_t kHourMs = 3'600'000;
 
@@ -180,5 +180,5 @@ TEST_P(Views, ShowItThroughManyHistories) {
 
 INSTANTIATE_TEST_SUITE_P(Shards, Views, testing::Values(1, 3));
 
-}  // namespace
+}  // namespace views_test
 }  // namespace tidal::api

@@ -2,7 +2,7 @@
 #include "api/tests/sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace visibility_test {
 
 constexpr std::uint16_t kShards = 2;
 
@@ -100,5 +100,5 @@ TEST_F(Visibility, RefusesWhatIsNoTokenOfThisDatabase) {
     }
 }
 
-}  // namespace
+}  // namespace visibility_test
 }  // namespace tidal::api

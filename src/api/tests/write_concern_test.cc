@@ -2,7 +2,7 @@
 #include "api/tests/sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace write_concern_test {
 
 CallContext with(shard::WriteConcern concern) {
     CallContext context;
@@ -85,5 +85,5 @@ TEST(Ephemeral, RefusesWhatNeedsADisk) {
     EXPECT_EQ(node.checkpoint().error().code(), ErrorCode::kUnsupported);
 }
 
-}  // namespace
+}  // namespace write_concern_test
 }  // namespace tidal::api

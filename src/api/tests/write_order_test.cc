@@ -2,7 +2,7 @@
 #include "api/tests/sim_node.h"
 
 namespace tidal::api {
-namespace {
+namespace write_order_test {
 
 constexpr std::uint16_t kShards = 3;
 constexpr std::size_t kWrites = 60;
@@ -58,5 +58,5 @@ TEST(WriteOrder, HoldsWhileTheSchemaLearnsFields) {
         EXPECT_EQ(title_of(node, id), std::to_string(kWrites - 6 + id));
 }
 
-}  // namespace
+}  // namespace write_order_test
 }  // namespace tidal::api

@@ -5,7 +5,7 @@
 #include "entity/tests/memory_store.h"
 
 namespace tidal::audience {
-namespace {
+namespace archive_keys_test {
 
 record::ArchiveKey key(const EntityId& user, std::uint64_t alias, char secret) {
     return {user, HybridTime::from_bits(1), alias,
@@ -72,5 +72,5 @@ TEST(ArchiveKeys, DamagedRowsAreErrorsNotNobody) {
     EXPECT_FALSE(keys.owner(7).ok());
 }
 
-}  // namespace
+}  // namespace archive_keys_test
 }  // namespace tidal::audience

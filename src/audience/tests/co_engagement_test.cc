@@ -11,7 +11,7 @@
 #include "entity/tests/memory_store.h"
 
 namespace tidal::audience {
-namespace {
+namespace co_engagement_test {
 
 constexpr UnixMillis kDayMs = 24LL * 3'600'000, kNow = 1'790'000'000'000;
 const Slot kFilm(3);
@@ -224,5 +224,5 @@ TEST(CoEngagementRows, AreRefusedWhenDamaged) {
     EXPECT_FALSE(decode_neighbours(encode_neighbours(negative)).ok());
 }
 
-}  // namespace
+}  // namespace co_engagement_test
 }  // namespace tidal::audience

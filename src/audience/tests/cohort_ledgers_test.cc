@@ -8,7 +8,7 @@
 #include "entity/tests/memory_store.h"
 
 namespace tidal::audience {
-namespace {
+namespace cohort_ledgers_test {
 
 using Sum = CohortLedgers::Sum;
 using schema::Window;
@@ -239,5 +239,5 @@ TEST(CohortRows, AreRefusedWhenDamaged) {
     EXPECT_FALSE(decode_cohort_pairs(encode_cohort_pairs(wrong)).ok());
 }
 
-}  // namespace
+}  // namespace cohort_ledgers_test
 }  // namespace tidal::audience

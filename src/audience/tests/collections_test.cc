@@ -9,7 +9,7 @@
 #include "entity/tests/memory_store.h"
 
 namespace tidal::audience {
-namespace {
+namespace collections_test {
 
 HybridTime at(std::uint64_t ms) {
     return HybridTime::from(static_cast<UnixMillis>(1'767'000'000'000 + ms), 0);
@@ -112,5 +112,5 @@ RC_GTEST_PROP(Collections, EqualAModelThroughRestarts, ()) {
     }
 }
 
-}  // namespace
+}  // namespace collections_test
 }  // namespace tidal::audience

@@ -8,7 +8,7 @@
 #include "entity/tests/memory_store.h"
 
 namespace tidal::audience {
-namespace {
+namespace deliveries_test {
 
 record::DeliveryBody body(std::uint64_t user, std::uint64_t page, std::uint32_t wanted,
                           std::uint32_t cap = 5) {
@@ -105,5 +105,5 @@ RC_GTEST_PROP(Deliveries, NeverExceedTheCapOfADay, ()) {
     }
 }
 
-}  // namespace
+}  // namespace deliveries_test
 }  // namespace tidal::audience

@@ -8,7 +8,7 @@
 #include <vector>
 
 namespace tidal::audience {
-namespace {
+namespace hold_row_test {
 
 std::string to_hex(std::string_view bytes) {
     constexpr std::string_view kDigits = "0123456789abcdef";
@@ -88,5 +88,5 @@ RC_GTEST_PROP(HoldRow, KeysSortByItemStateAndUser, ()) {
     RC_ASSERT((parts(a) < parts(b)) == (encode_state_key(a) < encode_state_key(b)));
 }
 
-}  // namespace
+}  // namespace hold_row_test
 }  // namespace tidal::audience

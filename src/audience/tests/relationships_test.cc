@@ -8,7 +8,7 @@
 #include "entity/tests/memory_store.h"
 
 namespace tidal::audience {
-namespace {
+namespace relationships_test {
 
 using record::RelationshipBody;
 using record::RelationshipKind;
@@ -114,5 +114,5 @@ RC_GTEST_PROP(Relationships, EqualAModelInAnyOrderOfArrival, ()) {
             }
 }
 
-}  // namespace
+}  // namespace relationships_test
 }  // namespace tidal::audience

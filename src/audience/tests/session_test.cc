@@ -11,7 +11,7 @@
 #include "entity/tests/memory_store.h"
 
 namespace tidal::audience {
-namespace {
+namespace session_test {
 
 constexpr UnixMillis kNow = 1'790'000'000'000;
 const EntityId kAda("ada"), kBob(2);
@@ -294,5 +294,5 @@ TEST_F(SessionsTest, AreBoundedPerUserAndInAll) {
     EXPECT_EQ(all_->size(), 51u) << "closed, and kept";
 }
 
-}  // namespace
+}  // namespace session_test
 }  // namespace tidal::audience

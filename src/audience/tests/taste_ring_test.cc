@@ -6,7 +6,7 @@
 #include <algorithm>
 
 namespace tidal::audience {
-namespace {
+namespace taste_ring_test {
 
 constexpr std::size_t kMax = 5;
 
@@ -80,5 +80,5 @@ RC_GTEST_PROP(TasteRing, IsWhatItIsDescribedAs, ()) {
     }
 }
 
-}  // namespace
+}  // namespace taste_ring_test
 }  // namespace tidal::audience

@@ -12,7 +12,7 @@
 #include "entity/tests/memory_store.h"
 
 namespace tidal::audience {
-namespace {
+namespace taste_test {
 
 constexpr UnixMillis kDayMs = 24LL * 3'600'000, kNow = 1'790'000'000'000;
 const EntityId kAda("ada"), kBob(2), kNina("nina");
@@ -420,5 +420,5 @@ TEST(TasteRows, AreRefusedWhenDamaged) {
     EXPECT_FALSE(decode_taste(encode(infinite)).ok());
 }
 
-}  // namespace
+}  // namespace taste_test
 }  // namespace tidal::audience

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace tidal::audience {
-namespace {
+namespace unwritten_holds_test {
 
 UnwrittenHolds::Hold hold(std::uint64_t user, std::uint16_t state, std::uint64_t stamp) {
     return {CompactId(EntityId(user)), HybridTime::from_bits(stamp), StateId(state)};
@@ -54,5 +54,5 @@ TEST(UnwrittenHolds, PlacesOfThoseRemovedAreUsedAgain) {
     EXPECT_EQ(holds.next(), Slot(6));
 }
 
-}  // namespace
+}  // namespace unwritten_holds_test
 }  // namespace tidal::audience

@@ -9,7 +9,7 @@
 #include "entity/tests/memory_store.h"
 
 namespace tidal::audience {
-namespace {
+namespace user_states_test {
 
 constexpr std::string_view kSchema = R"(
 items: {ids: u64, fields: {title: text}}
@@ -329,5 +329,5 @@ RC_GTEST_PROP(UserStates, EqualAModelOverRandomHistories, ()) {
     RC_ASSERT(states->stats().rows == store.rows.size());
 }
 
-}  // namespace
+}  // namespace user_states_test
 }  // namespace tidal::audience

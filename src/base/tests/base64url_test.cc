@@ -4,7 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 namespace tidal {
-namespace {
+namespace base64url_test {
 
 TEST(Base64Url, MatchesTheVectorsOfRfc4648) {
     EXPECT_EQ(base64url_encode(""), "");
@@ -26,5 +26,5 @@ RC_GTEST_PROP(Base64Url, RoundTrips, (const std::string& bytes)) {
     RC_ASSERT(base64url_decode(base64url_encode(bytes)) == bytes);
 }
 
-}  // namespace
+}  // namespace base64url_test
 }  // namespace tidal

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace tidal {
-namespace {
+namespace case_fold_test {
 
 std::string fold(std::string_view text) {
     return fold_case(text, 1000);
@@ -48,5 +48,5 @@ TEST(CaseFold, EndsBetweenCharacters) {
     EXPECT_EQ(fold_case("É", 0), "");
 }
 
-}  // namespace
+}  // namespace case_fold_test
 }  // namespace tidal

@@ -7,7 +7,7 @@
 #include <memory>
 
 namespace tidal {
-namespace {
+namespace codec_test {
 
 RC_GTEST_PROP(Codec, RoundTrips,
               (std::uint8_t a, std::uint16_t b, std::uint32_t c, std::uint64_t d, std::int64_t e,
@@ -144,5 +144,5 @@ RC_GTEST_PROP(Decoder, NeverReadsOutOfBounds, (const std::string& bytes)) {
     }
 }
 
-}  // namespace
+}  // namespace codec_test
 }  // namespace tidal

@@ -6,7 +6,7 @@
 #include <string>
 
 namespace tidal {
-namespace {
+namespace crc32c_test {
 
 // RFC 3720 appendix B.4; the check value of the CRC catalogue for "123456789".
 TEST(Crc32c, PublishedVectors) {
@@ -47,5 +47,5 @@ TEST(Crc32c, EverySizeAndAlignmentOfTheFastPaths) {
     }
 }
 
-}  // namespace
+}  // namespace crc32c_test
 }  // namespace tidal

@@ -11,7 +11,7 @@
 #include "base/internal/detmath_tables.h"
 
 namespace tidal::detmath {
-namespace {
+namespace detmath_test {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
@@ -249,5 +249,5 @@ TEST(Detmath, GoldenBits) {
     EXPECT_EQ(hash, 0xdd84bfb7a7084617U);
 }
 
-}  // namespace
+}  // namespace detmath_test
 }  // namespace tidal::detmath

@@ -7,7 +7,7 @@
 #include <vector>
 
 namespace tidal {
-namespace {
+namespace edit_distance_test {
 
 using Names = std::vector<std::string_view>;
 
@@ -65,5 +65,5 @@ TEST(NameHint, SaysWhatWouldBeRight) {
     EXPECT_EQ(name_hint("purchase", Names(9, "ab")), "known: ab, ab, ab, ab, ab, ab, ab, ab, ...");
 }
 
-}  // namespace
+}  // namespace edit_distance_test
 }  // namespace tidal

@@ -8,7 +8,7 @@
 #include "base/result.h"
 
 namespace tidal {
-namespace {
+namespace error_test {
 
 TEST(ErrorTable, IsIndexedByCode) {
     std::size_t index = 0;
@@ -115,5 +115,5 @@ RC_GTEST_PROP(Result, CarriesAValueOrAnError, ()) {
     }
 }
 
-}  // namespace
+}  // namespace error_test
 }  // namespace tidal

@@ -7,7 +7,7 @@
 #include "base/error.h"
 
 namespace tidal {
-namespace {
+namespace errors_page_test {
 
 std::string rendered_table() {
     std::string out = "| code | HTTP | SQLSTATE | what the caller can do |\n|---|---|---|---|\n";
@@ -27,5 +27,5 @@ TEST(ErrorsPage, HoldsTheTable) {
         << rendered_table();
 }
 
-}  // namespace
+}  // namespace errors_page_test
 }  // namespace tidal

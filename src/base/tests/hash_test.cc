@@ -4,7 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 namespace tidal {
-namespace {
+namespace hash_test {
 
 // Produced by the plain C path of xxhash.h (XXH_VECTOR=0): routing and content hashes rest on them.
 TEST(Hash, GoldenVectors) {
@@ -30,5 +30,5 @@ RC_GTEST_PROP(StreamHash, DoesNotSeeHowBytesAreCut,
     RC_ASSERT(stream.digest() == hash128(whole + "more", seed));
 }
 
-}  // namespace
+}  // namespace hash_test
 }  // namespace tidal

@@ -6,7 +6,7 @@
 #include <vector>
 
 namespace tidal {
-namespace {
+namespace hlc_test {
 
 TEST(HybridClock, FollowsTheWallAndCountsWithinAMillisecond) {
     HybridClock clock;
@@ -66,5 +66,5 @@ TEST(HybridTime, PartsAndOrder) {
     EXPECT_EQ(HybridTime::from_bits(time.bits()), time);
 }
 
-}  // namespace
+}  // namespace hlc_test
 }  // namespace tidal

@@ -6,7 +6,7 @@
 #include <memory>
 
 namespace tidal {
-namespace {
+namespace huge_pages_test {
 
 TEST(HugePages, VectorsKeepWhatTheyHoldAsTheyGrow) {
     HugeVector<std::uint64_t> numbers;
@@ -28,5 +28,5 @@ TEST(HugePages, SmallOnesAreAlignedAsTheirTypeAsks) {
     EXPECT_EQ(lines[2].number, 7u);
 }
 
-}  // namespace
+}  // namespace huge_pages_test
 }  // namespace tidal

@@ -6,7 +6,7 @@
 #include <vector>
 
 namespace tidal {
-namespace {
+namespace log_test {
 
 class LogTest : public testing::Test {
 protected:
@@ -73,5 +73,5 @@ TEST(LogLevel, NamesBothWays) {
     EXPECT_EQ(parse_log_level("inof").error().hint(), "did you mean 'info'?");
 }
 
-}  // namespace
+}  // namespace log_test
 }  // namespace tidal

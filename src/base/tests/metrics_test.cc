@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace tidal {
-namespace {
+namespace metrics_test {
 
 TEST(Metrics, TextExposition) {
     Metrics metrics;
@@ -82,5 +82,5 @@ TEST(MetricsDeathTest, ANameOutsideTheRulesIsABrokenBelief) {
     EXPECT_DEBUG_DEATH(metrics.counter("tidal_requests", ""), "_total");
 }
 
-}  // namespace
+}  // namespace metrics_test
 }  // namespace tidal

@@ -9,7 +9,7 @@
 #include "base/calendar.h"
 
 namespace tidal {
-namespace {
+namespace time_text_test {
 
 UnixMillis parsed(std::string_view text) {
     const auto result = parse_time(text, "at");
@@ -130,5 +130,5 @@ TEST(Calendar, ExtremesDoNotOverflow) {
     EXPECT_LT(minute_index(least), minute_index(most));
 }
 
-}  // namespace
+}  // namespace time_text_test
 }  // namespace tidal

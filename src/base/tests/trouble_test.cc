@@ -5,7 +5,7 @@
 #include <vector>
 
 namespace tidal {
-namespace {
+namespace trouble_test {
 
 TEST(Trouble, IsSaidWhenItBeginsAndWhenItEnds) {
     std::vector<std::string> lines;
@@ -27,5 +27,5 @@ TEST(Trouble, IsSaidWhenItBeginsAndWhenItEnds) {
     EXPECT_EQ(lines.size(), 3u);
 }
 
-}  // namespace
+}  // namespace trouble_test
 }  // namespace tidal

@@ -6,7 +6,7 @@
 #include <string>
 
 namespace tidal {
-namespace {
+namespace utf8_test {
 
 using namespace std::string_literals;
 
@@ -63,5 +63,5 @@ RC_GTEST_PROP(Utf8, ConcatenationsOfCodePointsPassAndABrokenByteDoesNot, ()) {
     RC_ASSERT(*offset <= at);
 }
 
-}  // namespace
+}  // namespace utf8_test
 }  // namespace tidal

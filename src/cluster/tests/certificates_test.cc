@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace tidal::cluster {
-namespace {
+namespace certificates_test {
 
 const std::string kCluster = "0123456789abcdef0123456789abcdef";
 constexpr UnixMillis kNow = 1'800'000'000'000;
@@ -70,5 +70,5 @@ TEST_F(Certificates, TheHashNamesTheCertificate) {
         << "a private key is not a public one";
 }
 
-}  // namespace
+}  // namespace certificates_test
 }  // namespace tidal::cluster

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace tidal::cluster {
-namespace {
+namespace circuit_breaker_test {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 
@@ -46,5 +46,5 @@ TEST(CircuitBreaker, AProbeByOthersClosesIt) {
     EXPECT_TRUE(circuit.allow(1));
 }
 
-}  // namespace
+}  // namespace circuit_breaker_test
 }  // namespace tidal::cluster

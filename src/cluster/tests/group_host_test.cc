@@ -14,7 +14,7 @@
 #include "runtime/sim_runtime.h"
 
 namespace tidal::cluster {
-namespace {
+namespace group_host_test {
 
 constexpr ShardId kShard(1), kOther(2);
 constexpr std::uint64_t kTickNs = 1'000'000'000;
@@ -353,5 +353,5 @@ TEST_F(ManyGroups, AChunkForAPeerThatIsDownIsNotSentWithEveryHeartbeat) {
     EXPECT_EQ(chunks_sent(), 2U) << "after an election's time";
 }
 
-}  // namespace
+}  // namespace group_host_test
 }  // namespace tidal::cluster

@@ -7,7 +7,7 @@
 #include "group_log_fixture.h"
 
 namespace tidal::cluster {
-namespace {
+namespace group_log_test {
 
 using raft::HardState;
 using raft::PeerId;
@@ -424,5 +424,5 @@ TEST(GroupLog, StrangeGroupsAndEarlierIncarnations) {
     EXPECT_EQ(recovery.finish()->groups.begin()->second.last, LogIndex(0));
 }
 
-}  // namespace
+}  // namespace group_log_test
 }  // namespace tidal::cluster

@@ -9,7 +9,7 @@
 #include <cstdlib>
 
 namespace tidal::cluster {
-namespace {
+namespace group_sim_test {
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
     const char* text = std::getenv(name);
@@ -85,5 +85,5 @@ TEST(GroupSimulation, FindsADiskThatLies) {
     EXPECT_NE(seeds_to_find({.lying_disk = true}, &failure), 0u);
 }
 
-}  // namespace
+}  // namespace group_sim_test
 }  // namespace tidal::cluster

@@ -8,7 +8,7 @@
 #include "runtime/secret.h"
 
 namespace tidal::cluster {
-namespace {
+namespace join_test {
 
 const std::string kCluster = "0123456789abcdef0123456789abcdef";
 const std::string kInstance = "fedcba9876543210fedcba9876543210";
@@ -155,5 +155,5 @@ RC_GTEST_PROP(JoinBytes, AnyBytesAreReadOrRefused, (const std::string& noise)) {
     }
 }
 
-}  // namespace
+}  // namespace join_test
 }  // namespace tidal::cluster

@@ -5,7 +5,7 @@
 #include <rapidcheck/gtest.h>
 
 namespace tidal::cluster {
-namespace {
+namespace member_texts_test {
 
 Member a_member() {
     return {.node = NodeId(7),
@@ -164,5 +164,5 @@ RC_GTEST_PROP(MemberTextsProperty, OneChangedByteIsNeverTakenForTheSameText, ())
     if (const auto key = parse_api_key(text)) RC_ASSERT(print_api_key(*key) == text);
 }
 
-}  // namespace
+}  // namespace member_texts_test
 }  // namespace tidal::cluster

@@ -8,7 +8,7 @@
 #include <map>
 
 namespace tidal::cluster {
-namespace {
+namespace membership_test {
 
 using raft::PeerId;
 
@@ -304,5 +304,5 @@ RC_GTEST_PROP(NextMembersProperty, EveryStepIsLegalAndTheWantedMembersComeAbout,
     RC_ASSERT(world.status().configuration.voters.size() == std::min(kMost, wanted.size()));
 }
 
-}  // namespace
+}  // namespace membership_test
 }  // namespace tidal::cluster

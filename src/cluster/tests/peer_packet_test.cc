@@ -6,7 +6,7 @@
 #include <fstream>
 
 namespace tidal::cluster {
-namespace {
+namespace peer_packet_test {
 
 const std::string kCluster = "0123456789abcdef0123456789abcdef";
 const std::string kInstance = "fedcba9876543210fedcba9876543210";
@@ -112,5 +112,5 @@ TEST(PeerPacket, TheGoldenFileStaysReadable) {
     EXPECT_EQ(golden, encoded);
 }
 
-}  // namespace
+}  // namespace peer_packet_test
 }  // namespace tidal::cluster

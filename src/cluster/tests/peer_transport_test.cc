@@ -15,7 +15,7 @@
 #include "runtime/sim_network.h"
 
 namespace tidal::cluster {
-namespace {
+namespace peer_transport_test {
 
 const std::string kCluster = "0123456789abcdef0123456789abcdef";
 
@@ -490,5 +490,5 @@ TEST_F(SimulatedTransport, TheSameSeedIsTheSameLife) {
     EXPECT_EQ(life(), life());
 }
 
-}  // namespace
+}  // namespace peer_transport_test
 }  // namespace tidal::cluster

@@ -14,7 +14,7 @@
 #include "runtime/sim_network.h"
 
 namespace tidal::cluster {
-namespace {
+namespace rpc_test {
 
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
 constexpr RpcMethod kEcho{1}, kRefuse{2}, kDrop{3}, kNever{4};
@@ -233,5 +233,5 @@ RC_GTEST_PROP(ErrorCodec, SaysEverythingTheErrorSaid,
                          error.context().begin(), error.context().end()));
 }
 
-}  // namespace
+}  // namespace rpc_test
 }  // namespace tidal::cluster

@@ -9,7 +9,7 @@
 #include "cluster/internal/reassembly.h"
 
 namespace tidal::cluster::internal {
-namespace {
+namespace send_queue_test {
 
 const Route kRoute{NodeId(1), BootId(2), BootId(3)};
 
@@ -142,5 +142,5 @@ TEST(Reassembly, WhatLostAPieceGivesWay) {
     EXPECT_EQ(*last, piece + "e");
 }
 
-}  // namespace
+}  // namespace send_queue_test
 }  // namespace tidal::cluster::internal

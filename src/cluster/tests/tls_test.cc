@@ -17,7 +17,7 @@
 #include "runtime/real_runtime.h"
 
 namespace tidal::cluster {
-namespace {
+namespace tls_test {
 
 const std::string kCluster = "0123456789abcdef0123456789abcdef";
 
@@ -248,5 +248,5 @@ TEST_F(Tls, OptionsThatDoNotFitTogetherAreRefusedAtOnce) {
     EXPECT_EQ(refused({}), "tls.pin");
 }
 
-}  // namespace
+}  // namespace tls_test
 }  // namespace tidal::cluster

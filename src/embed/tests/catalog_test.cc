@@ -6,7 +6,7 @@
 #include "embed/tests/shop.h"
 
 namespace tidal {
-namespace {
+namespace catalog_test {
 
 std::vector<std::uint64_t> ids_of(const api::FeedReply& feed) {
     std::vector<std::uint64_t> ids;
@@ -138,5 +138,5 @@ TEST(LibraryCatalog, TheSchemaTakesAdditionsOnly) {
     EXPECT_EQ(ids_of(must(library.feed({.profile = "new", .filter = "mood = 'calm'"}))), (Ids{1}));
 }
 
-}  // namespace
+}  // namespace catalog_test
 }  // namespace tidal

@@ -8,7 +8,7 @@
 #include "tidal/tidal.h"
 
 namespace tidal {
-namespace {
+namespace library_test {
 
 /// So dear that a feed of a few thousand items takes many steps.
 std::string dear_order() {
@@ -87,5 +87,5 @@ TEST(Library, QueriesAsTextAndFeedsAreTheSame) {
     EXPECT_FALSE(library->query("RETRIEVE items USING most_seen").ok());
 }
 
-}  // namespace
+}  // namespace library_test
 }  // namespace tidal

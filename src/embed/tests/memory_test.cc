@@ -5,7 +5,7 @@
 #include "embed/tests/shop.h"
 
 namespace tidal {
-namespace {
+namespace memory_test {
 
 using LibraryMemory = OnDisk;
 
@@ -40,5 +40,5 @@ TEST_F(LibraryMemory, AboveTheBudgetNothingGrowsAndAllElseGoesOn) {
     EXPECT_EQ(must(library.feed({.profile = "new"})).items.size(), 3u);
 }
 
-}  // namespace
+}  // namespace memory_test
 }  // namespace tidal

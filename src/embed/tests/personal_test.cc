@@ -8,7 +8,7 @@
 #include "embed/tests/shop.h"
 
 namespace tidal {
-namespace {
+namespace personal_test {
 
 using LibraryPersonal = OnDisk;
 using record::RelationshipKind;
@@ -256,5 +256,5 @@ TEST_F(LibraryPersonal, PoliciesAreKeptAndRetired) {
     EXPECT_FALSE(library.retire_policy("brief").ok());
 }
 
-}  // namespace
+}  // namespace personal_test
 }  // namespace tidal

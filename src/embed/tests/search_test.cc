@@ -8,7 +8,7 @@
 #include "embed/tests/shop.h"
 
 namespace tidal {
-namespace {
+namespace search_test {
 
 using LibrarySearch = OnDisk;
 
@@ -73,5 +73,5 @@ TEST_F(LibrarySearch, WordsAndAVectorAreOnePage) {
     check(library);
 }
 
-}  // namespace
+}  // namespace search_test
 }  // namespace tidal

@@ -5,7 +5,7 @@
 #include "embed/tests/shop.h"
 
 namespace tidal {
-namespace {
+namespace sessions_test {
 
 using LibrarySessions = OnDisk;
 using LibraryCollections = OnDisk;
@@ -105,5 +105,5 @@ TEST_F(LibraryExport, WhatWasShownComesWithWhatItsUserDid) {
               0u);
 }
 
-}  // namespace
+}  // namespace sessions_test
 }  // namespace tidal

@@ -9,7 +9,7 @@
 #include "embed/tests/shop.h"
 
 namespace tidal {
-namespace {
+namespace transfer_test {
 
 namespace fs = std::filesystem;
 
@@ -159,5 +159,5 @@ TEST_F(LibraryTransfer, InMemoryThereIsNothingToBackUp) {
     EXPECT_FALSE(fs::exists(path("b")));
 }
 
-}  // namespace
+}  // namespace transfer_test
 }  // namespace tidal

@@ -8,7 +8,7 @@
 #include "storage/shard_store.h"
 
 namespace tidal::entity {
-namespace {
+namespace checkpoint_test {
 
 struct Life {
     explicit Life(runtime::SimDisk& medium)
@@ -83,5 +83,5 @@ TEST(EntityCheckpoint, ReplayAfterTheNewestCheckpointLeadsToTheSameContents) {
     }
 }
 
-}  // namespace
+}  // namespace checkpoint_test
 }  // namespace tidal::entity

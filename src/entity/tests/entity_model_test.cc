@@ -12,7 +12,7 @@
 #include "record/value.h"
 
 namespace tidal::entity {
-namespace {
+namespace entity_model_test {
 
 /// Raw numbers that a history is drawn from: which id, what to do, when, with which values.
 using Draw = std::tuple<std::uint8_t, std::uint8_t, std::uint8_t, std::uint8_t, std::uint8_t>;
@@ -305,5 +305,5 @@ RC_GTEST_PROP(EntityModel, InterleavingOfIdsDoesNotReachTheHash, (const Draws& d
     RC_ASSERT(hashes_after(draws, false) == hashes_after(grouped, false));
 }
 
-}  // namespace
+}  // namespace entity_model_test
 }  // namespace tidal::entity

@@ -8,7 +8,7 @@
 #include "entity/tests/sample.h"
 
 namespace tidal::entity {
-namespace {
+namespace entity_table_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -440,5 +440,5 @@ TEST_F(EntityTableTest, TheContentHashIgnoresSlotsAndSeesEverythingElse) {
     EXPECT_NE(hash(*table_, 1), before);
 }
 
-}  // namespace
+}  // namespace entity_table_test
 }  // namespace tidal::entity

@@ -5,7 +5,7 @@
 #include <limits>
 
 namespace tidal::entity {
-namespace {
+namespace id_map_test {
 
 TEST(IdMap, FindsEveryIdAsItGrows) {
     IdMap map;
@@ -36,5 +36,5 @@ TEST(IdMap, IsTheSameLoaded) {
     EXPECT_EQ(map.find(EntityId(1)), std::nullopt);
 }
 
-}  // namespace
+}  // namespace id_map_test
 }  // namespace tidal::entity

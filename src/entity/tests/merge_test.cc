@@ -7,7 +7,7 @@
 #include <map>
 
 namespace tidal::entity {
-namespace {
+namespace merge_test {
 
 using Fields = std::map<std::uint8_t, std::string>;  ///< An empty text stands for a removal.
 
@@ -65,5 +65,5 @@ RC_GTEST_PROP(EntityMerge, DifferencesTurnTheOldValuesIntoTheNew,
     }
 }
 
-}  // namespace
+}  // namespace merge_test
 }  // namespace tidal::entity

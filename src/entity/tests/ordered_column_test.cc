@@ -6,7 +6,7 @@
 #include <random>
 
 namespace tidal::entity {
-namespace {
+namespace ordered_column_test {
 
 constexpr double kAbsent = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint32_t kMany = 1000;  // Chunks: more than there are.
@@ -86,5 +86,5 @@ TEST(OrderedColumn, AnAbsentTimeIsInNoRange) {
     EXPECT_EQ(column.range(view, 5, 5), Roaring::bitmapOf(2, 0, 3));
 }
 
-}  // namespace
+}  // namespace ordered_column_test
 }  // namespace tidal::entity

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace tidal::entity {
-namespace {
+namespace row_cache_test {
 
 TEST(RowCache, KeepsWhatIsReadAndForgetsTheRest) {
     RowCache cache(4'000);  // Two generations of about 12 rows of 100 bytes and their entries.
@@ -28,5 +28,5 @@ TEST(RowCache, ForgetsWhatIsWritten) {
     EXPECT_EQ(cache.put(Slot(1), std::string(5'000, 'a')), nullptr) << "larger than the cache";
 }
 
-}  // namespace
+}  // namespace row_cache_test
 }  // namespace tidal::entity

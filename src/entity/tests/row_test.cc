@@ -8,7 +8,7 @@
 #include <map>
 
 namespace tidal::entity {
-namespace {
+namespace row_test {
 
 std::string encoded(const Row& row) {
     Encoder out;
@@ -154,5 +154,5 @@ TEST(EntityKey, KeepsVectorsOutOfTheRowsOfTheirKind) {
     EXPECT_EQ(vector_prefix(EntityKind::kCreator, EmbeddingSlotId(0x102)), "e/cv/\x01\x02");
 }
 
-}  // namespace
+}  // namespace row_test
 }  // namespace tidal::entity

@@ -11,7 +11,7 @@
 #include "entity/tests/sample.h"
 
 namespace tidal::entity {
-namespace {
+namespace text_column_test {
 
 TEST(TextColumn, PrefixesCompareAsTexts) {
     const std::string texts[] = {
@@ -86,5 +86,5 @@ TEST(TextColumn, OfATableIsWholeWhateverIsWrittenMeanwhile) {
     EXPECT_EQ((*table)->ordered_column({.field = title}), nullptr);
 }
 
-}  // namespace
+}  // namespace text_column_test
 }  // namespace tidal::entity

@@ -7,7 +7,7 @@
 #include <set>
 
 namespace tidal::entity {
-namespace {
+namespace value_bitmaps_test {
 
 RC_GTEST_PROP(SlotSetProperty, LoadingInAnyOrderEqualsAdding, (std::set<std::uint8_t> slots)) {
     // Few of many slots are sorted, many of few go through bits: both ways, same set.
@@ -46,5 +46,5 @@ RC_GTEST_PROP(ValueBitmapsProperty, FollowAMapOfSets,
     RC_ASSERT(bitmaps.find(std::string_view("z")) == nullptr);
 }
 
-}  // namespace
+}  // namespace value_bitmaps_test
 }  // namespace tidal::entity

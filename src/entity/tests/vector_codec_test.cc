@@ -8,7 +8,7 @@
 #include <limits>
 
 namespace tidal::entity {
-namespace {
+namespace vector_codec_test {
 
 schema::EmbeddingSpec spec_of(schema::VectorStorage storage, schema::Metric metric,
                               std::uint32_t dimensions) {
@@ -107,5 +107,5 @@ TEST(VectorCodec, RefusesDamagedRows) {
     EXPECT_FALSE(decode_vector(other).ok());
 }
 
-}  // namespace
+}  // namespace vector_codec_test
 }  // namespace tidal::entity

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace tidal::http {
-namespace {
+namespace access_test {
 
 TEST(Access, EachRouteAsksForARole) {
     const struct {
@@ -78,5 +78,5 @@ TEST(Access, OnlyProbesAreOpen) {
     EXPECT_FALSE(is_open_to_all(request));
 }
 
-}  // namespace
+}  // namespace access_test
 }  // namespace tidal::http

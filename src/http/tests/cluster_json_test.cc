@@ -8,7 +8,7 @@
 #include "http/cluster_metrics.h"
 
 namespace tidal::http {
-namespace {
+namespace cluster_json_test {
 
 namespace json = boost::json;
 using cluster::NodeId;
@@ -89,5 +89,5 @@ TEST(ClusterMetrics, WhatALeaderKnewIsNotTrueOfAFollower) {
     EXPECT_TRUE(std::isnan(lag().value()));
 }
 
-}  // namespace
+}  // namespace cluster_json_test
 }  // namespace tidal::http

@@ -7,7 +7,7 @@
 #include "server_fixture.h"
 
 namespace tidal::http {
-namespace {
+namespace content_coding_test {
 
 using ::testing::HasSubstr;
 
@@ -245,5 +245,5 @@ TEST_F(CodingServerTest, StreamedRepliesArePacked) {
     EXPECT_EQ(c.ask(get("/lines")).body, "line 0\nline 1\nline 2\n");
 }
 
-}  // namespace
+}  // namespace content_coding_test
 }  // namespace tidal::http

@@ -16,7 +16,7 @@
 #include "runtime/task.h"
 
 namespace tidal::http {
-namespace {
+namespace door_test {
 
 std::vector<std::string> described_routes() {
     std::vector<std::string> names;
@@ -174,5 +174,5 @@ TEST_F(BulkTest, AnImportMayLoseItsConnectionWhileItIsWritten) {
     cut_while_written("/import?id=cut");
 }
 
-}  // namespace
+}  // namespace door_test
 }  // namespace tidal::http

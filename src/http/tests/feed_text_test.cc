@@ -9,7 +9,7 @@
 #include "http/json_write.h"
 
 namespace tidal::http {
-namespace {
+namespace feed_text_test {
 
 namespace json = boost::json;
 
@@ -147,5 +147,5 @@ TEST(FeedText, WhatFewPagesSayComesLast) {
     EXPECT_EQ(read.at("staleness_ms"), json::value(0));
 }
 
-}  // namespace
+}  // namespace feed_text_test
 }  // namespace tidal::http

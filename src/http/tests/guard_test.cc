@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 namespace tidal::http {
-namespace {
+namespace guard_test {
 
 TEST(LoopbackAuthority, NamesThisMachineOnly) {
     for (const char* good : {"localhost", "LOCALHOST:9500", "127.0.0.1", "127.0.0.1:80",
@@ -99,5 +99,5 @@ TEST(Traceparent, IsVersion00) {
     EXPECT_FALSE(is_traceparent("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01"));
 }
 
-}  // namespace
+}  // namespace guard_test
 }  // namespace tidal::http

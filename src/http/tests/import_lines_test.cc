@@ -6,7 +6,7 @@
 #include "api/tests/sim_node.h"
 
 namespace tidal::http {
-namespace {
+namespace import_lines_test {
 
 struct Sent {
     Result<void> result;
@@ -139,5 +139,5 @@ TEST(ImportLines, AnItemAndItsVectorAreWrittenTogetherOrNotAtAll) {
     EXPECT_EQ(with_vectors(node), (std::set<EntityId>{EntityId(1), EntityId(3)}));
 }
 
-}  // namespace
+}  // namespace import_lines_test
 }  // namespace tidal::http

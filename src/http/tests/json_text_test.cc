@@ -12,7 +12,7 @@
 #include <random>
 
 namespace tidal::http {
-namespace {
+namespace json_text_test {
 
 TEST(JsonText, NumbersOfEverydaySizeHaveNoExponent) {
     EXPECT_EQ(json_text(200000.0), "200000.0");
@@ -91,5 +91,5 @@ RC_GTEST_PROP(JsonText, EveryNumberComesBack, ()) {
     RC_ASSERT(std::strtod(json_text(number).c_str(), nullptr) == number);
 }
 
-}  // namespace
+}  // namespace json_text_test
 }  // namespace tidal::http

@@ -10,7 +10,7 @@
 #include "http/problem.h"
 
 namespace tidal::http {
-namespace {
+namespace message_test {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -143,5 +143,5 @@ TEST(JsonString, EscapesAndReplaces) {
     EXPECT_EQ(out, "\"a\\\"\\\\\\n\\t\\u0001\\u0000\xc3\xa9\xef\xbf\xbd\xef\xbf\xbdz\"");
 }
 
-}  // namespace
+}  // namespace message_test
 }  // namespace tidal::http

@@ -14,7 +14,7 @@
 #include "runtime/task.h"
 
 namespace tidal::http {
-namespace {
+namespace openapi_replies_test {
 
 namespace json = boost::json;
 
@@ -550,5 +550,5 @@ TEST_F(OpenApiReplies, FromTheFirstKeyOnEveryRequestNeedsOne) {
     EXPECT_EQ(last_, 401);
 }
 
-}  // namespace
+}  // namespace openapi_replies_test
 }  // namespace tidal::http

@@ -6,7 +6,7 @@
 #include "http/internal/request_parser.h"
 
 namespace tidal::http {
-namespace {
+namespace parser_test {
 
 constexpr std::size_t kHeaderMax = 1024;
 
@@ -150,5 +150,5 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"EndlessLine", std::string(5000, 'A'), 431}),
     [](const auto& param) { return std::string(param.param.name); });
 
-}  // namespace
+}  // namespace parser_test
 }  // namespace tidal::http

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 namespace tidal::http {
-namespace {
+namespace router_test {
 
 using ::testing::HasSubstr;
 
@@ -117,5 +117,5 @@ TEST_F(RouterTest, OptionsNamesTheMethods) {
     EXPECT_EQ(allow(), "GET, HEAD, DELETE, OPTIONS");
 }
 
-}  // namespace
+}  // namespace router_test
 }  // namespace tidal::http

@@ -5,7 +5,7 @@
 #include "server_fixture.h"
 
 namespace tidal::http {
-namespace {
+namespace server_pipeline_test {
 
 using ::testing::HasSubstr;
 
@@ -352,5 +352,5 @@ TEST_F(MixtureTest, BrokenOffAnywhereAllWholeRequestsAreAnswered) {
     }
 }
 
-}  // namespace
+}  // namespace server_pipeline_test
 }  // namespace tidal::http

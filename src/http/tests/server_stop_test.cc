@@ -3,7 +3,7 @@
 #include "server_fixture.h"
 
 namespace tidal::http {
-namespace {
+namespace server_stop_test {
 
 using ::testing::HasSubstr;
 using Clock = std::chrono::steady_clock;
@@ -124,5 +124,5 @@ TEST_F(ServerTest, StopUnderLoadLosesNoReplyHalfway) {
     EXPECT_EQ(bad, 0);
 }
 
-}  // namespace
+}  // namespace server_stop_test
 }  // namespace tidal::http

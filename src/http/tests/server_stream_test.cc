@@ -6,7 +6,7 @@
 #include "server_fixture.h"
 
 namespace tidal::http {
-namespace {
+namespace server_stream_test {
 
 using ::testing::HasSubstr;
 
@@ -401,5 +401,5 @@ TEST_F(ServerTest, Http10ReadsAStreamToTheEndOfTheConnection) {
     EXPECT_THAT(all, testing::EndsWith("\r\n\r\nall of it"));
 }
 
-}  // namespace
+}  // namespace server_stream_test
 }  // namespace tidal::http

@@ -3,7 +3,7 @@
 #include "server_fixture.h"
 
 namespace tidal::http {
-namespace {
+namespace server_test {
 
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
@@ -297,5 +297,5 @@ TEST_F(ServerTest, SaysWhyItCannotListen) {
     EXPECT_EQ(RawClient((*open)->port()).ask(get("/hello")).status, 200);
 }
 
-}  // namespace
+}  // namespace server_test
 }  // namespace tidal::http

@@ -12,7 +12,7 @@
 #include "ranking/tests/sample_shard.h"
 
 namespace tidal::query {
-namespace {
+namespace ann_run_test {
 
 constexpr std::string_view kSchema = R"(
 items:
@@ -230,5 +230,5 @@ TEST_F(AnnRuns, KeepUpWithChanges) {
     }
 }
 
-}  // namespace
+}  // namespace ann_run_test
 }  // namespace tidal::query

@@ -12,7 +12,7 @@
 #include "ranking/tests/sample_schema.h"
 
 namespace tidal::query {
-namespace {
+namespace co_engaged_test {
 
 using ranking::SampleItem;
 using ranking::SampleShard;
@@ -125,5 +125,5 @@ TEST_F(CoEngagedPages, SayWhatTheyLack) {
     EXPECT_EQ(run_feed(view(), either)->items.size(), 3u) << "of the other source";
 }
 
-}  // namespace
+}  // namespace co_engaged_test
 }  // namespace tidal::query

@@ -10,7 +10,7 @@
 #include "ranking/tests/transcript.h"
 
 namespace tidal::query {
-namespace {
+namespace cohort_test {
 
 constexpr std::string_view kSchema = R"(
 items: {ids: u64, fields: {title: text}}
@@ -141,5 +141,5 @@ TEST_F(Members, OfAVersionHaveLedgersOfItsOwn) {
     EXPECT_NE(cohorts_.find("young")->id, first);
 }
 
-}  // namespace
+}  // namespace cohort_test
 }  // namespace tidal::query

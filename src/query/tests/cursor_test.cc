@@ -9,7 +9,7 @@
 #include "base/base64url.h"
 
 namespace tidal::query {
-namespace {
+namespace cursor_test {
 
 Cursor sample() {
     return {.query = {1, 2},
@@ -155,5 +155,5 @@ TEST(ShownStoreTest, HandlesOfAnotherAreNoneHere) {
     EXPECT_FALSE(other.get(second, 1));
 }
 
-}  // namespace
+}  // namespace cursor_test
 }  // namespace tidal::query

@@ -10,7 +10,7 @@
 #include "ranking/tests/sample_schema.h"
 
 namespace tidal::query {
-namespace {
+namespace degradation_test {
 
 using ranking::SampleItem;
 using ranking::SampleShard;
@@ -177,5 +177,5 @@ TEST_F(Degradation, NothingComesTwiceWhileTheLevelChanges) {
     EXPECT_GT(shown.size(), 60u);
 }
 
-}  // namespace
+}  // namespace degradation_test
 }  // namespace tidal::query

@@ -8,7 +8,7 @@
 #include <set>
 
 namespace tidal::query {
-namespace {
+namespace diversity_test {
 
 using ranking::DiversityKind;
 using ranking::DiversityRule;
@@ -179,5 +179,5 @@ RC_GTEST_PROP(DiversityTest, APageIsWholeAndKeepsWhatItSays, ()) {
     }
 }
 
-}  // namespace
+}  // namespace diversity_test
 }  // namespace tidal::query

@@ -6,7 +6,7 @@
 #include <set>
 
 namespace tidal::query {
-namespace {
+namespace exploration_test {
 
 TEST(ExplorationTest, DrawsHaveTheMeanAndVarianceOfTheirPosterior) {
     constexpr int kDraws = 20'000;
@@ -51,5 +51,5 @@ TEST(ExplorationTest, PlacesAreTheShareOfTheWholeSequence) {
     EXPECT_TRUE(is_outside_place(30, 10));
 }
 
-}  // namespace
+}  // namespace exploration_test
 }  // namespace tidal::query

@@ -8,7 +8,7 @@
 #include "ranking/tests/sample_schema.h"
 
 namespace tidal::query {
-namespace {
+namespace facets_test {
 
 class Facets : public testing::Test {
 protected:
@@ -139,5 +139,5 @@ RC_GTEST_PROP(FacetsProperty, EqualACountOneByOne, ()) {
     }
 }
 
-}  // namespace
+}  // namespace facets_test
 }  // namespace tidal::query

@@ -9,7 +9,7 @@
 #include "ranking/tests/sample_shard.h"
 
 namespace tidal::query {
-namespace {
+namespace feed_steps_test {
 
 using ranking::SampleItem;
 using ranking::SampleShard;
@@ -355,5 +355,5 @@ TEST_F(FeedSteps, AShortPageStillLeadsOn) {
     EXPECT_TRUE(merged.next_cursor.has_value());
 }
 
-}  // namespace
+}  // namespace feed_steps_test
 }  // namespace tidal::query

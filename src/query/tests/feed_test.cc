@@ -9,7 +9,7 @@
 #include "ranking/tests/sample_schema.h"
 
 namespace tidal::query {
-namespace {
+namespace feed_test {
 
 using ranking::SampleItem;
 using ranking::SampleShard;
@@ -463,5 +463,5 @@ TEST_F(Feeds, BadRequestsNameTheirPart) {
     EXPECT_EQ(answer([](auto&) {}), "ok");
 }
 
-}  // namespace
+}  // namespace feed_test
 }  // namespace tidal::query

@@ -14,7 +14,7 @@
 #include "ranking/token_stream.h"
 
 namespace tidal::query {
-namespace {
+namespace filter_test {
 
 std::string report(const Error& error) {
     return std::string(error.reason()) + ": " + error.to_string();
@@ -195,5 +195,5 @@ TEST_F(ManyItems, TheMostSelectivePartOfAnAndGoesFirst) {
     EXPECT_EQ(trace_[2].matched, 21);
 }
 
-}  // namespace
+}  // namespace filter_test
 }  // namespace tidal::query

@@ -10,7 +10,7 @@
 #include "query/tests/random_query.h"
 
 namespace tidal::query {
-namespace {
+namespace grammar_page_test {
 
 Ebnf grammar_of(const std::string& page) {
     const auto blocks = blocks_of_page(page, "ebnf");
@@ -115,5 +115,5 @@ RC_GTEST_PROP(GrammarOfCohorts, WhatItAllowsIsRead, ()) {
     if (parsed.ok()) RC_ASSERT(grammar.accepts("cohort", print_cohort(*parsed), ends_of));
 }
 
-}  // namespace
+}  // namespace grammar_page_test
 }  // namespace tidal::query

@@ -10,7 +10,7 @@
 #include "ranking/tests/sample_shard.h"
 
 namespace tidal::query {
-namespace {
+namespace keyword_groups_test {
 
 using Limits = KeywordGroups::Limits;
 
@@ -120,5 +120,5 @@ TEST(KeywordGroups, ManyValuesAreLookedAtOnce) {
     EXPECT_LT(once, often / 2);
 }
 
-}  // namespace
+}  // namespace keyword_groups_test
 }  // namespace tidal::query

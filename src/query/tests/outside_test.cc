@@ -15,7 +15,7 @@
 #include "ranking/tests/sample_shard.h"
 
 namespace tidal::query {
-namespace {
+namespace outside_test {
 
 using ranking::SampleItem;
 using ranking::SampleShard;
@@ -255,5 +255,5 @@ TEST(OutsideTest, AScanGivesEverySecondPlaceToNewCreatorsToo) {
     }
 }
 
-}  // namespace
+}  // namespace outside_test
 }  // namespace tidal::query

@@ -15,7 +15,7 @@
 #include "text/search.h"
 
 namespace tidal::query {
-namespace {
+namespace profile_reference_test {
 
 using ranking::Profile;
 using ranking::SourceKind;
@@ -378,5 +378,5 @@ TEST(ProfileReference, PagesEqualTheReference) {
     EXPECT_GT(reached.held_back, 100u);
 }
 
-}  // namespace
+}  // namespace profile_reference_test
 }  // namespace tidal::query

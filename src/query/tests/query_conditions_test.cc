@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace tidal::query {
-namespace {
+namespace query_conditions_test {
 
 /// "words | filter"
 std::string taken(std::string_view text, EntityKind kind = EntityKind::kItem) {
@@ -41,5 +41,5 @@ TEST(QueryConditions, AreWordsWhereTheyCannotBeConditions) {
     EXPECT_EQ(taken(many).substr(0, 11), "#a #a #a #a");
 }
 
-}  // namespace
+}  // namespace query_conditions_test
 }  // namespace tidal::query

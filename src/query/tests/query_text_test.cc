@@ -9,7 +9,7 @@
 #include "ranking/token_stream.h"
 
 namespace tidal::query {
-namespace {
+namespace query_text_test {
 
 TEST(QueryText, Transcript) {
     ranking::run_transcript(TIDAL_TESTDATA_DIR "/query_text.txt", [](const std::string& input) {
@@ -49,5 +49,5 @@ TEST(QueryText, LimitsHold) {
     EXPECT_EQ(parse_query(facets + ", g").error().code(), ErrorCode::kTooLarge);
 }
 
-}  // namespace
+}  // namespace query_text_test
 }  // namespace tidal::query

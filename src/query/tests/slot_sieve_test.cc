@@ -5,7 +5,7 @@
 #include <random>
 
 namespace tidal::query {
-namespace {
+namespace slot_sieve_test {
 
 Roaring drawn(std::mt19937* random, std::uint32_t members, std::uint32_t slots) {
     Roaring out;
@@ -49,5 +49,5 @@ TEST(SlotSieve, HoldsNothingOfNoSets) {
     }
 }
 
-}  // namespace
+}  // namespace slot_sieve_test
 }  // namespace tidal::query

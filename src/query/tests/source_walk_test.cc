@@ -11,7 +11,7 @@
 #include "ranking/tests/sample_shard.h"
 
 namespace tidal::query {
-namespace {
+namespace source_walk_test {
 
 constexpr std::uint64_t kItems = 600;
 
@@ -238,5 +238,5 @@ TEST_F(SourceWalks, AViewThatEndsTooEarlyIsNoAnswer) {
     EXPECT_EQ(small.stats().served, 0u);
 }
 
-}  // namespace
+}  // namespace source_walk_test
 }  // namespace tidal::query

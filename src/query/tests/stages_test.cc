@@ -12,7 +12,7 @@
 #include "ranking/tests/sample_schema.h"
 
 namespace tidal::query {
-namespace {
+namespace stages_test {
 
 using ranking::SampleItem;
 using ranking::SampleShard;
@@ -490,5 +490,5 @@ TEST(StagesTest, WhatIsWrongIsNamed) {
               "29 ");
 }
 
-}  // namespace
+}  // namespace stages_test
 }  // namespace tidal::query

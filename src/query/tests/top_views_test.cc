@@ -12,7 +12,7 @@
 #include "storage/shard_store.h"
 
 namespace tidal::query {
-namespace {
+namespace top_views_test {
 
 constexpr UnixMillis kMinuteMs = 60'000, kDayMs = 24 * kHourMs;
 
@@ -345,5 +345,5 @@ TEST(TopViews, PagesEqualThoseOfAScan) {
     EXPECT_GT(served, 2'000u) << "too few pages came from views to tell";
 }
 
-}  // namespace
+}  // namespace top_views_test
 }  // namespace tidal::query

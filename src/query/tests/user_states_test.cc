@@ -16,7 +16,7 @@
 #include "ranking/tests/sample_schema.h"
 
 namespace tidal::query {
-namespace {
+namespace user_states_test {
 
 using audience::StateId;
 using ranking::SampleItem;
@@ -305,5 +305,5 @@ TEST_F(ForAUser, ACursorBelongsToItsUser) {
     EXPECT_EQ(plan(next).error().reason(), "invalid_cursor");
 }
 
-}  // namespace
+}  // namespace user_states_test
 }  // namespace tidal::query

@@ -12,7 +12,7 @@
 #include "ranking/tests/sample_shard.h"
 
 namespace tidal::query {
-namespace {
+namespace vectors_test {
 
 using ranking::SampleShard;
 
@@ -396,5 +396,5 @@ TEST_F(VectorsTest, MmrIsGreedyOverScoreAndLikeness) {
     }
 }
 
-}  // namespace
+}  // namespace vectors_test
 }  // namespace tidal::query

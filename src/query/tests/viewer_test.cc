@@ -12,7 +12,7 @@
 #include "ranking/tests/sample_schema.h"
 
 namespace tidal::query {
-namespace {
+namespace viewer_test {
 
 using ranking::SampleItem;
 using ranking::SampleShard;
@@ -200,5 +200,5 @@ TEST_F(Viewers, MutedCreatorsRankLowerWhateverTheSignOfTheScore) {
         EXPECT_EQ(after.items[i].id, before.items[i].id) << "a stored value is no score";
 }
 
-}  // namespace
+}  // namespace viewer_test
 }  // namespace tidal::query

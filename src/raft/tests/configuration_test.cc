@@ -8,7 +8,7 @@
 #include "raft/durable_state.h"
 
 namespace tidal::raft {
-namespace {
+namespace configuration_test {
 
 std::vector<PeerId> peers(std::initializer_list<std::uint64_t> ids) {
     std::vector<PeerId> out;
@@ -101,5 +101,5 @@ TEST(RaftDurableState, LaterEntriesSupersedeFromTheirIndexOn) {
     EXPECT_EQ(state.add(entry(7, 2)).error().code(), ErrorCode::kCorruption);
 }
 
-}  // namespace
+}  // namespace configuration_test
 }  // namespace tidal::raft

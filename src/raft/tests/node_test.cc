@@ -6,7 +6,7 @@
 #include <functional>
 
 namespace tidal::raft {
-namespace {
+namespace node_test {
 
 struct NoStore final : LogStore {
     Result<std::vector<Entry>> read(LogIndex, LogIndex, std::size_t) override {
@@ -265,5 +265,5 @@ TEST(RaftNode, SnapshotsOnOfferAreChecked) {
               "index");
 }
 
-}  // namespace
+}  // namespace node_test
 }  // namespace tidal::raft

@@ -6,7 +6,7 @@
 #include "raft/tests/cluster.h"
 
 namespace tidal::raft {
-namespace {
+namespace overtaking_test {
 
 constexpr PeerId kLeader(1);
 constexpr std::uint64_t kRecords = 200;
@@ -96,5 +96,5 @@ TEST_F(RaftOvertaking, NoEntryIsSentAgain) {
     EXPECT_EQ(counts_.answers, counts_.rounds) << "notices are not answered";
 }
 
-}  // namespace
+}  // namespace overtaking_test
 }  // namespace tidal::raft

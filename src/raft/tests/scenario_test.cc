@@ -10,7 +10,7 @@
 #include "raft/tests/scenario.h"
 
 namespace tidal::raft {
-namespace {
+namespace scenario_test {
 
 std::vector<std::string> files() {
     std::vector<std::string> paths;
@@ -34,5 +34,5 @@ INSTANTIATE_TEST_SUITE_P(Raft, RaftScenario, testing::ValuesIn(files()), [](cons
     return std::filesystem::path(file.param).stem().string();
 });
 
-}  // namespace
+}  // namespace scenario_test
 }  // namespace tidal::raft

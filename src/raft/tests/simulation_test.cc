@@ -8,7 +8,7 @@
 #include "raft/tests/simulation.h"
 
 namespace tidal::raft {
-namespace {
+namespace simulation_test {
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
     const char* text = std::getenv(name);
@@ -64,5 +64,5 @@ TEST(RaftSimulation, TheSameSeedGivesTheSameRun) {
     EXPECT_NE(simulate(plan).trace, simulate({.seed = 8, .steps = 1500}).trace);
 }
 
-}  // namespace
+}  // namespace simulation_test
 }  // namespace tidal::raft

@@ -12,7 +12,7 @@
 #include "base/crc32c.h"
 
 namespace tidal::raft {
-namespace {
+namespace wire_test {
 
 template <typename T>
 bool same(const T& a, const T& b) {
@@ -234,5 +234,5 @@ TEST(RaftWire, APacketIsClosedBeforeItIsTooLarge) {
     EXPECT_EQ(decode_packet(writer.take())->size(), 2u);
 }
 
-}  // namespace
+}  // namespace wire_test
 }  // namespace tidal::raft

@@ -14,7 +14,7 @@
 #include "ranking/internal/score_math.h"
 
 namespace tidal::ranking {
-namespace {
+namespace block_math_test {
 
 /// Numbers at which rules change, and any others.
 std::vector<double> numbers(std::uint64_t seed) {
@@ -298,5 +298,5 @@ TEST_P(BlockMath, CopiesNumbersWithDefaults) {
 INSTANTIATE_TEST_SUITE_P(Targets, BlockMath, testing::ValuesIn(hwy::SupportedAndGeneratedTargets()),
                          [](const auto& target) { return hwy::TargetName(target.param); });
 
-}  // namespace
+}  // namespace block_math_test
 }  // namespace tidal::ranking

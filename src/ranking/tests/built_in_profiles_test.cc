@@ -13,7 +13,7 @@
 #include "ranking/tests/sample_shard.h"
 
 namespace tidal::ranking {
-namespace {
+namespace built_in_profiles_test {
 
 using schema::Window;
 
@@ -341,5 +341,5 @@ TEST(ProfileRegistry, FieldOrdersAppearWithTheirFields) {
     EXPECT_EQ(score("date_saved", true), 60);
 }
 
-}  // namespace
+}  // namespace built_in_profiles_test
 }  // namespace tidal::ranking

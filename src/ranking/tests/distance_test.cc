@@ -12,7 +12,7 @@
 #include "ranking/tests/sample_shard.h"
 
 namespace tidal::ranking {
-namespace {
+namespace distance_test {
 
 // Figures of geographiclib's geodesics; a sphere is within 0.6 % of them.
 TEST(Distance, IsThatOfTheGlobe) {
@@ -100,5 +100,5 @@ RC_GTEST_PROP(Distance, EqualsTheAngleOfVectors, ()) {
     }
 }
 
-}  // namespace
+}  // namespace distance_test
 }  // namespace tidal::ranking

@@ -9,7 +9,7 @@
 #include "ranking/profile_registry.h"
 
 namespace tidal::ranking {
-namespace {
+namespace docs_test {
 
 std::string page(const std::string& name) {
     std::ifstream file(TIDAL_SOURCE_DIR "/docs/reference/" + name);
@@ -63,5 +63,5 @@ TEST(Docs, EveryFunctionAndBuiltInProfileIsDescribed) {
         EXPECT_NE(profiles.find("`" + listing.name + "`"), std::string::npos) << listing.name;
 }
 
-}  // namespace
+}  // namespace docs_test
 }  // namespace tidal::ranking

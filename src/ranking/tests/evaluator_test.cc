@@ -14,7 +14,7 @@
 #include "ranking/tests/sample_schema.h"
 
 namespace tidal::ranking {
-namespace {
+namespace evaluator_test {
 
 /// What the random expressions may rank by.
 const std::vector<Source>& ranked_sources() {
@@ -426,5 +426,5 @@ TEST(Evaluator, SharesWhatIsEqualAndReusesRegisters) {
     EXPECT_LE(compiled(*schema, chain).register_count, 20);
 }
 
-}  // namespace
+}  // namespace evaluator_test
 }  // namespace tidal::ranking

@@ -6,7 +6,7 @@
 #include "ranking/token_stream.h"
 
 namespace tidal::ranking {
-namespace {
+namespace experiment_test {
 
 constexpr std::string_view kSpring = R"(experiment spring version 2 {
     about 'Is it the ''new'' one?';
@@ -77,5 +77,5 @@ TEST(ExperimentTest, GoldenArms) {
     EXPECT_EQ(arms, "aabcaabcabcbcaaabca");
 }
 
-}  // namespace
+}  // namespace experiment_test
 }  // namespace tidal::ranking

@@ -10,7 +10,7 @@
 #include "ranking/token_stream.h"
 
 namespace tidal::ranking {
-namespace {
+namespace expression_test {
 
 std::string report(const Error& error) {
     return std::string(error.reason()) + ": " + error.to_string();
@@ -91,5 +91,5 @@ RC_GTEST_PROP(Expression, AnyBytesEndInATreeOrAnError, ()) {
     RC_ASSERT(*again == *parsed);
 }
 
-}  // namespace
+}  // namespace expression_test
 }  // namespace tidal::ranking

@@ -13,7 +13,7 @@
 #include "ranking/tests/sample_schema.h"
 
 namespace tidal::ranking {
-namespace {
+namespace lightgbm_test {
 
 // Bits of decision_type: categorical, default left, then what is missing: none, zero or NaN.
 constexpr int kCategorical = 1, kDefaultLeft = 2, kMissingZero = 4, kMissingNan = 8;
@@ -259,5 +259,5 @@ RC_GTEST_PROP(LightGbm, ExplainedTermsAddUpToTheScoreExactly, ()) {
     }
 }
 
-}  // namespace
+}  // namespace lightgbm_test
 }  // namespace tidal::ranking

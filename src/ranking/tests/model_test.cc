@@ -15,7 +15,7 @@
 #include "record/record.h"
 
 namespace tidal::ranking {
-namespace {
+namespace model_test {
 
 RC_GTEST_PROP(Model, EqualsASlowWalkOfTheTrees, ()) {
     std::vector<std::string> names{"a", "b", "c"};
@@ -179,5 +179,5 @@ TEST(Model, IsKnownToTheOrderOfARequest) {
     }
 }
 
-}  // namespace
+}  // namespace model_test
 }  // namespace tidal::ranking

@@ -11,7 +11,7 @@
 #include "ranking/tests/transcript.h"
 
 namespace tidal::ranking {
-namespace {
+namespace profile_test {
 
 /// A profile's text; answers its canonical text, or what is wrong with it under the sample schema.
 std::string answer_profile(const std::string& text) {
@@ -113,5 +113,5 @@ TEST(Profile, WhoseRanksCostTooMuchIsAvailableWithoutThem) {
     EXPECT_EQ(by_ranks_of("candidates union(" + many + "); " + gate + "score year;"), nullptr);
 }
 
-}  // namespace
+}  // namespace profile_test
 }  // namespace tidal::ranking

@@ -12,7 +12,7 @@
 #include "ranking/tests/sample_shard.h"
 
 namespace tidal::ranking {
-namespace {
+namespace time_shape_test {
 
 constexpr UnixMillis kNow = 1'767'225'600'000;  // 2026-01-01T00:00:00Z
 constexpr UnixMillis kHour = 3'600'000;
@@ -158,5 +158,5 @@ TEST_F(TimeShapes, ScoresOverTimeKeepThePromise) {
     EXPECT_GT(promised, 50);
 }
 
-}  // namespace
+}  // namespace time_shape_test
 }  // namespace tidal::ranking

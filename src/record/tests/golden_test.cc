@@ -8,7 +8,7 @@
 #include "record/record.h"
 
 namespace tidal::record {
-namespace {
+namespace golden_test {
 
 Envelope full_envelope() {
     Envelope e;
@@ -244,5 +244,5 @@ TEST(RecordGolden, EveryBodyReadsAndWritesItsBytes) {
     EXPECT_EQ(bodies.size(), std::variant_size_v<Body>) << "a body has no golden bytes";
 }
 
-}  // namespace
+}  // namespace golden_test
 }  // namespace tidal::record

@@ -6,7 +6,7 @@
 #include "generate.h"
 
 namespace tidal::record {
-namespace {
+namespace round_trip_test {
 
 std::string encode(const Record& record, RegionId region) {
     Encoder out;
@@ -130,5 +130,5 @@ TEST(BodyHash, OfAnOpeningSessionIsOfThePolicyThatWasNamed) {
     EXPECT_NE(body_hash(opens), body_hash(again));
 }
 
-}  // namespace
+}  // namespace round_trip_test
 }  // namespace tidal::record

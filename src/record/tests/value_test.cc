@@ -9,7 +9,7 @@
 #include "record/record.h"
 
 namespace tidal::record {
-namespace {
+namespace value_test {
 
 using schema::FieldSpec;
 using schema::FieldType;
@@ -110,5 +110,5 @@ TEST(VshardOf, SpreadsDenseIdsEvenly) {
     }
 }
 
-}  // namespace
+}  // namespace value_test
 }  // namespace tidal::record

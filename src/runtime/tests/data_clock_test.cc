@@ -5,7 +5,7 @@
 #include "runtime/sim_runtime.h"
 
 namespace tidal::runtime {
-namespace {
+namespace data_clock_test {
 
 TEST(DataClock, StandsStillUntilItIsMovedAndNeverGoesBack) {
     SimWorld world(SimWorldOptions{});
@@ -23,5 +23,5 @@ TEST(DataClock, StandsStillUntilItIsMovedAndNeverGoesBack) {
     EXPECT_EQ(data.clock().wall_ms(), 2000);
 }
 
-}  // namespace
+}  // namespace data_clock_test
 }  // namespace tidal::runtime

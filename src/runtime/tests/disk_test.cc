@@ -8,7 +8,7 @@
 #include "runtime/sim_disk.h"
 
 namespace tidal::runtime {
-namespace {
+namespace disk_test {
 
 struct DiskUnderTest {
     virtual ~DiskUnderTest() = default;
@@ -228,5 +228,5 @@ TYPED_TEST(DiskContract, SyncSucceeds) {
     ASSERT_TRUE(file->sync().ok());
 }
 
-}  // namespace
+}  // namespace disk_test
 }  // namespace tidal::runtime

@@ -14,7 +14,7 @@
 #include "runtime/sim_runtime.h"
 
 namespace tidal::runtime {
-namespace {
+namespace executor_test {
 
 constexpr std::uint64_t kMillisecond = 1'000'000;
 
@@ -286,5 +286,5 @@ TEST(IoExecutor, WorkHasItsTurnThoughASocketAlwaysHasMore) {
     executor.stop();
 }
 
-}  // namespace
+}  // namespace executor_test
 }  // namespace tidal::runtime

@@ -10,7 +10,7 @@
 #include "runtime/sim_runtime.h"
 
 namespace tidal::runtime {
-namespace {
+namespace memory_test {
 
 using internal::held_bytes_in;
 
@@ -89,5 +89,5 @@ TEST(SimMemory, IsWhatATestSays) {
     EXPECT_EQ(*node->memory().held_bytes(), 70U);
 }
 
-}  // namespace
+}  // namespace memory_test
 }  // namespace tidal::runtime

@@ -16,7 +16,7 @@
 #include "runtime/sim_network.h"
 
 namespace tidal::runtime {
-namespace {
+namespace network_test {
 
 struct RealPair {
     Runtime& runtime(int) { return *impl; }
@@ -374,5 +374,5 @@ TEST(Frame, TheGoldenFileStaysReadable) {
     EXPECT_FALSE(reader.next()->has_value());
 }
 
-}  // namespace
+}  // namespace network_test
 }  // namespace tidal::runtime

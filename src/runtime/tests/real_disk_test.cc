@@ -9,7 +9,7 @@
 #include "runtime/real_runtime.h"
 
 namespace tidal::runtime {
-namespace {
+namespace real_disk_test {
 
 class RealDisk : public ::testing::Test {
 protected:
@@ -79,5 +79,5 @@ TEST(PosixError, NamesTheOperationThePathAndWhatToDo) {
     EXPECT_NE(posix_error(EMFILE, "open", "a").hint().find("ulimit -n"), std::string::npos);
 }
 
-}  // namespace
+}  // namespace real_disk_test
 }  // namespace tidal::runtime

@@ -7,7 +7,7 @@
 #include "runtime/sim_disk.h"
 
 namespace tidal::runtime {
-namespace {
+namespace sim_disk_test {
 
 constexpr CrashSpec kNothing{.keep = CrashSpec::Keep::kNothing};
 constexpr CrashSpec kAll{.keep = CrashSpec::Keep::kAll};
@@ -371,5 +371,5 @@ TEST(SimDisk, TheSameSeedLivesTheSameLife) {
     EXPECT_GT(seen.size(), 10U);
 }
 
-}  // namespace
+}  // namespace sim_disk_test
 }  // namespace tidal::runtime

@@ -4,7 +4,7 @@
 #include "runtime/sim_runtime.h"
 
 namespace tidal::runtime {
-namespace {
+namespace sim_runtime_test {
 
 constexpr std::uint64_t kSecond = 1'000'000'000;
 
@@ -277,5 +277,5 @@ TEST(SimWorld, ItsOwnWorkRunsAtItsTimeAndOutlivesCrashes) {
     EXPECT_EQ(order, "world node later");
 }
 
-}  // namespace
+}  // namespace sim_runtime_test
 }  // namespace tidal::runtime

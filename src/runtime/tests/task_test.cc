@@ -8,7 +8,7 @@
 #include "runtime/sim_task.h"
 
 namespace tidal::runtime {
-namespace {
+namespace task_test {
 
 Task<int> number(int n) {
     co_return n;
@@ -198,5 +198,5 @@ TEST(Completion, RacesWithItsWaiter) {
     }
 }
 
-}  // namespace
+}  // namespace task_test
 }  // namespace tidal::runtime

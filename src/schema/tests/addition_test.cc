@@ -8,7 +8,7 @@
 #include "schema/schema.h"
 
 namespace tidal::schema {
-namespace {
+namespace addition_test {
 
 using ::testing::HasSubstr;
 
@@ -124,5 +124,5 @@ RC_GTEST_PROP(CheckAddition, DroppingAnyDeclarationIsRefused, ()) {
     RC_ASSERT(back->version == wanted.version.next());
 }
 
-}  // namespace
+}  // namespace addition_test
 }  // namespace tidal::schema

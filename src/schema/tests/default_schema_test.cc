@@ -9,7 +9,7 @@
 #include "schema/schema.h"
 
 namespace tidal::schema {
-namespace {
+namespace default_schema_test {
 
 TEST(DefaultSchema, IsTheFile) {
     std::ifstream file(TIDAL_SOURCE_DIR "/config/default-schema.yaml");
@@ -111,5 +111,5 @@ TEST(WithImpression, LeavesAFullSchemaAlone) {
     EXPECT_EQ(with_impression(fewer, &full), fewer);
 }
 
-}  // namespace
+}  // namespace default_schema_test
 }  // namespace tidal::schema

@@ -4,7 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 namespace tidal::schema {
-namespace {
+namespace duration_test {
 
 TEST(Duration, ReadsNumberAndUnit) {
     const std::pair<const char*, std::int64_t> cases[] = {
@@ -33,5 +33,5 @@ RC_GTEST_PROP(Duration, PrintsWhatItReads, ()) {
               ms / 86'400'000 * 86'400'000);
 }
 
-}  // namespace
+}  // namespace duration_test
 }  // namespace tidal::schema

@@ -9,7 +9,7 @@
 #include "schema/schema.h"
 
 namespace tidal::schema {
-namespace {
+namespace encoding_test {
 
 RC_GTEST_PROP(SchemaRoundTrip, YamlAndBytesGiveTheSameSchema, ()) {
     const Schema schema = generate_schema();
@@ -110,5 +110,5 @@ TEST(Fingerprint, IsOfTheMeaningNotOfVersionOrLayout) {
     EXPECT_NE(fingerprint(*a), fingerprint(*b));
 }
 
-}  // namespace
+}  // namespace encoding_test
 }  // namespace tidal::schema

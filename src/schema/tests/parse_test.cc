@@ -7,7 +7,7 @@
 #include "schema/yaml.h"
 
 namespace tidal::schema {
-namespace {
+namespace parse_test {
 
 using ::testing::HasSubstr;
 
@@ -194,5 +194,5 @@ TEST(ParseSchema, BoundsTextDepthAndCounts) {
                 HasSubstr("more than 64"));
 }
 
-}  // namespace
+}  // namespace parse_test
 }  // namespace tidal::schema

@@ -7,7 +7,7 @@
 #include "schema/schema.h"
 
 namespace tidal::schema {
-namespace {
+namespace reference_page_test {
 
 /// The fenced blocks of a kind, in order.
 std::vector<std::string> blocks_of(const std::string& path, const std::string& kind) {
@@ -39,5 +39,5 @@ TEST(SchemaReferencePage, EveryBlockIsASchema) {
     EXPECT_GE(count, 2u);
 }
 
-}  // namespace
+}  // namespace reference_page_test
 }  // namespace tidal::schema

@@ -2,7 +2,7 @@
 #include "shard/tests/state_fixture.h"
 
 namespace tidal::shard {
-namespace {
+namespace archive_keys_test {
 
 EntityId user_where(bool owned, int number = 0) {
     for (int i = 0;; ++i) {
@@ -76,5 +76,5 @@ TEST_F(ArchiveKeysOfAShard, AreStateThatRestartsKeep) {
     EXPECT_EQ(alias_of(ada), std::nullopt);
 }
 
-}  // namespace
+}  // namespace archive_keys_test
 }  // namespace tidal::shard

@@ -2,7 +2,7 @@
 #include "shard/tests/state_fixture.h"
 
 namespace tidal::shard {
-namespace {
+namespace catalog_test {
 
 using record::CatalogBody;
 using record::CatalogKind;
@@ -208,5 +208,5 @@ TEST(CatalogTest, IsBounded) {
     EXPECT_TRUE(shard.apply(profile("a", version, text)).created);
 }
 
-}  // namespace
+}  // namespace catalog_test
 }  // namespace tidal::shard

@@ -6,7 +6,7 @@
 #include "shard/tests/state_fixture.h"
 
 namespace tidal::shard {
-namespace {
+namespace cohorts_test {
 
 using Sum = audience::CohortLedgers::Sum;
 
@@ -202,5 +202,5 @@ TEST(CohortHistories, EqualAModelOfTheLogThroughRestarts) {
     }
 }
 
-}  // namespace
+}  // namespace cohorts_test
 }  // namespace tidal::shard

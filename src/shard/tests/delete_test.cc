@@ -2,7 +2,7 @@
 #include "shard/tests/state_fixture.h"
 
 namespace tidal::shard {
-namespace {
+namespace delete_test {
 
 TEST(Delete, ALaterSignalIsRefused) {
     OneShard shard;
@@ -139,5 +139,5 @@ TEST(Apply, ImportPositionsSurviveARestart) {
     EXPECT_EQ(must(shard.state().import_position("two")), 1ULL << 63);
 }
 
-}  // namespace
+}  // namespace delete_test
 }  // namespace tidal::shard

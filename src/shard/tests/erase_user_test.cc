@@ -3,7 +3,7 @@
 #include "shard/tests/state_fixture.h"
 
 namespace tidal::shard {
-namespace {
+namespace erase_user_test {
 
 /// The first vshards of three more shards.
 const std::vector<VShard> kOthers{VShard(kOwnedEnd), VShard(700), VShard(900)};
@@ -181,5 +181,5 @@ TEST_F(EraseUser, RecordsOfBeforeApplyAsTheyDid) {
     EXPECT_TRUE(shard_.state().outbox().streams().empty());
 }
 
-}  // namespace
+}  // namespace erase_user_test
 }  // namespace tidal::shard

@@ -15,7 +15,7 @@
 #include "vector/probe.h"
 
 namespace tidal::shard {
-namespace {
+namespace graph_files_test {
 
 constexpr EmbeddingSlotId kDefault{0};
 constexpr std::uint16_t kEmbeddings = 3;
@@ -563,5 +563,5 @@ TEST(GraphFiles, AreNotBegunWhereTheLogWouldBeLeftTooLittle) {
     EXPECT_EQ(must(shard.files().list()), std::vector<std::uint64_t>{1});
 }
 
-}  // namespace
+}  // namespace graph_files_test
 }  // namespace tidal::shard

@@ -2,7 +2,7 @@
 #include "shard/tests/state_fixture.h"
 
 namespace tidal::shard {
-namespace {
+namespace idempotency_test {
 
 constexpr UnixMillis kHourMs = 3600 * 1000;
 
@@ -124,5 +124,5 @@ TEST(Idempotency, KeysAndTheirAgesSurviveARestart) {
     EXPECT_TRUE(shard.apply(like(1), "young").repeated);
 }
 
-}  // namespace
+}  // namespace idempotency_test
 }  // namespace tidal::shard

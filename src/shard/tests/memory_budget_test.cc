@@ -6,7 +6,7 @@
 #include "shard/memory_budget.h"
 
 namespace tidal::shard {
-namespace {
+namespace memory_budget_test {
 
 constexpr std::uint64_t kMax = 1000;
 
@@ -106,5 +106,5 @@ TEST(Grows, WhatAddsAndHasNoBudgetOfItsOwn) {
     EXPECT_FALSE(grows(record::EraseUserBody{}));
 }
 
-}  // namespace
+}  // namespace memory_budget_test
 }  // namespace tidal::shard

@@ -12,7 +12,7 @@
 #include "shard/monitor.h"
 
 namespace tidal::shard {
-namespace {
+namespace query_turns_test {
 
 class Turns : public testing::Test {
 protected:
@@ -134,5 +134,5 @@ TEST(Monitor, SaysWhetherSomebodyWaits) {
     EXPECT_FALSE(monitor.is_awaited());
 }
 
-}  // namespace
+}  // namespace query_turns_test
 }  // namespace tidal::shard

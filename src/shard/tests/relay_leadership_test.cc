@@ -5,7 +5,7 @@
 #include "shard/tests/replicated_fixture.h"
 
 namespace tidal::shard {
-namespace {
+namespace relay_leadership_test {
 
 constexpr Term kFirst{2}, kLater{5};
 
@@ -124,5 +124,5 @@ TEST_F(RelayLeadership, AFollowerDeliversNothing) {
     EXPECT_EQ(transport.held.size(), 1u);
 }
 
-}  // namespace
+}  // namespace relay_leadership_test
 }  // namespace tidal::shard

@@ -5,7 +5,7 @@
 #include "shard/tests/state_fixture.h"
 
 namespace tidal::shard {
-namespace {
+namespace relay_test {
 
 constexpr VShard kTarget{3};
 
@@ -138,5 +138,5 @@ TEST(Outbox, KeepsRowsUntilAcknowledgedAlsoOverRestarts) {
     EXPECT_EQ(shard.apply(like(1)).relayed[0].sequence, 6u) << "sequences go on";
 }
 
-}  // namespace
+}  // namespace relay_test
 }  // namespace tidal::shard

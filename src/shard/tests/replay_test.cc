@@ -6,7 +6,7 @@
 #include "shard/tests/state_fixture.h"
 
 namespace tidal::shard {
-namespace {
+namespace replay_test {
 
 constexpr std::uint64_t kLogs = 200;
 constexpr std::size_t kRecords = 160;
@@ -126,5 +126,5 @@ TEST(Replay, AnotherLogHasAnotherHash) {
     EXPECT_GT(reached, 15);
 }
 
-}  // namespace
+}  // namespace replay_test
 }  // namespace tidal::shard

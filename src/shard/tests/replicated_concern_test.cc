@@ -4,7 +4,7 @@
 #include "shard/tests/replicated_fixture.h"
 
 namespace tidal::shard {
-namespace {
+namespace replicated_concern_test {
 
 constexpr Term kFirst{2}, kLater{5};
 
@@ -116,5 +116,5 @@ TEST_F(Concern, OnlyALeaderKnowsWhoHasIt) {
     EXPECT_EQ(answer->reason(), "replicas_missing");
 }
 
-}  // namespace
+}  // namespace replicated_concern_test
 }  // namespace tidal::shard

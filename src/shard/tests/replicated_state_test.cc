@@ -9,7 +9,7 @@
 #include "shard/tests/replicated_fixture.h"
 
 namespace tidal::shard {
-namespace {
+namespace replicated_state_test {
 
 /// `log` in runs of random length and rising terms, an entry of consensus between some of them:
 /// the same entries for the same seed, whatever the runs.
@@ -218,5 +218,5 @@ TEST_F(Replacing, ViewsAndTimersGoOn) {
     EXPECT_EQ(behind.group().checkpoint, behind.last());
 }
 
-}  // namespace
+}  // namespace replicated_state_test
 }  // namespace tidal::shard

@@ -4,7 +4,7 @@
 #include "shard/tests/replicated_fixture.h"
 
 namespace tidal::shard {
-namespace {
+namespace replicated_test {
 
 constexpr Term kFirst{2}, kLater{5};
 
@@ -327,5 +327,5 @@ TEST_F(Replicated, ANewGroupKnowsItsFirstMembers) {
     EXPECT_EQ(replica.shard().place().term, kFirst);
 }
 
-}  // namespace
+}  // namespace replicated_test
 }  // namespace tidal::shard

@@ -7,7 +7,7 @@
 #include "state_fixture.h"
 
 namespace tidal::shard {
-namespace {
+namespace sessions_test {
 
 EntityId user_here(int number) {
     for (int i = 0;; ++i) {
@@ -249,5 +249,5 @@ TEST_F(ShardSessions, GoWithTheirUser) {
     EXPECT_FALSE(lives.state().sessions().find(id)->has_value());
 }
 
-}  // namespace
+}  // namespace sessions_test
 }  // namespace tidal::shard

@@ -6,7 +6,7 @@
 #include "text/search.h"
 
 namespace tidal::shard {
-namespace {
+namespace text_files_test {
 
 constexpr FieldId kTitle{0};
 const std::vector<std::string> kTitles = {
@@ -137,5 +137,5 @@ TEST(TextFiles, ThatAreDamagedOrGoneCostTimeAndNoAnswer) {
     EXPECT_TRUE(shard.right());
 }
 
-}  // namespace
+}  // namespace text_files_test
 }  // namespace tidal::shard

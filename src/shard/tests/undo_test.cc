@@ -2,7 +2,7 @@
 #include "shard/tests/state_fixture.h"
 
 namespace tidal::shard {
-namespace {
+namespace undo_test {
 
 record::UndoBody undo(std::uint64_t item, std::string key) {
     return {EntityId(item), std::move(key)};
@@ -130,5 +130,5 @@ TEST(Undo, SendsARowToTheCreatorThatHadTheSignal) {
     EXPECT_EQ(rows[1].event_time_ms, rows[0].event_time_ms);
 }
 
-}  // namespace
+}  // namespace undo_test
 }  // namespace tidal::shard

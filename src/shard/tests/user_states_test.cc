@@ -6,7 +6,7 @@
 #include "shard/tests/state_fixture.h"
 
 namespace tidal::shard {
-namespace {
+namespace user_states_test {
 
 using audience::StateId;
 
@@ -378,5 +378,5 @@ TEST(UserStatesModel, EqualAModelOfTheLogOverCheckpointsAndRestarts) {
     EXPECT_GT(held, 2'000u);
 }
 
-}  // namespace
+}  // namespace user_states_test
 }  // namespace tidal::shard

@@ -10,7 +10,7 @@
 #include "signal/ledger_table.h"
 
 namespace tidal::signal {
-namespace {
+namespace ledger_eviction_test {
 
 constexpr SignalTypeId kView{0};
 
@@ -307,5 +307,5 @@ TEST(LedgerOnDisk, SurvivesACrashAtItsCheckpoint) {
         ASSERT_EQ(*table->content_hash(Slot(slot)), hashes[slot]);
 }
 
-}  // namespace
+}  // namespace ledger_eviction_test
 }  // namespace tidal::signal

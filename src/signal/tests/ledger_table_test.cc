@@ -10,7 +10,7 @@
 #include "history.h"
 
 namespace tidal::signal {
-namespace {
+namespace ledger_table_test {
 
 constexpr schema::Window kWindows[] = {schema::Window::k1h,   schema::Window::k24h,
                                        schema::Window::k7d,   schema::Window::k30d,
@@ -200,5 +200,5 @@ RC_GTEST_PROP(LedgerTable, AnyArrivalOrderGivesTheSameValues, ()) {
     }
 }
 
-}  // namespace
+}  // namespace ledger_table_test
 }  // namespace tidal::signal

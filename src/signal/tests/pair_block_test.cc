@@ -7,7 +7,7 @@
 #include "history.h"
 
 namespace tidal::signal {
-namespace {
+namespace pair_block_test {
 
 TEST(TimeCells, AgreeWithTheCalendarOnBothSidesOfTheEpoch) {
     for (UnixMillis at = -40 * kDay; at < 40 * kDay; at += 7 * kHour + 13 * kMinute + 7) {
@@ -138,5 +138,5 @@ TEST_F(BlockTest, DamagedBodiesAreCorruption) {
     EXPECT_EQ(decoded.error().code(), ErrorCode::kCorruption);
 }
 
-}  // namespace
+}  // namespace pair_block_test
 }  // namespace tidal::signal

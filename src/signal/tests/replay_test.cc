@@ -11,7 +11,7 @@
 #include "real_data.h"
 
 namespace tidal::signal {
-namespace {
+namespace replay_test {
 
 constexpr SignalTypeId kSignal{0};
 
@@ -157,5 +157,5 @@ TEST(Replay, YoutubeTrendingByDays) {
     EXPECT_EQ(negative, 5u) << "one video falls to 0 and stays there for its last five days";
 }
 
-}  // namespace
+}  // namespace replay_test
 }  // namespace tidal::signal

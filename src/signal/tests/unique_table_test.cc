@@ -12,7 +12,7 @@
 #include "signal/hyperloglog.h"
 
 namespace tidal::signal {
-namespace {
+namespace unique_table_test {
 
 constexpr SignalTypeId kView{0};
 
@@ -219,5 +219,5 @@ TEST(UniqueTable, BudgetRefusesTheSameHoweverOftenReopened) {
     EXPECT_EQ(hashes[0], hashes[1]);
 }
 
-}  // namespace
+}  // namespace unique_table_test
 }  // namespace tidal::signal

@@ -8,7 +8,7 @@
 #include "storage/tests/store_fixture.h"
 
 namespace tidal::storage {
-namespace {
+namespace checkpoint_thread_test {
 
 TEST(CheckpointThread, WritesWhatWasFrozenWhileTheShardGoesOn) {
     runtime::SimDisk medium;
@@ -62,5 +62,5 @@ TEST(CheckpointThread, WritesWhatWasFrozenWhileTheShardGoesOn) {
     EXPECT_EQ(contents_of(*life.store), frozen);
 }
 
-}  // namespace
+}  // namespace checkpoint_thread_test
 }  // namespace tidal::storage

@@ -11,7 +11,7 @@
 #include "storage/tests/store_fixture.h"
 
 namespace tidal::storage {
-namespace {
+namespace crash_test {
 
 using runtime::CrashSpec;
 using runtime::SeededRandom;
@@ -202,5 +202,5 @@ RC_GTEST_PROP(StoreCrashProperty, LivesWithFaultsAndCrashesEndInADurableCheckpoi
     }
 }
 
-}  // namespace
+}  // namespace crash_test
 }  // namespace tidal::storage

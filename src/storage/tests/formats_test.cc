@@ -11,7 +11,7 @@
 #include "storage/tests/store_fixture.h"
 
 namespace tidal::storage::internal {
-namespace {
+namespace formats_test {
 
 std::string from_hex(std::string_view hex) {
     std::string bytes;
@@ -198,5 +198,5 @@ TEST(StorageFormats, NamesOfPageFiles) {
     EXPECT_EQ(shard_folder(ShardId(65535)), "s65535");
 }
 
-}  // namespace
+}  // namespace formats_test
 }  // namespace tidal::storage::internal

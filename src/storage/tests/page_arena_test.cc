@@ -12,7 +12,7 @@
 #include "storage/tests/store_fixture.h"
 
 namespace tidal::storage {
-namespace {
+namespace page_arena_test {
 
 using internal::Arena;
 
@@ -206,5 +206,5 @@ RC_GTEST_PROP(PageArenaProperty, FrozenGenerationIsBitExact, ()) {
     history.check_now();
 }
 
-}  // namespace
+}  // namespace page_arena_test
 }  // namespace tidal::storage

@@ -12,7 +12,7 @@
 #include "storage/tests/store_fixture.h"
 
 namespace tidal::storage {
-namespace {
+namespace read_ahead_test {
 
 std::string key_of(std::uint32_t row) {
     return std::to_string(10'000'000 + row);
@@ -59,5 +59,5 @@ TEST_F(ReadAhead, TheVisitorOfALongScanMayScan) {
     EXPECT_EQ(inner, 3 * kRows);
 }
 
-}  // namespace
+}  // namespace read_ahead_test
 }  // namespace tidal::storage

@@ -18,7 +18,7 @@
 #include "storage/tests/store_fixture.h"
 
 namespace tidal::storage {
-namespace {
+namespace rocksdb_rows_test {
 
 using internal::RowsAccess;
 using rocksdb::IOStatus;
@@ -366,5 +366,5 @@ TEST(RocksKill, AcknowledgedBatchesSurviveWholeAndNoneInPart) {
     }
 }
 
-}  // namespace
+}  // namespace rocksdb_rows_test
 }  // namespace tidal::storage

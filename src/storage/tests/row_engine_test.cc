@@ -14,7 +14,7 @@
 #include "storage/tests/store_fixture.h"
 
 namespace tidal::storage {
-namespace {
+namespace row_engine_test {
 
 using Rows = std::map<std::string, std::string>;
 
@@ -301,5 +301,5 @@ INSTANTIATE_TEST_SUITE_P(
                     Kind{"ReadAhead", 1, [] { return std::make_unique<ReadAheadBench>(); }}),
     [](const auto& kind) { return kind.param.name; });
 
-}  // namespace
+}  // namespace row_engine_test
 }  // namespace tidal::storage

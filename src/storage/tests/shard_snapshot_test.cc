@@ -12,7 +12,7 @@
 #include "storage/tests/rocks_directory.h"
 
 namespace tidal::storage {
-namespace {
+namespace shard_snapshot_test {
 
 constexpr std::string_view kOther = "other/s0001";
 const std::string kPath = "snapshot";
@@ -249,5 +249,5 @@ TEST_F(SnapshotFile, ADamagedPageIsNotHandedOn) {
     EXPECT_FALSE(must(disk_.exists(kPath)));
 }
 
-}  // namespace
+}  // namespace shard_snapshot_test
 }  // namespace tidal::storage

@@ -7,7 +7,7 @@
 #include "storage/tests/store_fixture.h"
 
 namespace tidal::storage {
-namespace {
+namespace shard_store_test {
 
 using runtime::SimDisk;
 
@@ -382,5 +382,5 @@ TEST_F(ShardStoreTest, LeftoversOfOthersStayAndOursGo) {
     EXPECT_EQ(page_files().front(), "0000000010.pages") << "numbers are never used twice";
 }
 
-}  // namespace
+}  // namespace shard_store_test
 }  // namespace tidal::storage

@@ -7,7 +7,7 @@
 #include "storage/tests/random_store.h"
 
 namespace tidal::storage {
-namespace {
+namespace snapshot_crash_test {
 
 using runtime::CrashSpec;
 using runtime::SimDisk;
@@ -145,5 +145,5 @@ TEST(SnapshotCrash, AFullDiskLeavesNoHalfWrittenSnapshot) {
     }
 }
 
-}  // namespace
+}  // namespace snapshot_crash_test
 }  // namespace tidal::storage

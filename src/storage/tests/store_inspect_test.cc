@@ -7,7 +7,7 @@
 #include "storage/tests/store_fixture.h"
 
 namespace tidal::storage {
-namespace {
+namespace store_inspect_test {
 
 class StoreInspectTest : public testing::Test {
 protected:
@@ -100,5 +100,5 @@ TEST_F(StoreInspectTest, ForeignRowsAreFound) {
     EXPECT_EQ(Life::open(medium_).error().code(), ErrorCode::kIncompatible);
 }
 
-}  // namespace
+}  // namespace store_inspect_test
 }  // namespace tidal::storage

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 namespace tidal::text {
-namespace {
+namespace analyzer_test {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
@@ -97,5 +97,5 @@ TEST(Analyzer, BoundsWordsAndTakesAnyBytes) {
     EXPECT_THAT(terms("good \xFF\xC3 bytes"), ElementsAre("good", "bytes"));
 }
 
-}  // namespace
+}  // namespace analyzer_test
 }  // namespace tidal::text

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace tidal::text {
-namespace {
+namespace highlight_test {
 
 std::string marked(std::string_view query, std::string_view text, const std::string& field = "t") {
     const ParsedQuery parsed = parse_query(query, {"t", "other"});
@@ -60,5 +60,5 @@ TEST(Highlight, NeverCutsACharacterOrFailsOnOddBytes) {
     EXPECT_NE(marked("a*", std::string(100'000, 'a')), "");
 }
 
-}  // namespace
+}  // namespace highlight_test
 }  // namespace tidal::text

@@ -9,7 +9,7 @@
 #include "text/tests/brute_force.h"
 
 namespace tidal::text {
-namespace {
+namespace prefix_words_test {
 
 constexpr FieldId kTags(3);                          // Of no language: every word is its own term.
 using Words = std::map<std::string, std::uint64_t>;  ///< Documents by word.
@@ -179,5 +179,5 @@ TEST_F(LargeVocabulary, TyposThatAreNotLookedAtAreSaid) {
     EXPECT_EQ(found.size(), 28U * 18 * 18);
 }
 
-}  // namespace
+}  // namespace prefix_words_test
 }  // namespace tidal::text

@@ -8,7 +8,7 @@
 #include "text/tests/real_data.h"
 
 namespace tidal::text {
-namespace {
+namespace quality_test {
 
 /// Published figures are of Porter's stems with his later departures (bli -> ble, logi -> log),
 /// which libstemmer's `porter` lacks ("assembly" and "assembler" are two words): a few thousandths.
@@ -258,5 +258,5 @@ TEST(Quality, StemsOfPortersVocabulary) {
     EXPECT_EQ(differing, 26u);
 }
 
-}  // namespace
+}  // namespace quality_test
 }  // namespace tidal::text

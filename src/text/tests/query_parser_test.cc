@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 namespace tidal::text {
-namespace {
+namespace query_parser_test {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -80,5 +80,5 @@ TEST(QueryParser, BoundsWhatItReads) {
     EXPECT_EQ(parse(minus + "a").root.children.at(0).kind, QueryNode::Kind::kWord);
 }
 
-}  // namespace
+}  // namespace query_parser_test
 }  // namespace tidal::text

@@ -13,7 +13,7 @@
 #include "text/tests/brute_force.h"
 
 namespace tidal::text {
-namespace {
+namespace search_test {
 
 /// Keeps the best by score, then by lesser slot.
 class Best final : public Collector {
@@ -439,5 +439,5 @@ TEST(Search, TyposFindWhatWasMeant) {
     EXPECT_EQ(first("matter"), "Matter");
 }
 
-}  // namespace
+}  // namespace search_test
 }  // namespace tidal::text

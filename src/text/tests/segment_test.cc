@@ -13,7 +13,7 @@
 #include "text/tests/brute_force.h"
 
 namespace tidal::text {
-namespace {
+namespace segment_test {
 
 using Texts = std::map<std::pair<std::uint32_t, std::uint16_t>, std::string>;
 
@@ -226,5 +226,5 @@ TEST(TextSegments, WriteTheirGoldenBytes) {
     }
 }
 
-}  // namespace
+}  // namespace segment_test
 }  // namespace tidal::text

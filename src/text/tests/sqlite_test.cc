@@ -21,7 +21,7 @@
 #include "text/search.h"
 
 namespace tidal::text {
-namespace {
+namespace sqlite_test {
 
 constexpr FieldId kField(0);
 constexpr double kK1 = 1.2;
@@ -212,5 +212,5 @@ TEST_F(SqliteTest, ScoresSeveralWordsFromTheSameParts) {
     }
 }
 
-}  // namespace
+}  // namespace sqlite_test
 }  // namespace tidal::text

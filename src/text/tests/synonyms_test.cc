@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace tidal::text {
-namespace {
+namespace synonyms_test {
 
 constexpr std::string_view kRules = R"(
 # how people say it
@@ -71,5 +71,5 @@ TEST(Synonyms, OddRulesAreRefusedByLine) {
     EXPECT_EQ(Synonyms::parse(many).error().code(), ErrorCode::kTooLarge);
 }
 
-}  // namespace
+}  // namespace synonyms_test
 }  // namespace tidal::text

@@ -4,7 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 namespace tidal::transfer {
-namespace {
+namespace csv_parser_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -175,5 +175,5 @@ RC_GTEST_PROP(CsvParserProperty, WhatIsWrittenByTheRulesIsReadBack,
     RC_ASSERT(got.rejected.empty());
 }
 
-}  // namespace
+}  // namespace csv_parser_test
 }  // namespace tidal::transfer

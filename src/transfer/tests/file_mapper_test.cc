@@ -5,7 +5,7 @@
 #include "transfer/tests/recording_sink.h"
 
 namespace tidal::transfer {
-namespace {
+namespace file_mapper_test {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -212,5 +212,5 @@ TEST(ImportRow, TimesAreShiftedTogether) {
     EXPECT_EQ(*std::get<record::UpsertBody>(item).expires_at, std::nullopt);
 }
 
-}  // namespace
+}  // namespace file_mapper_test
 }  // namespace tidal::transfer

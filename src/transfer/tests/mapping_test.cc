@@ -5,7 +5,7 @@
 #include "transfer/internal/pattern.h"
 
 namespace tidal::transfer {
-namespace {
+namespace mapping_test {
 
 using ::testing::HasSubstr;
 
@@ -152,5 +152,5 @@ TEST(Pattern, BoundsWhatAPatternMayCost) {
     EXPECT_EQ(Pattern::compile("(a*)*(a*)*(a*)*b")->find(std::string(200, 'a')), std::nullopt);
 }
 
-}  // namespace
+}  // namespace mapping_test
 }  // namespace tidal::transfer

@@ -10,7 +10,7 @@
 #include "transfer/zstd_reader.h"
 
 namespace tidal::transfer {
-namespace {
+namespace movielens_test {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -94,5 +94,5 @@ TEST_F(MovieLensTest, TheFirstRowsReadAsExpected) {
                     "line 3: view 3 by 1 at 964981247000", "line 3: like 3 by 1 at 964981247000"));
 }
 
-}  // namespace
+}  // namespace movielens_test
 }  // namespace tidal::transfer

@@ -7,7 +7,7 @@
 #include "transfer/mapping.h"
 
 namespace tidal::transfer {
-namespace {
+namespace reference_page_test {
 
 std::string text_of(const std::string& path) {
     std::ifstream file(path);
@@ -42,5 +42,5 @@ TEST(MappingReferencePage, EveryBlockIsAMapping) {
     EXPECT_EQ(found[0].files[0].entity->fields.size(), sample->files[0].entity->fields.size());
 }
 
-}  // namespace
+}  // namespace reference_page_test
 }  // namespace tidal::transfer

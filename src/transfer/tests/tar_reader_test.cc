@@ -5,7 +5,7 @@
 #include <cstdio>
 
 namespace tidal::transfer {
-namespace {
+namespace tar_reader_test {
 
 /// One entry as tar writes it.
 std::string entry(const std::string& name, const std::string& bytes, char type = '0') {
@@ -81,5 +81,5 @@ TEST(TarReader, RefusesWhatIsNoArchive) {
     EXPECT_NE(read(entry("a", "", '2'), 600).find("link"), std::string::npos);
 }
 
-}  // namespace
+}  // namespace tar_reader_test
 }  // namespace tidal::transfer

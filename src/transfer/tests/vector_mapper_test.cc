@@ -10,7 +10,7 @@
 #include "transfer/tests/recording_sink.h"
 
 namespace tidal::transfer {
-namespace {
+namespace vector_mapper_test {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -295,5 +295,5 @@ TEST_F(VectorMapperTest, ArraysOfJsonAreVectorsOfWhatTheirRowIs) {
     EXPECT_THAT(csv.error().to_string(), HasSubstr("ndjson"));
 }
 
-}  // namespace
+}  // namespace vector_mapper_test
 }  // namespace tidal::transfer

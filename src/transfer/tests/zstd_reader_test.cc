@@ -4,7 +4,7 @@
 #include <zstd.h>
 
 namespace tidal::transfer {
-namespace {
+namespace zstd_reader_test {
 
 std::string pack(std::string_view text) {
     std::string packed(ZSTD_compressBound(text.size()), '\0');
@@ -57,5 +57,5 @@ TEST(ZstdReader, PassesOnTheErrorOfItsSink) {
     EXPECT_EQ(reader.feed(pack("x"), sink).error().code(), ErrorCode::kDiskFull);
 }
 
-}  // namespace
+}  // namespace zstd_reader_test
 }  // namespace tidal::transfer

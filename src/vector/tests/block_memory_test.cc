@@ -12,7 +12,7 @@
 #include <vector>
 
 namespace tidal::vector {
-namespace {
+namespace block_memory_test {
 
 std::uintptr_t address(const BlockMemory::Piece& piece) {
     return reinterpret_cast<std::uintptr_t>(piece.get());
@@ -112,5 +112,5 @@ TEST(BlockMemory, WhatIsGivenBackGoesToTheSystemBesideWhatStays) {
     EXPECT_EQ(resident_pages(freed, kBytes), 0U);
 }
 
-}  // namespace
+}  // namespace block_memory_test
 }  // namespace tidal::vector

@@ -14,7 +14,7 @@
 #include "vector/tests/vector_rows.h"
 
 namespace tidal::vector {
-namespace {
+namespace flat_vectors_test {
 
 using schema::Metric;
 using schema::VectorStorage;
@@ -232,5 +232,5 @@ TEST_P(Kernels, HaveTheSameBitsOnEveryMachine) {
 INSTANTIATE_TEST_SUITE_P(Targets, Kernels, testing::ValuesIn(hwy::SupportedAndGeneratedTargets()),
                          [](const auto& target) { return hwy::TargetName(target.param); });
 
-}  // namespace
+}  // namespace flat_vectors_test
 }  // namespace tidal::vector

@@ -14,7 +14,7 @@
 #include "vector/tests/graph_set.h"
 
 namespace tidal::vector {
-namespace {
+namespace graph_file_test {
 
 using schema::Metric;
 using schema::VectorStorage;
@@ -264,5 +264,5 @@ TEST(GraphBytes, AreTheGoldenOnes) {
     EXPECT_EQ(hex, want);
 }
 
-}  // namespace
+}  // namespace graph_file_test
 }  // namespace tidal::vector

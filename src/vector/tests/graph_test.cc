@@ -12,7 +12,7 @@
 #include "vector/tests/graph_set.h"
 
 namespace tidal::vector {
-namespace {
+namespace graph_test {
 
 using schema::Metric;
 using schema::VectorStorage;
@@ -400,5 +400,5 @@ TEST(GraphIndex, KeepsFewGraphs) {
     EXPECT_LE(linked, 1000U * 6U);
 }
 
-}  // namespace
+}  // namespace graph_test
 }  // namespace tidal::vector

@@ -12,7 +12,7 @@
 #include "vector/tests/vector_rows.h"
 
 namespace tidal::vector {
-namespace {
+namespace recall_test {
 
 bool full() {
     return std::getenv("TIDAL_TEST_FULL") != nullptr;
@@ -234,5 +234,5 @@ TEST(Recall, Digits) {
     index.expect_found_under_random_filters();
 }
 
-}  // namespace
+}  // namespace recall_test
 }  // namespace tidal::vector

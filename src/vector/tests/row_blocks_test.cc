@@ -11,7 +11,7 @@
 #include <string>
 
 namespace tidal::vector {
-namespace {
+namespace row_blocks_test {
 
 using Rows = std::map<std::uint32_t, std::string>;
 
@@ -194,5 +194,5 @@ TEST(RowBlocks, OfWhichAFileHasFewStayInMemory) {
     EXPECT_EQ(blocks.mapped_bytes(), 290 * kRowBytes);
 }
 
-}  // namespace
+}  // namespace row_blocks_test
 }  // namespace tidal::vector

@@ -9,7 +9,7 @@
 #include "schema/schema.h"
 
 namespace tidal::vector {
-namespace {
+namespace shard_vectors_test {
 
 constexpr std::string_view kSchema = R"(
 items:
@@ -90,5 +90,5 @@ TEST(ShardVectors, AnAdditionToTheSchemaAddsASlot) {
     EXPECT_EQ(items.size(), 0U);
 }
 
-}  // namespace
+}  // namespace shard_vectors_test
 }  // namespace tidal::vector

@@ -10,7 +10,7 @@
 #include "wal/internal/log_format.h"
 
 namespace tidal::wal {
-namespace {
+namespace archive_test {
 
 using runtime::DiskOp;
 using runtime::SimDisk;
@@ -351,5 +351,5 @@ TEST(Archive, ReadsTheGoldenSealedSegment) {
     }
 }
 
-}  // namespace
+}  // namespace archive_test
 }  // namespace tidal::wal

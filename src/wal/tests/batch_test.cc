@@ -12,7 +12,7 @@
 #include "wal/internal/zstd.h"
 
 namespace tidal::wal {
-namespace {
+namespace batch_test {
 
 BatchHeader golden_header() {
     BatchHeader header;
@@ -205,5 +205,5 @@ TEST(Batch, RefusesToUnpackMoreThanAPayloadMayHold) {
     EXPECT_FALSE(unpack_payload(BatchCodec::kZstd, zstd_pack("a", 1) + "b", &scratch));
 }
 
-}  // namespace
+}  // namespace batch_test
 }  // namespace tidal::wal

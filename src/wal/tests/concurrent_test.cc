@@ -10,7 +10,7 @@
 #include "runtime/real_runtime.h"
 
 namespace tidal::wal {
-namespace {
+namespace concurrent_test {
 
 class RealLog : public ::testing::Test {
 protected:
@@ -126,5 +126,5 @@ TEST_F(RealLog, DestructionWithoutStopDropsWhatIsQueued) {
     EXPECT_GE(replayed.size(), static_cast<std::size_t>(acknowledged));
 }
 
-}  // namespace
+}  // namespace concurrent_test
 }  // namespace tidal::wal

@@ -4,7 +4,7 @@
 #include "log_fixture.h"
 
 namespace tidal::wal {
-namespace {
+namespace faults_test {
 
 using runtime::CrashSpec;
 using runtime::DiskOp;
@@ -215,5 +215,5 @@ TEST(Faults, EveryCrashPointKeepsWhatWasAcknowledged) {
     EXPECT_GT(ends, operations * 10);
 }
 
-}  // namespace
+}  // namespace faults_test
 }  // namespace tidal::wal

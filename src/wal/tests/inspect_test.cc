@@ -6,7 +6,7 @@
 #include "wal/log_inspect.h"
 
 namespace tidal::wal {
-namespace {
+namespace inspect_test {
 
 using runtime::SimDisk;
 using ::testing::IsEmpty;
@@ -108,5 +108,5 @@ TEST_F(Inspect, AgreesWithTheStartOnEveryFlippedByte) {
         }
 }
 
-}  // namespace
+}  // namespace inspect_test
 }  // namespace tidal::wal

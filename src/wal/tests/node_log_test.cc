@@ -6,7 +6,7 @@
 #include "wal/internal/zstd.h"
 
 namespace tidal::wal {
-namespace {
+namespace node_log_test {
 
 using runtime::SimDisk;
 using ::testing::ElementsAre;
@@ -245,5 +245,5 @@ TEST(NodeLog, RefusesImpossibleOptions) {
     }
 }
 
-}  // namespace
+}  // namespace node_log_test
 }  // namespace tidal::wal

@@ -8,7 +8,7 @@
 #include "wal/internal/log_format.h"
 
 namespace tidal::wal {
-namespace {
+namespace recovery_test {
 
 using runtime::CrashSpec;
 using runtime::SimDisk;
@@ -368,5 +368,5 @@ RC_GTEST_PROP(Recovery, EveryAcknowledgedBatchIsThereAfterAnyCrash, (std::uint64
     }
 }
 
-}  // namespace
+}  // namespace recovery_test
 }  // namespace tidal::wal

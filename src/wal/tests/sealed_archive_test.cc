@@ -7,7 +7,7 @@
 #include "wal/archive_segment.h"
 
 namespace tidal::wal {
-namespace {
+namespace sealed_archive_test {
 
 using runtime::SimDisk;
 using ::testing::SizeIs;
@@ -168,5 +168,5 @@ TEST_F(SealedArchive, HeldFilesStay) {
     expect_as_written(sim);
 }
 
-}  // namespace
+}  // namespace sealed_archive_test
 }  // namespace tidal::wal
