@@ -344,7 +344,8 @@ private:
         return {};
     }
 
-    /// Whether the WITH that comes next is a clause, `WITH name = ...`, not that of LOG IMPRESSIONS.
+    /// Whether the WITH that comes next is a clause, `WITH name = ...`, not that of LOG
+    /// IMPRESSIONS.
     bool at_parameters() const {
         TokenStream ahead = tokens_;
         ahead.take();
