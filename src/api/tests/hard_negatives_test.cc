@@ -1,7 +1,7 @@
 // Random operations through the database, under sessions and without, over lost power and backups
 // that are gone back to, pages at every level of load: an item that a user hid, or whose creator
 // the user blocks, is never on a page for that user. 1,000,000 operations with TIDAL_TEST_FULL set,
-// else some 30,000: docs/development.md.
+// else some 15,000: docs/development.md.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -327,7 +327,7 @@ protected:
 };
 
 TEST_F(HardNegatives, AreNeverShownOverRandomOperations) {
-    const std::uint64_t wanted = std::getenv("TIDAL_TEST_FULL") != nullptr ? 1'000'000 : 30'000;
+    const std::uint64_t wanted = std::getenv("TIDAL_TEST_FULL") != nullptr ? 1'000'000 : 15'000;
     ASSERT_OK(node_.open());
     for (std::uint64_t id = 1; id <= kItems; ++id) make_item(id);
     ASSERT_OK(node_.wait([&](Database::Done done) {
