@@ -2,7 +2,7 @@
 # shellcheck disable=SC2154,SC2317  # bin, root, work, port, status and reply come from lib.sh
 # Every route that changes something, asked of one node of three: each node then answers with what it did, and the
 # content of all replicas is the same; also after all were killed, and after a clean stop. A route that the description
-# of the interface has and this table has not is a failure.
+# of the interface has and this table has not is a failure. The library's calls: src/api/tests/cluster_calls_test.cc.
 # shellcheck source=tests/process/lib.sh
 . "$(dirname "$0")/lib.sh" "$1"
 
@@ -107,6 +107,12 @@ forget /items/1/signals
 ask POST /search /search '{"query":"jazz","limit":2,"log_impressions":true}'
 poll 10 holds $'/items/1/signals\t.signals.impression.counts.all == 3' || fail "a search's impressions are not on all nodes"
 then_all /items/1/signals '.signals.impression.counts.all == 3'
+# A GET that counts what it shows changes something, too.
+forget /items/1/signals
+ask GET /feed '/feed?profile=new&limit=2&log_impressions=true'
+ask GET /search '/search?query=jazz&limit=2&log_impressions=true'
+poll 10 holds $'/items/1/signals\t.signals.impression.counts.all == 5' || fail "impressions of GETs are not on all nodes"
+then_all /items/1/signals '.signals.impression.counts.all == 5'
 then_all '/search?query=jazz' '[.items[].entity_id] == [1]'
 ask POST /suggest /suggest '{"query":"ja"}'
 then_all '/suggest?query=ja' '[.suggestions[] | select(.kind == "item") | .text] == ["Jazz"]'
@@ -131,6 +137,10 @@ for source in 'ordered(like)' 'window_top(like, 7d)'; do
     then_all "/feed?profile=by_$name" '[.items[].entity_id] == [1,2]'
 done
 ask POST /embeddings /embeddings '{"entity_id":2,"values":[0.6,0.8,0,0]}'
+forget /items/1/signals
+ask GET '/items/{id}/related' '/items/2/related?limit=2&log_impressions=true'
+poll 10 holds $'/items/1/signals\t.signals.impression.counts.all == 6' || fail "impressions of what is related are not on all nodes"
+then_all /items/1/signals '.signals.impression.counts.all == 6'
 ask POST /signals /signals '{"entity_id":1,"signal":"dislike","user_id":81}'
 ask POST /profiles /profiles '{"text":"profile averse version 1 { score -nearest_disliked(default); }"}'
 averse=$'/feed?profile=averse&user_id=81\t[.items[] | select(.entity_id == 2) | .score + 0.6 | fabs < 0.01] == [true]'
@@ -313,5 +323,6 @@ equal
 while read -r route; do
     [ -n "${covered[$route]-}" ] || fail "no line of this table asks $route"
 done < <(curl -s ${key:+-H "Authorization: Bearer $key"} "http://127.0.0.1:${node_http[a]}/openapi.json" | jq -r '.paths | to_entries[] | .key as $path |
-    .value | keys[] | select(IN("post", "put", "patch", "delete")) | (ascii_upcase + " " + $path)')
+    .value | to_entries[] | select((.key | IN("post", "put", "patch", "delete")) or any(.value.parameters[]?; .name == "log_impressions")) |
+    (.key | ascii_upcase) + " " + $path')
 finish

@@ -1,274 +1,235 @@
 // Every call of Database that changes something, asked of one node of three: each of them then
 // holds the same, and still does after all were killed and after all stopped. What a call did is
-// looked for on every node. Doors: tests/process/cluster_routes_test.sh.
-#include <gtest/gtest.h>
-#include <algorithm>
+// looked for on every node. A call, a kind of write or of record that the tables of cluster_calls.h
+// do not ask for is a failure. Doors: tests/process/cluster_routes_test.sh.
+#include "api/tests/cluster_calls.h"
 
-#include "api/tests/sim_cluster.h"
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "api/tests/inner_view.h"
 
 namespace tidal::api {
 namespace cluster_calls_test {
 
-constexpr const char* kModel = R"(tree
-version=v4
-num_class=1
-num_tree_per_iteration=1
-feature_names=year
-feature_infos=none
+using Names = std::set<std::string>;
 
-Tree=0
-num_leaves=1
-leaf_value=0.25
-
-
-end of trees
-)";
-
-class ClusterCalls : public ::testing::Test {
+class EveryCall : public ::testing::Test {
 protected:
-    using Probe = std::function<bool(Database&)>;
-    struct Call {
-        std::string name;
-        std::function<void(Database&, Database::Done)> ask;
-        Probe shows;  ///< True on every node from then on.
-    };
-
-    /// For calls that answer with more than yes.
-    template <typename T>
-    static auto only_whether(Database::Done done) {
-        return [done = std::move(done)](Result<T> reply) mutable {
-            reply.ok() ? done({}) : done(reply.take_error());
-        };
+    static ClusterCalls calls() {
+        ClusterCalls out;
+        for (const ClusterCalls& part :
+             {write_calls(), catalog_calls(), personal_calls(), operator_calls()})
+            out.insert(out.end(), part.begin(), part.end());
+        return out;
     }
-    static void write(Database& database, Write write, Database::Done done,
-                      const CallContext& context = {}) {
-        database.write({std::move(write)}, context,
-                       [done = std::move(done)](WriteReplies replies) mutable {
-                           auto& reply = replies.front();
-                           reply.ok() ? done({}) : done(reply.take_error());
-                       });
-    }
-    static Call of_write(std::string name, Write what, Probe shows) {
-        return {std::move(name),
-                [what](Database& database, Database::Done done) {
-                    write(database, what, std::move(done));
-                },
-                std::move(shows)};
-    }
-    static std::int64_t count_of(Database& database, std::uint64_t id, const std::string& name) {
-        const auto readings = database.signals({EntityKind::kItem, id});
-        if (!readings.ok()) return -1;
-        for (const auto& one : readings->signals)
-            if (one.name == name)
-                return one.reading.windows[static_cast<std::size_t>(schema::Window::kAll)].count;
-        return 0;
-    }
-    static bool has(Database& database, EntityKind kind, std::uint64_t id) {
-        return database.get({kind, id}).ok();
-    }
-
-    /// What is declared: each made twice, one of them retired.
-    static void add_catalog(std::vector<Call>* calls) {
-        using Put = void (Database::*)(std::string, bool, Database::CatalogDone);
-        const auto put = [&](std::string name, Put how, std::string text, Probe shows) {
-            calls->push_back({std::move(name),
-                              [how, text](Database& database, Database::Done done) {
-                                  (database.*how)(text, false,
-                                                  only_whether<CatalogReply>(std::move(done)));
-                              },
-                              std::move(shows)});
-        };
-        const auto retire = [&](record::CatalogKind kind, std::string name, Probe shows) {
-            calls->push_back({"retire " + name,
-                              [kind, name](Database& database, Database::Done done) {
-                                  database.retire(kind, name, std::move(done));
-                              },
-                              std::move(shows)});
-        };
-        const auto profile = [](const std::string& name) {
-            return "profile " + name + " version 1 { score sum(applaud, all); }";
-        };
-        put("profile", &Database::put_profile, profile("kept"), [](Database& database) {
-            return database.profiles()->find("kept", EntityKind::kItem).ok();
-        });
-        put("profile", &Database::put_profile, profile("gone"), [](Database&) { return true; });
-        retire(record::CatalogKind::kProfile, "gone", [](Database& database) {
-            return !database.profiles()->find("gone", EntityKind::kItem).ok();
-        });
-        const auto experiment = [](const std::string& name) {
-            return "experiment " + name + " version 1 { arm kept@1; arm trending@1; }";
-        };
-        put("experiment", &Database::put_experiment, experiment("spring"),
-            [](Database&) { return true; });
-        put("experiment", &Database::put_experiment, experiment("autumn"),
-            [](Database&) { return true; });
-        retire(record::CatalogKind::kExperiment, "autumn", [](Database& database) {
-            return database.experiments()->size() == 1 &&
-                   database.experiments()->front().name == "spring";
-        });
-        const auto cohort = [](const std::string& name) {
-            return "cohort " + name + " version 1 { tracks like; where language = 'fr'; }";
-        };
-        put("cohort", &Database::put_cohort, cohort("french"), [](Database&) { return true; });
-        put("cohort", &Database::put_cohort, cohort("idle"), [](Database&) { return true; });
-        retire(record::CatalogKind::kCohort, "idle", [](Database& database) {
-            return database.cohorts()->all().size() == 1 &&
-                   database.cohorts()->find("french") != nullptr;
-        });
-        for (const std::string name : {"hits", "misses"})
-            calls->push_back({"model",
-                              [name](Database& database, Database::Done done) {
-                                  database.put_model(name, kModel, false,
-                                                     only_whether<CatalogReply>(std::move(done)));
-                              },
-                              [](Database& database) { return !database.models()->empty(); }});
-        retire(record::CatalogKind::kModel, "misses",
-               [](Database& database) { return database.models()->size() == 1; });
-        for (const std::string name : {"people", "places"})
-            calls->push_back({"synonyms",
-                              [name](Database& database, Database::Done done) {
-                                  database.put_synonyms(
-                                      name, "tv, television", false,
-                                      only_whether<CatalogReply>(std::move(done)));
-                              },
-                              [](Database& database) { return !database.synonyms().empty(); }});
-        retire(record::CatalogKind::kSynonyms, "places",
-               [](Database& database) { return database.synonyms().size() == 1; });
-    }
-
-    void run(const std::vector<Call>& calls) {
-        cluster_.begin(3);
+    /// By each node in turn.
+    void ask(const ClusterCalls& calls) {
         std::uint32_t by = 0;
-        for (const Call& call : calls) {
-            SCOPED_TRACE(call.name);
+        for (const ClusterCall& call : calls) {
             by = by % 3 + 1;
+            SCOPED_TRACE(call.name + ", asked of node " + std::to_string(by));
             const Result<void> done = cluster_.wait(
                 [&](Database::Done answer) { call.ask(*cluster_.node(by), std::move(answer)); });
             ASSERT_TRUE(done.ok()) << done.error().to_string();
             expect_shown(call);
             cluster_.expect_equal();
         }
-        for (const bool cleanly : {false, true}) {
-            SCOPED_TRACE(cleanly ? "stopped" : "killed");
-            for (std::uint32_t node = 1; node <= 3; ++node) end(node, cleanly);
-            for (std::uint32_t node = 1; node <= 3; ++node) cluster_.restart(node);
-            ASSERT_TRUE(
-                cluster_.until([&] { return cluster_.all_voters(3) && cluster_.all_lead(); }));
-            for (const Call& call : calls) expect_shown(call);
-            cluster_.expect_equal();
+    }
+    void expect_shown(const ClusterCall& call) {
+        for (auto& [number, member] : cluster_.nodes()) {
+            if (member.retired) continue;
+            ASSERT_OK(cluster_.fence(number, {}));
+            EXPECT_TRUE(call.shows(*member)) << call.name << " on node " << number;
         }
     }
-    void end(std::uint32_t node, bool cleanly) {
-        if (cleanly) {
-            bool stopped = false;
-            cluster_.node(node)->stop([&] { stopped = true; });
-            ASSERT_TRUE(cluster_.until([&] { return stopped; }));
-        }
-        cluster_.kill(node);
-    }
-    void expect_shown(const Call& call) {
+    void end_all(bool cleanly) {
         for (std::uint32_t node = 1; node <= 3; ++node) {
-            ASSERT_OK(cluster_.fence(node, {}));
-            EXPECT_TRUE(call.shows(*cluster_.node(node))) << call.name << " on node " << node;
+            bool stopped = !cleanly;
+            if (cleanly) cluster_.node(node)->stop([&] { stopped = true; });
+            ASSERT_TRUE(cluster_.until([&] { return stopped; }));
+            cluster_.kill(node);
         }
+        for (std::uint32_t node = 1; node <= 3; ++node) cluster_.restart(node);
+        ASSERT_TRUE(cluster_.until([&] { return cluster_.all_voters(3) && cluster_.all_lead(); }));
+    }
+    /// Places in record::Body of what stands in the logs.
+    std::set<std::size_t> kinds_logged() {
+        std::set<std::size_t> kinds;
+        InnerView view(*cluster_.node(1));
+        for (std::uint16_t shard = 0; shard <= view.data_shards(); ++shard) {
+            const auto whole = view.visit_history(
+                ShardId(shard),
+                [&](const record::Record& record) { kinds.insert(record.body.index()); });
+            EXPECT_TRUE(whole.ok() && *whole) << "shard " << shard;
+        }
+        return kinds;
     }
 
     SimCluster cluster_{11};
 };
 
-TEST_F(ClusterCalls, EachReachesEveryReplica) {
-    const auto count = [](std::uint64_t id, const char* name, std::int64_t want) {
-        return [=](Database& database) { return count_of(database, id, name) == want; };
-    };
-    EntityWrite titled = item(1, 7);
-    titled.metadata.push_back({"title", std::string("Jazz")});
-    SignalWrite keyed = signal(1, "like", "like-1");
-    std::string wider(schema::default_schema_yaml());
-    wider += "  applaud: {polarity: positive, half_life: 1d, windows: [24h, all]}\n";
-
-    std::vector<Call> calls;
-    calls.push_back(of_write("upsert", titled, [](Database& database) {
-        const auto found = database.get({EntityKind::kItem, std::uint64_t{1}});
-        return found.ok() && found->creator_id.has_value();
-    }));
-    for (const EntityKind kind : {EntityKind::kUser, EntityKind::kCreator}) {
-        EntityWrite one;
-        one.kind = kind;
-        one.id = std::uint64_t{7};
-        calls.push_back(of_write("upsert of another kind", one,
-                                 [kind](Database& database) { return has(database, kind, 7); }));
+TEST_F(EveryCall, ReachesEveryReplica) {
+    const ClusterCalls all = calls();
+    ASSERT_NO_FATAL_FAILURE(cluster_.begin(3));
+    ASSERT_NO_FATAL_FAILURE(ask(all));
+    cluster_.world().advance(3 * kSecondNs);  // The shortest session ends, which a tick says.
+    auto logged = kinds_logged();
+    // Which are logged where log files are archived, whose records this cannot visit any more
+    // (archive_keys_test.cc).
+    logged.insert(record::Body(record::ArchiveKeysBody()).index());
+    for (std::size_t kind = 0; kind < std::variant_size_v<record::Body>; ++kind)
+        EXPECT_TRUE(logged.contains(kind))
+            << "no call logs alternative " << kind << " of record::Body";
+    for (const bool cleanly : {false, true}) {
+        SCOPED_TRACE(cleanly ? "stopped" : "killed");
+        ASSERT_NO_FATAL_FAILURE(end_all(cleanly));
+        for (const ClusterCall& call : all) expect_shown(call);
+        cluster_.expect_equal();
     }
-    calls.push_back(of_write("upsert", item(2), [](Database&) { return true; }));
-    calls.push_back(
-        of_write("delete", EntityDelete{EntityKind::kItem, std::uint64_t{2}, {}},
-                 [](Database& database) { return !has(database, EntityKind::kItem, 2); }));
-    calls.push_back(of_write("embedding",
-                             EmbeddingWrite{EntityKind::kItem, std::uint64_t{1}, "", {1, 0, 0, 0}},
-                             [](Database&) { return true; }));
-    calls.push_back(of_write("signal", signal(1, "view"), count(1, "view", 1)));
-    calls.push_back(of_write("signal with a key", keyed, [](Database&) { return true; }));
-    calls.push_back(
-        of_write("undo", SignalUndo{std::uint64_t{1}, "like-1", ""}, count(1, "like", 0)));
-    SignalWrite hide = signal(3, "hide");
-    hide.user_id = IdInput(std::uint64_t{7});
-    calls.push_back(of_write("upsert", item(3, 9), [](Database&) { return true; }));
-    calls.push_back(of_write("hide", hide, [](Database& database) {
-        FeedCall call;
-        call.profile = "new";
-        call.user_id = IdInput(std::uint64_t{7});
-        call.confirmed = true;
-        const auto page = database.feed(call);
-        return page.ok() && std::ranges::none_of(page->items, [](const FeedItem& shown) {
-                   return shown.entity.id == EntityId(3);
-               });
+}
+
+TEST_F(EveryCall, ThatChangesTheMembersLeavesTheOthersEqual) {
+    ASSERT_NO_FATAL_FAILURE(cluster_.begin(4));
+    cluster_.put(2, item(1));
+    const auto go = [&](std::uint32_t number, std::uint32_t by, auto how) {
+        cluster_.node(number).retired = true;
+        ASSERT_OK(cluster_.wait([&](Database::Done done) {
+            how(*cluster_.node(by)->cluster(), cluster_.node(number).id, std::move(done));
+        }));
+        ASSERT_TRUE(cluster_.until([&] { return cluster_.all_voters(number - 1); }));
+        cluster_.put(1, item(number));
+        cluster_.expect_equal();
+    };
+    ASSERT_NO_FATAL_FAILURE(
+        go(4, 2, [](Cluster& cluster, cluster::NodeId node, Cluster::Done done) {
+            cluster.remove_node(node, std::move(done));
+        }));
+    ASSERT_NO_FATAL_FAILURE(go(3, 3, [](Cluster& cluster, cluster::NodeId, Cluster::Done done) {
+        cluster.leave(std::move(done));
     }));
-    RelationshipWrite blocks;
-    blocks.user_id = std::uint64_t{7};
-    blocks.kind = record::RelationshipKind::kBlocks;
-    blocks.target = std::uint64_t{9};
-    calls.push_back(of_write("relationship", blocks, [](Database& database) {
-        const auto found =
-            database.relationships({std::uint64_t{7}, record::RelationshipKind::kBlocks});
-        return found.ok() && found->relationships.size() == 1;
-    }));
-    calls.push_back({"import",
-                     [](Database& database, Database::Done done) {
-                         database.write_import(
-                             {item(3)}, {.import_id = "films", .first_position = 1}, {},
-                             [done = std::move(done)](WriteReplies replies) mutable {
-                                 auto& reply = replies.front();
-                                 reply.ok() ? done({}) : done(reply.take_error());
-                             });
-                     },
-                     [](Database& database) { return has(database, EntityKind::kItem, 3); }});
-    calls.push_back({"import note",
-                     [](Database& database, Database::Done done) {
-                         database.put_import_note("films", 17, std::move(done));
-                     },
-                     [](Database& database) {
-                         const auto note = database.import_note("films");
-                         return note.ok() && *note == 17;
-                     }});
-    calls.push_back(
-        {"schema",
-         [wider](Database& database, Database::Done done) {
-             database.put_schema(wider, std::move(done));
-         },
-         [](Database& database) { return database.schema()->find_signal("applaud") != nullptr; }});
-    add_catalog(&calls);
-    calls.push_back({"API key",
-                     [](Database& database, Database::Done done) {
-                         database.create_api_key("ops", KeyRole::kAdmin,
-                                                 only_whether<NewApiKey>(std::move(done)));
-                     },
-                     [](Database& database) { return database.api_keys().size() == 1; }});
-    calls.push_back({"join token",
-                     [](Database& database, Database::Done done) {
-                         database.cluster()->create_join_token(
-                             60'000, only_whether<NewJoinToken>(std::move(done)));
-                     },
-                     [](Database&) { return true; }});
-    run(calls);
+}
+
+/// Of a class that a header declares: functions outside parentheses, angles and bodies, in order of
+/// appearance before `private:`.
+Names public_functions(const std::string& header, const std::string& name) {
+    std::ifstream file(std::string(TIDAL_SOURCE_DIR) + "/src/" + header);
+    std::string text;
+    for (std::string line; std::getline(file, line);)
+        text += line.substr(0, line.find("//")) + '\n';
+    const std::size_t begin = text.find("\nclass " + name + " {");
+    if (begin == std::string::npos) return {};
+    Names names;
+    int depth = -1;  // 0 within the class
+    std::string word;
+    const std::size_t end = std::min(text.find("\nprivate:", begin), text.find("\n};", begin));
+    for (std::size_t at = begin; at < end; ++at) {
+        const char c = text[at];
+        if (c == '(' && depth == 0 && !word.empty() && word != name) names.insert(word);
+        if (c == '(' || c == '<' || c == '{') ++depth;
+        if (c == ')' || c == '>' || c == '}') --depth;
+        const bool of_word = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+        word = of_word ? word + c : std::string();
+    }
+    return names;
+}
+Names without(Names names, const Names& those) {
+    for (const std::string& each : those)
+        EXPECT_EQ(names.erase(each), 1u) << each << " is declared no more: this list is old";
+    return names;
+}
+std::string text_of(const Names& names) {
+    std::string out;
+    for (const std::string& each : names) out += each + '\n';
+    return out;
+}
+
+TEST(EveryCallOf, DatabaseAndClusterIsInATable) {
+    Names asked = {"remove_node", "leave"};  // of the test above
+    asked.insert("answer_join");             // by every node that joins
+    std::set<std::size_t> writes;
+    for (const ClusterCalls& part :
+         {write_calls(), catalog_calls(), personal_calls(), operator_calls()})
+        for (const ClusterCall& call : part) {
+            asked.insert(call.method);
+            if (call.write) writes.insert(*call.write);
+        }
+    const Names changes_nothing = {"open",
+                                   "start",
+                                   "stop",
+                                   "checkpoint",
+                                   "durable",
+                                   "hold_checkpoints",
+                                   "import_note",
+                                   "newest_import_note",
+                                   "when_visible",
+                                   "fence",
+                                   "fence_from_loop",
+                                   "ready",
+                                   "cluster",
+                                   "cluster_status",
+                                   "leader_of",
+                                   "api_keys",
+                                   "has_api_keys",
+                                   "check_api_key",
+                                   "get",
+                                   "signals",
+                                   "relationships",
+                                   "session",
+                                   "sessions",
+                                   "policies",
+                                   "policy",
+                                   "saved_searches",
+                                   "suggest",
+                                   "schema",
+                                   "profiles",
+                                   "experiments",
+                                   "cohorts",
+                                   "cohort",
+                                   "collections",
+                                   "collection_list",
+                                   "collection",
+                                   "collection_items",
+                                   "models",
+                                   "model_text",
+                                   "synonyms",
+                                   "export_signals",
+                                   "export_shown",
+                                   "experiment_results",
+                                   "begin_count",
+                                   "count_on",
+                                   "stats",
+                                   "contents",
+                                   "content_hashes"};
+    Names declared = public_functions("api/database.h", "Database");
+    declared.merge(public_functions("api/cluster.h", "Cluster"));
+    EXPECT_EQ(text_of(without(declared, changes_nothing)), text_of(asked));
+    for (std::size_t at = 0; at < std::variant_size_v<Write>; ++at)
+        EXPECT_TRUE(writes.contains(at)) << "no call is alternative " << at << " of api::Write";
+}
+
+/// The library runs a database alone; what it changes is one of the calls above.
+TEST(EveryCallOf, LibraryIsOneOfTheTables) {
+    const Names changes_nothing = {
+        "open",       "get",           "signals",     "relationships",    "saved_searches",
+        "session",    "sessions",      "suggest",     "wait_for",         "schema_yaml",
+        "profiles",   "profile",       "experiments", "experiment",       "experiment_results",
+        "cohorts",    "cohort",        "collections", "collection_items", "models",
+        "model_text", "synonyms",      "policies",    "export_signals",   "export_shown",
+        "backup",     "verify_backup", "restore"};
+    Names asked = {"write_all", "import"};  // Several of `write`; `write_import` and its notes.
+    for (const ClusterCalls& part : {write_calls(), catalog_calls(), personal_calls()})
+        for (const ClusterCall& call : part) asked.insert(call.method);
+    for (const char* kind : {"profile", "experiment", "cohort", "model", "synonyms", "policy"})
+        asked.insert(std::string("retire_") + kind);
+    Names changes =
+        without(public_functions("embed/include/tidal/tidal.h", "Library"), changes_nothing);
+    EXPECT_FALSE(changes.empty());
+    for (const std::string& each : changes)
+        EXPECT_TRUE(asked.contains(each)) << each << " of the library is in no table";
 }
 
 }  // namespace cluster_calls_test
