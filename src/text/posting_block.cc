@@ -161,9 +161,32 @@ std::uint32_t PostingBlock::find(std::uint32_t slot) const {
                                 : find_distance<std::uint32_t>(distance);
 }
 
-std::array<std::uint64_t, 2> PostingBlock::passing(const PostingLimits& limits) const {
+void PostingBlock::find(std::span<const std::uint32_t> slots, std::uint8_t* places) const {
+    constexpr std::size_t kFew = 3;  // are looked for one by one
+    if (distance_bytes_ == 2 && slots.size() >= kFew)
+        return kernels::find(postings_.data() + distances_at(), count_, first_, slots, places);
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        const std::uint32_t at = find(slots[i]);
+        places[i] = slot(at) == slots[i] ? static_cast<std::uint8_t>(at) : kernels::kNowhere;
+    }
+}
+
+bool PostingBlock::scores(const Bm25& scoring, std::uint32_t begin, std::uint32_t end,
+                          double* out) const {
+    constexpr std::uint32_t kTogether = 8;
+    const char* const lengths = postings_.data() + lengths_at();
+    if (frequency_bytes_ == 1 && end - begin >= kTogether) {
+        kernels::score(scoring, postings_.data() + begin, lengths + begin, end - begin, out);
+    } else {
+        for (std::uint32_t at = begin; at < end; ++at)
+            out[at - begin] = scoring.score(frequency(at), length(at));
+    }
+    return std::memchr(lengths + begin, static_cast<int>(kLengthMax), end - begin) != nullptr;
+}
+
+PostingBits PostingBlock::passing(const PostingLimits& limits) const {
     using Step = PostingLimits::Step;
-    std::array<std::uint64_t, 2> out{};
+    PostingBits out{};
     const std::span<const Step> steps(limits.steps.data(), limits.size);
     if (frequency_bytes_ != 1 || count_ < kVectorBytes) {
         for (std::uint32_t at = 0; at < count_; ++at)
@@ -187,13 +210,6 @@ std::array<std::uint64_t, 2> PostingBlock::passing(const PostingLimits& limits) 
     if (count_ < 64) out[0] &= (std::uint64_t{1} << count_) - 1;
     if (count_ < 128) out[1] &= count_ <= 64 ? 0 : (std::uint64_t{1} << (count_ - 64)) - 1;
     return out;
-}
-
-void PostingBlock::open(OpenBlock* out) const {
-    out->count = count_;
-    for (std::uint32_t at = 0; at < count_; ++at) out->frequencies[at] = frequency(at);
-    for (std::uint32_t at = 0; at < count_; ++at) out->lengths[at] = length(at);
-    for (std::uint32_t at = 0; at < count_; ++at) out->slots[at] = slot(at);
 }
 
 void PostingBlock::read_positions(std::uint32_t which, std::vector<std::uint32_t>* out) const {

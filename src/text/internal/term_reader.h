@@ -57,6 +57,9 @@ public:
     Range range(std::uint32_t first, std::uint32_t last);
     /// The score in a slot. @return false  it is not there. Slots rise since rewind().
     bool look_up(std::uint32_t slot, double* score);
+    /// The same of many. @param slots  Rising; at most kBlockPostings. @param scores, is_there
+    /// slots.size() of them; scores of those that are there alone.
+    void look_up(std::span<const std::uint32_t> slots, double* scores, bool* is_there);
 
 private:
     const FieldIndex* field_;
