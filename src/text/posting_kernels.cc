@@ -21,9 +21,11 @@ constexpr std::size_t kPostings = 128;  // of a block, at most
 #if HWY_HAVE_SCALABLE
 using DistanceTag = hn::FixedTag<std::uint16_t, 8>;
 using ScoreTag = hn::FixedTag<double, 2>;
+using ByteTag = hn::FixedTag<std::uint8_t, 16>;
 #else
 using DistanceTag = hn::CappedTag<std::uint16_t, 32>;
 using ScoreTag = hn::CappedTag<double, 8>;
+using ByteTag = hn::CappedTag<std::uint8_t, 64>;
 #endif
 
 /// All distances stay in registers, where there are as many; how many are less says where one is.
@@ -64,6 +66,32 @@ void score_here(const Bm25& scoring, const char* frequencies, const char* length
     }
 }
 
+void passing_here(const char* frequencies, const char* lengths, std::size_t size,
+                  const Steps& steps, std::uint64_t* bits) {
+    const ByteTag d;
+    constexpr std::size_t kLanes = hn::MaxLanes(ByteTag());
+    const auto* const f = reinterpret_cast<const std::uint8_t*>(frequencies);
+    const auto* const l = reinterpret_cast<const std::uint8_t*>(lengths);
+    for (std::size_t begin = 0; begin < size; begin += 64) {
+        std::uint64_t word = 0;
+        for (std::size_t at = 0; at < 64; at += kLanes) {
+            const auto frequency = hn::LoadU(d, f + begin + at);
+            const auto length = hn::LoadU(d, l + begin + at);
+            auto pass = hn::MaskFromVec(hn::Zero(d));
+            for (std::size_t i = 0; i < steps.size; ++i) {
+                const auto least = hn::Set(d, steps.frequencies_min[i]);
+                const auto most = hn::Set(d, steps.lengths_max[i]);
+                pass = hn::Or(pass, hn::And(hn::Eq(hn::Max(frequency, least), frequency),
+                                            hn::Eq(hn::Min(length, most), length)));
+            }
+            std::uint64_t some = 0;
+            hn::StoreMaskBits(d, pass, reinterpret_cast<std::uint8_t*>(&some));
+            word |= some << at;
+        }
+        bits[begin / 64] = word;
+    }
+}
+
 /// As whole numbers doubles that are not negative have the same order, and -0.0 is the least.
 void at_least_here(const double* sums, std::size_t size, double least, std::uint64_t* bits) {
     const ScoreTag d;
@@ -91,6 +119,7 @@ namespace tidal::text::kernels {
 
 HWY_EXPORT(find_here);
 HWY_EXPORT(score_here);
+HWY_EXPORT(passing_here);
 HWY_EXPORT(at_least_here);
 
 void find(const char* distances, std::uint32_t count, std::uint32_t first,
@@ -102,6 +131,11 @@ void find(const char* distances, std::uint32_t count, std::uint32_t first,
 void score(const Bm25& scoring, const char* frequencies, const char* lengths, std::size_t size,
            double* out) {
     HWY_DYNAMIC_DISPATCH(score_here)(scoring, frequencies, lengths, size, out);
+}
+
+void passing(const char* frequencies, const char* lengths, std::size_t size, const Steps& steps,
+             std::uint64_t* bits) {
+    HWY_DYNAMIC_DISPATCH(passing_here)(frequencies, lengths, size, steps, bits);
 }
 
 void at_least(std::span<const double> sums, double least, std::uint64_t* bits) {

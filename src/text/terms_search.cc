@@ -8,13 +8,15 @@ namespace tidal::text {
 namespace {
 
 // Nanoseconds.
-constexpr double kWindowCost = 300, kWindowTermCost = 60, kBlockCost = 250, kLookUpCost = 10;
+constexpr double kWindowCost = 300, kWindowTermCost = 60, kBlockCost = 250;
+// Likewise, of a block whose candidates are looked up in a term, and of each of these; of a posting
+// that is added up, and of a slot of the window.
+constexpr double kBlockLookUpCost = 40, kCandidateCost = 10, kLookUpCost = 6;
+constexpr double kAddCost = 2.5, kSlotCost = 0.25;
 /// Of all terms that choose: at first few, as what is needed rises fast.
 constexpr std::size_t kFirstWindowBlocks = 4, kWindowBlocks = 64;
 constexpr std::size_t kFewTerms = 4;           ///< So many are bounded block by block.
 constexpr std::uint64_t kFewPostings = 1'024;  ///< Are looked up rather than added up.
-/// What it takes to look one slot up in a term, in postings that are added up.
-constexpr std::uint64_t kLookUpPostings = 8;
 /// Slots of a window in which each candidate is looked up in many terms.
 constexpr std::uint32_t kManyTermsSlots = 1'024;
 
@@ -113,9 +115,34 @@ void TermsSearch::search(const Window& window, Collector& out, const Roaring* ac
     const double least = out.least();
     chosen_.clear();
     passing_ = 0;
-    if ((window.narrow && !(least > 0)) || !choose_blocks(window, least))
-        return add_up(window, out, accepted);
+    const bool may_add_up = groups_ == 1 && order_.size() > 1;
+    if (window.narrow && !(least > 0)) return add_up(window, out, accepted);
+    choose_blocks(window, least);
+    if (may_add_up && add_up_cost(window) < look_up_cost()) return add_up(window, out, accepted);
     look_up_chosen(window, out, accepted);
+}
+
+/// Nanoseconds of looking up what was chosen.
+double TermsSearch::look_up_cost() const {
+    const auto others = static_cast<double>(order_.size() - 1);
+    return kBlockLookUpCost * static_cast<double>(chosen_.size()) * others +
+           (kCandidateCost + kLookUpCost * others) * static_cast<double>(passing_);
+}
+
+/// Nanoseconds of adding up all postings of the window instead.
+double TermsSearch::add_up_cost(const Window& window) const {
+    std::uint64_t blocks = 0;
+    for (const TermReader* const term : order_) blocks += term->window_blocks(window.last);
+    return kAddCost * static_cast<double>(blocks * kBlockPostings) +
+           kSlotCost * static_cast<double>(end_of(window) - window.first);
+}
+
+/// The last slot of a window that any term has, or one before it.
+std::uint32_t TermsSearch::end_of(const Window& window) const {
+    std::uint32_t end = window.first;
+    for (const TermReader* const term : order_)
+        if (!term->blocks().empty()) end = std::max(end, term->blocks().back().last());
+    return std::min(window.last, end);
 }
 
 /// What the terms behind `place` may add anywhere in the range. @return false  a group of which one
@@ -146,10 +173,8 @@ bool TermsSearch::others_in(std::size_t place, std::uint32_t first, std::uint32_
     return true;
 }
 
-/// @return false  they are so many that adding up is cheaper.
-bool TermsSearch::choose_blocks(const Window& window, double least) {
+void TermsSearch::choose_blocks(const Window& window, double least) {
     OtherTerms others;
-    const std::uint64_t postings = window.blocks * kBlockPostings;
     for (std::size_t place = 0; place < choosing_; ++place) {
         TermReader& term = *order_[place];
         if (order_.size() <= kFewTerms)  // Others are bounded as a whole.
@@ -172,11 +197,8 @@ bool TermsSearch::choose_blocks(const Window& window, double least) {
             if (passing == 0) continue;
             chosen_.push_back(chosen);
             passing_ += static_cast<std::uint64_t>(passing);
-            const std::uint64_t look_ups = passing_ * (order_.size() - 1);
-            if (window.narrow && look_ups * kLookUpPostings > postings) return false;
         }
     }
-    return true;
 }
 
 void TermsSearch::look_up_chosen(const Window& window, Collector& out, const Roaring* accepted) {
@@ -250,20 +272,30 @@ void TermsSearch::offer(const Roaring* accepted, Collector& out) {
     }
 }
 
+/// A piece of the window after the other, as far as their sums have room.
 void TermsSearch::add_up(const Window& window, Collector& out, const Roaring* accepted) {
-    for (TermReader& term : terms_) looked_at_ += sums_.add(term, window.first, window.last);
     double least = out.least();
-    sums_.take(window.first, window.last, least, [&](double score, std::uint32_t slot) {
-        if (score < least || (accepted != nullptr && !accepted->contains(slot))) return;
-        if (unwanted_ != nullptr && unwanted_->seek(slot) == slot) return;
-        ++scored_;
-        out.offer(score, slot);
-        least = out.least();
-    });
+    const std::uint32_t end = end_of(window);
+    for (std::uint64_t first = window.first; first <= end; first += WindowSums::kSlots) {
+        const auto begin = static_cast<std::uint32_t>(first);
+        const std::uint32_t last = begin + std::min(end - begin, WindowSums::kSlots - 1);
+        for (TermReader& term : terms_) {
+            term.start_window(begin);
+            looked_at_ += sums_.add(term, begin, last);
+        }
+        sums_.take(begin, last, least, [&](double score, std::uint32_t slot) {
+            if (score < least || (accepted != nullptr && !accepted->contains(slot))) return;
+            if (unwanted_ != nullptr && unwanted_->seek(slot) == slot) return;
+            ++scored_;
+            out.offer(score, slot);
+            least = out.least();
+        });
+    }
 }
 
 void TermsSearch::scores(std::span<const Slot> slots, std::span<double> out) {
-    begin();
+    if (unwanted_ != nullptr) unwanted_->forget();
+    for (TermReader& term : terms_) term.begin();
     for (std::size_t i = 0; i < slots.size(); ++i) {
         const std::uint32_t slot = slots[i].value();
         double total = 0, score = 0;

@@ -58,7 +58,7 @@ private:
         last_ = *last;
         least_ = last->key;
         all_.resize(keep_);
-        limit_ = keep_ + std::max<std::size_t>(keep_ / 2, 1);
+        limit_ = 2 * keep_;
     }
 
     const std::size_t keep_;

@@ -25,6 +25,17 @@ void find(const char* distances, std::uint32_t count, std::uint32_t first,
 void score(const Bm25& scoring, const char* frequencies, const char* lengths, std::size_t size,
            double* out);
 
+/// Which postings pass any of some steps, one bit each: their frequency is no less than the step's,
+/// and the length no more. @param frequencies, lengths  u8 [size]; whatever is up to the next
+/// multiple of 64 is read, too, and has bits of no meaning. @param bits  One for each 64 postings.
+struct Steps {
+    const std::uint8_t* frequencies_min;
+    const std::uint8_t* lengths_max;
+    std::size_t size;
+};
+void passing(const char* frequencies, const char* lengths, std::size_t size, const Steps& steps,
+             std::uint64_t* bits);
+
 /// Which sums are there and not below `least`, one bit each. What is no sum is -0.0.
 /// @param sums   A multiple of 64 of them, none below 0.
 /// @param least  0 or more. @param bits  One for each 64 sums.

@@ -2,6 +2,7 @@
 // going through what lies between.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 
@@ -46,6 +47,11 @@ public:
     }
     /// The first block of the window; blocks().size() = there is none.
     std::size_t window_at() const { return window_at_; }
+    /// How many blocks of the window begin up to `last`, or one more.
+    std::size_t window_blocks(std::uint32_t last) const {
+        const std::size_t end = list_->find_block(last, window_at_);
+        return std::min(end + 1, list_->blocks().size()) - window_at_;
+    }
     /// Back to the first slot of the window.
     void rewind() { bound_at_ = look_at_ = window_at_; }
 

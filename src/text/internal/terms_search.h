@@ -6,8 +6,8 @@
 // most first: a slot is a candidate of the first of them that has it, so that only what later terms
 // can add speaks for it. A block that with this cannot be among the best is passed over by its
 // bound, a posting by its frequency and then by its length. What is left of a block is looked up in
-// the others together. While nothing can be passed over (at first, or with many terms), scores are
-// added up in an array by slot instead.
+// the others together. Where so much is left that it would take longer, the scores of all postings
+// are added up in an array by slot instead.
 #pragma once
 
 #include <array>
@@ -54,7 +54,10 @@ private:
     void begin();
     Window choose_window(double least);
     void search(const Window& window, Collector& out, const Roaring* accepted);
-    bool choose_blocks(const Window& window, double least);
+    void choose_blocks(const Window& window, double least);
+    double look_up_cost() const;
+    double add_up_cost(const Window& window) const;
+    std::uint32_t end_of(const Window& window) const;
     bool others_in(std::size_t place, std::uint32_t first, std::uint32_t last, OtherTerms* out,
                    Chosen* chosen);
     double rest(const Chosen& chosen, std::size_t from) const;

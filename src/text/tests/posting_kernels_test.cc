@@ -74,6 +74,24 @@ RC_GTEST_PROP(PostingKernels, ScoresAreThoseOfOnePostingToTheLastBit, ()) {
     RC_ASSERT(found == long_texts);
 }
 
+RC_GTEST_PROP(PostingKernels, PassesWhatOneOfTheStepsAllows, ()) {
+    const Sample sample = random_block(100);
+    PostingLimits limits;
+    limits.size = *rc::gen::inRange<std::uint32_t>(0, PostingLimits::kStepsMax + 1);
+    for (std::uint32_t i = 0; i < limits.size; ++i)
+        limits.steps[i] = {*rc::gen::inRange<std::uint8_t>(1, 9),
+                           *rc::gen::element<std::uint8_t>(0, 1, 50, 127, 128, 200, 254, 255)};
+    const PostingBits bits = sample.block.passing(limits);
+    for (std::uint32_t at = 0; at < kBlockPostings; ++at) {
+        bool wanted = false;
+        for (std::uint32_t i = 0; i < limits.size && at < sample.block.count(); ++i)
+            wanted =
+                wanted || (sample.frequencies[at] >= limits.steps[i].frequency_min &&
+                           std::min(sample.lengths[at], kLengthMax) <= limits.steps[i].length_max);
+        RC_ASSERT((bits[at / 64] >> (at % 64) & 1) == (wanted ? 1U : 0U));
+    }
+}
+
 RC_GTEST_PROP(PostingKernels, SumsThatReachWhatIsNeeded, ()) {
     constexpr std::size_t kSums = 192;
     std::vector<double> sums(kSums);
