@@ -48,7 +48,7 @@ Result<bool> AnnRun::compare(const ranking::ShardView& view, TopItems& top, Step
     const double cost = vector::FlatVectors::cost(vectors.spec());
     const auto most = std::clamp<std::size_t>(static_cast<std::size_t>(kBlockCost / cost), 16,
                                               ranking::kBlockSlots);
-    BestSlots best(wanted_, view.entities, top);
+    BestSlots best(wanted_, view.entities, nullptr, top);
     while (!blocks_->at_end()) {
         if (!budget.take(cost * static_cast<double>(most))) {
             best.finish();

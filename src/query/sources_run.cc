@@ -21,18 +21,12 @@ namespace {
 /// What a search of texts finds, for the list of its source.
 class TextCollector final : public text::Collector {
 public:
-    /// @param leaves  Asked of what would be kept; nullptr = all may be.
-    TextCollector(BestSlots& best, const CandidateScan::Leaves* leaves)
-        : best_(best), leaves_(leaves) {}
+    explicit TextCollector(BestSlots& best) : best_(best) {}
     double least() const override { return best_.least(); }
-    void offer(double score, std::uint32_t slot) override {
-        if (leaves_ == nullptr || (best_.admits(score, Slot(slot)) && (*leaves_)(Slot(slot))))
-            best_.offer(score, Slot(slot));
-    }
+    void offer(double score, std::uint32_t slot) override { best_.offer(score, Slot(slot)); }
 
 private:
     BestSlots& best_;
-    const CandidateScan::Leaves* const leaves_;
 };
 
 }  // namespace
@@ -262,8 +256,9 @@ private:
             if (!search_)
                 search_.emplace(*view.texts, plan_.text->query.root, plan_.text->statistics,
                                 plan_.text->typos);
-            BestSlots best(plan_.limit_of(sources()[searched_]), view.entities, tops_[searched_]);
-            TextCollector collector(best, leaves ? &*leaves : nullptr);
+            BestSlots best(plan_.limit_of(sources()[searched_]), view.entities,
+                           leaves ? &*leaves : nullptr, tops_[searched_]);
+            TextCollector collector(best);
             const bool done = search_->run(collector, one_by_one_ ? nullptr : &accepted_,
                                            [&](double cost) { return budget.take(cost); });
             best.finish();
