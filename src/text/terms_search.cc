@@ -67,6 +67,22 @@ void TermsSearch::trace(SearchTrace* out) const {
     out->scored += scored_;
 }
 
+void TermsSearch::mark(MatchWindow* out) {
+    for (std::size_t at = 0; at < terms_.size();) {
+        const std::uint32_t group = terms_[at].group();
+        MatchWindow any(out->first());
+        for (; at < terms_.size() && terms_[at].group() == group; ++at) terms_[at].mark(&any);
+        if (group == 0)
+            out->add(any);
+        else
+            out->keep(any);
+    }
+    if (unwanted_ == nullptr) return;
+    MatchWindow unwanted(out->first());
+    unwanted_->mark(&unwanted);
+    out->drop(unwanted);
+}
+
 bool TermsSearch::run(Collector& out, const Roaring* accepted, Search::Take take) {
     begin();
     for (;;) {

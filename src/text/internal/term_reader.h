@@ -55,6 +55,9 @@ public:
     /// Back to the first slot of the window.
     void rewind() { bound_at_ = look_at_ = window_at_; }
 
+    /// Where the term stands, in a window of slots.
+    void mark(MatchWindow* out) const { out->add(*list_); }
+
     struct Range {
         double bound = 0;             ///< Of any posting there.
         std::uint32_t frequency = 0;  ///< Likewise; 0 = there is none.

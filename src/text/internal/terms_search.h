@@ -29,6 +29,12 @@ public:
 
     bool run(Collector& out, const Roaring* accepted, Search::Take take);
     void scores(std::span<const Slot> slots, std::span<double> out);
+    /// What matches in a window. Windows rise.
+    void mark(MatchWindow* out);
+    /// Of what is not wanted: the index may have changed.
+    void forget() {
+        if (unwanted_ != nullptr) unwanted_->forget();
+    }
     void trace(SearchTrace* out) const;
 
 private:
