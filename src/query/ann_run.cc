@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "query/internal/best_slots.h"
 #include "ranking/table_features.h"
 
 namespace tidal::query {
@@ -47,8 +48,12 @@ Result<bool> AnnRun::compare(const ranking::ShardView& view, TopItems& top, Step
     const double cost = vector::FlatVectors::cost(vectors.spec());
     const auto most = std::clamp<std::size_t>(static_cast<std::size_t>(kBlockCost / cost), 16,
                                               ranking::kBlockSlots);
+    BestSlots best(wanted_, view.entities, nullptr, top);
     while (!blocks_->at_end()) {
-        if (!budget.take(cost * static_cast<double>(most))) return false;
+        if (!budget.take(cost * static_cast<double>(most))) {
+            best.finish();
+            return false;
+        }
         slots_.clear();
         const auto block = blocks_->next(most);
         for (const std::uint32_t slot : block) vectors.prefetch(Slot(slot));
@@ -60,9 +65,9 @@ Result<bool> AnnRun::compare(const ranking::ShardView& view, TopItems& top, Step
         keys_.resize(slots_.size());
         TIDAL_TRY(features.fill(by_, slots_, context_, keys_));
         search_.trace().compared += slots_.size();
-        for (std::size_t i = 0; i < slots_.size(); ++i)
-            if (top.admits(keys_[i])) top.offer(keys_[i], slots_[i]);
+        for (std::size_t i = 0; i < slots_.size(); ++i) best.offer(keys_[i], slots_[i]);
     }
+    best.finish();
     return true;
 }
 

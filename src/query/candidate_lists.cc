@@ -19,17 +19,6 @@ using ranking::SourceKind;
 
 namespace {
 
-/// All that match, whatever their scores.
-class MatchCollector final : public text::Collector {
-public:
-    explicit MatchCollector(Roaring& slots) : slots_(slots) {}
-    double least() const override { return -std::numeric_limits<double>::infinity(); }
-    void offer(double /*score*/, std::uint32_t slot) override { slots_.add(slot); }
-
-private:
-    Roaring& slots_;
-};
-
 /// Its slot here, if it exists here: mostly where it was listed.
 std::optional<Slot> find_listed(const entity::EntityTable& entities, const RankedEntry& entry) {
     if (entry.slot.value() >= entities.slot_count() || entities.id_of(entry.slot) != entry.id)
@@ -223,8 +212,8 @@ bool RankedFeatures::take_matches(const ranking::ShardView& view, StepBudget& bu
     if (!matches_)
         matches_.emplace(*view.texts, plan_.text->query.root, plan_.text->statistics,
                          plan_.text->typos);
-    MatchCollector collector(listed_);
-    return matches_->run(collector, nullptr, [&](double cost) { return budget.take(cost); });
+    return matches_->match(view.entities.slot_count(), &listed_,
+                           [&](double cost) { return budget.take(cost); });
 }
 
 Result<void> RankedFeatures::fill(const Feature& feature, std::span<const Slot> slots,

@@ -4,6 +4,7 @@
 #include "audience/collections.h"
 #include "query/feed_run.h"
 #include "query/internal/ann_run.h"
+#include "query/internal/best_slots.h"
 #include "query/internal/candidate_lists.h"
 #include "query/internal/candidate_scan.h"
 #include "query/internal/source_walk.h"
@@ -20,18 +21,12 @@ namespace {
 /// What a search of texts finds, for the list of its source.
 class TextCollector final : public text::Collector {
 public:
-    /// @param leaves  Asked of what would be kept; nullptr = all may be.
-    TextCollector(TopItems& top, const CandidateScan::Leaves* leaves)
-        : top_(top), leaves_(leaves) {}
-    double least() const override { return top_.least(); }
-    void offer(double score, std::uint32_t slot) override {
-        if (leaves_ == nullptr || (top_.admits(score) && (*leaves_)(Slot(slot))))
-            top_.offer(score, Slot(slot));
-    }
+    explicit TextCollector(BestSlots& best) : best_(best) {}
+    double least() const override { return best_.least(); }
+    void offer(double score, std::uint32_t slot) override { best_.offer(score, Slot(slot)); }
 
 private:
-    TopItems& top_;
-    const CandidateScan::Leaves* const leaves_;
+    BestSlots& best_;
 };
 
 }  // namespace
@@ -261,10 +256,13 @@ private:
             if (!search_)
                 search_.emplace(*view.texts, plan_.text->query.root, plan_.text->statistics,
                                 plan_.text->typos);
-            TextCollector collector(tops_[searched_], leaves ? &*leaves : nullptr);
-            if (!search_->run(collector, one_by_one_ ? nullptr : &accepted_,
-                              [&](double cost) { return budget.take(cost); }))
-                return false;
+            BestSlots best(plan_.limit_of(sources()[searched_]), view.entities,
+                           leaves ? &*leaves : nullptr, tops_[searched_]);
+            TextCollector collector(best);
+            const bool done = search_->run(collector, one_by_one_ ? nullptr : &accepted_,
+                                           [&](double cost) { return budget.take(cost); });
+            best.finish();
+            if (!done) return false;
             text_trace_ = search_->trace();
             search_.reset();
         }

@@ -4,6 +4,12 @@
 
 namespace tidal::text {
 
+void Cursor::mark(MatchWindow* out) {
+    for (std::uint32_t slot = seek(out->first()); slot != kNoSlot && slot <= out->last();
+         slot = seek(slot + 1))
+        out->add(slot);
+}
+
 std::uint32_t TermCursor::seek(std::uint32_t target) {
     if (valid_ && slot_ >= target) return slot_;
     const std::size_t before = opened_;
@@ -121,10 +127,29 @@ std::uint32_t AllCursor::seek(std::uint32_t target) {
     }
 }
 
+void AllCursor::mark(MatchWindow* out) {
+    MatchWindow all(out->first());
+    order_.front()->mark(&all);
+    for (std::size_t i = 1; i < order_.size(); ++i) {
+        MatchWindow other(out->first());
+        order_[i]->mark(&other);
+        all.keep(other);
+    }
+    out->add(all);
+}
+
 double AllCursor::score() {
     double sum = 0;
     for (const CursorPtr& part : parts_) sum += part->score();
     return sum;
+}
+
+void ExceptCursor::mark(MatchWindow* out) {
+    MatchWindow wanted(out->first()), unwanted(out->first());
+    wanted_->mark(&wanted);
+    unwanted_->mark(&unwanted);
+    wanted.drop(unwanted);
+    out->add(wanted);
 }
 
 std::uint32_t ExceptCursor::seek(std::uint32_t target) {

@@ -26,13 +26,6 @@ std::array<std::uint64_t, 2> halves(Vector<Number> vector) {
     return out;
 }
 
-/// Bits of bytes that are all ones or all zeros.
-std::uint32_t bits_of(const std::array<std::uint64_t, 2>& bytes) {
-    constexpr std::uint64_t kOneEach = 0x8040'2010'0804'0201, kAdd = 0x0101'0101'0101'0101;
-    const auto bits = [](std::uint64_t half) { return (half & kOneEach) * kAdd >> 56; };
-    return static_cast<std::uint32_t>(bits(bytes[0]) | bits(bytes[1]) << 8);
-}
-
 constexpr std::size_t kInPlace = 15;  // What a string holds without memory of its own.
 
 void put_varint(std::uint32_t value, std::string* out) {
@@ -161,39 +154,51 @@ std::uint32_t PostingBlock::find(std::uint32_t slot) const {
                                 : find_distance<std::uint32_t>(distance);
 }
 
-std::array<std::uint64_t, 2> PostingBlock::passing(const PostingLimits& limits) const {
+void PostingBlock::find(std::span<const std::uint32_t> slots, std::uint8_t* places) const {
+    constexpr std::size_t kFew = 3;  // are looked for one by one
+    if (distance_bytes_ == 2 && slots.size() >= kFew)
+        return kernels::find(postings_.data() + distances_at(), count_, first_, slots, places);
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+        const std::uint32_t at = find(slots[i]);
+        places[i] = slot(at) == slots[i] ? static_cast<std::uint8_t>(at) : kernels::kNowhere;
+    }
+}
+
+bool PostingBlock::scores(const Bm25& scoring, std::uint32_t begin, std::uint32_t end,
+                          double* out) const {
+    constexpr std::uint32_t kTogether = 8;
+    const char* const lengths = postings_.data() + lengths_at();
+    if (frequency_bytes_ == 1 && end - begin >= kTogether) {
+        kernels::score(scoring, postings_.data() + begin, lengths + begin, end - begin, out);
+    } else {
+        for (std::uint32_t at = begin; at < end; ++at)
+            out[at - begin] = scoring.score(frequency(at), length(at));
+    }
+    return std::memchr(lengths + begin, static_cast<int>(kLengthMax), end - begin) != nullptr;
+}
+
+PostingBits PostingBlock::passing(const PostingLimits& limits) const {
     using Step = PostingLimits::Step;
-    std::array<std::uint64_t, 2> out{};
+    PostingBits out{};
     const std::span<const Step> steps(limits.steps.data(), limits.size);
-    if (frequency_bytes_ != 1 || count_ < kVectorBytes) {
+    // Behind the last posting there are bytes of other arrays, if there are enough.
+    const std::uint32_t read = (count_ + 63U) / 64 * 64;
+    if (frequency_bytes_ != 1 || read > 3U * capacity_) {
         for (std::uint32_t at = 0; at < count_; ++at)
             for (const Step& step : steps)
                 if (frequency(at) >= step.frequency_min && length(at) <= step.length_max)
                     out[at / 64] |= std::uint64_t{1} << (at % 64);
         return out;
     }
-    // Behind the last posting there are bytes of other arrays.
-    const char* const frequencies = postings_.data();
-    const char* const lengths = frequencies + lengths_at();
-    for (std::uint32_t at = 0; at < count_; at += kVectorBytes) {
-        const auto frequency = load<std::uint8_t>(frequencies + at);
-        const auto length = load<std::uint8_t>(lengths + at);
-        Vector<std::int8_t> pass{};
-        for (const Step& step : steps)
-            pass |= (frequency >= step.frequency_min) & (length <= step.length_max);
-        const std::uint64_t bits = bits_of(halves<std::int8_t>(pass));
-        out[at / 64] |= bits << (at % 64);
+    std::array<std::uint8_t, PostingLimits::kStepsMax> frequencies, lengths;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        frequencies[i] = steps[i].frequency_min;
+        lengths[i] = steps[i].length_max;
     }
-    if (count_ < 64) out[0] &= (std::uint64_t{1} << count_) - 1;
-    if (count_ < 128) out[1] &= count_ <= 64 ? 0 : (std::uint64_t{1} << (count_ - 64)) - 1;
+    kernels::passing(postings_.data(), postings_.data() + lengths_at(), count_,
+                     {frequencies.data(), lengths.data(), steps.size()}, out.data());
+    if (count_ % 64 != 0) out[count_ / 64] &= (std::uint64_t{1} << (count_ % 64)) - 1;
     return out;
-}
-
-void PostingBlock::open(OpenBlock* out) const {
-    out->count = count_;
-    for (std::uint32_t at = 0; at < count_; ++at) out->frequencies[at] = frequency(at);
-    for (std::uint32_t at = 0; at < count_; ++at) out->lengths[at] = length(at);
-    for (std::uint32_t at = 0; at < count_; ++at) out->slots[at] = slot(at);
 }
 
 void PostingBlock::read_positions(std::uint32_t which, std::vector<std::uint32_t>* out) const {

@@ -10,7 +10,8 @@ namespace tidal::text {
 namespace {
 
 // Nanoseconds.
-constexpr double kMatchCost = 100;  ///< Of a cursor's, and of one score.
+constexpr double kMatchCost = 100;                        ///< Of a cursor's, and of one score.
+constexpr double kMarkWindowCost = 5'000, kMarkCost = 2;  ///< Of a window, and of a posting.
 
 }  // namespace
 
@@ -39,6 +40,23 @@ public:
         }
     }
 
+    bool match(std::uint32_t slots, Roaring* out, Take take) {
+        if (query_.empty()) return true;
+        terms_ ? terms_->forget() : query_.wanted->forget();
+        const double share = static_cast<double>(MatchWindow::kSlots) /
+                             static_cast<double>(std::max(slots, MatchWindow::kSlots));
+        const double cost = kMarkWindowCost + kMarkCost * share * static_cast<double>(postings());
+        while (next_ < slots) {
+            if (!take(cost)) return false;
+            MatchWindow window(next_);
+            terms_ ? terms_->mark(&window) : query_.wanted->mark(&window);
+            window.append_to(out);
+            if (kNoSlot - next_ <= MatchWindow::kSlots) break;
+            next_ += MatchWindow::kSlots;
+        }
+        return true;
+    }
+
     void scores(std::span<const Slot> slots, std::span<double> out) {
         std::ranges::fill(out, 0);
         if (terms_) return terms_->scores(slots, out);
@@ -63,6 +81,12 @@ public:
     }
 
 private:
+    std::uint64_t postings() const {
+        SearchTrace lists;
+        terms_ ? terms_->trace(&lists) : query_.wanted->trace(&lists);
+        return lists.postings;
+    }
+
     BoundQuery query_;
     std::optional<TermsSearch> terms_;
     std::uint32_t next_ = 0;  ///< First slot that is not looked at.
@@ -76,6 +100,9 @@ Search::~Search() = default;
 Search::Search(Search&&) noexcept = default;
 bool Search::run(Collector& out, const Roaring* accepted, Take take) {
     return impl_->run(out, accepted, take);
+}
+bool Search::match(std::uint32_t slots, Roaring* out, Take take) {
+    return impl_->match(slots, out, take);
 }
 SearchTrace Search::trace() const {
     return impl_->trace();

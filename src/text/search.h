@@ -50,6 +50,10 @@ public:
     /// @return false  `take` refused; call again.
     bool run(Collector& out, const Roaring* accepted, Take take);
 
+    /// Adds every slot below `slots` that matches, whatever it scores, for less than run() takes.
+    /// @return false  `take` refused; call again.
+    bool match(std::uint32_t slots, Roaring* out, Take take);
+
     /// @param slots  Rising. @param out  Same length; 0 where the query does not match.
     void scores(std::span<const Slot> slots, std::span<double> out);
     /// Of run() so far.

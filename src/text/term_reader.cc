@@ -1,6 +1,7 @@
 #include "text/internal/term_reader.h"
 
 #include <algorithm>
+#include <array>
 
 namespace tidal::text {
 
@@ -37,6 +38,28 @@ bool TermReader::look_up(std::uint32_t slot, double* score) {
     if (block.slot(at) != slot) return false;
     *score = scoring_.score(block.frequency(at), length(block, at));
     return true;
+}
+
+void TermReader::look_up(std::span<const std::uint32_t> slots, double* scores, bool* is_there) {
+    const auto blocks = list_->blocks();
+    std::array<std::uint8_t, kBlockPostings> places;
+    std::fill_n(is_there, slots.size(), false);
+    for (std::size_t at = 0; at < slots.size();) {
+        look_at_ = list_->find_block(slots[at], look_at_);
+        if (look_at_ == blocks.size()) return;
+        const PostingBlock& block = blocks[look_at_];
+        while (at < slots.size() && slots[at] < block.first()) ++at;
+        std::size_t end = at;
+        while (end < slots.size() && slots[end] <= block.last()) ++end;
+        block.find(slots.subspan(at, end - at), places.data());
+        for (std::size_t i = at; i < end; ++i) {
+            const std::uint8_t place = places[i - at];
+            if (place == kernels::kNowhere) continue;
+            scores[i] = scoring_.score(block.frequency(place), length(block, place));
+            is_there[i] = true;
+        }
+        at = end;
+    }
 }
 
 }  // namespace tidal::text

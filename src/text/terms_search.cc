@@ -2,19 +2,21 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace tidal::text {
 namespace {
 
 // Nanoseconds.
-constexpr double kWindowCost = 300, kWindowTermCost = 60, kBlockCost = 250, kLookUpCost = 10;
+constexpr double kWindowCost = 300, kWindowTermCost = 60, kBlockCost = 250;
+// Likewise, of a block whose candidates are looked up in a term, and of each of these; of a posting
+// that is added up, and of a slot of the window.
+constexpr double kBlockLookUpCost = 40, kCandidateCost = 10, kLookUpCost = 6;
+constexpr double kAddCost = 2.5, kSlotCost = 0.25;
 /// Of all terms that choose: at first few, as what is needed rises fast.
 constexpr std::size_t kFirstWindowBlocks = 4, kWindowBlocks = 64;
-constexpr std::uint32_t kSumsMax = 8'192;      ///< Slots of a narrow window.
 constexpr std::size_t kFewTerms = 4;           ///< So many are bounded block by block.
 constexpr std::uint64_t kFewPostings = 1'024;  ///< Are looked up rather than added up.
-/// What it takes to look one slot up in a term, in postings that are added up.
-constexpr std::uint64_t kLookUpPostings = 8;
 /// Slots of a window in which each candidate is looked up in many terms.
 constexpr std::uint32_t kManyTermsSlots = 1'024;
 
@@ -65,6 +67,22 @@ void TermsSearch::trace(SearchTrace* out) const {
     out->scored += scored_;
 }
 
+void TermsSearch::mark(MatchWindow* out) {
+    for (std::size_t at = 0; at < terms_.size();) {
+        const std::uint32_t group = terms_[at].group();
+        MatchWindow any(out->first());
+        for (; at < terms_.size() && terms_[at].group() == group; ++at) terms_[at].mark(&any);
+        if (group == 0)
+            out->add(any);
+        else
+            out->keep(any);
+    }
+    if (unwanted_ == nullptr) return;
+    MatchWindow unwanted(out->first());
+    unwanted_->mark(&unwanted);
+    out->drop(unwanted);
+}
+
 bool TermsSearch::run(Collector& out, const Roaring* accepted, Search::Take take) {
     begin();
     for (;;) {
@@ -74,7 +92,7 @@ bool TermsSearch::run(Collector& out, const Roaring* accepted, Search::Take take
                   kBlockCost * static_cast<double>(window.blocks) + owed_))
             return false;
         search(window, out, accepted);
-        owed_ = kLookUpCost * static_cast<double>(candidates_.size() * order_.size());
+        owed_ = kLookUpCost * static_cast<double>(passing_ * order_.size());
         if (window.last == kNoSlot) return true;
         next_ = window.last + 1;
     }
@@ -99,27 +117,54 @@ TermsSearch::Window TermsSearch::choose_window(double least) {
     const std::uint64_t width = std::uint64_t{out.last} - out.first;
     const bool may_add_up = groups_ == 1 && order_.size() > 1;
     const bool all = !(least > 0) || order_.size() > kFewTerms;
-    if (may_add_up && all && width >= kSumsMax && out.blocks * kBlockPostings > kFewPostings)
-        out.last = out.first + kSumsMax - 1;
+    if (may_add_up && all && width >= WindowSums::kSlots &&
+        out.blocks * kBlockPostings > kFewPostings)
+        out.last = out.first + WindowSums::kSlots - 1;
     if (!may_add_up && order_.size() > kFewTerms && width >= kManyTermsSlots)
         out.last = out.first + kManyTermsSlots - 1;
-    out.narrow = may_add_up && out.last - out.first < kSumsMax;
+    out.narrow = may_add_up && out.last - out.first < WindowSums::kSlots;
     return out;
 }
 
 void TermsSearch::search(const Window& window, Collector& out, const Roaring* accepted) {
     for (TermReader* const term : order_) term->start_window(window.first);
-    candidates_.clear();
     const double least = out.least();
-    if ((window.narrow && !(least > 0)) || !find_candidates(window, least))
-        return add_up(window, out, accepted);
-    look_up_candidates(out, accepted);
+    chosen_.clear();
+    passing_ = 0;
+    const bool may_add_up = groups_ == 1 && order_.size() > 1;
+    if (window.narrow && !(least > 0)) return add_up(window, out, accepted);
+    choose_blocks(window, least);
+    if (may_add_up && add_up_cost(window) < look_up_cost()) return add_up(window, out, accepted);
+    look_up_chosen(window, out, accepted);
+}
+
+/// Nanoseconds of looking up what was chosen.
+double TermsSearch::look_up_cost() const {
+    const auto others = static_cast<double>(order_.size() - 1);
+    return kBlockLookUpCost * static_cast<double>(chosen_.size()) * others +
+           (kCandidateCost + kLookUpCost * others) * static_cast<double>(passing_);
+}
+
+/// Nanoseconds of adding up all postings of the window instead.
+double TermsSearch::add_up_cost(const Window& window) const {
+    std::uint64_t blocks = 0;
+    for (const TermReader* const term : order_) blocks += term->window_blocks(window.last);
+    return kAddCost * static_cast<double>(blocks * kBlockPostings) +
+           kSlotCost * static_cast<double>(end_of(window) - window.first);
+}
+
+/// The last slot of a window that any term has, or one before it.
+std::uint32_t TermsSearch::end_of(const Window& window) const {
+    std::uint32_t end = window.first;
+    for (const TermReader* const term : order_)
+        if (!term->blocks().empty()) end = std::max(end, term->blocks().back().last());
+    return std::min(window.last, end);
 }
 
 /// What the terms behind `place` may add anywhere in the range. @return false  a group of which one
 /// is needed has none there.
 bool TermsSearch::others_in(std::size_t place, std::uint32_t first, std::uint32_t last,
-                            OtherTerms* out) {
+                            OtherTerms* out, Chosen* chosen) {
     *out = OtherTerms();
     if (order_.size() > kFewTerms) {
         out->bound = from_[place + 1];
@@ -132,19 +177,20 @@ bool TermsSearch::others_in(std::size_t place, std::uint32_t first, std::uint32_
             const TermReader::Range range = order_[at]->range(first, last);
             any = any || range.frequency > 0;
             out->bound += range.bound;
+            chosen->rest[at - place - 1] = range.bound;
             if (!one_field_) continue;
             out->weights[out->size] = order_[at]->scoring().weight;
             out->frequencies[out->size++] = range.frequency;
         }
         if (!any) return false;
     }
+    for (std::size_t at = order_.size() - 1; at-- > place + 1;)
+        chosen->rest[at - place - 1] += chosen->rest[at - place];
     return true;
 }
 
-/// @return false  they are so many that adding up is cheaper.
-bool TermsSearch::find_candidates(const Window& window, double least) {
+void TermsSearch::choose_blocks(const Window& window, double least) {
     OtherTerms others;
-    const std::uint64_t postings = window.blocks * kBlockPostings;
     for (std::size_t place = 0; place < choosing_; ++place) {
         TermReader& term = *order_[place];
         if (order_.size() <= kFewTerms)  // Others are bounded as a whole.
@@ -154,57 +200,35 @@ bool TermsSearch::find_candidates(const Window& window, double least) {
             const PostingBlock& block = blocks[at];
             if (block.first() > window.last) break;
             if (at + 2 < blocks.size()) blocks[at + 2].prefetch();
+            Chosen chosen{.place = static_cast<std::uint32_t>(place), .block = at};
             if (!others_in(place, std::max(window.first, block.first()),
-                           std::min(window.last, block.last()), &others) ||
-                (term.bound_of(block) + others.bound) * kBoundSlack < least)
+                           std::min(window.last, block.last()), &others, &chosen))
                 continue;
-            find_in_block(block, place, others, window, least);
-            const std::uint64_t look_ups = candidates_.size() * (order_.size() - 1);
-            if (window.narrow && look_ups * kLookUpPostings > postings) return false;
+            chosen.bound = term.bound_of(block) + others.bound;
+            if (chosen.bound * kBoundSlack < least) continue;
+            looked_at_ += block.count();
+            chosen.passing = block.passing(limits_.limits(
+                term.scoring(), std::min(place, OtherTerms::kMost), others, least / kBoundSlack));
+            const int passing = std::popcount(chosen.passing[0]) + std::popcount(chosen.passing[1]);
+            if (passing == 0) continue;
+            chosen_.push_back(chosen);
+            passing_ += static_cast<std::uint64_t>(passing);
         }
     }
-    return true;
 }
 
-void TermsSearch::find_in_block(const PostingBlock& block, std::size_t place,
-                                const OtherTerms& others, const Window& window, double least) {
-    const TermReader& term = *order_[place];
-    const Bm25& scoring = term.scoring();
-    looked_at_ += block.count();
-    const auto passing = block.passing(
-        limits_.limits(scoring, std::min(place, OtherTerms::kMost), others, least / kBoundSlack));
-    for (std::uint32_t half = 0; half < 2; ++half)
-        for (std::uint64_t bits = passing[half]; bits != 0; bits &= bits - 1) {
-            const std::uint32_t at = half * 64 + static_cast<std::uint32_t>(std::countr_zero(bits));
-            const std::uint32_t slot = block.slot(at), length = term.length(block, at);
-            if (slot < window.first || slot > window.last) continue;
-            const double score = scoring.score(block.frequency(at), length);
-            const double more = others.at(scoring.norm(length));
-            if ((score + more) * kBoundSlack < least) continue;
-            candidates_.push_back({slot, static_cast<std::uint32_t>(place), score, more});
-        }
-}
-
-void TermsSearch::look_up_candidates(Collector& out, const Roaring* accepted) {
-    double least = out.least();
+void TermsSearch::look_up_chosen(const Window& window, Collector& out, const Roaring* accepted) {
     std::uint32_t place = 0;
     found_.clear();
     for (TermReader& term : terms_) term.rewind();
-    for (const Candidate& candidate : candidates_) {
-        if (candidate.place != place)
+    for (const Chosen& chosen : chosen_) {
+        if (chosen.place != place)
             for (TermReader& term : terms_) term.rewind();
-        place = candidate.place;
-        if ((candidate.score + candidate.others) * kBoundSlack < least) continue;
-        if (accepted != nullptr && !accepted->contains(candidate.slot)) continue;
-        if (!complete(candidate, least)) continue;
-        const double score = sum_parts();
-        if (unwanted_ != nullptr) {
-            found_.push_back({candidate.slot, score});
-            continue;
-        }
-        ++scored_;
-        out.offer(score, candidate.slot);
-        least = out.least();
+        place = chosen.place;
+        const double least = out.least();
+        if (chosen.bound * kBoundSlack < least) continue;
+        complete(chosen, window, least);
+        offer(accepted, out);
     }
     std::ranges::sort(found_, {}, &Found::slot);
     for (const Found& found : found_) {
@@ -214,95 +238,98 @@ void TermsSearch::look_up_candidates(Collector& out, const Roaring* accepted) {
     }
 }
 
-/// Whether the candidate may be among the best, and none of the terms before its own has it; then
-/// parts_ has its scores.
-bool TermsSearch::complete(const Candidate& candidate, double least) {
-    parts_.assign(1, {order_[candidate.place]->number(), candidate.score});
-    double partial = candidate.score, score = 0;
-    for (std::size_t at = candidate.place + std::size_t{1}; at < order_.size();) {
+/// What the terms from a place on, behind that of the block, may add.
+double TermsSearch::rest(const Chosen& chosen, std::size_t from) const {
+    if (from == order_.size()) return 0;
+    if (order_.size() > kFewTerms) return from_[from];
+    return chosen.rest[from - chosen.place - 1];
+}
+
+/// Leaves those in candidates_ that may be among the best, and that none of the terms before their
+/// own has. Where others are needed, what is not in all of these is never scored.
+void TermsSearch::complete(const Chosen& chosen, const Window& window, double least) {
+    TermReader& own = *order_[chosen.place];
+    const PostingBlock& block = own.blocks()[chosen.block];
+    candidates_.fill(block, chosen.passing, window.first, window.last, terms_.size());
+    bool scored = groups_ == 1;
+    if (scored) candidates_.score(own, block);
+    for (std::size_t at = chosen.place + std::size_t{1}; at < order_.size();) {
         const std::uint32_t group = order_[at]->group();
-        bool any = group == order_[candidate.place]->group();
+        candidates_.forget_met();
         for (; at < order_.size() && order_[at]->group() == group; ++at) {
-            if ((partial + std::min(candidate.others, from_[at])) * kBoundSlack < least)
-                return false;
-            ++looked_at_;
-            if (!order_[at]->look_up(candidate.slot, &score)) continue;
-            any = true;
-            partial += score;
-            parts_.push_back({order_[at]->number(), score});
+            if (scored) candidates_.keep_at_least(least, rest(chosen, at));
+            if (candidates_.size() == 0) return;
+            looked_at_ += candidates_.size();
+            candidates_.look_up(*order_[at]);
         }
-        if (!any) return false;
+        if (group == own.group()) continue;
+        candidates_.keep_met();
+        if (!std::exchange(scored, true)) candidates_.score(own, block);
     }
-    if (partial * kBoundSlack < least) return false;
-    for (std::size_t at = 0; at < candidate.place; ++at)
-        if (order_[at]->look_up(candidate.slot, &score)) return false;
-    return true;
+    candidates_.keep_at_least(least, 0);
+    candidates_.forget_met();
+    for (std::size_t at = 0; at < chosen.place && candidates_.size() > 0; ++at) {
+        candidates_.look_up(*order_[at]);
+        candidates_.drop_met();
+    }
 }
 
-/// In the order of the query, whatever order found them: those of a group, and then groups.
-double TermsSearch::sum_parts() {
-    if (parts_.size() > 1) std::ranges::sort(parts_, {}, &Part::number);
-    double out = 0;
-    for (std::size_t at = 0; at < parts_.size();) {
-        const std::uint32_t group = terms_[parts_[at].number].group();
-        double sum = 0;
-        for (; at < parts_.size() && terms_[parts_[at].number].group() == group; ++at)
-            sum += parts_[at].score;
-        out += sum;
+void TermsSearch::offer(const Roaring* accepted, Collector& out) {
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+        const std::uint32_t slot = candidates_.slot(i);
+        if (accepted != nullptr && !accepted->contains(slot)) continue;
+        const double score = candidates_.total(i, terms_);
+        if (unwanted_ != nullptr) {
+            found_.push_back({slot, score});
+            continue;
+        }
+        ++scored_;
+        out.offer(score, slot);
     }
-    return out;
 }
 
+/// A piece of the window after the other, as far as their sums have room.
 void TermsSearch::add_up(const Window& window, Collector& out, const Roaring* accepted) {
-    sums_.resize(kSumsMax);
-    summed_.resize(kSumsMax / 64);
-    for (TermReader& term : terms_) add_term(term, window);
-    for (std::uint32_t word = 0; word <= (window.last - window.first) / 64; ++word)
-        for (; summed_[word] != 0; summed_[word] &= summed_[word] - 1) {
-            const auto at = word * 64 + static_cast<std::uint32_t>(std::countr_zero(summed_[word]));
-            const double score = std::exchange(sums_[at], 0.0);
-            const std::uint32_t slot = window.first + at;
-            if (score < out.least() || (accepted != nullptr && !accepted->contains(slot))) continue;
-            if (unwanted_ != nullptr && unwanted_->seek(slot) == slot) continue;
+    double least = out.least();
+    const std::uint32_t end = end_of(window);
+    for (std::uint64_t first = window.first; first <= end; first += WindowSums::kSlots) {
+        const auto begin = static_cast<std::uint32_t>(first);
+        const std::uint32_t last = begin + std::min(end - begin, WindowSums::kSlots - 1);
+        for (TermReader& term : terms_) {
+            term.start_window(begin);
+            looked_at_ += sums_.add(term, begin, last);
+        }
+        sums_.take(begin, last, least, [&](double score, std::uint32_t slot) {
+            if (score < least || (accepted != nullptr && !accepted->contains(slot))) return;
+            if (unwanted_ != nullptr && unwanted_->seek(slot) == slot) return;
             ++scored_;
             out.offer(score, slot);
-        }
-}
-
-void TermsSearch::add_term(TermReader& term, const Window& window) {
-    const auto blocks = term.blocks();
-    for (std::size_t i = term.window_at(); i < blocks.size(); ++i) {
-        if (blocks[i].first() > window.last) break;
-        blocks[i].open(&open_);
-        looked_at_ += open_.count;
-        for (std::uint32_t at = blocks[i].find(window.first); at < open_.count; ++at) {
-            const std::uint32_t slot = open_.slots[at];
-            if (slot > window.last) break;
-            const std::uint32_t place = slot - window.first;
-            const std::uint32_t length =
-                open_.lengths[at] < kLengthMax ? open_.lengths[at] : term.field().length(slot);
-            sums_[place] += term.scoring().score(open_.frequencies[at], length);
-            summed_[place / 64] |= std::uint64_t{1} << (place % 64);
-        }
+            least = out.least();
+        });
     }
 }
 
 void TermsSearch::scores(std::span<const Slot> slots, std::span<double> out) {
-    begin();
-    std::vector<bool> groups(groups_);
+    if (unwanted_ != nullptr) unwanted_->forget();
+    for (TermReader& term : terms_) term.begin();
     for (std::size_t i = 0; i < slots.size(); ++i) {
         const std::uint32_t slot = slots[i].value();
-        parts_.clear();
-        groups.assign(groups_, false);
-        double score = 0;
-        for (TermReader& term : terms_) {
-            if (!term.look_up(slot, &score)) continue;
-            parts_.push_back({term.number(), score});
-            groups[term.group()] = true;
+        double total = 0, score = 0;
+        bool all = true;
+        for (std::size_t at = 0; at < terms_.size();) {
+            const std::uint32_t group = terms_[at].group();
+            double sum = 0;
+            bool any = false;
+            for (; at < terms_.size() && terms_[at].group() == group; ++at) {
+                if (!terms_[at].look_up(slot, &score)) continue;
+                any = true;
+                sum += score;
+            }
+            all = all && any;
+            total += sum;
         }
-        if (std::ranges::find(groups, false) != groups.end()) continue;
-        if (unwanted_ != nullptr && unwanted_->seek(slot) == slot) continue;
-        out[i] = sum_parts();
+        if (!all || (unwanted_ != nullptr && unwanted_->seek(slot) == slot)) continue;
+        out[i] = total;
     }
 }
 

@@ -9,6 +9,7 @@
 
 #include "text/bm25.h"
 #include "text/internal/field_index.h"
+#include "text/internal/match_window.h"
 #include "text/search_trace.h"
 
 namespace tidal::text {
@@ -30,6 +31,8 @@ public:
     virtual std::uint64_t matches() const = 0;
     /// From now on what scores less than this may be passed over.
     virtual void need(double /*least*/) {}
+    /// Adds what matches in a window. Windows rise, as targets do.
+    virtual void mark(MatchWindow* out);
     /// The index may have changed, or targets begin anew.
     virtual void forget() = 0;
     /// Adds its lists and what of them was looked at.
@@ -68,6 +71,7 @@ public:
     std::uint32_t stretch() override { return block().last(); }
     std::uint64_t matches() const override { return postings_->size(); }
     double bound(std::uint32_t first, std::uint32_t last) override;
+    void mark(MatchWindow* out) override { out->add(*postings_); }
     /// Positions at the slot seek() returned last.
     void positions(std::vector<std::uint32_t>* out) const { block().read_positions(at_, out); }
 
@@ -96,6 +100,9 @@ public:
     double score() override;
     double bound(std::uint32_t first, std::uint32_t last) override;
     std::uint64_t matches() const override;
+    void mark(MatchWindow* out) override {
+        for (const CursorPtr& part : parts_) part->mark(out);
+    }
     void forget() override;
     void trace(SearchTrace* out) const override {
         for (const CursorPtr& part : parts_) part->trace(out);
@@ -118,6 +125,7 @@ public:
     double bound(std::uint32_t first, std::uint32_t last) override;
     std::uint64_t matches() const override { return order_.front()->matches(); }
     void need(double least) override { least_ = least; }
+    void mark(MatchWindow* out) override;
     void forget() override;
     void trace(SearchTrace* out) const override {
         for (const CursorPtr& part : parts_) part->trace(out);
@@ -147,6 +155,7 @@ public:
     }
     std::uint64_t matches() const override { return wanted_->matches(); }
     void need(double least) override { wanted_->need(least); }
+    void mark(MatchWindow* out) override;
     void forget() override {
         wanted_->forget();
         unwanted_->forget();

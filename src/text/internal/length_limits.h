@@ -27,8 +27,6 @@ struct OtherTerms {
 
     /// Of a text of some length, by frequencies. @param norm  Bm25::norm().
     double sum(double norm) const;
-    /// Likewise, by what is known.
-    double at(double norm) const { return size == 0 ? bound : std::min(sum(norm), bound); }
 };
 
 class LengthLimits {

@@ -14,11 +14,15 @@
 #include <string_view>
 #include <vector>
 
+#include "text/bm25.h"
 #include "text/internal/frontier.h"
+#include "text/internal/posting_kernels.h"
 
 namespace tidal::text {
 
 inline constexpr std::uint32_t kBlockPostings = 128;
+/// One bit a posting of a block.
+using PostingBits = std::array<std::uint64_t, kBlockPostings / 64>;
 
 struct Posting {
     std::uint32_t slot = 0;
@@ -70,13 +74,18 @@ public:
     }
     /// The first posting at or behind `slot`. Precondition: slot <= last().
     std::uint32_t find(std::uint32_t slot) const;
-    void open(OpenBlock* out) const;
+    /// Where each of some slots is. @param slots  Rising, each from first() to last().
+    /// @param places  slots.size() of them; kernels::kNowhere = it is not there.
+    void find(std::span<const std::uint32_t> slots, std::uint8_t* places) const;
+    /// Of some of the postings, by the lengths that are here. @param out  Room for a block.
+    /// @return whether some length is kLengthMax or more, so that its score is none.
+    bool scores(const Bm25& scoring, std::uint32_t begin, std::uint32_t end, double* out) const;
     /// Of the text, at most kLengthMax: that or more.
     std::uint32_t length(std::uint32_t at) const {
         return static_cast<std::uint8_t>(postings_[lengths_at() + at]);
     }
-    /// One bit a posting: whether any of the steps lets it pass.
-    std::array<std::uint64_t, 2> passing(const PostingLimits& limits) const;
+    /// Whether any of the steps lets a posting pass.
+    PostingBits passing(const PostingLimits& limits) const;
     /// What passing() reads will be read soon.
     void prefetch() const {
         constexpr std::size_t kLine = 64;

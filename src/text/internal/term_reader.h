@@ -2,6 +2,7 @@
 // going through what lies between.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 
@@ -46,8 +47,16 @@ public:
     }
     /// The first block of the window; blocks().size() = there is none.
     std::size_t window_at() const { return window_at_; }
+    /// How many blocks of the window begin up to `last`, or one more.
+    std::size_t window_blocks(std::uint32_t last) const {
+        const std::size_t end = list_->find_block(last, window_at_);
+        return std::min(end + 1, list_->blocks().size()) - window_at_;
+    }
     /// Back to the first slot of the window.
     void rewind() { bound_at_ = look_at_ = window_at_; }
+
+    /// Where the term stands, in a window of slots.
+    void mark(MatchWindow* out) const { out->add(*list_); }
 
     struct Range {
         double bound = 0;             ///< Of any posting there.
@@ -57,6 +66,9 @@ public:
     Range range(std::uint32_t first, std::uint32_t last);
     /// The score in a slot. @return false  it is not there. Slots rise since rewind().
     bool look_up(std::uint32_t slot, double* score);
+    /// The same of many. @param slots  Rising; at most kBlockPostings. @param scores, is_there
+    /// slots.size() of them; scores of those that are there alone.
+    void look_up(std::span<const std::uint32_t> slots, double* scores, bool* is_there);
 
 private:
     const FieldIndex* field_;

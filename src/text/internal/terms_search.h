@@ -5,16 +5,18 @@
 // a time in windows. The terms of one group, the lead, choose candidates, those that can give the
 // most first: a slot is a candidate of the first of them that has it, so that only what later terms
 // can add speaks for it. A block that with this cannot be among the best is passed over by its
-// bound, a posting by its frequency and then by its length. What is left is looked up in the
-// others. While nothing can be passed over (at first, or with many terms), scores are added up in
-// an array by slot instead.
+// bound, a posting by its frequency and then by its length. What is left of a block is looked up in
+// the others together. Where so much is left that it would take longer, the scores of all postings
+// are added up in an array by slot instead.
 #pragma once
 
-#include <optional>
+#include <array>
 #include <vector>
 
+#include "text/internal/block_candidates.h"
 #include "text/internal/length_limits.h"
 #include "text/internal/term_reader.h"
+#include "text/internal/window_sums.h"
 #include "text/search.h"
 
 namespace tidal::text {
@@ -27,6 +29,12 @@ public:
 
     bool run(Collector& out, const Roaring* accepted, Search::Take take);
     void scores(std::span<const Slot> slots, std::span<double> out);
+    /// What matches in a window. Windows rise.
+    void mark(MatchWindow* out);
+    /// Of what is not wanted: the index may have changed.
+    void forget() {
+        if (unwanted_ != nullptr) unwanted_->forget();
+    }
     void trace(SearchTrace* out) const;
 
 private:
@@ -35,15 +43,14 @@ private:
         std::uint64_t blocks = 0;                       ///< Of terms that choose candidates...
         bool narrow = false;                            ///< Sums of its slots have room.
     };
-    struct Candidate {
-        std::uint32_t slot = 0;
-        std::uint32_t place = 0;  ///< In order_, of the first term that has it.
-        double score = 0;         ///< Of that term.
-        double others = 0;        ///< What later ones may add.
-    };
-    struct Part {
-        std::uint32_t number = 0;
-        double score = 0;
+    /// A block of which some postings may be among the best.
+    struct Chosen {
+        std::uint32_t place = 0;  ///< In order_, of its term.
+        std::size_t block = 0;
+        PostingBits passing;
+        double bound = 0;  ///< Of a posting in all terms.
+        /// What the terms behind its own may add, from each of them on. Of few terms.
+        std::array<double, OtherTerms::kMost> rest;
     };
     struct Found {
         std::uint32_t slot = 0;
@@ -53,15 +60,17 @@ private:
     void begin();
     Window choose_window(double least);
     void search(const Window& window, Collector& out, const Roaring* accepted);
-    bool find_candidates(const Window& window, double least);
-    void find_in_block(const PostingBlock& block, std::size_t place, const OtherTerms& others,
-                       const Window& window, double least);
-    bool others_in(std::size_t place, std::uint32_t first, std::uint32_t last, OtherTerms* out);
-    void look_up_candidates(Collector& out, const Roaring* accepted);
-    bool complete(const Candidate& candidate, double least);
+    void choose_blocks(const Window& window, double least);
+    double look_up_cost() const;
+    double add_up_cost(const Window& window) const;
+    std::uint32_t end_of(const Window& window) const;
+    bool others_in(std::size_t place, std::uint32_t first, std::uint32_t last, OtherTerms* out,
+                   Chosen* chosen);
+    double rest(const Chosen& chosen, std::size_t from) const;
+    void look_up_chosen(const Window& window, Collector& out, const Roaring* accepted);
+    void complete(const Chosen& chosen, const Window& window, double least);
+    void offer(const Roaring* accepted, Collector& out);
     void add_up(const Window& window, Collector& out, const Roaring* accepted);
-    void add_term(TermReader& term, const Window& window);
-    double sum_parts();
 
     std::vector<TermReader> terms_;  ///< In the order of the query.
     Cursor* unwanted_;
@@ -77,12 +86,11 @@ private:
     std::uint64_t looked_at_ = 0, scored_ = 0;
     double owed_ = 0;         ///< Nanoseconds of look-ups of the window before.
     std::uint32_t next_ = 0;  ///< First slot that is not looked at.
-    std::vector<Candidate> candidates_;
-    std::vector<Part> parts_;
+    std::vector<Chosen> chosen_;
+    std::uint64_t passing_ = 0;  ///< Postings of them.
+    BlockCandidates candidates_;
     std::vector<Found> found_;  ///< Of a window, where not all of them are wanted.
-    OpenBlock open_;
-    std::vector<double> sums_;           ///< By slot of the window; 0 between windows.
-    std::vector<std::uint64_t> summed_;  ///< Bits likewise.
+    WindowSums sums_;
 };
 
 }  // namespace tidal::text

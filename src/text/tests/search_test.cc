@@ -403,6 +403,35 @@ TEST(Search, TheBestAreTheHeadOfAll) {
         }
 }
 
+/// What matches, whatever it scores, over several windows of slots, a piece at a time.
+TEST(Search, AllThatMatchAreThoseThatRunOffers) {
+    constexpr std::uint32_t kTexts = 12'000, kApart = 17, kSlots = kTexts * kApart;
+    Shards one(1);
+    std::minstd_rand random(11);
+    for (std::uint32_t i = 0; i < kTexts; ++i) {
+        std::string text;
+        for (std::uint32_t word = 0; word < 1 + i % 9; ++word)
+            text += "w" + std::to_string(random() % (1 + random() % 30)) + " ";
+        one.change(i * kApart, i % 3 == 0 ? 0 : 1, "", text);
+    }
+    for (const char* const query :
+         {"w3", "w0 w1", "w1 AND w2", "w9 AND w4 AND w3", "w8 w9 -w3", "w8 AND w9 -w3", "w3*",
+          "w2* AND w1", "\"w1 w2\"", "\"w1 w2\" AND w3", "w1 AND (w2 OR w3)",
+          "w1 AND (w2 OR w3*) -w4", "\"w0 w1\" -w2", "nothing", ""}) {
+        const QueryNode root = parsed(query);
+        const Statistics statistics = one.statistics(root);
+        std::set<std::uint32_t> expected;
+        for (const auto& [score, slot] : one.best(root, kSlots)) expected.insert(slot);
+        Search search(one.shard(0), root, statistics, false);
+        Roaring found;
+        for (bool done = false; !done;) {
+            int pieces = 0;
+            done = search.match(kSlots, &found, [&](double) { return pieces++ < 1; });
+        }
+        EXPECT_EQ(std::set<std::uint32_t>(found.begin(), found.end()), expected) << query;
+    }
+}
+
 /// With k1 = 0 a term counts once, however often it is there; the other one is nowhere near.
 TEST(Search, WordsFarApartAreFoundWhereFrequenciesDoNotCount) {
     Shards one(1, 0.0);
