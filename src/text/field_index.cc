@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "text/internal/edit_walk.h"
+#include "text/internal/shrink.h"
 
 namespace tidal::text {
 
@@ -93,7 +94,7 @@ void FieldIndex::finish_open() {
 void FieldIndex::remove_met(std::uint32_t slot) {
     if (!base_.words_of(slot, &seen_)) return;
     for (const WordNumber word : seen_) {
-        list(word_terms_[word]).remove(slot, length_of());
+        remove_posting(word_terms_[word], slot);
         discount_word(word);
     }
     forget_length(slot);
@@ -103,46 +104,66 @@ void FieldIndex::forget_length(std::uint32_t slot) {
     --documents_;
     total_length_ -= lengths_[slot];
     lengths_[slot] = 0;
-    if (keeping_) new_documents_.erase(slot);
+    if (!keeping_) return;
+    new_documents_.erase(slot);
+    shrink(&new_documents_);
 }
 
-PostingList& FieldIndex::list(TermNumber term) const {
-    std::unique_ptr<PostingList>& list = lists_[term];
+const std::shared_ptr<PostingList>& FieldIndex::list(TermNumber term) const {
+    std::shared_ptr<PostingList>& list = lists_[term];
     if (list == nullptr)
-        list = std::make_unique<PostingList>(PostingList::decode(base_.lists[term], lengths_));
-    return *list;
+        list = std::make_shared<PostingList>(PostingList::decode(base_.lists[term], lengths_));
+    return list;
+}
+
+PostingList& FieldIndex::own_list(TermNumber term) {
+    if (list(term) == empty_list_) lists_[term] = std::make_shared<PostingList>();
+    return *lists_[term];
+}
+
+/// Searches under way keep a list that goes.
+void FieldIndex::remove_posting(TermNumber term, std::uint32_t slot) {
+    PostingList& of_term = *list(term);
+    of_term.remove(slot, length_of());
+    if (of_term.size() > 0) return;
+    if (term < base_terms()) {
+        lists_[term] = empty_list_;
+        return;
+    }
+    new_terms_.drop(term - base_terms());
+    lists_[term].reset();
 }
 
 std::optional<TermNumber> FieldIndex::find(std::string_view term) const {
     if (base_terms() > 0)
         if (const auto found = base_.find_term(term)) return found;
-    const auto found = new_term_numbers_.find(term);
-    if (found == new_term_numbers_.end()) return std::nullopt;
-    return found->second;
+    const auto found = new_terms_.find(term);
+    return found ? std::optional(base_terms() + *found) : std::nullopt;
 }
 
 TermNumber FieldIndex::number_of(std::string_view term) {
     if (const auto found = find(term)) return *found;
-    const auto number = static_cast<TermNumber>(lists_.size());
-    lists_.push_back(std::make_unique<PostingList>());
-    new_term_numbers_.emplace(new_terms_.emplace_back(term), number);
+    const TermNumber number = base_terms() + new_terms_.add(term);
+    if (number == lists_.size()) lists_.emplace_back();
+    lists_[number] = std::make_shared<PostingList>();
     return number;
 }
 
 std::optional<WordNumber> FieldIndex::find_word(std::string_view word) const {
     if (base_words() > 0)
         if (const auto found = base_.find_word(word)) return found;
-    const auto found = new_word_numbers_.find(word);
-    if (found == new_word_numbers_.end()) return std::nullopt;
-    return found->second;
+    const auto found = new_words_.find(word);
+    return found ? std::optional(base_words() + *found) : std::nullopt;
 }
 
 WordNumber FieldIndex::word_of(const Token& token) {
     if (const auto found = find_word(token.word)) return *found;
-    const auto number = static_cast<WordNumber>(word_terms_.size());
-    word_terms_.push_back(number_of(token.term));
-    word_documents_.push_back(0);
-    new_word_numbers_.emplace(new_words_.emplace_back(token.word), number);
+    const WordNumber number = base_words() + new_words_.add(token.word);
+    if (number == word_terms_.size()) {
+        word_terms_.emplace_back();
+        word_documents_.emplace_back();
+    }
+    word_terms_[number] = number_of(token.term);
     return number;
 }
 
@@ -160,7 +181,9 @@ void FieldIndex::discount_word(WordNumber number) {
     frequent_.change(number, word(number), documents + 1, documents);
     if (documents > 0) return;
     --word_count_;
-    if (number >= base_words()) in_order_.erase(word(number));
+    if (number < base_words()) return;
+    in_order_.erase(word(number));
+    new_words_.drop(number - base_words());
 }
 
 void FieldIndex::add(std::uint32_t slot, std::string_view text) {
@@ -193,7 +216,7 @@ void FieldIndex::add(std::uint32_t slot, std::string_view text) {
         positions_.clear();
         for (; at < occurrences_.size() && occurrences_[at].term == term; ++at)
             positions_.push_back(occurrences_[at].position);
-        list(term).add({slot, positions_, size}, length_of());
+        own_list(term).add({slot, positions_, size}, length_of());
     }
 }
 
@@ -201,12 +224,12 @@ void FieldIndex::remove(std::uint32_t slot, std::string_view text) {
     if (length(slot) == 0) return;
     analyzer_.analyze(text, &tokens_);
     std::ranges::sort(tokens_, {}, &Token::word);
+    // What is not there is of a segment whose parts say different things, or was met before:
+    // another word may have had the same stem.
     for (std::size_t i = 0; i < tokens_.size(); ++i) {
         if (i > 0 && tokens_[i].word == tokens_[i - 1].word) continue;
-        const auto word = find_word(tokens_[i].word);
-        if (!word) continue;  // Of a segment whose parts say different things.
-        list(word_terms_[*word]).remove(slot, length_of());  // Another word may have had its stem.
-        discount_word(*word);
+        if (const auto term = find(tokens_[i].term)) remove_posting(*term, slot);
+        if (const auto word = find_word(tokens_[i].word)) discount_word(*word);
     }
     forget_length(slot);
 }
@@ -305,14 +328,18 @@ void FieldIndex::visit_words(VisitWord visit) const {
 }
 
 std::size_t FieldIndex::bytes() const {
-    constexpr std::size_t kNode = 64;  // About, of the entries of a new string.
+    constexpr std::size_t kControl = 16;  // Of what is shared.
     std::size_t out = lengths_.capacity() * sizeof(std::uint32_t);
     out += lists_.capacity() * sizeof(lists_[0]);
     for (const auto& list : lists_)
-        if (list != nullptr) out += list->bytes();
+        if (list != nullptr && list != empty_list_) out += list->bytes() + kControl;
     out += word_terms_.capacity() * (sizeof(TermNumber) + sizeof(std::uint32_t));
-    out += frequent_.bytes();
-    return out + (new_words_.size() + new_terms_.size()) * (kNode + sizeof(std::string));
+    out += frequent_.bytes() + new_words_.bytes() + new_terms_.bytes();
+    out += in_order_.size() * sizeof(*in_order_.begin());
+    out += new_documents_.capacity() * (sizeof(*new_documents_.begin()) + 1);
+    for (const auto& [slot, document] : new_documents_)
+        out += document.words.capacity() * sizeof(WordNumber);
+    return out;
 }
 
 }  // namespace tidal::text

@@ -101,7 +101,7 @@ void TextIndex::gather(const QueryNode& word, bool typos, Statistics* out) const
         for (const Token& token : index.analyze(word.text)) {
             const auto number = index.find(token.term);
             // Not added to: a term that stands twice in the query is counted once.
-            out->holders[{field, token.term}] = number ? index.postings(*number).size() : 0;
+            out->holders[{field, token.term}] = number ? index.postings(*number)->size() : 0;
         }
     }
 }

@@ -3,8 +3,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace tidal::vector {
 namespace {
@@ -34,17 +34,22 @@ std::byte* BlockMemory::take_on_its_own() {
 
 std::byte* BlockMemory::take_piece() {
     if (on_their_own_ < pieces_of_page_ || pieces_of_page_ < 2) return take_on_its_own();
-    auto open = std::ranges::find_if(pages_, [](const auto& p) { return !p.second.free.empty(); });
-    if (open == pages_.end()) {
-        Page page{Lines(HugePages<Line>().allocate(kLines)), {}};
-        std::byte* const begin = page.memory->bytes;
-        for (std::size_t i = pieces_of_page_; i > 0; --i)
-            page.free.push_back(begin + (i - 1) * piece_bytes_);
-        open = pages_.emplace(address(begin), std::move(page)).first;
-    }
-    std::byte* const out = open->second.free.back();
-    open->second.free.pop_back();
+    if (open_.empty()) add_page();
+    const auto open = open_.begin();
+    Free& free = pages_.find(*open)->second;
+    std::byte* const out = free.back();
+    free.pop_back();
+    if (free.empty()) open_.erase(open);
     return out;
+}
+
+void BlockMemory::add_page() {
+    std::byte* const begin = regions_.take();
+    Free free;
+    for (std::size_t i = pieces_of_page_; i > 0; --i)
+        free.push_back(begin + (i - 1) * piece_bytes_);
+    pages_.emplace(address(begin), std::move(free));
+    open_.insert(address(begin));
 }
 
 void BlockMemory::give_back(std::byte* piece) {
@@ -57,8 +62,12 @@ void BlockMemory::give_back(std::byte* piece) {
                                           piece_bytes_ / sizeof(Line));
         return;
     }
-    page->second.free.push_back(piece);
-    if (page->second.free.size() == pieces_of_page_) pages_.erase(page);
+    page->second.push_back(piece);
+    open_.insert(page->first);
+    if (page->second.size() < pieces_of_page_) return;
+    regions_.give_back(reinterpret_cast<std::byte*>(page->first));
+    open_.erase(page->first);
+    pages_.erase(page);
 }
 
 }  // namespace tidal::vector

@@ -51,7 +51,7 @@ struct WeightedTerm {
 class TermCursor final : public Cursor {
 public:
     explicit TermCursor(const WeightedTerm& term)
-        : field_(term.field), postings_(&term.field->postings(term.term)), scoring_(term.scoring) {}
+        : field_(term.field), postings_(term.field->postings(term.term)), scoring_(term.scoring) {}
 
     std::uint32_t seek(std::uint32_t target) override;
     double score() override {
@@ -81,7 +81,7 @@ private:
     const PostingBlock& block() const { return postings_->blocks()[opened_]; }
 
     const FieldIndex* field_;
-    const PostingList* postings_;
+    std::shared_ptr<const PostingList> postings_;
     Bm25 scoring_;
     std::size_t opened_ = kNone;  ///< Which block slot_ is in.
     std::uint32_t at_ = 0;        ///< In that block.

@@ -2,7 +2,8 @@
 //
 // Words and terms have dense numbers, those of an opened segment first: its strings, tables and
 // posting lists are read where they lie. A list is copied to memory when it is first asked for, and
-// stays; what changes, changes there.
+// stays; what changes, changes there. A new word that no document has any more is gone with its
+// term and its list, and leaves its numbers to others.
 #pragma once
 
 #include <absl/container/btree_map.h>
@@ -10,7 +11,6 @@
 #include <absl/functional/function_ref.h>
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,13 +21,13 @@
 #include "text/bm25.h"
 #include "text/internal/field_base.h"
 #include "text/internal/frequent_words.h"
+#include "text/internal/numbered_texts.h"
 #include "text/internal/posting_list.h"
-#include "text/internal/text_hash.h"
 #include "text/statistics.h"
 
 namespace tidal::text {
 
-using TermNumber = std::uint32_t;  ///< Dense; a term keeps its number.
+using TermNumber = std::uint32_t;  ///< Dense; a term keeps its number while a document has it.
 using WordNumber = std::uint32_t;  ///< Likewise.
 
 class FieldIndex {
@@ -72,8 +72,9 @@ public:
         return slot < lengths_.size() ? lengths_[slot] : 0;
     }
     std::optional<TermNumber> find(std::string_view term) const;
-    /// Stays where it is.
-    const PostingList& postings(TermNumber term) const { return list(term); }
+    /// Of find(), of now. It changes with the index while any document has the term; then it is
+    /// empty, and stays so.
+    std::shared_ptr<const PostingList> postings(TermNumber term) const { return list(term); }
 
     struct Looked {
         std::size_t at = 0;  ///< So many words, at most `look_at_most`.
@@ -118,7 +119,10 @@ private:
     WordNumber word_of(const Token& token);
     void count_word(WordNumber word);
     void discount_word(WordNumber word);
-    PostingList& list(TermNumber term) const;
+    const std::shared_ptr<PostingList>& list(TermNumber term) const;
+    /// To be added to.
+    PostingList& own_list(TermNumber term);
+    void remove_posting(TermNumber term, std::uint32_t slot);
     /// What the segment had in a slot.
     void remove_met(std::uint32_t slot);
     void forget_length(std::uint32_t slot);
@@ -142,14 +146,14 @@ private:
     std::vector<TermNumber> word_terms_;         ///< By WordNumber...
     std::vector<std::uint32_t> word_documents_;  ///< ...in so many documents; 0 = it is gone.
     std::size_t word_count_ = 0;                 ///< Of those that are not.
-    std::deque<std::string> new_words_, new_terms_;
-    absl::flat_hash_map<std::string_view, WordNumber, TextHash, TextEqual> new_word_numbers_;
-    absl::flat_hash_map<std::string_view, TermNumber, TextHash, TextEqual> new_term_numbers_;
+    NumberedTexts new_words_, new_terms_;        ///< Numbers behind the segment's.
     FrequentWords frequent_;
-    absl::btree_map<std::string_view, WordNumber> in_order_;   ///< New words that are not gone.
-    mutable std::vector<std::unique_ptr<PostingList>> lists_;  ///< By TermNumber; nullptr = lies
-                                                               ///< in the segment as it was.
-    std::vector<std::uint32_t> lengths_;                       ///< By slot; 0 = none.
+    absl::btree_map<std::string_view, WordNumber> in_order_;  ///< New words.
+    /// By TermNumber; nullptr = lies in the segment as it was, or it is a new term that is gone.
+    mutable std::vector<std::shared_ptr<PostingList>> lists_;
+    /// Of all terms of the segment that no document has any more.
+    const std::shared_ptr<PostingList> empty_list_ = std::make_shared<PostingList>();
+    std::vector<std::uint32_t> lengths_;  ///< By slot; 0 = none.
     std::uint64_t documents_ = 0, total_length_ = 0;
     bool keeping_ = false;
     std::uint64_t seed_ = 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "text/internal/cursor.h"
@@ -18,7 +19,7 @@ public:
     /// @param number  In the order of the query.
     TermReader(const WeightedTerm& term, std::uint32_t number)
         : field_(term.field),
-          list_(&term.field->postings(term.term)),
+          list_(term.field->postings(term.term)),
           scoring_(term.scoring),
           number_(number),
           group_(term.group) {}
@@ -72,7 +73,7 @@ public:
 
 private:
     const FieldIndex* field_;
-    const PostingList* list_;
+    std::shared_ptr<const PostingList> list_;
     Bm25 scoring_;
     std::uint32_t number_, group_;
     double bound_ = 0;

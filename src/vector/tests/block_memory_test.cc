@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <random>
 #include <utility>
 #include <vector>
@@ -85,6 +87,31 @@ TEST(BlockMemory, CountsWholePages) {
     EXPECT_EQ(memory.bytes(), 10 * kPiece + kPage);
     pieces.erase(pieces.begin());
     EXPECT_EQ(memory.bytes(), 9 * kPiece + kPage);
+}
+
+std::size_t mappings() {
+    std::ifstream maps("/proc/self/maps");
+    return static_cast<std::size_t>(
+        std::count(std::istreambuf_iterator<char>(maps), std::istreambuf_iterator<char>(), '\n'));
+}
+
+/// Linux gives a process some 65,000 of them, which is no bound of vectors.
+TEST(BlockMemory, ManyPagesAreFewMappings) {
+    constexpr std::size_t kPiece = 256 << 10, kPieces = 8 * 1024;  // 2 GiB of addresses
+    const std::size_t before = mappings();
+    BlockMemory memory(kPiece);
+    std::vector<BlockMemory::Piece> pieces;
+    for (std::size_t i = 0; i < kPieces; ++i) pieces.push_back(memory.take());
+    EXPECT_LE(mappings(), before + 64);
+    // Every second page goes, and their addresses are those of the next.
+    for (std::size_t i = 0; i < kPieces; ++i)
+        if (i / 8 % 2 == 1) pieces[i].reset();
+    EXPECT_LE(mappings(), before + 64);
+    for (std::size_t i = 0; i < kPieces; ++i)
+        if (!pieces[i]) pieces[i] = memory.take();
+    EXPECT_LE(mappings(), before + 64);
+    pieces.clear();
+    EXPECT_LE(mappings(), before + 16);
 }
 
 /// How many pages of the system within it are in memory.
