@@ -55,6 +55,29 @@ protected:
                 },
                 std::move(shows)};
     }
+    /// What it did is awaited where it goes on to.
+    static Call in_session(std::string name, std::function<Write(std::uint64_t)> what,
+                           Probe shows) {
+        const auto ask = [what](Database& database, Database::Done done) {
+            SessionOpen opening;
+            opening.user_id = std::uint64_t{7};
+            CallContext visit;
+            visit.idempotency_key = "visit";
+            database.open_session(
+                opening, visit,
+                [&database, what, done = std::move(done)](Result<SessionReply> session) mutable {
+                    if (!session.ok()) return done(session.take_error());
+                    database.write(
+                        {what(session->id)}, {},
+                        [&database, done = std::move(done)](WriteReplies replies) mutable {
+                            auto& reply = replies.front();
+                            if (!reply.ok()) return done(reply.take_error());
+                            database.when_visible(reply->token, 10'000, std::move(done));
+                        });
+                });
+        };
+        return {std::move(name), ask, std::move(shows)};
+    }
     static std::int64_t count_of(Database& database, std::uint64_t id, const std::string& name) {
         const auto readings = database.signals({EntityKind::kItem, id});
         if (!readings.ok()) return -1;
@@ -209,6 +232,17 @@ TEST_F(ClusterCalls, EachReachesEveryReplica) {
     calls.push_back(of_write("signal with a key", keyed, [](Database&) { return true; }));
     calls.push_back(
         of_write("undo", SignalUndo{std::uint64_t{1}, "like-1", ""}, count(1, "like", 0)));
+    const auto in_session_like = [](std::uint64_t session) -> Write {
+        SignalWrite like = signal(1, "like", "like-2");
+        like.session_id = std::to_string(session);
+        return like;
+    };
+    calls.push_back(
+        in_session("signal of a session", in_session_like, [](Database&) { return true; }));
+    const auto in_session_undo = [](std::uint64_t session) -> Write {
+        return SignalUndo{std::uint64_t{1}, "like-2", {}, std::to_string(session)};
+    };
+    calls.push_back(in_session("undo in a session", in_session_undo, count(1, "like", 0)));
     SignalWrite hide = signal(3, "hide");
     hide.user_id = IdInput(std::uint64_t{7});
     calls.push_back(of_write("upsert", item(3, 9), [](Database&) { return true; }));
