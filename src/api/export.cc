@@ -73,13 +73,16 @@ void take(const record::Record& record, const Filter& filter, const schema::Sche
         out.creator_id = signal->creator;
         out.context = signal->context;
         lines->push_back({std::move(out), record.envelope.stamp});
-    } else if (const auto* undo = std::get_if<record::UndoBody>(&record.body)) {
-        if (!filter.wants_undo(record.envelope)) return;
-        out.id = undo->item;
-        out.undo = true;
-        out.undo_key = undo->key;
-        lines->push_back({std::move(out), record.envelope.stamp});
+        return;
     }
+    const auto* undo = std::get_if<record::UndoBody>(&record.body);
+    const auto* of_session = std::get_if<record::SessionUndoBody>(&record.body);
+    if ((undo == nullptr && of_session == nullptr) || !filter.wants_undo(record.envelope)) return;
+    out.id = undo != nullptr ? undo->item : of_session->item;
+    out.undo = true;
+    out.undo_key = undo != nullptr ? undo->key : of_session->key;
+    if (of_session != nullptr) out.session_id = std::to_string(of_session->session);
+    lines->push_back({std::move(out), record.envelope.stamp});
 }
 
 }  // namespace

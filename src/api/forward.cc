@@ -155,6 +155,7 @@ bool may_repeat(const Proposal& proposal) {
                std::holds_alternative<record::SessionBody>(record.body) ||
                (std::holds_alternative<record::SessionSignalBody>(record.body) &&
                 record.envelope.session_sequence != 0) ||
+               std::holds_alternative<record::SessionUndoBody>(record.body) ||
                std::holds_alternative<record::CollectionMemberBody>(record.body) ||
                std::holds_alternative<record::DeliveryBody>(record.body) ||
                std::holds_alternative<record::ArchiveKeysBody>(record.body) ||

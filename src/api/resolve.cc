@@ -216,6 +216,13 @@ Result<ResolvedWrite> resolve_one(const schema::Schema& schema, TenantId tenant,
             .with_field("undo");
     body.key = write.key;
     ResolvedWrite resolved;
+    if (!write.session_id.empty() && write.under_policy) {
+        TIDAL_ASSIGN(const std::uint64_t session, parse_session_id(write.session_id));
+        resolved.vshard = record::vshard_of_session(session);
+        resolved.body =
+            record::SessionUndoBody{session, kind, std::move(body.item), std::move(body.key)};
+        return resolved;
+    }
     resolved.vshard = record::vshard_of(tenant, kind, body.item);
     resolved.body = std::move(body);
     return resolved;

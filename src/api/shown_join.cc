@@ -22,14 +22,16 @@ bool ShownJoin::take(const Record& record) {
         if (body->signal == options_.impression) {
             if (!envelope.user_erased) take_impression(record, *body);
         } else {
-            take_signal(envelope, envelope.event_time_ms, *body);
+            take_signal(envelope, envelope.event_time_ms, *body, 0);
         }
     } else if (const auto* of_session = std::get_if<record::SessionSignalBody>(&record.body)) {
         take_session_signal(envelope, *of_session);
     } else if (const auto* relay = std::get_if<record::RelayBody>(&record.body)) {
         take_rows(envelope, *relay);
     } else if (const auto* undo = std::get_if<record::UndoBody>(&record.body)) {
-        take_undo(envelope, *undo);
+        take_undo(envelope, {undo->item, 0, undo->key});
+    } else if (const auto* under = std::get_if<record::SessionUndoBody>(&record.body)) {
+        take_undo(envelope, {under->item, under->session, under->key});
     }
     if (!full_) next_ = envelope.index.next();
     return true;
@@ -56,27 +58,30 @@ void ShownJoin::take_impression(const Record& record, const SignalBody& body) {
     if (viewing.user || !viewing.session.empty()) latest_[viewing] = gone_ + shown_.size() - 1;
 }
 
-void ShownJoin::take_signal(const record::Envelope& envelope, UnixMillis event_time_ms,
-                            const SignalBody& body) {
+std::optional<ShownJoin::Place> ShownJoin::take_signal(const record::Envelope& envelope,
+                                                       UnixMillis event_time_ms,
+                                                       const SignalBody& body,
+                                                       std::uint64_t session) {
     const auto found = latest_.find(viewing_of(body.item, body.user, envelope.session));
     const schema::Schema& schema = *options_.schema;
-    if (found == latest_.end() || body.signal.value() >= schema.signals.size()) return;
+    if (found == latest_.end() || body.signal.value() >= schema.signals.size()) return std::nullopt;
     JoinedImpression& shown = at(found->second);
     const UnixMillis after_ms = event_time_ms - shown.item.at_ms;
     if (after_ms < 0 || after_ms >= options_.within_ms ||
         envelope.stamp.wall_ms() >= shown.until_ms)
-        return;
-    if (shown.item.signals.size() >= kShownSignalsMax) return;
+        return std::nullopt;
+    if (shown.item.signals.size() >= kShownSignalsMax) return std::nullopt;
+    const Place counted(found->second, shown.item.signals.size());
     // A key means one signal, however often a cluster logged it.
     if (!envelope.idempotency_key.empty()) {
-        const std::pair counted(found->second, shown.item.signals.size());
         const auto [key, is_new] =
-            by_key_.try_emplace({body.item, envelope.idempotency_key}, counted);
-        if (!is_new && key->second.first >= gone_) return;
+            by_key_.try_emplace({body.item, session, envelope.idempotency_key}, counted);
+        if (!is_new && key->second.first >= gone_) return std::nullopt;
         key->second = counted;
     }
     shown.item.signals.push_back({schema.signals[body.signal.value()].name,
                                   record::weight_to_double(body.weight), event_time_ms});
+    return counted;
 }
 
 /// Of a user whose shard this is. Where the item is in another, the row that arrives there
@@ -92,7 +97,7 @@ void ShownJoin::take_session_signal(const record::Envelope& envelope,
         if (!is_new && number->second >= gone_) return;
         number->second = found->second;
     }
-    take_signal(envelope, envelope.event_time_ms, body.signal);
+    take_signal(envelope, envelope.event_time_ms, body.signal, body.session);
 }
 
 /// Signals of sessions from their users' shard, each once, as the relay counts them.
@@ -101,22 +106,37 @@ void ShownJoin::take_rows(const record::Envelope& envelope, const record::RelayB
     for (const record::RelayRow& row : relay.rows) {
         if (row.sequence <= mark) continue;
         mark = row.sequence;
-        if (row.effect != record::RelayEffect::kSignal || row.signal == options_.impression)
-            continue;
-        SignalBody body;
-        body.signal = row.signal;
-        body.item = row.target;
-        body.weight = row.weight;
-        body.user = row.user;
-        take_signal(envelope, row.event_time_ms, body);
+        if (record::is_of_session(row.effect) && row.signal != options_.impression)
+            take_row(envelope, row);
     }
 }
 
-void ShownJoin::take_undo(const record::Envelope& envelope, const record::UndoBody& undo) {
-    const auto found = by_key_.find({undo.item, undo.key});
-    if (found == by_key_.end() || found->second.first < gone_) return;
-    JoinedImpression& shown = at(found->second.first);
-    if (envelope.stamp.wall_ms() < shown.until_ms) shown.taken_back.insert(found->second.second);
+void ShownJoin::take_row(const record::Envelope& envelope, const record::RelayRow& row) {
+    const bool keyed = row.effect == record::RelayEffect::kKeyedSignal;
+    const std::pair sent(*row.user, row.stamp.bits());
+    if (keyed && row.count < 0) {
+        const auto found = by_stamp_.find(sent);
+        if (found != by_stamp_.end()) take_back(envelope, found->second);
+        return;
+    }
+    SignalBody body;
+    body.signal = row.signal;
+    body.item = row.target;
+    body.weight = row.weight;
+    body.user = row.user;
+    const auto counted = take_signal(envelope, row.event_time_ms, body, 0);
+    if (keyed && counted) by_stamp_[sent] = *counted;
+}
+
+void ShownJoin::take_undo(const record::Envelope& envelope, const KeyOf& signal) {
+    const auto found = by_key_.find(signal);
+    if (found != by_key_.end()) take_back(envelope, found->second);
+}
+
+void ShownJoin::take_back(const record::Envelope& envelope, const Place& signal) {
+    if (signal.first < gone_) return;
+    JoinedImpression& shown = at(signal.first);
+    if (envelope.stamp.wall_ms() < shown.until_ms) shown.taken_back.insert(signal.second);
 }
 
 /// Without what was taken back, and what the rest is worth.
@@ -152,10 +172,12 @@ JoinedImpression ShownJoin::pop() {
 /// however many there are.
 void ShownJoin::forget_gone() {
     constexpr std::size_t kKeysMin = 1024;
-    if (by_key_.size() + numbers_.size() < std::max(kKeysMin, 2 * kept_keys_)) return;
+    const auto kept = [this] { return by_key_.size() + by_stamp_.size() + numbers_.size(); };
+    if (kept() < std::max(kKeysMin, 2 * kept_keys_)) return;
     absl::erase_if(by_key_, [this](const auto& each) { return each.second.first < gone_; });
+    absl::erase_if(by_stamp_, [this](const auto& each) { return each.second.first < gone_; });
     absl::erase_if(numbers_, [this](const auto& each) { return each.second < gone_; });
-    kept_keys_ = by_key_.size() + numbers_.size();
+    kept_keys_ = kept();
 }
 
 std::vector<JoinedImpression> ShownJoin::settle(UnixMillis logged_ms) {

@@ -89,7 +89,9 @@ struct SignalWrite {
 struct SignalUndo {
     IdInput id;
     std::string key;
-    std::string signal;  ///< Empty = a signal on items.
+    std::string signal;           ///< Empty = a signal on items.
+    std::string session_id = {};  ///< Under which it was sent; empty = none.
+    bool under_policy = true;     ///< As of a SignalWrite.
 };
 /// POST and DELETE /relationships.
 struct RelationshipWrite {

@@ -102,8 +102,10 @@ void Database::write(std::vector<Write> writes, const CallContext& context, Writ
 
 void Database::write_import(std::vector<Write> writes, const ImportChunk& chunk,
                             const CallContext& context, WritesDone done) {
-    for (Write& write : writes)
+    for (Write& write : writes) {
         if (auto* const signal = std::get_if<SignalWrite>(&write)) signal->under_policy = false;
+        if (auto* const undo = std::get_if<SignalUndo>(&write)) undo->under_policy = false;
+    }
     write_lines(std::move(writes), &chunk, context, std::move(done));
 }
 
@@ -309,12 +311,15 @@ void Database::name_import(const ImportChunk& chunk, const schema::Schema& schem
     }
 }
 
-/// The shard of what a session's signal is about; 0 of any other record.
+/// The shard of what a session's signal, or the undo of one, is about; 0 of any other record.
 ShardId Database::goes_on_to(const record::Record& record) const {
+    const TenantId tenant = record.envelope.tenant;
+    if (const auto* undo = std::get_if<record::SessionUndoBody>(&record.body))
+        return shard_of(record::vshard_of(tenant, undo->kind, undo->item));
     const auto* body = std::get_if<record::SessionSignalBody>(&record.body);
     if (body == nullptr) return ShardId(0);
     const EntityKind kind = schema()->signals[body->signal.signal.value()].target;
-    return shard_of(record::vshard_of(record.envelope.tenant, kind, body->signal.item));
+    return shard_of(record::vshard_of(tenant, kind, body->signal.item));
 }
 
 /// Whether it is a session's signal by which its user hides an item. It is answered once the item's

@@ -16,6 +16,8 @@ void note(SessionLike like, std::vector<SessionLike>* likes) {
     const auto found = std::ranges::find(*likes, like.item, &SessionLike::item);
     if (found != likes->end()) {
         like.at_ms = std::max(like.at_ms, found->at_ms);
+        like.signals += found->signals;
+        like.first = found->first;
         likes->erase(found);
     }
     likes->insert(std::ranges::lower_bound(*likes, like, is_newer_like), std::move(like));
@@ -103,7 +105,8 @@ Result<bool> Session::admits(const record::SignalBody& signal, std::uint64_t seq
 }
 
 void Session::count(const record::SignalBody& signal, const schema::SignalSpec& spec,
-                    std::uint64_t sequence, UnixMillis at_ms, UnixMillis event_ms) {
+                    std::uint64_t sequence, HybridTime stamp, UnixMillis event_ms) {
+    const UnixMillis at_ms = stamp.wall_ms();
     units = units_at(at_ms) - kTokenUnits;
     filled_ms = std::max(filled_ms, at_ms);
     last_sequence = std::max(last_sequence, sequence);
@@ -115,7 +118,24 @@ void Session::count(const record::SignalBody& signal, const schema::SignalSpec& 
     if (spec.polarity == schema::Polarity::kNeutral) return;
     const bool positive = spec.polarity == schema::Polarity::kPositive;
     reward = add(reward, positive ? signal.weight : -signal.weight);
-    if (positive && spec.target == EntityKind::kItem) note({signal.item, event_ms}, &likes);
+    if (positive && spec.target == EntityKind::kItem)
+        note({signal.item, event_ms, 1, stamp}, &likes);
+}
+
+void Session::take_back(const record::SignalBody& signal, const schema::SignalSpec& spec,
+                        HybridTime stamp) {
+    const auto counted = std::ranges::lower_bound(counts, signal.signal, {},
+                                                  &std::pair<SignalTypeId, std::uint64_t>::first);
+    if (counted != counts.end() && counted->first == signal.signal && --counted->second == 0)
+        counts.erase(counted);
+    if (spec.polarity == schema::Polarity::kNeutral) return;
+    const bool positive = spec.polarity == schema::Polarity::kPositive;
+    reward = add(reward, positive ? -signal.weight : signal.weight);
+    if (!positive || spec.target != EntityKind::kItem) return;
+    const auto like = std::ranges::find(likes, signal.item, &SessionLike::item);
+    // One that was dropped for newer items, and liked again since, does not hold it.
+    if (like == likes.end() || stamp < like->first) return;
+    if (--like->signals == 0) likes.erase(like);
 }
 
 Result<void> Session::annotate(const record::Annotations& changes) {

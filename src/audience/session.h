@@ -19,10 +19,12 @@ namespace tidal::audience {
 
 enum class SessionEnd : std::uint8_t { kOpen, kClosed, kExpired };
 
-/// An item that got a positive signal under a session.
+/// An item that got positive signals under a session.
 struct SessionLike {
     EntityId item;
-    UnixMillis at_ms = 0;  ///< Of the newest one.
+    UnixMillis at_ms = 0;       ///< Of the newest one.
+    std::uint64_t signals = 1;  ///< That hold it; without them it goes.
+    HybridTime first = {};      ///< Stamp of the first of them.
     bool operator==(const SessionLike&) const = default;
 };
 
@@ -66,9 +68,14 @@ struct Session {
     Result<bool> admits(const record::SignalBody& signal, std::uint64_t sequence,
                         UnixMillis at_ms) const;
     /// A signal that is admitted.
+    /// @param stamp     Of its record.
     /// @param event_ms  When it happened.
     void count(const record::SignalBody& signal, const schema::SignalSpec& spec,
-               std::uint64_t sequence, UnixMillis at_ms, UnixMillis event_ms);
+               std::uint64_t sequence, HybridTime stamp, UnixMillis event_ms);
+    /// A signal that was counted no longer is; its token and its number stay spent.
+    /// @param stamp  Of its record.
+    void take_back(const record::SignalBody& signal, const schema::SignalSpec& spec,
+                   HybridTime stamp);
     /// An empty value ends its key. kInvalidArgument, field "annotations", above the limits.
     Result<void> annotate(const record::Annotations& changes);
     void close(UnixMillis at_ms);

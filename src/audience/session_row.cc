@@ -9,7 +9,8 @@
 namespace tidal::audience {
 namespace {
 
-constexpr std::uint8_t kSessionRowVersion = 1;
+/// Version 1 does not say how many signals hold a liked item: one.
+constexpr std::uint8_t kSessionRowVersion = 2, kShownRowVersion = 1;
 
 EntityId decode_session_id(Decoder* in) {
     auto id = record::decode_optional_id(in);
@@ -27,21 +28,23 @@ void decode_counts(Decoder* in, Session* out) {
     }
 }
 
-void decode_likes(Decoder* in, Session* out) {
+void decode_likes(std::uint8_t version, Decoder* in, Session* out) {
     const std::size_t count = in->count(3);
     if (count > Session::kLikesMax) return in->fail();
     for (std::size_t i = 0; i < count && !in->failed(); ++i) {
         SessionLike& like = out->likes.emplace_back();
         like.item = decode_session_id(in);
         like.at_ms = in->svarint();
+        if (version == 1) continue;
+        like.signals = in->varint();
+        if (like.signals == 0) in->fail();
+        like.first = HybridTime::from_bits(in->u64());
     }
 }
 
-}  // namespace
-
-std::string encode_session(const Session& session) {
+std::string encode_as(std::uint8_t version, const Session& session) {
     Encoder out;
-    out.u8(kSessionRowVersion);
+    out.u8(version);
     record::encode_optional_id(session.user, &out);
     out.bytes(session.agent);
     record::encode_limits(session.limits, &out);
@@ -63,13 +66,23 @@ std::string encode_session(const Session& session) {
     for (const SessionLike& like : session.likes) {
         record::encode_optional_id(like.item, &out);
         out.svarint(like.at_ms);
+        if (version == 1) continue;
+        out.varint(like.signals);
+        out.u64(like.first.bits());
     }
     return out.take();
 }
 
+}  // namespace
+
+std::string encode_session(const Session& session) {
+    return encode_as(kSessionRowVersion, session);
+}
+
 Result<Session> decode_session(std::string_view bytes) {
     Decoder in(bytes);
-    if (in.u8() != kSessionRowVersion)
+    const std::uint8_t version = in.u8();
+    if (version != 1 && version != kSessionRowVersion)
         return Error(ErrorCode::kCorruption, "session: unknown version");
     Session out;
     out.user = decode_session_id(&in);
@@ -87,17 +100,17 @@ Result<Session> decode_session(std::string_view bytes) {
     out.reward = in.svarint();
     decode_counts(&in, &out);
     out.annotations = record::decode_annotations(&in);
-    decode_likes(&in, &out);
+    decode_likes(version, &in, &out);
     TIDAL_TRY(in.finish("session"));
     if (!record::wrong_with(out.limits).empty() || !record::wrong_with(out.annotations).empty() ||
-        encode_session(out) != bytes)
+        encode_as(version, out) != bytes)
         return Error(ErrorCode::kCorruption, "session: not as it is written");
     return out;
 }
 
 std::string encode_shown(const std::vector<EntityId>& shown) {
     Encoder out;
-    out.u8(kSessionRowVersion);
+    out.u8(kShownRowVersion);
     out.varint(shown.size());
     for (const EntityId& id : shown) record::encode_optional_id(id, &out);
     return out.take();
@@ -105,7 +118,7 @@ std::string encode_shown(const std::vector<EntityId>& shown) {
 
 Result<std::vector<EntityId>> decode_shown(std::string_view bytes) {
     Decoder in(bytes);
-    if (in.u8() != kSessionRowVersion) in.fail();
+    if (in.u8() != kShownRowVersion) in.fail();
     std::vector<EntityId> out;
     const std::size_t count = in.count(2);
     if (count > record::kShownMax) in.fail();

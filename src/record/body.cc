@@ -13,7 +13,7 @@ namespace tidal::record {
 namespace {
 
 // The tag of a body is its place in the variant; both only grow at the end.
-static_assert(std::variant_size_v<Body> == 20);
+static_assert(std::variant_size_v<Body> == 21);
 
 template <typename IdType>
 IdType decode_id_number(Decoder* in) {
@@ -576,6 +576,17 @@ void decode(EraseUserBody* body, Decoder* in) {
     if (count > kVShardCount) return in->fail();
     for (std::size_t i = 0; i < count && !in->failed(); ++i)
         body->others.push_back(decode_id_number<VShard>(in));
+}
+
+void encode(const SessionUndoBody& body, Encoder* out) {
+    out->varint(body.session);
+    encode_target(body.kind, body.item, out);
+    out->bytes(body.key);
+}
+void decode(SessionUndoBody* body, Decoder* in) {
+    body->session = in->varint();
+    decode_target(in, &body->kind, &body->item);
+    body->key = in->bytes();
 }
 
 template <std::size_t... I>

@@ -102,15 +102,17 @@ Violation check(const TickBody&) {
 
 Violation check(const RelayBody& body) {
     for (const RelayRow& row : body.rows) {
-        const Violation v =
-            first({check_id(row.target, "target"), check_weight(row.weight),
-                   check_id(row.user, "user_id"), check_id(row.item, "item_id"),
-                   check_id(row.creator, "creator_id"),
-                   unless(row.item.has_value() == (row.effect == RelayEffect::kTaste), "item_id",
-                          "is named by tastes"),
-                   unless(row.effect != RelayEffect::kSignal || row.user, "user_id",
-                          "is named by signals of sessions"),
-                   unless(row.others.size() <= kRelayOthersMax, "others", "are at most 16")});
+        const Violation v = first(
+            {check_id(row.target, "target"), check_weight(row.weight),
+             check_id(row.user, "user_id"), check_id(row.item, "item_id"),
+             check_id(row.creator, "creator_id"),
+             unless(row.item.has_value() == (row.effect == RelayEffect::kTaste), "item_id",
+                    "is named by tastes"),
+             unless(!is_of_session(row.effect) || row.user, "user_id",
+                    "is named by signals of sessions"),
+             unless(row.effect != RelayEffect::kKeyedSignal || row.count == 1 || row.count == -1,
+                    "count", "of a signal that can be taken back is 1 or -1"),
+             unless(row.others.size() <= kRelayOthersMax, "others", "are at most 16")});
         for (const EntityId& other : row.others)
             if (const Violation of_other = check_id(other, "others"); !of_other.field.empty())
                 return of_other;
@@ -174,6 +176,12 @@ Violation check(const SessionBody& body) {
 
 Violation check(const SessionSignalBody& body) {
     return first({check_session(body.session), check(body.signal)});
+}
+
+Violation check(const SessionUndoBody& body) {
+    return first({check_session(body.session), check_id(body.item, "entity_id"),
+                  check_token(body.key, "undo"),
+                  unless(!body.key.empty(), "undo", "needs the key of a signal")});
 }
 
 Violation check(const CollectionMemberBody& body) {

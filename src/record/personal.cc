@@ -43,6 +43,7 @@ Personal personal(const Body& body) {
             [](const EraseUserBody&) { return Personal::kNever; },
             // What names no user: items' own records, time, routing, catalogue, marks.
             [](const UndoBody&) { return Personal::kNothing; },
+            [](const SessionUndoBody&) { return Personal::kNothing; },
             [](const SchemaBody&) { return Personal::kNothing; },
             [](const ShardConfigBody&) { return Personal::kNothing; },
             [](const TickBody&) { return Personal::kNothing; },
@@ -65,7 +66,7 @@ void visit_users(const Record& record, const UserVisitor& visit) {
                    [&](const SessionSignalBody& b) { one(b.signal.user); },
                    [&](const RelayBody& b) {
                        for (const RelayRow& row : b.rows)
-                           if (row.effect == RelayEffect::kSignal) visit(*row.user, row.stamp);
+                           if (is_of_session(row.effect)) visit(*row.user, row.stamp);
                    },
                    [&](const UpsertBody& b) {
                        if (b.kind == EntityKind::kUser) each(b.id);
@@ -136,14 +137,14 @@ void replace_users(Record* record, const UserReplacer& with) {
     }
     auto& rows = std::get<RelayBody>(record->body).rows;
     for (RelayRow& row : rows) {
-        if (row.effect == RelayEffect::kSignal)
+        if (is_of_session(row.effect))
             row.user = with(*row.user, row.stamp);
         else
             row.user.reset();
     }
     std::erase_if(rows, [](const RelayRow& row) {
         return row.effect == RelayEffect::kTaste || row.effect == RelayEffect::kErasure ||
-               (row.effect == RelayEffect::kSignal && !row.user);
+               (is_of_session(row.effect) && !row.user);
     });
 }
 

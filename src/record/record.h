@@ -135,8 +135,13 @@ enum class RelayEffect : std::uint8_t {
     kCoEngagement,  ///< Which items an item was liked together with.
     kSignal,        ///< A signal of a session, from its user's shard to its item's.
     kErasure,       ///< What a user did with items of the target's shard, and who names them there.
+    /// As kSignal, of one with an idempotency key: so that it can be taken back. Count -1: it is.
+    kKeyedSignal,
 };
-inline constexpr std::size_t kRelayEffectCount = 5;
+inline constexpr std::size_t kRelayEffectCount = 6;
+constexpr bool is_of_session(RelayEffect effect) {
+    return effect == RelayEffect::kSignal || effect == RelayEffect::kKeyedSignal;
+}
 inline constexpr std::size_t kRelayOthersMax = 16;
 
 /// One effect of a signal on another shard, as it leaves the item's; or of a user's erasure.
@@ -149,12 +154,12 @@ struct RelayRow {
     /// -1 for an undo. kCoEngagement: 1 of the item that was liked, 0 of one that it pairs with.
     std::int32_t count = 1;
     UnixMillis event_time_ms = 0;
-    std::optional<EntityId> user;  ///< kCreator: who, for distinct users; kSignal: whose.
+    std::optional<EntityId> user;  ///< kCreator: who, for distinct users; of a session: whose.
     // kTaste: on what, whose, and when it was committed; an undo names the signal it takes back.
-    std::optional<EntityId> item, creator;  ///< kSignal has a creator where it names one.
-    HybridTime stamp;                       ///< kTaste and kSignal.
-    HybridTime generation;                  ///< kSignal: as of an envelope.
-    std::vector<CohortId> cohorts;          ///< kSignal: likewise.
+    std::optional<EntityId> item, creator;  ///< Of a session: a creator where the signal names one.
+    HybridTime stamp;                       ///< kTaste and of a session: of the signal.
+    HybridTime generation;                  ///< Of a session: as of an envelope.
+    std::vector<CohortId> cohorts;          ///< Likewise.
     std::vector<EntityId> others;           ///< kCoEngagement: at most kRelayOthersMax.
     bool operator==(const RelayRow&) const = default;
 };
@@ -297,6 +302,15 @@ struct SessionSignalBody {
     SignalBody signal;
     bool operator==(const SessionSignalBody&) const = default;
 };
+/// Takes back what the signal sent under the session with `key` did. In the shard of the session's
+/// user, which sends it on to the item's.
+struct SessionUndoBody {
+    std::uint64_t session = 0;
+    EntityKind kind = EntityKind::kItem;  ///< Of what the signal is on.
+    EntityId item;
+    std::string key;
+    bool operator==(const SessionUndoBody&) const = default;
+};
 
 /// An item is put into a collection at a place, or taken out; or all items of one shard are taken
 /// out, some with each record, because the collection is gone. What is in a collection lies in the
@@ -356,11 +370,11 @@ struct EraseUserBody {
     bool operator==(const EraseUserBody&) const = default;
 };
 
-using Body =
-    std::variant<SignalBody, UndoBody, UpsertBody, DeleteBody, EmbeddingBody, SchemaBody,
-                 ShardConfigBody, TickBody, RelayBody, RelayAckBody, ImportMarkBody, CatalogBody,
-                 RelationshipBody, SavedSearchBody, SessionBody, SessionSignalBody,
-                 CollectionMemberBody, DeliveryBody, ArchiveKeysBody, EraseUserBody>;
+using Body = std::variant<SignalBody, UndoBody, UpsertBody, DeleteBody, EmbeddingBody, SchemaBody,
+                          ShardConfigBody, TickBody, RelayBody, RelayAckBody, ImportMarkBody,
+                          CatalogBody, RelationshipBody, SavedSearchBody, SessionBody,
+                          SessionSignalBody, CollectionMemberBody, DeliveryBody, ArchiveKeysBody,
+                          EraseUserBody, SessionUndoBody>;
 
 struct Record {
     Envelope envelope;

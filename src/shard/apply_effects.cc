@@ -46,6 +46,7 @@ Result<void> ShardState::apply_row(TenantId tenant, RegionId origin, const recor
             queued_pairs_->add(row.target, row.others, row.count, row.event_time_ms);
             return {};
         case record::RelayEffect::kSignal:
+        case record::RelayEffect::kKeyedSignal:
             return apply_session_signal(tenant, origin, row, outcome);
         case record::RelayEffect::kErasure:
             return forget_visitor(row.target);

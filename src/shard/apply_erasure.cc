@@ -12,7 +12,7 @@ HybridTime end_of_millisecond(HybridTime stamp) {
 }
 
 bool is_signal_of(const record::RelayRow& row, const EntityId& user) {
-    return row.effect == record::RelayEffect::kSignal && row.user == user;
+    return record::is_of_session(row.effect) && row.user == user;
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Sessions, in the shard of their user, and what their signals do in the shards of their items.
+// Sessions, in the shard of their user, their signals and what takes those back. What these do in
+// the shards of their items: apply_session_rows.cc.
 #include "shard/state.h"
 
 namespace tidal::shard {
@@ -17,6 +18,38 @@ Result<Outcome> refuse_or_stop(Error error) {
         default:
             return error;
     }
+}
+
+/// A signal as its session's shard sends it on.
+UndoEntry sent_in(const record::Envelope& envelope, const record::SessionSignalBody& body,
+                  const EntityId& user) {
+    UndoEntry sent;
+    sent.signal = body.signal;
+    sent.signal.user = user;
+    sent.session = body.session;
+    sent.generation = envelope.generation;
+    sent.origin = envelope.origin;
+    sent.event_time_ms = envelope.event_time_ms;
+    sent.creator = body.signal.creator;
+    sent.cohorts = envelope.cohorts;
+    return sent;
+}
+
+record::RelayRow row_of(const UndoEntry& sent, HybridTime stamp, record::RelayEffect effect,
+                        std::int32_t count) {
+    record::RelayRow row;
+    row.effect = effect;
+    row.target = sent.signal.item;
+    row.signal = sent.signal.signal;
+    row.weight = sent.signal.weight;
+    row.count = count;
+    row.event_time_ms = sent.event_time_ms;
+    row.user = sent.signal.user;
+    row.creator = sent.creator;
+    row.stamp = stamp;
+    row.generation = sent.generation;
+    row.cohorts = sent.cohorts;
+    return row;
 }
 
 }  // namespace
@@ -46,45 +79,50 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     outcome.repeated = !*fresh;
     if (outcome.repeated) return outcome;
     const schema::SignalSpec& spec = schema_->signals[signal.signal.value()];
-    session->count(signal, spec, envelope.session_sequence, at_ms, envelope.event_time_ms);
+    session->count(signal, spec, envelope.session_sequence, envelope.stamp, envelope.event_time_ms);
     sessions_->put(body.session, *session);
-    record::RelayRow row;
-    row.effect = record::RelayEffect::kSignal;
-    row.target = signal.item;
-    row.signal = signal.signal;
-    row.weight = signal.weight;
-    row.event_time_ms = envelope.event_time_ms;
-    row.user = session->user;
-    row.creator = signal.creator;
-    row.stamp = envelope.stamp;
-    row.generation = envelope.generation;
-    row.cohorts = envelope.cohorts;
+    const auto effect = envelope.idempotency_key.empty() ? record::RelayEffect::kSignal
+                                                         : record::RelayEffect::kKeyedSignal;
+    record::RelayRow row =
+        row_of(sent_in(envelope, body, session->user), envelope.stamp, effect, 1);
     TIDAL_TRY(relay(envelope.tenant, spec.target, envelope.origin, std::move(row), &outcome));
     return outcome;
 }
 
-/// As a signal that was sent without a session; what it was for may be gone since, with all that
-/// would be counted here.
-Result<void> ShardState::apply_session_signal(TenantId tenant, RegionId origin,
-                                              const record::RelayRow& row, Outcome* outcome) {
-    const EntityKind kind = schema_->signals[row.signal.value()].target;
-    entity::EntityTable& table = entities(kind);
-    std::optional<Slot> slot = table.find(row.target);
-    if (!slot && kind != EntityKind::kItem) slot = table.find_or_reserve(row.target);
-    if (!slot) return {};
-    // The generation is as the node knew it that took the signal in: of one that was behind it is
-    // too old, and the signal is newer than the item all the same.
-    const HybridTime generation = table.generation_of(*slot);
-    if (row.generation != HybridTime() && row.generation != generation && row.stamp < generation)
-        return {};
-    const EntityId* creator = nullptr;
-    if (kind == EntityKind::kItem) creator = row.creator ? &*row.creator : table.creator_of(*slot);
-    record::Envelope envelope;
-    envelope.tenant = tenant;
-    const SignalEffect effect{row.signal, row.target, row.weight, origin, row.event_time_ms,
-                              creator,    row.user,   row.stamp,  false,  row.cohorts,
-                              last_stamp_};
-    return count_signal(envelope, effect, slot, 1, outcome);
+/// Judged by the key alone: what was counted may be taken back after the session's end, too.
+Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
+                                       const record::SessionUndoBody& body) {
+    auto session = sessions_->get(body.session);
+    if (!session.ok()) return refuse_or_stop(session.take_error());
+    const std::string key =
+        IdempotencyTable::row_key(envelope.tenant, envelope.principal, body.key);
+    TIDAL_ASSIGN(auto entry, idempotency_->find(key));
+    if (!entry || !entry->undo || entry->undo->session != body.session ||
+        entry->undo->signal.item != body.item ||
+        schema_->signals[entry->undo->signal.signal.value()].target != body.kind)
+        return Outcome::refuse(unknown_undo_key());
+    if (entry->undone) {
+        entry->undone->repeated = true;
+        return std::move(*entry->undone);
+    }
+    const UndoEntry& undo = *entry->undo;
+    session->take_back(undo.signal, schema_->signals[undo.signal.signal.value()], entry->stamp);
+    sessions_->put(body.session, *session);
+    Outcome outcome = accepted(envelope);
+    record::RelayRow row = row_of(undo, entry->stamp, record::RelayEffect::kKeyedSignal, -1);
+    TIDAL_TRY(relay(envelope.tenant, body.kind, undo.origin, std::move(row), &outcome));
+    entry->undone = outcome;
+    idempotency_->replace(key, *entry);
+    return outcome;
+}
+
+/// Of a number that the session knew already nothing was counted under this key.
+Result<std::optional<UndoEntry>> ShardState::undo_in_session(const record::Envelope& envelope,
+                                                             const record::SessionSignalBody& body,
+                                                             const Outcome& outcome) {
+    if (outcome.repeated) return std::optional<UndoEntry>();
+    TIDAL_ASSIGN(const audience::Session session, sessions_->get(body.session));
+    return std::optional(sent_in(envelope, body, session.user));
 }
 
 Result<std::optional<Outcome>> ShardState::answer_session(const record::SessionSignalBody& body,

@@ -105,30 +105,37 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     const std::string key =
         IdempotencyTable::row_key(envelope.tenant, envelope.principal, body.key);
     TIDAL_ASSIGN(auto entry, idempotency_->find(key));
-    if (!entry || !entry->undo || entry->undo->signal.item != body.item)
-        return Outcome::refuse(
-            Error(ErrorCode::kNotFound, "no signal with this idempotency key is kept")
-                .with_reason("unknown_undo_key")
-                .with_field("undo")
-                .with_hint("keys are kept for 24 hours, per entity_id"));
+    if (!entry || !entry->undo || entry->undo->signal.item != body.item ||
+        entry->undo->session != 0)
+        return Outcome::refuse(unknown_undo_key());
     if (entry->undone) {
         entry->undone->repeated = true;
         return std::move(*entry->undone);
     }
-    const EntityKind kind = schema_->signals[entry->undo->signal.signal.value()].target;
-    std::optional<Slot> slot = entities(kind).find_reserved(body.item);
-    if (slot && entities(kind).generation_of(*slot) != entry->undo->generation) slot.reset();
     Outcome outcome = accepted(envelope);
-    const UndoEntry& undo = *entry->undo;
-    const SignalEffect effect{undo.signal.signal, undo.signal.item,
-                              undo.signal.weight, undo.origin,
-                              undo.event_time_ms, undo.creator ? &*undo.creator : nullptr,
-                              undo.signal.user,   entry->stamp,
-                              undo.marked_user,   undo.cohorts};
-    TIDAL_TRY(count_signal(envelope, effect, slot, -1, &outcome));
+    TIDAL_TRY(take_back(envelope, *entry->undo, entry->stamp, {}, &outcome));
     entry->undone = outcome;
     idempotency_->replace(key, *entry);
     return outcome;
+}
+
+Result<void> ShardState::take_back(const record::Envelope& envelope, const UndoEntry& undo,
+                                   HybridTime stamp, HybridTime arrived, Outcome* outcome) {
+    const EntityKind kind = schema_->signals[undo.signal.signal.value()].target;
+    std::optional<Slot> slot = entities(kind).find_reserved(undo.signal.item);
+    if (slot && entities(kind).generation_of(*slot) != undo.generation) slot.reset();
+    const SignalEffect effect{undo.signal.signal,
+                              undo.signal.item,
+                              undo.signal.weight,
+                              undo.origin,
+                              undo.event_time_ms,
+                              undo.creator ? &*undo.creator : nullptr,
+                              undo.signal.user,
+                              stamp,
+                              undo.marked_user,
+                              undo.cohorts,
+                              arrived};
+    return count_signal(envelope, effect, slot, -1, outcome);
 }
 
 Result<void> ShardState::count_signal(const record::Envelope& envelope, const SignalEffect& effect,
@@ -175,7 +182,7 @@ Result<void> ShardState::mark_user(const SignalEffect& effect, Slot slot, std::i
             TIDAL_TRY(user_states_->set(*effect.user, state, slot, set_at,
                                         effect.undoable ? Hold::kUntilUndone : Hold::kForGood));
         } else if (effect.undoable) {
-            TIDAL_TRY(user_states_->take_back(*effect.user, state, slot, effect.stamp));
+            TIDAL_TRY(user_states_->take_back(*effect.user, state, slot, set_at));
         }
     }
     return {};

@@ -27,6 +27,17 @@ UnixMillis age_of(std::string_view age_key) {
            kMinuteMs;
 }
 
+/// In the place of a principal's length, which is less.
+constexpr std::uint64_t kNoPrincipal = record::kTokenBytesMax + 1;
+
+std::string key_of(std::string_view name) {
+    const Hash128 hash = hash128(name);
+    std::string out(kEntryPrefix);
+    append_big_endian(hash.high, 8, &out);
+    append_big_endian(hash.low, 8, &out);
+    return out;
+}
+
 std::string encode_entry(const KeyEntry& entry) {
     Encoder out;
     out.u64(entry.body_hash);
@@ -34,8 +45,10 @@ std::string encode_entry(const KeyEntry& entry) {
     encode_outcome(entry.answer, &out);
     const bool marked = entry.undo && entry.undo->marked_user;
     const bool in_cohorts = entry.undo && !entry.undo->cohorts.empty();
+    const bool in_session = entry.undo && entry.undo->session != 0;
     out.u8(static_cast<std::uint8_t>((entry.undo ? 1 : 0) | (entry.undone ? 2 : 0) |
-                                     (marked ? 4 : 0) | (in_cohorts ? 8 : 0)));
+                                     (marked ? 4 : 0) | (in_cohorts ? 8 : 0) |
+                                     (in_session ? 16 : 0)));
     if (entry.undo) {
         out.varint(entry.undo->signal.signal.value());
         record::encode_optional_id(entry.undo->signal.item, &out);
@@ -50,6 +63,7 @@ std::string encode_entry(const KeyEntry& entry) {
         out.varint(entry.undo->cohorts.size());
         for (const CohortId cohort : entry.undo->cohorts) out.varint(cohort.value());
     }
+    if (in_session) out.varint(entry.undo->session);
     if (entry.undone) encode_outcome(*entry.undone, &out);
     return out.take();
 }
@@ -77,6 +91,7 @@ Result<KeyEntry> decode_entry(std::string_view bytes) {
             for (CohortId& cohort : undo.cohorts)
                 cohort = CohortId(static_cast<std::uint32_t>(in.varint()));
         }
+        if ((flags & 16) != 0) undo.session = in.varint();
         entry.undo = std::move(undo);
     }
     if ((flags & 2) != 0) entry.undone = decode_outcome(&in);
@@ -90,6 +105,15 @@ Error key_of_another_body() {
     return Error(ErrorCode::kIdempotencyMismatch, "this idempotency key was used with another body")
         .with_field("Idempotency-Key")
         .with_hint("repeat the first call unchanged, or send this one under a key of its own");
+}
+
+Error unknown_undo_key() {
+    return Error(ErrorCode::kNotFound, "no signal with this idempotency key is kept")
+        .with_reason("unknown_undo_key")
+        .with_field("undo")
+        .with_hint(
+            "keys are kept for 24 hours, per entity_id, and per session_id of a signal that "
+            "was sent under one");
 }
 
 Result<IdempotencyTable> IdempotencyTable::open(storage::ShardStore& store,
@@ -110,11 +134,17 @@ std::string IdempotencyTable::row_key(TenantId tenant, std::string_view principa
     name.varint(tenant.value());
     name.bytes(principal);
     name.bytes(key);
-    const Hash128 hash = hash128(name.view());
-    std::string out(kEntryPrefix);
-    append_big_endian(hash.high, 8, &out);
-    append_big_endian(hash.low, 8, &out);
-    return out;
+    return key_of(name.view());
+}
+
+std::string IdempotencyTable::session_row_key(TenantId tenant, const EntityId& user,
+                                              HybridTime stamp) {
+    Encoder name;
+    name.varint(tenant.value());
+    name.varint(kNoPrincipal);
+    record::encode_optional_id(user, &name);
+    name.u64(stamp.bits());
+    return key_of(name.view());
 }
 
 Result<std::optional<KeyEntry>> IdempotencyTable::find(const std::string& row_key) {

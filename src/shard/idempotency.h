@@ -16,11 +16,15 @@ namespace tidal::shard {
 
 /// "this idempotency key was used with another body", for replies.
 Error key_of_another_body();
+/// "no signal with this idempotency key is kept", for replies.
+Error unknown_undo_key();
 
-/// What an undo of a keyed signal subtracts.
+/// What an undo of a keyed signal subtracts. Of a signal of a session there are two: the session's
+/// shard keeps what it sends on, and the item's, under session_row_key(), what came of it there.
 struct UndoEntry {
     record::SignalBody signal;
-    HybridTime generation;  ///< Of the item it was counted for.
+    std::uint64_t session = 0;  ///< Under which it was sent, in that one's shard; 0 = none.
+    HybridTime generation;  ///< Of the item it was counted for; of a session: as of an envelope.
     RegionId origin;
     UnixMillis event_time_ms = 0;
     std::optional<EntityId> creator;  ///< Whose ledger it reached.
@@ -46,6 +50,8 @@ public:
     static Result<IdempotencyTable> open(storage::ShardStore& store, std::uint64_t bytes_max);
 
     static std::string row_key(TenantId tenant, std::string_view principal, std::string_view key);
+    /// Of a signal of a session in the shard of its item: the stamps of one user's shard differ.
+    static std::string session_row_key(TenantId tenant, const EntityId& user, HybridTime stamp);
 
     Result<std::optional<KeyEntry>> find(const std::string& row_key);
     Result<void> insert(const std::string& row_key, const KeyEntry& entry);

@@ -26,6 +26,7 @@ bool grows(const record::Body& body) {
         bool operator()(const record::CollectionMemberBody&) const { return false; }
         // What takes away.
         bool operator()(const record::UndoBody&) const { return false; }
+        bool operator()(const record::SessionUndoBody&) const { return false; }
         bool operator()(const record::DeleteBody&) const { return false; }
         bool operator()(const record::EraseUserBody&) const { return false; }
         // What pages, operators and the node itself need to go on.

@@ -117,6 +117,7 @@ Result<void> Shard::admit(const std::vector<record::Record>& records) {
             .with_hint("retry, or send fewer at once; --writes-memory-mib says how much may wait");
     const bool relays = std::holds_alternative<record::SignalBody>(records.front().body) ||
                         std::holds_alternative<record::SessionSignalBody>(records.front().body) ||
+                        std::holds_alternative<record::SessionUndoBody>(records.front().body) ||
                         std::holds_alternative<record::UndoBody>(records.front().body);
     if (relays && state_->outbox().bytes() > options_.outbox_bytes_max)
         return Error(ErrorCode::kOverloaded, "too many effects wait for other shards")
@@ -282,6 +283,7 @@ bool Shard::waits(const std::vector<record::Record>& records) {
     return std::ranges::any_of(records, [](const record::Record& record) {
         return std::holds_alternative<record::SessionBody>(record.body) ||
                std::holds_alternative<record::SessionSignalBody>(record.body) ||
+               std::holds_alternative<record::SessionUndoBody>(record.body) ||
                std::holds_alternative<record::EraseUserBody>(record.body);
     });
 }

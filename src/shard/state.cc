@@ -291,6 +291,9 @@ Result<Outcome> ShardState::apply_with_key(const record::Record& record) {
     entry.answer = outcome;
     if (const auto* signal = std::get_if<record::SignalBody>(&record.body))
         entry.undo = undo_entry(envelope, *signal);
+    if (const auto* sent = std::get_if<record::SessionSignalBody>(&record.body)) {
+        TIDAL_ASSIGN(entry.undo, undo_in_session(envelope, *sent, outcome));
+    }
     TIDAL_TRY(idempotency_->insert(key, entry));
     return outcome;
 }

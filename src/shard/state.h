@@ -244,6 +244,8 @@ private:
     Result<Outcome> apply_body(const record::Envelope& envelope,
                                const record::SessionSignalBody& body);
     Result<Outcome> apply_body(const record::Envelope& envelope,
+                               const record::SessionUndoBody& body);
+    Result<Outcome> apply_body(const record::Envelope& envelope,
                                const record::CollectionMemberBody& body);
     Result<Outcome> apply_body(const record::Envelope& envelope, const record::DeliveryBody& body);
     Result<Outcome> apply_body(const record::Envelope& envelope,
@@ -259,7 +261,15 @@ private:
     Result<Outcome> relate_to_item(const record::Envelope& envelope,
                                    const record::RelationshipBody& body);
     Outcome accepted(const record::Envelope& envelope) const;
+    /// What an undo in the session takes back; nullopt = nothing was counted.
+    Result<std::optional<UndoEntry>> undo_in_session(const record::Envelope& envelope,
+                                                     const record::SessionSignalBody& body,
+                                                     const Outcome& outcome);
     UndoEntry undo_entry(const record::Envelope& envelope, const record::SignalBody& body);
+    /// @param stamp    Of the signal.
+    /// @param arrived  As SignalEffect's.
+    Result<void> take_back(const record::Envelope& envelope, const UndoEntry& undo,
+                           HybridTime stamp, HybridTime arrived, Outcome* outcome);
     /// What a signal changes, borrowed from its record or its undo entry.
     struct SignalEffect {
         SignalTypeId signal;
@@ -310,6 +320,7 @@ private:
     void count_pairs();
     Result<void> apply_session_signal(TenantId tenant, RegionId origin, const record::RelayRow& row,
                                       Outcome* outcome);
+    Result<void> keep_arrival(const std::string& key, RegionId origin, const record::RelayRow& row);
     Result<void> count_creator(RegionId origin, const EntityId& creator, signal::LedgerEvent event,
                                const std::optional<EntityId>& user);
     std::vector<signal::LedgerEvent>& queue_of(EntityKind kind, RegionId origin);

@@ -79,12 +79,19 @@ private:
                               const std::string& session);
 
     void take_impression(const record::Record& record, const record::SignalBody& body);
-    void take_signal(const record::Envelope& envelope, UnixMillis event_time_ms,
-                     const record::SignalBody& body);
+    /// A signal that counts: number of the impression, and index into its signals.
+    using Place = std::pair<std::uint64_t, std::size_t>;
+    /// How an undo names a signal: item, session (0 = none) and idempotency key.
+    using KeyOf = std::tuple<EntityId, std::uint64_t, std::string>;
+    /// @param session  Under which it was sent; 0 = none.
+    std::optional<Place> take_signal(const record::Envelope& envelope, UnixMillis event_time_ms,
+                                     const record::SignalBody& body, std::uint64_t session);
     void take_session_signal(const record::Envelope& envelope,
                              const record::SessionSignalBody& body);
     void take_rows(const record::Envelope& envelope, const record::RelayBody& relay);
-    void take_undo(const record::Envelope& envelope, const record::UndoBody& undo);
+    void take_row(const record::Envelope& envelope, const record::RelayRow& row);
+    void take_undo(const record::Envelope& envelope, const KeyOf& signal);
+    void take_back(const record::Envelope& envelope, const Place& signal);
     JoinedImpression& at(std::uint64_t number) { return shown_[number - gone_]; }
     JoinedImpression pop();
     void value(JoinedImpression* shown) const;
@@ -97,9 +104,9 @@ private:
     std::uint64_t gone_ = 0;         ///< Settled; impressions are numbered from 0.
     std::deque<JoinedImpression> shown_;
     absl::flat_hash_map<Viewing, std::uint64_t> latest_;  ///< Number of the impression.
-    /// By item and idempotency key: number of the impression, and index into its signals.
-    absl::flat_hash_map<std::pair<EntityId, std::string>, std::pair<std::uint64_t, std::size_t>>
-        by_key_;
+    absl::flat_hash_map<KeyOf, Place> by_key_;
+    /// Of sessions' signals that came by the relay: by user and stamp.
+    absl::flat_hash_map<std::pair<EntityId, std::uint64_t>, Place> by_stamp_;
     /// By session and sequence: number of the impression.
     absl::flat_hash_map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> numbers_;
     std::size_t kept_keys_ = 0;  ///< Left when what is gone was last forgotten.

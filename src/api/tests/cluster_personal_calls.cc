@@ -47,6 +47,30 @@ void add_sessions(ClusterCalls* calls) {
                           return session.last_sequence >= 1 && session.counts.size() == 1;
                       }),
                       .write = write_of<SignalWrite>()});
+    calls->push_back({.name = "a signal with a key in a session",
+                      .method = "write",
+                      .ask =
+                          [id](Database& database, Database::Done done) {
+                              SignalWrite share = signal(1, "share", "share-2");
+                              share.session_id = std::to_string(*id);
+                              share.sequence = 2;
+                              database.write({share}, {}, of_first(std::move(done)));
+                          },
+                      .shows = always,
+                      .write = write_of<SignalWrite>()});
+    calls->push_back(
+        {.name = "an undo in a session",
+         .method = "write",
+         .ask =
+             [id](Database& database, Database::Done done) {
+                 const SignalUndo undo{std::uint64_t{1}, "share-2", {}, std::to_string(*id)};
+                 database.write({undo}, {}, of_first(std::move(done)));
+             },
+         .shows = is([](const SessionReply& session) {
+             return session.last_sequence == 2 && session.counts.size() == 1 &&
+                    session.counts.front().second == 1;
+         }),
+         .write = write_of<SignalUndo>()});
     calls->push_back(
         {.name = "annotate a session",
          .method = "annotate_session",

@@ -17,6 +17,7 @@ struct Event {
     double weight = 1;
     UnixMillis at_ms = 0, logged_ms = 0;
     UnixMillis taken_back_ms = 0;  ///< 0 = it was not.
+    std::uint64_t under = 0;       ///< A session of the user that knows of it; 0 = none.
 };
 
 std::string print(const Event& event) {
@@ -46,8 +47,8 @@ protected:
     void write(Event event) {
         SignalWrite write = signal(event.item, event.signal);
         if (event.user != 0) write.user_id = IdInput(event.user);
-        write.session_id = event.session;
-        write.under_policy = false;
+        write.session_id = event.under != 0 ? std::to_string(event.under) : event.session;
+        write.under_policy = event.under != 0;
         write.weight = event.weight;
         write.idempotency_key = event.key;
         write.context = event.signal == "impression" ? std::to_string(events_.size()) : "";
@@ -67,7 +68,11 @@ protected:
             if (event.key.empty() || event.taken_back_ms != 0 || event.signal == "impression" ||
                 now_ms() - event.logged_ms > 20 * kHourMs)
                 return;
-            ASSERT_OK(node_.write_one(SignalUndo{event.item, event.key, {}}));
+            ASSERT_OK(node_.write_one(
+                SignalUndo{event.item,
+                           event.key,
+                           {},
+                           event.under != 0 ? std::to_string(event.under) : std::string()}));
             event.taken_back_ms = now_ms();
             return;
         }
@@ -78,7 +83,22 @@ protected:
         if (event.user == 0 && below(2) == 0) event.session = "s" + std::to_string(below(2));
         event.weight = static_cast<double>(1 + below(8)) / 4;
         if (below(3) == 0) event.key = "key " + std::to_string(events_.size());
+        if (event.user != 0 && event.signal != "impression" && below(2) == 0)
+            event.under = open_session(event.user);
         write(event);
+    }
+    std::uint64_t open_session(std::uint64_t user) {
+        SessionOpen opening;
+        opening.user_id = user;
+        std::uint64_t out = 0;
+        const auto opened = node_.wait([&](Database::Done done) {
+            node_->open_session(opening, {}, [&out, done = std::move(done)](auto reply) mutable {
+                out = reply.ok() ? reply->id : 0;
+                done(reply.ok() ? Result<void>() : reply.take_error());
+            });
+        });
+        EXPECT_TRUE(opened.ok()) << opened.error().to_string();
+        return out;
     }
 
     /// In no order.

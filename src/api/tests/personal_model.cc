@@ -86,6 +86,8 @@ void PersonalModel::take(const InnerView& where, ShardId shard, const record::Re
         take_session(envelope, *session);
     } else if (const auto* sent = std::get_if<record::SessionSignalBody>(&record.body)) {
         take_session_signal(where, envelope, shard, *sent);
+    } else if (const auto* under = std::get_if<record::SessionUndoBody>(&record.body)) {
+        take_session_undo(where, envelope, shard, *under);
     } else if (const auto* erasure = std::get_if<record::EraseUserBody>(&record.body)) {
         ++erased_;
         erase(where, shard, erasure->user);
@@ -128,7 +130,8 @@ void PersonalModel::take_signal(const InnerView& where, const record::Envelope& 
               .key = envelope.idempotency_key,
               .undone = false,
               .cohorts = envelope.cohorts,
-              .arrived = {}};
+              .arrived = {},
+              .session = 0};
     apply(where, shard, sent, false);
     if (keyed) by_key_.emplace(key, std::move(sent));
 }
@@ -136,7 +139,7 @@ void PersonalModel::take_signal(const InnerView& where, const record::Envelope& 
 void PersonalModel::take_undo(const InnerView& where, const record::Envelope& envelope,
                               ShardId shard, const record::UndoBody& body) {
     const auto found = by_key_.find({shard, envelope.principal, body.key});
-    if (found == by_key_.end() || found->second.undone) return;
+    if (found == by_key_.end() || found->second.undone || found->second.session != 0) return;
     found->second.undone = true;
     ++undone_;
     apply(where, shard, found->second, true);
@@ -150,9 +153,11 @@ void PersonalModel::apply(const InnerView& where, ShardId shard, const Sent& sen
     const schema::SignalSpec& spec = schema_->signals[sent.body.signal.value()];
     users_.insert(user);
     const bool in_session = sent.arrived != HybridTime();
-    ++times_[{user, sent.body.item,
-              taken_back ? "undo " + sent.key : (in_session ? "in session " : "") + spec.name}];
-    if (in_session) ++arrived_[{user, sent.body.item, sent.body.signal}];
+    if (!in_session || !taken_back)
+        ++times_[{user, sent.body.item,
+                  taken_back ? "undo " + sent.key : (in_session ? "in session " : "") + spec.name}];
+    if (in_session)
+        ++(taken_back ? undone_here_ : arrived_)[{user, sent.body.item, sent.body.signal}];
     mark(sent, taken_back);
     if (spec.polarity == schema::Polarity::kNeutral) return;
     const double weight = record::weight_to_double(sent.body.weight);
@@ -248,42 +253,107 @@ void PersonalModel::Session::refill(UnixMillis at_ms) {
     filled_ms = std::max(filled_ms, at_ms);
 }
 
+/// The oldest goes where a newer one has no room.
+void PersonalModel::Session::like(const EntityId& item, UnixMillis at_ms, HybridTime stamp) {
+    Liked& liked = likes[item];
+    liked.newest_ms = std::max(liked.newest_ms, at_ms);
+    liked.signals.insert(stamp);
+    if (likes.size() <= audience::Session::kLikesMax) return;
+    likes.erase(std::ranges::min_element(likes, [](const auto& a, const auto& b) {
+        return std::pair(a.second.newest_ms, a.first) < std::pair(b.second.newest_ms, b.first);
+    }));
+}
+
+/// Whether the user's shard takes it, and its token.
+bool PersonalModel::counts_in_session(const record::Envelope& envelope, Session& session) const {
+    const UnixMillis at_ms = envelope.stamp.wall_ms();
+    if (session.closed || at_ms >= session.expires_ms) return false;
+    session.refill(at_ms);
+    if (session.units < 60'000) return false;
+    session.units -= 60'000;
+    if (envelope.session_sequence != 0) session.last_sequence = envelope.session_sequence;
+    return true;
+}
+
 /// In the shard of the user, which judges it.
 void PersonalModel::take_session_signal(const InnerView& where, const record::Envelope& envelope,
                                         ShardId shard, const record::SessionSignalBody& body) {
     const auto found = sessions_.find(body.session);
     if (found == sessions_.end()) return;
     Session& session = found->second;
-    const UnixMillis at_ms = envelope.stamp.wall_ms();
+    const Key key(shard, envelope.principal, envelope.idempotency_key);
+    const bool keyed = !envelope.idempotency_key.empty();
+    if (keyed && answered_.contains(key)) return;
     const std::uint64_t sequence = envelope.session_sequence;  // 0 = not numbered.
-    if (sequence != 0 && sequence <= session.last_sequence) return;
-    if (session.closed || at_ms >= session.expires_ms) return;
-    session.refill(at_ms);
-    if (session.units < 60'000) return;
-    session.units -= 60'000;
-    if (sequence != 0) session.last_sequence = sequence;
+    const bool known = sequence != 0 && sequence <= session.last_sequence;
+    if (!known && !counts_in_session(envelope, session)) return;
+    if (keyed) answered_.insert(key);
+    if (known) return;
     const record::SignalBody& signal = body.signal;
     ++session.counts[signal.signal];
     ++accepted_[{session.user, signal.item, signal.signal}];
     const schema::Polarity polarity = schema_->signals[signal.signal.value()].polarity;
     if (polarity == schema::Polarity::kPositive) {
         session.reward += signal.weight;
-        UnixMillis& newest_ms = session.likes[signal.item];
-        newest_ms = std::max(newest_ms, envelope.event_time_ms);
+        session.like(signal.item, envelope.event_time_ms, envelope.stamp);
     } else if (polarity == schema::Polarity::kNegative) {
         session.reward -= signal.weight;
     }
-    if (where.home_of(EntityKind::kItem, signal.item) != shard) return;
     Sent sent{.body = signal,
               .creator = signal.creator ? signal.creator : items_.at(signal.item),
               .at_ms = envelope.event_time_ms,
               .stamp = envelope.stamp,
-              .key = {},
+              .key = envelope.idempotency_key,
               .undone = false,
               .cohorts = envelope.cohorts,
-              .arrived = envelope.stamp};
+              .arrived = envelope.stamp,
+              .session = body.session};
     sent.body.user = session.user;
+    if (keyed) by_key_.emplace(key, sent);
+    if (where.home_of(EntityKind::kItem, signal.item) == shard)
+        arrive_of_session(where, shard, std::move(sent), keyed);
+}
+
+/// In the shard of the item, as the signal itself would have come.
+void PersonalModel::arrive_of_session(const InnerView& where, ShardId shard, Sent sent,
+                                      bool keyed) {
+    sent.key = keyed ? "of a session" : "";
     apply(where, shard, sent, false);
+    if (keyed) by_stamp_.emplace(std::pair(*sent.body.user, sent.stamp), std::move(sent));
+}
+
+/// In the shard of the user, which judges it by what was counted under the key.
+void PersonalModel::take_session_undo(const InnerView& where, const record::Envelope& envelope,
+                                      ShardId shard, const record::SessionUndoBody& body) {
+    const auto found = sessions_.find(body.session);
+    const auto sent = by_key_.find({shard, envelope.principal, body.key});
+    if (found == sessions_.end() || sent == by_key_.end() || sent->second.undone ||
+        sent->second.session != body.session || sent->second.body.item != body.item)
+        return;
+    sent->second.undone = true;
+    const record::SignalBody& signal = sent->second.body;
+    const HybridTime stamp = sent->second.stamp;
+    Session& session = found->second;
+    ++times_[{session.user, body.item, "undo " + body.key}];
+    ++undone_there_[{session.user, signal.item, signal.signal}];
+    if (--session.counts[signal.signal] == 0) session.counts.erase(signal.signal);
+    const schema::Polarity polarity = schema_->signals[signal.signal.value()].polarity;
+    if (polarity == schema::Polarity::kNegative) session.reward += signal.weight;
+    if (polarity == schema::Polarity::kPositive) {
+        session.reward -= signal.weight;
+        const auto liked = session.likes.find(signal.item);
+        if (liked != session.likes.end() && liked->second.signals.erase(stamp) > 0 &&
+            liked->second.signals.empty())
+            session.likes.erase(liked);
+    }
+    if (where.home_of(EntityKind::kItem, signal.item) == shard)
+        undo_of_session(where, shard, session.user, stamp);
+}
+
+void PersonalModel::undo_of_session(const InnerView& where, ShardId shard, const EntityId& user,
+                                    HybridTime stamp) {
+    const auto sent = by_stamp_.find({user, stamp});
+    if (sent != by_stamp_.end()) apply(where, shard, sent->second, true);
 }
 
 void PersonalModel::count_in_cohorts(const Sent& sent, std::int64_t count) {
@@ -303,22 +373,26 @@ void PersonalModel::take_rows(const InnerView& where, const record::Envelope& en
         if (row.sequence != mark + 1) continue;
         mark = row.sequence;
         if (row.effect == record::RelayEffect::kErasure) erase(where, shard, row.target);
-        if (row.effect == record::RelayEffect::kSignal) {
+        const bool keyed = row.effect == record::RelayEffect::kKeyedSignal;
+        if (keyed && row.count < 0) {
+            undo_of_session(where, shard, *row.user, row.stamp);
+        } else if (record::is_of_session(row.effect)) {
             record::SignalBody body_of_row;
             body_of_row.signal = row.signal;
             body_of_row.item = row.target;
             body_of_row.weight = row.weight;
             body_of_row.user = row.user;
-            apply(where, shard,
-                  {.body = std::move(body_of_row),
-                   .creator = row.creator ? row.creator : items_.at(row.target),
-                   .at_ms = row.event_time_ms,
-                   .stamp = row.stamp,
-                   .key = {},
-                   .undone = false,
-                   .cohorts = row.cohorts,
-                   .arrived = envelope.stamp},
-                  false);
+            arrive_of_session(where, shard,
+                              {.body = std::move(body_of_row),
+                               .creator = row.creator ? row.creator : items_.at(row.target),
+                               .at_ms = row.event_time_ms,
+                               .stamp = row.stamp,
+                               .key = {},
+                               .undone = false,
+                               .cohorts = row.cohorts,
+                               .arrived = envelope.stamp,
+                               .session = 0},
+                              keyed);
         }
         if (row.effect != record::RelayEffect::kTaste) continue;
         arrive(row.target, {.stamp = row.stamp,
@@ -407,6 +481,7 @@ PersonalModel::Sizes PersonalModel::sizes() const {
               .pairs = 0,
               .undone = undone_,
               .dropped = dropped_,
+              .undone_in_sessions = undone_here_.size(),
               .sessions = sessions_.size(),
               .in_sessions = arrived_.size(),
               .erased = erased_,
@@ -441,6 +516,8 @@ std::string PersonalModel::difference(Database& database) const {
 /// Every signal came to its user's taste once.
 std::string PersonalModel::unlike_effects() const {
     if (accepted_ != arrived_) return "signals of sessions did not arrive, or more did";
+    if (undone_there_ != undone_here_)
+        return "what was taken back in sessions was not where it had arrived, or more was";
     for (const EntityId& user : users_) {
         const auto sent_to = sent_.find(user);
         const auto come_to = tastes_.find(user);
@@ -495,9 +572,8 @@ std::string PersonalModel::unlike_session(const audience::Session& seen,
     full.refill(newest_ms_);
     if (seen.units_at(newest_ms_) != full.units) return "the tokens";
     std::vector<std::pair<UnixMillis, EntityId>> likes;
-    for (const auto& [item, at_ms] : expected.likes) likes.emplace_back(at_ms, item);
+    for (const auto& [item, liked] : expected.likes) likes.emplace_back(liked.newest_ms, item);
     std::ranges::sort(likes, std::greater<>());
-    if (likes.size() > audience::Session::kLikesMax) likes.resize(audience::Session::kLikesMax);
     if (!std::ranges::equal(likes, seen.likes, [](const auto& a, const auto& b) {
             return a.first == b.at_ms && a.second == b.item;
         }))

@@ -44,6 +44,7 @@ public:
     struct Sizes {
         std::uint64_t states = 0, relationships = 0, positives = 0, negatives = 0, pairs = 0;
         std::uint64_t undone = 0, dropped = 0;  ///< Dropped from a full ring.
+        std::uint64_t undone_in_sessions = 0;
         std::uint64_t sessions = 0, in_sessions = 0, erased = 0, cohort_cells = 0;
     };
     Sizes sizes() const;
@@ -58,6 +59,12 @@ private:
         bool undone = false;
         std::vector<CohortId> cohorts;
         HybridTime arrived;  ///< Of a session's: as a row of the item's shard. 0 = it is of none.
+        std::uint64_t session = 0;  ///< In its user's shard; 0 = it is of none.
+    };
+    /// By how many signals an item is liked in a session.
+    struct Liked {
+        UnixMillis newest_ms = 0;
+        std::set<HybridTime> signals;
     };
     /// What is kept of a session that its user's shard knows.
     struct Session {
@@ -70,9 +77,10 @@ private:
         UnixMillis filled_ms = 0;
         record::FixedWeight reward = 0;
         std::map<SignalTypeId, std::uint64_t> counts;
-        std::map<EntityId, UnixMillis> likes;
+        std::map<EntityId, Liked> likes;  ///< The newest.
 
         void refill(UnixMillis at_ms);
+        void like(const EntityId& item, UnixMillis at_ms, HybridTime stamp);
     };
     struct Counted {
         std::int64_t count = 0;
@@ -122,6 +130,12 @@ private:
     void take_session(const record::Envelope& envelope, const record::SessionBody& body);
     void take_session_signal(const InnerView& where, const record::Envelope& envelope,
                              ShardId shard, const record::SessionSignalBody& body);
+    void take_session_undo(const InnerView& where, const record::Envelope& envelope, ShardId shard,
+                           const record::SessionUndoBody& body);
+    bool counts_in_session(const record::Envelope& envelope, Session& session) const;
+    void arrive_of_session(const InnerView& where, ShardId shard, Sent sent, bool keyed);
+    void undo_of_session(const InnerView& where, ShardId shard, const EntityId& user,
+                         HybridTime stamp);
     void erase(const InnerView& where, ShardId shard, const EntityId& user);
     void count_in_cohorts(const Sent& sent, std::int64_t count);
     void apply(const InnerView& where, ShardId shard, const Sent& sent, bool taken_back);
@@ -146,6 +160,7 @@ private:
     std::map<EntityId, std::optional<EntityId>> items_;  ///< And their creators.
     std::set<EntityId> users_;
     std::map<Key, Sent> by_key_;
+    std::map<std::pair<EntityId, HybridTime>, Sent> by_stamp_;  ///< Of sessions, where they came.
     std::set<Key> answered_;
     std::map<std::tuple<EntityId, EntityId, std::string>, std::int64_t> times_;
     std::map<std::tuple<EntityId, std::string, EntityId>, Held> states_;
@@ -159,6 +174,7 @@ private:
     std::set<std::uint64_t> opened_;
     using Numbers = std::map<std::tuple<EntityId, EntityId, SignalTypeId>, std::uint64_t>;
     Numbers accepted_, arrived_;  ///< Signals of sessions: in the user's shard, in the item's.
+    Numbers undone_there_, undone_here_;  ///< Those that were taken back, likewise.
     using Hours = std::map<std::int64_t, Counted>;
     std::map<std::tuple<EntityId, CohortId, SignalTypeId>, Hours> cohorts_;
     std::map<EntityId, std::set<CohortId>> cohorts_of_;       ///< As whose member one counted.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <set>
+#include <utility>
 
 #include "sim_node.h"
 
@@ -16,6 +18,13 @@ protected:
     struct Model {
         std::uint64_t user = 0, last = 0, likes = 0, skips = 0;
         bool closed = false;
+        std::map<std::uint64_t, int> liked;  ///< How many likes an item has.
+    };
+    /// With a key.
+    struct Sent {
+        SignalUndo takes_back;
+        std::uint64_t session = 0, about = 0;
+        bool like = true, counted = false, undone = false;
     };
 
     Sessions() : node_(options()) {}
@@ -55,8 +64,8 @@ protected:
         return ask([&](auto done) { node_->close_session(id, {}, std::move(done)); });
     }
     Result<WriteReply> send(std::uint64_t session, std::uint64_t item, const std::string& name,
-                            std::uint64_t sequence = 0) {
-        SignalWrite write = signal(item, name);
+                            std::uint64_t sequence = 0, const std::string& key = {}) {
+        SignalWrite write = signal(item, name, key);
         write.session_id = std::to_string(session);
         write.sequence = sequence;
         return node_.write_one(write);
@@ -102,8 +111,13 @@ protected:
             return;
         }
         const std::uint64_t about = 1 + below(kItems), sequence = model.last + below(3);
+        if (die < 5 && !sent_.empty()) return undo();
         const bool like = below(3) != 0;
-        const std::string got = reason(send(at->first, about, like ? "like" : "skip", sequence));
+        const std::string key = below(2) == 0 ? "key " + std::to_string(sent_.size()) : "";
+        const std::string got =
+            reason(send(at->first, about, like ? "like" : "skip", sequence, key));
+        if (!key.empty())
+            sent_.push_back({{about, key, {}, std::to_string(at->first)}, at->first, about, like});
         if (sequence != 0 && sequence <= model.last) {
             EXPECT_EQ(got, "repeated");
         } else if (model.closed) {
@@ -114,7 +128,25 @@ protected:
             ++(like ? model.likes : model.skips);
             ++counts_[{about, like ? "like" : "skip"}];
             ++creators_[{100 + about % 3, like ? "like" : "skip"}];
+            if (like) ++model.liked[about];
+            if (!key.empty()) sent_.back().counted = true;
         }
+    }
+    /// Of what counted, or did not; some twice, as by a client that hears nothing.
+    void undo() {
+        Sent& sent = sent_[sent_.size() - 1 - below(std::min<std::size_t>(sent_.size(), 12))];
+        const std::string got = reason(node_.write_one(sent.takes_back));
+        if (!sent.counted) {
+            EXPECT_EQ(got, "unknown_undo_key");
+            return;
+        }
+        EXPECT_EQ(got, sent.undone ? "repeated" : "");
+        if (std::exchange(sent.undone, true)) return;
+        Model& model = models_[sent.session];
+        --(sent.like ? model.likes : model.skips);
+        --counts_[{sent.about, sent.like ? "like" : "skip"}];
+        --creators_[{100 + sent.about % 3, sent.like ? "like" : "skip"}];
+        if (sent.like && --model.liked[sent.about] == 0) model.liked.erase(sent.about);
     }
     void compare() {
         node_.rest();
@@ -129,6 +161,9 @@ protected:
             std::map<std::string, std::uint64_t> counts(reply->counts.begin(), reply->counts.end());
             EXPECT_EQ(counts["like"], model.likes);
             EXPECT_EQ(counts["skip"], model.skips);
+            std::set<EntityId> liked(reply->liked.begin(), reply->liked.end()), expected;
+            for (const auto& [about, times] : model.liked) expected.emplace(about);
+            EXPECT_EQ(liked, expected);
         }
         for (const auto& [what, times] : counts_)
             EXPECT_EQ(node_.count(what.first, what.second), times) << "item " << what.first;
@@ -139,6 +174,7 @@ protected:
     std::mt19937_64 random_{815};
     SimNode node_;
     std::map<std::uint64_t, Model> models_;
+    std::vector<Sent> sent_;
     std::map<std::pair<std::uint64_t, std::string>, std::int64_t> counts_, creators_;
 };
 
@@ -184,6 +220,50 @@ TEST_P(Sessions, AReadWithTheTokenSeesWhatCameBackToTheUser) {
             EXPECT_NEAR(page->items.front().score, 1, 1e-6) << "user " << user;
             EXPECT_EQ(node_.count(user, "like"), 1);
         }
+    }
+}
+
+TEST_P(Sessions, WhatIsTakenBackIsInNoPageAnyMore) {
+    ASSERT_NO_FATAL_FAILURE(begin());
+    ASSERT_OK(node_.wait([&](Database::Done done) {
+        node_->put_profile("profile loved version 1 { score affinity(creator); }", false,
+                           [done = std::move(done)](auto reply) mutable {
+                               done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
+                           });
+    }));
+    for (std::uint64_t user = 1; user <= kUsers; ++user) {
+        SCOPED_TRACE("user " + std::to_string(user));
+        const auto session = open(user);
+        ASSERT_TRUE(session.ok());
+        const std::uint64_t about = user;
+        const std::string like = "like " + std::to_string(user);
+        const std::string hide = "hide " + std::to_string(user);
+        ASSERT_EQ(reason(send(session->id, about, "like", 1, like)), "");
+        ASSERT_EQ(reason(send(session->id, about, "hide", 2, hide)), "");
+        FeedCall call;
+        call.profile = "loved";
+        call.session = session->id;
+        call.limit = kItems;
+        EXPECT_EQ(node_->feed(call)->items.size(), kItems - 1);
+        for (const std::string& key : {like, hide})
+            for (const bool again : {false, true}) {
+                const auto reply =
+                    node_.write_one(SignalUndo{about, key, {}, std::to_string(session->id)});
+                EXPECT_EQ(reason(reply), again ? "repeated" : "");
+                // Of the second what the first did is still to be waited for.
+                ASSERT_TRUE(reply.ok());
+                ASSERT_OK(node_.visible(reply->token));
+            }
+        const auto page = node_->feed(call);
+        ASSERT_TRUE(page.ok()) << page.error().to_string();
+        EXPECT_EQ(page->items.size(), kItems) << "what was hidden is back";
+        EXPECT_NEAR(page->items.front().score, 0, 1e-6) << "nothing is liked";
+        EXPECT_TRUE(node_->session(session->id)->liked.empty());
+        EXPECT_EQ(node_.count(about, "like"), 0);
+        EXPECT_EQ(reason(node_.write_one(SignalUndo{about, like, {}})), "unknown_undo_key")
+            << "it was of a session";
+        EXPECT_EQ(reason(node_.write_one(SignalUndo{about, like, {}, "1025"})), "unknown_session");
+        EXPECT_EQ(reason(node_.write_one(SignalUndo{about, like, {}, "mine"})), "bad_id");
     }
 }
 

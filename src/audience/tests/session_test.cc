@@ -58,7 +58,7 @@ TEST(Session, ATokenComesBackAtItsMillisecondAndNotBefore) {
     Session session = Session::begin(opening(1'024, 60, 2), at(kNow));
     for (int i = 0; i < 2; ++i) {
         ASSERT_TRUE(*session.admits(signal(0, 1), 0, kNow));
-        session.count(signal(0, 1), kView, 0, kNow, kNow);
+        session.count(signal(0, 1), kView, 0, at(kNow), kNow);
     }
     const auto refused = session.admits(signal(0, 1), 0, kNow);
     ASSERT_EQ(reason_of(refused), "session_rate");
@@ -67,7 +67,7 @@ TEST(Session, ATokenComesBackAtItsMillisecondAndNotBefore) {
     ASSERT_EQ(reason_of(early), "session_rate");
     EXPECT_EQ(context_of(early.error(), "retry_after_ms"), "1");
     EXPECT_TRUE(*session.admits(signal(0, 1), 0, kNow + 1'000));
-    session.count(signal(0, 1), kView, 0, kNow + 1'000, kNow);
+    session.count(signal(0, 1), kView, 0, at(kNow + 1'000), kNow);
     EXPECT_EQ(session.tokens_at(kNow + 1'000), 0);
     EXPECT_EQ(session.tokens_at(kNow + 1'500), 0.5);
     EXPECT_EQ(session.tokens_at(kNow + 900'000), 2) << "never above the burst";
@@ -77,7 +77,7 @@ TEST(Session, ATokenComesBackAtItsMillisecondAndNotBefore) {
 TEST(Session, ANumberThatIsNotNewChangesNothingEvenAfterTheEnd) {
     Session session = Session::begin(opening(1'024, 60, 20), at(kNow));
     EXPECT_TRUE(*session.admits(7, kNow));
-    session.count(signal(0, 1), kLike, 7, kNow, kNow);
+    session.count(signal(0, 1), kLike, 7, at(kNow), kNow);
     EXPECT_FALSE(*session.admits(7, kNow)) << "a duplicate";
     EXPECT_FALSE(*session.admits(signal(0, 9), 6, kNow)) << "a stale one";
     EXPECT_TRUE(*session.admits(9, kNow)) << "a gap is no matter";
@@ -110,22 +110,55 @@ TEST(Session, APolicyNamesItsSignalsAndTheUserIsTheSessions) {
 
 TEST(Session, SumsUpWhatItsSignalsSay) {
     Session session = Session::begin(opening(1'024, 60'000, 60'000), at(kNow));
-    session.count(signal(0, 1, 3 * record::kWeightOne), kLike, 0, kNow, kNow + 10);
-    session.count(signal(0, 2), kLike, 0, kNow, kNow + 5);
-    session.count(signal(1, 3), kSkip, 0, kNow, kNow);
-    session.count(signal(2, 4), kView, 0, kNow, kNow);
-    session.count(signal(0, 2), kLike, 0, kNow, kNow - 5);
+    session.count(signal(0, 1, 3 * record::kWeightOne), kLike, 0, at(kNow), kNow + 10);
+    session.count(signal(0, 2), kLike, 0, at(kNow), kNow + 5);
+    session.count(signal(1, 3), kSkip, 0, at(kNow), kNow);
+    session.count(signal(2, 4), kView, 0, at(kNow), kNow);
+    session.count(signal(0, 2), kLike, 0, at(kNow), kNow - 5);
     EXPECT_EQ(session.reward, 4 * record::kWeightOne);
     EXPECT_EQ(session.counts,
               (std::vector<std::pair<SignalTypeId, std::uint64_t>>{
                   {SignalTypeId(0), 3}, {SignalTypeId(1), 1}, {SignalTypeId(2), 1}}));
-    EXPECT_EQ(session.likes,
-              (std::vector<SessionLike>{{EntityId(1), kNow + 10}, {EntityId(2), kNow + 5}}));
+    EXPECT_EQ(session.likes, (std::vector<SessionLike>{{EntityId(1), kNow + 10, 1, at(kNow)},
+                                                       {EntityId(2), kNow + 5, 2, at(kNow)}}));
     for (std::uint64_t item = 10; item < 40; ++item)
-        session.count(signal(0, item), kLike, 0, kNow, kNow + static_cast<UnixMillis>(item));
+        session.count(signal(0, item), kLike, 0, at(kNow), kNow + static_cast<UnixMillis>(item));
     ASSERT_EQ(session.likes.size(), Session::kLikesMax);
     EXPECT_EQ(session.likes.front().item, EntityId(39));
     EXPECT_EQ(session.likes.back().item, EntityId(20));
+}
+
+TEST(Session, WhatIsTakenBackIsNoLongerSummedUp) {
+    Session session = Session::begin(opening(1'024, 60'000, 100), at(kNow));
+    const auto count = [&](const record::SignalBody& body, const schema::SignalSpec& spec,
+                           UnixMillis ms) {
+        session.count(body, spec, 0, at(kNow + ms), kNow + ms);
+    };
+    const auto heavy = signal(0, 1, 3 * record::kWeightOne);
+    count(heavy, kLike, 0);
+    count(signal(0, 1), kLike, 1);
+    count(signal(1, 2), kSkip, 2);
+    count(signal(2, 1), kView, 3);
+    const std::uint64_t spent = session.units;
+    session.take_back(heavy, kLike, at(kNow));
+    ASSERT_EQ(session.likes.size(), 1u) << "another like holds it";
+    session.take_back(signal(0, 1), kLike, at(kNow + 1));
+    EXPECT_TRUE(session.likes.empty());
+    session.take_back(signal(1, 2), kSkip, at(kNow + 2));
+    EXPECT_EQ(session.reward, 0);
+    EXPECT_EQ(session.counts,
+              (std::vector<std::pair<SignalTypeId, std::uint64_t>>{{SignalTypeId(2), 1}}));
+    EXPECT_EQ(session.units, spent) << "tokens stay spent";
+    // Dropped for newer ones and liked again: the first like holds it no more.
+    count(signal(0, 7), kLike, 10);
+    for (std::uint64_t item = 20; item < 20 + Session::kLikesMax; ++item)
+        count(signal(0, item), kLike, 11);
+    count(signal(0, 7), kLike, 12);
+    session.take_back(signal(0, 7), kLike, at(kNow + 10));
+    EXPECT_EQ(session.likes.front().item, EntityId(7));
+    session.take_back(signal(0, 7), kLike, at(kNow + 12));
+    EXPECT_NE(session.likes.front().item, EntityId(7));
+    EXPECT_EQ(*decode_session(encode_session(session)), session);
 }
 
 TEST(Session, AnnotationsAreBounded) {
@@ -160,7 +193,7 @@ RC_GTEST_PROP(Session, AdmitsWhatABucketFilledByTheMillisecondAdmits, ()) {
         }
         RC_ASSERT(admitted.ok() == (units >= Session::kTokenUnits));
         if (!admitted.ok()) continue;
-        session.count(signal(0, 1), kLike, sequence, now, now);
+        session.count(signal(0, 1), kLike, sequence, at(now), now);
         units -= Session::kTokenUnits;
         last = std::max(last, sequence);
         ++sent;
@@ -197,21 +230,27 @@ std::string golden() {
     body.limits.signals = {SignalTypeId(0), SignalTypeId(3)};
     body.annotations = {{"goal", "a present"}};
     Session session = Session::begin(body, at(kNow));
-    session.count(signal(0, 9), kLike, 4, kNow + 10, kNow + 3);
+    session.count(signal(0, 9), kLike, 4, at(kNow + 10), kNow + 3);
     session.close(kNow + 20);
     return encode_session(session);
 }
 
+std::string kept(const std::string& name) {
+    std::ifstream file(TIDAL_TESTDATA_DIR "/" + name);
+    std::string hex, out;
+    file >> hex;
+    for (std::size_t at = 0; at < hex.size(); at += 2)
+        out.push_back(static_cast<char>(std::stoi(hex.substr(at, 2), nullptr, 16)));
+    return out;
+}
+
 TEST(Session, RowsReadAsTheyWereFirstWritten) {
-    std::string hex;
-    for (const char c : golden()) {
-        hex += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
-        hex += "0123456789abcdef"[c & 15];
-    }
-    std::ifstream file(TIDAL_TESTDATA_DIR "/session_v1.txt");
-    std::string kept;
-    file >> kept;
-    EXPECT_EQ(hex, kept);
+    EXPECT_EQ(golden(), kept("session_v2.txt"));
+    const auto first = decode_session(kept("session_v1.txt"));
+    ASSERT_TRUE(first) << "of the version before";
+    Session expected = *decode_session(golden());
+    expected.likes.front().first = HybridTime();
+    EXPECT_EQ(*first, expected);
     EXPECT_TRUE(decode_session(golden()));
     EXPECT_FALSE(decode_session(golden() + "x"));
     EXPECT_FALSE(decode_session(golden().substr(1)));

@@ -73,7 +73,7 @@ inline RelayRow any_relay_row() {
         return row;
     }
     if (any_bool()) {
-        row.effect = RelayEffect::kSignal;
+        row.effect = any_bool() ? RelayEffect::kSignal : RelayEffect::kKeyedSignal;
         row.user = any_entity();
         row.creator = maybe(any_entity);
         row.stamp = any_time();
@@ -133,7 +133,7 @@ inline SessionBody any_session_body() {
 
 inline Body any_body() {
     // Signals are most of a log.
-    switch (any_bool() ? 0 : *rc::gen::inRange(1, 20)) {
+    switch (any_bool() ? 0 : *rc::gen::inRange(1, 21)) {
         case 0:
             return SignalBody{SignalTypeId(any_u16()), any_entity(),      any_weight(),
                               maybe(any_entity),       maybe(any_entity), any_bytes(0, 20)};
@@ -211,6 +211,8 @@ inline Body any_body() {
             for (std::uint16_t i = 0; i < others; ++i) body.others.emplace_back(i * 255);
             return body;
         }
+        case 19:
+            return SessionUndoBody{any_session(), any_kind(), any_entity(), any_bytes(1, 20)};
         case 16:
             return DeliveryBody{any_entity(), any_bytes(1, 63),
                                 *rc::gen::inRange<std::uint32_t>(1, kDailyCapMax + 1),

@@ -108,6 +108,11 @@ std::map<std::string, Record> golden_records() {
                               .stamp = HybridTime::from_bits(0x0123456789abcdef),
                               .generation = HybridTime::from_bits(0x0023456789abcdef),
                               .cohorts = {CohortId(1), CohortId(200)}}}};
+    RelayBody keyed = signals;
+    keyed.rows.front().effect = RelayEffect::kKeyedSignal;
+    keyed.rows.push_back(keyed.rows.front());
+    keyed.rows.back().sequence = 46;
+    keyed.rows.back().count = -1;
     const RelayBody erasures{
         ShardId(3),
         Incarnation(2),
@@ -130,6 +135,7 @@ std::map<std::string, Record> golden_records() {
     closes.session = kSessionIdMax;
     return {
         {"relay_signals", {plain_envelope(), signals}},
+        {"relay_keyed_signals", {plain_envelope(), keyed}},
         {"relay_erasures", {plain_envelope(), erasures}},
         {"erase_user",
          {plain_envelope(), EraseUserBody{EntityId(7), std::nullopt, {VShard(0), VShard(1023)}}}},
@@ -141,6 +147,8 @@ std::map<std::string, Record> golden_records() {
         {"session_signal",
          {full_envelope(),
           SessionSignalBody{78'855, SignalBody{SignalTypeId(3), EntityId(1), kWeightOne}}}},
+        {"session_undo",
+         {plain_envelope(), SessionUndoBody{78'855, EntityKind::kItem, EntityId(1), "key-1"}}},
         {"signal_plain",
          {plain_envelope(), SignalBody{SignalTypeId(0), EntityId(1), kWeightOne, EntityId(42)}}},
         {"signal_full",

@@ -104,6 +104,8 @@ TEST(RecordLimits, AreToldByField) {
     EXPECT_EQ(with_body(signal), "context");
     EXPECT_EQ(with_body(EmbeddingBody{}), "values");
     EXPECT_EQ(with_body(UndoBody{}), "undo");
+    EXPECT_EQ(with_body(SessionUndoBody{}), "session_id");
+    EXPECT_EQ(with_body(SessionUndoBody{7, EntityKind::kItem, EntityId(1), ""}), "undo");
     EXPECT_EQ(with_body(ArchiveKeysBody{}), "keys");
     EXPECT_EQ(with_body(ArchiveKeysBody{{{EntityId(1), {}, 1, "short"}}}), "secret");
     EXPECT_EQ(with_body(ShardConfigBody{{}, {}, 5, 4}), "vshards");

@@ -33,13 +33,13 @@ protected:
         return shard_.apply(std::move(body));
     }
     /// A session of hers likes an item of another shard.
-    void like_in_session(std::uint64_t item) {
+    void like_in_session(std::uint64_t item, const std::string& key = {}) {
         const VShard home = record::vshard_of(kDefaultTenant, EntityKind::kUser, ada_);
         record::SessionBody opens;
         opens.user = ada_;
         opens.session = (77ULL << 10) + home.value();
         shard_.apply(opens);
-        ASSERT_TRUE(shard_.apply(record::SessionSignalBody{opens.session, like(item)}).ok());
+        ASSERT_TRUE(shard_.apply(record::SessionSignalBody{opens.session, like(item)}, key).ok());
     }
     std::vector<VShard> targets() {
         std::vector<VShard> out;
@@ -76,16 +76,21 @@ TEST_F(EraseUser, TellsEveryOtherShardInTheSameStep) {
 }
 
 TEST_F(EraseUser, ComesBehindWhatSessionsHaveOnTheWay) {
-    const std::uint64_t item = item_elsewhere();
-    const VShard at = record::vshard_of(kDefaultTenant, EntityKind::kItem, EntityId(item));
-    like_in_session(item);
-    ASSERT_TRUE(erase().ok());
-    const auto& rows = shard_.state().outbox().streams().at(at);
-    ASSERT_EQ(rows.size(), 2u);
-    EXPECT_EQ(rows.front().effect, record::RelayEffect::kSignal);
-    EXPECT_EQ(rows.back().effect, record::RelayEffect::kErasure);
-    EXPECT_EQ(rows.back().sequence, rows.front().sequence + 1);
-    EXPECT_EQ(targets().size(), kOthers.size() + 1);
+    for (const std::string key : {"", "a key"}) {
+        SCOPED_TRACE("with `" + key + "`");
+        const std::uint64_t item = item_elsewhere();
+        const VShard at = record::vshard_of(kDefaultTenant, EntityKind::kItem, EntityId(item));
+        like_in_session(item, key);
+        ASSERT_TRUE(erase().ok());
+        const auto& rows = shard_.state().outbox().streams().at(at);
+        ASSERT_GE(rows.size(), 2u);
+        const record::RelayRow& sent = *(rows.end() - 2);
+        EXPECT_EQ(sent.effect,
+                  key.empty() ? record::RelayEffect::kSignal : record::RelayEffect::kKeyedSignal);
+        EXPECT_EQ(rows.back().effect, record::RelayEffect::kErasure);
+        EXPECT_EQ(rows.back().sequence, sent.sequence + 1);
+        EXPECT_EQ(targets().size(), kOthers.size() + 1);
+    }
 }
 
 TEST_F(EraseUser, WhomOnlySignalsNameIsErasedToo) {

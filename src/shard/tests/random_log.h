@@ -1,6 +1,7 @@
 // Random logs of one shard: every kind of record, sensible and not.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -57,7 +58,7 @@ private:
     }
 
     void push_any() {
-        switch (below(30)) {
+        switch (below(32)) {
             case 0:
             case 1:
             case 2:
@@ -76,6 +77,9 @@ private:
             case 6:
             case 7:
                 return push_undo();
+            case 25:
+            case 26:
+                return push_session_undo();
             case 8:
             case 9:
                 return push_relay();
@@ -234,9 +238,26 @@ private:
         const NamedSession named = session();
         record::SessionSignalBody body{named.id, any_signal()};
         if (body.signal.user && !one_in(6)) body.signal.user = named.user;
-        record::Record& record = push(body);
+        std::string key;
+        if (!one_in(4)) {
+            key = "visit " + std::to_string(sent_in_sessions_.size());
+            if (one_in(6)) key = key_of(body.signal.item);
+            sent_in_sessions_.push_back({named.id, EntityKind::kItem, body.signal.item, key});
+        }
+        record::Record& record = push(body, key);
         date_and_place(&record.envelope);
         record.envelope.session_sequence = next_number(named.id);
+    }
+
+    /// Mostly of what was sent lately; some of another session or item.
+    void push_session_undo() {
+        if (sent_in_sessions_.empty()) return;
+        const std::size_t back = 1 + below(std::min<std::size_t>(sent_in_sessions_.size(), 5));
+        record::SessionUndoBody body = sent_in_sessions_[sent_in_sessions_.size() - back];
+        if (one_in(12)) body.session = session().id;
+        if (one_in(12)) body.item = item();
+        if (one_in(20)) body.kind = EntityKind::kCreator;
+        push(std::move(body), one_in(6) ? "undo " + body.key : "");
     }
 
     /// Mostly the next one, sometimes none or one that was.
@@ -348,6 +369,7 @@ private:
 
     /// What a user of the other shard did under a session with an item of this one.
     void make_session_signal(record::RelayRow* row) {
+        if (one_in(3) && !keyed_rows_.empty()) return take_back_row(row);
         row->effect = record::RelayEffect::kSignal;
         row->target = *row->item;
         row->item.reset();
@@ -357,6 +379,27 @@ private:
         if (one_in(4)) row->generation = log_[below(log_.size())].envelope.stamp;
         for (std::uint32_t cohort = 1; cohort <= 3; ++cohort)
             if (one_in(3)) row->cohorts.emplace_back(cohort);
+        // A user's stamps differ.
+        const bool again = std::ranges::any_of(keyed_rows_, [&](const record::RelayRow& each) {
+            return each.user == row->user && each.stamp == row->stamp;
+        });
+        if (again || one_in(2)) return;
+        row->effect = record::RelayEffect::kKeyedSignal;
+        keyed_rows_.push_back(*row);
+    }
+
+    /// Of a row that came, or got lost as it was out of turn; once, and within a day.
+    void take_back_row(record::RelayRow* row) {
+        const std::uint64_t sequence = row->sequence;
+        const auto back =
+            static_cast<std::ptrdiff_t>(1 + below(std::min<std::size_t>(keyed_rows_.size(), 4)));
+        const auto sent = keyed_rows_.end() - back;
+        if (stamper_.last().wall_ms() - sent->stamp.wall_ms() < 20LL * 3600 * 1000) {
+            *row = *sent;
+            row->sequence = sequence;
+            row->count = -1;
+        }
+        keyed_rows_.erase(sent);
     }
 
     /// Rows from the other shard: most deliveries go on from the last, some repeat, some skip.
@@ -410,7 +453,9 @@ private:
     schema::Schema schema_;
     std::vector<record::Record> log_;
     std::uint64_t sent_[16] = {};
-    std::map<std::uint64_t, std::uint64_t> numbers_;  ///< The last of each session.
+    std::map<std::uint64_t, std::uint64_t> numbers_;         ///< The last of each session.
+    std::vector<record::SessionUndoBody> sent_in_sessions_;  ///< What would take it back.
+    std::vector<record::RelayRow> keyed_rows_;
 };
 
 }  // namespace tidal::shard

@@ -36,6 +36,13 @@ protected:
         bool closed = false;
         record::FixedWeight reward = 0;
     };
+    /// With a key.
+    struct Sent {
+        record::SessionUndoBody takes_back;
+        SignalTypeId signal;
+        record::FixedWeight weight = 0;
+        bool counted = false;
+    };
 
     ShardSessions() {
         log_.push_back(stamper_.stamp(test_config()));
@@ -81,7 +88,12 @@ protected:
         body.signal.signal = below(3) == 0 ? kView : kLike;
         body.signal.item = EntityId(1 + below(kItems));
         body.signal.weight = static_cast<record::FixedWeight>(1 + below(8)) << 18;
-        record::Record record = stamper_.stamp(body);
+        const std::string key = below(2) == 0 ? "key " + std::to_string(sent_.size()) : "";
+        record::Record record = stamper_.stamp(body, key);
+        if (!key.empty())
+            sent_.push_back({{body.session, EntityKind::kItem, body.signal.item, key},
+                             body.signal.signal,
+                             body.signal.weight});
         const std::uint64_t sequence = below(4) == 0 ? 0 : model.last + below(4);
         record.envelope.session_sequence = sequence;
         log_.push_back(record);
@@ -99,6 +111,28 @@ protected:
         (body.signal.signal == kLike ? model.likes : model.views) += 1;
         if (body.signal.signal == kLike) model.reward += body.signal.weight;
         ++accepted_[{body.signal.item.number(), body.signal.signal}];
+        if (!key.empty()) sent_.back().counted = true;
+    }
+    /// Of what counted, or did not, or was taken back already.
+    void undo() {
+        if (sent_.empty()) return;
+        const auto counted = std::find_if(sent_.rbegin(), sent_.rend(),
+                                          [](const Sent& each) { return each.counted; });
+        Sent& sent = below(3) != 0 && counted != sent_.rend()
+                         ? *counted
+                         : sent_[sent_.size() - 1 - below(std::min<std::size_t>(sent_.size(), 30))];
+        log_.push_back(stamper_.stamp(sent.takes_back));
+        if (!sent.counted) return;
+        sent.counted = false;
+        ++undone_;
+        Model& model = sessions_[sent.takes_back.session];
+        (sent.signal == kLike ? model.likes : model.views) -= 1;
+        if (sent.signal == kLike) model.reward -= sent.weight;
+        const std::pair at(sent.takes_back.item.number(), sent.signal);
+        if (here(at.first))
+            --accepted_[at];
+        else
+            ++taken_back_[at];
     }
     void act() {
         stamper_.advance(static_cast<UnixMillis>(below(1'500)));
@@ -106,6 +140,7 @@ protected:
         if (sessions_.empty() || die == 0) return open();
         if (die == 1) return close();
         if (die == 2) return log_.push_back(stamper_.stamp(record::TickBody{}));
+        if (die < 5) return undo();
         send();
     }
 
@@ -131,11 +166,12 @@ protected:
             EXPECT_EQ(counts[kView], model.views);
             EXPECT_EQ(session->units_at(model.filled_ms), model.units);
         }
-        std::map<std::pair<std::uint64_t, SignalTypeId>, std::uint64_t> left;
+        std::map<std::pair<std::uint64_t, SignalTypeId>, std::uint64_t> left, back;
         for (const auto& [target, rows] : state.outbox().streams())
             for (const record::RelayRow& row : rows)
-                if (row.effect == record::RelayEffect::kSignal)
-                    ++left[{row.target.number(), row.signal}];
+                if (record::is_of_session(row.effect))
+                    ++(row.count > 0 ? left : back)[{row.target.number(), row.signal}];
+        EXPECT_EQ(back, taken_back_);
         for (const auto& [what, times] : accepted_)
             if (!here(what.first)) {
                 EXPECT_EQ(left[what], times) << "item " << what.first;
@@ -163,11 +199,14 @@ protected:
     std::vector<record::Record> log_;
     std::map<std::uint64_t, Model> sessions_;
     std::map<std::pair<std::uint64_t, SignalTypeId>, std::uint64_t> accepted_;
-    std::uint64_t opened_ = 0;
+    std::map<std::pair<std::uint64_t, SignalTypeId>, std::uint64_t> taken_back_;  ///< Elsewhere.
+    std::vector<Sent> sent_;
+    std::uint64_t opened_ = 0, undone_ = 0;
 };
 
 TEST_F(ShardSessions, EqualAModelOfWhatWasAcceptedThroughCrashes) {
     for (int i = 0; i < 1'500; ++i) act();
+    ASSERT_GT(undone_, 30u);
     StateLives straight;
     replay(&straight, 64, log_.size());
     compare(straight.state());

@@ -214,14 +214,12 @@ public:
             if (relation->ends)
                 held.clear();
             else
-                held.push_back({envelope.index.value(), true});
+                held.push_back({++ids_, true});
         } else if (const auto* signal = std::get_if<record::SignalBody>(&record.body)) {
             const std::string& client_key = envelope.idempotency_key;
-            if (!client_key.empty())
-                by_key_[envelope.principal + "\n" + client_key] = envelope.index.value();
-            if (signal->user)
-                mark(*signal->user, signal->item, signal->signal,
-                     {envelope.index.value(), client_key.empty()});
+            const Held held{++ids_, client_key.empty()};
+            if (!client_key.empty()) by_key_[envelope.principal + "\n" + client_key] = held.id;
+            if (signal->user) mark(*signal->user, signal->item, signal->signal, held);
         } else if (const auto* upsert = std::get_if<record::UpsertBody>(&record.body)) {
             if (upsert->kind == EntityKind::kItem && outcome.created)
                 items_[upsert->id] = envelope.stamp;
@@ -231,11 +229,11 @@ public:
         } else if (const auto* under = std::get_if<record::SessionSignalBody>(&record.body)) {
             take_session_signal(envelope, *under);
         } else if (const auto* rows = std::get_if<record::RelayBody>(&record.body)) {
-            take_rows(*rows, envelope.index);
+            take_rows(*rows);
         } else if (const auto* undo = std::get_if<record::UndoBody>(&record.body)) {
-            const auto index = by_key_.at(envelope.principal + "\n" + undo->key);
-            for (auto& [at, all] : held_)
-                std::erase_if(all, [&](const Held& one) { return one.index == index; });
+            take_back(by_key_.at(envelope.principal + "\n" + undo->key));
+        } else if (const auto* back = std::get_if<record::SessionUndoBody>(&record.body)) {
+            take_back(by_key_.at(envelope.principal + "\n" + back->key));
         }
     }
     bool holds(const EntityId& user, const std::string& state, const EntityId& item) const {
@@ -251,9 +249,14 @@ public:
 
 private:
     struct Held {
-        std::uint64_t index;
+        std::uint64_t id;
         bool for_good;
     };
+
+    void take_back(std::uint64_t id) {
+        for (auto& [at, all] : held_)
+            std::erase_if(all, [&](const Held& one) { return one.id == id; });
+    }
 
     void mark(const EntityId& user, const EntityId& item, SignalTypeId signal, Held held) {
         for (const std::string& state : kSets.at(std::min<std::size_t>(signal.value(), 2)))
@@ -265,28 +268,36 @@ private:
                              const record::SessionSignalBody& body) {
         const record::SignalBody& signal = body.signal;
         const VShard home = record::vshard_of(envelope.tenant, EntityKind::kItem, signal.item);
+        const Held held{++ids_, envelope.idempotency_key.empty()};
+        if (!held.for_good) by_key_[envelope.principal + "\n" + envelope.idempotency_key] = held.id;
         if (home.value() < kOwnedEnd)
             take_under_session(sessions_.at(body.session), signal.item, signal.signal,
-                               envelope.generation, envelope.stamp, envelope.index);
+                               envelope.generation, envelope.stamp, held);
     }
-    void take_rows(const record::RelayBody& body, LogIndex index) {
+    void take_rows(const record::RelayBody& body) {
         std::uint64_t& mark = marks_[{body.source_incarnation, body.target}];
         for (const record::RelayRow& row : body.rows) {
             if (row.sequence != mark + 1) continue;
             mark = row.sequence;
-            if (row.effect == record::RelayEffect::kSignal)
-                take_under_session(*row.user, row.target, row.signal, row.generation, row.stamp,
-                                   index);
+            if (!record::is_of_session(row.effect)) continue;
+            if (row.count < 0) {
+                const auto found = by_stamp_.find({*row.user, row.stamp});
+                if (found != by_stamp_.end()) take_back(found->second);
+                continue;
+            }
+            const Held held{++ids_, row.effect == record::RelayEffect::kSignal};
+            if (!held.for_good) by_stamp_[{*row.user, row.stamp}] = held.id;
+            take_under_session(*row.user, row.target, row.signal, row.generation, row.stamp, held);
         }
     }
     /// Unless its item is gone, and another one has its id by now.
     void take_under_session(const EntityId& user, const EntityId& item, SignalTypeId signal,
-                            HybridTime generation, HybridTime stamp, LogIndex index) {
+                            HybridTime generation, HybridTime stamp, Held held) {
         const auto found = items_.find(item);
         if (found == items_.end()) return;
         const bool of_another = generation != HybridTime() && generation != found->second;
         if (of_another && stamp < found->second) return;
-        mark(user, item, signal, {index.value(), true});
+        mark(user, item, signal, held);
     }
 
     void take_relation(const record::RelationshipBody& body) {
@@ -320,6 +331,8 @@ private:
 
     std::map<std::tuple<EntityId, std::string, EntityId>, std::vector<Held>> held_;
     std::map<std::string, std::uint64_t> by_key_;
+    std::map<std::pair<EntityId, HybridTime>, std::uint64_t> by_stamp_;
+    std::uint64_t ids_ = 0;                 ///< Of what holds states.
     std::map<EntityId, HybridTime> items_;  ///< And their generations.
     std::map<std::uint64_t, EntityId> sessions_;
     std::map<std::pair<Incarnation, VShard>, std::uint64_t> marks_;

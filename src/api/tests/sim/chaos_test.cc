@@ -50,6 +50,8 @@ void add(const PeopleCounts& run, PeopleCounts* sum) {
     sum->compared.dropped += run.compared.dropped;
     sum->sessions += run.sessions;
     sum->in_sessions += run.in_sessions;
+    sum->undos_in_sessions += run.undos_in_sessions;
+    sum->compared.undone_in_sessions += run.compared.undone_in_sessions;
     sum->closed += run.closed;
     sum->erasures += run.erasures;
     sum->moves += run.moves;
@@ -107,8 +109,8 @@ TEST(ClusterChaos, KeepsEveryPromise) {
         "signals, %llu undos, %llu relationships, %llu acknowledged, %llu pages; %llu models, with "
         "%llu states, %llu relationships, %llu liked, %llu disliked, %llu pairs, %llu taken back, "
         "%llu dropped from a full ring; %llu sessions opened, %llu closed, %llu signals in them, "
-        "%llu moves, %llu erasures, and in the models %llu sessions, %llu items of sessions, %llu "
-        "erasures, %llu ledgers of cohorts; trace %016llx\n",
+        "%llu undos, %llu moves, %llu erasures, and in the models %llu sessions, %llu items of "
+        "sessions, %llu of undos, %llu erasures, %llu ledgers of cohorts; trace %016llx\n",
         n(count), virtual_s / 3600, real_s, virtual_s / real_s, n(sum.writes), n(sum.answered),
         n(sum.acknowledged), n(sum.strong_reads), n(sum.bounded_reads), n(sum.eventual_reads),
         n(sum.token_reads), n(sum.deaths), n(sum.pauses), n(sum.stalls), n(sum.failed_syncs),
@@ -122,8 +124,9 @@ TEST(ClusterChaos, KeepsEveryPromise) {
         n(sum.people.compared.positives), n(sum.people.compared.negatives),
         n(sum.people.compared.pairs), n(sum.people.compared.undone), n(sum.people.compared.dropped),
         n(sum.people.sessions), n(sum.people.closed), n(sum.people.in_sessions),
-        n(sum.people.moves), n(sum.people.erasures), n(sum.people.compared.sessions),
-        n(sum.people.compared.in_sessions), n(sum.people.compared.erased),
+        n(sum.people.undos_in_sessions), n(sum.people.moves), n(sum.people.erasures),
+        n(sum.people.compared.sessions), n(sum.people.compared.in_sessions),
+        n(sum.people.compared.undone_in_sessions), n(sum.people.compared.erased),
         n(sum.people.compared.cohort_cells), n(sum.trace));
     EXPECT_GT(sum.people.models, 0u);
     if (count < 20) return;
@@ -162,6 +165,7 @@ TEST(ClusterChaos, KeepsEveryPromise) {
                                      sum.people.moves,
                                      sum.people.compared.sessions,
                                      sum.people.compared.in_sessions,
+                                     sum.people.compared.undone_in_sessions,
                                      sum.people.compared.erased,
                                      sum.people.compared.cohort_cells})
         EXPECT_GT(each, 0u);

@@ -171,9 +171,10 @@ void People::send_signals(std::uint32_t node) {
 void People::undo(std::uint32_t node) {
     if (keyed_.empty()) return;
     const auto of = keyed_[keyed_.size() - 1 - below(std::min<std::size_t>(keyed_.size(), 40))];
-    ++counts.undos;
+    ++(of->session == 0 ? counts.undos : counts.undos_in_sessions);
     std::vector<Write> writes;
-    writes.emplace_back(SignalUndo{of->target, of->key, {}});
+    writes.emplace_back(
+        SignalUndo{of->target, of->key, {}, of->session == 0 ? "" : std::to_string(of->session)});
     write(node, std::move(writes), {}, {note(of->user, of->target, "undo " + of->key)});
 }
 
@@ -243,6 +244,12 @@ void People::send_in_session(std::uint32_t node, Session& session) {
         SignalWrite write = signal(item, name);
         write.session_id = std::to_string(session.id);
         write.sequence = ++session.sequence;
+        if (below(2) == 0) {
+            sent->key = "in session " + std::to_string(counts.in_sessions);
+            sent->session = session.id;
+            write.idempotency_key = sent->key;
+            if (!sent->promises) keyed_.push_back(sent);
+        }
         write.weight = static_cast<double>(1 + below(8)) / 4;
         if (below(2) == 0) write.at_ms = now_ms - static_cast<UnixMillis>(below(kAgeMsMax));
         ++counts.in_sessions;

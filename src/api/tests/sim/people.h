@@ -22,6 +22,7 @@ namespace tidal::api {
 struct PeopleCounts {
     std::uint64_t signals = 0, undos = 0, relationships = 0, acknowledged = 0, pages = 0;
     std::uint64_t sessions = 0, in_sessions = 0, closed = 0, erasures = 0, moves = 0;
+    std::uint64_t undos_in_sessions = 0;
     std::uint64_t told = 0, told_none = 0;  ///< Pages under a daily cap; those behind it.
     std::uint64_t models = 0;               ///< Ends with a member whose logs have everything.
     PersonalModel::Sizes compared;
@@ -63,7 +64,8 @@ private:
     struct Sent {
         std::uint64_t user = 0, target = 0;
         std::string what;
-        std::string key;  ///< Of a signal.
+        std::string key;            ///< Of a signal.
+        std::uint64_t session = 0;  ///< Under which it was sent; 0 = none.
         bool answered = false, acknowledged = false;
         bool refused = false;     ///< With the word that nothing was written.
         bool promises = false;    ///< A hide that nobody ever ends.
