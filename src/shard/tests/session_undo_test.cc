@@ -3,7 +3,7 @@
 #include "shard/tests/state_fixture.h"
 
 namespace tidal::shard {
-namespace {
+namespace session_undo_test {
 
 EntityId user_here() {
     for (int i = 0;; ++i) {
@@ -232,5 +232,5 @@ TEST_F(SessionUndoRows, ComeThroughThoughNobodyKnowsTheSignalAnyMore) {
     EXPECT_EQ(shard_.count(creator_where(true, 0)), 0);
 }
 
-}  // namespace
+}  // namespace session_undo_test
 }  // namespace tidal::shard

@@ -13,7 +13,7 @@
 #include "text/text_index.h"
 
 namespace tidal::text {
-namespace {
+namespace gone_words_test {
 
 constexpr FieldId kTags(3);  // Of no language: every word is its own term.
 
@@ -125,5 +125,5 @@ TEST(GoneWords, LeaveTheStemToOthers) {
     EXPECT_EQ(found(*index, "piano"), std::vector<std::uint32_t>{3});
 }
 
-}  // namespace
+}  // namespace gone_words_test
 }  // namespace tidal::text

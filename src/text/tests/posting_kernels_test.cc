@@ -11,7 +11,7 @@
 #include "text/internal/posting_block.h"
 
 namespace tidal::text {
-namespace {
+namespace posting_kernels_test {
 
 /// Of so many postings, with gaps, now and then long texts and frequent words.
 struct Sample {
@@ -104,5 +104,5 @@ RC_GTEST_PROP(PostingKernels, SumsThatReachWhatIsNeeded, ()) {
                   (!std::signbit(sums[i]) && sums[i] >= least ? 1U : 0U));
 }
 
-}  // namespace
+}  // namespace posting_kernels_test
 }  // namespace tidal::text
