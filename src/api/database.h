@@ -83,7 +83,8 @@ struct DatabaseOptions {
     std::uint64_t checkpoint_events = 1'000'000;
     std::uint64_t log_bytes_max = 1ULL << 30;  ///< Above it a shard that pins the log checkpoints.
     std::uint64_t ledger_bytes_max = 4ULL << 30;
-    std::uint64_t writes_bytes_max = 256ULL << 20;  ///< Of each shard, under way; then refused.
+    /// Of each shard, under way; then refused. As much of all may wait for new fields of a schema.
+    std::uint64_t writes_bytes_max = 256ULL << 20;
     std::uint64_t idempotency_bytes_max = 256ULL << 20;
     /// Of the whole process (runtime::Memory::held_bytes); above it writes are refused that make it
     /// grow: shard/memory_budget.h. 0 = no limit.
@@ -512,6 +513,7 @@ private:
         CallContext context;
         std::shared_ptr<Join> join;
     };
+    Result<void> count_waiting(const std::vector<Write>& writes, Join* join);
     void end_widening();
     void write_held();
     shard::WriteConcern concern_of(const CallContext& context) const;
@@ -543,6 +545,7 @@ private:
     query::ShownStore shown_;  ///< Of long sequences of pages.
     std::unique_ptr<Transport> transport_;
     std::unique_ptr<shard::MemoryBudget> memory_budget_;  ///< nullptr = no limit.
+    std::atomic<std::uint64_t> waiting_bytes_ = 0;        ///< Of writes, for a wider schema.
     std::vector<std::unique_ptr<shard::Shard>> shards_;   ///< By ShardId; 0 = metadata.
     std::vector<std::unique_ptr<shard::RelayPump>> pumps_;
     std::unique_ptr<PersonalArchive> archive_;  ///< Of log_; null where there is none.
@@ -585,7 +588,7 @@ private:
     bool schema_change_under_way_ = false;
     std::size_t widening_ = 0;  ///< Writes that wait for the schema to learn their fields.
     bool writing_held_ = false;
-    std::deque<HeldWrite> held_;  ///< Came after those; bounded by what callers have in flight.
+    std::deque<HeldWrite> held_;  ///< Came after those.
     Result<void> check_exportable();
     Result<std::unique_lock<std::mutex>> begin_export();
     UnixMillis known_through(ShardId id);
