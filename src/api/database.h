@@ -207,12 +207,9 @@ public:
     /// @return as when_visible(); kUnavailable, reason "no_leader" (nobody can say how new is new)
     ///         or "catching_up" (this node has not all shards yet), or kOverloaded (too much waits
     ///         for the groups of this node), after `timeout_ms`.
+    /// @param where  Doors that have a thread of their own for what waits save a change of threads.
     void fence(const ReadFence& fence, const FenceScope& scope, std::uint64_t timeout_ms,
-               FenceDone done);
-    /// The same, but `done` may run on the loop of consensus, where nothing may wait, not for a
-    /// shard's monitor either: it passes on what does to a thread of its own.
-    void fence_from_loop(const ReadFence& fence, const FenceScope& scope, std::uint64_t timeout_ms,
-                         FenceDone done);
+               FenceDone done, FenceAnswer where = FenceAnswer::kMayWait);
 
     /// False while a member of a cluster has not yet schema and configuration of every shard: reads
     /// are then kUnavailable, reason "catching_up".
@@ -404,8 +401,6 @@ private:
     bool publish_if_changed();
     /// Whether it did. Enters no monitor.
     bool catalog_is_news();
-    void pass_fence(const ReadFence& fence, const FenceScope& scope, std::uint64_t timeout_ms,
-                    bool from_loop, FenceDone done);
     /// kUnavailable "catching_up" or "state_replaced".
     Result<void> check_readable(ShardId id);
     Result<void> check_readable();
