@@ -40,6 +40,14 @@ struct FenceScope {
     std::optional<std::uint64_t> session;
 };
 
+/// Where the answer of a fence may run beside the caller's thread and shards' executors.
+enum class FenceAnswer : std::uint8_t {
+    kMayWait,  ///< Nowhere else.
+    /// On the loop of consensus, where nothing may wait, not for a shard's monitor either: it
+    /// passes on what does to a thread of its own.
+    kOnLoop,
+};
+
 struct FenceReply {
     /// No write acknowledged longer ago than this is missing, by this node's monotonic clock.
     /// nullopt: not known (an eventual read before this node heard of a leader). 0 on a server that

@@ -83,7 +83,8 @@ struct DatabaseOptions {
     std::uint64_t checkpoint_events = 1'000'000;
     std::uint64_t log_bytes_max = 1ULL << 30;  ///< Above it a shard that pins the log checkpoints.
     std::uint64_t ledger_bytes_max = 4ULL << 30;
-    std::uint64_t writes_bytes_max = 256ULL << 20;  ///< Of each shard, under way; then refused.
+    /// Of each shard, under way; then refused. As much of all may wait for new fields of a schema.
+    std::uint64_t writes_bytes_max = 256ULL << 20;
     std::uint64_t idempotency_bytes_max = 256ULL << 20;
     /// Of the whole process (runtime::Memory::held_bytes); above it writes are refused that make it
     /// grow: shard/memory_budget.h. 0 = no limit.
@@ -206,12 +207,9 @@ public:
     /// @return as when_visible(); kUnavailable, reason "no_leader" (nobody can say how new is new)
     ///         or "catching_up" (this node has not all shards yet), or kOverloaded (too much waits
     ///         for the groups of this node), after `timeout_ms`.
+    /// @param where  Doors that have a thread of their own for what waits save a change of threads.
     void fence(const ReadFence& fence, const FenceScope& scope, std::uint64_t timeout_ms,
-               FenceDone done);
-    /// The same, but `done` may run on the loop of consensus, where nothing may wait, not for a
-    /// shard's monitor either: it passes on what does to a thread of its own.
-    void fence_from_loop(const ReadFence& fence, const FenceScope& scope, std::uint64_t timeout_ms,
-                         FenceDone done);
+               FenceDone done, FenceAnswer where = FenceAnswer::kMayWait);
 
     /// False while a member of a cluster has not yet schema and configuration of every shard: reads
     /// are then kUnavailable, reason "catching_up".
@@ -403,8 +401,6 @@ private:
     bool publish_if_changed();
     /// Whether it did. Enters no monitor.
     bool catalog_is_news();
-    void pass_fence(const ReadFence& fence, const FenceScope& scope, std::uint64_t timeout_ms,
-                    bool from_loop, FenceDone done);
     /// kUnavailable "catching_up" or "state_replaced".
     Result<void> check_readable(ShardId id);
     Result<void> check_readable();
@@ -512,6 +508,7 @@ private:
         CallContext context;
         std::shared_ptr<Join> join;
     };
+    Result<void> count_waiting(const std::vector<Write>& writes, Join* join);
     void end_widening();
     void write_held();
     shard::WriteConcern concern_of(const CallContext& context) const;
@@ -543,6 +540,7 @@ private:
     query::ShownStore shown_;  ///< Of long sequences of pages.
     std::unique_ptr<Transport> transport_;
     std::unique_ptr<shard::MemoryBudget> memory_budget_;  ///< nullptr = no limit.
+    std::atomic<std::uint64_t> waiting_bytes_ = 0;        ///< Of writes, for a wider schema.
     std::vector<std::unique_ptr<shard::Shard>> shards_;   ///< By ShardId; 0 = metadata.
     std::vector<std::unique_ptr<shard::RelayPump>> pumps_;
     std::unique_ptr<PersonalArchive> archive_;  ///< Of log_; null where there is none.
@@ -585,7 +583,7 @@ private:
     bool schema_change_under_way_ = false;
     std::size_t widening_ = 0;  ///< Writes that wait for the schema to learn their fields.
     bool writing_held_ = false;
-    std::deque<HeldWrite> held_;  ///< Came after those; bounded by what callers have in flight.
+    std::deque<HeldWrite> held_;  ///< Came after those.
     Result<void> check_exportable();
     Result<std::unique_lock<std::mutex>> begin_export();
     UnixMillis known_through(ShardId id);

@@ -25,7 +25,7 @@ struct Fences::Run {
     std::atomic<bool> overloaded = false;  ///< Why a group refused last.
     std::atomic<runtime::Executor::TimerId> timer = 0;
     Database::FenceDone done;
-    Answer where = Answer::kMayWait;
+    FenceAnswer where = FenceAnswer::kMayWait;
 };
 
 Fences::Fences(Database& database, runtime::Runtime& runtime, cluster::Node& node,
@@ -67,7 +67,7 @@ std::uint64_t Fences::left_ms(const Run& run) const {
 }
 
 void Fences::pass(const ReadFence& fence, std::vector<ShardId> shards, std::uint64_t timeout_ms,
-                  Database::FenceDone done, Answer where) {
+                  Database::FenceDone done, FenceAnswer where) {
     auto run = std::make_shared<Run>();
     run->fence = fence;
     run->shards = std::move(shards);
@@ -177,7 +177,7 @@ void Fences::finish(const RunPtr& run) {
 
 /// Who asked a group may be called on the loop.
 void Fences::answer(const RunPtr& run, Result<FenceReply> reply) {
-    if (run->where == Answer::kOnLoop || !run->asked) return run->done(std::move(reply));
+    if (run->where == FenceAnswer::kOnLoop || !run->asked) return run->done(std::move(reply));
     front().post([run, reply = std::move(reply)]() mutable { run->done(std::move(reply)); });
 }
 

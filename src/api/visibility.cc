@@ -125,17 +125,7 @@ Cluster* Database::cluster() {
 }
 
 void Database::fence(const ReadFence& fence, const FenceScope& scope, std::uint64_t timeout_ms,
-                     FenceDone done) {
-    pass_fence(fence, scope, timeout_ms, false, std::move(done));
-}
-
-void Database::fence_from_loop(const ReadFence& fence, const FenceScope& scope,
-                               std::uint64_t timeout_ms, FenceDone done) {
-    pass_fence(fence, scope, timeout_ms, true, std::move(done));
-}
-
-void Database::pass_fence(const ReadFence& fence, const FenceScope& scope, std::uint64_t timeout_ms,
-                          bool from_loop, FenceDone done) {
+                     FenceDone done, FenceAnswer where) {
     if (cluster_ == nullptr) {
         if (fence.token.empty()) return done(FenceReply{0});
         return when_visible(fence.token, timeout_ms,
@@ -154,8 +144,7 @@ void Database::pass_fence(const ReadFence& fence, const FenceScope& scope, std::
     } else {
         for (const auto& each : shards_) shards.push_back(each->id());
     }
-    cluster_->fences().pass(fence, std::move(shards), timeout_ms, std::move(done),
-                            from_loop ? Fences::Answer::kOnLoop : Fences::Answer::kMayWait);
+    cluster_->fences().pass(fence, std::move(shards), timeout_ms, std::move(done), where);
 }
 
 Result<ShardId> Database::shard_of(const EntityRequest& request) const {

@@ -7,6 +7,7 @@
 #include "api/dynamic_fields.h"
 #include "api/internal/cluster_node.h"
 #include "api/internal/write_join.h"
+#include "api/internal/write_memory.h"
 #include "api/resolve.h"
 #include "api/token.h"
 
@@ -112,15 +113,32 @@ void Database::write_import(std::vector<Write> writes, const ImportChunk& chunk,
 void Database::write_lines(std::vector<Write> writes, const ImportChunk* chunk,
                            const CallContext& context, WritesDone done) {
     auto join = std::make_shared<Join>(writes.size(), context.first_line, std::move(done));
+    Result<void> room;
     {
         const std::lock_guard lock(mutex_);
-        if (widening_ > 0 || writing_held_) {
+        const bool waits = widening_ > 0 || writing_held_;
+        if (waits) room = count_waiting(writes, join.get());
+        if (waits && room.ok()) {
             held_.push_back({std::move(writes), chunk ? std::optional(*chunk) : std::nullopt,
                              context, std::move(join)});
             return;
         }
     }
+    if (!room.ok()) return join->fail_all(room.error());
     write_joined(std::move(writes), chunk, context, std::move(join));
+}
+
+/// Of a call that waits for a wider schema, until it is proposed: then a shard counts it.
+Result<void> Database::count_waiting(const std::vector<Write>& writes, Join* join) {
+    if (join->waiting) return {};
+    const std::uint64_t waiting = waiting_bytes_;
+    if (waiting > options_.writes_bytes_max)
+        return Error(ErrorCode::kOverloaded, "too many writes wait for new fields of the schema")
+            .with("bytes", waiting)
+            .with("bytes_max", options_.writes_bytes_max)
+            .with_hint("retry, or send fewer at once; --writes-memory-mib says how much may wait");
+    join->waiting.emplace(&waiting_bytes_, memory_of(writes));
+    return {};
 }
 
 void Database::write_joined(std::vector<Write> writes, const ImportChunk* chunk,
@@ -142,6 +160,8 @@ void Database::write_joined(std::vector<Write> writes, const ImportChunk* chunk,
             memory_budget_->count_refused(writes.size());
             return join->fail_all(room.error());
         }
+        if (auto counted = count_waiting(writes, join.get()); !counted.ok())
+            return join->fail_all(counted.error());
         {
             const std::lock_guard lock(mutex_);
             ++widening_;
@@ -163,6 +183,7 @@ void Database::write_joined(std::vector<Write> writes, const ImportChunk* chunk,
     }
     name_cohorts(&groups, *join);
     if (chunk != nullptr) name_import(*chunk, *schema, writes.size(), &groups);
+    join->waiting.reset();
     propose_groups(std::move(groups), context, std::move(join));
 }
 

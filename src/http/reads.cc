@@ -51,7 +51,7 @@ void Door::once_fresh(Request&& request, Responder&& responder, const api::Fence
         return answer(request, std::move(responder));
     }
     // Fences are passed on threads that others need; what reads a shard goes on where it began.
-    database_.fence_from_loop(
+    database_.fence(
         *fence, scope, api::CallContext().timeout_ms,
         [request = std::move(request), responder = std::move(responder),
          answer = std::move(answer)](Result<api::FenceReply> fresh) mutable {
@@ -59,7 +59,8 @@ void Door::once_fresh(Request&& request, Responder&& responder, const api::Fence
             request.staleness_ms = fresh->staleness_ms;
             responder.go_on([request = std::move(request), answer = std::move(answer)](
                                 Responder to) mutable { answer(request, std::move(to)); });
-        });
+        },
+        api::FenceAnswer::kOnLoop);
 }
 
 void Door::when_fresh(Request&& request, Responder&& responder, const api::FenceScope& scope,

@@ -27,8 +27,7 @@ Result<Program> Compiler::run() {
         assert(fresh && "the parser refuses repeated names");
         static_cast<void>(fresh);
     }
-    TIDAL_ASSIGN(Value score,
-                 input_.by_ranks ? lower_fused(input_.score) : lower_order(input_.score));
+    TIDAL_ASSIGN(Value score, input_.fused ? lower_fused(input_.score) : lower_order(input_.score));
     for (const Penalty& penalty : input_.penalties) {
         TIDAL_ASSIGN(score, lower_penalty(penalty, score));
     }

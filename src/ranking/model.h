@@ -80,26 +80,30 @@ private:
     bool is_mean_ = false;
 };
 
-/// Models by the name that `model(name)` says. Immutable once shared.
+/// Models by the name that `model(name)` says. Copies share them; a change of one leaves the
+/// others.
 class ModelSet {
 public:
     /// Replaces the one of that name.
     void put(std::string name, std::shared_ptr<const Model> model) {
-        models_.insert_or_assign(std::move(name), std::move(model));
+        auto changed = std::make_shared<Models>(*models_);
+        changed->insert_or_assign(std::move(name), std::move(model));
+        models_ = std::move(changed);
     }
     /// nullptr when there is none.
     std::shared_ptr<const Model> find(std::string_view name) const {
-        const auto found = models_.find(name);
-        return found == models_.end() ? nullptr : found->second;
+        const auto found = models_->find(name);
+        return found == models_->end() ? nullptr : found->second;
     }
     std::vector<std::string_view> names() const {
         std::vector<std::string_view> out;
-        for (const auto& [name, model] : models_) out.push_back(name);
+        for (const auto& [name, model] : *models_) out.push_back(name);
         return out;
     }
 
 private:
-    std::map<std::string, std::shared_ptr<const Model>, std::less<>> models_;
+    using Models = std::map<std::string, std::shared_ptr<const Model>, std::less<>>;
+    std::shared_ptr<const Models> models_ = std::make_shared<const Models>();
 };
 
 }  // namespace tidal::ranking

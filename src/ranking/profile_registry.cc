@@ -90,7 +90,7 @@ Result<void> compile_by_ranks(CompileInput input, const schema::Schema& schema, 
     first->profile.order = {};
     CompileInput of_ranks = input;
     of_ranks.penalties = {};
-    of_ranks.by_ranks = true;
+    of_ranks.fused = true;
     of_ranks.explain = false;
     auto program = compile(of_ranks, schema, kind);
     // The ranks of many sources may cost more than the score does: then it keeps its second phase.

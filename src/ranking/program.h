@@ -143,8 +143,8 @@ struct CompileInput {
     const ModelSet* models = nullptr;         ///< What model(name) may name; nullptr = none.
     std::span<const Source> sources = {};     ///< What rank(source) may name.
     bool by_field = false;  ///< `score` names a field to order by, which may be a text.
-    /// In the place of `score`, whatever the name means in the profile: `fused`.
-    bool by_ranks = false;
+    /// `score` is what the ranks of the sources give, whatever the profile defines as `fused`.
+    bool fused = false;
     /// Also keep the terms of the outermost sum and what each penalty adds (added in order, they
     /// give the score exactly) and the value of every feature.
     bool explain = false;

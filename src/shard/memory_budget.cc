@@ -60,35 +60,27 @@ Result<std::unique_ptr<MemoryBudget>> MemoryBudget::open(const Options& options,
 
 Result<void> MemoryBudget::admit() {
     const std::uint64_t now_ns = runtime_.clock().monotonic_ns();
-    std::uint64_t due_ns = look_at_ns_.load();
     // One looks, the others go by what was seen before.
-    if (now_ns >= due_ns && look_at_ns_.compare_exchange_strong(due_ns, now_ns + kLookNs))
+    if (now_ns >= look_at_ns_ && !looking_.exchange(true)) {
         look(now_ns);
+        looking_ = false;
+    }
     if (!refusing_) return {};
     const std::lock_guard lock(mutex_);
     return why_ ? Result<void>(Error(*why_)) : Result<void>();
 }
 
+/// By one at a time. The log is told without the lock: whoever it calls may write.
 void MemoryBudget::look(std::uint64_t now_ns) {
-    auto held = runtime_.memory().held_bytes();
-    const std::lock_guard lock(mutex_);
-    why_.reset();
-    if (!held.ok()) {
-        why_ = held.take_error();
-    } else if (*held > options_.bytes_max) {
-        why_ = Error(ErrorCode::kOverloaded,
-                     "the process holds as much memory as it may: nothing is taken that needs more")
-                   .with_reason("memory_full")
-                   .with("held_bytes", *held)
-                   .with("budget_bytes", options_.bytes_max)
-                   .with("retry_after_ms", kRetryAfterMs)
-                   .with_hint(
-                       "give it more (--memory-mib, of the library OpenOptions::memory_bytes_max); "
-                       "reads, signals and deletes go on");
+    std::optional<Error> why = above(runtime_.memory().held_bytes());
+    {
+        const std::lock_guard lock(mutex_);
+        why_ = why;
+        refusing_ = why_.has_value();
     }
-    refusing_ = why_.has_value();
-    if (!why_) return trouble_.over();
-    trouble_.note(*why_);
+    look_at_ns_ = now_ns + kLookNs;
+    if (!why) return trouble_.over();
+    trouble_.note(*why);
     // One at a time: behind a checkpoint they would pile up.
     if (now_ns < give_back_at_ns_ || giving_back_.exchange(true)) return;
     give_back_at_ns_ = now_ns + kGiveBackNs;
@@ -96,6 +88,21 @@ void MemoryBudget::look(std::uint64_t now_ns) {
         runtime_.memory().give_back();
         giving_back_ = false;
     });
+}
+
+/// Why growth is refused; nullopt = there is room.
+std::optional<Error> MemoryBudget::above(Result<std::uint64_t> held) const {
+    if (!held.ok()) return held.take_error();
+    if (*held <= options_.bytes_max) return std::nullopt;
+    return Error(ErrorCode::kOverloaded,
+                 "the process holds as much memory as it may: nothing is taken that needs more")
+        .with_reason("memory_full")
+        .with("held_bytes", *held)
+        .with("budget_bytes", options_.bytes_max)
+        .with("retry_after_ms", kRetryAfterMs)
+        .with_hint(
+            "give it more (--memory-mib, of the library OpenOptions::memory_bytes_max); "
+            "reads, signals and deletes go on");
 }
 
 }  // namespace tidal::shard

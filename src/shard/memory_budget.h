@@ -58,19 +58,23 @@ public:
 private:
     MemoryBudget(const Options& options, runtime::Runtime& runtime, runtime::Executor& background);
     void look(std::uint64_t now_ns);
+    std::optional<Error> above(Result<std::uint64_t> held) const;
 
     const Options options_;
     runtime::Runtime& runtime_;
     runtime::Executor& background_;
     std::atomic<std::uint64_t> look_at_ns_ = 0;  ///< Monotonic: from then on.
+    std::atomic<bool> looking_ = false;          ///< Somebody does.
     std::atomic<bool> refusing_ = false;
     std::atomic<std::uint64_t> refused_ = 0;
+    std::atomic<bool> giving_back_ = false;  ///< Posted, and not done.
 
     std::mutex mutex_;
-    std::optional<Error> why_;  ///< Growth is refused.
+    std::optional<Error> why_;  ///< Growth is refused. Guarded by mutex_.
+
+    // Of whoever looks.
     Trouble trouble_;
     std::uint64_t give_back_at_ns_ = 0;
-    std::atomic<bool> giving_back_ = false;  ///< Posted, and not done.
 };
 
 }  // namespace tidal::shard

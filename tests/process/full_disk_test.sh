@@ -110,4 +110,51 @@ said 'checkpoints of shard 1 succeed again' 1
 said 'writes are refused' 1
 said 'checkpoints of shard 1 fail' 1
 stop_server INT || fail "SIGINT should exit 0"
+
+# And memory, too: each is refused for what it lacks, what is kept is read, and room for both comes back by deletes once
+# the disk has some.
+held_mib() { curl -s "http://127.0.0.1:$port/metrics" | awk '$1 == "tidal_memory_held_bytes" {printf "%d", $2 / 1048576}'; }
+start_server standalone --data-dir "$disk/data" --checkpoint-interval-ms 500 || finish
+budget=$(($(held_mib) + 16))
+stop_server INT || fail "SIGINT should exit 0"
+start_server standalone --data-dir "$disk/data" --checkpoint-interval-ms 500 --memory-mib "$budget" || finish
+words() { # FROM: 500 items of 400 words of their own
+    awk -v from="$1" 'BEGIN {for (i = from; i < from + 500; ++i) {text = ""
+        for (w = 0; w < 400; ++w) text = text " w" i * 400 + w
+        printf "{\"entity_id\":%d,\"metadata\":{\"title\":\"%s\"}}\n", i, text}}' |
+        curl -s -H 'Content-Type: application/x-ndjson' --data-binary @- "http://127.0.0.1:$port/items" >"$work/bulk"
+}
+for from in $(seq 100000 500 110000); do
+    words "$from"
+    grep -q '"memory_full"' "$work/bulk" && break
+done
+grep -q '"memory_full"' "$work/bulk" || fail "not full of $from items: $(held_mib) of $budget MiB"
+fill
+# What room the log has is for signals, which take no memory.
+signals() {
+    awk 'BEGIN {text = sprintf("%4000s", ""); gsub(" ", "x", text)
+        for (i = 0; i < 2000; ++i) printf "{\"entity_id\":1,\"signal\":\"view\",\"context\":\"%s\"}\n", text}' |
+        curl -s -H 'Content-Type: application/x-ndjson' --data-binary @- "http://127.0.0.1:$port/signals" >"$work/bulk"
+    grep -q '"disk_full"' "$work/bulk"
+}
+poll 60 signals || fail "signals are taken on a full disk: $(head -c 300 "$work/bulk")"
+words "$from"
+grep -qE '"(memory|disk)_full"' "$work/bulk" || fail "items are taken without room of either kind: $(head -c 300 "$work/bulk")"
+call GET /items/1
+expect 200 kept
+call GET '/search?query=w40000001&limit=1'
+expect 200 '"entity_id":100000'
+rm "$disk"/fill*
+deleted() { call DELETE /items/100000 && [ "$status" = 200 ]; }
+poll 60 deleted || fail "no delete with room on the disk: $status $reply"
+curl -s -o /dev/null -X DELETE "http://127.0.0.1:$port/items/[100001-$((from + 499))]"
+taken() { call POST /items '{"entity_id":3,"metadata":{"title":"both"}}' && [ "$status" = 200 ]; }
+poll 60 taken || fail "all is deleted and $(held_mib) of $budget MiB are held: $status $reply"
+stop_server KILL
+start_server standalone --data-dir "$disk/data" --memory-mib "$budget" || finish
+call GET /items/3
+expect 200 both
+call GET /items/100000
+expect 404
+stop_server INT || fail "SIGINT should exit 0"
 finish

@@ -28,14 +28,9 @@ public:
     void start();
     void stop() { stopped_ = true; }
 
-    /// Where `done` may run beside the caller's thread and shards' executors.
-    enum class Answer : std::uint8_t {
-        kMayWait,  ///< Nowhere else.
-        kOnLoop,   ///< On the loop: it waits for nothing.
-    };
     /// @param shards  Those the read looks at.
     void pass(const ReadFence& fence, std::vector<ShardId> shards, std::uint64_t timeout_ms,
-              Database::FenceDone done, Answer where = Answer::kMayWait);
+              Database::FenceDone done, FenceAnswer where = FenceAnswer::kMayWait);
     /// nullopt = never confirmed.
     std::optional<std::uint64_t> staleness_ms(ShardId shard) const;
     ClusterStatus::Reads reads() const { return {at_once_, confirmed_, refused_}; }

@@ -9,6 +9,7 @@
 
 #include "api/database.h"
 #include "api/forward.h"
+#include "api/internal/write_memory.h"
 
 namespace tidal::api {
 
@@ -35,6 +36,7 @@ struct Database::Join {
     std::vector<std::optional<Result<WriteReply>>> replies;
     std::atomic<std::size_t> left{1};
     const std::optional<std::uint64_t> first_line;
+    std::optional<CountedBytes> waiting;  ///< While it waits for a wider schema.
     WritesDone done;
 
     void fail(std::size_t line, Error error) {

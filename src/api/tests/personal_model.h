@@ -2,6 +2,7 @@
 // logged, and what must have come of it. Knows nothing of how the shards keep it.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -48,6 +49,12 @@ public:
         std::uint64_t sessions = 0, in_sessions = 0, erased = 0, cohort_cells = 0;
     };
     Sizes sizes() const;
+
+    static std::int64_t hour_of(UnixMillis at_ms) { return at_ms / 3'600'000; }
+    static double decayed(double weight, UnixMillis span_ms, UnixMillis half_life_ms) {
+        return weight *
+               std::exp2(-static_cast<double>(span_ms) / static_cast<double>(half_life_ms));
+    }
 
 private:
     struct Sent {

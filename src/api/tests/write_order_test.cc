@@ -29,6 +29,12 @@ std::vector<Result<WriteReply>> write_all(SimNode& node, std::vector<EntityWrite
     return out;
 }
 
+EntityWrite with_title(std::uint64_t id, std::size_t bytes) {
+    EntityWrite write = item(id);
+    write.metadata = {{"title", std::string(bytes, 'x')}};
+    return write;
+}
+
 std::string title_of(SimNode& node, std::uint64_t id) {
     const auto reply = node->get({EntityKind::kItem, id});
     if (!reply.ok()) return reply.error().to_string();
@@ -56,6 +62,33 @@ TEST(WriteOrder, HoldsWhileTheSchemaLearnsFields) {
     }
     for (std::uint64_t id = 1; id <= 5; ++id)
         EXPECT_EQ(title_of(node, id), std::to_string(kWrites - 6 + id));
+}
+
+/// What waits behind it takes memory that no shard counts yet.
+TEST(WriteOrder, WhatWaitsForTheSchemaHasABudget) {
+    constexpr std::size_t kBytes = 6'000, kBudget = 2 * kBytes;
+    SimNode node({.shards = kShards,
+                  .schema = dynamic_schema(),
+                  .executors = kShards,
+                  .writes_bytes_max = kBudget});
+    ASSERT_OK(node.open());
+    for (int round = 0; round < 2; ++round) {
+        std::vector<EntityWrite> writes(1, item(1));
+        writes[0].metadata.emplace_back("field_" + std::to_string(round), "x");
+        for (std::uint64_t id = 2; id <= 8; ++id) writes.push_back(with_title(id, kBytes));
+        const auto replies = write_all(node, std::move(writes));
+        // Those until the budget is used up, and the one that does it.
+        for (std::size_t i = 0; i <= 2; ++i) ASSERT_OK(replies[i]);
+        for (std::size_t i = 3; i <= 7; ++i) {
+            ASSERT_FALSE(replies[i].ok()) << "call " << i;
+            EXPECT_EQ(replies[i].error().code(), ErrorCode::kOverloaded);
+            EXPECT_NE(replies[i].error().hint().find("--writes-memory-mib"), std::string::npos);
+            EXPECT_FALSE(node->get({EntityKind::kItem, 1 + i}).ok());
+        }
+        node.rest();
+    }
+    // With nothing that waits there is all of it.
+    for (std::uint64_t id = 2; id <= 8; ++id) node.put(with_title(id, kBytes));
 }
 
 }  // namespace write_order_test

@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <functional>
+#include <future>
+
 #include "runtime/sim_runtime.h"
 #include "shard/memory_budget.h"
 
@@ -78,6 +82,59 @@ TEST_F(Budget, WithRoomNothingIsAskedOfTheAllocator) {
     EXPECT_TRUE(admits());
     world.run_until_idle();
     EXPECT_EQ(*node->memory().held_bytes(), kMax);
+}
+
+/// A world in which reading what is held does something.
+class Watched final : public runtime::Runtime, public runtime::Memory {
+public:
+    explicit Watched(runtime::Runtime& world) : world_(world) {}
+    runtime::Clock& clock() override { return world_.clock(); }
+    runtime::Random& random() override { return world_.random(); }
+    runtime::Disk& disk() override { return world_.disk(); }
+    runtime::ExecutorFactory& executors() override { return world_.executors(); }
+    runtime::Network& network() override { return world_.network(); }
+    runtime::Memory& memory() override { return *this; }
+    void fatal(const Error& error) override { world_.fatal(error); }
+    void give_back() override {}
+    Result<std::uint64_t> held_bytes() override {
+        if (on_look) on_look();
+        return 2 * kMax;
+    }
+    std::function<void()> on_look;
+
+private:
+    runtime::Runtime& world_;
+};
+
+TEST_F(Budget, NobodyLooksWhileAnotherDoes) {
+    Watched watched(*node);
+    auto opened = MemoryBudget::open({.bytes_max = kMax, .logger = {}}, watched, *background);
+    ASSERT_TRUE(opened.ok());
+    int looks = 0;
+    watched.on_look = [&] {
+        if (++looks > 1) return;
+        world.advance(2 * MemoryBudget::kLookNs);  // It takes long.
+        EXPECT_TRUE((*opened)->admit().ok());      // As was seen before.
+    };
+    EXPECT_FALSE((*opened)->admit().ok());
+    EXPECT_EQ(looks, 1);
+    EXPECT_FALSE((*opened)->admit().ok());
+    EXPECT_EQ(looks, 2);
+}
+
+/// A log of an application may write, and wait for it.
+TEST_F(Budget, WhoIsToldMayAsk) {
+    bool answered = false;
+    std::future<bool> other;
+    const auto logger = Logger::to_callback(LogLevel::kError, [&](LogLevel, std::string_view) {
+        other = std::async(std::launch::async, [&] { return budget->admit().ok(); });
+        answered = other.wait_for(std::chrono::seconds(10)) == std::future_status::ready;
+    });
+    budget =
+        std::move(*MemoryBudget::open({.bytes_max = kMax, .logger = logger}, *node, *background));
+    node->set_held_bytes(2 * kMax);
+    EXPECT_FALSE(admits());
+    EXPECT_TRUE(answered);
 }
 
 TEST(Grows, WhatAddsAndHasNoBudgetOfItsOwn) {

@@ -1,6 +1,7 @@
 #include "api/tests/sim/people.h"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 namespace tidal::api {
@@ -106,6 +107,7 @@ std::shared_ptr<People::Sent> People::note(std::uint64_t user, std::uint64_t tar
     sent->target = target;
     sent->what = std::move(what);
     sent->life = life_;
+    sent->number = sent_++;
     calls_.push_back(sent);
     return sent;
 }
@@ -358,7 +360,6 @@ std::shared_ptr<People::Memory> People::remember() const {
     out->promised_hides = promised_hides_;
     out->sessions = sessions_;
     out->told = told_;
-    out->life = life_;
     return out;
 }
 
@@ -369,14 +370,18 @@ void People::doubt_since(Memory* then) const {
     }
 }
 
-/// What came after it was for nothing, and may not be there.
+/// What came after it, and what another past had beside it, was for nothing and may not be there.
 void People::go_back(const Memory& to) {
     ++life_;
     Calls calls;
-    for (const Sent& sent : to.calls) calls.push_back(std::make_shared<Sent>(sent));
-    const bool same_past = to.life + 1 == life_;
-    for (std::size_t at = to.calls.size(); same_past && at < calls_.size(); ++at) {
-        calls.push_back(std::make_shared<Sent>(*calls_[at]));
+    std::set<std::uint64_t> known;
+    for (const Sent& sent : to.calls) {
+        calls.push_back(std::make_shared<Sent>(sent));
+        known.insert(sent.number);
+    }
+    for (const auto& sent : calls_) {
+        if (known.contains(sent->number)) continue;
+        calls.push_back(std::make_shared<Sent>(*sent));
         calls.back()->undone = true;
     }
     calls_ = std::move(calls);
@@ -414,6 +419,9 @@ std::optional<PersonalModel> People::model_of_logs() {
 
 /// What was acknowledged is in the log, and nothing that was not sent.
 void People::check_calls(const PersonalModel& model) {
+    if (calls_.size() != sent_)
+        fail(std::to_string(sent_) + " calls were sent, of which " + std::to_string(calls_.size()) +
+             " are looked for");
     std::map<std::tuple<std::uint64_t, std::uint64_t, std::string>, std::pair<int, int>> bounds;
     for (const auto& sent : calls_) {
         auto& [least, most] = bounds[{sent->user, sent->target, sent->what}];

@@ -67,11 +67,12 @@ private:
         std::string key;            ///< Of a signal.
         std::uint64_t session = 0;  ///< Under which it was sent; 0 = none.
         bool answered = false, acknowledged = false;
-        bool refused = false;     ///< With the word that nothing was written.
-        bool promises = false;    ///< A hide that nobody ever ends.
-        bool may_repeat = false;  ///< One call may be logged many times, as that changes nothing.
-        bool undone = false;      ///< By a restore of what was before it.
-        std::uint64_t life = 0;   ///< How often all went back before it was sent.
+        bool refused = false;      ///< With the word that nothing was written.
+        bool promises = false;     ///< A hide that nobody ever ends.
+        bool may_repeat = false;   ///< One call may be logged many times, as that changes nothing.
+        bool undone = false;       ///< By a restore of what it came after, or of another past.
+        std::uint64_t life = 0;    ///< How often all went back before it was sent.
+        std::uint64_t number = 0;  ///< Among all that were ever sent.
     };
     using Calls = std::vector<std::shared_ptr<Sent>>;
     /// As its client knows it.
@@ -108,7 +109,8 @@ private:
 
     SimCluster& cluster_;
     runtime::SeededRandom& random_;
-    Calls calls_;
+    Calls calls_;  ///< All that were ever sent: none of any past comes back.
+    std::uint64_t sent_ = 0;
     std::vector<std::shared_ptr<Sent>> keyed_;  ///< Signals that may be taken back.
     std::vector<Pair> promised_hides_;          ///< Acknowledged, and nobody ever ends them.
     std::vector<Session> sessions_;             ///< That were answered.
@@ -118,12 +120,11 @@ private:
 };
 
 struct People::Memory {
-    std::vector<Sent> calls;  ///< The first are `calls_` as they were.
+    std::vector<Sent> calls;  ///< As `calls_` were, and what was sent while the backup was made.
     std::vector<std::shared_ptr<Sent>> keyed;
     std::vector<Pair> promised_hides;
     std::vector<Session> sessions;
     Told told;
-    std::uint64_t life = 0;
 };
 
 }  // namespace tidal::api
