@@ -434,10 +434,10 @@ private:
     runtime::Task<Result<FeedComparison>> compare_task(FeedCall call, std::string other_profile);
     Result<query::FeedPlan> plan_call(const FeedCall& call, query::TextMode mode, FeedReply* reply);
     Result<void> read_anchors(query::FeedPlan* plan);
-    Result<void> read_liked(query::FeedPlan* plan);
-    std::vector<query::LikedItem> read_items(std::span<const EntityId> items,
-                                             const query::FeedPlan& plan, bool pairs);
-    Result<void> read_disliked(query::FeedPlan* plan);
+    Result<void> read_tastes(query::FeedPlan* plan);
+    struct ItemRead;
+    std::vector<query::LikedItem> read_items(std::span<const ItemRead> reads,
+                                             const query::FeedPlan& plan);
     /// @param at_once  Each shard was asked in one step: nothing of the pages may have gone since.
     /// @param marks    Texts of what is shown are read, whatever fields the page has.
     Result<void> finish_feed(const query::FeedPlan& plan, std::vector<query::ShardPage> pages,

@@ -9,11 +9,35 @@
 namespace tidal::api {
 namespace {
 
-std::span<const EntityId> first_of(const std::vector<EntityId>& items, std::size_t max) {
-    return std::span(items).first(std::min(items.size(), max));
+/// What the items say that the user liked, in their order. @param pairs  nullptr = not asked for.
+Result<void> add_liked(std::span<const query::LikedItem> liked, const schema::Schema& schema,
+                       query::CoEngaged* pairs, query::FeedPlan* plan) {
+    const auto spec_of = [&](std::size_t i) -> const schema::EmbeddingSpec& {
+        return schema.kind(plan->kind).embeddings[plan->user_slots[i].value()];
+    };
+    std::vector<query::Preference> preferences(plan->user_slots.size());
+    double weight = 1;
+    for (const query::LikedItem& item : liked) {
+        if (pairs != nullptr) query::add_co_engaged(item, weight, pairs);
+        for (std::size_t i = 0; i < preferences.size(); ++i)
+            preferences[i].add(spec_of(i), item.vectors[i], weight);
+        weight *= query::kLikedDecay;
+    }
+    if (pairs != nullptr)
+        for (const EntityId& item : plan->user->liked) pairs->erase(item);
+    for (std::size_t i = 0; i < preferences.size(); ++i)
+        TIDAL_TRY(preferences[i].finish(spec_of(i), plan));
+    return {};
 }
 
 }  // namespace
+
+/// Of one item.
+struct Database::ItemRead {
+    const EntityId* item = nullptr;
+    bool pairs = false;
+    std::span<const EmbeddingSlotId> slots;
+};
 
 Result<void> Database::read_anchors(query::FeedPlan* plan) {
     const auto of_item = plan->co_engaged.find(ranking::Anchor::kItem);
@@ -28,39 +52,30 @@ Result<void> Database::read_anchors(query::FeedPlan* plan) {
         });
         TIDAL_TRY(std::move(read));
     }
-    TIDAL_TRY(read_disliked(plan));
-    return read_liked(plan);
-}
-
-Result<void> Database::read_disliked(query::FeedPlan* plan) {
-    if (plan->disliked_slots.empty()) return {};
-    constexpr std::size_t kMax = ranking::AnchorVectors::kDislikedMax;
-    for (const EntityId& item : first_of(plan->user->disliked, kMax)) {
-        const VShard vshard = record::vshard_of(kDefaultTenant, plan->kind, item);
-        TIDAL_TRY(shard(shard_of(vshard)).with_state([&](shard::ShardState& state) {
-            return query::add_disliked(state.view(plan->kind), item, plan);
-        }));
-    }
-    return {};
+    return read_tastes(plan);
 }
 
 /// What the items say, in their order; each shard is entered once.
-std::vector<query::LikedItem> Database::read_items(std::span<const EntityId> items,
-                                                   const query::FeedPlan& plan, bool pairs) {
-    std::vector<query::LikedItem> out(items.size());
+std::vector<query::LikedItem> Database::read_items(std::span<const ItemRead> reads,
+                                                   const query::FeedPlan& plan) {
+    std::vector<query::LikedItem> out(reads.size());
     std::vector<ShardId> shards;
-    for (const EntityId& item : items)
-        shards.push_back(shard_of(record::vshard_of(kDefaultTenant, plan.kind, item)));
-    std::vector<bool> read(items.size());
-    for (std::size_t first = 0; first < items.size(); ++first) {
+    for (const ItemRead& each : reads)
+        shards.push_back(shard_of(record::vshard_of(kDefaultTenant, plan.kind, *each.item)));
+    std::vector<bool> read(reads.size());
+    for (std::size_t first = 0; first < reads.size(); ++first) {
         if (read[first]) continue;
         shard(shards[first]).with_state([&](shard::ShardState& state) {
             const ranking::ShardView view = state.view(plan.kind);
-            for (std::size_t i = first; i < items.size(); ++i)
-                if (shards[i] == shards[first]) view.entities.prefetch_id(items[i]);
-            for (std::size_t i = first; i < items.size(); ++i) {
+            for (std::size_t i = first; i < reads.size(); ++i)
+                if (shards[i] == shards[first]) view.entities.prefetch_id(*reads[i].item);
+            for (std::size_t i = first; i < reads.size(); ++i)
+                if (shards[i] == shards[first])
+                    query::prefetch_liked(view, *reads[i].item, reads[i].pairs, reads[i].slots);
+            for (std::size_t i = first; i < reads.size(); ++i) {
                 if (shards[i] != shards[first]) continue;
-                out[i] = query::read_liked(view, items[i], pairs, plan.user_slots, plan.now_ms);
+                const ItemRead& each = reads[i];
+                out[i] = query::read_liked(view, *each.item, each.pairs, each.slots, plan.now_ms);
                 read[i] = true;
             }
         });
@@ -68,29 +83,26 @@ std::vector<query::LikedItem> Database::read_items(std::span<const EntityId> ite
     return out;
 }
 
-Result<void> Database::read_liked(query::FeedPlan* plan) {
+/// What the page's user liked and disliked, together: each entry of a shard may wait for writes.
+Result<void> Database::read_tastes(query::FeedPlan* plan) {
     const auto of_user = plan->co_engaged.find(ranking::Anchor::kUser);
-    const bool pairs = of_user != plan->co_engaged.end();
-    if (!pairs && plan->user_slots.empty()) return {};
-    const auto items = first_of(plan->user->liked, query::kLikedMax);
-    const std::vector<query::LikedItem> liked = read_items(items, *plan, pairs);
-    const auto schema = this->schema();
-    const auto spec_of = [&](std::size_t i) -> const schema::EmbeddingSpec& {
-        return schema->kind(plan->kind).embeddings[plan->user_slots[i].value()];
+    query::CoEngaged* const pairs = of_user == plan->co_engaged.end() ? nullptr : &of_user->second;
+    std::vector<ItemRead> reads;
+    const auto want = [&](const std::vector<EntityId>& items, std::size_t most, bool with_pairs,
+                          std::span<const EmbeddingSlotId> slots) {
+        if (!with_pairs && slots.empty()) return;
+        for (std::size_t i = 0; i < std::min(items.size(), most); ++i)
+            reads.push_back({&items[i], with_pairs, slots});
     };
-    std::vector<query::Preference> preferences(plan->user_slots.size());
-    double weight = 1;
-    for (const query::LikedItem& item : liked) {
-        if (pairs) query::add_co_engaged(item, weight, &of_user->second);
-        for (std::size_t i = 0; i < preferences.size(); ++i)
-            preferences[i].add(spec_of(i), item.vectors[i], weight);
-        weight *= query::kLikedDecay;
-    }
-    if (pairs)
-        for (const EntityId& item : plan->user->liked) of_user->second.erase(item);
-    for (std::size_t i = 0; i < preferences.size(); ++i)
-        TIDAL_TRY(preferences[i].finish(spec_of(i), plan));
-    return {};
+    if (!plan->user) return {};
+    want(plan->user->liked, query::kLikedMax, pairs != nullptr, plan->user_slots);
+    const std::size_t liked = reads.size();
+    want(plan->user->disliked, ranking::AnchorVectors::kDislikedMax, false, plan->disliked_slots);
+    const std::vector<query::LikedItem> said = read_items(reads, *plan);
+    const auto schema = this->schema();
+    for (std::size_t i = liked; i < said.size(); ++i)
+        TIDAL_TRY(query::add_disliked(said[i], *schema, plan));
+    return add_liked(std::span(said).first(liked), *schema, pairs, plan);
 }
 
 }  // namespace tidal::api

@@ -152,7 +152,10 @@ void merge_sources(std::span<const std::vector<SourceList>> of_shards, FeedPlan*
 }
 
 RankedFeatures::RankedFeatures(const FeedPlan& plan, ranking::FeatureSource& tables)
-    : plan_(plan), tables_(tables), ranks_(plan.ranks.size()) {
+    : plan_(plan),
+      creators_(plan.user ? &*plan.user : nullptr),
+      tables_(tables),
+      ranks_(plan.ranks.size()) {
     for (const Feature& feature : plan.profile->program.features)
         if (feature.kind == FeatureKind::kFriends &&
             std::ranges::find(friends_, feature.state, &Friends::state) == friends_.end())
@@ -285,7 +288,7 @@ void RankedFeatures::fill_of_creators(const Feature& feature, std::span<const Sl
     }
     for (std::size_t i = 0; i < slots.size(); ++i) {
         const EntityId* const creator = creators[i];
-        if (creator == nullptr) continue;
+        if (creator == nullptr || !creators_.may_hold(*creator)) continue;
         if (follows) {
             out[i] = plan_.user->followed.contains(*creator) ? 1 : 0;
         } else if (const auto found = plan_.user->affinities.find(*creator);

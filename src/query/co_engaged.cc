@@ -39,6 +39,17 @@ LikedItem read_liked(const ranking::ShardView& view, const EntityId& item, bool 
     return out;
 }
 
+void prefetch_liked(const ranking::ShardView& view, const EntityId& item, bool pairs,
+                    std::span<const EmbeddingSlotId> slots) {
+    const auto slot = view.entities.find(item);
+    if (!slot) return;
+    if (pairs && view.co_engagement != nullptr) view.co_engagement->prefetch_list(*slot);
+    for (const EmbeddingSlotId each : slots)
+        if (const auto* const vectors =
+                view.vectors == nullptr ? nullptr : view.vectors->find(each))
+            vectors->prefetch(*slot);
+}
+
 void add_co_engaged(const LikedItem& item, double weight, CoEngaged* out) {
     constexpr double kShrinkage = 10;
     for (const auto& [other, both] : item.both)
@@ -89,13 +100,12 @@ Result<void> Preference::finish(const schema::EmbeddingSpec& spec, FeedPlan* pla
     return {};
 }
 
-Result<void> add_disliked(const ranking::ShardView& view, const EntityId& item, FeedPlan* plan) {
-    const auto at = view.entities.find(item);
-    if (!at || view.vectors == nullptr) return {};
-    for (const EmbeddingSlotId slot : plan->disliked_slots) {
-        const auto* const vectors = view.vectors->find(slot);
-        if (vectors == nullptr || !vectors->has(*at)) continue;
-        TIDAL_ASSIGN(auto probe, vector::make_probe(vectors->spec(), vectors->values(*at)));
+Result<void> add_disliked(const LikedItem& item, const schema::Schema& schema, FeedPlan* plan) {
+    for (std::size_t i = 0; i < plan->disliked_slots.size(); ++i) {
+        if (item.vectors[i].empty()) continue;
+        const EmbeddingSlotId slot = plan->disliked_slots[i];
+        const auto& spec = schema.kind(plan->kind).embeddings[slot.value()];
+        TIDAL_ASSIGN(auto probe, vector::make_probe(spec, item.vectors[i]));
         plan->anchors.add_disliked(slot, std::move(probe));
     }
     return {};

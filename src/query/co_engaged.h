@@ -29,7 +29,7 @@ using CoEngaged = absl::flat_hash_map<EntityId, double>;
 void add_co_engaged(const ranking::ShardView& view, const EntityId& item, double weight,
                     UnixMillis now_ms, CoEngaged* out);
 
-/// What one item says, to be added up outside the monitor.
+/// What one item that its user liked, or disliked, says; to be added up outside the monitor.
 struct LikedItem {
     double likes = 1;                               ///< As of the page's moment, 1 or more.
     std::vector<std::pair<EntityId, double>> both;  ///< How many liked each other item as well.
@@ -38,6 +38,9 @@ struct LikedItem {
 /// @param pairs  Whether `both` is wanted. Threads: inside the monitor of its shard.
 LikedItem read_liked(const ranking::ShardView& view, const EntityId& item, bool pairs,
                      std::span<const EmbeddingSlotId> slots, UnixMillis now_ms);
+/// Asks for what read_liked() will wait for.
+void prefetch_liked(const ranking::ShardView& view, const EntityId& item, bool pairs,
+                    std::span<const EmbeddingSlotId> slots);
 void add_co_engaged(const LikedItem& item, double weight, CoEngaged* out);
 /// What a part is worth for the entity that it is of.
 double co_engaged_value(const ranking::ShardView& view, double part, Slot slot, UnixMillis now_ms);
@@ -59,8 +62,8 @@ private:
     double weight_ = 0;
 };
 
-/// Puts the vectors of one item that the user disliked into the plan, in every slot of
-/// plan->disliked_slots that it has one in. Threads: inside the monitor of its shard.
-Result<void> add_disliked(const ranking::ShardView& view, const EntityId& item, FeedPlan* plan);
+/// Puts the vectors of one item that the user disliked into the plan.
+/// @param item  Read with plan->disliked_slots.
+Result<void> add_disliked(const LikedItem& item, const schema::Schema& schema, FeedPlan* plan);
 
 }  // namespace tidal::query

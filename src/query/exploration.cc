@@ -99,6 +99,7 @@ ShardExploration::ShardExploration(const schema::Schema& schema,
                                    std::uint64_t seed)
     : entities_(entities),
       user_(user),
+      creators_(user),
       seed_(seed),
       outside_(exploration_pool(user, true), entities),
       inside_(exploration_pool(user, false), entities) {
@@ -127,7 +128,7 @@ Result<void> ShardExploration::offer(std::span<const Slot> slots, ranking::Featu
 
 bool ShardExploration::is_outside(Slot slot) const {
     const EntityId* const creator = entities_.creator_of(slot);
-    return user_ == nullptr || creator == nullptr ||
+    return user_ == nullptr || creator == nullptr || !creators_.may_hold(*creator) ||
            (!user_->followed.contains(*creator) && !user_->affinities.contains(*creator));
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "query/internal/creator_sieve.h"
 #include "query/internal/top_items.h"
 #include "query/viewer.h"
 #include "ranking/evaluator.h"
@@ -67,6 +68,7 @@ private:
 
     const entity::EntityTable& entities_;
     const Viewer* const user_;
+    const CreatorSieve creators_;
     const std::uint64_t seed_;
     ranking::Feature impressions_;
     std::vector<ranking::Feature> positives_;

@@ -93,13 +93,18 @@ void Shard::publish_graph(GraphJobPtr job) {
     } else {
         graph_trouble_.over();
     }
-    const std::lock_guard lock(mutex_);
-    making_graph_ = false;
-    if (job->generation != generation_.load()) return;
-    state_->vectors(job->kind).graphs(job->slot).finish_build(
-        job->failure ? nullptr : job->build->take(), job->index);
-    graph_files_worn_ = true;  // Where nothing is left of its vectors, no file follows.
-    file_graphs();
+    std::vector<std::shared_ptr<const vector::Graph>> replaced;
+    {
+        const std::lock_guard lock(mutex_);
+        making_graph_ = false;
+        if (job->generation != generation_.load()) return;
+        replaced = state_->vectors(job->kind).graphs(job->slot).finish_build(
+            job->failure ? vector::BuiltGraph() : job->build->take(), job->index);
+        graph_files_worn_ = true;  // Where nothing is left of its vectors, no file follows.
+        file_graphs();
+    }
+    // Writes need not wait for their memory to be given back either.
+    options_.graphs->post([job = std::move(job), replaced = std::move(replaced)] {});
 }
 
 }  // namespace tidal::shard

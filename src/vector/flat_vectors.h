@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/prefetch.h"
 #include "entity/vector_codec.h"
 #include "schema/schema.h"
 #include "vector/internal/row_blocks.h"
@@ -36,7 +37,7 @@ public:
 
     bool has(Slot slot) const;
     /// Asks for what has() and similarities() will wait for.
-    void prefetch(Slot slot) const { rows_.prefetch(slot); }
+    TIDAL_PREFETCHES void prefetch(Slot slot) const { rows_.prefetch(slot); }
     /// The slots that have a vector.
     const Roaring& present() const { return present_; }
     std::uint64_t size() const { return size_; }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/prefetch.h"
 #include "base/result.h"
 #include "vector/internal/codes.h"
 #include "vector/internal/graph_layout.h"
@@ -77,7 +78,7 @@ public:
         return ended(upper_links_ + (std::size_t{found->second.first} + layer - 1) * kLinks,
                      kLinks);
     }
-    void prefetch_links(std::uint32_t node) const {
+    TIDAL_PREFETCHES void prefetch_links(std::uint32_t node) const {
         const std::uint32_t* const at = base_links_ + std::size_t{node} * kLinksBase;
         __builtin_prefetch(at);
         __builtin_prefetch(at + kLinks);

@@ -200,7 +200,8 @@ Result<void> GraphBuild::lay_out() {
     rows_ = {};  // hnswlib has them too
     lay_out_links(layout, bytes.get());
     parts.bytes = bytes;
-    TIDAL_ASSIGN(graph_, Graph::open(spec_, std::move(parts), Graph::kNone));
+    TIDAL_ASSIGN(built_.graph, Graph::open(spec_, std::move(parts), Graph::kNone));
+    built_.slots = std::make_shared<SlotBits>(built_.graph->slots());
     return {};
 }
 
@@ -230,8 +231,8 @@ void GraphBuild::lay_out_links(const GraphLayout& layout, char* to) const {
     }
 }
 
-std::shared_ptr<const Graph> GraphBuild::take() {
-    return std::move(graph_);
+BuiltGraph GraphBuild::take() {
+    return std::move(built_);
 }
 
 }  // namespace tidal::vector

@@ -8,8 +8,15 @@
 #include "base/result.h"
 #include "vector/flat_vectors.h"
 #include "vector/graph.h"
+#include "vector/slot_bits.h"
 
 namespace tidal::vector {
+
+/// What a build makes.
+struct BuiltGraph {
+    std::shared_ptr<const Graph> graph;  ///< nullptr = the build was given up.
+    std::shared_ptr<SlotBits> slots;     ///< Of the graph: of a million some milliseconds to make.
+};
 
 /// copy() until it is true, then link() until it is true, then take(). What is put or erased
 /// meanwhile may be in the graph as it was: who owns both remembers that (graph_index.h).
@@ -28,7 +35,7 @@ public:
     bool copy(const FlatVectors& vectors, std::size_t most);
     /// Links the next nodes, at most so many. @return kInternal  hnswlib gave up.
     Result<bool> link(std::size_t most);
-    std::shared_ptr<const Graph> take();
+    BuiltGraph take();
 
     std::size_t size() const { return slots_.size(); }
 
@@ -52,7 +59,7 @@ private:
     std::vector<std::byte> rows_;
     std::vector<float> squares_;  ///< Of dot products: of the lengths.
     std::unique_ptr<Linker> linker_;
-    std::shared_ptr<const Graph> graph_;
+    BuiltGraph built_;
 };
 
 }  // namespace tidal::vector

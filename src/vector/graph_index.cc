@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace tidal::vector {
 
@@ -15,14 +16,10 @@ bool GraphIndex::open(Segment of_file, const FlatVectors& vectors) {
     }
     if (of_file.fresh.isEmpty()) return false;
     fresh_ |= of_file.fresh;
-    add(std::move(of_file));
-    return true;
-}
-
-void GraphIndex::add(Segment segment) {
-    segment.fresh_bits = std::make_shared<SlotBits>(segment.fresh);
-    segments_.push_back(std::move(segment));
+    of_file.fresh_bits = std::make_shared<SlotBits>(of_file.fresh);
+    segments_.push_back(std::move(of_file));
     tail_.reset();
+    return true;
 }
 
 void GraphIndex::filed(const Graph& graph, std::uint64_t file,
@@ -87,22 +84,27 @@ std::unique_ptr<GraphBuild> GraphIndex::begin_build(const FlatVectors& vectors,
     return std::make_unique<GraphBuild>(vectors, slots, seed);
 }
 
-void GraphIndex::finish_build(std::shared_ptr<const Graph> graph, LogIndex index) {
+std::vector<std::shared_ptr<const Graph>> GraphIndex::finish_build(BuiltGraph built,
+                                                                   LogIndex index) {
     assert(changed_);
-    if (graph != nullptr) {
-        std::erase_if(segments_, [&](const Segment& segment) {
-            return std::ranges::find(replaced_, segment.graph) != replaced_.end();
-        });
-        Roaring fresh = graph->slots();
-        fresh -= *changed_;
-        tail_.reset();
-        if (!fresh.isEmpty()) add({std::move(graph), std::move(fresh), index, 0, nullptr});
-        fresh_ = Roaring();
-        for (const Segment& segment : segments_) fresh_ |= segment.fresh;
-        ++built_;
-    }
-    replaced_.clear();
-    changed_.reset();
+    const Roaring changed = *std::exchange(changed_, std::nullopt);
+    auto replaced = std::exchange(replaced_, {});
+    if (built.graph == nullptr) return {};
+    std::erase_if(segments_, [&](const Segment& segment) {
+        return std::ranges::find(replaced, segment.graph) != replaced.end();
+    });
+    Segment made{.graph = std::move(built.graph),
+                 .fresh = {},
+                 .index = index,
+                 .fresh_bits = std::move(built.slots)};
+    made.fresh = made.graph->slots() - changed;
+    for (const std::uint32_t slot : changed) made.fresh_bits->remove(slot);
+    if (!made.fresh.isEmpty()) segments_.push_back(std::move(made));
+    fresh_ = Roaring();
+    for (const Segment& segment : segments_) fresh_ |= segment.fresh;
+    tail_.reset();
+    ++built_;
+    return replaced;
 }
 
 std::size_t GraphIndex::bytes() const {

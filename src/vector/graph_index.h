@@ -53,9 +53,11 @@ public:
     bool wants_build(const FlatVectors& vectors, std::uint64_t tail_max) const;
     /// Precondition: none is under way. @param seed  Random.
     std::unique_ptr<GraphBuild> begin_build(const FlatVectors& vectors, std::uint64_t seed);
-    /// With what begin_build() made; without, it was given up.
+    /// With what begin_build() made.
     /// @param index  Of the newest record applied when the last of its vectors was copied.
-    void finish_build(std::shared_ptr<const Graph> graph, LogIndex index);
+    /// @return the graphs it takes the place of: to let go of them takes milliseconds, in which
+    /// others may be let in.
+    std::vector<std::shared_ptr<const Graph>> finish_build(BuiltGraph built, LogIndex index);
 
     std::size_t bytes() const;  ///< Of memory, without what is mapped.
     std::size_t mapped_bytes() const;
@@ -64,7 +66,6 @@ public:
 
 private:
     static bool is_worn(const Segment& segment);
-    void add(Segment segment);
 
     std::vector<Segment> segments_;
     Roaring fresh_;

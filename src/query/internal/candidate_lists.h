@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "query/feed.h"
+#include "query/internal/creator_sieve.h"
 #include "query/step_budget.h"
 #include "ranking/feature.h"
 #include "text/search.h"
@@ -72,6 +73,7 @@ private:
     bool count_friends(const ranking::ShardView& view, StepBudget& budget);
 
     const FeedPlan& plan_;
+    const CreatorSieve creators_;
     ranking::FeatureSource& tables_;
     const entity::EntityTable* entities_ = nullptr;                         ///< Since prepare().
     std::optional<ranking::ShardView> view_;                                ///< Likewise.

@@ -31,6 +31,7 @@ public:
     TopItems(std::size_t keep, const ShardOrder& order)
         : keep_(keep), order_(order), entities_(order.entities()) {
         heap_.reserve(keep);
+        rest_.reserve(keep);
     }
     TopItems(std::size_t keep, const entity::EntityTable& entities)
         : TopItems(keep, ShardOrder(true, std::nullopt, entities)) {}
@@ -50,15 +51,17 @@ public:
         if (is_last && full()) return;
         const HybridTime generation = entities_.generation_of(slot);
         if (generation == HybridTime()) return;  // Deleted since it was found to match.
+        if (full() || !is_last) make_heap();
+        Rest rest{generation, {}};
+        if (!text.empty()) rest.text = std::make_unique<const std::string>(text);
         if (full()) {
-            make_heap();
             std::ranges::pop_heap(heap_, before());
-            heap_.pop_back();
-        } else if (!is_last) {
-            make_heap();
+            const std::uint32_t at = heap_.back().rest;
+            rest_[at] = std::move(rest);
+            heap_.back() = {key, slot, at};
+        } else {
+            push(key, slot, std::move(rest));
         }
-        heap_.push_back({key, slot, generation, {}});
-        if (!text.empty()) heap_.back().text = std::make_unique<const std::string>(text);
         if (!in_order_) std::ranges::push_heap(heap_, before());
     }
 
@@ -66,7 +69,7 @@ public:
     void append(double key, Slot slot) {
         assert(in_order_ && !full());
         const HybridTime generation = entities_.generation_of(slot);
-        if (generation != HybridTime()) heap_.push_back({key, slot, generation, {}});
+        if (generation != HybridTime()) push(key, slot, {generation, {}});
     }
 
     /// Best first, without entities that have been deleted since they were offered; leaves it
@@ -81,31 +84,56 @@ public:
     }
     /// Likewise where the table is as it was when the first of them was offered.
     std::vector<Entry> take_unchanged() {
-        if (!in_order_) std::ranges::sort_heap(heap_, before());
+        if (!in_order_) std::ranges::sort(heap_, before());
         in_order_ = true;
-        return std::exchange(heap_, {});
+        std::vector<Entry> out;
+        out.reserve(heap_.size());
+        for (const Place& place : heap_) {
+            Rest& rest = rest_[place.rest];
+            out.push_back({place.key, place.slot, rest.generation, std::move(rest.text)});
+        }
+        heap_.clear();
+        rest_.clear();
+        return out;
     }
 
 private:
+    /// What is moved about: little.
+    struct Place {
+        double key;
+        Slot slot;
+        std::uint32_t rest;  ///< Where in rest_.
+    };
+    struct Rest {
+        HybridTime generation;
+        std::unique_ptr<const std::string> text;
+    };
+
+    void push(double key, Slot slot, Rest rest) {
+        heap_.push_back({key, slot, static_cast<std::uint32_t>(rest_.size())});
+        rest_.push_back(std::move(rest));
+    }
     /// Ids lie far from each other in memory: they are read where all else is equal.
-    bool is_before(double key, std::string_view text, Slot slot, const Entry& other) const {
+    bool is_before(double key, std::string_view text, Slot slot, const Place& other) const {
         if (key != other.key) return key > other.key;
         return order_.before({key, text, entities_.id_of(slot)},
                              {other.key, text_of(other), entities_.id_of(other.slot)});
     }
-    static std::string_view text_of(const Entry& entry) {
-        return entry.text ? std::string_view(*entry.text) : std::string_view();
+    std::string_view text_of(const Place& place) const {
+        const auto& text = rest_[place.rest].text;
+        return text ? std::string_view(*text) : std::string_view();
     }
     /// As a heap order this keeps the last of the page on top.
     struct Before {
         const TopItems& items;
-        bool operator()(const Entry& a, const Entry& b) const {
-            return items.is_before(a.key, text_of(a), a.slot, b);
+        bool operator()(const Place& a, const Place& b) const {
+            if (a.key != b.key) return a.key > b.key;
+            return items.is_before(a.key, items.text_of(a), a.slot, b);
         }
     };
     Before before() const { return {*this}; }
     /// Of those kept. Precondition: there is one.
-    const Entry& last() const { return in_order_ ? heap_.back() : heap_.front(); }
+    const Place& last() const { return in_order_ ? heap_.back() : heap_.front(); }
     void make_heap() {
         if (!in_order_) return;
         in_order_ = false;
@@ -115,7 +143,8 @@ private:
     const std::size_t keep_;
     const ShardOrder order_;
     const entity::EntityTable& entities_;
-    std::vector<Entry> heap_;  ///< Best first, or a heap whose front is the last.
+    std::vector<Place> heap_;  ///< Best first, or a heap whose front is the last.
+    std::vector<Rest> rest_;   ///< Of all places, in no order.
     bool in_order_ = true;
 };
 

@@ -186,7 +186,9 @@ private:
                            &of->second);
         if (!request.user) return {};
         for (const EntityId& item : request.user->disliked)
-            TIDAL_TRY(add_disliked(home(item).view(), item, plan));
+            TIDAL_TRY(add_disliked(
+                read_liked(home(item).view(), item, false, plan->disliked_slots, plan->now_ms),
+                *schema_, plan));
         const auto of = plan->co_engaged.find(Anchor::kUser);
         std::vector<Preference> preferences(plan->user_slots.size());
         double weight = 1;

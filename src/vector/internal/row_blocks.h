@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/prefetch.h"
 #include "vector/internal/block_memory.h"
 
 namespace tidal::vector {
@@ -39,7 +40,7 @@ public:
         return block.rows ? block.rows.get() + place * row_bytes_ : block.places[place];
     }
     /// Asks for what find() and a read of the row will wait for.
-    void prefetch(Slot slot) const {
+    TIDAL_PREFETCHES void prefetch(Slot slot) const {
         const std::size_t at = slot.value() >> shift_;
         if (at >= blocks_.size() || blocks_[at].is_none()) return;
         const std::size_t place = slot.value() & (slots_ - 1);

@@ -14,7 +14,7 @@
 
 namespace tidal::vector {
 
-inline std::shared_ptr<const Graph> built(GraphBuild* build, const FlatVectors& vectors) {
+inline BuiltGraph finished(GraphBuild* build, const FlatVectors& vectors) {
     while (!build->copy(vectors, 100)) {
     }
     for (;;) {
@@ -23,6 +23,9 @@ inline std::shared_ptr<const Graph> built(GraphBuild* build, const FlatVectors& 
         if (!done || *done) break;
     }
     return build->take();
+}
+inline std::shared_ptr<const Graph> built(GraphBuild* build, const FlatVectors& vectors) {
+    return finished(build, vectors).graph;
 }
 
 /// Vectors around a few centres far from the origin: the mean is what codes have to take away.

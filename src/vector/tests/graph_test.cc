@@ -221,7 +221,7 @@ TEST(PlannedSearch, GoesThroughTheGraphUnderAFilterThatLeavesHalf) {
     Groups groups(Metric::kL2);
     GraphIndex index;
     auto build = index.begin_build(groups.vectors, 1);
-    index.finish_build(built(build.get(), groups.vectors), LogIndex(1));
+    index.finish_build(finished(build.get(), groups.vectors), LogIndex(1));
     SearchTrace trace;
     for (int asked = 0; asked < 20; ++asked) {
         Roaring half;
@@ -245,7 +245,7 @@ TEST(PlannedSearch, FindsTheSameInASetOfAll) {
     Groups groups(Metric::kL2);
     GraphIndex index;
     auto build = index.begin_build(groups.vectors, 1);
-    index.finish_build(built(build.get(), groups.vectors), LogIndex(1));
+    index.finish_build(finished(build.get(), groups.vectors), LogIndex(1));
     for (std::uint32_t slot = 0; slot < Groups::kCount; slot += 50) {
         groups.vectors.erase(Slot(slot));
         index.changed(Slot(slot), groups.vectors);
@@ -391,9 +391,9 @@ TEST(GraphIndex, KeepsFewGraphs) {
         index.changed(Slot(slot), set.vectors);
         if (!index.wants_build(set.vectors, 30)) continue;
         auto build = index.begin_build(set.vectors, 1);
-        auto graph = built(build.get(), set.vectors);
-        linked += graph->size();
-        index.finish_build(std::move(graph), LogIndex(1));
+        BuiltGraph made = finished(build.get(), set.vectors);
+        linked += made.graph->size();
+        index.finish_build(std::move(made), LogIndex(1));
     }
     EXPECT_LE(set.vectors.size() - index.fresh().cardinality(), 30U);
     EXPECT_LE(index.segments().size(), 6U);
