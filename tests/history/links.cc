@@ -29,7 +29,7 @@ std::string_view trimmed(std::string_view text) {
 Result<Change> read_change(std::string_view text, std::uint32_t count) {
     const Error bad = Error(ErrorCode::kInvalidArgument, "not a change of links")
                           .with("text", text)
-                          .with_hint("1>2 cut, *>3 reset, 1>* delay 30, *>* open");
+                          .with_hint("1>2 cut, *>3 reset, 1>* delay 30, 2>3 damage 5000, *>* open");
     const std::size_t arrow = text.find('>'), space = text.find(' ');
     if (arrow == std::string_view::npos || space == std::string_view::npos || arrow > space)
         return bad;
@@ -38,18 +38,25 @@ Result<Change> read_change(std::string_view text, std::uint32_t count) {
         !read_node(text.substr(arrow + 1, space - arrow - 1), count, &out.to))
         return bad;
     const std::string_view what = trimmed(text.substr(space));
-    std::uint32_t delay_ms = 0;
+    std::uint32_t number = 0;
     if (what == "cut") return out.link.state = LinkState::kCut, out;
     if (what == "reset") return out.link.state = LinkState::kReset, out;
     if (what == "open") return out;
-    if (!what.starts_with("delay ") || !read_number(what.substr(6), &delay_ms)) return bad;
-    out.link.delay = std::chrono::milliseconds(delay_ms);
+    const std::size_t end = std::min(what.find(' '), what.size());
+    if (end == what.size() || !read_number(what.substr(end + 1), &number)) return bad;
+    if (what.substr(0, end) == "delay")
+        out.link.delay = std::chrono::milliseconds(number);
+    else if (what.substr(0, end) == "damage" && number > 0)
+        out.link.damage = number;
+    else
+        return bad;
     return out;
 }
 
 std::string text_of(const Link& link) {
     if (link.state == LinkState::kCut) return "cut";
     if (link.state == LinkState::kReset) return "reset";
+    if (link.damage > 0) return "damage " + std::to_string(link.damage);
     return "delay " + std::to_string(link.delay.count());
 }
 
@@ -78,7 +85,8 @@ std::string Links::to_text() const {
     for (std::uint32_t from = 1; from <= count_; ++from)
         for (std::uint32_t to = 1; to <= count_; ++to) {
             const Link link = get(from, to);
-            if (link.state == LinkState::kOpen && link.delay.count() == 0) continue;
+            if (link.state == LinkState::kOpen && link.delay.count() == 0 && link.damage == 0)
+                continue;
             out += std::to_string(from) + ">" + std::to_string(to) + " " + text_of(link) + "\n";
         }
     return out;

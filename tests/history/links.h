@@ -21,6 +21,7 @@ enum class LinkState : std::uint8_t {
 struct Link {
     LinkState state = LinkState::kOpen;
     std::chrono::milliseconds delay{0};
+    std::uint32_t damage = 0;  ///< One bit flips in every so many bytes; 0 = none does.
 };
 
 /// Directed links between nodes 1..count. Threads: any.
@@ -38,7 +39,8 @@ public:
         links_[from * (count_ + 1) + to] = link;
     }
 
-    /// "1>2 cut", "1>* open", "*>* delay 30", "2>1 reset"; several with commas. All or nothing.
+    /// "1>2 cut", "1>* open", "*>* delay 30", "2>1 reset", "1>3 damage 5000"; several with commas.
+    /// All or nothing.
     /// @return kInvalidArgument naming what is not such a command.
     Result<void> command(std::string_view text);
     /// One line per link that is not open and prompt, as command() takes it.

@@ -76,7 +76,8 @@ struct Pipe {
     };
     std::deque<Piece> pieces;
     std::size_t size = 0;
-    bool ended = false;  ///< The source has closed; what is here still goes out.
+    std::size_t undamaged = 0;  ///< Bytes since the last that was, on a link that damages some.
+    bool ended = false;         ///< The source has closed; what is here still goes out.
 
     bool has_due(Clock::time_point now) const { return !pieces.empty() && pieces[0].due <= now; }
     bool has_room() const { return !ended && size < kPipeBytesMax; }
@@ -89,6 +90,7 @@ struct Connection {
     std::uint32_t from = 0;  ///< 0 until its process is known.
     std::uint32_t to = 0;
     std::uint16_t near_port = 0;
+    std::uint16_t listen_port = 0;  ///< Where it was accepted.
     Clock::time_point accepted;
     Pipe there, back;
     bool dead = false;
@@ -97,20 +99,16 @@ struct Connection {
 class PollProxy final : public Proxy {
 public:
     PollProxy(std::vector<ProxyNode> nodes, const Links& links)
-        : nodes_(std::move(nodes)), links_(links) {}
+        : nodes_(std::move(nodes)),
+          links_(links),
+          bytes_((nodes_.size() + 1) * (nodes_.size() + 1)) {}
 
     Result<void> start() {
-        for (ProxyNode& node : nodes_) {
-            Socket socket = make_socket();
-            const int on = 1;
-            ::setsockopt(socket.fd(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-            const sockaddr_in address = loopback(node.listen_port);
-            if (::bind(socket.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
-                    0 ||
-                ::listen(socket.fd(), 128) != 0)
-                return Error(ErrorCode::kConflict, "cannot listen").with("port", node.listen_port);
-            node.listen_port = local_port(socket.fd());
-            listeners_.push_back(std::move(socket));
+        for (std::uint32_t node = 1; node <= nodes_.size(); ++node) {
+            ProxyNode& of = nodes_[node - 1];
+            TIDAL_ASSIGN(of.listen_port, listen_on(of.listen_port, node));
+            if (of.other_port == 0) continue;
+            TIDAL_ASSIGN(of.other_port, listen_on(of.other_port, node));
         }
         return {};
     }
@@ -120,6 +118,9 @@ public:
     }
     void stop() override { stopped_ = true; }
     const ProxyStats& stats() const override { return stats_; }
+    std::uint64_t bytes(std::uint32_t from, std::uint32_t to) const override {
+        return bytes_[from * (nodes_.size() + 1) + to];
+    }
 
     void run() override {
         while (!stopped_) {
@@ -130,6 +131,27 @@ public:
     }
 
 private:
+    /// Of connections to a node.
+    struct Listener {
+        Socket socket;
+        std::uint16_t port = 0;
+        std::uint32_t to = 0;
+    };
+
+    /// @return the port.
+    Result<std::uint16_t> listen_on(std::uint16_t port, std::uint32_t node) {
+        Socket socket = make_socket();
+        const int on = 1;
+        ::setsockopt(socket.fd(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        const sockaddr_in address = loopback(port);
+        if (::bind(socket.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+            ::listen(socket.fd(), 128) != 0)
+            return Error(ErrorCode::kConflict, "cannot listen").with("port", port);
+        const std::uint16_t taken = local_port(socket.fd());
+        listeners_.push_back({std::move(socket), taken, node});
+        return taken;
+    }
+
     bool open(std::uint32_t from, std::uint32_t to) const {
         return links_.get(from, to).state == LinkState::kOpen;
     }
@@ -154,7 +176,7 @@ private:
     void identify(Connection& one) {
         std::vector<pid_t> pids;
         for (const ProxyNode& node : nodes_) pids.push_back(node.pid());
-        const auto owner = find_owner(one.near_port, nodes_[one.to - 1].listen_port, pids);
+        const auto owner = find_owner(one.near_port, one.listen_port, pids);
         if (owner) {
             one.from = static_cast<std::uint32_t>(*owner + 1);
         } else if (Clock::now() - one.accepted > kUnknownFor) {
@@ -175,7 +197,7 @@ private:
     void wait() {
         const auto now = Clock::now();
         std::vector<pollfd> polled;
-        for (const Socket& listener : listeners_) polled.push_back({listener.fd(), POLLIN, 0});
+        for (const Listener& each : listeners_) polled.push_back({each.socket.fd(), POLLIN, 0});
         for (const auto& one : connections_) {
             polled.push_back(near_poll(*one, now));
             polled.push_back(far_poll(*one, now));
@@ -185,7 +207,7 @@ private:
             carry(*connections_[i], polled[listeners_.size() + 2 * i].revents,
                   polled[listeners_.size() + 2 * i + 1].revents);
         for (std::size_t i = 0; i < listeners_.size(); ++i)
-            if ((polled[i].revents & POLLIN) != 0) accept(i);
+            if ((polled[i].revents & POLLIN) != 0) accept(listeners_[i]);
     }
 
     /// A descriptor that waits for nothing is left out: poll would tell of its end again and again.
@@ -213,9 +235,9 @@ private:
         }
         constexpr short kEnd = POLLHUP | POLLERR;
         if ((near & (POLLIN | kEnd)) != 0 && open(one.from, one.to))
-            read(one, one.near.fd(), &one.there, links_.get(one.from, one.to).delay);
+            read(one, one.near.fd(), &one.there, one.from, one.to);
         if ((far & (POLLIN | kEnd)) != 0 && open(one.to, one.from))
-            read(one, one.far.fd(), &one.back, links_.get(one.to, one.from).delay);
+            read(one, one.far.fd(), &one.back, one.to, one.from);
         if ((near & POLLOUT) != 0) write(one, one.near.fd(), &one.back);
         if ((far & POLLOUT) != 0) write(one, one.far.fd(), &one.there);
     }
@@ -228,20 +250,32 @@ private:
         one.dead = failed != 0;
     }
 
-    void read(Connection& one, int fd, Pipe* pipe, std::chrono::milliseconds delay) {
+    void read(Connection& one, int fd, Pipe* pipe, std::uint32_t from, std::uint32_t to) {
         if (!pipe->has_room()) return;
+        const Link link = links_.get(from, to);
         std::string bytes(kPieceBytes, '\0');
         const ssize_t size = ::recv(fd, bytes.data(), bytes.size(), 0);
         if (size > 0) {
             bytes.resize(static_cast<std::size_t>(size));
             pipe->size += bytes.size();
             stats_.bytes += bytes.size();
-            pipe->pieces.push_back({Clock::now() + delay, std::move(bytes)});
+            bytes_[from * (nodes_.size() + 1) + to] += bytes.size();
+            if (link.damage > 0) damage(link.damage, &bytes, pipe);
+            pipe->pieces.push_back({Clock::now() + link.delay, std::move(bytes)});
         } else if (size == 0) {
             pipe->ended = true;
         } else if (errno != EAGAIN && errno != EINTR) {
             one.dead = true;
         }
+    }
+
+    void damage(std::uint32_t every, std::string* bytes, Pipe* pipe) {
+        for (std::size_t at = every - 1 - pipe->undamaged % every; at < bytes->size();
+             at += every) {
+            (*bytes)[at] = static_cast<char>((*bytes)[at] ^ (1 << stats_.damaged % 8));
+            ++stats_.damaged;
+        }
+        pipe->undamaged = (pipe->undamaged + bytes->size()) % every;
     }
 
     static void write(Connection& one, int fd, Pipe* pipe) {
@@ -257,10 +291,10 @@ private:
         if (bytes.empty()) pipe->pieces.pop_front();
     }
 
-    void accept(std::size_t node) {
+    void accept(const Listener& at) {
         sockaddr_in peer{};
         socklen_t size = sizeof peer;
-        Socket socket(::accept4(listeners_[node].fd(), reinterpret_cast<sockaddr*>(&peer), &size,
+        Socket socket(::accept4(at.socket.fd(), reinterpret_cast<sockaddr*>(&peer), &size,
                                 SOCK_NONBLOCK | SOCK_CLOEXEC));
         if (!socket.open()) return;
         const int on = 1;
@@ -268,7 +302,8 @@ private:
         ++stats_.connections;
         auto one = std::make_unique<Connection>();
         one->near = std::move(socket);
-        one->to = static_cast<std::uint32_t>(node + 1);
+        one->to = at.to;
+        one->listen_port = at.port;
         one->near_port = ntohs(peer.sin_port);
         one->accepted = Clock::now();
         connections_.push_back(std::move(one));
@@ -276,10 +311,11 @@ private:
 
     std::vector<ProxyNode> nodes_;
     const Links& links_;
-    std::vector<Socket> listeners_;
+    std::vector<Listener> listeners_;
     std::vector<std::unique_ptr<Connection>> connections_;
     std::atomic<bool> stopped_{false};
     ProxyStats stats_;
+    std::vector<std::atomic<std::uint64_t>> bytes_;  ///< By from and to.
 };
 
 }  // namespace

@@ -21,6 +21,7 @@ namespace tidal::history {
 
 struct ProxyNode {
     std::uint16_t listen_port = 0;  ///< Of the proxy, on 127.0.0.1. 0 takes a free one.
+    std::uint16_t other_port = 0;   ///< Another one, for a node that moves. 0 = none.
     std::uint16_t target_port = 0;  ///< Of the node, on 127.0.0.1.
     std::function<pid_t()> pid;     ///< The node's process now; 0 = none.
 };
@@ -28,6 +29,7 @@ struct ProxyNode {
 struct ProxyStats {
     std::atomic<std::uint64_t> connections{0};  ///< Ever.
     std::atomic<std::uint64_t> bytes{0};        ///< Carried, both directions.
+    std::atomic<std::uint64_t> damaged{0};      ///< Bits flipped.
     /// Connections ended because no node's process holds them.
     std::atomic<std::uint64_t> strangers{0};
 };
@@ -44,6 +46,8 @@ public:
     virtual void run() = 0;
     virtual void stop() = 0;
     virtual const ProxyStats& stats() const = 0;
+    /// Bytes that node `from` has sent to node `to` and the proxy has read.
+    virtual std::uint64_t bytes(std::uint32_t from, std::uint32_t to) const = 0;
 };
 
 }  // namespace tidal::history

@@ -1,23 +1,26 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2154,SC2317,SC2046,SC2206  # bin, root, work, port, status and reply come from lib.sh; words are split
 # Three real nodes, clients on all of them, and things that go wrong all the while: kill -9, standing still, a network
-# that is cut this way and that, clocks that are set, a full disk. What the clients saw must be linearizable (nothing
-# acknowledged lost, no signal counted twice), and in the end every replica has the same content.
-#   cluster_history_test.sh BIN                 one round of 45 s
+# that is cut this way and that and damages what it carries, clocks that are set, disks that are full or slow, nodes that
+# come back at another address. What the clients saw must be linearizable (nothing acknowledged lost, no signal counted
+# twice), and in the end every replica has the same content; then a bit of a file is another, and that is noticed or
+# changes nothing.
+#   cluster_history_test.sh BIN                 one round of 40 s
 #   HOURS=1 cluster_history_test.sh BIN         rounds of 60 s, for an hour
 #   ROUNDS=3 ROUND_S=100 …                      so many, so long
 #   SEED=7 …                                    the same choices again (not the same moments)
 #   NEMESES="kill_one cut_one" …                only these
 #   CHANGES=w=local …                           the control: what a leader alone has may be lost, and that is found
+#   FLIPS=100 …                                 so many bits instead of 2
 #   KEEP=DIR …                                  where the history and the logs of a failure go
 # shellcheck source=tests/process/lib.sh
 . "$(dirname "$0")/lib.sh" "$1"
 
-if [ -n "${HOURS-}" ]; then round_s=${ROUND_S:-60} rounds=100000; else round_s=${ROUND_S:-45} rounds=${ROUNDS:-1}; fi
+if [ -n "${HOURS-}" ]; then round_s=${ROUND_S:-60} rounds=100000; else round_s=${ROUND_S:-40} rounds=${ROUNDS:-1}; fi
 end_s=$((SECONDS + ${HOURS:-1000} * 3600))
 seed=${SEED:-$((RANDOM + 1))}
 RANDOM=$seed
-declare -A proxy_port=() counts=()
+declare -A counts=() address=()
 skipped=""
 failures_dir=${KEEP:-}
 shards=${SHARDS:-3}
@@ -36,16 +39,17 @@ launch() {
     local number=$1 command=$2
     shift 2
     [ -s "$work/n$number.shift" ] || echo 0 >"$work/n$number.shift"
+    [ -s "$work/n$number.delay" ] || echo 0 >"$work/n$number.delay"
+    [ -n "${address[$number]-}" ] || address[$number]=127.0.0.1:${proxy_port[n$number]}
     [ -f "$work/n$number.log" ] && mv "$work/n$number.log" "$work/n$number.log.before"
-    LD_PRELOAD=$bin/libshifted_clock.so TIDAL_CLOCK_SHIFT_FILE=$work/n$number.shift "$bin/tidal-server" "$command" --data-dir "$work/n$number" --listen "127.0.0.1:${node_http[n$number]}" \
-        --peer-listen "127.0.0.1:${node_peer[n$number]}" --peer-advertise "127.0.0.1:${proxy_port[$number]}" \
+    LD_PRELOAD="$bin/libshifted_clock.so $bin/libslow_disk.so" TIDAL_CLOCK_SHIFT_FILE=$work/n$number.shift \
+        TIDAL_DISK_DELAY_FILE=$work/n$number.delay "$bin/tidal-server" "$command" --data-dir "$work/n$number" \
+        --listen "127.0.0.1:${node_http[n$number]}" --peer-listen "127.0.0.1:${node_peer[n$number]}" --peer-advertise "${address[$number]}" \
         --heartbeat-ms 50 --election-ms-min 500 --election-ms-max 1000 --checkpoint-interval-ms 2000 "$@" \
         >"$work/n$number.log" 2>&1 &
     node_pid[n$number]=$!
     echo $! >"$work/n$number.pid"
 }
-set_links() { curl -s --max-time 5 -d "$1" "http://127.0.0.1:$control_port/links" >/dev/null; }
-links() { poll 60 set_links "$1" || fail "the proxy does not take '$1'"; }
 
 # Nemeses. Each ends with everything healed, except that nodes may still be starting.
 others_of() { for other in 1 2 3; do [ "$other" = "$1" ] || echo "$other"; done; }
@@ -107,6 +111,41 @@ reset_one() {
 }
 slow() { cut_while "*>* delay $((20 + $(below 150)))"; }
 slow_one() { cut_while "$((1 + $(below 3)))>* delay $((50 + $(below 400)))"; }
+# A bit of every so many bytes: a handshake or thousands of messages get through. TLS ends the connection.
+damage() { cut_while "*>* damage $((2000 + $(below 100000)))"; }
+damage_one() {
+    local number=$((1 + $(below 3))) every=$((500 + $(below 20000)))
+    cut_while "$number>* damage $every, *>$number damage $every"
+}
+# Each sync takes so long.
+slow_disk() {
+    local number=$((1 + $(below 3)))
+    echo $((5 + $(below 300))) >"$work/n$number.delay"
+    wait_ms 1500 5000
+    echo 0 >"$work/n$number.delay"
+}
+# One at a time, and when all know where the others are: nodes find each other where they were.
+knows() { # NODE ABOUT
+    [ "$(get "n$1" /cluster/nodes ".nodes[] | select(.node == $2) | .peer_address")" = "${address[$2]}" ]
+}
+all_know() {
+    local number other
+    for number in 1 2 3; do for other in 1 2 3; do knows $number $other || return 1; done; done
+}
+move_one() {
+    local number=$((1 + $(below 3))) name
+    name=n$number
+    poll 60 all_know || fail "nodes do not find each other: $(get n1 /cluster/nodes -c)"
+    kill -9 "${node_pid[$name]}"
+    wait "${node_pid[$name]}" 2>/dev/null
+    if [ "${address[$number]}" = "127.0.0.1:${proxy_port[$name]}" ]; then
+        address[$number]=127.0.0.1:${other_port[$name]}
+    else
+        address[$number]=127.0.0.1:${proxy_port[$name]}
+    fi
+    launch $number start
+    poll 60 all_know || fail "node $number is not found at ${address[$number]}: $(for other in 1 2 3; do get n$other /cluster/nodes '.nodes[] | [.node, .up, .peer_address]'; done) $(tail -n 3 "$work/$name.log")"
+}
 cut_and_kill() {
     local number=$((1 + $(below 3)))
     links "$number>* cut, *>$number cut"
@@ -164,7 +203,7 @@ full_disk_and_kill() {
 
 nemeses=(${NEMESES:-kill_one kill_majority kill_all stop_one pause_one pause_majority cut_one cut_all cut_out cut_in
     cut_bridge cut_ring cut_flapping reset_one slow slow_one cut_and_kill
-    skew clock_jumps})
+    damage damage_one slow_disk move_one skew clock_jumps})
 # next_nemesis: sets `what`. All of them once, in some order, before one comes again.
 deck=()
 next_nemesis() {
@@ -222,6 +261,45 @@ check_alive() {
     done
 }
 
+# flip_bit: of a node that is down. It does not start, or it holds what the others do; then the bit is as it was.
+flip_bit() {
+    local number=$((1 + $(below 3))) files file at byte bit
+    local name=n$number
+    end_node $name KILL
+    # A store's LOG is for people, and a LOCK is empty.
+    mapfile -t files < <(find "$work/$name/wal" "$work/$name/store" -type f -size +0 ! -name 'LOG*' | sort)
+    file=${files[RANDOM % ${#files[@]}]} bit=$((1 << $(below 8))) byte=0
+    # Most of a log's last file is yet to be written.
+    for _ in {1..100}; do
+        at=$(((RANDOM << 15 | RANDOM) % $(stat -c %s "$file")))
+        byte=$(od -An -tu1 -j $at -N 1 "$file")
+        [ $((byte)) = 0 ] || break
+    done
+    cp "$file" "$work/whole"
+    write_byte() { printf '%b' "\\x$(printf %02x "$2")" | dd of="$1" bs=1 seek=$at conv=notrunc status=none; }
+    write_byte "$file" $((byte ^ bit))
+    step "byte $at of ${file#"$work"/} is $((byte ^ bit)) instead of $((byte))"
+    counts[flips]=$((${counts[flips]-0} + 1))
+    launch $number start
+    : >"$work/samples"
+    compared_or_ended() { has_ended $name || { up_or_ended $number && all_compared; }; }
+    poll 90 compared_or_ended || fail "node $number neither ends nor has what the others have: $(tail -n 3 "$work/$name.log")"
+    if has_ended $name; then
+        grep -q '\[corruption\]' "$work/$name.log" || fail "node $number ends without a word of damage: $(tail -n 3 "$work/$name.log")"
+        counts[flips_noticed]=$((${counts[flips_noticed]-0} + 1))
+        wait "${node_pid[$name]}" 2>/dev/null
+        cp "$work/whole" "$file"
+    else
+        [ -z "$(differing)" ] || fail "nobody notices, and replicas differ at $(differing | head)"
+        end_node $name KILL
+        # Where it has not been written since.
+        write_byte "$work/whole" $((byte ^ bit))
+        cmp -s "$work/whole" "$file" && write_byte "$file" $((byte))
+    fi
+    launch $number start
+    poll 60 is_up $number || fail "node $number does not come back: $(tail -n 3 "$work/$name.log")"
+}
+
 round() { # NUMBER
     local run what number
     : >"$work/run"
@@ -249,23 +327,12 @@ round() { # NUMBER
 }
 
 step "seed $seed: three nodes"
-for number in 1 2 3; do
-    node_http[n$number]=$(free_port)
-    node_peer[n$number]=$(free_port)
-    proxy_port[$number]=$(free_port)
-done
-proxied=()
-for number in 1 2 3; do proxied+=(--node "${proxy_port[$number]}:${node_peer[n$number]}:$work/n$number.pid"); done
-: >"$work/proxy.log"
-"$bin/tidal-history" proxy "${proxied[@]}" >"$work/proxy.log" 2>&1 &
-node_pid[proxy]=$!
-poll 10 grep -q '^proxy on' "$work/proxy.log" || fail "the proxy: $(cat "$work/proxy.log")"
-control_port=$(sed -n 's/^proxy on 127.0.0.1:\([0-9]*\)$/\1/p' "$work/proxy.log")
+begin_proxy n1 n2 n3
 small_disk
 launch 1 init --shards "$shards"
 poll 60 is_up 1 || { fail "the first node: $(tail -n 5 "$work/n1.log")"; finish; }
 for number in 2 3; do
-    TIDAL_TOKEN=$("$bin/tidalctl" node token --url "$(url_of n1)") launch $number join --seed "127.0.0.1:${proxy_port[1]}"
+    TIDAL_TOKEN=$("$bin/tidalctl" node token --url "$(url_of n1)") launch $number join --seed "127.0.0.1:${proxy_port[n1]}"
     poll 60 is_up $number || { fail "node $number does not join: $(tail -n 5 "$work/n$number.log")"; finish; }
 done
 voters() { [ "$(get "n$1" /cluster/shards '[.shards[] | select((.voters | length) == 3)] | length')" = $((shards + 1)) ]; }
@@ -281,7 +348,7 @@ for ((at = 1; at <= rounds && failed == 0 && SECONDS < end_s; at++)); do
     round "$at"
 done
 [ "$failed" = 0 ] || [ -z "$failures_dir" ] || cp "$work"/history "$work"/run "$work"/n?.log* "$work"/verdict "$work"/samples "$failures_dir"
-[ "$(curl -s "http://127.0.0.1:$control_port/stats" | jq '.connections > 0 and .bytes > 0')" = true ] || fail "nodes do not speak through the proxy"
+[ "$(proxy_stats '.connections > 0 and .bytes > 0')" = true ] || fail "nodes do not speak through the proxy"
 
 step "and once more after a clean stop of all"
 for number in 1 2 3; do kill -TERM "${node_pid[n$number]}"; done
@@ -289,6 +356,9 @@ for number in 1 2 3; do wait "${node_pid[n$number]}" || fail "node $number stopp
 for number in 1 2 3; do launch $number start; done
 poll 120 all_up || fail "nodes do not come back"
 check_content "after a restart"
+for ((at = 0; at < ${FLIPS:-2} && failed == 0; at++)); do flip_bit; done
+check_content "after bits were flipped"
+[ "${counts[damage]-0}${counts[damage_one]-0}" = 00 ] || [ "$(proxy_stats '.damaged > 0')" = true ] || fail "nothing was damaged on its way"
 for number in 1 2 3; do end_node "n$number" TERM || fail "node $number stopped with $?"; done
 
 echo "seed $seed, nemeses:$(for what in "${!counts[@]}"; do echo -n " $what ${counts[$what]},"; done) not done:$skipped"

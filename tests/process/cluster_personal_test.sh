@@ -101,6 +101,13 @@ then_all "/feed?profile=for_you&$user&explain=true" \
     '(.items[:2] | any(.entity_id == 10 and (.explain.terms[] | select(.term == "(1 - gap) * co_engagement").value) > 0)) and
       (.items[0].explain.features | any(.feature == "days_since_last(positive)" and (.missing | not) and .value < 1)) and
       all(.items[]; .entity_id | IN(1, 2, 6, 8) | not)'
+# How long the user was away, by when things happened, whichever node was told of them, and in whatever order.
+ago() { date -u -d "$1 days ago" +%FT%TZ; }
+for signal in like=12 like=40 dislike=5 dislike=90; do
+    tell POST /signals "{\"entity_id\":3,\"signal\":\"${signal%=*}\",\"user_id\":60,\"at\":\"$(ago "${signal#*=}")\"}"
+done
+profile away 'score 100 * days_since_last(positive) + days_since_last(negative);'
+then_all '/feed?profile=away&user_id=60&limit=1' '.items[0].score - 1205 | . > -1 and . < 2'
 # What one node told the user today, all have told; tomorrow is another day.
 tell GET "/feed?profile=notification&$user" ''
 jq -e '[.items[].entity_id] | length == 5 and .[0] == 1 and all(.[]; IN(2, 6, 8) | not)' <<<"$reply" >/dev/null || fail "notifications: $reply"

@@ -11,6 +11,7 @@ server_log=$work/server.log
 port=""
 
 declare -A node_pid=() node_http=() node_peer=()  # of start_node, by name
+declare -A proxy_port=() other_port=()            # of begin_proxy, likewise
 
 cleanup() {
     local pid
@@ -91,7 +92,7 @@ free_port() {
     local candidate
     for _ in {1..200}; do
         candidate=$((RANDOM % 20000 + 11000))
-        [[ " ${node_http[*]} ${node_peer[*]} " == *" $candidate "* ]] && continue
+        [[ " ${node_http[*]} ${node_peer[*]} ${proxy_port[*]} ${other_port[*]} " == *" $candidate "* ]] && continue
         (exec 3<>"/dev/tcp/127.0.0.1/$candidate") 2>/dev/null || break
     done
     echo "$candidate"
@@ -117,6 +118,28 @@ start_node() {
     return 1
 }
 
+# begin_proxy NAMES...: a network between nodes that are yet to start, to be cut; it numbers them in this order. A node is
+# started with `--peer-advertise "127.0.0.1:${proxy_port[NAME]}"`, or other_port, and its process is known by $work/NAME.pid.
+begin_proxy() {
+    local name nodes=()
+    for name in "$@"; do
+        node_http[$name]=$(free_port)
+        node_peer[$name]=$(free_port)
+        proxy_port[$name]=$(free_port)
+        other_port[$name]=$(free_port)
+        nodes+=(--node "${proxy_port[$name]},${other_port[$name]}:${node_peer[$name]}:$work/$name.pid")
+    done
+    : >"$work/proxy.log"
+    "$bin/tidal-history" proxy "${nodes[@]}" >"$work/proxy.log" 2>&1 &
+    node_pid[proxy]=$!
+    poll 10 grep -q '^proxy on' "$work/proxy.log" || fail "the proxy: $(cat "$work/proxy.log")"
+    control_port=$(sed -n 's/^proxy on 127.0.0.1:\([0-9]*\)$/\1/p' "$work/proxy.log")
+}
+set_links() { curl -s --max-time 5 -d "$1" "http://127.0.0.1:$control_port/links" >/dev/null; }
+# links CHANGES: "1>2 cut, 2>* delay 30": tests/history/README.md.
+links() { poll 60 set_links "$1" || fail "the proxy does not take '$1'"; }
+proxy_stats() { curl -s --max-time 5 "http://127.0.0.1:$control_port/stats" | jq -r "$1"; }  # JQ
+
 # end_node NAME SIGNAL: returns the exit code.
 end_node() {
     kill "-$2" "${node_pid[$1]}"
@@ -134,6 +157,20 @@ on() {
 
 # get NAME PATH JQ: what that node answers, through jq; empty when it does not answer.
 get() { curl -s --max-time 15 "http://127.0.0.1:${node_http[$1]}$2" | jq -r "$3" 2>/dev/null; }
+
+# same_contents NODES...: their replicas hold the same as of the same records. Ticks are logged all the while, so nodes that
+# are asked one after the other may be a record apart: for poll.
+same_contents() {
+    local node jobs=()
+    for node in "$@"; do
+        get "$node" '/cluster/shards?content_hash=on' '[.shards[] | [.shard, .content_index, .content_hash]] | tostring' >"$work/contents.$node" &
+        jobs+=($!)
+    done
+    wait "${jobs[@]}"
+    for node in "$@"; do
+        [ -s "$work/contents.$node" ] && cmp -s "$work/contents.$node" "$work/contents.$1" || return 1
+    done
+}
 
 finish() {
     [ "$failed" = 0 ] && echo "ok"

@@ -16,13 +16,17 @@ namespace {
 Result<ProxyNode> read_node(const std::string& text) {
     const std::size_t first = text.find(':');
     const std::size_t second = text.find(':', first == std::string::npos ? first : first + 1);
-    unsigned listen = 0, target = 0;
-    if (second == std::string::npos || std::sscanf(text.c_str(), "%u:%u:", &listen, &target) != 2 ||
-        listen > 65'535 || target > 65'535)
-        return Error(ErrorCode::kInvalidArgument, "--node is LISTEN:TARGET:PIDFILE")
+    unsigned listen = 0, other = 0, target = 0;
+    const char* const at = text.c_str();
+    const bool read = std::sscanf(at, "%u:%u:", &listen, &target) == 2 ||
+                      std::sscanf(at, "%u,%u:%u:", &listen, &other, &target) == 3;
+    if (second == std::string::npos || !read || listen > 65'535 || other > 65'535 ||
+        target > 65'535)
+        return Error(ErrorCode::kInvalidArgument, "--node is LISTEN[,LISTEN]:TARGET:PIDFILE")
             .with("node", text);
     ProxyNode out;
     out.listen_port = static_cast<std::uint16_t>(listen);
+    out.other_port = static_cast<std::uint16_t>(other);
     out.target_port = static_cast<std::uint16_t>(target);
     out.pid = [file = text.substr(second + 1)] {
         pid_t pid = 0;
@@ -42,11 +46,19 @@ void add_routes(httplib::Server* server, Links* links, const Proxy& proxy) {
     server->Get("/links", [links](const httplib::Request&, httplib::Response& response) {
         response.set_content(links->to_text(), "text/plain");
     });
-    server->Get("/stats", [&proxy](const httplib::Request&, httplib::Response& response) {
+    server->Get("/stats", [&proxy, nodes = links->count()](const httplib::Request&,
+                                                           httplib::Response& response) {
         const ProxyStats& stats = proxy.stats();
+        std::string carried;
+        for (std::uint32_t from = 1; from <= nodes; ++from)
+            for (std::uint32_t to = 1; to <= nodes; ++to)
+                carried += (carried.empty() ? "\"" : ",\"") + std::to_string(from) + ">" +
+                           std::to_string(to) + "\":" + std::to_string(proxy.bytes(from, to));
         response.set_content("{\"connections\":" + std::to_string(stats.connections) +
                                  ",\"bytes\":" + std::to_string(stats.bytes) +
-                                 ",\"strangers\":" + std::to_string(stats.strangers) + "}\n",
+                                 ",\"damaged\":" + std::to_string(stats.damaged) +
+                                 ",\"strangers\":" + std::to_string(stats.strangers) +
+                                 ",\"carried\":{" + carried + "}}\n",
                              "application/json");
     });
 }

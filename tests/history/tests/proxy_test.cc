@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <bit>
 #include <thread>
 
 namespace tidal::history {
@@ -53,9 +54,13 @@ protected:
         ASSERT_EQ(::listen(listener_, 8), 0);
         socklen_t size = sizeof address;
         ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-        auto proxy = Proxy::listen({{0, 1, [this] { return pid_.load(); }},
-                                    {0, ntohs(address.sin_port), [] { return pid_t{0}; }}},
-                                   links_);
+        std::vector<ProxyNode> nodes(2);
+        nodes[0].target_port = 1;
+        nodes[0].pid = [this] { return pid_.load(); };
+        nodes[1].other_port = other_port_ = free_port();
+        nodes[1].target_port = ntohs(address.sin_port);
+        nodes[1].pid = [] { return pid_t{0}; };
+        auto proxy = Proxy::listen(std::move(nodes), links_);
         ASSERT_TRUE(proxy.ok()) << proxy.error().to_string();
         proxy_ = std::move(*proxy);
         thread_ = std::thread([this] { proxy_->run(); });
@@ -66,6 +71,17 @@ protected:
         for (const int fd : {client_, server_, listener_}) ::close(fd);
     }
 
+    static std::uint16_t free_port() {
+        const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        EXPECT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+        socklen_t size = sizeof address;
+        ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+        ::close(fd);
+        return ntohs(address.sin_port);
+    }
     void connect() { client_ = connect_to(proxy_->listen_port(2)); }
     void accept() {
         pollfd one{listener_, POLLIN, 0};
@@ -85,6 +101,7 @@ protected:
     Links links_{2};
     std::unique_ptr<Proxy> proxy_;
     std::thread thread_;
+    std::uint16_t other_port_ = 0;  ///< Of node 2.
     int listener_ = -1, client_ = -1, server_ = -1;
 };
 
@@ -99,6 +116,15 @@ TEST_F(ProxyTest, CarriesBothWaysAndTheEnd) {
     ::shutdown(client_, SHUT_WR);
     EXPECT_EQ(receive(server_, 100, kSoon), "last(end)");
     EXPECT_EQ(proxy_->stats().bytes, 13u);
+}
+
+TEST_F(ProxyTest, ANodeHasTwoAddressesOfOneLink) {
+    client_ = connect_to(other_port_);
+    accept();
+    send(client_, "there");
+    EXPECT_EQ(receive(server_, 5, kSoon), "there");
+    set("1>2 reset");
+    EXPECT_EQ(receive(client_, 1, kSoon), "(end)");
 }
 
 TEST_F(ProxyTest, CutHoldsOneDirectionUntilItIsOpen) {
@@ -151,6 +177,24 @@ TEST_F(ProxyTest, DelayIsKept) {
     EXPECT_GE(Clock::now() - start, std::chrono::milliseconds(60));
 }
 
+TEST_F(ProxyTest, DamageFlipsABitOfEverySoManyBytes) {
+    set("1>2 damage 3");
+    connect();
+    accept();
+    send(client_, "aaaa");
+    std::string got = receive(server_, 4, kSoon);
+    send(client_, "aaa");
+    got += receive(server_, 3, kSoon);
+    ASSERT_EQ(got.size(), 7u);
+    for (std::size_t at = 0; at < got.size(); ++at)
+        EXPECT_EQ(std::popcount(static_cast<unsigned>(got[at] ^ 'a')), at % 3 == 2 ? 1 : 0) << at;
+    send(server_, "whole");
+    EXPECT_EQ(receive(client_, 5, kSoon), "whole");
+    EXPECT_EQ(proxy_->stats().damaged, 2u);
+    EXPECT_EQ(proxy_->bytes(1, 2), 7u);
+    EXPECT_EQ(proxy_->bytes(2, 1), 5u);
+}
+
 TEST_F(ProxyTest, StrangersAreNotCarried) {
     pid_ = ::getppid();
     connect();
@@ -160,10 +204,11 @@ TEST_F(ProxyTest, StrangersAreNotCarried) {
 
 TEST(Links, CommandsAreAllOrNothing) {
     Links links(3);
-    EXPECT_TRUE(links.command("1>* cut, 3>2 delay 15,2>3 reset").ok());
-    EXPECT_EQ(links.to_text(), "1>1 cut\n1>2 cut\n1>3 cut\n2>3 reset\n3>2 delay 15\n");
+    EXPECT_TRUE(links.command("1>* cut, 3>2 delay 15,2>3 reset, 3>1 damage 900").ok());
+    EXPECT_EQ(links.to_text(),
+              "1>1 cut\n1>2 cut\n1>3 cut\n2>3 reset\n3>1 damage 900\n3>2 delay 15\n");
     for (const char* bad : {"1>2", "1>4 cut", "0>1 cut", "1 cut", "1>2 gone", "1>2 delay x",
-                            "1>2 delay", "1>2 open, x"})
+                            "1>2 delay", "1>2 damage 0", "1>2 damage", "1>2 open, x"})
         EXPECT_FALSE(links.command(bad).ok()) << bad;
     EXPECT_EQ(links.get(1, 2).state, LinkState::kCut);
     EXPECT_TRUE(links.command("*>* open\n").ok());

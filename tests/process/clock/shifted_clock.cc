@@ -5,35 +5,22 @@
 //
 // libfaketime does the same for most programs, but asks malloc for memory before it can tell the
 // time, and jemalloc asks for the time before it can give memory.
-#include <fcntl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <ctime>
+
+#include "tests/process/number_file.h"
 
 namespace {
 
 constexpr long kNsPerS = 1'000'000'000;
 constexpr long kNsPerMs = 1'000'000;
-std::atomic<long> newest_ms{0};
 
 long shift_ms() {
-    static const int file = [] {
-        const char* path = std::getenv("TIDAL_CLOCK_SHIFT_FILE");
-        return path == nullptr ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-    }();
-    char text[32];
-    const ssize_t size = file < 0 ? 0 : pread(file, text, sizeof text - 1, 0);
-    if (size <= 0) return newest_ms;
-    text[size] = '\0';
-    char* end = nullptr;
-    const long shift = std::strtol(text, &end, 10);
-    // A line that is not whole is one that is being written.
-    if (end != text && *end == '\n') newest_ms = shift;
-    return newest_ms;
+    static tidal::tests::NumberFile file("TIDAL_CLOCK_SHIFT_FILE");
+    return file.read();
 }
 
 void move(timespec* time) {
