@@ -196,7 +196,7 @@ loved() { # what affinity the page has to whose items
 }
 undone() { # after WHAT
     for id in 1 2 3 4; do
-        total "$id" like 0
+        total "$id" like $((id == 1))  # One of the user before, who is erased.
         poll 20 liked_by $((100 + id)) 0 || fail "creator $((100 + id)) after $1: $reply"
     done
     for id in 5 6; do total "$id" like 1; done
