@@ -331,6 +331,10 @@ Result<void> read_signal(const element& json, api::Write* out) {
                 TIDAL_ASSIGN(write.signal, text(value, key));
                 return {};
             }
+            if (key == "session_id") {
+                TIDAL_ASSIGN(write.session_id, session_id(value));
+                return {};
+            }
             beside_undo = key;
             if (key == "weight") {
                 TIDAL_ASSIGN(write.weight, number(value, key));
@@ -340,8 +344,6 @@ Result<void> read_signal(const element& json, api::Write* out) {
                 TIDAL_ASSIGN(write.user_id, id(value, key));
             } else if (key == "creator_id") {
                 TIDAL_ASSIGN(write.creator_id, id(value, key));
-            } else if (key == "session_id") {
-                TIDAL_ASSIGN(write.session_id, session_id(value));
             } else if (key == "sequence") {
                 TIDAL_ASSIGN(write.sequence, sequence(value));
             } else if (key == "context") {
@@ -355,9 +357,10 @@ Result<void> read_signal(const element& json, api::Write* out) {
     if (!undo.empty()) {
         if (!beside_undo.empty())
             return Error(ErrorCode::kInvalidArgument,
-                         "an undo takes `undo`, `entity_id` and `signal` only")
+                         "an undo takes `undo`, `entity_id`, `signal` and `session_id` only")
                 .with_field(beside_undo);
-        out->emplace<api::SignalUndo>(api::SignalUndo{write.id, undo, write.signal});
+        out->emplace<api::SignalUndo>(
+            api::SignalUndo{write.id, undo, write.signal, write.session_id});
         return {};
     }
     if (write.signal.empty()) return missing("signal");

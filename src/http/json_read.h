@@ -39,7 +39,7 @@ public:
     Result<api::Write> entity(std::string_view json, EntityKind kind);
     Result<api::Write> entity_patch(std::string_view json, EntityKind kind, api::IdInput id);
     Result<api::Write> embedding(std::string_view json);
-    /// A signal, or {"undo": key, "entity_id": id}. `kind_id` names the entity when the path does.
+    /// A signal, or {"undo": key, "entity_id": id}.
     Result<api::Write> signal(std::string_view json);
     /// @param out  Anything, on an error.
     Result<void> signal(std::string_view json, api::Write* out);

@@ -19,14 +19,12 @@ Result<std::uint64_t> session_of(const Request& request) {
 Result<api::Write> under(std::uint64_t session, Result<api::Write> line) {
     if (!line.ok()) return line;
     auto* const signal = std::get_if<api::SignalWrite>(&*line);
-    if (signal == nullptr)
-        return Error(ErrorCode::kInvalidArgument, "a session's signal is not taken back")
-            .with_field("undo")
-            .with_hint("annotate the session instead");
-    if (!signal->session_id.empty())
+    std::string& named =
+        signal != nullptr ? signal->session_id : std::get<api::SignalUndo>(*line).session_id;
+    if (!named.empty())
         return Error(ErrorCode::kInvalidArgument, "the path names the session")
             .with_field("session_id");
-    signal->session_id = std::to_string(session);
+    named = std::to_string(session);
     return line;
 }
 

@@ -63,6 +63,8 @@ done <<'CASES'
 400|bad_id|user_id|POST|/signals|{"entity_id":1,"signal":"view","user_id":-4}
 400|invalid_argument|weight|POST|/signals|{"undo":"k","entity_id":1,"weight":2}
 404|unknown_undo_key|undo|POST|/signals|{"undo":"k","entity_id":1}
+400|bad_id|session_id|POST|/signals|{"undo":"k","entity_id":1,"session_id":"mine"}
+404|unknown_session|session_id|POST|/signals|{"undo":"k","entity_id":1,"session_id":1025}
 400|wrong_dimension|values|POST|/embeddings|{"entity_id":1,"values":[1,2,3]}
 400|zero_vector|values|POST|/embeddings|{"entity_id":1,"values":[0,0,0,0]}
 400|unknown_slot|slot|POST|/embeddings|{"entity_id":1,"slot":"images","values":[1,2,3,4]}

@@ -96,6 +96,14 @@ forget /creators/1/signals
 ask POST /signals /signals '{"undo":"one","entity_id":1}'
 then_all /items/1/signals '.signals.like.counts.all == 0 and .signals.view.counts.all == 1'
 poll 10 holds $'/creators/1/signals\t.signals.like.counts.all == 0' || fail "an undo is not on the creator's shard"
+ask POST /sessions /sessions '{"user_id":7}'
+session=$(jq -r .session_id <<<"$reply")
+ask POST '/sessions/{id}/signals' "/sessions/$session/signals" '{"entity_id":1,"signal":"like","idempotency_key":"two"}'
+ask POST /signals /signals "{\"undo\":\"two\",\"entity_id\":1,\"session_id\":$session}"
+then_all "/sessions/$session" '.liked == [] and .reward == 0 and .last_sequence == 0'
+poll 10 holds $'/items/1/signals\t.signals.like.counts.all == 0' || fail "an undo in a session is not on the item's shard"
+then_all /items/1/signals '.signals.like.counts.all == 0 and .signals.view.counts.all == 1'
+forget /items/1/signals
 ask POST /feed '/feed' '{"profile":"new","limit":2,"log_impressions":true,"user_id":7}'
 poll 10 holds $'/items/1/signals\t.signals.impression.counts.all == 1' || fail "a page's impressions are not on all nodes"
 then_all /items/1/signals '.signals.impression.counts.all == 1'

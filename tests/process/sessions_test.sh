@@ -67,7 +67,15 @@ expect 404 '"code":"unknown_item"'
 send "$session" '{"entity_id":3,"signal":"like","user_id":6}'
 expect 400 '"code":"foreign_session"'
 send "$session" '{"undo":"x","entity_id":3}'
-expect 400 '"field":"undo"'
+expect 404 '"code":"unknown_undo_key"' '"field":"undo"'
+send "$session" "{\"undo\":\"x\",\"entity_id\":3,\"session_id\":$session}"
+expect 400 '"field":"session_id"'
+send "$session" '{"undo":"x","entity_id":3,"sequence":9}'
+expect 400 '"field":"sequence"'
+send 77 '{"undo":"x","entity_id":3}'
+expect 404 '"code":"unknown_session"'
+call POST /signals '{"undo":"x","entity_id":3,"session_id":"s-1"}'
+expect 400 '"code":"bad_id"'
 send 77 '{"entity_id":3,"signal":"like"}'
 expect 404 '"code":"unknown_session"'
 send visit '{"entity_id":3,"signal":"like"}'
@@ -149,6 +157,84 @@ call DELETE /users/5
 call GET "/sessions/$session"
 expect 404 '"code":"unknown_session"'
 
+# Undo: what a session sent is as if it had never been, on every page, in every count and export, once, whatever dies in between.
+call POST /profiles '{"text":"profile loved version 1 { score affinity(creator); }"}'
+for id in 1 2 3 4 5 6; do call PATCH "/items/$id" "{\"creator_id\":$((100 + id))}"; done
+call POST /sessions '{"user_id":15}'
+expect 200
+session=$(field .session_id)
+call GET "/feed?profile=new&session_id=$session&limit=10&fields=&log_impressions=true"
+is '.items | length' 6
+sequence=0
+for id in 1 2 3 4 5 6; do
+    send "$session" "{\"entity_id\":$id,\"signal\":\"like\",\"sequence\":$((++sequence)),\"idempotency_key\":\"like $id\"}"
+    expect 200 '"status":"ok"'
+done
+send "$session" "{\"entity_id\":6,\"signal\":\"hide\",\"sequence\":$((++sequence)),\"idempotency_key\":\"hide 6\"}"
+expect 200
+call GET "/feed?profile=new&session_id=$session&limit=10"
+is '.items | length' 5
+# Answered, and killed before what it says has gone anywhere.
+call POST /signals "{\"undo\":\"like 1\",\"entity_id\":1,\"session_id\":$session}"
+expect 200 '"status":"ok"'
+stop_server KILL
+start_server standalone --data-dir "$work/data" --shards 4 || finish
+send "$session" '[{"undo":"like 1","entity_id":1},{"undo":"like 2","entity_id":2},{"undo":"like 3","entity_id":2},{"undo":"hide 6","entity_id":6}]'
+expect 200 '"repeated":true' '"code":"unknown_undo_key"'
+printf '%s\n' '{"undo":"like 3","entity_id":3}' '{"undo":"like 4","entity_id":4}' |
+    curl -s -H 'Content-Type: application/x-ndjson' --data-binary @- "http://127.0.0.1:$port/sessions/$session/signals" >"$work/reply"
+grep -q '"accepted":2' "$work/reply" || fail "undos as lines: $(cat "$work/reply")"
+call POST /signals '{"undo":"like 5","entity_id":5}'
+expect 404 '"code":"unknown_undo_key"' 'session_id'
+liked_by() { # CREATOR COUNT
+    call GET "/creators/$1/signals"
+    [ "$(field '.signals.like.counts.all // 0')" = "$2" ]
+}
+loved() { # what affinity the page has to whose items
+    call GET "/feed?profile=loved&user_id=15&limit=10&fields="
+    [ "$(field '[.items[] | select(.score > 0.5) | .entity_id] | sort | tostring')" = "$1" ]
+}
+undone() { # after WHAT
+    for id in 1 2 3 4; do
+        total "$id" like $((id == 1))  # One of the user before, who is erased.
+        poll 20 liked_by $((100 + id)) 0 || fail "creator $((100 + id)) after $1: $reply"
+    done
+    for id in 5 6; do total "$id" like 1; done
+    poll 20 loved '[5,6]' || fail "the user's taste after $1: $reply"
+    call GET "/feed?profile=new&user_id=15&limit=10"
+    is '.items | length' 6
+    call GET "/sessions/$session"
+    is '.liked | sort | tostring' '[5,6]'
+    is .counts.like 2
+    is .counts.hide null
+    is '.reward == 2' true
+    is .last_sequence 7
+    curl -s "http://127.0.0.1:$port/export/impressions?user_id=15" >"$work/shown"
+    [ "$(jq -s "[.[] | select(.reward == 1) | .entity_id] | sort | tostring" "$work/shown")" = '"[5,6]"' ] ||
+        fail "what was shown, after $1: $(cat "$work/shown")"
+    curl -s "http://127.0.0.1:$port/export/signals" >"$work/signals"
+    [ "$(jq -s "[.[] | select(.undo == \"like 4\" and .session_id == \"$session\")] | length > 0" "$work/signals")" = true ] ||
+        fail "the export after $1: $(cat "$work/signals")"
+}
+undone "the undos"
+stop_server KILL
+start_server standalone --data-dir "$work/data" --shards 4 || finish
+undone "kill -9"
+send "$session" '{"undo":"like 4","entity_id":4}'
+expect 200 '"repeated":true'
+send "$session" '{"entity_id":4,"signal":"like","sequence":4,"idempotency_key":"like 4"}'
+expect 200 '"repeated":true'
+undone "repeats"
+call DELETE "/sessions/$session"
+expect 200 '"state":"closed"'
+send "$session" '{"undo":"like 4","entity_id":4}'
+expect 200 '"repeated":true'
+stop_server TERM || fail "SIGTERM should exit 0"
+start_server standalone --data-dir "$work/data" --shards 4 || finish
+undone "a clean stop"
+call DELETE /users/15
+expect 200
+
 # The sweep: an overdue session is closed though nobody asks for it, and forgotten a day later; by a clock that is set.
 gauge() { # NAME: over all shards
     curl -s "http://127.0.0.1:$port/metrics" | awk -v name="^$1[{]" '$1 ~ name { sum += $2; seen = 1 } END { print seen ? sum : "none" }'
@@ -204,10 +290,15 @@ expect 200 '"policy":"own@1"'
 session=$(field .session_id)
 on b POST "/sessions/$session/signals" '{"entity_id":1,"signal":"like","sequence":1}'
 expect 200 '"status":"ok"'
+# Sent on one node, taken back on another.
+on a POST "/sessions/$session/signals" '{"entity_id":1,"signal":"like","sequence":2,"idempotency_key":"twice"}'
+expect 200 '"status":"ok"'
+on c POST /signals "{\"undo\":\"twice\",\"entity_id\":1,\"session_id\":$session}"
+expect 200 '"status":"ok"'
 everywhere() { # STATE, on the nodes that are there
     for node in "${!node_pid[@]}"; do
         on "$node" GET "/sessions/$session"
-        expect 200 "\"state\":\"$1\"" '"last_sequence":1' '"counts":{"like":1}'
+        expect 200 "\"state\":\"$1\"" '"last_sequence":2' '"counts":{"like":1}'
         total 1 like 1
     done
 }
@@ -238,6 +329,8 @@ repeats() {
     [ "$status" = 200 ]
 }
 poll 60 repeats || fail "no answer from the new leader: $reply"
+expect 200 '"repeated":true'
+on "${rest[0]}" POST "/sessions/$session/signals" '{"undo":"twice","entity_id":1}'
 expect 200 '"repeated":true'
 everywhere open
 on "${rest[1]}" DELETE "/sessions/$session"

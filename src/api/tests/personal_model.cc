@@ -273,7 +273,7 @@ void PersonalModel::take_session_signal(const InnerView& where, const record::En
         session.reward -= signal.weight;
     }
     Sent sent{.body = signal,
-              .creator = signal.creator ? signal.creator : items_.at(signal.item),
+              .creator = signal.creator,
               .at_ms = envelope.event_time_ms,
               .stamp = envelope.stamp,
               .key = envelope.idempotency_key,
@@ -283,8 +283,10 @@ void PersonalModel::take_session_signal(const InnerView& where, const record::En
               .session = body.session};
     sent.body.user = session.user;
     if (keyed) by_key_.emplace(key, sent);
-    if (where.home_of(EntityKind::kItem, signal.item) == shard)
-        arrive_of_session(where, shard, std::move(sent), keyed);
+    // Another shard's log may not have been read yet, and its items are not known then.
+    if (where.home_of(EntityKind::kItem, signal.item) != shard) return;
+    if (!sent.creator) sent.creator = items_.at(signal.item);
+    arrive_of_session(where, shard, std::move(sent), keyed);
 }
 
 /// In the shard of the item, as the signal itself would have come.

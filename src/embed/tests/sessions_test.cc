@@ -47,8 +47,16 @@ TEST_F(LibrarySessions, OneGoesOnAfterTheNextOpenUntilItIsClosed) {
     EXPECT_EQ(must(library.sessions(api::IdInput(std::uint64_t{7}))).size(), 1u);
     api::SignalWrite like = signal("like", 7, 3);
     like.session_id = std::to_string(id);
+    like.idempotency_key = "third";
     must(library.write(like));
-    EXPECT_EQ(library.write(like).error().code(), ErrorCode::kOverloaded) << "two at once";
+    EXPECT_EQ(must(library.session(id)).liked.size(), 2u);
+    const api::SignalUndo undo{std::uint64_t{3}, "third", {}, like.session_id};
+    EXPECT_FALSE(must(library.write(undo)).repeated);
+    EXPECT_TRUE(must(library.write(undo)).repeated);
+    EXPECT_EQ(must(library.session(id)).liked.size(), 1u);
+    like.idempotency_key.clear();
+    EXPECT_EQ(library.write(like).error().code(), ErrorCode::kOverloaded)
+        << "two at once, and both are spent";
     EXPECT_FALSE(must(library.close_session(id)).repeated);
     EXPECT_TRUE(must(library.close_session(id)).repeated);
     EXPECT_EQ(library.write(like).error().code(), ErrorCode::kGone);

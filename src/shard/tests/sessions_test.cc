@@ -205,7 +205,7 @@ protected:
 };
 
 TEST_F(ShardSessions, EqualAModelOfWhatWasAcceptedThroughCrashes) {
-    for (int i = 0; i < 1'500; ++i) act();
+    for (int i = 0; i < 3'000; ++i) act();
     ASSERT_GT(undone_, 30u);
     StateLives straight;
     replay(&straight, 64, log_.size());

@@ -169,10 +169,14 @@ void People::send_signals(std::uint32_t node) {
     write(node, std::move(writes), context, std::move(calls));
 }
 
-/// Of a signal that came, or did not, or comes later.
+/// Of a signal that came, or did not, or comes later; half of them of sessions.
 void People::undo(std::uint32_t node) {
-    if (keyed_.empty()) return;
-    const auto of = keyed_[keyed_.size() - 1 - below(std::min<std::size_t>(keyed_.size(), 40))];
+    const bool in_session = below(2) == 0;
+    Calls lately;
+    for (auto sent = keyed_.rbegin(); sent != keyed_.rend() && lately.size() < 40; ++sent)
+        if (((*sent)->session != 0) == in_session) lately.push_back(*sent);
+    if (lately.empty()) return;
+    const auto of = lately[below(lately.size())];
     ++(of->session == 0 ? counts.undos : counts.undos_in_sessions);
     std::vector<Write> writes;
     writes.emplace_back(
@@ -210,6 +214,7 @@ void People::relate(std::uint32_t node) {
 void People::act_in_session(std::uint32_t node) {
     const std::uint64_t dice = below(8);
     if (sessions_.empty() || dice == 0) return open_session(node);
+    if (dice == 2 || dice == 3) return undo(node);
     // Mostly a new one: old ones are over.
     const std::size_t back = 1 + below(std::min<std::size_t>(sessions_.size(), 3));
     Session& session = sessions_[sessions_.size() - back];
