@@ -6,7 +6,7 @@
 #include <string>
 
 namespace tidal::query {
-namespace {
+namespace creator_sieve_test {
 
 TEST(CreatorSieve, HoldsWhomTheUserKnowsAndFewOthers) {
     // Ids that follow each other, and multiples of a power of two.
@@ -35,5 +35,5 @@ TEST(CreatorSieve, HoldsNobodyOfNobodyAndAnyNamedByText) {
     EXPECT_TRUE(CreatorSieve(&user).may_hold(EntityId(std::string("ann"))));
 }
 
-}  // namespace
+}  // namespace creator_sieve_test
 }  // namespace tidal::query
