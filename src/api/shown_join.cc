@@ -29,9 +29,9 @@ bool ShownJoin::take(const Record& record) {
     } else if (const auto* relay = std::get_if<record::RelayBody>(&record.body)) {
         take_rows(envelope, *relay);
     } else if (const auto* undo = std::get_if<record::UndoBody>(&record.body)) {
-        take_undo(envelope, {undo->item, 0, undo->key});
+        take_undo(envelope, {envelope.principal, undo->item, 0, undo->key});
     } else if (const auto* under = std::get_if<record::SessionUndoBody>(&record.body)) {
-        take_undo(envelope, {under->item, under->session, under->key});
+        take_undo(envelope, {envelope.principal, under->item, under->session, under->key});
     }
     if (!full_) next_ = envelope.index.next();
     return true;
@@ -74,8 +74,8 @@ std::optional<ShownJoin::Place> ShownJoin::take_signal(const record::Envelope& e
     const Place counted(found->second, shown.item.signals.size());
     // A key means one signal, however often a cluster logged it.
     if (!envelope.idempotency_key.empty()) {
-        const auto [key, is_new] =
-            by_key_.try_emplace({body.item, session, envelope.idempotency_key}, counted);
+        const auto [key, is_new] = by_key_.try_emplace(
+            {envelope.principal, body.item, session, envelope.idempotency_key}, counted);
         if (!is_new && key->second.first >= gone_) return std::nullopt;
         key->second = counted;
     }

@@ -24,6 +24,7 @@ void decode_counts(Decoder* in, Session* out) {
         const std::uint64_t signal = in->varint();
         if (signal > UINT16_MAX) return in->fail();
         out->counts.emplace_back(SignalTypeId(static_cast<std::uint16_t>(signal)), in->varint());
+        if (out->counts.back().second == 0) in->fail();
         if (i > 0 && out->counts[i - 1].first >= out->counts[i].first) in->fail();
     }
 }

@@ -97,8 +97,9 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     const std::string key =
         IdempotencyTable::row_key(envelope.tenant, envelope.principal, body.key);
     TIDAL_ASSIGN(auto entry, idempotency_->find(key));
+    // One that is older than the session was of another, whose key made the same id.
     if (!entry || !entry->undo || entry->undo->session != body.session ||
-        entry->undo->signal.item != body.item ||
+        entry->stamp < session->opened || entry->undo->signal.item != body.item ||
         schema_->signals[entry->undo->signal.signal.value()].target != body.kind)
         return Outcome::refuse(unknown_undo_key());
     if (entry->undone) {

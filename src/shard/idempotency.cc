@@ -75,6 +75,7 @@ Result<KeyEntry> decode_entry(std::string_view bytes) {
     entry.stamp = HybridTime::from_bits(in.u64());
     entry.answer = decode_outcome(&in);
     const std::uint8_t flags = in.u8();
+    if (flags > 31) in.fail();
     if ((flags & 1) != 0) {
         UndoEntry undo;
         undo.signal.signal = SignalTypeId(static_cast<std::uint16_t>(in.varint()));

@@ -78,13 +78,14 @@ bool FieldIndex::meet(std::uint32_t slot, std::string_view text) {
         if (base_.text_hashes[slot] == hash64(text, seed_)) return true;
         remove_met(slot);
     }
-    add(slot, text);
+    change(slot, {}, text);
     return false;
 }
 
 void FieldIndex::finish_open() {
     for (std::uint32_t slot = 0; slot < to_meet_.size(); ++slot)
         if (to_meet_[slot]) remove_met(slot);
+    forget_empty_terms();
     to_meet_ = {};
     if (keeping_) return;
     base_.text_hashes = {};
@@ -121,17 +122,31 @@ PostingList& FieldIndex::own_list(TermNumber term) {
     return *lists_[term];
 }
 
-/// Searches under way keep a list that goes.
 void FieldIndex::remove_posting(TermNumber term, std::uint32_t slot) {
     PostingList& of_term = *list(term);
     of_term.remove(slot, length_of());
-    if (of_term.size() > 0) return;
-    if (term < base_terms()) {
-        lists_[term] = empty_list_;
-        return;
+    if (of_term.size() == 0) emptied_.push_back(term);
+}
+
+/// Searches under way keep a list that goes. One that a changed text comes back to has to stay, or
+/// they would miss that text.
+void FieldIndex::forget_empty_terms() {
+    for (const TermNumber term : emptied_) {
+        if (lists_[term] == nullptr || lists_[term]->size() > 0) continue;  // Named twice, or used.
+        if (term < base_terms()) {
+            lists_[term] = empty_list_;
+        } else {
+            new_terms_.drop(term - base_terms());
+            lists_[term].reset();
+        }
     }
-    new_terms_.drop(term - base_terms());
-    lists_[term].reset();
+    emptied_.clear();
+}
+
+void FieldIndex::change(std::uint32_t slot, std::string_view before, std::string_view after) {
+    if (!before.empty()) remove(slot, before);
+    if (!after.empty()) add(slot, after);
+    forget_empty_terms();
 }
 
 std::optional<TermNumber> FieldIndex::find(std::string_view term) const {

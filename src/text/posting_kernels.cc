@@ -36,13 +36,19 @@ void find_here(const char* distances, std::uint32_t count, std::uint32_t first,
     alignas(64) std::uint16_t all[kPostings];
     std::memcpy(all, distances, count * sizeof(std::uint16_t));
     for (std::size_t at = count; at < kPostings; ++at) all[at] = 0xFFFF;
+#if HWY_HAVE_SCALABLE  // Vectors without a fixed size make no arrays.
+    const auto each = [&](std::size_t i) { return hn::Load(d, all + i * kLanes); };
+#else
     hn::Vec<DistanceTag> vectors[kVectors];
     for (std::size_t i = 0; i < kVectors; ++i) vectors[i] = hn::Load(d, all + i * kLanes);
+    const auto each = [&](std::size_t i) { return vectors[i]; };
+#endif
     for (std::size_t at = 0; at < size; ++at) {
         const auto distance = static_cast<std::uint16_t>(slots[at] - first);
         const auto wanted = hn::Set(d, distance);
         std::size_t less = 0;
-        for (const auto& each : vectors) less += hn::CountTrue(d, hn::Lt(each, wanted));
+        for (std::size_t i = 0; i < kVectors; ++i)
+            less += hn::CountTrue(d, hn::Lt(each(i), wanted));
         places[at] = all[less] == distance ? static_cast<std::uint8_t>(less) : kNowhere;
     }
 }
@@ -102,9 +108,9 @@ void at_least_here(const double* sums, std::size_t size, double least, std::uint
         std::uint64_t word = 0;
         for (std::size_t at = 0; at < 64; at += kLanes) {
             const auto some = hn::BitCast(d64, hn::LoadU(d, sums + begin + at));
-            std::uint8_t few = 0;
-            hn::StoreMaskBits(d64, hn::Gt(some, below), &few);
-            word |= std::uint64_t{few} << at;
+            std::uint64_t few = 0;  // Highway may write eight bytes.
+            hn::StoreMaskBits(d64, hn::Gt(some, below), reinterpret_cast<std::uint8_t*>(&few));
+            word |= few << at;
         }
         bits[begin / 64] = word;
     }

@@ -134,7 +134,10 @@ void TermsSearch::search(const Window& window, Collector& out, const Roaring* ac
     const bool may_add_up = groups_ == 1 && order_.size() > 1;
     if (window.narrow && !(least > 0)) return add_up(window, out, accepted);
     choose_blocks(window, least);
-    if (may_add_up && add_up_cost(window) < look_up_cost()) return add_up(window, out, accepted);
+    if (may_add_up && add_up_cost(window) < look_up_cost()) {
+        passing_ = 0;  // Nothing is looked up.
+        return add_up(window, out, accepted);
+    }
     look_up_chosen(window, out, accepted);
 }
 

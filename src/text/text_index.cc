@@ -59,10 +59,7 @@ void TextIndex::set_fields(const std::vector<Field>& fields) {
 }
 
 void TextIndex::change(Slot slot, FieldId field, std::string_view before, std::string_view after) {
-    FieldIndex* const index = index_of(field);
-    if (before == after) return;
-    if (!before.empty()) index->remove(slot.value(), before);
-    if (!after.empty()) index->add(slot.value(), after);
+    if (before != after) index_of(field)->change(slot.value(), before, after);
 }
 
 std::vector<FieldId> TextIndex::fields_of(const QueryNode& word) const {

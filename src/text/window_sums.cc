@@ -26,7 +26,7 @@ std::uint64_t WindowSums::add(const TermReader& term, std::uint32_t first, std::
 void WindowSums::take(std::uint32_t first, std::uint32_t last, double least, Visit visit) {
     const std::size_t words = (last - first) / 64 + std::size_t{1};
     sums_.resize(kSlots, kNone);
-    kernels::at_least({sums_.data(), words * 64}, std::max(least, 0.0), bits_.data());
+    kernels::at_least({sums_.data(), words * 64}, least > 0 ? least : 0.0, bits_.data());
     for (std::size_t word = 0; word < words; ++word)
         for (std::uint64_t bits = bits_[word]; bits != 0; bits &= bits - 1) {
             const auto at = static_cast<std::uint32_t>(word * 64) +

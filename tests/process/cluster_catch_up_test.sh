@@ -39,22 +39,22 @@ checkpointed() { [ "$(get "$1" /cluster/shards '.shards[1] | .checkpoint_index >
 for node in a b; do poll 30 checkpointed $node || fail "no checkpoint of node $node: $(get $node /cluster/shards .)"; done
 
 step "a member that has nothing"
-links '1>3 delay 60'
+links '1>3 delay 200'
 TIDAL_TOKEN=$(token) launch c join --seed "127.0.0.1:${proxy_port[a]}"
 received() { get a /cluster/shards '.shards[1].replicas[] | select(.node == 3) | .snapshot_bytes // 0'; }
 has_received() { [ "$(received)" -ge "$1" ] 2>/dev/null; }
 is_caught_up() { voters a 3 && [ "$(get c /cluster/shards '.shards[1].snapshots_installed')" = 1 ]; }
 carried() { proxy_stats '.carried["1>3"]'; }
 # What a disk has and yet comes again is a chunk that may be torn; what was on its way is four chunks.
-spare=$((6 << 20))
+spare=$((9 << 20))
 part() { stat -c %s "$work"/c/snapshots/in-s0001-*.part 2>/dev/null || echo 0; }
 
-poll 30 has_received $((8 << 20)) || fail "no snapshot comes: $(get a /cluster/shards .)"
+poll 30 has_received $((12 << 20)) || fail "no snapshot comes: $(get a /cluster/shards .)"
 end_node c KILL
 size=$(stat -c %s "$work"/a/snapshots-out/s0001-*.snap | sort -n | head -n 1)
 had=$(part)
 [ "$size" -ge $((24 << 20)) ] || fail "a snapshot of $size bytes is too small to tell"
-((had >= 7 << 20 && had < size * 2 / 3)) || fail "the disk has $had bytes of $size"
+((had >= 11 << 20 && had < size * 2 / 3)) || fail "the disk has $had bytes of $size"
 
 step "killed with $((had >> 20)) MiB of $((size >> 20))"
 before=$(carried)

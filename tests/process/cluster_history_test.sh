@@ -266,8 +266,8 @@ flip_bit() {
     local number=$((1 + $(below 3))) files file at byte bit
     local name=n$number
     end_node $name KILL
-    # A store's LOG is for people, and a LOCK is empty.
-    mapfile -t files < <(find "$work/$name/wal" "$work/$name/store" -type f -size +0 ! -name 'LOG*' | sort)
+    # A store's LOG is for people, a LOCK is empty, and CURRENT may come to name a file that is not there, which is no damage.
+    mapfile -t files < <(find "$work/$name/wal" "$work/$name/store" -type f -size +0 ! -name 'LOG*' ! -name CURRENT | sort)
     file=${files[RANDOM % ${#files[@]}]} bit=$((1 << $(below 8))) byte=0
     # Most of a log's last file is yet to be written.
     for _ in {1..100}; do

@@ -81,8 +81,8 @@ private:
     void take_impression(const record::Record& record, const record::SignalBody& body);
     /// A signal that counts: number of the impression, and index into its signals.
     using Place = std::pair<std::uint64_t, std::size_t>;
-    /// How an undo names a signal: item, session (0 = none) and idempotency key.
-    using KeyOf = std::tuple<EntityId, std::uint64_t, std::string>;
+    /// How an undo names a signal: principal, item, session (0 = none) and idempotency key.
+    using KeyOf = std::tuple<std::string, EntityId, std::uint64_t, std::string>;
     /// @param session  Under which it was sent; 0 = none.
     std::optional<Place> take_signal(const record::Envelope& envelope, UnixMillis event_time_ms,
                                      const record::SignalBody& body, std::uint64_t session);

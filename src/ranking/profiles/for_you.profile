@@ -8,7 +8,7 @@ profile for_you version 1 {
         cohort_top limit 100 when cold, recent limit 100 when cold);
     let days = days_since_last(positive);
     let gap = if(days < 3650, days / (days + 3), 0);
-    let now = log1p(positive(30d)) + log1p(positive(365d)) - 0.3 * log1p(age_hours);
+    let now = log1p(2 * positive(30d) + positive(365d)) - 0.3 * log1p(age_hours);
     require 1 - state(seen);
     require 1 - state(liked);
     score (1 - gap) * co_engagement + (1 - gap) * rank(ann(user)) + rank(follows)

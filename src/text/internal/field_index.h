@@ -37,10 +37,8 @@ public:
           fingerprint_(tidal::text::fingerprint(analysis)),
           scoring_(scoring) {}
 
-    /// Precondition: nothing is added under `slot`.
-    void add(std::uint32_t slot, std::string_view text);
-    /// @param text  What was added.
-    void remove(std::uint32_t slot, std::string_view text);
+    /// @param before  What is there under `slot`; empty = nothing. @param after  Empty = nothing.
+    void change(std::uint32_t slot, std::string_view before, std::string_view after);
 
     // A start: open(), then meet() for each text there is, then finish_open().
     /// Precondition: nothing was added. @param base  Its bytes outlive this.
@@ -122,7 +120,11 @@ private:
     const std::shared_ptr<PostingList>& list(TermNumber term) const;
     /// To be added to.
     PostingList& own_list(TermNumber term);
+    void add(std::uint32_t slot, std::string_view text);
+    void remove(std::uint32_t slot, std::string_view text);
     void remove_posting(TermNumber term, std::uint32_t slot);
+    /// Those that lost their last posting and got no other since.
+    void forget_empty_terms();
     /// What the segment had in a slot.
     void remove_met(std::uint32_t slot);
     void forget_length(std::uint32_t slot);
@@ -163,6 +165,7 @@ private:
     std::vector<Occurrence> occurrences_;
     std::vector<std::uint32_t> positions_;
     std::vector<WordNumber> seen_;
+    std::vector<TermNumber> emptied_;  ///< Since the last forget_empty_terms().
 };
 
 }  // namespace tidal::text

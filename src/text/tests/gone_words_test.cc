@@ -111,6 +111,31 @@ TEST(GoneWords, OfASearchUnderWayAreNotTakenForOthers) {
     }
 }
 
+/// Begun anew from a segment that has them.
+std::unique_ptr<TextIndex> reopened(TextIndex& index, std::uint32_t slot, const std::string& text) {
+    auto segment = index.encode({.shard = ShardId(1), .index = LogIndex(9)});
+    auto out = empty_index();
+    EXPECT_TRUE(out->open(std::move(segment).value()).ok());
+    EXPECT_TRUE(out->meet(Slot(slot), kTags, text));
+    out->finish_open();
+    return out;
+}
+
+/// A word that only one text has, when that text is written anew.
+TEST(GoneWords, ThatComeBackAtOnceWereNeverGone) {
+    for (const bool of_segment : {false, true}) {
+        auto index = empty_index();
+        index->change(Slot(1), kTags, "", "rare old");
+        if (of_segment) index = reopened(*index, 1, "rare old");
+        for (const char* const query : {"tags:rare", "tags:\"rare\""}) {
+            Search search = search_for(*index, query);
+            index->change(Slot(1), kTags, "rare old", "rare new");
+            EXPECT_EQ(run(search), std::vector<std::uint32_t>{1}) << query;
+            index->change(Slot(1), kTags, "rare new", "rare old");
+        }
+    }
+}
+
 /// Two words of one stem, of which one text has both.
 TEST(GoneWords, LeaveTheStemToOthers) {
     constexpr FieldId kTitle(0);

@@ -207,8 +207,8 @@ TEST(TextSegments, BelieveNothing) {
 TEST(TextSegments, WriteTheirGoldenBytes) {
     FieldIndex field({"none", {}}, {});
     field.keep_documents(7);
-    field.add(0, "blue piano blue");
-    field.add(2, "piano");
+    field.change(0, "", "blue piano blue");
+    field.change(2, "", "piano");
     Encoder index, documents;
     ASSERT_TRUE(field.encode(&index, &documents).ok());
     SegmentHead head{.shard = ShardId(3), .kind = EntityKind::kCreator, .index = LogIndex(77)};
