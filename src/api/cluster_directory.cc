@@ -4,6 +4,7 @@
 #include "base/crc32c.h"
 #include "cluster/certificates.h"
 #include "runtime/secret.h"
+#include "schema/schema.h"
 #include "wal/new_log.h"
 
 namespace tidal::api {
@@ -15,7 +16,9 @@ constexpr const char* kAuthorityKey = "tls/authority.key";
 constexpr const char* kCertificate = "tls/node.pem";
 constexpr const char* kKey = "tls/node.key";
 constexpr const char* kPeers = "PEERS";
+constexpr const char* kSchema = "SCHEMA";
 constexpr const char* kLock = "LOCK";
+constexpr const char* kChecksum = "checksum ";  // Its line is a file's last.
 constexpr std::uint16_t kShardsMax = 256;
 
 Result<void> expect_unused(runtime::Disk& disk) {
@@ -49,16 +52,26 @@ Result<ClusterFiles> make_tls(const Identity& identity, UnixMillis now_ms) {
     return files;
 }
 
+std::string with_checksum(std::string text) {
+    if (!text.empty() && text.back() != '\n') text += '\n';
+    return text + kChecksum + std::to_string(crc32c(text)) + "\n";
+}
+
+/// What with_checksum() was given, each line with its end.
+Result<std::string> without_checksum(const std::string& text, const char* file) {
+    const std::size_t last = text.rfind(kChecksum);
+    if (last == std::string::npos || with_checksum(text.substr(0, last)) != text)
+        return Error(ErrorCode::kCorruption, "a file of the cluster's directory is damaged")
+            .with("file", file);
+    return text.substr(0, last);
+}
+
 /// "node address" lines and a checksum, as the other identity files.
 std::string print_peers(const std::vector<cluster::JoinPeer>& peers) {
     std::string text;
     for (const cluster::JoinPeer& peer : peers)
         text += std::to_string(peer.node.value()) + " " + peer.address + "\n";
-    return text + "checksum " + std::to_string(crc32c(text)) + "\n";
-}
-
-Error damaged_peers() {
-    return Error(ErrorCode::kCorruption, "the list of peers is damaged").with("file", kPeers);
+    return with_checksum(std::move(text));
 }
 
 }  // namespace
@@ -67,6 +80,7 @@ Result<Identity> init_cluster(runtime::Runtime& runtime, const InitOptions& opti
     if (options.shards == 0 || options.shards > kShardsMax)
         return Error(ErrorCode::kInvalidArgument, "the number of shards must be 1 to 256")
             .with_field("shards");
+    if (options.schema) TIDAL_TRY(schema::parse_schema(*options.schema));
     TIDAL_ASSIGN(const auto lock, runtime.disk().lock(kLock));
     TIDAL_TRY(expect_unused(runtime.disk()));
     Identity identity = draw_identity(runtime.random());
@@ -76,6 +90,8 @@ Result<Identity> init_cluster(runtime::Runtime& runtime, const InitOptions& opti
     TIDAL_ASSIGN(const auto files, make_tls(identity, runtime.clock().wall_ms()));
     TIDAL_TRY(write_tls(runtime.disk(), files));
     TIDAL_TRY(runtime::write_file(runtime.disk(), kPeers, print_peers({})));
+    if (options.schema)
+        TIDAL_TRY(runtime::write_file(runtime.disk(), kSchema, with_checksum(*options.schema)));
     TIDAL_TRY(wal::make_log(runtime.disk(), options.log));
     TIDAL_TRY(write_identity(runtime.disk(), identity));
     return identity;
@@ -111,23 +127,28 @@ Result<ClusterFiles> read_cluster_files(runtime::Disk& disk) {
     return files;
 }
 
+Result<std::optional<std::string>> read_first_schema(runtime::Disk& disk) {
+    auto text = runtime::read_file(disk, kSchema);
+    if (!text.ok() && text.error().code() == ErrorCode::kNotFound)
+        return std::optional<std::string>();
+    if (!text.ok()) return text.take_error();
+    TIDAL_ASSIGN(std::string schema, without_checksum(*text, kSchema));
+    return std::optional(std::move(schema));
+}
+
 Result<std::vector<cluster::JoinPeer>> read_joined_peers(runtime::Disk& disk) {
     TIDAL_ASSIGN(const std::string text, runtime::read_file(disk, kPeers));
-    const std::size_t last = text.rfind("checksum ");
-    if (last == std::string::npos) return damaged_peers();
-    const std::string_view body = std::string_view(text).substr(0, last);
-    if (text.substr(last) != "checksum " + std::to_string(crc32c(body)) + "\n")
-        return damaged_peers();
+    TIDAL_ASSIGN(const std::string body, without_checksum(text, kPeers));
     std::vector<cluster::JoinPeer> peers;
     for (std::size_t at = 0; at < body.size();) {
         const std::size_t end = body.find('\n', at);
         const std::size_t space = body.find(' ', at);
-        if (end == std::string_view::npos || space == std::string_view::npos || space > end)
-            return damaged_peers();
-        const auto node =
-            std::strtoul(std::string(body.substr(at, space - at)).c_str(), nullptr, 10);
+        if (end == std::string::npos || space == std::string::npos || space > end)
+            return Error(ErrorCode::kCorruption, "the list of peers is damaged")
+                .with("file", kPeers);
+        const auto node = std::strtoul(body.substr(at, space - at).c_str(), nullptr, 10);
         peers.push_back({cluster::NodeId(static_cast<std::uint32_t>(node)),
-                         std::string(body.substr(space + 1, end - space - 1))});
+                         body.substr(space + 1, end - space - 1)});
         at = end + 1;
     }
     return peers;

@@ -5,6 +5,7 @@
 #include <cassert>
 
 #include "api/backup.h"
+#include "api/cluster_directory.h"
 #include "api/forward.h"
 #include "api/internal/cluster_node.h"
 #include "api/internal/personal_archive.h"
@@ -127,6 +128,10 @@ Result<void> Database::open_directory() {
     TIDAL_ASSIGN(identity_,
                  expect_mode(std::move(identity_),
                              options_.cluster ? NodeMode::kCluster : NodeMode::kStandalone));
+    first_schema_ = options_.schema;
+    if (options_.cluster && !first_schema_) {
+        TIDAL_ASSIGN(first_schema_, read_first_schema(runtime_.disk()));
+    }
     cursor_key_ = std::make_shared<const query::CursorKey>(identity_.secret);
     if (options_.shards && *options_.shards != identity_.shards)
         return Error(ErrorCode::kIncompatible, "the data directory has another number of shards")
@@ -312,8 +317,8 @@ std::vector<record::Record> Database::missing_configuration(std::size_t at, Resu
         encoded = schema::encode_schema(*schema);
         newest = schema->version;
     } else if (here.version.value() == 0) {
-        auto parsed = schema::parse_schema(options_.schema ? std::string_view(*options_.schema)
-                                                           : schema::default_schema_yaml());
+        auto parsed = schema::parse_schema(first_schema_ ? std::string_view(*first_schema_)
+                                                         : schema::default_schema_yaml());
         if (!parsed.ok()) {
             *problem = parsed.take_error();
             return {};

@@ -531,6 +531,8 @@ private:
 
     RecentQueries recent_queries_;
     const DatabaseOptions options_;
+    /// YAML, of a directory whose log has none yet; nullopt = the built-in one.
+    std::optional<std::string> first_schema_;
     runtime::Runtime& runtime_;
     Identity identity_;
     std::shared_ptr<const query::CursorKey> cursor_key_;  ///< Of the identity's secret.

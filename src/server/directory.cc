@@ -3,6 +3,7 @@
 #include "api/cluster_directory.h"
 #include "api/join_cluster.h"
 #include "runtime/task.h"
+#include "server/local_files.h"
 
 namespace tidal::server {
 namespace {
@@ -95,9 +96,12 @@ Result<void> prepare_directory(const Settings& settings, runtime::Runtime& runti
                     "`tidal-server init` makes a cluster, `tidal-server join` a node of one");
         case Command::kInit: {
             if (identity) return in_use(settings, *identity);
-            const api::InitOptions options{
+            api::InitOptions options{
                 .shards = settings.shards != 0 ? settings.shards : kClusterShardsDefault,
                 .log = {}};
+            if (!settings.schema.empty()) {
+                TIDAL_ASSIGN(options.schema, read_text(settings.schema));
+            }
             TIDAL_ASSIGN(const api::Identity made, api::init_cluster(runtime, options));
             logger.info("made a cluster",
                         {{"cluster_id", made.cluster_id}, {"shards", made.shards}});

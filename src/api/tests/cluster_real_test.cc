@@ -232,6 +232,25 @@ TEST_F(RealCluster, WhileAShardIsReplacedTheNodeGoesOn) {
     EXPECT_TRUE((*this)[3].get({EntityKind::kItem, away}).ok());
 }
 
+/// As a node that ended before it led anything: the start is told of no schema.
+TEST_F(RealCluster, BeginsWithTheSchemaItsDirectoryWasMadeWith) {
+    make_runtime(1);
+    EXPECT_FALSE(init_cluster(*nodes_[1].runtime, {.schema = "signals: 3"}).ok());
+    const schema::Schema built_in = *schema::parse_schema(schema::default_schema_yaml());
+    std::string yaml = schema::print_schema(built_in);
+    const std::string_view before = "signals:\n";
+    ASSERT_NE(yaml.find(before), std::string::npos) << yaml;
+    yaml.insert(yaml.find(before) + before.size(), "  applause: {half_life: 1d, windows: [all]}\n");
+    ASSERT_OK(init_cluster(*nodes_[1].runtime, {.shards = 1, .log = {}, .schema = yaml}));
+    open(1);
+    ASSERT_TRUE(until([&] { return (*this)[1].ready(); }));
+    EXPECT_TRUE((*this)[1].schema()->find_signal("applause"));
+    close(1);
+    open(1);
+    ASSERT_TRUE(until([&] { return (*this)[1].ready(); }));
+    EXPECT_TRUE((*this)[1].schema()->find_signal("applause"));
+}
+
 TEST_F(RealCluster, WritesAndReadsOnAnyNodeAndGoesOnWithoutOne) {
     make_runtime(1);
     ASSERT_OK(init_cluster(*nodes_[1].runtime, {.shards = 2, .log = {}}));
