@@ -167,7 +167,6 @@ TEST(EveryCallOf, DatabaseAndClusterIsInATable) {
                                    "newest_import_note",
                                    "when_visible",
                                    "fence",
-                                   "fence_from_loop",
                                    "ready",
                                    "cluster",
                                    "cluster_status",

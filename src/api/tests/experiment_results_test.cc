@@ -200,7 +200,7 @@ protected:
 };
 
 TEST_F(ExperimentResultsTest, EqualAModelWithAnyRoomAndAnyTurn) {
-    for (int step = 0; step < 700; ++step) {
+    for (int step = 0; step < 1000; ++step) {
         ASSERT_NO_FATAL_FAILURE(write_something());
         if (step % 60 == 30) ASSERT_OK(node_.checkpoint());
         if (step % 100 == 99) ASSERT_OK(node_.crash_and_open());

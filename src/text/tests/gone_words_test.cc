@@ -71,7 +71,7 @@ TEST(GoneWords, LeaveTheirMemory) {
         EXPECT_EQ(index->stats().words, kTexts * kWords);
         for (std::uint32_t i = first; i < first + kTexts; ++i)
             index->change(Slot(i), kTags, text_of(i, kWords), "");
-        EXPECT_LE(index->stats().bytes, full / 6) << "round " << round;
+        EXPECT_LE(index->stats().bytes, full / 5) << "round " << round;
         EXPECT_EQ(index->stats().words, 0u);
     }
 }
