@@ -365,19 +365,19 @@ TEST(ProfileReference, PagesEqualTheReference) {
          {SourceKind::kRecent, SourceKind::kOrdered, SourceKind::kWindowTop, SourceKind::kPopular,
           SourceKind::kAnn, SourceKind::kFollows, SourceKind::kCoEngaged, SourceKind::kCohortTop,
           SourceKind::kCollection, SourceKind::kText})
-        EXPECT_GT(reached.listed[kind], 100u) << ranking::source_kind_name(kind);
-    for (const auto& [part, pages] : reached.read) EXPECT_GT(pages, 5u) << part;
-    EXPECT_GT(reached.explored, 100u);
-    EXPECT_GT(reached.explored_beside, 3u);
-    EXPECT_GT(reached.capped, 20u);
-    EXPECT_GT(reached.by_field, 100u);
-    EXPECT_GT(reached.by_relevance, 100u);
-    EXPECT_GT(reached.given_up, 100u);
-    EXPECT_GT(reached.found, 100u);
-    EXPECT_GT(reached.sorted, 100u);
-    EXPECT_GT(reached.pinned, 100u);
-    EXPECT_GT(reached.buried, 40u);
-    EXPECT_GT(reached.held_back, 100u);
+        EXPECT_GT(reached.listed[kind], 30u) << ranking::source_kind_name(kind);
+    for (const auto& [part, pages] : reached.read) EXPECT_GT(pages, 0u) << part;
+    EXPECT_GT(reached.explored, 30u);
+    EXPECT_GT(reached.explored_beside, 0u);
+    EXPECT_GT(reached.capped, 3u);
+    EXPECT_GT(reached.by_field, 30u);
+    EXPECT_GT(reached.by_relevance, 30u);
+    EXPECT_GT(reached.given_up, 30u);
+    EXPECT_GT(reached.found, 30u);
+    EXPECT_GT(reached.sorted, 30u);
+    EXPECT_GT(reached.pinned, 30u);
+    EXPECT_GT(reached.buried, 10u);
+    EXPECT_GT(reached.held_back, 30u);
 }
 
 }  // namespace profile_reference_test
