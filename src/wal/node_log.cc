@@ -45,6 +45,7 @@ NodeLogImpl::NodeLogImpl(runtime::Runtime& runtime, const LogOptions& options)
 NodeLogImpl::~NodeLogImpl() {
     if (log_executor_) log_executor_->stop();
     if (files_executor_) files_executor_->stop();
+    if (next_executor_) next_executor_->stop();
 }
 
 Result<void> NodeLogImpl::start(Visitor& visitor) {
@@ -75,6 +76,7 @@ Result<void> NodeLogImpl::start(Visitor& visitor) {
     }
     log_executor_ = runtime_.executors().create_executor("wal");
     files_executor_ = runtime_.executors().create_executor("wal-files");
+    next_executor_ = runtime_.executors().create_executor("wal-next");
     return {};
 }
 
@@ -158,6 +160,7 @@ void NodeLogImpl::stop() {
     }
     log_executor_->stop();
     files_executor_->stop();
+    next_executor_->stop();
     draining_ = true;
     flush();
 }

@@ -116,6 +116,8 @@ private:
 
     // Last: their work uses all of the above.
     std::unique_ptr<runtime::Executor> files_executor_;
+    /// For the file that the writer waits for: sealing one takes a good part of a second.
+    std::unique_ptr<runtime::Executor> next_executor_;
     std::unique_ptr<runtime::Executor> log_executor_;
 };
 

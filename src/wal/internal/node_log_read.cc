@@ -120,7 +120,7 @@ void NodeLogImpl::seal() {
     }();
     if (done) {
         archive_trouble_.over();
-        if (oldest) resume_sealing();  // The next one behind whoever waits for a new file.
+        if (oldest) resume_sealing();  // The next one behind whoever waits for this thread.
         return;
     }
     if (done.error().code() == ErrorCode::kUnavailable) return wait_to_seal(done.error());

@@ -114,7 +114,7 @@ void NodeLogImpl::prepare_ahead() {
     const auto end = writer_.end();
     if (draining_ || end.offset < options_.file_bytes / 2) return;
     if (preparer_.state() != FilePreparer::State::kIdle) return;
-    preparer_.request(end.file + 1, *files_executor_, [this] { post_flush(); });
+    preparer_.request(end.file + 1, *next_executor_, [this] { post_flush(); });
 }
 
 bool NodeLogImpl::roll() {
@@ -141,7 +141,7 @@ bool NodeLogImpl::roll() {
             break;
     }
     waiting_for_file_ = true;
-    preparer_.request(sequence, *files_executor_, [this] { post_flush(); });
+    preparer_.request(sequence, *next_executor_, [this] { post_flush(); });
     return false;
 }
 
