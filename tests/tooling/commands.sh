@@ -18,6 +18,7 @@ expect 1 "unknown argument '--prot'" ./run --prot 1
 expect 1 '--port needs a value' ./run --port
 expect 1 "not '70000'" ./run --port 70000
 expect 1 "unknown argument 'quick'" ./test quick
+expect 1 "--seed needs a number or 'random'" ./test --seed soon
 # What ./run starts, seen with a program that prints its arguments and nothing left to build.
 fake=$(mktemp -d)
 trap 'rm -rf "$fake"' EXIT
