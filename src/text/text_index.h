@@ -6,7 +6,7 @@
 //   Statistics::add(), choose_words()   once
 //   Search                     on each shard: the best, or the scores of given slots (search.h)
 //
-// Memory  about 5 bytes a posting (slot, frequency, length and a position), 250 bytes a word of one
+// Memory  about 5 bytes a posting (slot, frequency, length and a position), 440 bytes a word of one
 //         document, 4 bytes a slot and field.
 // Threads one at a time: the shard's monitor.
 #pragma once
