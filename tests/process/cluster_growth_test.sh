@@ -5,42 +5,17 @@
 # leader took, however much it holds itself, and who comes to lead decides by its own.
 # shellcheck source=tests/process/lib.sh
 . "$(dirname "$0")/lib.sh" "$1"
+# shellcheck source=tests/process/growth_lib.sh
+. "$(dirname "$0")/growth_lib.sh"
 
 nodes=(a b c)
 url_of() { echo "http://127.0.0.1:${node_http[$1]}"; }
 metric() { curl -s "$(url_of "$1")/metrics" | awk -v name="$2" '$1 == name {printf "%.0f", $2}'; }
 held_mib() { echo $(($(metric "$1" tidal_memory_held_bytes) >> 20)); }
-cat >"$work/schema.yaml" <<'YAML'
-items:
-  fields: {title: text}
-  embeddings:
-    content: {dimensions: 512}
-signals:
-  view: {polarity: neutral, half_life: 1d}
-YAML
 export TIDAL_CHECKPOINT_INTERVAL_MS=1000
 
 equal() { poll 30 same_contents "${nodes[@]}" || fail "$1: replicas differ: $(cat "$work"/contents.?)"; }
 
-# texts FROM TO, vectors FROM TO: of items, words of their own, so that the index of texts grows too.
-texts() {
-    awk -v from="$1" -v to="$2" 'BEGIN {
-        for (id = from; id <= to; ++id) {
-            text = ""
-            for (i = 0; i < 400; ++i) text = text " w" (id * 400 + i)
-            printf "{\"entity_id\":%d,\"metadata\":{\"title\":\"every%s\"}}\n", id, text
-        }
-    }'
-}
-vectors() {
-    awk -v from="$1" -v to="$2" 'BEGIN {
-        for (id = from; id <= to; ++id) {
-            text = id % 97 + 1
-            for (i = 1; i < 512; ++i) text = text "," (id * i) % 89
-            printf "{\"entity_id\":%d,\"values\":[%s]}\n", id, text
-        }
-    }'
-}
 lines() { # NODE PATH, lines from standard input
     curl -s --max-time 60 -o "$work/reply" -H 'Content-Type: application/x-ndjson' --data-binary @- "$(url_of "$1")$2"
 }

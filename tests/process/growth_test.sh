@@ -4,6 +4,8 @@
 # come again; what was taken is read, found and deleted, also after a restart; with room, which deletes make, writes go on.
 # shellcheck source=tests/process/lib.sh
 . "$(dirname "$0")/lib.sh" "$1"
+# shellcheck source=tests/process/growth_lib.sh
+. "$(dirname "$0")/growth_lib.sh"
 
 for wrong in -1 1073741825 many; do
     "$bin/tidal-server" standalone --memory-mib "$wrong" --print-config >"$work/out" 2>&1 && fail "a budget of $wrong"
@@ -14,40 +16,12 @@ TIDAL_MEMORY_MIB=7 "$bin/tidal-server" standalone --print-config | grep -qx 'mem
 
 metric() { curl -s "http://127.0.0.1:$port/metrics" | awk -v name="$1" '$1 == name {print $2}'; }
 held_mib() { echo $(($(metric tidal_memory_held_bytes | awk '{printf "%.0f", $1}') >> 20)); }
-cat >"$work/schema.yaml" <<'YAML'
-items:
-  fields: {title: text}
-  embeddings:
-    content: {dimensions: 512}
-signals:
-  view: {polarity: neutral, half_life: 1d}
-YAML
 serve() { start_server standalone --data-dir "$work/data" --schema "$work/schema.yaml" --checkpoint-interval-ms 1000 "$@" || finish; }
 
 # lines PATH: of standard input; the answers, in $work/reply.
 lines() {
     curl -s --max-time 120 -o "$work/reply" -H 'Content-Type: application/x-ndjson' --data-binary @- "http://127.0.0.1:$port$1"
 }
-# Words of their own, so that the index of texts grows too: 400 numbers an item, some 170 KiB of memory.
-texts() { # FROM TO
-    awk -v from="$1" -v to="$2" 'BEGIN {
-        for (id = from; id <= to; ++id) {
-            text = ""
-            for (i = 0; i < 400; ++i) text = text " w" (id * 400 + i)
-            printf "{\"entity_id\":%d,\"metadata\":{\"title\":\"every%s\"}}\n", id, text
-        }
-    }'
-}
-vectors() { # FROM TO
-    awk -v from="$1" -v to="$2" 'BEGIN {
-        for (id = from; id <= to; ++id) {
-            text = id % 97 + 1
-            for (i = 1; i < 512; ++i) text = text "," (id * i) % 89
-            printf "{\"entity_id\":%d,\"values\":[%s]}\n", id, text
-        }
-    }'
-}
-
 # The budget is above what an empty server holds.
 serve
 empty=$(held_mib)
