@@ -33,7 +33,7 @@ public:
 
     virtual ~ArchiveCodec() = default;
     /// Batches of one history, in their order, out of which come as many or, where one grows beyond
-    /// what a batch holds, more. The log's second executor.
+    /// what a batch holds, more. Executor "wal-files".
     /// @return kUnavailable  not yet: the log keeps what it has until NodeLog::resume_sealing(), or
     ///                       the next checkpoint.
     virtual Result<std::vector<Sealed>> seal(std::span<const Batch> batches) = 0;

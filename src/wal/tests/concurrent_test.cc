@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
+#include <latch>
 #include <thread>
 
 #include "log_fixture.h"
@@ -95,6 +97,50 @@ TEST_F(RealLog, ReadsWhileOthersAppendAndFilesAreSealed) {
         ASSERT_TRUE(log->read(ShardId(shard), LogIndex(1), collect_into(&seen)));
         EXPECT_EQ(seen.size(), kBatches);
     }
+}
+
+/// Seals nothing until it is let go.
+class WaitingCodec final : public ArchiveCodec {
+public:
+    std::latch asked{1}, let_go{1};
+
+    Result<std::vector<Sealed>> seal(std::span<const Batch>) override {
+        if (!asked.try_wait()) asked.count_down();
+        let_go.wait();
+        return Error(ErrorCode::kUnavailable, "not yet");
+    }
+    std::unique_ptr<Reader> reader() override { return nullptr; }
+};
+
+TEST_F(RealLog, WritersDoNotWaitForAFileThatIsSealed) {
+    WaitingCodec codec;
+    auto options = small_files(64 << 10);
+    options.archive_codec = &codec;
+    open(options);
+    std::atomic<std::uint64_t> durable = 0;
+    std::uint64_t index = 0;
+    const auto write = [&](std::uint64_t batches) {
+        for (std::uint64_t left = batches; left > 0; --left) {
+            auto batch = batch_of(1, ++index, 1, 1000);
+            batch.on_durable = [&](const Result<void>& outcome) {
+                durable += outcome.ok() ? 1 : 0;
+            };
+            ASSERT_TRUE(log->append(std::move(batch)));
+        }
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+        while (durable < index && std::chrono::steady_clock::now() < deadline)
+            std::this_thread::yield();
+    };
+    write(100);
+    ASSERT_EQ(durable, index);
+    log->checkpointed(ShardId(1), Incarnation(1), LogIndex(index));
+    codec.asked.wait();
+    const auto files = log->stats().files;
+    write(500);
+    EXPECT_EQ(durable, index) << "while a file is sealed";
+    EXPECT_GE(log->stats().files, files + 5);
+    codec.let_go.count_down();
+    log->stop();
 }
 
 TEST_F(RealLog, FullSizeFilesRollAndReplay) {
