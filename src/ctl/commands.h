@@ -104,6 +104,7 @@ Result<void> put(const Options& options);
 /// kInvalidArgument, field "yes", for a user without it.
 Result<void> erase(const Options& options);
 Result<void> signal(const Options& options);
+Result<void> undo(const Options& options);
 Result<void> search_list(const Options& options);
 Result<void> search_save(const Options& options);
 Result<void> search_run(const Options& options);

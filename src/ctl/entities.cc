@@ -1,4 +1,4 @@
-// get, put, delete, signal: one item, user or creator, and what is done with it.
+// get, put, delete, signal, undo: one item, user or creator, and what is done with it.
 #include <boost/json.hpp>
 
 #include "ctl/client.h"
@@ -62,15 +62,29 @@ Result<void> erase(const Options& options) {
     return print_reply(reply, options.json);
 }
 
+namespace {
+
+Result<void> send_signal(const Options& options, const json::object& body) {
+    TIDAL_ASSIGN(const std::string reply, Client(options.url, options.key)
+                                              .send(Client::Method::kPost, "/signals",
+                                                    "application/json", json::serialize(body)));
+    return print_reply(reply, options.json);
+}
+
+}  // namespace
+
 Result<void> signal(const Options& options) {
     json::object body{{"signal", options.name}, {"entity_id", options.target}};
     if (!options.user_id.empty()) body["user_id"] = options.user_id;
     if (!options.idempotency_key.empty()) body["idempotency_key"] = options.idempotency_key;
     if (options.weight != 1) body["weight"] = options.weight;
-    TIDAL_ASSIGN(const std::string reply, Client(options.url, options.key)
-                                              .send(Client::Method::kPost, "/signals",
-                                                    "application/json", json::serialize(body)));
-    return print_reply(reply, options.json);
+    return send_signal(options, body);
+}
+
+Result<void> undo(const Options& options) {
+    json::object body{{"undo", options.idempotency_key}, {"entity_id", options.target}};
+    if (!options.session.id.empty()) body["session_id"] = options.session.id;
+    return send_signal(options, body);
 }
 
 }  // namespace tidal::ctl

@@ -167,7 +167,12 @@ int run(int argc, char** argv) {
     CLI::App* signal_app = with_signal(online(add("signal", "send one: like 42", signal)));
     signal_app->add_option("--user-id", options.user_id, "whose it is");
     signal_app->add_option("--idempotency-key", options.idempotency_key,
-                           "a repeat under it changes nothing");
+                           "a repeat under it changes nothing; undo takes it");
+    CLI::App* undo_app = online(add("undo", "take a signal back that had a key", undo));
+    undo_app->add_option("key", options.idempotency_key, "the idempotency key it was sent with")
+        ->required();
+    undo_app->add_option("id", options.target, "what it was about")->required();
+    undo_app->add_option("--session", options.session.id, "the session it was sent under");
     const auto with_search = [&](CLI::App* sub) {
         sub->add_option("user", options.user_id, "the user")->required();
         sub->add_option("name", options.name, "of the search")->required();
@@ -406,8 +411,10 @@ int run(int argc, char** argv) {
         ->add_option("user", options.user_id, "the user")
         ->required();
     with_session(online(add_to(session_app, "show", "what one is now", session_show)));
-    with_signal(with_sequence(
-        with_session(online(add_to(session_app, "signal", "send one signal", session_signal)))));
+    with_signal(with_sequence(with_session(
+                    online(add_to(session_app, "signal", "send one signal", session_signal)))))
+        ->add_option("--idempotency-key", options.idempotency_key,
+                     "a repeat under it changes nothing; undo takes it");
     with_annotations(with_sequence(with_session(
         online(add_to(session_app, "annotate", "note something with one", session_annotate)))));
     with_session(

@@ -82,6 +82,7 @@ Result<void> session_signal(const Options& options) {
     json::object body{{"entity_id", options.target}, {"signal", options.name}};
     if (options.session.sequence != 0) body["sequence"] = options.session.sequence;
     if (options.weight != 1) body["weight"] = options.weight;
+    if (!options.idempotency_key.empty()) body["idempotency_key"] = options.idempotency_key;
     return send(options, Client::Method::kPost, path_of(options) + "/signals", body);
 }
 

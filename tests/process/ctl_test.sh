@@ -122,6 +122,12 @@ json_of 1 '"code":"unknown_signal"' signal lick 2
 json_of 1 '"code":"unknown_item"' signal like 99
 json_of 0 '"like":{' get item 2 --signals
 [ "$(jq -c '.signals.like | [.total, .counts.all]' "$work/value")" = '[1.5,1]' ] || fail "one like of 1.5: $(cat "$work/value")"
+json_of 0 '"status":"ok"' signal like 2 --idempotency-key gone
+json_of 0 '"status":"ok"' undo gone 2
+json_of 0 '"repeated":true' undo gone 2
+json_of 1 '"code":"unknown_undo_key"' undo never 2
+json_of 0 '"like":{' get item 2 --signals
+[ "$(jq .signals.like.counts.all "$work/value")" = 1 ] || fail "what was taken back counts: $(cat "$work/value")"
 token=$("$bin/tidalctl" signal like 2 --user-id 7 | sed -n 's/^token *//p')
 json_of 0 '"entity_id":2' query "RETRIEVE items USING new FOR USER 7 WHERE liked" --token "$token"
 [ "$(jq .matched "$work/value")" = 1 ] || fail "what 7 likes: $(cat "$work/value")"
@@ -229,6 +235,10 @@ json_of 1 '"code":"unavailable"' session list 5 --url $nobody
 json_of 0 '"status":"ok"' session signal "$session" like 1 --sequence 1
 json_of 0 '"repeated":true' session signal "$session" like 1 --sequence 1
 json_of 1 '"code":"unknown_signal"' session signal "$session" lick 1
+json_of 0 '"status":"ok"' session signal "$session" like 2 --idempotency-key mistaken
+json_of 1 '"code":"unknown_undo_key"' undo mistaken 2
+json_of 0 '"status":"ok"' undo mistaken 2 --session "$session"
+json_of 0 '"repeated":true' undo mistaken 2 --session "$session"
 json_of 0 '"page":"cart"' session annotate "$session" --annotate page=cart --sequence 2
 json_of 1 '"status":"error"' session annotate "$session" --annotate page
 json_of 0 '"reward":1' session show "$session"
