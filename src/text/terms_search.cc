@@ -214,6 +214,10 @@ void TermsSearch::choose_blocks(const Window& window, double least) {
                 term.scoring(), std::min(place, OtherTerms::kMost), others, least / kBoundSlack));
             const int passing = std::popcount(chosen.passing[0]) + std::popcount(chosen.passing[1]);
             if (passing == 0) continue;
+            block.prefetch_slots();
+            if (groups_ > 1 && order_.size() <= kFewTerms)
+                for (std::size_t other = place + 1; other < order_.size(); ++other)
+                    order_[other]->prefetch_range(block.last());
             chosen_.push_back(chosen);
             passing_ += static_cast<std::uint64_t>(passing);
         }
