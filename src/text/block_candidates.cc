@@ -12,16 +12,27 @@ void BlockCandidates::fill(const PostingBlock& block, const PostingBits& passing
     for (std::uint32_t half = 0; half < passing.size(); ++half)
         for (std::uint64_t bits = passing[half]; bits != 0; bits &= bits - 1) {
             const std::uint32_t at = half * 64 + static_cast<std::uint32_t>(std::countr_zero(bits));
-            const std::uint32_t slot = block.slot(at);
-            slots_[size_] = slot;
             places_[size_] = static_cast<std::uint8_t>(at);
             columns_[size_] = static_cast<std::uint8_t>(size_);
-            size_ += slot >= first && slot <= last ? 1 : 0;
+            ++size_;
         }
+    block.slots({places_.data(), size_}, slots_.data());
+    if (block.first() < first || block.last() > last) keep_within(first, last);
     width_ = size_;
     std::fill_n(sums_.begin(), size_, 0.0);
     met_ = {};
     scores_.assign(width_ * terms, 0.0);
+}
+
+/// Before anything is known of them.
+void BlockCandidates::keep_within(std::uint32_t first, std::uint32_t last) {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < size_; ++i) {
+        slots_[kept] = slots_[i];
+        places_[kept] = places_[i];
+        kept += slots_[i] >= first && slots_[i] <= last ? 1 : 0;
+    }
+    size_ = kept;
 }
 
 void BlockCandidates::score(const TermReader& term, const PostingBlock& block) {

@@ -215,9 +215,9 @@ void TermsSearch::choose_blocks(const Window& window, double least) {
             const int passing = std::popcount(chosen.passing[0]) + std::popcount(chosen.passing[1]);
             if (passing == 0) continue;
             block.prefetch_slots();
+            // Few are left for the terms behind the next group's first.
             if (groups_ > 1 && order_.size() <= kFewTerms)
-                for (std::size_t other = place + 1; other < order_.size(); ++other)
-                    order_[other]->prefetch_range(block.last());
+                order_[lead_]->prefetch_range(block.last());
             chosen_.push_back(chosen);
             passing_ += static_cast<std::uint64_t>(passing);
         }

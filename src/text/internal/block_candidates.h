@@ -37,6 +37,7 @@ public:
     double total(std::size_t at, std::span<const TermReader> terms) const;
 
 private:
+    void keep_within(std::uint32_t first, std::uint32_t last);
     void keep(const PostingBits& kept);
     void move(std::size_t from, std::size_t to) {
         slots_[to] = slots_[from];

@@ -69,6 +69,11 @@ public:
     std::uint32_t count() const { return count_; }
     const Frontier& frontier() const { return frontier_; }
     std::uint32_t slot(std::uint32_t at) const { return first_ + distance(at); }
+    /// Of many. @param out  places.size() of them.
+    void slots(std::span<const std::uint8_t> places, std::uint32_t* out) const {
+        if (distance_bytes_ == 2) return read_slots<std::uint16_t>(places, out);
+        read_slots<std::uint32_t>(places, out);
+    }
     std::uint32_t frequency(std::uint32_t at) const {
         if (frequency_bytes_ == 1) return static_cast<std::uint8_t>(postings_[at]);
         return read<std::uint32_t>(std::size_t{at} * 4);
@@ -120,6 +125,16 @@ private:
         Number out;
         std::memcpy(&out, postings_.data() + at, sizeof out);
         return out;
+    }
+    template <typename Number>
+    void read_slots(std::span<const std::uint8_t> places, std::uint32_t* out) const {
+        const std::uint32_t first = first_;
+        const char* const distances = postings_.data() + distances_at();
+        for (std::size_t i = 0; i < places.size(); ++i) {
+            Number distance;
+            std::memcpy(&distance, distances + places[i] * sizeof distance, sizeof distance);
+            out[i] = first + distance;
+        }
     }
     template <typename Number>
     std::uint32_t find_distance(std::uint32_t distance) const;
