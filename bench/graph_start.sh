@@ -49,15 +49,19 @@ stop() {
 }
 metric() { curl -s "$url/metrics" | awk -v name="$1" 'index($0, name "{") == 1 { sum += $2 } END { print sum + 0 }'; }
 resident_bytes() { awk '$1 == "RssAnon:" || $1 == "RssFile:" { sum += $2 * 1024 } END { print sum }' "/proc/$server/status"; }
-import() { "$bin/tidalctl" import --url "$url" --mapping "$1" "$work" 2>/dev/null; }
+import() { "$bin/tidalctl" import --url "$url" --mapping "$1" "$work" >/dev/null 2>&1; }
 resident() { awk -v name="$1:" '$1 == name { printf "%.1f", $2 / 1e3 * 1.024 }' "/proc/$server/status"; }
 megabytes() { awk -v bytes="$(metric "$1")" 'BEGIN { printf "%.1f", bytes / 1e6 }'; }
 memory() {
     echo "$1, MB: vectors $(megabytes tidal_shard_vector_bytes), graphs $(megabytes tidal_shard_graph_bytes); in mapped files vectors $(megabytes tidal_shard_vector_mapped_bytes), graphs $(megabytes tidal_shard_graph_mapped_bytes); the process RssAnon $(resident RssAnon), RssFile $(resident RssFile)"
 }
+graph_pages() { awk '/^[0-9a-f]+-/ { of_graph = /\.graph$/ } of_graph && $1 == "Rss:" { sum += $2 * 1024 } END { print sum + 0 }' "/proc/$server/smaps"; }
 a_vector() {
-    awk -v a="$(resident_bytes)" -v b="$bare" -v n="$vectors" -v what="$1" \
-        'BEGIN { printf "%s: RssAnon and RssFile, %.0f B a vector more than without\n", what, (a - b) / n }'
+    awk -v counted="$(($(metric tidal_shard_vector_bytes) + $(metric tidal_shard_graph_bytes)))" -v pages="$(graph_pages)" \
+        -v all="$(resident_bytes)" -v bare="$bare" -v n="$vectors" -v what="$1" 'BEGIN {
+            printf "%s, bytes a vector: memory %.0f and resident pages of the files of graphs %.0f, %.0f together;", what, counted / n, pages / n, (counted + pages) / n
+            printf " RssAnon and RssFile %.0f more than without vectors, rows in the cache of the store (64 MiB) with them\n", (all - bare) / n
+        }'
 }
 search_for_others() {
     awk -v dimensions="$dimensions" -v url="$url" 'BEGIN {
@@ -102,12 +106,12 @@ for files in with without; do
     [ $files = without ] && find "$work/data" -name '*.graph' -delete
     start
     served=$(since "$begun")
+    [ $files = with ] && a_vector "after a start"
     until [ "$(path)" = graph ]; do pause; done
     echo "$files files: serves after $served s, searches through a graph after $(since "$begun") s"
     memory "$files files"
     if [ $files = with ]; then
-        settled
-        a_vector "after a start"
+        a_vector "after a search"
         search_for_others
         memory "after 10,000 searches"
         a_vector "after 10,000 searches"
