@@ -285,22 +285,28 @@ private:
         const std::shared_ptr<const vector::Graph> graph = graphs_.segments().front().graph;
         const vector::GraphLayout layout(graph->shape());
         const std::size_t row_bytes = data_.dimensions * sizeof(float);
+        constexpr std::uintptr_t kPage = 4096;
         std::FILE* const file = std::tmpfile();
         std::fwrite(graph->parts().bytes.get(), layout.bytes, 1, file);
         for (std::uint32_t node = 0; node < graph->size(); ++node)
             std::fwrite(flat_.stored(graph->slot_of(node)).data(), row_bytes, 1, file);
         std::fflush(file);
         const std::size_t size = layout.bytes + graph->size() * row_bytes;
-        void* const at =
-            ::mmap(nullptr, size, PROT_READ, MAP_SHARED | MAP_POPULATE, fileno(file), 0);
+        void* const at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fileno(file), 0);
         if (at == MAP_FAILED) std::abort();
         const std::shared_ptr<const char> bytes(
             static_cast<const char*>(at),
             [size](const char* mapped) { ::munmap(const_cast<char*>(mapped), size); });
         std::fclose(file);
         graphs_.filed(*graph, 1, graph->in_file(bytes));
-        const vector::RowBlocks::File rows{{bytes, bytes.get() + layout.bytes},
-                                           size - layout.bytes};
+        const vector::RowBlocks::File rows{
+            {bytes, bytes.get() + layout.bytes},
+            size - layout.bytes,
+            [](const char* from, std::size_t count) {
+                const auto begin = reinterpret_cast<std::uintptr_t>(from) / kPage * kPage;
+                const auto end = reinterpret_cast<std::uintptr_t>(from) + count;
+                ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+            }};
         for (std::size_t block = 0; block < flat_.blocks(); ++block)
             flat_.map(block, rows, [&](Slot slot) {
                 return rows.bytes.get() + graph->node_of(slot) * row_bytes;

@@ -27,6 +27,9 @@ class MappedFile {
 public:
     virtual ~MappedFile() = default;
     std::string_view bytes() const { return bytes_; }
+    /// Pages that have some of a part leave the process until they are read again: for what is read
+    /// seldom. Advice. Threads: any, beside readers.
+    virtual void leave(std::size_t /*from*/, std::size_t /*size*/) const {}
 
 protected:
     explicit MappedFile(std::string_view bytes) : bytes_(bytes) {}
@@ -45,7 +48,8 @@ public:
     virtual Result<void> sync() = 0;
     virtual Result<std::uint64_t> size() = 0;
     virtual Result<void> truncate(std::uint64_t size) = 0;
-    /// All of it, from an address that is a multiple of 64. For files that nobody writes any more.
+    /// All of it, from an address that is a multiple of 64; a page is the process's once it is
+    /// read. For files that nobody writes any more.
     /// What the medium cannot give later ends the process: whoever needs an error reads it first.
     virtual Result<std::shared_ptr<const MappedFile>> map() = 0;
 };

@@ -37,6 +37,14 @@ std::shared_ptr<const char> part_of(const std::shared_ptr<const runtime::MappedF
     return {file, file->bytes().data() + from};
 }
 
+vector::RowBlocks::File rows_of(const std::shared_ptr<const runtime::MappedFile>& file,
+                                const vector::GraphFileLayout& layout) {
+    const auto leave = [mapped = file.get()](const char* from, std::size_t size) {
+        mapped->leave(static_cast<std::size_t>(from - mapped->bytes().data()), size);
+    };
+    return {part_of(file, layout.rows), layout.bytes - layout.rows, leave};
+}
+
 vector::GraphHead with_shape(vector::GraphHead head, const vector::Graph& graph) {
     head.shape = graph.shape();
     head.seed = graph.seed();
@@ -88,7 +96,7 @@ Result<GraphFiles::Found> GraphFiles::open(std::uint64_t number) const {
     TIDAL_ASSIGN(auto mapped, file->map());
     if (mapped->bytes().size() != size) return damaged("it changes while it is opened");
     out.bytes = part_of(mapped, vector::kGraphHeadBytes);
-    out.rows = {part_of(mapped, layout.rows), size - layout.rows};
+    out.rows = rows_of(mapped, layout);
     return out;
 }
 
@@ -205,7 +213,7 @@ Result<void> GraphFileWriter::map() {
     TIDAL_ASSIGN(const auto mapped, file_->map());
     if (mapped->bytes().size() != layout_.bytes) return damaged("it changes while it is written");
     mapped_ = graph_->in_file(part_of(mapped, vector::kGraphHeadBytes));
-    mapped_rows_ = {part_of(mapped, layout_.rows), layout_.bytes - layout_.rows};
+    mapped_rows_ = rows_of(mapped, layout_);
     return {};
 }
 

@@ -428,6 +428,7 @@ private:
     void end_graph_filing(bool ok);
     vector::GraphHead head_of(const GraphFiling& job) const;
     void finish_graph_file(GraphFilingPtr job);
+    void leave_unread_vectors(std::size_t kind, std::size_t block);
 
     /// How often a slice of work looks whether the monitor can be entered again.
     static constexpr std::uint64_t kReplacingNs = 50'000'000;
@@ -497,8 +498,9 @@ private:
     bool evicting_ = false;  ///< A slice is posted or under way.
     bool making_views_ = false;
     bool making_graph_ = false;
-    bool filing_graph_ = false;     ///< Or removing files.
-    bool graph_files_worn_ = true;  ///< Some may be of no use: a start does not know.
+    bool filing_graph_ = false;         ///< Or removing files.
+    std::uint64_t left_unread_ns_ = 0;  ///< Monotonic time of the last time vectors were.
+    bool graph_files_worn_ = true;      ///< Some may be of no use: a start does not know.
     std::string checkpoint_error_;
     std::vector<Waiter> checkpoint_waiters_;
     bool stopping_ = false, final_checkpoint_ = false;

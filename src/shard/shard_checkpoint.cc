@@ -15,6 +15,7 @@ constexpr std::size_t kSliceRowBytes = 24 << 10;  // of frozen rows: ten to a hu
 constexpr std::size_t kSliceShed = 512;           // rows that are freed
 constexpr std::uint64_t kPinnedRetryMs = 5'000;   // a full disk is not asked more often
 constexpr UnixMillis kTickMs = 60'000;
+constexpr std::uint64_t kLeaveUnreadNs = 60'000'000'000;
 constexpr std::uint64_t kTimeoutMs = 60'000;
 constexpr std::uint64_t kStopGraceNs = 2'000'000'000;
 
@@ -71,7 +72,7 @@ bool Shard::checkpoint_due(std::uint64_t since_ms) const {
 }
 
 void Shard::on_timer() {
-    bool tick = false;
+    bool tick = false, leave_unread = false;
     std::vector<Finished> overdue;
     std::vector<Waiter> overdue_waiters;
     GraphJobPtr graph;
@@ -89,12 +90,16 @@ void Shard::on_timer() {
         const bool sessions_due = state_->configured() && state_->sessions().due(now);
         tick = can_propose() && (keys_due || sessions_due) && now - ticked_ms_ >= kTickMs;
         if (tick) ticked_ms_ = now;
+        const std::uint64_t now_ns = runtime_.clock().monotonic_ns();
+        leave_unread = state_->configured() && now_ns - left_unread_ns_ >= kLeaveUnreadNs;
+        if (leave_unread) left_unread_ns_ = now_ns;
         graph = begin_graph_locked();
         overdue = take_overdue();
         overdue_waiters = take_overdue_waiters();
         schedule_timer();
     }
     if (graph) copy_graph_slice(std::move(graph));
+    if (leave_unread) leave_unread_vectors(0, 0);
     for (Finished& each : overdue) each.done(std::move(each.result));
     for (Waiter& waiter : overdue_waiters)
         waiter(Error(ErrorCode::kTimeout, "not applied in time"));

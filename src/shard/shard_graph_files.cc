@@ -11,6 +11,7 @@ namespace tidal::shard {
 namespace {
 
 constexpr std::size_t kRowSliceBytes = 240'000;  // of vectors, in one hold of the monitor
+constexpr std::size_t kSliceBlocks = 16;         // likewise, of vectors that are not read
 
 }  // namespace
 
@@ -126,6 +127,23 @@ void Shard::map_graph_rows(GraphFilingPtr job) {
     }
     if (!more) return end_graph_filing(true);
     executor_.post([this, job = std::move(job)]() mutable { map_graph_rows(std::move(job)); });
+}
+
+/// Vectors in files that nobody compared for some time leave the process: they are found again in
+/// the kernel's cache, which gives up such pages first.
+void Shard::leave_unread_vectors(std::size_t kind, std::size_t block) {
+    bool more = true;
+    {
+        const std::lock_guard lock(mutex_);
+        if (stopping_ || replacing_.load()) return;
+        vector::ShardVectors& vectors = state_->vectors(static_cast<EntityKind>(kind));
+        for (std::size_t i = 0; i < kSliceBlocks && more; ++i) more = vectors.leave_unread(block++);
+    }
+    if (!more) {
+        block = 0;
+        if (++kind == kEntityKindCount) return;
+    }
+    executor_.post([this, kind, block] { leave_unread_vectors(kind, block); });
 }
 
 void Shard::end_graph_filing(bool ok) {

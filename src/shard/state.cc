@@ -154,7 +154,11 @@ void ShardState::open_graphs() {
                                 : Result<std::shared_ptr<const vector::Graph>>(found.take_error());
         if (!graph.ok()) {
             warn(files.path(*number), graph.error());
-        } else if (*graph != nullptr) {
+            continue;
+        }
+        // What comes before the codes has been compared, and is read no more.
+        found->rows.leave(found->bytes.get(), vector::GraphLayout(found->head.shape).rows);
+        if (*graph != nullptr) {
             opened.push_back({*std::move(found), *std::move(graph)});
         }
     }

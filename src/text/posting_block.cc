@@ -154,14 +154,17 @@ std::uint32_t PostingBlock::find(std::uint32_t slot) const {
                                 : find_distance<std::uint32_t>(distance);
 }
 
-void PostingBlock::find(std::span<const std::uint32_t> slots, std::uint8_t* places) const {
+std::size_t PostingBlock::find(std::span<const std::uint32_t> slots, kernels::Met* met) const {
     constexpr std::size_t kFew = 3;  // are looked for one by one
     if (distance_bytes_ == 2 && slots.size() >= kFew)
-        return kernels::find(postings_.data() + distances_at(), count_, first_, slots, places);
+        return kernels::find(postings_.data() + distances_at(), count_, first_, slots, met);
+    std::size_t found = 0;
     for (std::size_t i = 0; i < slots.size(); ++i) {
         const std::uint32_t at = find(slots[i]);
-        places[i] = slot(at) == slots[i] ? static_cast<std::uint8_t>(at) : kernels::kNowhere;
+        met[found] = {static_cast<std::uint8_t>(i), static_cast<std::uint8_t>(at)};
+        found += slot(at) == slots[i] ? 1 : 0;
     }
+    return found;
 }
 
 bool PostingBlock::scores(const Bm25& scoring, std::uint32_t begin, std::uint32_t end,

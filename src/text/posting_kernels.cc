@@ -28,29 +28,35 @@ using ScoreTag = hn::CappedTag<double, 8>;
 using ByteTag = hn::CappedTag<std::uint8_t, 64>;
 #endif
 
-/// All distances stay in registers, where there are as many; how many are less says where one is.
-void find_here(const char* distances, std::uint32_t count, std::uint32_t first,
-               const std::uint32_t* slots, std::size_t size, std::uint8_t* places) {
+/// Slots rise as distances do: each is compared with one vector, the first that ends behind it.
+std::size_t find_here(const char* distances, std::uint32_t count, std::uint32_t first,
+                      const std::uint32_t* slots, std::size_t size, Met* met) {
     const DistanceTag d;
-    constexpr std::size_t kLanes = hn::MaxLanes(DistanceTag()), kVectors = kPostings / kLanes;
-    alignas(64) std::uint16_t all[kPostings];
-    std::memcpy(all, distances, count * sizeof(std::uint16_t));
-    for (std::size_t at = count; at < kPostings; ++at) all[at] = 0xFFFF;
-#if HWY_HAVE_SCALABLE  // Vectors without a fixed size make no arrays.
-    const auto each = [&](std::size_t i) { return hn::Load(d, all + i * kLanes); };
-#else
-    hn::Vec<DistanceTag> vectors[kVectors];
-    for (std::size_t i = 0; i < kVectors; ++i) vectors[i] = hn::Load(d, all + i * kLanes);
-    const auto each = [&](std::size_t i) { return vectors[i]; };
-#endif
+    constexpr std::size_t kLanes = hn::MaxLanes(DistanceTag());
+    alignas(64) std::uint16_t some[kPostings];
+    if (count < kPostings) {  // What follows is not the block's.
+        std::memcpy(some, distances, count * sizeof(std::uint16_t));
+        for (std::size_t at = count; at < kPostings; ++at) some[at] = 0xFFFF;
+        distances = reinterpret_cast<const char*>(some);
+    }
+    const auto last_of = [&](std::size_t vector) {
+        std::uint16_t out;
+        std::memcpy(&out, distances + ((vector + 1) * kLanes - 1) * sizeof out, sizeof out);
+        return out;
+    };
+    std::size_t vector = 0, found = 0;
+    std::uint16_t last = last_of(0);
     for (std::size_t at = 0; at < size; ++at) {
         const auto distance = static_cast<std::uint16_t>(slots[at] - first);
-        const auto wanted = hn::Set(d, distance);
-        std::size_t less = 0;
-        for (std::size_t i = 0; i < kVectors; ++i)
-            less += hn::CountTrue(d, hn::Lt(each(i), wanted));
-        places[at] = all[less] == distance ? static_cast<std::uint8_t>(less) : kNowhere;
+        while (last < distance) last = last_of(++vector);
+        const char* const from = distances + vector * kLanes * sizeof(std::uint16_t);
+        const auto all = hn::LoadU(d, reinterpret_cast<const std::uint16_t*>(from));
+        const std::intptr_t lane = hn::FindFirstTrue(d, hn::Eq(all, hn::Set(d, distance)));
+        met[found] = {static_cast<std::uint8_t>(at),
+                      static_cast<std::uint8_t>(vector * kLanes + static_cast<std::size_t>(lane))};
+        found += lane >= 0 ? 1 : 0;
     }
+    return found;
 }
 
 void score_here(const Bm25& scoring, const char* frequencies, const char* lengths, std::size_t size,
@@ -128,10 +134,11 @@ HWY_EXPORT(score_here);
 HWY_EXPORT(passing_here);
 HWY_EXPORT(at_least_here);
 
-void find(const char* distances, std::uint32_t count, std::uint32_t first,
-          std::span<const std::uint32_t> slots, std::uint8_t* places) {
-    assert(count <= HWY_NAMESPACE::kPostings);
-    HWY_DYNAMIC_DISPATCH(find_here)(distances, count, first, slots.data(), slots.size(), places);
+std::size_t find(const char* distances, std::uint32_t count, std::uint32_t first,
+                 std::span<const std::uint32_t> slots, Met* met) {
+    assert(count <= HWY_NAMESPACE::kPostings && slots.size() <= HWY_NAMESPACE::kPostings);
+    return HWY_DYNAMIC_DISPATCH(find_here)(distances, count, first, slots.data(), slots.size(),
+                                           met);
 }
 
 void score(const Bm25& scoring, const char* frequencies, const char* lengths, std::size_t size,

@@ -40,26 +40,48 @@ bool TermReader::look_up(std::uint32_t slot, double* score) {
     return true;
 }
 
-void TermReader::look_up(std::span<const std::uint32_t> slots, double* scores, bool* is_there) {
+/// Blocks first, then places, then scores: what each of these waits for is asked for together.
+std::size_t TermReader::look_up(std::span<const std::uint32_t> slots, std::uint8_t* which,
+                                double* scores) {
     const auto blocks = list_->blocks();
-    std::array<std::uint8_t, kBlockPostings> places;
-    std::fill_n(is_there, slots.size(), false);
-    for (std::size_t at = 0; at < slots.size();) {
+    struct Part {
+        const PostingBlock* block;
+        std::uint32_t begin, end;  // of the slots; then, of those that are there
+    };
+    std::array<Part, kBlockPostings> parts;
+    std::size_t size = 0;
+    for (std::uint32_t at = 0; at < slots.size();) {
         look_at_ = list_->find_block(slots[at], look_at_);
-        if (look_at_ == blocks.size()) return;
+        if (look_at_ == blocks.size()) break;
         const PostingBlock& block = blocks[look_at_];
-        while (at < slots.size() && slots[at] < block.first()) ++at;
-        std::size_t end = at;
-        while (end < slots.size() && slots[end] <= block.last()) ++end;
-        block.find(slots.subspan(at, end - at), places.data());
-        for (std::size_t i = at; i < end; ++i) {
-            const std::uint8_t place = places[i - at];
-            if (place == kernels::kNowhere) continue;
-            scores[i] = scoring_.score(block.frequency(place), length(block, place));
-            is_there[i] = true;
-        }
+        const std::uint32_t first = block.first(), last = block.last();
+        while (at < slots.size() && slots[at] < first) ++at;
+        std::uint32_t end = at;
+        while (end < slots.size() && slots[end] <= last) ++end;
+        if (end == at) continue;
+        block.prefetch_slots();
+        parts[size++] = {&block, at, end};
         at = end;
     }
+    std::array<kernels::Met, kBlockPostings> met;
+    std::uint32_t found = 0;
+    for (Part& part : std::span(parts).first(size)) {
+        const std::uint32_t from = found, begin = part.begin;
+        found += static_cast<std::uint32_t>(
+            part.block->find(slots.subspan(begin, part.end - begin), met.data() + from));
+        part.begin = from;
+        part.end = found;
+        for (std::uint32_t i = from; i < found; ++i) {
+            which[i] = static_cast<std::uint8_t>(begin + met[i].which);
+            part.block->prefetch_score(met[i].place);
+        }
+    }
+    for (const Part& part : std::span(parts).first(size))
+        for (std::uint32_t i = part.begin; i < part.end; ++i) {
+            const std::uint32_t place = met[i].place;
+            scores[i] = scoring_.score(part.block->frequency(place), length(*part.block, place));
+        }
+    return found;
 }
 
 }  // namespace tidal::text

@@ -214,6 +214,10 @@ void TermsSearch::choose_blocks(const Window& window, double least) {
                 term.scoring(), std::min(place, OtherTerms::kMost), others, least / kBoundSlack));
             const int passing = std::popcount(chosen.passing[0]) + std::popcount(chosen.passing[1]);
             if (passing == 0) continue;
+            block.prefetch_slots();
+            // Few are left for the terms behind the next group's first.
+            if (groups_ > 1 && order_.size() <= kFewTerms)
+                order_[lead_]->prefetch_range(block.last());
             chosen_.push_back(chosen);
             passing_ += static_cast<std::uint64_t>(passing);
         }

@@ -51,6 +51,8 @@ public:
     void map(std::size_t block, const RowBlocks::File& file, RowBlocks::Where where) {
         rows_.map(block, file, where);
     }
+    /// Pages of what was not read for some time leave the process: RowBlocks::leave_unread().
+    bool leave_unread(std::size_t block) { return rows_.leave_unread(block); }
     std::vector<std::shared_ptr<const char>> files() const { return rows_.files(); }
     const schema::EmbeddingSpec& spec() const { return spec_; }
 

@@ -85,13 +85,19 @@ void RowBlocks::leave(Slot slot, const std::byte* row) {
         if (own_.size() * 8 < own_.capacity()) own_.rehash(0);
         return;
     }
+    const Mapped* const file = file_of(row);
+    assert(file != nullptr);
+    const auto at = files_.begin() + (file - files_.data());
+    if (--at->rows == 0) files_.erase(at);
+}
+
+/// nullptr = the row has memory of its own.
+const RowBlocks::Mapped* RowBlocks::file_of(const std::byte* row) const {
     const auto number = [](const void* at) { return reinterpret_cast<std::uintptr_t>(at); };
-    const auto has = [&](const Mapped& mapped) {
+    const auto found = std::ranges::find_if(files_, [&](const Mapped& mapped) {
         return number(row) - number(mapped.file.bytes.get()) < mapped.file.size;
-    };
-    const auto file = std::ranges::find_if(files_, has);
-    assert(file != files_.end());
-    if (--file->rows == 0) files_.erase(file);
+    });
+    return found == files_.end() ? nullptr : &*found;
 }
 
 void RowBlocks::map(std::size_t at, const File& file, Where where) {
@@ -109,6 +115,38 @@ void RowBlocks::map(std::size_t at, const File& file, Where where) {
     if (known == files_.end()) known = files_.insert(known, Mapped{file, 0});
     known->rows += count;
     read_at(at, std::move(places));
+    leave_pages(blocks_[at]);  // Comparing has read all of them.
+}
+
+bool RowBlocks::leave_unread(std::size_t at) {
+    if (at >= blocks_.size() || blocks_[at].is_none() || blocks_[at].rows) return false;
+    Block& block = blocks_[at];
+    if (block.read == Read::kLongAgo) return false;
+    if (std::exchange(block.read, Read::kBefore) == Read::kLately) return false;
+    leave_pages(block);
+    return true;
+}
+
+/// Rows that follow each other in a file, together.
+void RowBlocks::leave_pages(Block& block) {
+    block.read = Read::kLongAgo;
+    const std::byte* begin = nullptr;
+    const std::byte* end = nullptr;
+    const auto leave = [&] {
+        const Mapped* const file = begin == nullptr ? nullptr : file_of(begin);
+        if (file == nullptr || !file->file.leave) return;
+        file->file.leave(reinterpret_cast<const char*>(begin),
+                         static_cast<std::size_t>(end - begin));
+    };
+    for (const std::byte* const row : block.places) {
+        if (row == nullptr) continue;
+        if (row != end) {
+            leave();
+            begin = row;
+        }
+        end = row + row_bytes_;
+    }
+    leave();
 }
 
 /// By place: where the file has what is here; nullptr = nowhere.

@@ -93,6 +93,17 @@ bool ShardVectors::map_rows(EmbeddingSlotId slot, const Graph& graph, const RowB
     return block + 1 < vectors.blocks();
 }
 
+bool ShardVectors::leave_unread(std::size_t block) {
+    for (EmbeddingSlot& slot : slots_) {
+        if (block < slot.vectors.blocks()) {
+            slot.vectors.leave_unread(block);
+            return true;
+        }
+        block -= slot.vectors.blocks();
+    }
+    return false;
+}
+
 std::vector<ShardVectors::Unfiled> ShardVectors::unfiled_graphs() const {
     std::vector<Unfiled> out;
     for (const EmbeddingSlot& slot : slots_)

@@ -44,6 +44,9 @@ public:
     /// @param rows  Of the vectors, by the graph's nodes.
     bool map_rows(EmbeddingSlotId slot, const Graph& graph, const RowBlocks::File& rows,
                   std::size_t block);
+    /// FlatVectors::leave_unread() of the blocks of all slots, numbered through. False = there is
+    /// no such block.
+    bool leave_unread(std::size_t block);
     /// A graph that no file has.
     struct Unfiled {
         schema::EmbeddingSpec spec;

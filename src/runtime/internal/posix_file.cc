@@ -2,7 +2,9 @@
 
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "runtime/internal/posix_error.h"
@@ -16,6 +18,13 @@ public:
         : MappedFile({static_cast<const char*>(at), size}), at_(at) {}
     ~PosixMappedFile() override {
         if (at_ != nullptr) ::munmap(at_, bytes().size());
+    }
+    void leave(std::size_t from, std::size_t size) const override {
+        const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+        const std::size_t begin = from / page * page;
+        const std::size_t end = std::min(from + size, bytes().size());
+        // The file has what is read again. Failing is fine.
+        if (begin < end) ::madvise(static_cast<char*>(at_) + begin, end - begin, MADV_DONTNEED);
     }
 
 private:
@@ -83,7 +92,7 @@ Result<std::shared_ptr<const MappedFile>> PosixFile::map() {
     TIDAL_ASSIGN(const std::uint64_t bytes, size());
     void* at = nullptr;
     if (bytes > 0) {
-        at = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, fd_.get(), 0);
+        at = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd_.get(), 0);
         if (at == MAP_FAILED) return posix_error(errno, "map", path_).with("size", bytes);
     }
     return std::shared_ptr<const MappedFile>(std::make_shared<PosixMappedFile>(at, bytes));

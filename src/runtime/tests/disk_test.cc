@@ -81,6 +81,8 @@ TYPED_TEST(DiskContract, AMappedFileStaysWhateverBecomesOfItsName) {
     EXPECT_EQ(mapped->bytes(), "hello");
     ASSERT_TRUE(this->disk().remove("a").ok());
     EXPECT_EQ(mapped->bytes(), "hello");
+    mapped->leave(1, 3);
+    EXPECT_EQ(mapped->bytes(), "hello");
 }
 
 TYPED_TEST(DiskContract, TruncateShrinksAndGrowsWithZeros) {

@@ -3,7 +3,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <fstream>
+#include <string>
 
 #include "runtime/internal/posix_error.h"
 #include "runtime/real_runtime.h"
@@ -35,6 +38,29 @@ TEST_F(RealDisk, MakesItsRootAndSaysWhereFilesLie) {
     EXPECT_EQ(disk().native_path(""), real);
     EXPECT_EQ(disk().native_path("NODE"), real / "NODE");
     EXPECT_TRUE(std::filesystem::exists(disk().native_path("NODE")));
+}
+
+std::uint64_t pages_of_files() {
+    std::ifstream in("/proc/self/statm");
+    std::uint64_t size = 0, resident = 0, shared = 0;
+    in >> size >> resident >> shared;
+    return shared;
+}
+
+TEST_F(RealDisk, WhatIsMappedIsTheProcesssFromWhenItIsReadUntilItLeaves) {
+    constexpr std::size_t kPage = 4096, kPages = 8192, kOthers = 1024;
+    std::string bytes(kPages * kPage, 'x');
+    ASSERT_TRUE(write_file(disk(), "a", bytes).ok());
+    auto file = std::move(disk().open("a", OpenMode::kRead)).value();
+    const auto mapped = std::move(file->map()).value();
+    const std::uint64_t before = pages_of_files();
+    EXPECT_EQ(mapped->bytes(), bytes);
+    EXPECT_GT(pages_of_files(), before + kPages - kOthers);
+    mapped->leave(kPage / 2, bytes.size() - kPage);
+    EXPECT_LT(pages_of_files(), before + kOthers);
+    EXPECT_EQ(mapped->bytes(), bytes);
+    mapped->leave(0, bytes.size());
+    EXPECT_LT(pages_of_files(), before + kOthers);
 }
 
 TEST_F(RealDisk, ASecondProcessIsRefusedAndToldWhoHoldsTheLock) {

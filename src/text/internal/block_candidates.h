@@ -26,9 +26,9 @@ public:
     /// Adds what they score in a term, where it is there; these have met it.
     void look_up(TermReader& term);
     /// Only those that have met a term since the last of these two, or only those that have not.
-    void keep_met() { keep_where(true); }
-    void drop_met() { keep_where(false); }
-    void forget_met() { std::fill_n(met_.begin(), size_, false); }
+    void keep_met() { keep(met_); }
+    void drop_met() { keep({~met_[0], ~met_[1]}); }
+    void forget_met() { met_ = {}; }
     /// Drops those of which what was added so far, and `more`, is less.
     void keep_at_least(double least, double more);
 
@@ -37,13 +37,13 @@ public:
     double total(std::size_t at, std::span<const TermReader> terms) const;
 
 private:
-    void keep_where(bool met);
+    void keep_within(std::uint32_t first, std::uint32_t last);
+    void keep(const PostingBits& kept);
     void move(std::size_t from, std::size_t to) {
         slots_[to] = slots_[from];
         places_[to] = places_[from];
         columns_[to] = columns_[from];
         sums_[to] = sums_[from];
-        met_[to] = met_[from];
     }
     void add(std::size_t at, std::uint32_t number, double score) {
         scores_[number * width_ + columns_[at]] = score;
@@ -57,11 +57,11 @@ private:
     OfEach<std::uint8_t> places_;   ///< In the block.
     OfEach<std::uint8_t> columns_;  ///< Of scores_.
     OfEach<double> sums_;           ///< In whatever order: for bounds.
-    OfEach<bool> met_;
-    std::size_t width_ = 0;       ///< How many there were at first.
-    std::vector<double> scores_;  ///< By term, by column.
+    PostingBits met_{};             ///< By candidate.
+    std::size_t width_ = 0;         ///< How many there were at first.
+    std::vector<double> scores_;    ///< By term, by column.
+    OfEach<std::uint8_t> which_;
     OfEach<double> found_;
-    OfEach<bool> is_there_;
 };
 
 }  // namespace tidal::text

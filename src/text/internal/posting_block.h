@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/prefetch.h"
 #include "text/bm25.h"
 #include "text/internal/frontier.h"
 #include "text/internal/posting_kernels.h"
@@ -68,15 +69,20 @@ public:
     std::uint32_t count() const { return count_; }
     const Frontier& frontier() const { return frontier_; }
     std::uint32_t slot(std::uint32_t at) const { return first_ + distance(at); }
+    /// Of many. @param out  places.size() of them.
+    void slots(std::span<const std::uint8_t> places, std::uint32_t* out) const {
+        if (distance_bytes_ == 2) return read_slots<std::uint16_t>(places, out);
+        read_slots<std::uint32_t>(places, out);
+    }
     std::uint32_t frequency(std::uint32_t at) const {
         if (frequency_bytes_ == 1) return static_cast<std::uint8_t>(postings_[at]);
         return read<std::uint32_t>(std::size_t{at} * 4);
     }
     /// The first posting at or behind `slot`. Precondition: slot <= last().
     std::uint32_t find(std::uint32_t slot) const;
-    /// Where each of some slots is. @param slots  Rising, each from first() to last().
-    /// @param places  slots.size() of them; kernels::kNowhere = it is not there.
-    void find(std::span<const std::uint32_t> slots, std::uint8_t* places) const;
+    /// Which of some slots are there, and where. @param slots  Rising, each from first() to last();
+    /// at most kBlockPostings. @param met  Room for slots.size() of them. @return  How many are.
+    std::size_t find(std::span<const std::uint32_t> slots, kernels::Met* met) const;
     /// Of some of the postings, by the lengths that are here. @param out  Room for a block.
     /// @return whether some length is kLengthMax or more, so that its score is none.
     bool scores(const Bm25& scoring, std::uint32_t begin, std::uint32_t end, double* out) const;
@@ -87,10 +93,15 @@ public:
     /// Whether any of the steps lets a posting pass.
     PostingBits passing(const PostingLimits& limits) const;
     /// What passing() reads will be read soon.
-    void prefetch() const {
-        constexpr std::size_t kLine = 64;
-        for (std::size_t at = 0; at < distances_at(); at += kLine)
-            __builtin_prefetch(postings_.data() + at);
+    TIDAL_PREFETCHES void prefetch() const { prefetch(0, distances_at()); }
+    /// Likewise what find() does.
+    TIDAL_PREFETCHES void prefetch_slots() const {
+        prefetch(distances_at(), distances_at() + std::size_t{count_} * distance_bytes_);
+    }
+    /// Likewise what a posting scores by.
+    TIDAL_PREFETCHES void prefetch_score(std::uint32_t at) const {
+        __builtin_prefetch(postings_.data() + std::size_t{at} * frequency_bytes_);
+        __builtin_prefetch(postings_.data() + lengths_at() + at);
     }
 
     /// Positions of a posting.
@@ -105,11 +116,25 @@ public:
     std::size_t bytes() const;
 
 private:
+    TIDAL_PREFETCHES void prefetch(std::size_t from, std::size_t to) const {
+        constexpr std::size_t kLine = 64;
+        for (std::size_t at = from; at < to; at += kLine) __builtin_prefetch(postings_.data() + at);
+    }
     template <typename Number>
     Number read(std::size_t at) const {
         Number out;
         std::memcpy(&out, postings_.data() + at, sizeof out);
         return out;
+    }
+    template <typename Number>
+    void read_slots(std::span<const std::uint8_t> places, std::uint32_t* out) const {
+        const std::uint32_t first = first_;
+        const char* const distances = postings_.data() + distances_at();
+        for (std::size_t i = 0; i < places.size(); ++i) {
+            Number distance;
+            std::memcpy(&distance, distances + places[i] * sizeof distance, sizeof distance);
+            out[i] = first + distance;
+        }
     }
     template <typename Number>
     std::uint32_t find_distance(std::uint32_t distance) const;

@@ -10,14 +10,17 @@
 
 namespace tidal::text::kernels {
 
-inline constexpr std::uint8_t kNowhere = 0xFF;
+/// One of some slots that were looked for, and is there.
+struct Met {
+    std::uint8_t which = 0, place = 0;  ///< Of the slots; in the block.
+};
 
-/// Where each of some slots is in a block of at most 128; kNowhere = it is not there.
+/// Which of some slots are in a block of at most 128, and where.
 /// @param distances  u16 [count] at any address, rising: of the block's slots from `first`.
-/// @param slots      Rising, each from the first to the last of the block.
-/// @param places     slots.size() of them.
-void find(const char* distances, std::uint32_t count, std::uint32_t first,
-          std::span<const std::uint32_t> slots, std::uint8_t* places);
+/// @param slots      Rising, each from the first to the last of the block; at most 128.
+/// @param met        Room for slots.size() of them. @return  How many are there.
+std::size_t find(const char* distances, std::uint32_t count, std::uint32_t first,
+                 std::span<const std::uint32_t> slots, Met* met);
 
 /// Bm25::score() of postings.
 /// @param frequencies, lengths  u8 [size]; up to 7 bytes behind them are read, too.

@@ -65,11 +65,19 @@ public:
     };
     /// From a slot to another. Firsts rise since rewind().
     Range range(std::uint32_t first, std::uint32_t last);
+    /// That slots of the range will be looked up soon. @param last  As it was.
+    TIDAL_PREFETCHES void prefetch_range(std::uint32_t last) const {
+        constexpr std::size_t kBlocksMost = 4;
+        const auto blocks = list_->blocks();
+        const std::size_t end = std::min(bound_at_ + kBlocksMost, blocks.size());
+        for (std::size_t at = bound_at_; at < end && blocks[at].first() <= last; ++at)
+            blocks[at].prefetch_slots();
+    }
     /// The score in a slot. @return false  it is not there. Slots rise since rewind().
     bool look_up(std::uint32_t slot, double* score);
-    /// The same of many. @param slots  Rising; at most kBlockPostings. @param scores, is_there
-    /// slots.size() of them; scores of those that are there alone.
-    void look_up(std::span<const std::uint32_t> slots, double* scores, bool* is_there);
+    /// The same of many. @param slots  Rising; at most kBlockPostings. @param which, scores  Of
+    /// those that are there, rising; room for slots.size(). @return  How many are.
+    std::size_t look_up(std::span<const std::uint32_t> slots, std::uint8_t* which, double* scores);
 
 private:
     const FieldIndex* field_;

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -37,7 +38,9 @@ public:
         const std::size_t place = slot.value() & (slots_ - 1);
         *factor = block.factors()[place];
         if (std::isnan(*factor)) return nullptr;
-        return block.rows ? block.rows.get() + place * row_bytes_ : block.places[place];
+        if (block.rows) return block.rows.get() + place * row_bytes_;
+        if (block.read != Read::kLately) block.read = Read::kLately;
+        return block.places[place];
     }
     /// Asks for what find() and a read of the row will wait for.
     TIDAL_PREFETCHES void prefetch(Slot slot) const {
@@ -60,12 +63,18 @@ public:
     struct File {
         std::shared_ptr<const char> bytes;
         std::size_t size = 0;
+        /// Lets pages of a part go from the process, as runtime::MappedFile::leave(); or none.
+        /// Called while `bytes` is kept alone.
+        std::function<void(const char* from, std::size_t size)> leave = {};
     };
     using Where = absl::FunctionRef<const char*(Slot)>;
     /// The rows of a block that are in the file as they are here are read there from now on, where
     /// the block takes less than half of its memory then, or lies in files already.
     /// @param where  Where the file has the row of a slot; nullptr = nowhere.
     void map(std::size_t block, const File& file, Where where);
+    /// Of a block in files, none of which was looked for since the last call but one: its pages
+    /// leave the process. @return whether they did.
+    bool leave_unread(std::size_t block);
 
     /// In which rows are read. Who keeps them chooses where a file is let go, which may take long.
     std::vector<std::shared_ptr<const char>> files() const;
@@ -74,11 +83,14 @@ public:
     std::size_t mapped_bytes() const;  ///< Of rows that are read in files.
 
 private:
+    /// When find() was last asked for a row of a block.
+    enum class Read : std::uint8_t { kLongAgo, kBefore, kLately };
     struct Block {
         BlockMemory::Piece rows;               ///< By place; or, where it is none:
         std::vector<const std::byte*> places;  ///< Where they lie; nullptr = there is none.
         BlockMemory::Piece factors_of_rows;
         std::uint32_t size = 0;
+        mutable Read read = Read::kLately;  ///< Of rows in files. kLongAgo = no page is here.
 
         bool is_none() const { return factors_of_rows == nullptr; }
         /// By place; NaN = there is none.
@@ -95,6 +107,8 @@ private:
     std::vector<const std::byte*> same_rows(std::size_t at, Where where,
                                             std::uint32_t* count) const;
     void read_at(std::size_t at, std::vector<const std::byte*> places);
+    const Mapped* file_of(const std::byte* row) const;
+    void leave_pages(Block& block);
 
     const std::size_t row_bytes_;
     std::uint32_t slots_ = 0;  ///< Of a block; a power of two.

@@ -9,6 +9,8 @@
 #include <map>
 #include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace tidal::vector {
 namespace row_blocks_test {
@@ -170,6 +172,46 @@ TEST(RowBlocks, KeepNoRoomForRowsThatAreInAFileAgain) {
         blocks.put(Slot(slot), rows[slot], static_cast<float>(slot));
     anew.map(&blocks);
     EXPECT_EQ(blocks.bytes(), left);
+}
+
+/// Comparing with a file reads it, and a search what it compares: neither stays for good.
+TEST(RowBlocks, OfWhichNoneIsLookedForLetTheirPagesGo) {
+    constexpr std::size_t kRowBytes = 512, kBlock = 512;
+    std::mt19937_64 random(5);
+    RowBlocks blocks(kRowBytes);
+    Rows rows;
+    for (std::uint32_t slot = 0; slot < 2 * kBlock; ++slot) {
+        rows[slot] = random_row(random, kRowBytes);
+        blocks.put(Slot(slot), rows[slot], static_cast<float>(slot));
+    }
+    EXPECT_FALSE(blocks.leave_unread(0));  // In memory.
+    MappedRows mapped(rows, kRowBytes);
+    using Left = std::vector<std::pair<std::size_t, std::size_t>>;
+    Left left;
+    mapped.file.leave = [&, begin = mapped.file.bytes.get()](const char* from, std::size_t size) {
+        left.emplace_back(from - begin, size);
+    };
+    mapped.map(&blocks);
+    const Left both = {{0, kBlock * kRowBytes}, {kBlock * kRowBytes, kBlock * kRowBytes}};
+    EXPECT_EQ(std::exchange(left, {}), both);
+    EXPECT_FALSE(blocks.leave_unread(0));  // Nothing came back.
+    EXPECT_EQ(found(blocks, 7, kRowBytes), rows[7]);
+    EXPECT_FALSE(blocks.leave_unread(0));
+    EXPECT_EQ(found(blocks, 8, kRowBytes), rows[8]);
+    EXPECT_FALSE(blocks.leave_unread(0));
+    EXPECT_TRUE(left.empty());
+    EXPECT_TRUE(blocks.leave_unread(0));
+    EXPECT_EQ(std::exchange(left, {}), Left({both[0]}));
+    EXPECT_FALSE(blocks.leave_unread(0));
+    EXPECT_FALSE(blocks.leave_unread(1));
+    EXPECT_FALSE(blocks.leave_unread(2));  // There is none.
+    // What lies elsewhere by now parts what lies in the file.
+    blocks.put(Slot(kBlock + 10), std::string(kRowBytes, 'x'), 1);
+    EXPECT_FALSE(blocks.leave_unread(1));
+    EXPECT_TRUE(blocks.leave_unread(1));
+    const std::size_t row = kBlock + 10;
+    EXPECT_EQ(left, Left({{kBlock * kRowBytes, 10 * kRowBytes},
+                          {(row + 1) * kRowBytes, (kBlock - 11) * kRowBytes}}));
 }
 
 /// A table and a row of its own for each would free little, if anything.
