@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2154  # server comes from server.sh
 # Durable batches of signals by HTTP NDJSON beside the same through the library, in turn on one machine. The client of
 # HTTP is on the same cores and counts: what both programs together get done, and what processor time a signal takes of
 # both, which other work on the machine changes less.
 # usage: bench/batches.sh [ITEMS [SECONDS [ROUNDS]]]   (needs build/release with TIDAL_BENCH)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=bench/server.sh
+. bench/server.sh
 bin=$PWD/build/release/bin items=${1:-100000} seconds=${2:-5} rounds=${3:-3}
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null; rm -rf "$work"' EXIT
@@ -15,9 +18,7 @@ ticks() { awk '{print $14 + $15}' "/proc/$1/stat"; }
 # library CALLERS BATCH, http CALLERS BATCH: one line each; each has its own directory and keeps it.
 library() { "$bin/embed_batches_bench" "$work/library" "$items" "$seconds" "$1" "$2"; }
 http() {
-    "$bin/tidal-server" standalone --listen 127.0.0.1:9642 --data-dir "$work/http" >"$work/server.log" 2>&1 &
-    local server=$!
-    until curl -sf localhost:9642/healthz >/dev/null; do read -rt 0.1 <> <(:) || true; done
+    begin_server 9642 standalone --data-dir "$work/http"
     if ! curl -sf "localhost:9642/items/$items" >/dev/null; then
         seq "$items" | sed 's/.*/{"entity_id":&,"metadata":{"title":"item &"}}/' >"$work/items"
         curl -s -H 'Content-Type: application/x-ndjson' --data-binary "@$work/items" localhost:9642/items | tail -n 1 >&2
@@ -29,8 +30,7 @@ http() {
         split($3, requests, "="); split($NF, client, "=")
         printf "cpu_us_of_signal=%.2f\n", ticks * 1e4 / requests[2] / batch + client[2] / batch
     }' "$work/load"
-    kill "$server"
-    wait "$server" || true
+    end_server
 }
 for shape in "1 100" "8 100" "50 100" "8 1000"; do
     # shellcheck disable=SC2086  # two words

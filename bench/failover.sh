@@ -7,13 +7,15 @@
 # needs build/release with TIDAL_BENCH, jq
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=bench/server.sh
+. bench/server.sh
 bin=${BIN:-$PWD/build/release/bin} count=${1:-100} min=${2:-1000} max=${3:-2000} heartbeat=${4:-100} rate=${RATE:-100}
 work=$(mktemp -d)
 declare -A node
 trap 'kill -9 $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
 export PATH=$bin:$PATH
+refuse_taken 9751 9752 9753 9761 9762 9763
 
-pause() { read -rt "$1" <> <(:) || true; }
 wait_for() { # SECONDS COMMAND...
     local end=$((SECONDS + $1))
     shift

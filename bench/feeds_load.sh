@@ -3,13 +3,14 @@
 # usage: bench/feeds_load.sh [ITEMS [SECONDS]]   (needs build/release with TIDAL_BENCH)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=bench/server.sh
+. bench/server.sh
 bin=$PWD/build/release/bin items=${1:-100000} seconds=${2:-5}
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null; rm -rf "$work"' EXIT
-"$bin/tidal-server" standalone --listen 127.0.0.1:9632 --data-dir "$work/data" --executors 1 >"$work/tidal.log" 2>&1 &
+begin_server 9632 standalone --data-dir "$work/data" --executors 1
 export TIDAL_URL=http://127.0.0.1:9632
-until curl -sf "$TIDAL_URL/healthz" >/dev/null; do read -rt 0.1 <> <(:) || true; done
-echo "hardware: $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1); load before: $(cut -d' ' -f1 /proc/loadavg)"
+print_hardware
 echo "versions: $("$bin/tidal-server" --version); $items items, half with views"
 seq 0 $((items - 1)) | sed 's/.*/{"entity_id":&,"metadata":{"title":"item &"}}/' >"$work/items"
 seq 0 2 $((items - 1)) | sed 's/.*/{"entity_id":&,"signal":"view"}/' >"$work/views"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2154  # server comes from server.sh
 # How soon a start searches through graphs of vectors: with their files, and without them; and what of vectors
 # and graphs is memory of the server, and what is pages of files, as it counts them and as the kernel does: in all,
 # and a vector beside the same items without any, right after a start, after 10,000 searches for other vectors, and
@@ -6,11 +7,13 @@
 # usage: bench/graph_start.sh [VECTORS [DIMENSIONS]]   (needs build/release)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=bench/server.sh
+. bench/server.sh
 bin=$PWD/build/release/bin vectors=${1:-50000} dimensions=${2:-128}
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null; rm -rf "$work"' EXIT
 url=http://127.0.0.1:9634
-echo "hardware: $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1); load before: $(cut -d' ' -f1 /proc/loadavg)"
+print_hardware
 echo "versions: $("$bin/tidal-server" --version); $vectors vectors of $dimensions dimensions, random, l2, one shard"
 cat >"$work/schema.yaml" <<YAML
 items:
@@ -35,17 +38,9 @@ head -c $((vectors * dimensions)) /dev/urandom >>"$work/vectors.npy"
 
 now() { date +%s.%N; }
 since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.2f", b - a }'; }
-pause() { read -rt 0.02 <> <(:) || true; }
 start() {
     begun=$(now)
-    "$bin/tidal-server" standalone --listen 127.0.0.1:9634 --data-dir "$work/data" --schema "$work/schema.yaml" \
-        --checkpoint-interval-ms 2000 >>"$work/tidal.log" 2>&1 &
-    server=$!
-    until curl -sf "$url/healthz" >/dev/null; do pause; done
-}
-stop() {
-    kill -TERM "$server"
-    wait "$server" || true
+    begin_server 9634 standalone --data-dir "$work/data" --schema "$work/schema.yaml" --checkpoint-interval-ms 2000
 }
 metric() { curl -s "$url/metrics" | awk -v name="$1" 'index($0, name "{") == 1 { sum += $2 } END { print sum + 0 }'; }
 resident_bytes() { awk '$1 == "RssAnon:" || $1 == "RssFile:" { sum += $2 * 1024 } END { print sum }' "/proc/$server/status"; }
@@ -80,17 +75,17 @@ settled() {
     local before=0
     until [ "$before" -gt 0 ] && [ $(($(resident_bytes) - before)) -lt 1000000 ] && [ $((before - $(resident_bytes))) -lt 1000000 ]; do
         before=$(resident_bytes)
-        for _ in $(seq 150); do pause; done
+        for _ in $(seq 150); do pause 0.02; done
     done
 }
 
 start
 import "$work/items.yaml"
-stop
+end_server
 start
 settled
 bare=$(resident_bytes)
-stop
+end_server
 rm -r "$work/data"
 
 start
@@ -98,16 +93,16 @@ import "$work/mapping.yaml"
 curl -s -o /dev/null -H 'Content-Type: application/json' "$url/profiles" \
     --data '{"text":"profile near version 1 { candidates ann(default) limit 10; score similarity(default); }"}'
 until [ "$(metric tidal_shard_graph_vectors)" -gt $((vectors * 3 / 4)) ] &&
-    [ "$(metric tidal_shard_graphs)" = "$(metric tidal_shard_graphs_filed)" ]; do pause; done
+    [ "$(metric tidal_shard_graphs)" = "$(metric tidal_shard_graphs_filed)" ]; do pause 0.02; done
 memory "files written"
-stop
+end_server
 echo "files of graphs: $(find "$work/data" -name '*.graph' -printf '%s\n' | awk '{ sum += $1 } END { printf "%d, %.1f MB", NR, sum / 1e6 }')"
 for files in with without; do
     [ $files = without ] && find "$work/data" -name '*.graph' -delete
     start
     served=$(since "$begun")
     [ $files = with ] && a_vector "after a start"
-    until [ "$(path)" = graph ]; do pause; done
+    until [ "$(path)" = graph ]; do pause 0.02; done
     echo "$files files: serves after $served s, searches through a graph after $(since "$begun") s"
     memory "$files files"
     if [ $files = with ]; then
@@ -115,9 +110,9 @@ for files in with without; do
         search_for_others
         memory "after 10,000 searches"
         a_vector "after 10,000 searches"
-        for _ in $(seq 6500); do pause; done
+        pause 130
         a_vector "130 s later"
     fi
-    stop
+    end_server
 done
 echo "load after: $(cut -d' ' -f1 /proc/loadavg)"

@@ -3,6 +3,8 @@
 # reading the same files. usage: bench/recovery.sh [ITEMS [EVENTS]]   (needs build/release)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=bench/server.sh
+. bench/server.sh
 bin=$PWD/build/release/bin items=${1:-1000000} events=${2:-990000}
 work=$(mktemp -d)
 trap 'kill -9 "$pid" 2>/dev/null || true; rm -rf "$work"' EXIT
@@ -10,11 +12,12 @@ pid=""
 now() { date +%s.%N; }
 
 serve() {  # sets pid; returns when the first feed is answered
+    refuse_taken 9623
     "$bin/tidal-server" standalone --listen 127.0.0.1:9623 --data-dir "$work/data" --checkpoint-interval-ms "$1" >"$work/log" 2>&1 &
     pid=$!
     until curl -sf 'localhost:9623/feed?profile=new&limit=10' >"$work/feed"; do
         kill -0 "$pid" || { cat "$work/log"; exit 1; }
-        read -rt 0.02 <> <(:) || true
+        pause 0.02
     done
 }
 seconds() { awk -v a="$1" -v b="$2" 'BEGIN {printf "%.2f", b - a}'; }

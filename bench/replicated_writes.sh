@@ -6,21 +6,23 @@
 # needs build/release with TIDAL_BENCH (libgrpc++-dev, protobuf-compiler-grpc), etcd-server, jq
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=bench/server.sh
+. bench/server.sh
 bin=$PWD/build/release/bin items=${1:-100000} seconds=${2:-5}
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
 export PATH=$bin:$PATH
+refuse_taken 9651 9652 9653 9661 9662 9663
 for needed in tidal-server signals_load round_trips etcd_puts etcd jq; do
     command -v "$needed" >/dev/null || { echo "$needed is missing: see \`needs\` at the top of $0" >&2; exit 2; }
 done
 
-pause() { read -rt 0.1 <> <(:) || true; }
 wait_for() { # SECONDS COMMAND...
     local end=$((SECONDS + $1))
     shift
     until "$@" >/dev/null 2>&1; do
         [ $SECONDS -lt $end ] || { echo "gave up on: $*" >&2; tail -n 3 "$work"/*.log >&2; exit 1; }
-        pause
+        pause 0.1
     done
 }
 start_nodes() {

@@ -3,19 +3,13 @@
 # usage: bench/search_load.sh [DOCUMENTS [SECONDS [DOCUMENTS_A_SECOND]]]   (needs build/release)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=bench/server.sh
+. bench/server.sh
 bin=$PWD/build/release/bin documents=${1:-200000} seconds=${2:-10} rate=${3:-10000}
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null; rm -rf "$work"' EXIT
-export TIDAL_URL=http://127.0.0.1:9633
-cat >"$work/schema.yaml" <<'YAML'
-items: {ids: u64, fields: {title: {type: text}}}
-users: {ids: u64}
-creators: {ids: u64}
-signals: {view: {polarity: neutral, half_life: 1d, windows: [1h, 24h, 7d, all]}}
-YAML
-"$bin/tidal-server" standalone --listen 127.0.0.1:9633 --data-dir "$work/data" --schema "$work/schema.yaml" >"$work/tidal.log" 2>&1 &
-until curl -sf "$TIDAL_URL/healthz" >/dev/null; do read -rt 0.1 <> <(:) || true; done
-echo "hardware: $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1); load before: $(cut -d' ' -f1 /proc/loadavg)"
+begin_text_server 9633
+print_hardware
 echo "versions: $("$bin/tidal-server" --version); $documents documents of 10 words drawn from 50,000 by Zipf's law"
 
 # Documents FIRST COUNT, as NDJSON; words are numbers from 1, of which n is drawn 1/n times as often as 1.

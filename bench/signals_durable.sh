@@ -3,13 +3,16 @@
 # usage: bench/signals_durable.sh [ITEMS [SECONDS]]   (needs build/release with TIDAL_BENCH and redis-server)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=bench/server.sh
+. bench/server.sh
 bin=$PWD/build/release/bin items=${1:-100000} seconds=${2:-5}
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null; rm -rf "$work"' EXIT
 
+refuse_taken 9621
 redis-server --port 9621 --dir "$work" --save '' --appendonly yes --appendfsync always >"$work/redis.log" &
-"$bin/tidal-server" standalone --listen 127.0.0.1:9622 --data-dir "$work/data" >"$work/tidal.log" 2>&1 &
-until curl -sf localhost:9622/healthz >/dev/null && redis-cli -p 9621 ping >/dev/null 2>&1; do read -rt 0.1 <> <(:) || true; done
+begin_server 9622 standalone --data-dir "$work/data"
+until redis-cli -p 9621 ping >/dev/null 2>&1; do pause 0.1; done
 
 echo "hardware: $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)"
 echo "versions: $("$bin/tidal-server" --version), $(redis-server --version | cut -d' ' -f1-3); $items items; durable before the answer"

@@ -3,19 +3,13 @@
 # usage: bench/suggest.sh [DOCUMENTS]   (needs build/release)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=bench/server.sh
+. bench/server.sh
 bin=$PWD/build/release/bin documents=${1:-100000}
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null; rm -rf "$work"' EXIT
-export TIDAL_URL=http://127.0.0.1:9634
-cat >"$work/schema.yaml" <<'YAML'
-items: {ids: u64, fields: {title: {type: text}}}
-users: {ids: u64}
-creators: {ids: u64}
-signals: {view: {polarity: neutral, half_life: 1d, windows: [1h, 24h, 7d, all]}}
-YAML
-"$bin/tidal-server" standalone --listen 127.0.0.1:9634 --data-dir "$work/data" --schema "$work/schema.yaml" >"$work/tidal.log" 2>&1 &
-until curl -sf "$TIDAL_URL/healthz" >/dev/null; do read -rt 0.1 <> <(:) || true; done
-echo "hardware: $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1); load before: $(cut -d' ' -f1 /proc/loadavg)"
+begin_text_server 9634
+print_hardware
 echo "versions: $("$bin/tidal-server" --version); $documents titles of 10 words drawn from 50,000 by Zipf's law"
 awk -v n="$documents" 'BEGIN {srand(1); for (i = 1; i <= n; i++) {
     words = ""; for (w = 0; w < 10; w++) words = words " w" int(exp(rand() * log(50000)))

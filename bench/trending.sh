@@ -4,6 +4,8 @@
 # usage: bench/trending.sh [ITEMS...]   (needs build/release with TIDAL_BENCH, redis-server)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=bench/server.sh
+. bench/server.sh
 bin=$PWD/build/release/bin pg=/usr/lib/postgresql/15/bin
 [ $# -gt 0 ] || set -- 10000 100000 1000000
 work=$(mktemp -d)
@@ -20,7 +22,6 @@ cleanup() {
     rm -rf "$work"
 }
 trap cleanup EXIT
-pause() { read -rt "$1" <> <(:) || true; }
 zipf() { # FORMAT: 1,000 draws of an item whose head repeats
     awk -v items="$items" -v seed="$RANDOM" -v format="$1" 'BEGIN {srand(seed); for (i = 0; i < 1000; i++)
         {id = 1 + int((items - 1) * rand() ^ 3); printf format "\n", id, id}}'
@@ -34,12 +35,6 @@ write_tidal() {
         pause 0.1
     done
 }
-start_tidal() {
-    "$bin/tidal-server" standalone --data-dir "$work/data" --listen 127.0.0.1:9632 >"$work/tidal.log" 2>&1 &
-    server=$!
-    until curl -sf localhost:9632/healthz >/dev/null; do pause 0.1; done
-}
-stop_tidal() { kill "$server" && wait "$server" || true; }
 stop_writers() {
     # shellcheck disable=SC2086  # a list of ids
     kill $writers && wait $writers 2>/dev/null || true
@@ -48,6 +43,7 @@ stop_writers() {
 
 echo "hardware: $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), load $(cut -d' ' -f1 /proc/loadavg)"
 echo "versions: $("$bin/tidal-server" --version), $(redis-server --version | cut -d' ' -f1-3)"
+refuse_taken 9631 9633
 redis-server --port 9631 --dir "$work" --save '' >"$work/redis.log" &
 if [ -x "$pg/initdb" ]; then
     mkdir "$work/pg" && { [ "$(id -u)" != 0 ] || chown postgres "$work/pg"; }
@@ -64,13 +60,13 @@ for items in "$@"; do
     redis-cli -p 9631 flushall >/dev/null
     seq "$items" | awk 'BEGIN {srand(1)} {print "ZADD top " 20 * rand() " " $1}' | redis-cli -p 9631 --pipe >/dev/null
 
-    start_tidal
+    begin_server 9632 standalone --data-dir "$work/data"
     seq "$items" | sed 's/.*/{"entity_id":&,"metadata":{"title":"item &"}}/' |
         curl -s -H 'Content-Type: application/x-ndjson' -T - -X POST 'localhost:9632/items' | tail -n 1
     seq 1 3 "$items" | sed 's/.*/{"entity_id":&,"signal":"view","user_id":&}/' |
         curl -s -H 'Content-Type: application/x-ndjson' -T - -X POST localhost:9632/signals | tail -n 1
-    stop_tidal # Rows come from the store, not from what was just written.
-    start_tidal
+    end_server # Rows come from the store, not from what was just written.
+    begin_server 9632 standalone --data-dir "$work/data"
     until curl -sf 'localhost:9632/feed?profile=trending&limit=1' >/dev/null &&
         curl -s localhost:9632/metrics | grep -q '^tidal_shard_view_pages{shard="1"} [1-9]'; do pause 0.2; done
 
@@ -88,7 +84,7 @@ for items in "$@"; do
         redis-cli -p 9631 info commandstats | grep zrevrange
     done
     stop_writers
-    stop_tidal
+    end_server
     rm -rf "$work/data"
 
     if [ -x "$pg/initdb" ]; then

@@ -2,9 +2,12 @@
 // before as by a new one.
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
+#include "http/internal/plain_signal.h"
 #include "http/json_read.h"
+#include "http/tests/same_signal.h"
 
 namespace {
 
@@ -34,12 +37,24 @@ void read_all(std::string_view text, JsonReader* reader) {
     (void)reader->optional_number(text, "node");
 }
 
+/// What is read without a tree is what the tree says.
+void check_plain(std::string_view text) {
+    api::Write plain;
+    if (!http::read_plain_signal(text, &plain)) return;
+    const auto tree = JsonReader().signals("[" + std::string(text) + "]");
+    if (!tree.ok() || tree->size() != 1 || !tree->front().ok()) std::abort();
+    if (!http::is_same_signal(std::get<api::SignalWrite>(plain),
+                              std::get<api::SignalWrite>(*tree->front())))
+        std::abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static JsonReader used;
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     read_all(text, &used);
+    check_plain(text);
     const auto feed = used.feed(text), same = JsonReader().feed(text);
     if (feed.ok() != same.ok()) std::abort();
     if (!feed.ok() && feed.error().to_string() != same.error().to_string()) std::abort();

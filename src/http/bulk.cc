@@ -28,27 +28,31 @@ public:
         // A last line without an end is of this batch, not a round of its own.
         if (next.is_last()) lines_.finish(parse_into(&lines));
         if (lines.writes.empty()) return next();
-        if (next.is_last())
-            return write_last(std::move(lines), first,
-                              [next = std::move(next)]() mutable { next(); });
+        if (next.is_last()) {
+            // The reader goes on to the end of the body, and waits there for the answer: told of
+            // the next chunk with the answer, it would be woken twice.
+            all_written_ = true;
+            write_last(std::move(lines), first);
+            return next();
+        }
         write(std::move(lines), first, [next = std::move(next)](bool alive) mutable {
             if (alive) next();
         });
     }
 
     void on_end() override {
-        if (answered_) return;
+        if (all_written_ || answered_) return;
         const std::uint64_t first = lines_.next_number();
         BulkLines lines;
         lines_.finish(parse_into(&lines));
         if (lines.writes.empty()) return end({});
-        write_last(std::move(lines), first, [] {});
+        write_last(std::move(lines), first);
     }
 
     /// The body broke off: what came before is answered, and the summary says so.
     void on_error(const Error& error) override {
         // Of a connection that was cut: the writer is theirs who answer the lines under way.
-        if (busy_ || answered_) return;
+        if (all_written_ || busy_ || answered_) return;
         end(problem_json(error) + "\n");
     }
 
@@ -77,14 +81,11 @@ private:
                    });
     }
 
-    void write_last(BulkLines lines, std::uint64_t first, absl::AnyInvocable<void()> then) {
-        busy_ = true;
+    void write_last(BulkLines lines, std::uint64_t first) {
         write_bulk(database_, std::move(lines), context_, first,
-                   [self = shared_from_this(), then = std::move(then)](BulkAnswer answer) mutable {
+                   [self = shared_from_this()](BulkAnswer answer) {
                        self->count(answer);
                        self->end(std::move(answer.lines));
-                       self->busy_ = false;
-                       then();
                    });
     }
 
@@ -126,7 +127,8 @@ private:
     JsonReader reader_;
     LineSplitter lines_;
     std::uint64_t accepted_ = 0, rejected_ = 0;
-    bool answered_ = false;  ///< To the end.
+    bool all_written_ = false;  ///< The last lines are at the database; of the I/O thread.
+    bool answered_ = false;     ///< To the end.
     /// Lines are at the database or on their way to the client. Where the connection is cut
     /// meanwhile, the I/O thread asks while a shard's may be answering.
     std::atomic<bool> busy_ = false;

@@ -64,6 +64,7 @@ Connection::Connection(tcp::socket socket, ServerContext& context, Loop& loop)
       loop_(loop),
       socket_(std::move(socket)),
       peer_is_loopback_(peer_is_loopback(socket_)),
+      head_read_bytes_(kHeadReadBytes),
       out_event_(loop.io),
       body_event_(loop.io),
       turn_event_(loop.io) {}
@@ -99,7 +100,7 @@ asio::awaitable<bool> Connection::serve_one() {
     begin_head();
     Head head = parse_head();
     while (head == Head::kPart && begin_reading_head()) {
-        const auto read = co_await read_some(kHeadReadBytes);
+        const auto read = co_await read_some(head_read_bytes_);
         head = go_on_with_head(filled(read));
     }
     if (head != Head::kWhole) co_return false;
@@ -375,11 +376,13 @@ void Connection::on_tick(std::uint64_t now_ns) {
 
 void Connection::drain() {
     draining_ = true;
+    if (exchange_) exchange_->loan().take_back();  // The reply says that it is the last.
     if (idle_) stop_reading_.emit(asio::cancellation_type::terminal);
 }
 
 void Connection::cut() {
     if (std::exchange(cut_, true)) return;
+    if (exchange_) exchange_->loan().take_back();
     boost::system::error_code ec;
     socket_.shutdown(tcp::socket::shutdown_both, ec);
     socket_.close(ec);

@@ -6,7 +6,7 @@
 // over until its reply is with the operating system. Several small writes may have their turns at
 // once (Admission::overlaps); any other request waits until all before it are answered. Everything
 // here runs on the one I/O thread of its loop, so nothing is locked; other threads come through
-// Exchange.
+// Exchange, which has the socket while nothing is to be done here but to wait for a reply (Loan).
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -28,6 +28,7 @@
 #include "http/content_coding.h"
 #include "http/http_server.h"
 #include "http/internal/exchange.h"
+#include "http/internal/outgoing.h"
 #include "http/internal/read_buffer.h"
 #include "http/internal/reply_head.h"
 #include "http/internal/request_parser.h"
@@ -74,6 +75,7 @@ struct ServerContext {
 /// One I/O thread's io_context and what runs on it.
 struct Loop {
     Loop() : gate(std::make_shared<Gate>(io)) {}
+    std::size_t streams = 0;  ///< Requests under way whose bodies stream.
     asio::io_context io{1};
     const std::shared_ptr<Gate> gate;
     std::unordered_set<std::shared_ptr<Connection>> connections;
@@ -116,22 +118,6 @@ struct Turn {
     bool has_piece() const { return taken < out.size(); }
 };
 
-/// Bytes ready to be sent: small ones joined, large ones as they are.
-struct Outgoing {
-    std::vector<std::string> parts;
-    std::size_t bytes = 0;
-    std::size_t taken = 0;       ///< Of them, by the operating system.
-    std::size_t turns_done = 0;  ///< Whole turns among them.
-    std::vector<Piece> told;     ///< Sent, and their writers are to hear of it.
-    bool cut_after = false;
-
-    void add(std::string text);
-    void add_large(std::string text);
-    bool sent() const { return taken == bytes; }
-    /// What is not taken yet.
-    std::vector<boost::asio::const_buffer> rest() const;
-};
-
 /// A body, plain or unpacked, above what the server takes.
 Error body_too_large(std::size_t bytes_max);
 
@@ -150,6 +136,8 @@ public:
 
     void push(std::uint64_t exchange, Piece&& piece);
     void read_next(std::uint64_t exchange, bool wanted);
+    /// The reply went out from another thread (Loan), but for what the socket did not take.
+    void sent_elsewhere(std::uint64_t exchange, Loan::Sent&& sent);
 
 private:
     static constexpr std::uint64_t kNever = UINT64_MAX;
@@ -172,6 +160,7 @@ private:
     asio::awaitable<bool> serve_whole();
     void hand_over_whole();
     asio::awaitable<bool> serve_streamed();
+    void lend_socket();
     asio::awaitable<std::optional<Failure>> read_whole_body(std::size_t bytes_max);
     asio::awaitable<bool> discard_body();
     asio::awaitable<bool> read_streamed_body(BodySink& sink);
@@ -201,10 +190,10 @@ private:
     void send_lone_reply(Piece&& piece);
     Outgoing take_ready();
     bool render(Turn& turn, Piece& piece, Outgoing* out);
-    bool offer(Outgoing* out);
     asio::awaitable<bool> send(Outgoing* out);
     asio::awaitable<bool> send_continue();
     std::string head_of(Turn& turn, const Response& response, bool streamed);
+    void note_status(Turn& turn, std::uint16_t status);
     void end_turns(std::size_t count);
     void end_turn(const Turn& turn, std::uint64_t now_ns);
     void drop_turns();
@@ -221,6 +210,7 @@ private:
     ReadBuffer in_;
 
     // The request being read.
+    std::size_t head_read_bytes_;  ///< Asked of the socket where a head is to come.
     std::optional<RequestParser> parser_;
     std::shared_ptr<Exchange> exchange_;
     std::vector<Call> together_;  ///< Overlapping requests not handed over yet.

@@ -11,6 +11,17 @@ constexpr std::size_t kBodyReadBytes = 64 * 1024;
 /// A body nobody wants is read up to here, so that the connection can be kept.
 constexpr std::uint64_t kDiscardBytesMax = 64 * 1024;
 
+class CountedStream {
+public:
+    explicit CountedStream(std::size_t* count) : count_(count) { ++*count_; }
+    ~CountedStream() { --*count_; }
+    CountedStream(const CountedStream&) = delete;
+    CountedStream& operator=(const CountedStream&) = delete;
+
+private:
+    std::size_t* const count_;
+};
+
 Error client_is_gone() {
     return Error(ErrorCode::kUnavailable, "the connection ended before the request did");
 }
@@ -97,15 +108,30 @@ asio::awaitable<std::optional<Connection::Failure>> Connection::read_whole_body(
 /// False when the request was not read to its end.
 asio::awaitable<bool> Connection::serve_streamed() {
     if (parser_->expects_continue() && in_.empty() && !co_await send_continue()) co_return false;
+    const CountedStream counted(&loop_.streams);
     streaming_ = true;
+    head_read_bytes_ = ReadBuffer::kKeptBytesMax;  // The next batch may come with its head.
     const std::shared_ptr<BodySink> sink =
         context_.handler.stream(std::move(parser_->request()), Responder(exchange_));
     const bool all_read = co_await read_streamed_body(*sink);
     if (!all_read) last_request();
     read_deadline_ns_ = kNever;
     streaming_ = false;
+    if (all_read) lend_socket();
     co_await all_answered();
+    exchange_->loan().take_back();
     co_return all_read;
+}
+
+/// Where the reply is all there is to wait for, on this thread too: with several streams under way
+/// those who make their replies have more to do than those who send them.
+void Connection::lend_socket() {
+    if (cut_ || draining_ || closing_ || turns_.size() != 1 || loop_.streams != 1) return;
+    const Turn& turn = turns_.front();
+    const bool begun = turn.has_piece() || turn.status != 0;
+    const bool plain = turn.method != Method::kHead && turn.accepts == Coding::kIdentity;
+    if (begun || !plain || !turn.keep_alive || turn.http_1_0) return;
+    exchange_->loan().lend({&socket_, turn.request_id, turn.traceparent, loop_.date});
 }
 
 /// Appends what of the body is at hand, up to kBodyReadBytes: lines that came together are written

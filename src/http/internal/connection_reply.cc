@@ -8,10 +8,6 @@
 namespace tidal::http {
 namespace {
 
-/// Replies are joined up to here, so that a pipelining client costs one system call for many.
-constexpr std::size_t kJoinedBytesMax = 64 * 1024;
-/// Bodies up to here are copied behind their head: one buffer is cheaper to send than two.
-constexpr std::size_t kCopiedBodyBytesMax = 8 * 1024;
 constexpr std::size_t kProgressBytes = 64 * 1024;
 /// Behind so many the writer sends, which gives way: a client that pipelines shares the thread.
 constexpr std::uint32_t kLoneRepliesMax = 8;
@@ -30,22 +26,6 @@ void add_chunk(std::string bytes, bool chunked, Outgoing* out) {
 
 }  // namespace
 
-void Outgoing::add(std::string text) {
-    bytes += text.size();
-    if (parts.empty() || parts.back().size() > kJoinedBytesMax) {
-        parts.push_back(std::move(text));
-    } else {
-        parts.back() += text;
-    }
-}
-
-void Outgoing::add_large(std::string text) {
-    if (text.size() <= kCopiedBodyBytesMax) return add(std::move(text));
-    bytes += text.size();
-    parts.push_back(std::move(text));
-    parts.emplace_back();
-}
-
 asio::awaitable<void> Connection::run_writer(std::shared_ptr<Connection> self) {
     try {
         while (co_await self->write_ready()) {
@@ -55,17 +35,6 @@ asio::awaitable<void> Connection::run_writer(std::shared_ptr<Connection> self) {
     }
     self->cut();
     self->drop_turns();
-}
-
-std::vector<asio::const_buffer> Outgoing::rest() const {
-    std::vector<asio::const_buffer> out;
-    std::size_t skip = taken;
-    for (const std::string& part : parts) {
-        const std::size_t skipped = std::min(skip, part.size());
-        skip -= skipped;
-        if (skipped < part.size()) out.push_back(asio::buffer(part) + skipped);
-    }
-    return out;
 }
 
 /// Waits for something to send and sends it; false at the end of the connection.
@@ -98,7 +67,7 @@ void Connection::send_lone_reply(Piece&& piece) {
         Outgoing out;
         render(turns_.front(), piece, &out);
         out.turns_done = 1;
-        if (!offer(&out)) return cut();
+        if (!out.offer(socket_)) return cut();
         if (out.sent()) return end_turns(out.turns_done);
         begun_ = std::move(out);
         out_event_.notify();
@@ -108,10 +77,20 @@ void Connection::send_lone_reply(Piece&& piece) {
     }
 }
 
+void Connection::sent_elsewhere(std::uint64_t exchange, Loan::Sent&& sent) {
+    if (cut_ || turns_.empty() || exchange != turns_.front().number) return;
+    note_status(turns_.front(), sent.status);
+    if (sent.broken) return cut();
+    if (sent.out.sent()) return end_turns(sent.out.turns_done);
+    begun_ = std::move(sent.out);
+    out_event_.notify();
+}
+
 /// What is ready of the front turn and, where it is all, of those behind it.
 Outgoing Connection::take_ready() {
     Outgoing out;
-    while (out.turns_done < turns_.size() && out.bytes < kJoinedBytesMax && !out.cut_after) {
+    while (out.turns_done < turns_.size() && out.bytes < Outgoing::kJoinedBytesMax &&
+           !out.cut_after) {
         Turn& turn = turns_[out.turns_done];
         if (!turn.has_piece()) break;
         Piece piece = std::move(turn.out[turn.taken++]);
@@ -162,22 +141,9 @@ bool Connection::render(Turn& turn, Piece& piece, Outgoing* out) {
     return false;
 }
 
-/// Gives the socket what it takes now: nearly always all, and asking costs less than waiting. False
-/// when it is broken.
-bool Connection::offer(Outgoing* out) {
-    boost::system::error_code ec;
-    if (out->parts.size() == 1) {  // Without a list of buffers, by the cheaper system call.
-        const asio::const_buffer whole = asio::buffer(out->parts.front());
-        out->taken += socket_.write_some(whole + out->taken, ec);
-    } else {
-        out->taken += socket_.write_some(out->rest(), ec);
-    }
-    return !ec || ec == asio::error::would_block;
-}
-
 /// The deadline is for progress, not for the whole: a slow reader of a large reply is no fault.
 asio::awaitable<bool> Connection::send(Outgoing* out) {
-    if (!offer(out)) co_return false;
+    if (!out->offer(socket_)) co_return false;
     if (out->sent()) co_return true;
     const auto progress = [this](const boost::system::error_code& failed, std::size_t) {
         write_deadline_ns_ = after_ms(context_.options.limits.write_timeout_ms);
@@ -202,9 +168,7 @@ std::string Connection::head_of(Turn& turn, const Response& response, bool strea
     // A server that stops lets the requests under way finish; the last of them says so.
     if (context_.draining && turn.number == turn_number_) turn.keep_alive = false;
     if (!turn.keep_alive) closing_ = true;
-    turn.status = response.status;
-    const std::size_t status_class = turn.status / 100;
-    if (status_class >= 1 && status_class <= 5) context_.numbers.replies[status_class - 1].add();
+    note_status(turn, response.status);
     ReplyFacts facts;
     facts.request_id = turn.request_id;
     facts.traceparent = turn.traceparent;
@@ -212,9 +176,15 @@ std::string Connection::head_of(Turn& turn, const Response& response, bool strea
     facts.http_1_0 = turn.http_1_0;
     facts.keep_alive = turn.keep_alive;
     facts.streamed = streamed;
-    if (response.body.size() <= kCopiedBodyBytesMax && turn.method != Method::kHead)
+    if (response.body.size() <= Outgoing::kCopiedBodyBytesMax && turn.method != Method::kHead)
         facts.body_room = response.body.size();
     return reply_head(response, facts);
+}
+
+void Connection::note_status(Turn& turn, std::uint16_t status) {
+    turn.status = status;
+    const std::size_t status_class = status / 100;
+    if (status_class >= 1 && status_class <= 5) context_.numbers.replies[status_class - 1].add();
 }
 
 void Connection::end_turns(std::size_t count) {

@@ -39,6 +39,15 @@ void Exchange::push(Piece&& piece) {
         if (const auto alive = connection_.lock()) alive->push(number_, std::move(piece));
         return;
     }
+    std::optional<Loan::Sent> sent;
+    if (piece.kind == Piece::Kind::kWhole) sent = loan_.send(piece.response);
+    if (!sent) return post_piece(std::move(piece));
+    gate_->post([connection = connection_, number = number_, sent = std::move(*sent)]() mutable {
+        if (const auto alive = connection.lock()) alive->sent_elsewhere(number, std::move(sent));
+    });
+}
+
+void Exchange::post_piece(Piece&& piece) {
     gate_->post([connection = connection_, number = number_, piece = std::move(piece)]() mutable {
         // Refused, it tells its writer now, not when all that came with it is done.
         Piece own = std::move(piece);

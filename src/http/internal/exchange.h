@@ -12,10 +12,8 @@
 #include <vector>
 
 #include "http/http_server.h"
-
-namespace boost::asio {
-class io_context;
-}
+#include "http/internal/loan.h"
+#include "http/internal/piece.h"
 
 namespace tidal::http {
 
@@ -44,27 +42,6 @@ private:
     std::vector<absl::AnyInvocable<void()>> queue_;  ///< Guarded by mutex_.
 };
 
-/// A part of a reply on its way to the socket.
-struct Piece {
-    enum class Kind : std::uint8_t { kWhole, kHead, kChunk, kEnd, kCut };
-    Kind kind = Kind::kWhole;
-    Response response;  ///< kWhole, kHead.
-    std::string bytes;  ///< kChunk.
-    ResponseWriter::Done done;
-
-    Piece() = default;
-    Piece(Piece&& other) noexcept
-        : kind(other.kind),
-          response(std::move(other.response)),
-          bytes(std::move(other.bytes)),
-          done(std::exchange(other.done, nullptr)) {}
-    Piece& operator=(Piece&&) = delete;
-    /// However it is lost, its writer hears of it.
-    ~Piece() {
-        if (done) done(false);
-    }
-};
-
 /// One request and its reply. Outlives the connection in the hands of handlers. Threads: any.
 class Exchange {
 public:
@@ -73,6 +50,8 @@ public:
 
     void push(Piece&& piece);
     void read_next(bool wanted);
+    /// The connection's, while it waits for the reply and for nothing else.
+    Loan& loan() { return loan_; }
     /// On the I/O thread; at once when called there.
     template <typename Work>
     void run(Work&& work) {
@@ -81,9 +60,12 @@ public:
     }
 
 private:
+    void post_piece(Piece&& piece);
+
     const std::shared_ptr<Gate> gate_;
     const std::weak_ptr<Connection> connection_;  ///< Locked on the I/O thread only.
     const std::uint64_t number_;                  ///< A connection ignores all but its current one.
+    Loan loan_;
 };
 
 }  // namespace tidal::http
