@@ -77,6 +77,11 @@ void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
     set("tidal_shard_cohorts_refused",
         "Events of cohorts not kept for want of memory since the start.",
         count(shard.cohort_refused));
+    set("tidal_shard_cohort_user_bytes", "Memory of distinct users of cohorts.",
+        count(shard.cohort_user_bytes));
+    set("tidal_shard_cohort_users_refused",
+        "Distinct users of cohorts not counted for want of memory, ever.",
+        count(shard.cohort_users_refused));
     set("tidal_shard_collection_members", "Items in collections, each once for each of them.",
         count(shard.collection_members));
     set("tidal_shard_collection_bytes", "Memory of them, estimated.",

@@ -94,12 +94,11 @@ Result<Value> Compiler::lower_windowed(Form form, const Expr& expr) {
 }
 
 Result<Value> Compiler::lower_unique(const SignalSpec& signal, Window window) {
-    if (!in_cohort_ && signal.unique.has_value() && signal.unique->window == window)
+    if (signal.unique.has_value() && signal.unique->window == window)
         return windowed(FeatureKind::kUnique, signal, window);
     std::string warning =
         "unique(" + signal.name + ", " + std::string(schema::window_name(window)) + ") is 0: ";
-    warning += in_cohort_ ? "no distinct users are kept of cohorts"
-               : signal.unique.has_value()
+    warning += signal.unique.has_value()
                    ? "the schema keeps distinct users of this signal over " +
                          std::string(schema::window_name(signal.unique->window))
                    : "the schema does not keep distinct users of this signal";

@@ -5,6 +5,7 @@
 
 #include "entity/entity_table.h"
 #include "schema/schema.h"
+#include "signal/cohort_unique_table.h"
 #include "signal/ledger_table.h"
 #include "signal/unique_table.h"
 #include "text/text_index.h"
@@ -32,9 +33,10 @@ struct ShardView {
     const vector::ShardVectors* vectors = nullptr;  ///< nullptr = none.
     /// What users did; nullptr = nothing is kept of this kind.
     const audience::UserStates* user_states = nullptr;
-    const audience::CoEngagement* co_engagement = nullptr;  ///< nullptr = nothing is kept.
-    const audience::CohortLedgers* cohorts = nullptr;       ///< Likewise.
-    const audience::Collections* collections = nullptr;     ///< Likewise.
+    const audience::CoEngagement* co_engagement = nullptr;      ///< nullptr = nothing is kept.
+    const audience::CohortLedgers* cohorts = nullptr;           ///< Likewise.
+    const audience::Collections* collections = nullptr;         ///< Likewise.
+    const signal::CohortUniqueTable* cohort_uniques = nullptr;  ///< Likewise.
 };
 
 }  // namespace tidal::ranking

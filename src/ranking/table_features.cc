@@ -70,6 +70,10 @@ Result<void> TableFeatureSource::fill(const Feature& feature, std::span<const Sl
             }
             return fill_window(feature, slots, context.now_ms, out);
         case FeatureKind::kUnique:
+            if (feature.of_cohort && context.cohort) {
+                fill_cohort_unique(feature, *context.cohort, slots, context.now_ms, out);
+                return {};
+            }
             return fill_unique(feature, slots, context.now_ms, out);
         case FeatureKind::kField:
         case FeatureKind::kText:
@@ -153,6 +157,16 @@ void TableFeatureSource::fill_cohort(const Feature& feature, CohortId cohort,
     for (std::size_t i = 0; i < slots.size(); ++i)
         out[i] = counts ? static_cast<double>(sums[i].count)
                         : static_cast<double>(sums[i].sum) / record::kWeightOne;
+}
+
+void TableFeatureSource::fill_cohort_unique(const Feature& feature, CohortId cohort,
+                                            std::span<const Slot> slots, UnixMillis now_ms,
+                                            std::span<double> out) const {
+    std::ranges::fill(out, 0.0);
+    if (view_.cohort_uniques == nullptr) return;
+    for (std::size_t i = 0; i < slots.size(); ++i)
+        out[i] = score_math::sanitize(view_.cohort_uniques->estimate(
+            slots[i], cohort, feature.signal, feature.window, now_ms));
 }
 
 Result<void> TableFeatureSource::fill_unique(const Feature& feature, std::span<const Slot> slots,

@@ -27,6 +27,8 @@ private:
                              std::span<double> out);
     void fill_cohort(const Feature& feature, CohortId cohort, std::span<const Slot> slots,
                      UnixMillis now_ms, std::span<double> out) const;
+    void fill_cohort_unique(const Feature& feature, CohortId cohort, std::span<const Slot> slots,
+                            UnixMillis now_ms, std::span<double> out) const;
     Result<void> fill_unique(const Feature& feature, std::span<const Slot> slots, UnixMillis now_ms,
                              std::span<double> out);
     void fill_nearest_disliked(const Feature& feature, std::span<const Slot> slots,

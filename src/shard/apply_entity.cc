@@ -56,7 +56,10 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     uniques(body.kind).drop(*slot);
     if (body.kind == EntityKind::kItem) TIDAL_TRY(user_states_->drop_item(*slot));
     if (body.kind == EntityKind::kItem) co_engagement_->drop_item(*slot);
-    if (body.kind == EntityKind::kItem) cohorts_->drop_item(*slot);
+    if (body.kind == EntityKind::kItem) {
+        cohorts_->drop_item(*slot);
+        cohort_uniques_->drop(*slot);
+    }
     if (body.kind == EntityKind::kItem) TIDAL_TRY(collections_->drop_item(*slot));
     if (body.kind == EntityKind::kItem) item_views_->on_change(*slot);
     return accepted(envelope);

@@ -148,10 +148,7 @@ Result<void> ShardState::count_signal(const record::Envelope& envelope, const Si
                               {*slot, effect.signal, weight, count, effect.event_time_ms},
                               effect.user));
         if (kind == EntityKind::kItem && effect.user) TIDAL_TRY(mark_user(effect, *slot, count));
-        if (kind == EntityKind::kItem)
-            cohorts_->count(*slot, effect.cohorts,
-                            {effect.signal, weight, count, effect.event_time_ms},
-                            last_stamp_.wall_ms());
+        if (kind == EntityKind::kItem) TIDAL_TRY(count_cohorts(effect, *slot, count));
     }
     if (kind == EntityKind::kItem && effect.user &&
         schema_->signals[effect.signal.value()].polarity != schema::Polarity::kNeutral)
@@ -170,6 +167,18 @@ Result<void> ShardState::count_signal(const record::Envelope& envelope, const Si
     row.user = effect.user;
     send(to, std::move(row), outcome);
     return {};
+}
+
+Result<void> ShardState::count_cohorts(const SignalEffect& effect, Slot slot, std::int32_t count) {
+    if (effect.cohorts.empty()) return {};
+    cohorts_->count(slot, effect.cohorts,
+                    {effect.signal, count * effect.weight, count, effect.event_time_ms},
+                    last_stamp_.wall_ms());
+    const auto& unique = schema_->signals[effect.signal.value()].unique;
+    if (!effect.user || count < 0 || !unique || !audience::CohortLedgers::keeps(unique->window))
+        return {};
+    return cohort_uniques_->add(slot, effect.cohorts, effect.signal, unique->window,
+                                user_hash(*effect.user), effect.event_time_ms);
 }
 
 Result<void> ShardState::mark_user(const SignalEffect& effect, Slot slot, std::int32_t count) {

@@ -40,6 +40,7 @@ Result<std::uint64_t> ShardState::hash_kind(EntityKind kind, std::uint64_t hash)
         if (kind != EntityKind::kItem) continue;
         hash = combine(hash, co_engagement_->content_hash(*slot));
         hash = combine(hash, cohorts_->content_hash(*slot));
+        hash = combine(hash, cohort_uniques_->content_hash(*slot));
     }
     return hash;
 }

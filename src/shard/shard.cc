@@ -436,6 +436,9 @@ Shard::Stats Shard::stats_now() {
     stats.cohort_cells = cohorts.cells;
     stats.cohort_bytes = cohorts.bytes;
     stats.cohort_refused = cohorts.refused;
+    const auto cohort_users = state_->cohort_uniques().stats();
+    stats.cohort_user_bytes = cohort_users.bytes;
+    stats.cohort_users_refused = cohort_users.refused;
     const auto collections = state_->collections().stats();
     stats.collection_members = collections.members;
     stats.collection_bytes = collections.bytes;

@@ -235,6 +235,7 @@ public:
         std::uint64_t co_engagement_bytes = 0;
         std::uint64_t co_engagement_refused = 0;  ///< The same, of neighbours of items.
         std::uint64_t cohort_cells = 0, cohort_bytes = 0;
+        std::uint64_t cohort_user_bytes = 0, cohort_users_refused = 0;
         std::uint64_t cohort_refused = 0;
         std::uint64_t collection_members = 0, collection_bytes = 0;
         std::uint64_t row_cache_bytes = 0;            ///< Of all kinds of entities.

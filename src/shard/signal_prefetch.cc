@@ -14,6 +14,7 @@ struct Ahead {
     const EntityId* creator = nullptr;
     std::span<const audience::StateId> states;  ///< That its user gets.
     bool is_taste = false, is_positive = false, has_cohorts = false;
+    bool has_unique = false;  ///< Its user counts in the cohorts, once.
     const audience::Taste* taste = nullptr;
     const audience::UserStates::User* user = nullptr;
     audience::UserStates::Met met;  ///< Of the first state: most signals set one.
@@ -41,6 +42,7 @@ void ShardState::prefetch(std::span<const record::Record> records, Met* met) con
         ahead.has_cohorts = !records[at].envelope.cohorts.empty();
         items.prefetch_id(signal->item);
         if (!signal->user) continue;
+        ahead.has_unique = ahead.has_cohorts && spec.unique.has_value();
         ahead.states = user_states_->names().of(signal->signal);
         ahead.is_taste = spec.polarity != schema::Polarity::kNeutral;
         ahead.is_positive = spec.polarity == schema::Polarity::kPositive;
@@ -54,6 +56,7 @@ void ShardState::prefetch(std::span<const record::Record> records, Met* met) con
         if (!ahead.states.empty()) ahead.user = user_states_->prefetch_states(*ahead.signal->user);
         if (!ahead.slot) continue;
         if (ahead.has_cohorts) cohorts_->prefetch_place(*ahead.slot);
+        if (ahead.has_unique) cohort_uniques_->prefetch_place(*ahead.slot);
         if (!ahead.states.empty()) user_states_->prefetch_item(*ahead.slot);
     }
     for (Ahead& ahead : signals) {
@@ -62,6 +65,7 @@ void ShardState::prefetch(std::span<const record::Record> records, Met* met) con
             ahead.met = user_states_->prefetch_keys(ahead.user, ahead.states.front());
         if (!ahead.slot) continue;
         if (ahead.has_cohorts) cohorts_->prefetch_cells(*ahead.slot);
+        if (ahead.has_unique) cohort_uniques_->prefetch_pairs(*ahead.slot);
         ahead.creator =
             ahead.signal->creator ? &*ahead.signal->creator : items.prefetch_creator(*ahead.slot);
     }

@@ -126,6 +126,8 @@ Result<void> ShardState::open_tables() {
     TIDAL_ASSIGN(co_engagement_,
                  audience::CoEngagement::open({.bytes_max = budgets.co_engagement}, store_));
     TIDAL_ASSIGN(cohorts_, audience::CohortLedgers::open({.bytes_max = budgets.cohorts}, store_));
+    TIDAL_ASSIGN(cohort_uniques_,
+                 signal::CohortUniqueTable::open({.bytes_max = budgets.cohorts}, store_));
     TIDAL_ASSIGN(collections_,
                  audience::Collections::open({.bytes_max = budgets.collections}, store_));
     return {};
@@ -195,7 +197,8 @@ ranking::ShardView ShardState::view(EntityKind kind) {
             item ? user_states_.get() : nullptr,
             item ? co_engagement_.get() : nullptr,
             item ? cohorts_.get() : nullptr,
-            item ? collections_.get() : nullptr};
+            item ? collections_.get() : nullptr,
+            item ? cohort_uniques_.get() : nullptr};
 }
 
 text::TextIndex& ShardState::texts(EntityKind kind) {
@@ -365,6 +368,7 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     tastes_->set_bytes_max(budgets.tastes);
     co_engagement_->set_bytes_max(budgets.co_engagement);
     cohorts_->set_bytes_max(budgets.cohorts);
+    cohort_uniques_->set_bytes_max(budgets.cohorts);
     collections_->set_bytes_max(budgets.collections);
     return accepted(envelope);
 }
@@ -453,6 +457,7 @@ void ShardState::prepare_checkpoint() {
     if (user_states_ != nullptr && !planted(Bug::kStatesNotKept))
         user_states_->prepare_checkpoint();
     if (cohorts_ != nullptr) cohorts_->prepare_checkpoint();
+    if (cohort_uniques_ != nullptr) cohort_uniques_->prepare_checkpoint();
     outbox_->prepare_checkpoint();
     if (!planted(Bug::kMarksNotKept)) marks_->prepare_checkpoint();
 }

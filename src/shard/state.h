@@ -29,6 +29,7 @@
 #include "shard/outcome.h"
 #include "shard/replicator.h"
 #include "shard/streams.h"
+#include "signal/cohort_unique_table.h"
 #include "signal/ledger_table.h"
 #include "signal/unique_table.h"
 #include "storage/shard_store.h"
@@ -136,6 +137,7 @@ public:
     audience::Tastes& tastes() { return *tastes_; }
     audience::CoEngagement& co_engagement() { return *co_engagement_; }
     audience::CohortLedgers& cohorts() { return *cohorts_; }
+    signal::CohortUniqueTable& cohort_uniques() { return *cohort_uniques_; }
     audience::Collections& collections() { return *collections_; }
     audience::Deliveries& deliveries() { return deliveries_; }
     /// The vectors of a kind, for scans; not part of the content hash.
@@ -289,6 +291,7 @@ private:
     /// Counts an event (or takes one back, count -1) at the item and sends it to user and creator.
     Result<void> count_signal(const record::Envelope& envelope, const SignalEffect& effect,
                               std::optional<Slot> slot, std::int32_t count, Outcome* outcome);
+    Result<void> count_cohorts(const SignalEffect& effect, Slot slot, std::int32_t count);
     /// The states of the user that the signal's type sets.
     Result<void> mark_user(const SignalEffect& effect, Slot slot, std::int32_t count);
     /// Where an effect goes: the next row of the stream to its target.
@@ -347,13 +350,14 @@ private:
     std::unique_ptr<audience::UserStates> user_states_;       ///< Of items.
     std::unique_ptr<audience::Relationships> relationships_;  ///< To creators.
     audience::SavedSearches saved_searches_;
-    audience::ArchiveKeys archive_keys_;                     ///< Of users at home here.
-    std::unique_ptr<audience::Sessions> sessions_;           ///< Likewise.
-    std::unique_ptr<audience::Tastes> tastes_;               ///< Of users at home here.
-    std::unique_ptr<audience::CoEngagement> co_engagement_;  ///< Of items.
-    std::unique_ptr<audience::CohortLedgers> cohorts_;       ///< Of items.
-    std::unique_ptr<audience::Collections> collections_;     ///< Of items.
-    audience::Deliveries deliveries_;                        ///< To users at home here.
+    audience::ArchiveKeys archive_keys_;                         ///< Of users at home here.
+    std::unique_ptr<audience::Sessions> sessions_;               ///< Likewise.
+    std::unique_ptr<audience::Tastes> tastes_;                   ///< Of users at home here.
+    std::unique_ptr<audience::CoEngagement> co_engagement_;      ///< Of items.
+    std::unique_ptr<audience::CohortLedgers> cohorts_;           ///< Of items.
+    std::unique_ptr<signal::CohortUniqueTable> cohort_uniques_;  ///< Likewise.
+    std::unique_ptr<audience::Collections> collections_;         ///< Of items.
+    audience::Deliveries deliveries_;                            ///< To users at home here.
     std::unique_ptr<IdempotencyTable> idempotency_;
     std::unique_ptr<Outbox> outbox_;
     std::unique_ptr<Marks> marks_;

@@ -168,6 +168,11 @@ tell POST /users '{"entity_id":70,"metadata":{"language":"fr","region":"lyon"}}'
 tell POST /signals '{"entity_id":9,"signal":"view","user_id":70}'
 then_all '/feed?profile=cohort_trending&cohort=lyon&limit=1' \
     '.items[0].entity_id == 9 and (.warnings | any(contains("its parent `french` is read instead")))'
+# People of a cohort, not views: two of three.
+tell POST /users '{"entity_id":71,"metadata":{"language":"fr","region":"paris"}}'
+for user in 71 70 72; do tell POST /signals "{\"entity_id\":9,\"signal\":\"view\",\"user_id\":$user}"; done
+profile people 'candidates cohort_top; score cohort(unique(view, 24h));'
+then_all '/feed?profile=people&cohort=french&limit=1' '[.items[] | [.entity_id, .score]] == [[9, 2]]'
 
 # The arm of a user: on every node, for good.
 tell POST /experiments '{"text":"experiment spring version 1 { arm new@1; arm old@1; }"}'

@@ -28,6 +28,8 @@ done
 call POST /users '{"entity_id":1,"metadata":{"language":"fr","region":"paris"}}'
 call POST /users '{"entity_id":2,"metadata":{"language":"fr","region":"lyon"}}'
 call POST /users '{"entity_id":3,"metadata":{"language":"de","region":"bonn"}}'
+call POST /users '{"entity_id":4,"metadata":{"language":"fr"}}'
+call POST /users '{"entity_id":5,"metadata":{"language":"fr","region":"lyon"}}'
 expect 200
 
 put_cohort "cohort french version 1 { tracks view, like; at_least 2 events; where language = 'fr'; }"
@@ -56,6 +58,10 @@ call GET '/feed?profile=cohort_trending&cohort=fren'
 expect 400 '"code":"unknown_cohort"' '"field":"cohort"'
 call POST /profiles '{"text":"profile bad version 1 { score cohort(sum(view, 30d)); }"}'
 expect 400 'windows of cohorts: 24h 7d'
+call POST /profiles '{"text":"profile bad version 1 { score cohort(unique(view, 30d)); }"}'
+expect 400 'windows of cohorts: 24h 7d'
+call POST /profiles '{"text":"profile bad version 1 { score cohort(unique(like, 24h)); }","dry_run":true}'
+expect 200 'unique(like, 24h) is 0: the schema does not keep distinct users of this signal'
 
 # One by one and as a bulk; item 4 is everybody's, 2 the French's, 1 the Parisians'.
 for _ in 1 2 3 4 5; do
@@ -82,18 +88,28 @@ call POST /signals '{"entity_id":3,"signal":"view","user_id":1}'
 call PATCH /users/1 '{"metadata":{"language":"fr"}}'
 for _ in 1 2 3; do call POST /signals '{"entity_id":1,"signal":"view","user_id":1}'; done
 expect 200
+# Item 3 is viewed by more of the French than any other, and not more often.
+call POST /signals '[{"entity_id":3,"signal":"view","user_id":4},{"entity_id":3,"signal":"view","user_id":5}]'
+expect 200
 
+call POST /profiles '{"text":"profile people version 1 { candidates scan; require cohort(count(view, 7d)); score cohort(unique(view, 24h)); }"}'
+expect 200
 call POST /profiles '{"text":"profile counted version 1 { candidates scan; require cohort(count(view, 7d)); score cohort(sum(view, 24h)); }"}'
 expect 200
 
 all_hold() { # WHEN
-    ids '/feed?profile=counted&cohort=french' '[1,2]'
+    ids '/feed?profile=counted&cohort=french' '[1,2,3]'
+    ids '/feed?profile=people&cohort=french' '[3,1,2]'
+    [ "$(jq -c '[.items[].score]' <<<"$reply")" = '[2,1,1]' ] || fail "$1: people: $reply"
+    ids '/feed?profile=people&cohort=parisian' '[1]'
     ids '/feed?profile=counted&cohort=parisian' '[1]'
     first '/feed?profile=cohort_trending&cohort=parisian' 1
     call POST /feed '{"profile":"cohort_trending","cohort":"french","limit":1,"explain":true}'
-    expect 200 '"entity_id":1' 'cohort(sum(view, 24h))'
+    expect 200 '"entity_id":1' 'cohort(sum(view, 24h))' 'cohort(unique(view, 24h))'
     query "RETRIEVE items USING cohort_trending COHORT french LIMIT 1"
     expect 200 '"entity_id":1'
+    query "RETRIEVE items USING people COHORT french LIMIT 1"
+    expect 200 '"entity_id":3'
     call GET /cohorts/parisian
     expect 200 '"events_7d":3' '"events_min":2'
     call GET /cohorts
@@ -109,7 +125,8 @@ all_hold "after a clean stop"
 
 "$bin/tidalctl" cohort show french --url "http://127.0.0.1:$port" | grep -q '^cohort french version 1' || fail "cohort show"
 call DELETE /items/1
-ids '/feed?profile=counted&cohort=parisian' '[2]'
+ids '/feed?profile=counted&cohort=parisian' '[2,3]'
+ids '/feed?profile=people&cohort=french' '[3,2]'
 "$bin/tidalctl" cohort retire parisian --url "http://127.0.0.1:$port" >/dev/null || fail "cohort retire"
 call GET '/feed?profile=cohort_trending&cohort=parisian'
 expect 400 '"code":"unknown_cohort"'

@@ -2,6 +2,7 @@
 // stops, undos, deletes and changes of users, whichever shards are involved.
 #include <map>
 #include <random>
+#include <set>
 
 #include "sim_node.h"
 
@@ -23,6 +24,7 @@ protected:
         UnixMillis at_ms;
         std::string key;
         std::vector<std::string> cohorts;
+        std::uint64_t user;
     };
 
     CohortsOfDatabase() : node_(options()) {}
@@ -87,7 +89,8 @@ protected:
             static_cast<double>(1 + below(12)) / 4,
             node_.runtime().clock().wall_ms() - static_cast<UnixMillis>(below(200)) * kHourMs,
             {},
-            cohorts_of(user)};
+            cohorts_of(user),
+            user};
         if (below(3) == 0) event.key = "key " + std::to_string(++keys_);
         SignalWrite write = signal(event.item, event.like ? "like" : "view");
         write.user_id = IdInput(user);
@@ -96,6 +99,7 @@ protected:
         write.idempotency_key = event.key;
         node_.put(write);
         events_.push_back(event);
+        if (!event.like) views_.push_back(event);
     }
     void undo(std::size_t at) {
         if (events_[at].key.empty()) return;
@@ -107,10 +111,13 @@ protected:
         gone.id = id;
         node_.put(gone);
         node_.put(item(id));
-        std::erase_if(events_, [&](const Event& event) { return event.item == id; });
+        const auto is_gone = [&](const Event& event) { return event.item == id; };
+        std::erase_if(events_, is_gone);
+        std::erase_if(views_, is_gone);
     }
 
-    /// Sum of views in 7d and a thousand times the likes in 24h; `away` tracks no views.
+    /// Sum of views in 7d, a thousand times the likes in 24h, and a million times who viewed it;
+    /// `away` tracks no views.
     double score(const std::string& cohort, std::uint64_t item, UnixMillis now_ms) const {
         double out = 0;
         const std::int64_t now = now_ms / kHourMs;
@@ -122,7 +129,19 @@ protected:
             if (event.like) out += 1000;
             if (!event.like && cohort != "away") out += event.weight;
         }
-        return out;
+        return out + 1e6 * users(cohort, item, now_ms);
+    }
+    /// With a view in the current three hours or the 24 before, also one that was taken back.
+    double users(const std::string& cohort, std::uint64_t item, UnixMillis now_ms) const {
+        std::set<std::uint64_t> out;
+        if (cohort == "away") return 0;
+        for (const Event& view : views_) {
+            const std::int64_t age = now_ms / (3 * kHourMs) - view.at_ms / (3 * kHourMs);
+            if (view.item == item && age >= 0 && age <= 8 &&
+                std::ranges::find(view.cohorts, cohort) != view.cohorts.end())
+                out.insert(view.user);
+        }
+        return static_cast<double>(out.size());
     }
 
     void compare() {
@@ -147,6 +166,7 @@ protected:
     SimNode node_;
     std::map<std::uint64_t, User> users_;
     std::vector<Event> events_;
+    std::vector<Event> views_;  ///< Also those that were taken back.
     std::uint64_t keys_ = 0;
 };
 
@@ -157,7 +177,8 @@ constexpr const char* kCohorts[] = {
     "cohort away version 1 { tracks like; at_least 0 events; where region != 'paris'; }",
 };
 constexpr const char* kCounted =
-    "profile counted version 1 { score cohort(sum(view, 7d)) + 1000 * cohort(count(like, 24h)); }";
+    "profile counted version 1 { score cohort(sum(view, 7d)) + 1000 * cohort(count(like, 24h)) + "
+    "1000000 * cohort(unique(view, 24h)); }";
 
 TEST_P(CohortsOfDatabase, EqualAModelOfTheLog) {
     ASSERT_OK(node_.open());

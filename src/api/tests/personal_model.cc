@@ -336,7 +336,11 @@ void PersonalModel::count_in_cohorts(const Sent& sent, std::int64_t count) {
         Counted& cell = cohorts_[{sent.body.item, cohort, sent.body.signal}][hour_of(sent.at_ms)];
         cell.count += count;
         cell.sum += count * sent.body.weight;
-        if (sent.body.user) cohorts_of_[*sent.body.user].insert(cohort);
+        if (!sent.body.user) continue;
+        cohorts_of_[*sent.body.user].insert(cohort);
+        if (count > 0 && schema_->signals[sent.body.signal.value()].unique)
+            users_of_cohorts_[{sent.body.item, cohort, sent.body.signal}].emplace_back(
+                *sent.body.user, sent.at_ms);
     }
 }
 
@@ -460,7 +464,8 @@ PersonalModel::Sizes PersonalModel::sizes() const {
               .sessions = sessions_.size(),
               .in_sessions = arrived_.size(),
               .erased = erased_,
-              .cohort_cells = cohorts_.size()};
+              .cohort_cells = cohorts_.size(),
+              .cohort_users = users_of_cohorts_.size()};
     for (const auto& [user, taste] : tastes_) {
         out.positives += taste.positives.size();
         out.negatives += taste.negatives.size();

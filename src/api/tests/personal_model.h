@@ -47,6 +47,7 @@ public:
         std::uint64_t undone = 0, dropped = 0;  ///< Dropped from a full ring.
         std::uint64_t undone_in_sessions = 0;
         std::uint64_t sessions = 0, in_sessions = 0, erased = 0, cohort_cells = 0;
+        std::uint64_t cohort_users = 0;  ///< In how many ledgers.
     };
     Sizes sizes() const;
 
@@ -156,6 +157,7 @@ private:
     std::string unlike_sessions(InnerView view, const EntityId& user) const;
     std::string unlike_session(const audience::Session& seen, const Session& expected) const;
     std::string unlike_cohorts(InnerView view) const;
+    std::string unlike_users_of_cohorts(InnerView view) const;
     std::string not_of_cohort(Database& database) const;
     std::string unlike_states(InnerView view) const;
     std::string unlike_relationships(Database& database) const;
@@ -183,7 +185,10 @@ private:
     Numbers accepted_, arrived_;  ///< Signals of sessions: in the user's shard, in the item's.
     Numbers undone_there_, undone_here_;  ///< Those that were taken back, likewise.
     using Hours = std::map<std::int64_t, Counted>;
+    using Views = std::vector<std::pair<EntityId, UnixMillis>>;  ///< Whose, and when.
     std::map<std::tuple<EntityId, CohortId, SignalTypeId>, Hours> cohorts_;
+    /// Of signals with `unique`; undos take nobody back.
+    std::map<std::tuple<EntityId, CohortId, SignalTypeId>, Views> users_of_cohorts_;
     std::map<EntityId, std::set<CohortId>> cohorts_of_;       ///< As whose member one counted.
     std::map<EntityId, std::set<std::string>> languages_of_;  ///< Of a user, at any time.
     std::uint64_t erased_ = 0;

@@ -38,6 +38,7 @@ std::string PersonalModel::difference(Database& database) const {
     if (out.empty()) out = unlike_states(view);
     if (out.empty()) out = unlike_relationships(database);
     if (out.empty()) out = unlike_cohorts(view);
+    if (out.empty()) out = unlike_users_of_cohorts(view);
     if (out.empty()) out = not_of_cohort(database);
     for (const EntityId& user : users_) {
         if (out.empty()) out = unlike_sessions(view, user);
@@ -153,6 +154,32 @@ std::string PersonalModel::unlike_cohorts(InnerView view) const {
                 return std::string();
             });
         if (!unlike.empty()) return unlike;
+    }
+    return {};
+}
+
+/// Those seen in the eighth of the window at hand or one of the 8 before it.
+std::string PersonalModel::unlike_users_of_cohorts(InnerView view) const {
+    for (const auto& [key, views] : users_of_cohorts_) {
+        const auto& [item, cohort, signal] = key;
+        const schema::Window window = schema_->signals[signal.value()].unique->window;
+        const std::int64_t eighth_ms = window == schema::Window::k24h ? 10'800'000 : 75'600'000;
+        std::set<EntityId> users;
+        for (const auto& [user, at_ms] : views) {
+            const std::int64_t age = newest_ms_ / eighth_ms - at_ms / eighth_ms;
+            if (age >= 0 && age <= 8) users.insert(user);
+        }
+        const CohortId of = cohort;
+        const SignalTypeId of_signal = signal;
+        const auto seen = view.with_state(view.home_of(EntityKind::kItem, item),
+                                          [&, name = item](shard::ShardState& state) {
+                                              return state.cohort_uniques().estimate(
+                                                  *state.entities(EntityKind::kItem).find(name), of,
+                                                  of_signal, window, newest_ms_);
+                                          });
+        if (seen != static_cast<double>(users.size()))
+            return "cohort " + std::to_string(of.value()) + " has " + std::to_string(seen) +
+                   " users, not " + std::to_string(users.size()) + ", of item " + item.to_string();
     }
     return {};
 }

@@ -246,6 +246,8 @@ TEST(ProfileRegistry, SaysWhatASchemaCannotServe) {
               "shortest: unknown field `duration`\n"
               "similar: there is no embedding slot\n");
     EXPECT_EQ(warned,
+              "cohort_trending: unique(view, 24h) is 0: the schema does not keep distinct users of "
+              "this signal\n"
               "notification: state(seen) is 0: no signal of the schema sets it\n"
               "related: `ann(item)` is empty: there is no embedding slot\n"
               "trending: unique(view, 24h) is 0: the schema does not keep distinct users of this "

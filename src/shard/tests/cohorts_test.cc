@@ -1,6 +1,8 @@
 // What signals of users in cohorts leave behind: against a model of the log, over checkpoints and
 // restarts.
 #include <map>
+#include <optional>
+#include <set>
 
 #include "runtime/seeded_random.h"
 #include "shard/tests/state_fixture.h"
@@ -78,6 +80,7 @@ struct Seen {
     std::vector<CohortId> cohorts;
     record::FixedWeight weight = 0;
     UnixMillis at_ms = 0;
+    std::optional<EntityId> user = {};
 };
 
 /// Random signals with and without keys, undos, deletes, checkpoints and restarts of one shard.
@@ -120,6 +123,10 @@ public:
                         EXPECT_EQ(got, wanted) << item << " " << cohort.value() << " " << hours;
                         if (hours == 168) events[cohort] += wanted.count;
                     }
+            for (const CohortId cohort : {CohortId(1), CohortId(2), CohortId(3)})
+                EXPECT_EQ(shard_.state().cohort_uniques().estimate(slot, cohort, kView,
+                                                                   schema::Window::k24h, now_ms),
+                          static_cast<double>(users_of(item, cohort, now_ms)));
         }
         for (const auto& [cohort, count] : events) EXPECT_EQ(cohorts.events(cohort, now_ms), count);
     }
@@ -143,6 +150,18 @@ private:
         return out;
     }
 
+    /// Those who viewed it in the current three hours or the 24 before.
+    std::size_t users_of(std::uint64_t item, CohortId cohort, UnixMillis now_ms) const {
+        std::set<EntityId> out;
+        for (const Seen& seen : viewed_) {
+            const std::int64_t age = now_ms / (3 * kHourMs) - seen.at_ms / (3 * kHourMs);
+            if (seen.item == item && age >= 0 && age <= 8 &&
+                std::ranges::find(seen.cohorts, cohort) != seen.cohorts.end())
+                out.insert(*seen.user);
+        }
+        return out.size();
+    }
+
     void signal() {
         Seen seen;
         seen.item = 1 + below(kItems);
@@ -151,6 +170,7 @@ private:
             if (below(2) == 0) seen.cohorts.emplace_back(cohort);
         record::SignalBody body = like(seen.item, static_cast<std::int64_t>(below(64)) - 20);
         body.signal = seen.type;
+        if (below(4) != 0) body.user = seen.user = EntityId(100 + below(5));
         seen.weight = body.weight;
         const std::string key = below(2) == 0 ? "key " + std::to_string(++keys_) : "";
         record::Record record = shard_.stamper.stamp(std::move(body), key);
@@ -164,6 +184,7 @@ private:
         if (!key.empty()) keyed_.emplace(key, seen_.size());
         if (!key.empty()) items_of_[key] = seen.item;
         seen_.push_back(seen);
+        if (seen.type == kView && seen.user) viewed_.push_back(seen);
     }
 
     void undo() {
@@ -181,11 +202,13 @@ private:
         shard_.upsert(item);
         for (Seen& seen : seen_)
             if (seen.item == item) seen.item = 0;
+        std::erase_if(viewed_, [&](const Seen& seen) { return seen.item == item; });
     }
 
     runtime::SeededRandom random_;
     OneShard shard_;
-    std::vector<Seen> seen_;  ///< Item 0 = taken back, or deleted with its item.
+    std::vector<Seen> seen_;    ///< Item 0 = taken back, or deleted with its item.
+    std::vector<Seen> viewed_;  ///< By users, of items that are there; undo takes nobody back.
     std::map<std::string, std::size_t> keyed_;
     std::map<std::string, std::uint64_t> items_of_;
     int keys_ = 0;

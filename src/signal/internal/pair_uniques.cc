@@ -12,8 +12,6 @@ namespace tidal::signal {
 namespace {
 
 constexpr std::uint8_t kUniquesVersion = 1;
-constexpr std::size_t kFirstListUsers = 4;
-constexpr std::size_t kFirstSketchBytes = 64;
 /// Each add looks at so many directory entries, or so many pairs if they come first.
 constexpr int kSweepEntries = 64;
 constexpr int kSweepPairs = 2;
@@ -28,13 +26,6 @@ std::string uniques_prefix(EntityKind kind, RegionId origin) {
     return prefix;
 }
 
-std::size_t larger_list(std::size_t users) {
-    return std::min(users * 2, kExactUsersMax);
-}
-std::uint16_t bit_of(unsigned slice) {
-    return static_cast<std::uint16_t>(1U << slice);
-}
-
 }  // namespace
 
 PairUniques::PairUniques(const Options& options, storage::ShardStore& store)
@@ -42,7 +33,8 @@ PairUniques::PairUniques(const Options& options, storage::ShardStore& store)
       store_(store),
       prefix_(uniques_prefix(options.kind, options.origin)),
       heap_(store, prefix_ + "b/",
-            static_cast<std::uint8_t>(0x80 | static_cast<unsigned>(options.kind))) {}
+            static_cast<std::uint8_t>(0x80 | static_cast<unsigned>(options.kind))),
+      users_(heap_, options.bytes_max) {}
 
 std::int64_t PairUniques::Signal::newest_slice() const {
     return floor_div(*newest, slice_ms);
@@ -67,7 +59,7 @@ void PairUniques::prepare_checkpoint() {
     heap_.save();
     Encoder root;
     root.u8(kUniquesVersion);
-    root.u64(refused_);
+    root.u64(users_.refused());
     root.u64(sweep_signal_);
     root.u64(sweep_slot_);
     root.varint(signals_.size());
@@ -90,7 +82,7 @@ Result<void> PairUniques::load(const schema::Schema& schema) {
     if (version != kUniquesVersion)
         return Error(ErrorCode::kIncompatible, "unique users of another version")
             .with("version", version);
-    refused_ = in.u64();
+    users_.set_refused(in.u64());
     sweep_signal_ = in.u64();
     sweep_slot_ = in.u64();
     const std::size_t count = in.count(2);
@@ -107,11 +99,7 @@ Result<void> PairUniques::load(const schema::Schema& schema) {
 UniqueTable::Stats PairUniques::stats() const {
     std::uint64_t bytes = heap_.page_bytes();
     for (const Signal& signal : signals_) bytes += signal.directory.page_bytes();
-    return {heap_.block_bytes(), bytes, refused_};
-}
-
-bool PairUniques::has_room(std::size_t bytes) const {
-    return heap_.block_bytes() + heap_.rounded(bytes) <= options_.bytes_max;
+    return {heap_.block_bytes(), bytes, users_.refused()};
 }
 
 Result<void> PairUniques::add(Slot slot, SignalTypeId type, std::uint64_t user, UnixMillis at_ms) {
@@ -122,150 +110,22 @@ Result<void> PairUniques::add(Slot slot, SignalTypeId type, std::uint64_t user, 
     signal.newest = std::max(at, signal.newest.value_or(at));
     const std::int64_t behind = signal.newest_slice() - floor_div(at, signal.slice_ms);
     if (behind >= kSlicesKept) return {};
-    const auto slice = static_cast<unsigned>(behind);
-    const Place place{slot, type.value()};
-    const BlockHandle block = signal.directory.get(slot);
-    if (block == 0 || !advance(place, block)) return add_to_new(place, user, slice);
-    if (form_of(block) == UserForm::kSketches) return add_to_slice(block, user, slice);
-    return add_to_list(place, block, user, slice);
-}
-
-Result<void> PairUniques::add_to_new(Place place, std::uint64_t user, unsigned slice) {
-    const std::size_t bytes = UserList::bytes_for(kFirstListUsers);
-    if (!has_room(bytes)) {
-        ++refused_;
-        return {};
-    }
-    TIDAL_ASSIGN(const BlockHandle block, heap_.allocate(bytes));
-    UserList list = list_of(block);
-    list.head() =
-        UserHead{.form = UserForm::kList, .newest_slice = signals_[place.signal].newest_slice()};
-    list.append(user, bit_of(slice));
-    return signals_[place.signal].directory.set(place.slot, block);
-}
-
-Result<void> PairUniques::add_to_list(Place place, BlockHandle block, std::uint64_t user,
-                                      unsigned slice) {
-    UserList list = list_of(block);
-    if (const std::size_t at = list.find(user); at != list.size()) {
-        list.see(at, bit_of(slice));
-        return {};
-    }
-    if (list.size() == kExactUsersMax) {
-        TIDAL_ASSIGN(const auto sketches, to_sketches(place, block));
-        if (sketches) return add_to_slice(*sketches, user, slice);
-        ++refused_;
-        return {};
-    }
-    if (list.size() == list.users_max()) {
-        if (!has_room(UserList::bytes_for(larger_list(list.size())))) {
-            ++refused_;
-            return {};
-        }
-        TIDAL_ASSIGN(block, enlarge(place, block));
-    }
-    list_of(block).append(user, bit_of(slice));
-    return {};
-}
-
-Result<BlockHandle> PairUniques::enlarge(Place place, BlockHandle block) {
-    const std::size_t users = list_of(block).size();
-    TIDAL_ASSIGN(const BlockHandle larger, heap_.allocate(UserList::bytes_for(larger_list(users))));
-    const UserList from = list_of(block);
-    UserList to = list_of(larger);
-    to.head() = from.head();
-    to.head().count = 0;
-    for (std::size_t i = 0; i < users; ++i) to.append(from.user(i), from.mask(i));
-    heap_.free(block);
-    TIDAL_TRY(signals_[place.signal].directory.set(place.slot, larger));
-    return larger;
-}
-
-Result<std::optional<BlockHandle>> PairUniques::to_sketches(Place place, BlockHandle block) {
-    // Room for the most it can take, so that the conversion is whole or not at all.
-    const std::size_t worst =
-        heap_.rounded(sizeof(UserSketches)) + kSlicesKept * heap_.rounded(kDenseBytes);
-    if (heap_.block_bytes() + worst > options_.bytes_max) return std::optional<BlockHandle>();
-    TIDAL_ASSIGN(const BlockHandle sketches, heap_.allocate(sizeof(UserSketches)));
-    auto* head = reinterpret_cast<UserSketches*>(heap_.write(sketches));
-    *head = UserSketches{};
-    head->form = UserForm::kSketches;
-    head->newest_slice = list_of(block).head().newest_slice;
-    for (std::size_t i = 0; i < list_of(block).size(); ++i) {
-        const UserList list = list_of(block);
-        for (unsigned slice = 0; slice < kSlicesKept; ++slice)
-            if ((list.mask(i) & bit_of(slice)) != 0)
-                TIDAL_TRY(add_to_slice(sketches, list.user(i), slice));
-    }
-    heap_.free(block);
-    TIDAL_TRY(signals_[place.signal].directory.set(place.slot, sketches));
-    return std::optional<BlockHandle>(sketches);
-}
-
-Result<void> PairUniques::add_to_slice(BlockHandle block, std::uint64_t user, unsigned slice) {
-    auto* sketches = reinterpret_cast<UserSketches*>(heap_.write(block));
-    BlockHandle sketch = sketches->slices[slice];
-    if (sketch == 0) {
-        if (!has_room(kFirstSketchBytes)) {
-            ++refused_;
-            return {};
-        }
-        TIDAL_ASSIGN(sketch, heap_.allocate(kFirstSketchBytes));
-        start_sketch(heap_.write(sketch));
-        sketches->slices[slice] = sketch;
-    }
-    while (add_to_sketch(heap_.write(sketch), heap_.capacity(sketch), user) == AddOutcome::kFull) {
-        const std::size_t bytes = next_sketch_bytes(heap_.capacity(sketch));
-        if (!has_room(bytes)) {
-            ++refused_;
-            return {};
-        }
-        TIDAL_ASSIGN(const BlockHandle larger, heap_.allocate(bytes));
-        copy_sketch(heap_.read(sketch), heap_.write(larger), heap_.capacity(larger));
-        heap_.free(sketch);
-        sketches->slices[slice] = sketch = larger;
-    }
-    return {};
+    const BlockHandle before = signal.directory.get(slot);
+    BlockHandle block = before;
+    if (block != 0 && !users_.advance(block, signal.newest_slice())) block = 0;
+    const auto added =
+        users_.add(&block, user, signal.newest_slice(), static_cast<unsigned>(behind));
+    if (block != before) TIDAL_TRY(signal.directory.set(slot, block));
+    return added;
 }
 
 bool PairUniques::advance(Place place, BlockHandle block) {
-    const std::int64_t newest = signals_[place.signal].newest_slice();
-    // Nothing is forgotten within a slice: the page stays as the last checkpoint has it.
-    if (head_of(block).newest_slice >= newest) return true;
-    if (form_of(block) == UserForm::kList) {
-        UserList list = list_of(block);
-        list.advance(newest);
-        if (list.size() != 0) return true;
-    } else {
-        advance_sketches(block, newest);
-        const auto* head = reinterpret_cast<const UserSketches*>(heap_.read(block));
-        if (std::any_of(head->slices, head->slices + kSlicesKept, [](auto s) { return s != 0; }))
-            return true;
-    }
-    forget(place, block);
+    if (users_.advance(block, signals_[place.signal].newest_slice())) return true;
+    clear(place);
     return false;
 }
 
-void PairUniques::advance_sketches(BlockHandle block, std::int64_t newest_slice) {
-    auto* head = reinterpret_cast<UserSketches*>(heap_.write(block));
-    const std::int64_t steps = newest_slice - head->newest_slice;
-    if (steps <= 0) return;
-    for (std::int64_t i = kSlicesKept - 1; i >= 0; --i) {
-        const BlockHandle sketch = head->slices[i];
-        if (sketch != 0 && i + steps >= kSlicesKept) heap_.free(sketch);
-    }
-    for (std::int64_t i = kSlicesKept - 1; i >= 0; --i)
-        head->slices[i] = i >= steps ? head->slices[i - steps] : 0;
-    head->newest_slice = newest_slice;
-}
-
-void PairUniques::forget(Place place, BlockHandle block) {
-    if (form_of(block) == UserForm::kSketches) {
-        const auto* head = reinterpret_cast<const UserSketches*>(heap_.read(block));
-        for (const BlockHandle sketch : head->slices)
-            if (sketch != 0) heap_.free(sketch);
-    }
-    heap_.free(block);
+void PairUniques::clear(Place place) {
     // Clearing an entry that exists needs no page.
     [[maybe_unused]] const bool cleared = signals_[place.signal].directory.set(place.slot, 0).ok();
     assert(cleared);
@@ -306,9 +166,37 @@ void PairUniques::sweep() {
 }
 
 void PairUniques::drop(Slot slot) {
-    for (std::size_t id = 0; id < signals_.size(); ++id)
-        if (const BlockHandle block = signals_[id].directory.get(slot); block != 0)
-            forget({slot, id}, block);
+    for (std::size_t id = 0; id < signals_.size(); ++id) {
+        const BlockHandle block = signals_[id].directory.get(slot);
+        if (block == 0) continue;
+        users_.forget(block);
+        clear({slot, id});
+    }
+}
+
+Result<double> PairUniques::estimate(Slot slot, SignalTypeId type, UnixMillis now) {
+    if (type.value() >= signals_.size() || signals_[type.value()].slice_ms == 0) return 0.0;
+    const Signal& signal = signals_[type.value()];
+    const BlockHandle block = signal.directory.get(slot);
+    if (block == 0) return 0.0;
+    return users_.estimate(block, floor_div(clamp_time(now), signal.slice_ms));
+}
+
+Result<std::uint64_t> PairUniques::content_hash(Slot slot) {
+    Encoder content;
+    for (std::size_t id = 0; id < signals_.size(); ++id) {
+        const Signal& signal = signals_[id];
+        const BlockHandle block = signal.directory.get(slot);
+        if (block == 0 || !signal.newest) continue;
+        Encoder pair;
+        users_.encode(block, signal.newest_slice(), &pair);
+        if (pair.size() == 0) continue;
+        content.u16(static_cast<std::uint16_t>(id));
+        content.u8(static_cast<std::uint8_t>(users_.form_of(block)));
+        content.i64(signal.newest_slice());
+        content.bytes(pair.view());
+    }
+    return content.size() == 0 ? 0 : hash64(content.view());
 }
 
 }  // namespace tidal::signal

@@ -59,6 +59,7 @@ void add(const PeopleCounts& run, PeopleCounts* sum) {
     sum->compared.in_sessions += run.compared.in_sessions;
     sum->compared.erased += run.compared.erased;
     sum->compared.cohort_cells += run.compared.cohort_cells;
+    sum->compared.cohort_users += run.compared.cohort_users;
 }
 
 TEST(ClusterChaos, KeepsEveryPromise) {
@@ -110,7 +111,8 @@ TEST(ClusterChaos, KeepsEveryPromise) {
         "%llu states, %llu relationships, %llu liked, %llu disliked, %llu pairs, %llu taken back, "
         "%llu dropped from a full ring; %llu sessions opened, %llu closed, %llu signals in them, "
         "%llu undos, %llu moves, %llu erasures, and in the models %llu sessions, %llu items of "
-        "sessions, %llu of undos, %llu erasures, %llu ledgers of cohorts; trace %016llx\n",
+        "sessions, %llu of undos, %llu erasures, %llu ledgers of cohorts, %llu with users; trace "
+        "%016llx\n",
         n(count), virtual_s / 3600, real_s, virtual_s / real_s, n(sum.writes), n(sum.answered),
         n(sum.acknowledged), n(sum.strong_reads), n(sum.bounded_reads), n(sum.eventual_reads),
         n(sum.token_reads), n(sum.deaths), n(sum.pauses), n(sum.stalls), n(sum.failed_syncs),
@@ -127,7 +129,7 @@ TEST(ClusterChaos, KeepsEveryPromise) {
         n(sum.people.undos_in_sessions), n(sum.people.moves), n(sum.people.erasures),
         n(sum.people.compared.sessions), n(sum.people.compared.in_sessions),
         n(sum.people.compared.undone_in_sessions), n(sum.people.compared.erased),
-        n(sum.people.compared.cohort_cells), n(sum.trace));
+        n(sum.people.compared.cohort_cells), n(sum.people.compared.cohort_users), n(sum.trace));
     EXPECT_GT(sum.people.models, 0u);
     if (count < 20) return;
     for (const std::uint64_t each : {sum.strong_reads,
@@ -167,7 +169,8 @@ TEST(ClusterChaos, KeepsEveryPromise) {
                                      sum.people.compared.in_sessions,
                                      sum.people.compared.undone_in_sessions,
                                      sum.people.compared.erased,
-                                     sum.people.compared.cohort_cells})
+                                     sum.people.compared.cohort_cells,
+                                     sum.people.compared.cohort_users})
         EXPECT_GT(each, 0u);
 }
 

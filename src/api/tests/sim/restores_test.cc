@@ -59,6 +59,7 @@ TEST(Restores, BringBackAllThatIsPersonal) {
         compared.undone_in_sessions += run.people.compared.undone_in_sessions;
         compared.erased += run.people.compared.erased;
         compared.cohort_cells += run.people.compared.cohort_cells;
+        compared.cohort_users += run.people.compared.cohort_users;
         sum.trace ^= run.trace;
     }
     const auto n = [](std::uint64_t number) { return static_cast<unsigned long long>(number); };
@@ -68,14 +69,15 @@ TEST(Restores, BringBackAllThatIsPersonal) {
         "%llu stalls; people: %llu signals, %llu acknowledged, %llu pages, %llu told of some, %llu "
         "of none; %llu models, at the end with %llu states, %llu relationships, %llu liked, %llu "
         "disliked, %llu pairs, %llu taken back, %llu sessions, %llu items of sessions, %llu of "
-        "undos in them, %llu erasures, %llu ledgers of cohorts; trace %016llx\n",
+        "undos in them, %llu erasures, %llu ledgers of cohorts, %llu with users; trace %016llx\n",
         n(count), n(sum.backups), n(sum.backups_failed), n(sum.restores), n(sum.other_pasts),
         n(sum.under_way), n(sum.restores_cut), n(sum.deaths), n(sum.checkpoints),
         n(sum.failed_syncs), n(sum.stalls), n(sum.people.signals), n(sum.people.acknowledged),
         n(sum.people.pages), n(sum.people.told), n(sum.people.told_none), n(sum.people.models),
         n(compared.states), n(compared.relationships), n(compared.positives), n(compared.negatives),
         n(compared.pairs), n(compared.undone), n(compared.sessions), n(compared.in_sessions),
-        n(compared.undone_in_sessions), n(compared.erased), n(compared.cohort_cells), n(sum.trace));
+        n(compared.undone_in_sessions), n(compared.erased), n(compared.cohort_cells),
+        n(compared.cohort_users), n(sum.trace));
     if (count < 10) return;
     for (const std::uint64_t each : {sum.backups,
                                      sum.backups_failed,
@@ -101,7 +103,8 @@ TEST(Restores, BringBackAllThatIsPersonal) {
                                      compared.in_sessions,
                                      compared.undone_in_sessions,
                                      compared.erased,
-                                     compared.cohort_cells})
+                                     compared.cohort_cells,
+                                     compared.cohort_users})
         EXPECT_GT(each, 0u);
     EXPECT_GT(sum.people.models, sum.restores / 2);
 }
