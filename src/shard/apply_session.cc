@@ -5,6 +5,11 @@
 namespace tidal::shard {
 namespace {
 
+/// Those of builds that could not take one back stay as they were applied then.
+bool may_be_taken_back(const record::Envelope& signal) {
+    return !signal.idempotency_key.empty() && signal.apply_version >= kSessionUndoSince;
+}
+
 /// What the client did wrong becomes the record's outcome; anything else stops the node.
 Result<Outcome> refuse_or_stop(Error error) {
     switch (error.code()) {
@@ -81,8 +86,8 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     const schema::SignalSpec& spec = schema_->signals[signal.signal.value()];
     session->count(signal, spec, envelope.session_sequence, envelope.stamp, envelope.event_time_ms);
     sessions_->put(body.session, *session);
-    const auto effect = envelope.idempotency_key.empty() ? record::RelayEffect::kSignal
-                                                         : record::RelayEffect::kKeyedSignal;
+    const auto effect = may_be_taken_back(envelope) ? record::RelayEffect::kKeyedSignal
+                                                    : record::RelayEffect::kSignal;
     record::RelayRow row =
         row_of(sent_in(envelope, body, session->user), envelope.stamp, effect, 1);
     TIDAL_TRY(relay(envelope.tenant, spec.target, envelope.origin, std::move(row), &outcome));
@@ -121,7 +126,7 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
 Result<std::optional<UndoEntry>> ShardState::undo_in_session(const record::Envelope& envelope,
                                                              const record::SessionSignalBody& body,
                                                              const Outcome& outcome) {
-    if (outcome.repeated) return std::optional<UndoEntry>();
+    if (outcome.repeated || !may_be_taken_back(envelope)) return std::optional<UndoEntry>();
     TIDAL_ASSIGN(const audience::Session session, sessions_->get(body.session));
     return std::optional(sent_in(envelope, body, session.user));
 }

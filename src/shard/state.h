@@ -24,6 +24,7 @@
 #include "entity/entity_table.h"
 #include "record/record.h"
 #include "runtime/disk.h"
+#include "shard/apply_version.h"
 #include "shard/catalog.h"
 #include "shard/idempotency.h"
 #include "shard/outcome.h"
@@ -48,9 +49,6 @@ namespace tidal::shard {
 
 class IndexedTexts;
 class QueuedPairs;
-
-/// What behaviour this binary knows; a shard's log says which one it runs.
-inline constexpr ApplyVersion kApplyVersion{1};
 
 /// "no item with this id", for replies.
 Error unknown_entity(EntityKind kind, const EntityId& id);

@@ -128,6 +128,28 @@ TEST_F(SessionUndo, IsRefusedWhereTheSessionDidNothing) {
     EXPECT_EQ(session().counts.front().second, 1u);
 }
 
+TEST_F(SessionUndo, DoesNotReachASignalOfABuildThatKnewNone) {
+    record::Record old =
+        shard_.stamper.stamp(record::SessionSignalBody{session_, like(elsewhere_)}, "old");
+    old.envelope.apply_version = ApplyVersion(kSessionUndoSince.value() - 1);
+    ASSERT_TRUE(shard_.apply(old).ok());
+    EXPECT_EQ(rows_to(home_of(elsewhere_)).front().effect, record::RelayEffect::kSignal)
+        << "as that build applied it";
+    EXPECT_EQ(reason(undo(elsewhere_, "old")), "unknown_undo_key");
+}
+
+TEST_F(SessionUndo, OfABuildToComeStopsTheNode) {
+    record::Record newer = shard_.stamper.stamp(
+        record::SessionUndoBody{session_, EntityKind::kItem, EntityId(here_), "key"});
+    newer.envelope.apply_version = ApplyVersion(kApplyVersion.value() + 1);
+    std::vector<Outcome> outcomes;
+    const auto applied = shard_.state().apply({&newer, 1}, &outcomes);
+    ASSERT_FALSE(applied.ok());
+    EXPECT_EQ(applied.error().code(), ErrorCode::kIncompatible);
+    EXPECT_NE(applied.error().to_string().find("apply_version=3"), std::string::npos)
+        << applied.error().to_string();
+}
+
 TEST_F(SessionUndo, HoldsAfterTheSessionsEndAndUntilItIsForgotten) {
     ASSERT_EQ(reason(send(like(here_), "one")), "");
     ASSERT_EQ(reason(send(like(here_), "two")), "");
