@@ -155,6 +155,11 @@ public:
     /// no record on its way can change; nullopt = it has to be applied.
     Result<std::optional<Outcome>> answer_session(const record::SessionSignalBody& body,
                                                   std::uint64_t sequence, UnixMillis wall_ms) const;
+    /// Likewise of an undo in a session: a repeat, or a key that is not known and has no token left
+    /// to be asked for.
+    Result<std::optional<Outcome>> answer_session_undo(const record::Envelope& envelope,
+                                                       const record::SessionUndoBody& body,
+                                                       UnixMillis wall_ms);
     /// Rows of `import_id` up to this position are in this shard.
     Result<std::uint64_t> import_position(std::string_view import_id);
 
@@ -259,6 +264,9 @@ private:
     Result<Outcome> relate_to_item(const record::Envelope& envelope,
                                    const record::RelationshipBody& body);
     Outcome accepted(const record::Envelope& envelope) const;
+    Result<std::optional<KeyEntry>> find_sent(const record::Envelope& envelope,
+                                              const record::SessionUndoBody& body,
+                                              const audience::Session& session);
     /// What an undo in the session takes back; nullopt = nothing was counted.
     Result<std::optional<UndoEntry>> undo_in_session(const record::Envelope& envelope,
                                                      const record::SessionSignalBody& body,
