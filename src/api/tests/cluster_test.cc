@@ -365,6 +365,19 @@ TEST_P(ClusterTest, LeadershipsMoveAndNodesLeave) {
     EXPECT_TRUE(cluster_.until([&] { return refused; }));
 }
 
+TEST_P(ClusterTest, BeforeItsStartANodeHasAStatus) {
+    cluster_.begin(2);
+    cluster_.kill(2);
+    const auto opened = cluster_.try_open(cluster_.node(2));
+    ASSERT_TRUE(opened.ok()) << opened.error().to_string();
+    const ClusterStatus status = (**opened).cluster_status();
+    EXPECT_FALSE(status.ready);
+    EXPECT_EQ(status.node, cluster::NodeId(2));
+    const auto own = std::ranges::find(status.nodes, true, &NodeStatus::self);
+    ASSERT_NE(own, status.nodes.end());
+    EXPECT_EQ(own->peer_address, "") << "it listens nowhere yet";
+}
+
 TEST_P(ClusterTest, AnImportGoesOnThroughAnotherNodeAndWritesEachRowOnce) {
     cluster_.begin(3);
     const auto chunk = [&](std::uint32_t by, std::uint64_t first) {

@@ -322,6 +322,12 @@ TYPED_TEST(PeerTransportContract, ABuildThatAppliesRecordsOtherwiseIsRefusedInWo
     endpoint.reset();
 }
 
+TYPED_TEST(PeerTransportContract, BeforeItsStartItIsNowhere) {
+    const auto made = std::make_unique<Node>(this->options(1), this->world_.runtime(1));
+    EXPECT_EQ(made->transport->address(), "");
+    EXPECT_EQ(made->transport->endpoint_stats().refused, 0u);
+}
+
 using SimulatedTransport = PeerTransportContract<SimulatedWorld>;
 
 TEST_F(SimulatedTransport, ASilentPeerIsDownAfterAWhileAndUpOnceHealed) {
