@@ -50,7 +50,10 @@ public:
     /// This node: hands on what it leads, then remove_node(). Afterwards stop the process.
     virtual void leave(Done done) = 0;
 
-    /// `done` when `to` leads. kInvalidArgument  not a voter; kTimeout.
+    /// `done` when `to` leads, which waits for one that lacks a part of the log.
+    /// kInvalidArgument  not a voter; kUnavailable reason "target_down" at once when the leader
+    /// does not reach it, "target_behind" when it still lacks `entries_behind` after kTimeoutMs;
+    /// kTimeout.
     virtual void transfer(ShardId shard, cluster::NodeId to, Done done) = 0;
     /// Hands on all that this node leads and takes no leadership until undrain(); `done` when it
     /// leads nothing. kConflict reason "no_other_voter". Undone by a restart.

@@ -176,18 +176,7 @@ void ClusterNode::serve_calls() {
                             reply(std::string());
                         });
         });
-    node_->rpc().serve(
-        kTransferMethod, [this](cluster::RpcRequest request, cluster::Rpc::Reply reply) {
-            Decoder in(request.bytes);
-            const ShardId shard(in.u16());
-            const cluster::NodeId to(in.u32());
-            if (auto read = in.finish("a transfer"); !read.ok()) return reply(read.take_error());
-            node_->groups().transfer(shard, cluster::peer_of(to),
-                                     [reply = std::move(reply)](Result<void> begun) mutable {
-                                         if (!begun.ok()) return reply(begun.take_error());
-                                         reply(std::string());
-                                     });
-        });
+    serve_transfers();
 }
 
 // --- leaderships ----------------------------------------------------------------------------
@@ -251,36 +240,6 @@ void ClusterNode::hand_on_before_stop(absl::AnyInvocable<void()> done) {
 
 void ClusterNode::undrain() {
     draining_ = false;
-}
-
-void ClusterNode::transfer(ShardId shard, cluster::NodeId to, Done done) {
-    if (shard.value() >= replicas_.size())
-        return done(Error(ErrorCode::kNotFound, "no such shard").with("shard", shard.value()));
-    const auto status = node_->groups().status(shard);
-    if (status.ok() && !status->raft.configuration.is_voter(cluster::peer_of(to)))
-        return done(Error(ErrorCode::kInvalidArgument, "the node is no voter of the shard")
-                        .with_field("to")
-                        .with("node", to.value()));
-    const cluster::NodeId leader = router_->leader_of(shard);
-    if (leader == to) return done({});
-    if (leader == cluster::kNoNode)
-        return done(Error(ErrorCode::kUnavailable, "the shard has no leader just now")
-                        .with_reason("no_leader"));
-    auto begun = [this, shard, to, done = std::move(done)](Result<void> result) mutable {
-        if (!result.ok()) return done(std::move(result));
-        wait_until(
-            [this, shard, to] { return router_->leader_of(shard) == to; }, deadline_in(kTimeoutMs),
-            Error(ErrorCode::kTimeout, "the node did not take over in time"), std::move(done));
-    };
-    if (leader == self_)
-        return node_->groups().transfer(shard, cluster::peer_of(to), std::move(begun));
-    Encoder request;
-    request.u16(shard.value());
-    request.u32(to.value());
-    node_->rpc().call(leader, kTransferMethod, request.take(), kTimeoutMs,
-                      [begun = std::move(begun)](Result<std::string> answer) mutable {
-                          begun(answer.ok() ? Result<void>() : Result<void>(answer.take_error()));
-                      });
 }
 
 NodeStatus ClusterNode::describe(const cluster::Member& member) {

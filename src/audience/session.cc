@@ -3,6 +3,7 @@
 #include <absl/container/flat_hash_set.h>
 
 #include <algorithm>
+#include <cassert>
 #include <limits>
 
 namespace tidal::audience {
@@ -93,8 +94,13 @@ Result<bool> Session::admits(const record::SignalBody& signal, std::uint64_t seq
             .with_reason("signal_not_allowed")
             .with_field("signal")
             .with("policy", limits.policy);
+    TIDAL_TRY(check_rate(at_ms));
+    return true;
+}
+
+Result<void> Session::check_rate(UnixMillis at_ms) const {
     const std::uint64_t there = units_at(at_ms);
-    if (there >= kTokenUnits) return true;
+    if (there >= kTokenUnits) return {};
     const std::uint64_t per_ms = limits.per_minute;
     return Error(ErrorCode::kOverloaded, "the session's policy `" + limits.policy + "` allows " +
                                              std::to_string(limits.per_minute) +
@@ -104,11 +110,17 @@ Result<bool> Session::admits(const record::SignalBody& signal, std::uint64_t seq
         .with("retry_after_ms", (kTokenUnits - there + per_ms - 1) / per_ms);
 }
 
-void Session::count(const record::SignalBody& signal, const schema::SignalSpec& spec,
-                    std::uint64_t sequence, HybridTime stamp, UnixMillis event_ms) {
-    const UnixMillis at_ms = stamp.wall_ms();
+Result<void> Session::spend(UnixMillis at_ms) {
+    TIDAL_TRY(check_rate(at_ms));
     units = units_at(at_ms) - kTokenUnits;
     filled_ms = std::max(filled_ms, at_ms);
+    return {};
+}
+
+void Session::count(const record::SignalBody& signal, const schema::SignalSpec& spec,
+                    std::uint64_t sequence, HybridTime stamp, UnixMillis event_ms) {
+    [[maybe_unused]] const auto spent = spend(stamp.wall_ms());
+    assert(spent.ok());
     last_sequence = std::max(last_sequence, sequence);
     auto found = std::ranges::lower_bound(counts, signal.signal, {},
                                           &std::pair<SignalTypeId, std::uint64_t>::first);

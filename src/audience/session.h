@@ -67,6 +67,10 @@ struct Session {
     ///         "signal_not_allowed"; kOverloaded, reason "session_rate", with `retry_after_ms`.
     Result<bool> admits(const record::SignalBody& signal, std::uint64_t sequence,
                         UnixMillis at_ms) const;
+    /// Takes a token. @return as admits(signal): kOverloaded.
+    Result<void> spend(UnixMillis at_ms);
+    /// Whether there is one.
+    Result<void> check_rate(UnixMillis at_ms) const;
     /// A signal that is admitted.
     /// @param stamp     Of its record.
     /// @param event_ms  When it happened.

@@ -9,13 +9,16 @@
 #include "base/result.h"
 #include "cluster/channel.h"
 #include "cluster/types.h"
+#include "shard/apply_version.h"
 
 namespace tidal::cluster {
 
 inline constexpr std::uint32_t kPacketMagic = 0x504c4454;  // "TDLP"
-/// Versions of the protocol this program speaks.
-inline constexpr std::uint16_t kPeerVersionMin = 1;
-inline constexpr std::uint16_t kPeerVersionMax = 1;
+/// Versions of the protocol this program speaks: it goes with how records are applied, so that
+/// replicas of two builds that would apply one log otherwise do not meet (decision 83). What only
+/// packets have anew and may do without is a feature bit.
+inline constexpr std::uint16_t kPeerVersionMin = shard::kApplyVersion.value();
+inline constexpr std::uint16_t kPeerVersionMax = shard::kApplyVersion.value();
 /// Message parts per packet are filled up to this; a single part adds no more than as much again.
 inline constexpr std::size_t kPacketBytes = 64 << 10;
 inline constexpr std::size_t kPartBytesMax = 32 << 10;

@@ -347,7 +347,9 @@ Result<void> PeerTransport::start() {
     return impl_->start();
 }
 const std::string& PeerTransport::address() const {
-    return impl_->endpoint()->address();
+    static const std::string kNowhere;
+    const runtime::Endpoint* const endpoint = impl_->endpoint();
+    return endpoint == nullptr ? kNowhere : endpoint->address();
 }
 void PeerTransport::set_peer(NodeId node, std::string address) {
     impl_->set_peer(node, std::move(address));
@@ -371,7 +373,8 @@ std::vector<std::string> PeerTransport::refusals() {
     return impl_->refusals();
 }
 runtime::EndpointStats PeerTransport::endpoint_stats() {
-    return impl_->endpoint()->stats();
+    runtime::Endpoint* const endpoint = impl_->endpoint();
+    return endpoint == nullptr ? runtime::EndpointStats() : endpoint->stats();
 }
 
 }  // namespace tidal::cluster

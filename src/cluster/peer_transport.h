@@ -105,7 +105,7 @@ public:
 
     /// Listens, and greets the peers set so far. @return as runtime::Network::listen.
     Result<void> start();
-    /// Where it listens.
+    /// Where it listens; empty before start().
     const std::string& address() const;
     /// From now on greeted, where it is not up; its address replaces an earlier one. Any node with
     /// a fitting greeting becomes a peer by itself, too.

@@ -5,6 +5,11 @@
 namespace tidal::shard {
 namespace {
 
+/// Those of builds that could not take one back stay as they were applied then.
+bool may_be_taken_back(const record::Envelope& signal) {
+    return !signal.idempotency_key.empty() && signal.apply_version >= kSessionUndoSince;
+}
+
 /// What the client did wrong becomes the record's outcome; anything else stops the node.
 Result<Outcome> refuse_or_stop(Error error) {
     switch (error.code()) {
@@ -81,27 +86,41 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     const schema::SignalSpec& spec = schema_->signals[signal.signal.value()];
     session->count(signal, spec, envelope.session_sequence, envelope.stamp, envelope.event_time_ms);
     sessions_->put(body.session, *session);
-    const auto effect = envelope.idempotency_key.empty() ? record::RelayEffect::kSignal
-                                                         : record::RelayEffect::kKeyedSignal;
+    const auto effect = may_be_taken_back(envelope) ? record::RelayEffect::kKeyedSignal
+                                                    : record::RelayEffect::kSignal;
     record::RelayRow row =
         row_of(sent_in(envelope, body, session->user), envelope.stamp, effect, 1);
     TIDAL_TRY(relay(envelope.tenant, spec.target, envelope.origin, std::move(row), &outcome));
     return outcome;
 }
 
-/// Judged by the key alone: what was counted may be taken back after the session's end, too.
+/// What the session did under the key.
+Result<std::optional<KeyEntry>> ShardState::find_sent(const record::Envelope& envelope,
+                                                      const record::SessionUndoBody& body,
+                                                      const audience::Session& session) {
+    TIDAL_ASSIGN(auto entry, idempotency_->find(IdempotencyTable::row_key(
+                                 envelope.tenant, envelope.principal, body.key)));
+    // One that is older than the session was of another, whose key made the same id.
+    if (!entry || !entry->undo || entry->undo->session != body.session ||
+        entry->stamp < session.opened || entry->undo->signal.item != body.item ||
+        schema_->signals[entry->undo->signal.signal.value()].target != body.kind)
+        return std::optional<KeyEntry>();
+    return entry;
+}
+
+/// Judged by the key alone: what was counted may be taken back after the session's end, too. Its
+/// signal's token has paid for that; keys that are guessed cost one each.
 Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
                                        const record::SessionUndoBody& body) {
     auto session = sessions_->get(body.session);
     if (!session.ok()) return refuse_or_stop(session.take_error());
-    const std::string key =
-        IdempotencyTable::row_key(envelope.tenant, envelope.principal, body.key);
-    TIDAL_ASSIGN(auto entry, idempotency_->find(key));
-    // One that is older than the session was of another, whose key made the same id.
-    if (!entry || !entry->undo || entry->undo->session != body.session ||
-        entry->stamp < session->opened || entry->undo->signal.item != body.item ||
-        schema_->signals[entry->undo->signal.signal.value()].target != body.kind)
+    TIDAL_ASSIGN(auto entry, find_sent(envelope, body, *session));
+    if (!entry) {
+        if (auto spent = session->spend(envelope.stamp.wall_ms()); !spent)
+            return Outcome::refuse(spent.take_error());
+        sessions_->put(body.session, *session);
         return Outcome::refuse(unknown_undo_key());
+    }
     if (entry->undone) {
         entry->undone->repeated = true;
         return std::move(*entry->undone);
@@ -113,15 +132,30 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     record::RelayRow row = row_of(undo, entry->stamp, record::RelayEffect::kKeyedSignal, -1);
     TIDAL_TRY(relay(envelope.tenant, body.kind, undo.origin, std::move(row), &outcome));
     entry->undone = outcome;
-    idempotency_->replace(key, *entry);
+    idempotency_->replace(IdempotencyTable::row_key(envelope.tenant, envelope.principal, body.key),
+                          *entry);
     return outcome;
+}
+
+Result<std::optional<Outcome>> ShardState::answer_session_undo(const record::Envelope& envelope,
+                                                               const record::SessionUndoBody& body,
+                                                               UnixMillis wall_ms) {
+    TIDAL_ASSIGN(const auto session, sessions_->find(body.session));
+    if (!session) return std::optional<Outcome>();
+    TIDAL_ASSIGN(auto entry, find_sent(envelope, body, *session));
+    if (!entry) {
+        auto paid = session->check_rate(read_time_ms(wall_ms));
+        return paid ? std::optional<Outcome>() : std::optional(Outcome::refuse(paid.take_error()));
+    }
+    if (entry->undone) entry->undone->repeated = true;
+    return std::move(entry->undone);
 }
 
 /// Of a number that the session knew already nothing was counted under this key.
 Result<std::optional<UndoEntry>> ShardState::undo_in_session(const record::Envelope& envelope,
                                                              const record::SessionSignalBody& body,
                                                              const Outcome& outcome) {
-    if (outcome.repeated) return std::optional<UndoEntry>();
+    if (outcome.repeated || !may_be_taken_back(envelope)) return std::optional<UndoEntry>();
     TIDAL_ASSIGN(const audience::Session session, sessions_->get(body.session));
     return std::optional(sent_in(envelope, body, session.user));
 }

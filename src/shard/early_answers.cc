@@ -30,6 +30,12 @@ Result<std::optional<Shard::Early>> Shard::answer_early(const record::Record& re
         if (!known) return std::optional<Early>();
         return std::optional(Early{0, std::move(*known), {}, {}});
     }
+    if (const auto* undo = std::get_if<record::SessionUndoBody>(&record.body)) {
+        TIDAL_ASSIGN(auto known,
+                     state_->answer_session_undo(envelope, *undo, runtime_.clock().wall_ms()));
+        if (!known) return std::optional<Early>();
+        return std::optional(Early{0, std::move(*known), {}, {}});
+    }
     // A leader that does not know yet that another one leads may lack an item; the log does not.
     const auto* signal = std::get_if<record::SignalBody>(&record.body);
     if (signal == nullptr || replicator_ != nullptr ||

@@ -247,6 +247,13 @@ Result<void> ShardState::apply(std::span<const record::Record> records,
 Result<void> ShardState::apply_one(const record::Record& record, const Met& met, Outcome* outcome) {
     const record::Envelope& envelope = record.envelope;
     assert(envelope.index == applied_.next());
+    if (envelope.apply_version > kApplyVersion)
+        return Error(ErrorCode::kIncompatible, "a newer build wrote to the log")
+            .with("shard", envelope.shard.value())
+            .with("index", envelope.index.value())
+            .with("apply_version", envelope.apply_version.value())
+            .with("this_build_knows", kApplyVersion.value())
+            .with_hint("start the newer build again");
     applied_ = envelope.index;
     last_stamp_ = std::max(last_stamp_, envelope.stamp);
 

@@ -24,6 +24,7 @@
 #include "entity/entity_table.h"
 #include "record/record.h"
 #include "runtime/disk.h"
+#include "shard/apply_version.h"
 #include "shard/catalog.h"
 #include "shard/idempotency.h"
 #include "shard/outcome.h"
@@ -49,9 +50,6 @@ namespace tidal::shard {
 
 class IndexedTexts;
 class QueuedPairs;
-
-/// What behaviour this binary knows; a shard's log says which one it runs.
-inline constexpr ApplyVersion kApplyVersion{1};
 
 /// "no item with this id", for replies.
 Error unknown_entity(EntityKind kind, const EntityId& id);
@@ -159,6 +157,11 @@ public:
     /// no record on its way can change; nullopt = it has to be applied.
     Result<std::optional<Outcome>> answer_session(const record::SessionSignalBody& body,
                                                   std::uint64_t sequence, UnixMillis wall_ms) const;
+    /// Likewise of an undo in a session: a repeat, or a key that is not known and has no token left
+    /// to be asked for.
+    Result<std::optional<Outcome>> answer_session_undo(const record::Envelope& envelope,
+                                                       const record::SessionUndoBody& body,
+                                                       UnixMillis wall_ms);
     /// Rows of `import_id` up to this position are in this shard.
     Result<std::uint64_t> import_position(std::string_view import_id);
 
@@ -263,6 +266,9 @@ private:
     Result<Outcome> relate_to_item(const record::Envelope& envelope,
                                    const record::RelationshipBody& body);
     Outcome accepted(const record::Envelope& envelope) const;
+    Result<std::optional<KeyEntry>> find_sent(const record::Envelope& envelope,
+                                              const record::SessionUndoBody& body,
+                                              const audience::Session& session);
     /// What an undo in the session takes back; nullopt = nothing was counted.
     Result<std::optional<UndoEntry>> undo_in_session(const record::Envelope& envelope,
                                                      const record::SessionSignalBody& body,

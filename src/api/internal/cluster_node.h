@@ -86,9 +86,17 @@ public:
 
 private:
     struct Admission;
+    struct HandOver;
 
     std::shared_ptr<runtime::TlsOptions> tls() const;
     void serve_calls();
+    void serve_transfers();
+    /// By the leader. Then `done` as Cluster::transfer().
+    void begin_to_hand_over(ShardId shard, cluster::NodeId to, std::uint64_t deadline_ns,
+                            Done done);
+    void hand_over(const std::shared_ptr<HandOver>& run);
+    void hand_over_later(const std::shared_ptr<HandOver>& run);
+    void hand_over_elsewhere(const std::shared_ptr<HandOver>& run);
     void tick();
     void announce();
     void settle_leaving();

@@ -6,6 +6,7 @@
 
 #include "api/tests/inner_view.h"
 #include "api/tests/sim_cluster.h"
+#include "cluster/peer_packet.h"
 
 namespace tidal::api {
 namespace cluster_test {
@@ -363,6 +364,112 @@ TEST_P(ClusterTest, LeadershipsMoveAndNodesLeave) {
         refused = !result.ok() && result.error().code() == ErrorCode::kNotFound;
     });
     EXPECT_TRUE(cluster_.until([&] { return refused; }));
+}
+
+TEST_P(ClusterTest, ATransferSaysWhatIsMissingOrWaitsForIt) {
+    cluster_.begin(3);
+    const std::uint64_t id = id_at(EntityKind::kItem, 1, 2);
+    cluster_.put(1, item(id));
+    const std::uint32_t leader = cluster_.leader(ShardId(1));
+    const std::uint32_t target = leader % 3 + 1;
+    const std::uint32_t other = target % 3 + 1;
+    const auto transfer = [&](std::uint32_t by) {
+        return cluster_.wait([&](Database::Done done) {
+            cluster_.node(by)->cluster()->transfer(ShardId(1), cluster::NodeId(target),
+                                                   std::move(done));
+        });
+    };
+    cluster_.kill(target);
+    for (int i = 0; i < 300; ++i) cluster_.put(leader, signal(id, "like"));
+    ASSERT_TRUE(cluster_.until([&] {
+        return std::ranges::none_of(
+            cluster_.node(leader)->cluster_status().nodes,
+            [&](const NodeStatus& node) { return node.up && node.node.value() == target; });
+    }));
+    for (const std::uint32_t by : {leader, other}) {
+        const std::uint64_t asked_ns = cluster_.world().now_ns();
+        const auto refused = transfer(by);
+        ASSERT_FALSE(refused.ok());
+        EXPECT_EQ(refused.error().reason(), "target_down") << refused.error().to_string();
+        EXPECT_NE(refused.error().to_string().find("entries_behind=3"), std::string::npos)
+            << "300 and what else came: " << refused.error().to_string();
+        EXPECT_LT(cluster_.world().now_ns() - asked_ns, kSecondNs) << "at once";
+    }
+    // It has the log to catch up with, and the leader may take it for its life before.
+    cluster_.restart(target);
+    ASSERT_TRUE(cluster_.until([&] {
+        return std::ranges::any_of(
+            cluster_.node(leader)->cluster_status().nodes,
+            [&](const NodeStatus& node) { return node.up && node.node.value() == target; });
+    }));
+    ASSERT_OK(transfer(other));
+    EXPECT_EQ(cluster_.leader(ShardId(1)), target);
+}
+
+TEST_P(ClusterTest, ATransferIsTriedAgainWhereItsMessageIsLost) {
+    cluster_.begin(3);
+    cluster_.put(1, item(1));
+    const std::uint32_t leader = cluster_.leader(ShardId(1));
+    const std::uint32_t target = leader % 3 + 1;
+    // For less than what makes a node silent, and more than an attempt takes.
+    cluster_.world().network().cut(cluster_.node(leader).name, cluster_.node(target).name);
+    cluster_.world().at(cluster_.world().now_ns() + 150 * kMsNs,
+                        [&] { cluster_.world().network().heal_all(); });
+    ASSERT_OK(cluster_.wait([&](Database::Done done) {
+        cluster_.node(leader)->cluster()->transfer(ShardId(1), cluster::NodeId(target),
+                                                   std::move(done));
+    }));
+    EXPECT_EQ(cluster_.leader(ShardId(1)), target);
+}
+
+TEST_P(ClusterTest, BeforeItsStartANodeHasAStatus) {
+    cluster_.begin(2);
+    cluster_.kill(2);
+    const auto opened = cluster_.try_open(cluster_.node(2));
+    ASSERT_TRUE(opened.ok()) << opened.error().to_string();
+    const ClusterStatus status = (**opened).cluster_status();
+    EXPECT_FALSE(status.ready);
+    EXPECT_EQ(status.node, cluster::NodeId(2));
+    const auto own = std::ranges::find(status.nodes, true, &NodeStatus::self);
+    ASSERT_NE(own, status.nodes.end());
+    EXPECT_EQ(own->peer_address, "") << "it listens nowhere yet";
+}
+
+TEST_P(ClusterTest, ANodeOfAnotherBuildIsRefusedAndItsNeighboursSayWhy) {
+    cluster_.begin(3);
+    const auto status = cluster_.node(1)->cluster_status();
+    cluster_.kill(3);
+    // In its place a build that applies records as the version before.
+    cluster::Introduction older;
+    older.identity = {status.cluster_id, cluster::NodeId(3), status.nodes[2].instance_id,
+                      status.region};
+    older.boot = cluster::BootId(5);
+    older.version_min = older.version_max = cluster::kPeerVersionMax - 1;
+    runtime::SimDisk disk;
+    auto node = cluster_.world().create_node("older", disk);
+    const auto executor = node->executors().create_executor("peers");
+    std::unique_ptr<runtime::Endpoint> endpoint;
+    auto listens = node->network().listen(
+        {.address = SimCluster::address(3)}, *executor,
+        [&](const runtime::Sender& sender, const std::string& bytes) {
+            const auto packet = cluster::decode_packet(bytes);
+            const auto* hello = packet.ok() ? std::get_if<cluster::Hello>(&*packet) : nullptr;
+            if (hello == nullptr) return;
+            const cluster::Welcome welcome{older, 1, hello->from.boot, hello->nonce};
+            EXPECT_TRUE(endpoint->send(sender.address, cluster::encode_packet(welcome)).ok());
+        });
+    ASSERT_TRUE(listens.ok()) << listens.error().to_string();
+    endpoint = std::move(*listens);
+    for (const std::uint32_t by : {1u, 2u}) {
+        std::string why;
+        EXPECT_TRUE(cluster_.until([&] {
+            why = cluster_.node(by)->cluster_status().nodes[2].newest_refusal;
+            return why.find("start each with the newer build") != std::string::npos;
+        })) << why;
+        EXPECT_FALSE(cluster_.node(by)->cluster_status().nodes[2].up);
+    }
+    cluster_.put(1, item(1));  // the two others go on
+    executor->stop();
 }
 
 TEST_P(ClusterTest, AnImportGoesOnThroughAnotherNodeAndWritesEachRowOnce) {

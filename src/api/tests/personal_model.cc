@@ -297,14 +297,20 @@ void PersonalModel::arrive_of_session(const InnerView& where, ShardId shard, Sen
     if (keyed) by_stamp_.emplace(std::pair(*sent.body.user, sent.stamp), std::move(sent));
 }
 
-/// In the shard of the user, which judges it by what was counted under the key.
+/// In the shard of the user, which judges it by what was counted under the key; one that nothing was
+/// counted under costs a token, where there is one.
 void PersonalModel::take_session_undo(const InnerView& where, const record::Envelope& envelope,
                                       ShardId shard, const record::SessionUndoBody& body) {
     const auto found = sessions_.find(body.session);
     const auto sent = by_key_.find({shard, envelope.principal, body.key});
-    if (found == sessions_.end() || sent == by_key_.end() || sent->second.undone ||
-        sent->second.session != body.session || sent->second.body.item != body.item)
+    if (found == sessions_.end()) return;
+    if (sent == by_key_.end() || sent->second.session != body.session ||
+        sent->second.body.item != body.item) {
+        found->second.refill(envelope.stamp.wall_ms());
+        if (found->second.units >= 60'000) found->second.units -= 60'000;
         return;
+    }
+    if (sent->second.undone) return;
     sent->second.undone = true;
     const record::SignalBody& signal = sent->second.body;
     const HybridTime stamp = sent->second.stamp;

@@ -8,8 +8,10 @@ namespace {
 std::string number(NodeId node) {
     return std::to_string(node.value());
 }
-std::string range(const Introduction& of) {
-    return std::to_string(of.version_min) + " to " + std::to_string(of.version_max);
+std::string versions(const Introduction& of) {
+    const std::string newest = std::to_string(of.version_max);
+    return of.version_min == of.version_max ? newest
+                                            : std::to_string(of.version_min) + " to " + newest;
 }
 
 }  // namespace
@@ -52,8 +54,11 @@ std::optional<Refusal> judge(const Introduction& peer, std::uint64_t nonce,
                       "node " + number(other.node) + " has left the cluster");
     if (common_version(rules.self, peer) == 0)
         return refuse(RefusalCode::kNoCommonVersion,
-                      "no common version: node " + number(self.node) + " speaks " +
-                          range(rules.self) + ", node " + number(other.node) + " " + range(peer));
+                      "no common version: node " + number(self.node) + " has protocol version " +
+                          versions(rules.self) + ", node " + number(other.node) + " version " +
+                          versions(peer) +
+                          "; builds of both versions do not run in one cluster: stop all nodes "
+                          "and start each with the newer build");
     return std::nullopt;
 }
 

@@ -155,7 +155,7 @@ TYPED_TEST(PeerTransportContract, NodesGreetEachOtherAndMessagesArriveOnTheirCha
     ASSERT_EQ(two->seen.infos.size(), 1U);
     EXPECT_EQ(two->seen.infos[0].identity, node_identity(1));
     EXPECT_EQ(two->seen.infos[0].http_address, "http-1:9500");
-    EXPECT_EQ(two->seen.infos[0].version, 1);
+    EXPECT_EQ(two->seen.infos[0].version, kPeerVersionMax);
     ASSERT_TRUE(this->world_.wait([&] { return one->stats_of(2).round_trip_ns > 0; }));
     const PeerStats stats = two->stats_of(1);
     EXPECT_EQ(stats.channels[static_cast<std::size_t>(Channel::kRaft)].received_messages, 1U);
@@ -287,6 +287,45 @@ TYPED_TEST(PeerTransportContract, OnlyAJoinRequestNeedsNoGreeting) {
     }));
     executor->stop();
     endpoint.reset();
+}
+
+TYPED_TEST(PeerTransportContract, ABuildThatAppliesRecordsOtherwiseIsRefusedInWords) {
+    auto one = this->start(1);
+    auto executor = this->world_.runtime(9).executors().create_executor("older");
+    std::mutex mutex;
+    std::optional<Refusal> refused;
+    auto endpoint = std::move(this->world_.runtime(9).network().listen(
+                                  {.address = this->world_.address(9)}, *executor,
+                                  [&](const runtime::Sender&, std::string bytes) {
+                                      const std::lock_guard lock(mutex);
+                                      const auto packet = decode_packet(bytes);
+                                      if (packet.ok() && std::holds_alternative<Refusal>(*packet))
+                                          refused = std::get<Refusal>(*packet);
+                                  }))
+                        .value();
+    Introduction older{node_identity(2), BootId(5)};
+    older.version_min = older.version_max = kPeerVersionMax - 1;
+    ASSERT_TRUE(
+        endpoint->send(one->transport->address(), encode_packet(Hello{older, NodeId(1), 7})).ok());
+    ASSERT_TRUE(this->world_.wait([&] {
+        const std::lock_guard lock(mutex);
+        return refused.has_value();
+    }));
+    EXPECT_EQ(refused->code, RefusalCode::kNoCommonVersion);
+    EXPECT_EQ(refused->text,
+              "no common version: node 1 has protocol version " + std::to_string(kPeerVersionMax) +
+                  ", node 2 version " + std::to_string(kPeerVersionMax - 1) +
+                  "; builds of both versions do not run in one cluster: stop all nodes and start "
+                  "each with the newer build");
+    EXPECT_FALSE(one->is_up(2));
+    executor->stop();
+    endpoint.reset();
+}
+
+TYPED_TEST(PeerTransportContract, BeforeItsStartItIsNowhere) {
+    const auto made = std::make_unique<Node>(this->options(1), this->world_.runtime(1));
+    EXPECT_EQ(made->transport->address(), "");
+    EXPECT_EQ(made->transport->endpoint_stats().refused, 0u);
 }
 
 using SimulatedTransport = PeerTransportContract<SimulatedWorld>;

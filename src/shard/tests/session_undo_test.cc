@@ -114,6 +114,7 @@ TEST_F(SessionUndo, IsRefusedWhereTheSessionDidNothing) {
     EXPECT_EQ(reason(undo(here_, "never")), "unknown_undo_key");
     EXPECT_EQ(reason(undo(here_, "stale")), "unknown_undo_key") << "that number was another's";
     EXPECT_EQ(reason(undo(here_, "plain")), "unknown_undo_key") << "of no session";
+    shard_.stamper.advance(4 * 60'000);  // for four tokens
     EXPECT_EQ(reason(undo(elsewhere_, "key")), "unknown_undo_key") << "another item";
     EXPECT_EQ(reason(shard_.apply(record::UndoBody{EntityId(here_), "key"})), "unknown_undo_key")
         << "without the session";
@@ -126,6 +127,62 @@ TEST_F(SessionUndo, IsRefusedWhereTheSessionDidNothing) {
     EXPECT_EQ(reason(shard_.apply(mallory)), "unknown_undo_key");
     EXPECT_EQ(shard_.count(here_), 2);
     EXPECT_EQ(session().counts.front().second, 1u);
+}
+
+TEST_F(SessionUndo, OfAKeyThatIsNotKnownCostsAToken) {
+    ASSERT_EQ(reason(send(like(here_), "key")), "");  // one of four
+    EXPECT_EQ(reason(undo(here_, "key")), "") << "its signal has paid";
+    EXPECT_EQ(session().tokens_at(shard_.stamper.last().wall_ms()), 3.0);
+    EXPECT_EQ(reason(undo(here_, "key")), "repeated");
+    EXPECT_EQ(session().tokens_at(shard_.stamper.last().wall_ms()), 3.0);
+    for (const char* guess : {"a", "b", "c"})
+        EXPECT_EQ(reason(undo(here_, guess)), "unknown_undo_key");
+    const Outcome flood = undo(here_, "d");
+    EXPECT_EQ(reason(flood), "session_rate");
+    EXPECT_EQ(flood.refused->code(), ErrorCode::kOverloaded);
+    EXPECT_EQ(reason(undo(here_, "key")), "repeated") << "which changes nothing";
+    EXPECT_EQ(reason(send(like(here_), "late")), "session_rate");
+    shard_.stamper.advance(60'000);
+    ASSERT_EQ(reason(send(like(here_), "last")), "");
+    EXPECT_EQ(reason(undo(here_, "last")), "") << "though no token is left";
+}
+
+TEST_F(SessionUndo, IsAnsweredBeforeTheLogWhereThatIsCertain) {
+    const auto early = [&](const std::string& key) {
+        const auto answer = shard_.state().answer_session_undo(
+            {}, {session_, EntityKind::kItem, EntityId(here_), key},
+            shard_.stamper.last().wall_ms());
+        return !answer->has_value() ? "to be logged" : reason(**answer);
+    };
+    ASSERT_EQ(reason(send(like(here_), "key")), "");
+    EXPECT_EQ(early("key"), "to be logged");
+    EXPECT_EQ(early("guess"), "to be logged") << "a record on its way may have it";
+    ASSERT_EQ(reason(undo(here_, "key")), "");
+    EXPECT_EQ(early("key"), "repeated");
+    for (const char* guess : {"a", "b", "c"}) undo(here_, guess);
+    EXPECT_EQ(early("guess"), "session_rate");
+}
+
+TEST_F(SessionUndo, DoesNotReachASignalOfABuildThatKnewNone) {
+    record::Record old =
+        shard_.stamper.stamp(record::SessionSignalBody{session_, like(elsewhere_)}, "old");
+    old.envelope.apply_version = ApplyVersion(kSessionUndoSince.value() - 1);
+    ASSERT_TRUE(shard_.apply(old).ok());
+    EXPECT_EQ(rows_to(home_of(elsewhere_)).front().effect, record::RelayEffect::kSignal)
+        << "as that build applied it";
+    EXPECT_EQ(reason(undo(elsewhere_, "old")), "unknown_undo_key");
+}
+
+TEST_F(SessionUndo, OfABuildToComeStopsTheNode) {
+    record::Record newer = shard_.stamper.stamp(
+        record::SessionUndoBody{session_, EntityKind::kItem, EntityId(here_), "key"});
+    newer.envelope.apply_version = ApplyVersion(kApplyVersion.value() + 1);
+    std::vector<Outcome> outcomes;
+    const auto applied = shard_.state().apply({&newer, 1}, &outcomes);
+    ASSERT_FALSE(applied.ok());
+    EXPECT_EQ(applied.error().code(), ErrorCode::kIncompatible);
+    EXPECT_NE(applied.error().to_string().find("apply_version=3"), std::string::npos)
+        << applied.error().to_string();
 }
 
 TEST_F(SessionUndo, HoldsAfterTheSessionsEndAndUntilItIsForgotten) {
