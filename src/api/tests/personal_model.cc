@@ -297,8 +297,8 @@ void PersonalModel::arrive_of_session(const InnerView& where, ShardId shard, Sen
     if (keyed) by_stamp_.emplace(std::pair(*sent.body.user, sent.stamp), std::move(sent));
 }
 
-/// In the shard of the user, which judges it by what was counted under the key; one that nothing was
-/// counted under costs a token, where there is one.
+/// In the shard of the user, which judges it by what was counted under the key; one that nothing
+/// was counted under costs a token, where there is one.
 void PersonalModel::take_session_undo(const InnerView& where, const record::Envelope& envelope,
                                       ShardId shard, const record::SessionUndoBody& body) {
     const auto found = sessions_.find(body.session);
