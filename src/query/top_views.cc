@@ -60,6 +60,10 @@ void TopViews::on_event(Slot slot, SignalTypeId signal, UnixMillis at_ms, UnixMi
     constexpr UnixMillis kGrain = signal::kCellStartGrainMs;
     if (at_ms > stamp_ms && at_ms / kGrain != stamp_ms / kGrain)
         restless_.push_back({at_ms, slot.value()});
+    // A page of an earlier moment must not have it scored for a time when it did not count yet.
+    const UnixMillis counted_ms = std::min(at_ms, stamp_ms);
+    if (counted_ms > latest_ms_ && counted_ms / kGrain != latest_ms_ / kGrain)
+        latest_ms_ = counted_ms;
     if (!kept_.empty())
         touched_.push_back({slot.value(), static_cast<std::uint8_t>(signal.value())});
 }

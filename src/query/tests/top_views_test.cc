@@ -465,5 +465,18 @@ TEST_F(OneView, HasNoRiserWhereTheHourIsAbove0) {
     EXPECT_EQ(shard_.views().stats().risers, 0u);
 }
 
+/// A page after a cursor is of an earlier moment than what was written since.
+TEST_F(OneView, ScoresAnEventForNoMomentBeforeIt) {
+    page();
+    make();
+    EXPECT_EQ(page(), std::nullopt);
+    now_ += kHourMs;
+    add(5, 500);
+    now_ -= kHourMs;
+    EXPECT_EQ(page(), ViewMiss::kMoment);
+    now_ += kHourMs;
+    EXPECT_EQ(page(), std::nullopt);
+}
+
 }  // namespace top_views_test
 }  // namespace tidal::query
