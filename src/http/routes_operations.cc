@@ -112,8 +112,17 @@ void set_shard_gauges(Metrics& metrics, const shard::Shard::Stats& shard) {
     set("tidal_shard_views", "Top views ready.", count(shard.views));
     set("tidal_shard_view_pages", "Pages read from top views since the start.",
         count(shard.view_pages));
-    set("tidal_shard_view_misses", "Pages scanned although their profile may have a top view.",
-        count(shard.view_misses));
+    for (std::size_t why = 0; why < query::kViewMissCount; ++why)
+        metrics
+            .gauge(
+                "tidal_shard_view_misses",
+                "Pages scanned although their profile ranks all items, by reason.",
+                {{"reason", std::string(query::view_miss_name(static_cast<query::ViewMiss>(why)))},
+                 {"shard", id}})
+            .set(count(shard.view_misses[why]));
+    set("tidal_shard_view_risers",
+        "Items in top views that time may move up, as they have negative weights that age.",
+        count(shard.view_risers));
     set("tidal_shard_view_builds", "Top views made since the start, refills among them.",
         count(shard.view_builds));
     set("tidal_shard_outbox_rows", "Effects waiting for other shards.", count(shard.outbox_rows));

@@ -79,7 +79,7 @@ Result<SourceWalk::Outcome> SourceWalk::walk_view(const ranking::ShardView& view
                           plan_.sources[source].kind != ranking::SourceKind::kRecent;
     TIDAL_ASSIGN(const bool complete,
                  walk_front(view, *front, found_front.as_of, wanted, positive));
-    views.count_page(*front, complete);
+    views.count_page(*front, complete ? std::nullopt : std::optional(ViewMiss::kShort));
     if (!complete) return Outcome::kNoWay;
     TIDAL_TRY(offer_front(view, source, top));
     return Outcome::kDone;

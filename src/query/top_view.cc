@@ -1,6 +1,7 @@
 #include "query/internal/top_view.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 
 #include "ranking/table_features.h"
@@ -93,10 +94,37 @@ Result<void> TopView::score(const ranking::ShardView& view, UnixMillis now,
     ranking::Evaluator evaluator(profile_->program, source, {.now_ms = moment, .params = params_});
     TIDAL_ASSIGN(const auto scores, evaluator.run(slots));
     const UnixMillis since = steady_since(now);
+    std::uint8_t rising[ranking::kBlockSlots];
+    std::fill_n(rising, slots.size(), std::uint8_t{0});
+    // Time multiplies all scores of a timeless order by one factor, those below 0 too.
+    if (!is_timeless())
+        TIDAL_TRY(ranking::mark_risers(view, shape_, slots, now, {rising, slots.size()}));
     for (std::size_t i = 0; i < slots.size(); ++i) {
         put(slots[i].value(), order_.key(scores[i]), since);
+        if (rising[i] != 0) {
+            keep_riser(slots[i].value());
+        } else if (!risers_.empty()) {
+            risers_.erase(slots[i].value());
+        }
     }
     return {};
+}
+
+void TopView::keep_riser(std::uint32_t slot) {
+    if (risers_.size() < options_.risers_max) {
+        risers_.insert(slot);
+    } else if (!risers_.contains(slot)) {
+        crowded_ = true;
+    }
+}
+
+Result<std::size_t> TopView::rescore_risers(const ranking::ShardView& view, UnixMillis now) {
+    const UnixMillis since = steady_since(now);
+    if (risers_.empty() || risers_since_ == since) return std::size_t{0};
+    const std::vector<std::uint32_t> all(risers_.begin(), risers_.end());
+    TIDAL_TRY(rescore(view, now, all));
+    risers_since_ = since;
+    return all.size();
 }
 
 void TopView::put(std::uint32_t slot, double key, UnixMillis since) {
@@ -106,7 +134,9 @@ void TopView::put(std::uint32_t slot, double key, UnixMillis since) {
     if (held != held_.end()) {
         const auto old = places_.find(Place{held->second, slot});
         assert(old != places_.end());
-        if (inside && held->second == key) {
+        // Bits: a product of something below 0 may become -0.
+        if (inside &&
+            std::bit_cast<std::uint64_t>(held->second) == std::bit_cast<std::uint64_t>(key)) {
             old->since = since;
             return;
         }
@@ -130,6 +160,7 @@ void TopView::put(std::uint32_t slot, double key, UnixMillis since) {
 }
 
 void TopView::drop(std::uint32_t slot) {
+    risers_.erase(slot);
     const auto held = held_.find(slot);
     if (held == held_.end()) return;
     places_.erase(Place{held->second, slot});
@@ -141,6 +172,10 @@ Result<std::span<const ScoredSlot>> TopView::Walk::next(std::size_t wanted, std:
     block_.clear();
     block_.reserve(std::min(wanted, top_.size()));
     top_.advance(now_);
+    if (!last_) {
+        TIDAL_ASSIGN(const std::size_t risers, top_.rescore_risers(view_, now_));
+        scored_ += risers;
+    }
     const UnixMillis since = top_.steady_since(now_);
     const auto rest = [&] {
         return last_ ? top_.places_.upper_bound(Place{last_->key, last_->slot.value()})

@@ -29,15 +29,6 @@ bool is_whole_order(const ranking::CompiledProfile& profile, std::span<const dou
     return true;
 }
 
-ranking::TimeShape shape_of(const ranking::ShardView& view,
-                            const ranking::CompiledProfile& profile) {
-    return ranking::time_shape(
-        profile.program, view.schema, profile.profile.order.descending, [&](SignalTypeId signal) {
-            return std::ranges::any_of(
-                view.ledgers, [&](auto* ledger) { return ledger->had_negative_weight(signal); });
-        });
-}
-
 bool reads_signal(ranking::FeatureKind kind) {
     return kind == ranking::FeatureKind::kDecay || kind == ranking::FeatureKind::kCount ||
            kind == ranking::FeatureKind::kSum || kind == ranking::FeatureKind::kUnique;
@@ -69,6 +60,10 @@ void TopViews::on_event(Slot slot, SignalTypeId signal, UnixMillis at_ms, UnixMi
     constexpr UnixMillis kGrain = signal::kCellStartGrainMs;
     if (at_ms > stamp_ms && at_ms / kGrain != stamp_ms / kGrain)
         restless_.push_back({at_ms, slot.value()});
+    // A page of an earlier moment must not have it scored for a time when it did not count yet.
+    const UnixMillis counted_ms = std::min(at_ms, stamp_ms);
+    if (counted_ms > latest_ms_ && counted_ms / kGrain != latest_ms_ / kGrain)
+        latest_ms_ = counted_ms;
     if (!kept_.empty())
         touched_.push_back({slot.value(), static_cast<std::uint8_t>(signal.value())});
 }
@@ -120,26 +115,23 @@ Result<TopView*> TopViews::find(const ranking::ShardView& view,
     Kept& kept = keep(view, profile);
     kept.used = ++clock_;
     kept.used_ms = latest_ms_;
-    if (std::ranges::any_of(kept.shape.never_negative, [&](SignalTypeId signal) {
-            return std::ranges::any_of(
-                view.ledgers, [&](auto* ledger) { return ledger->had_negative_weight(signal); });
-        }))
-        begin(kept, view);
-    TopView* ready = kept.ready.get();
-    if (ready != nullptr && ready->is_worn(now) && !kept.building) start(kept, latest_ms_);
-    if (ready == nullptr || !ready->covers(now)) {
-        ++missed_;
-        return nullptr;
-    }
+    if (!kept.shape.never_rises) return miss(ViewMiss::kTime);
+    if (!kept.ready && !kept.building && latest_ms_ >= kept.paused_until_ms)
+        start(kept, latest_ms_);
+    if (kept.ready && kept.ready->is_worn(now) && !kept.building) start(kept, latest_ms_);
+    if (kept.ready && !kept.ready->covers(now)) return miss(ViewMiss::kMoment);
     // What is scored here is scored for the newest query's time: an older one may then be too old.
     TIDAL_TRY(catch_up(kept, view, latest_ms_));
     TIDAL_ASSIGN(const bool awake, wake(kept, view, latest_ms_));
     if (!awake) start(kept, latest_ms_);
-    if (!awake || !ready->covers(now)) {
-        ++missed_;
-        return nullptr;
-    }
-    return ready;
+    if (!kept.ready) return miss(kept.building ? ViewMiss::kMaking : ViewMiss::kNegatives);
+    if (!kept.ready->covers(now)) return miss(ViewMiss::kMoment);
+    return kept.ready.get();
+}
+
+TopView* TopViews::miss(ViewMiss why) {
+    ++missed_[static_cast<std::size_t>(why)];
+    return nullptr;
 }
 
 Result<TopViews::Front> TopViews::find_front(
@@ -182,15 +174,9 @@ TopViews::Kept& TopViews::keep(const ranking::ShardView& view,
     Kept& kept = kept_.emplace_back();
     kept.profile = profile;
     kept.signals_read = signals_read_by(profile->program);
-    begin(kept, view);
+    kept.shape =
+        ranking::time_shape(profile->program, view.schema, profile->profile.order.descending);
     return kept;
-}
-
-void TopViews::begin(Kept& kept, const ranking::ShardView& view) {
-    kept.shape = shape_of(view, *kept.profile);
-    kept.ready.reset();
-    kept.building.reset();
-    if (kept.shape.never_rises) start(kept, latest_ms_);
 }
 
 void TopViews::start(Kept& kept, UnixMillis now) {
@@ -200,8 +186,9 @@ void TopViews::start(Kept& kept, UnixMillis now) {
         params.push_back(
             std::ranges::find(kept.profile->profile.params, name, &ranking::ProfileParam::name)
                 ->default_value);
-    kept.building = std::make_unique<TopView>(TopView::Options{options_.capacity}, kept.profile,
-                                              std::move(params), kept.shape, entities_, now);
+    kept.building = std::make_unique<TopView>(
+        TopView::Options{.capacity = options_.capacity, .risers_max = options_.risers_max},
+        kept.profile, std::move(params), kept.shape, entities_, now);
     kept.building_ms = now;
 }
 
@@ -220,7 +207,19 @@ Result<void> TopViews::rescore(Kept& kept, const ranking::ShardView& view, UnixM
     if (scratch_.empty()) return {};
     if (kept.ready) TIDAL_TRY(kept.ready->rescore(view, now, scratch_));
     if (kept.building) TIDAL_TRY(kept.building->rescore(view, now, scratch_));
+    pause_if_crowded(kept, now);
     return {};
+}
+
+/// How many weights are still to leave their windows is known again only once the view is made
+/// anew, which reads every entity: less and less often while it is of no use.
+void TopViews::pause_if_crowded(Kept& kept, UnixMillis now) {
+    if (!(kept.ready && kept.ready->crowded()) && !(kept.building && kept.building->crowded()))
+        return;
+    kept.ready.reset();
+    kept.building.reset();
+    kept.pause_ms = std::clamp(2 * kept.pause_ms, options_.pause_ms, options_.pause_max_ms);
+    kept.paused_until_ms = now + kept.pause_ms;
 }
 
 /// False = events that were dated ahead are not known: the view has to be made again.
@@ -243,8 +242,8 @@ Result<bool> TopViews::wake(Kept& kept, const ranking::ShardView& view, UnixMill
     return true;
 }
 
-void TopViews::count_page(const TopView& view, bool complete) {
-    ++(complete ? served_ : missed_);
+void TopViews::count_page(const TopView& view, std::optional<ViewMiss> miss) {
+    ++(miss ? missed_[static_cast<std::size_t>(*miss)] : served_);
     for (Kept& kept : kept_)
         if (kept.ready.get() == &view && !kept.building && !view.whole() &&
             view.size() < options_.refill_below)
@@ -271,8 +270,10 @@ Result<void> TopViews::step(const ranking::ShardView& view, UnixMillis stamp_ms,
         std::ranges::find_if(kept_, [](const Kept& each) { return each.building != nullptr; });
     if (kept == kept_.end()) return {};
     TIDAL_TRY(kept->building->scan(view, time_of(stamp_ms), slots));
-    if (!kept->building->scanned()) return {};
+    pause_if_crowded(*kept, time_of(stamp_ms));
+    if (!kept->building || !kept->building->scanned()) return {};
     kept->ready = std::move(kept->building);
+    kept->pause_ms = 0;
     kept->awake_ms = kept->building_ms;
     ++built_;
     return {};
@@ -283,7 +284,9 @@ TopViews::Stats TopViews::stats() const {
     for (const Kept& kept : kept_) {
         out.views += kept.ready != nullptr;
         out.building += kept.building != nullptr;
-        if (kept.ready) out.entries += kept.ready->size();
+        if (!kept.ready) continue;
+        out.entries += kept.ready->size();
+        out.risers += kept.ready->risers();
     }
     return out;
 }

@@ -4,17 +4,21 @@
 // A view holds the first 16,384 of one profile's order. It is made when the profile is first asked
 // for, in slices, and made again when too few of them are left; meanwhile pages are scanned. A
 // profile has a view when it ranks all entities without a gate, by a score that depends on nothing
-// of the request and that time alone never raises. Views are accelerators: pages are the same
-// without them, and nothing of them is kept on disk.
+// of the request and that time alone never raises, but for the few entities that had a negative
+// weight lately (internal/top_view.h, "Risers"). Where these are too many, pages are scanned, and
+// the view is made again after a pause: at first ten seconds, twice as long each time. Views are
+// accelerators: pages are the same without them, and nothing of them is kept on disk.
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "query/internal/open_set.h"
 #include "query/internal/top_view.h"
+#include "query/view_miss.h"
 #include "ranking/profile_registry.h"
 #include "ranking/shard_view.h"
 
@@ -27,6 +31,9 @@ public:
     struct Options {
         std::size_t views_max = 32;  ///< The one not asked for the longest goes.
         std::size_t capacity = 16'384;
+        std::size_t risers_max = 1'024;      ///< Of one view.
+        UnixMillis pause_ms = 10'000;        ///< Of a view with more of them, at first.
+        UnixMillis pause_max_ms = 900'000;   ///< Doubled up to here.
         std::size_t refill_below = 4'096;    ///< A view with fewer left is made again.
         std::uint64_t entities_min = 4'096;  ///< With fewer, a scan is as good.
         std::uint64_t matched_min = 2'048;   ///< So few are scored faster than a view is searched.
@@ -72,9 +79,9 @@ public:
     /// How many entities a feed may show at `now`; nullopt when that is not known yet, or was too
     /// long ago.
     std::optional<std::uint64_t> count_open(UnixMillis now);
-    /// A page was read from a view, or was not `complete` and has to be scanned. A view that has
-    /// become small is made again.
-    void count_page(const TopView& view, bool complete);
+    /// A page was read from a view, or has to be scanned because of `miss`. A view that has become
+    /// small is made again.
+    void count_page(const TopView& view, std::optional<ViewMiss> miss);
 
     /// Whether a view is being made.
     bool has_work() const;
@@ -82,9 +89,10 @@ public:
     Result<void> step(const ranking::ShardView& view, UnixMillis stamp_ms, std::uint32_t slots);
 
     struct Stats {
-        std::uint64_t views = 0, building = 0, entries = 0;
-        std::uint64_t built = 0;               ///< Scans finished since the start.
-        std::uint64_t served = 0, missed = 0;  ///< Pages from a view, and scanned instead.
+        std::uint64_t views = 0, building = 0, entries = 0, risers = 0;
+        std::uint64_t built = 0;   ///< Scans finished since the start.
+        std::uint64_t served = 0;  ///< Pages from a view...
+        ViewMisses missed = {};    ///< ...and scanned instead.
     };
     Stats stats() const;
 
@@ -103,6 +111,8 @@ private:
         UnixMillis used_ms = 0;      ///< When it was last asked for.
         UnixMillis awake_ms = 0;     ///< When restless entities of `ready` were last scored.
         UnixMillis building_ms = 0;  ///< When the scan of `building` began.
+        UnixMillis pause_ms = 0;     ///< The last one; 0 = not crowded since it was last made.
+        UnixMillis paused_until_ms = std::numeric_limits<UnixMillis>::min();
     };
     /// An event dated into the future: its cell counts once it begins, without another event.
     struct Restless {
@@ -112,10 +122,11 @@ private:
 
     Kept& keep(const ranking::ShardView& view,
                const std::shared_ptr<const ranking::CompiledProfile>& profile);
-    void begin(Kept& kept, const ranking::ShardView& view);
     void start(Kept& kept, UnixMillis now);
     Result<void> catch_up(Kept& kept, const ranking::ShardView& view, UnixMillis now);
     Result<void> rescore(Kept& kept, const ranking::ShardView& view, UnixMillis now);
+    void pause_if_crowded(Kept& kept, UnixMillis now);
+    TopView* miss(ViewMiss why);
     Result<bool> wake(Kept& kept, const ranking::ShardView& view, UnixMillis now);
     Result<void> tidy_restless(const ranking::ShardView& view, UnixMillis now);
     UnixMillis time_of(UnixMillis stamp_ms) const { return std::max(latest_ms_, stamp_ms); }
@@ -130,7 +141,8 @@ private:
     UnixMillis restless_lost_ms_;  ///< Events dated up to here may be missing in restless_.
     UnixMillis latest_ms_;         ///< No query is older, as far as is known.
     std::uint64_t clock_ = 0;
-    std::uint64_t built_ = 0, served_ = 0, missed_ = 0;
+    std::uint64_t built_ = 0, served_ = 0;
+    ViewMisses missed_ = {};
 };
 
 }  // namespace tidal::query

@@ -83,13 +83,13 @@ Result<std::optional<ViewPage>> page_from_view(const ranking::ShardView& view, c
     if (top == nullptr) return std::optional<ViewPage>();
     const auto open = matched != nullptr ? 0 : views.count_open(plan.now_ms);
     if (!open) {
-        views.count_page(*top, false);
+        views.count_page(*top, ViewMiss::kMaking);
         return std::optional<ViewPage>();
     }
     Reader reader(view, plan, matched, *top);
     TIDAL_ASSIGN(const bool full, reader.fill());
     const bool complete = full || top->whole();
-    views.count_page(*top, complete);
+    views.count_page(*top, complete ? std::nullopt : std::optional(ViewMiss::kShort));
     if (!complete) return std::optional<ViewPage>();
     return std::optional(reader.finish(*open));
 }

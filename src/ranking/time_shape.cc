@@ -5,6 +5,7 @@
 
 #include "ranking/internal/moving_value.h"
 #include "ranking/internal/value_graph.h"
+#include "ranking/shard_view.h"
 #include "signal/cell_start.h"
 
 namespace tidal::ranking {
@@ -12,14 +13,16 @@ namespace {
 
 using schema::Window;
 
+/// Of the features of a program, by their place in it: those that nothing in is below 0.
+using Trusted = std::vector<bool>;
+
 /// One walk over a program.
 class TimeWalk {
 public:
-    TimeWalk(const Program& program, const schema::Schema& schema,
-             const HadNegativeWeight& had_negative)
+    TimeWalk(const Program& program, const schema::Schema& schema, const Trusted& trusted)
         : program_(program),
           schema_(schema),
-          had_negative_(had_negative),
+          trusted_(trusted),
           registers_(program.register_count) {}
 
     TimeShape run(bool descending) {
@@ -46,7 +49,7 @@ public:
 private:
     void step(const Instruction& in) {
         if (in.op == Op::kFeature) {
-            registers_[in.out] = feature(program_.features[in.index]);
+            registers_[in.out] = feature(program_.features[in.index], low_of(in.index));
             return;
         }
         if (in.op == Op::kSum) {
@@ -80,18 +83,21 @@ private:
         return out;
     }
 
-    MovingValue feature(const Feature& feature) {
+    double low_of(std::size_t feature) const { return trusted_[feature] ? 0 : -kMagnitudeMax; }
+
+    /// @param low  The least that a sum or decay may be.
+    MovingValue feature(const Feature& feature, double low) {
         if (feature.of_cohort) {
             unsupported_ = "the score depends on the request";
             return {};
         }
         switch (feature.kind) {
             case FeatureKind::kDecay:
-                return decay(feature.signal);
+                return decay(feature.signal, low);
             case FeatureKind::kCount:
                 return window(feature.window, 0);
             case FeatureKind::kSum:
-                return window(feature.window, never_negative(feature.signal) ? 0 : -kMagnitudeMax);
+                return window(feature.window, low);
             case FeatureKind::kUnique: {
                 const auto& unique = schema_.signals[feature.signal.value()].unique;
                 if (unique) add_grain({unique->window, true});
@@ -112,27 +118,18 @@ private:
         }
     }
 
-    /// Cells leave a window one by one; each takes a sum >= 0 with it unless weights were negative.
+    /// Cells leave a window one by one; each takes a sum >= 0 with it unless weights are negative.
     MovingValue window(Window window, double low) {
         if (window == Window::kAll) return {.low = low};
         add_grain({window, false});
         return {.low = low, .may_rise = low < 0, .may_fall = true};
     }
 
-    MovingValue decay(SignalTypeId signal) {
-        const double low = never_negative(signal) ? 0 : -kMagnitudeMax;
+    MovingValue decay(SignalTypeId signal, double low) {
         if (schema_.signals[signal.value()].decay == schema::DecayKind::kPermanent)
             return {.low = low};
         shape_.steady = false;
         return {.low = low, .may_rise = low < 0, .may_fall = true};
-    }
-
-    /// Whether the weights of a signal are all >= 0.
-    bool never_negative(SignalTypeId signal) {
-        if (had_negative_(signal)) return false;
-        if (std::ranges::find(shape_.never_negative, signal) == shape_.never_negative.end())
-            shape_.never_negative.push_back(signal);
-        return true;
     }
 
     void add_grain(TimeGrain grain) {
@@ -142,7 +139,7 @@ private:
 
     const Program& program_;
     const schema::Schema& schema_;
-    const HadNegativeWeight& had_negative_;
+    const Trusted& trusted_;
     std::vector<MovingValue> registers_;
     std::string unsupported_;
     TimeShape shape_;
@@ -159,9 +156,43 @@ UnixMillis TimeShape::steady_since(UnixMillis now) const {
     return since;
 }
 
-TimeShape time_shape(const Program& program, const schema::Schema& schema, bool descending,
-                     const HadNegativeWeight& had_negative) {
-    return TimeWalk(program, schema, had_negative).run(descending);
+TimeShape time_shape(const Program& program, const schema::Schema& schema, bool descending) {
+    Trusted trusted(program.features.size(), false);
+    const auto walk = [&] { return TimeWalk(program, schema, trusted).run(descending); };
+    // When a score may move has to hold for any values, also those of what mark_risers() marks.
+    TimeShape out = walk();
+    if (out.never_rises) return out;
+    for (std::size_t i = 0; i < trusted.size(); ++i) {
+        const FeatureKind kind = program.features[i].kind;
+        trusted[i] = kind == FeatureKind::kSum || kind == FeatureKind::kDecay;
+    }
+    const TimeShape best = walk();
+    out.never_rises = best.never_rises;
+    out.reason = best.reason;
+    out.half_life_ms = best.half_life_ms;
+    if (!out.never_rises) return out;
+    // As little as will do: what is not trusted marks nobody.
+    for (std::size_t i = 0; i < trusted.size(); ++i) {
+        if (!trusted[i]) continue;
+        trusted[i] = false;
+        if (walk().never_rises) continue;
+        trusted[i] = true;
+        out.trusted.push_back(program.features[i]);
+    }
+    return out;
+}
+
+Result<void> mark_risers(const ShardView& view, const TimeShape& shape, std::span<const Slot> slots,
+                         UnixMillis now, std::span<std::uint8_t> marks) {
+    for (const Feature& feature : shape.trusted)
+        for (signal::LedgerTable* const ledger : view.ledgers) {
+            if (!ledger->had_negative_weight(feature.signal)) continue;
+            TIDAL_TRY(feature.kind == FeatureKind::kDecay
+                          ? ledger->mark_negative_decay(feature.signal, slots, now, marks)
+                          : ledger->mark_negative_window(feature.signal, feature.window, slots, now,
+                                                         marks));
+        }
+    return {};
 }
 
 }  // namespace tidal::ranking

@@ -2,11 +2,11 @@
 //
 // Found by walking a program once with, per register, an interval that holds its value and the
 // directions in which time alone can move it. Every operator is treated by its monotony: addition
-// rises with both sides, a product of values >= 0 rises with both, a window without negative
-// weights only falls, an age only rises. What cannot be told is "may rise".
+// rises with both sides, a product of values >= 0 rises with both, a window without cells below 0
+// only falls, an age only rises. What cannot be told is "may rise".
 #pragma once
 
-#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,6 +16,8 @@
 
 namespace tidal::ranking {
 
+struct ShardView;
+
 /// When what a feature reads can change by time alone.
 struct TimeGrain {
     schema::Window window = schema::Window::k1h;
@@ -24,7 +26,8 @@ struct TimeGrain {
 };
 
 struct TimeShape {
-    /// Time alone never moves the entity towards the front of the order. Says nothing of a gate.
+    /// Time alone never moves an entity towards the front of the order that mark_risers() does not
+    /// mark. Says nothing of a gate.
     bool never_rises = false;
     /// Also between two moments of the same steady_since(): false when an age or a decay is read
     /// in a way that shows.
@@ -32,8 +35,8 @@ struct TimeShape {
     std::string reason;  ///< Why it may rise, for people; empty when never_rises.
     /// With `steady`: cells whose borders move the score. None = it does not depend on time.
     std::vector<TimeGrain> grains;
-    /// Signals of which `never_rises` believes that no weight was ever negative.
-    std::vector<SignalTypeId> never_negative;
+    /// Sums and decays of which `never_rises` believes that nothing in them is below 0.
+    std::vector<Feature> trusted;
     /// Where the score is one exponential decay and nothing else, its half-life; else 0. Time
     /// multiplies all such scores by one factor, so that their order does not depend on it.
     std::int64_t half_life_ms = 0;
@@ -43,11 +46,13 @@ struct TimeShape {
     UnixMillis steady_since(UnixMillis now) const;
 };
 
-using HadNegativeWeight = std::function<bool(SignalTypeId)>;
+/// @param descending  Whether greater scores come first.
+TimeShape time_shape(const Program& program, const schema::Schema& schema, bool descending);
 
-/// @param descending    Whether greater scores come first.
-/// @param had_negative  LedgerTable::had_negative_weight over all regions.
-TimeShape time_shape(const Program& program, const schema::Schema& schema, bool descending,
-                     const HadNegativeWeight& had_negative);
+/// Sets marks[i] to 1 where time alone may move slots[i] towards the front from `now` on, until its
+/// next event: what is `trusted` has something below 0, which ages or is to leave its window. Once
+/// that is gone, the entity is not marked any more. Costs nothing while no weight was negative.
+Result<void> mark_risers(const ShardView& view, const TimeShape& shape, std::span<const Slot> slots,
+                         UnixMillis now, std::span<std::uint8_t> marks);
 
 }  // namespace tidal::ranking

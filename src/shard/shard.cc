@@ -388,6 +388,7 @@ Shard::Stats Shard::stats_now() {
     if (!state_->configured()) return stats;
     const auto views = state_->item_views()->stats();
     stats.views = views.views;
+    stats.view_risers = views.risers;
     stats.view_pages = views.served;
     stats.view_misses = views.missed;
     stats.view_builds = views.built;

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/trouble.h"
+#include "query/view_miss.h"
 #include "runtime/runtime.h"
 #include "shard/committer.h"
 #include "shard/group_events.h"
@@ -246,9 +247,10 @@ public:
         std::uint64_t graphs_filed = 0;  ///< That a start finds in files.
         std::uint64_t graph_builds = 0;  ///< Since the start.
         std::uint64_t views = 0;         ///< Top views ready.
+        std::uint64_t view_risers = 0;   ///< Entities in them that negative weights may move up.
         std::uint64_t view_pages = 0;    ///< Pages read from them since the start...
-        std::uint64_t view_misses = 0;   ///< ...and pages of their profiles that were scanned.
-        std::uint64_t view_builds = 0;   ///< Views made, refills among them.
+        query::ViewMisses view_misses = {};  ///< ...and pages that were scanned instead.
+        std::uint64_t view_builds = 0;       ///< Views made, refills among them.
         std::uint64_t outbox_rows = 0, idempotency_keys = 0, proposed_bytes = 0, checkpoints = 0;
         std::uint64_t log_bytes_pinned = 0;  ///< Of the log, until its next checkpoint.
         std::string checkpoint_error;        ///< Of the newest attempt; empty = none.

@@ -72,6 +72,15 @@ public:
                                      std::span<const Slot> slots, UnixMillis now,
                                      std::span<WindowValue> out) = 0;
 
+    /// Sets marks[i] to 1 where the decayed score / the window of slots[i] may rise by time alone:
+    /// where cells that are still to leave it, or the score itself, are below 0. Of `kAll` and a
+    /// permanent decay, which time does not move: where they are below 0. Leaves the other marks.
+    virtual Result<void> mark_negative_decay(SignalTypeId signal, std::span<const Slot> slots,
+                                             UnixMillis now, std::span<std::uint8_t> marks) = 0;
+    virtual Result<void> mark_negative_window(SignalTypeId signal, schema::Window window,
+                                              std::span<const Slot> slots, UnixMillis now,
+                                              std::span<std::uint8_t> marks) = 0;
+
     /// Forgets every pair of a slot (its entity was deleted).
     virtual void drop(Slot slot) = 0;
     /// Writes what is not in pages (directories, landmarks) to rows; call right before
@@ -86,8 +95,9 @@ public:
     /// Hash of the normalised values of one slot: equal for equal histories in log order.
     virtual Result<std::uint64_t> content_hash(Slot slot) = 0;
 
-    /// Whether an event of the signal ever had a weight below 0 (taking one back does not count).
-    /// Until then no window of it can rise by time alone. Kept in checkpoints.
+    /// Whether an event of the signal ever took anything away: by a weight below 0, or by taking
+    /// another back, after which a decayed score may lie below 0 by what was rounded. Until then
+    /// there is nothing that mark_negative_* would find. Kept in checkpoints.
     virtual bool had_negative_weight(SignalTypeId signal) const = 0;
 
     struct Stats {

@@ -66,4 +66,49 @@ second=$(grep -o '"entity_id":[0-9]*' <<<"$reply")
 call GET "/feed?profile=scanned&limit=200"
 both=$(grep -o '"entity_id":[0-9]*' <<<"$reply")
 [ "$first"$'\n'"$second" = "$both" ] || fail "two pages of 100 are not one of 200"
+
+# What a negative weight takes away comes back by time alone. Such items are scored with each page; the
+# others still come from the view, also after the node was killed.
+few() { # WHAT: the page is that of a scan, and little was scored for it
+    same ""
+    call GET "/feed?profile=trending&limit=30"
+    expect 200
+    [ "$(jq .scored <<<"$reply")" -lt 200 ] || fail "$1: $(jq .scored <<<"$reply") items are scored for a page"
+}
+risers() { curl -s "http://127.0.0.1:$port/metrics" | awk '/^tidal_shard_view_risers\{/ {sum += $2} END {print sum + 0}'; }
+missed() { # REASON
+    curl -s "http://127.0.0.1:$port/metrics" | grep '^tidal_shard_view_misses{' | grep "reason=\"$1\"" | awk '{sum += $2} END {print sum + 0}'
+}
+reads_views() { # of both shards
+    local before
+    before=$(metric view_pages)
+    page "/feed?profile=trending" >/dev/null && [ "$(metric view_pages)" -ge $((before + 2)) ]
+}
+two_hours_ago=$(date -u -d '2 hours ago' +%FT%TZ)
+call POST /signals "[{\"entity_id\":2,\"signal\":\"share\",\"weight\":-1000},
+    {\"entity_id\":20,\"signal\":\"share\",\"weight\":-1000,\"at\":\"$two_hours_ago\"},
+    {\"entity_id\":21,\"signal\":\"view\",\"weight\":-1000}]"
+expect 200
+few "after three negative weights"
+[ "$(risers)" = 3 ] || fail "$(risers) items may rise, of 3"
+signals 7 500
+few "and other signals"
+stop_server KILL
+start_server standalone --data-dir "$work/data" --shards 2 || finish
+poll 60 reads_views || fail "no page comes from a view after a restart"
+few "after a restart"
+[ "$(risers)" = 3 ] || fail "$(risers) items may rise after a restart, of 3"
+[ "$(missed negative_weights)" = 0 ] || fail "$(missed negative_weights) pages were scanned for negative weights"
+
+# So many that they are not kept: pages are scanned, say so, and come from views again once it is over.
+now=$(date -u +%FT%TZ)
+flood() { # WEIGHT: all in one hour
+    seq 100 3900 | awk -v weight="$1" -v at="$now" '{printf "{\"entity_id\":%d,\"signal\":\"share\",\"weight\":%d,\"at\":\"%s\"}\n", $1, weight, at}' | load /signals
+}
+flood -5000
+same ""
+[ "$(missed negative_weights)" -gt 0 ] || fail "a flood of negative weights: $(curl -s "http://127.0.0.1:$port/metrics" | grep view)"
+flood 6000
+poll 120 reads_views || fail "views do not come back after a flood: $(curl -s "http://127.0.0.1:$port/metrics" | grep view)"
+few "after a flood"
 finish

@@ -7,6 +7,10 @@
 // Edge     the first place left out. Everything left out comes at or after it, at every later time,
 //          unless an event touches it; touched entities are scored and come in or stay out by one
 //          comparison with the edge.
+// Risers   what a negative weight is still to leave may rise by time alone (ranking::mark_risers).
+//          Such entities are kept in a set, few, and scored like touched ones before each walk that
+//          comes after a border of a cell; the edge says nothing of them. They go once the weight
+//          has. More than the set may hold and the view is crowded: of no use any more.
 // Source   the stopping rule is that of the threshold algorithm (Fagin, Lotem, Naor, PODS 2001).
 // Decay    the order of a source by one exponential decay is the same at every moment: all entries
 //          are scored for one, far ahead, and never again unless an event touches them. What was
@@ -41,6 +45,7 @@ class TopView {
 public:
     struct Options {
         std::size_t capacity = 16'384;
+        std::size_t risers_max = 1'024;
     };
     /// Entities that expired longer ago than this are left out.
     static constexpr UnixMillis kExpiredKeptMs = 3'600'000;
@@ -51,6 +56,9 @@ public:
 
     const ranking::TimeShape& shape() const { return shape_; }
     std::size_t size() const { return held_.size(); }
+    std::size_t risers() const { return risers_.size(); }
+    /// There were more risers than are kept: the view is to be made anew. Stays so.
+    bool crowded() const { return crowded_; }
     /// Nothing is left out: the end of a walk is the end of the order.
     bool whole() const { return scanned() && !edge_; }
 
@@ -120,6 +128,9 @@ private:
         return is_timeless() ? moment_ms_ : shape_.steady_since(now);
     }
     Result<void> score(const ranking::ShardView& view, UnixMillis now, std::span<const Slot> slots);
+    /// Scores those risers that time may have moved.
+    Result<std::size_t> rescore_risers(const ranking::ShardView& view, UnixMillis now);
+    void keep_riser(std::uint32_t slot);
     void put(std::uint32_t slot, double key, UnixMillis since);
     void drop(std::uint32_t slot);
     /// Expired so long ago that no page asks for it.
@@ -136,6 +147,9 @@ private:
     Places places_;
     absl::flat_hash_map<std::uint32_t, double> held_;  ///< Slot -> key.
     std::optional<Place> edge_;
+    absl::btree_set<std::uint32_t> risers_;   ///< Slots, held or not.
+    std::optional<UnixMillis> risers_since_;  ///< steady_since() of when all were scored last.
+    bool crowded_ = false;
     UnixMillis latest_ms_ = std::numeric_limits<UnixMillis>::min();
     std::uint32_t next_slot_ = 0;
     bool scanned_ = false;

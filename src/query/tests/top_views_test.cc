@@ -128,11 +128,14 @@ public:
           schema_(schema),
           shard_(std::move(schema), {.views_max = 1 + below(6),
                                      .capacity = 4 + below(12),
+                                     .risers_max = one_in(3) ? below(4) : 40,
+                                     .pause_ms = static_cast<UnixMillis>(below(3 * kHourMs)),
+                                     .pause_max_ms = 4 * kHourMs,
                                      .refill_below = below(5),
                                      .entities_min = below(4),
                                      .matched_min = below(4),
                                      .touched_max = 1 + below(20)}),
-          negative_(one_in(4)) {
+          negative_(one_in(2)) {
         for (int i = 0; i < 4; ++i) profiles_.push_back(profiles[below(profiles.size())]);
     }
 
@@ -143,7 +146,23 @@ public:
             if (testing::Test::HasFatalFailure()) return;
         }
     }
-    std::uint64_t served() const { return served_ + stats().served; }
+    /// What it is worth: how many pages came from views and why others did not, the former also
+    /// while there were risers.
+    struct Counts {
+        std::uint64_t served = 0, beside_risers = 0;
+        ViewMisses missed = {};
+        void operator+=(const Counts& other) {
+            served += other.served;
+            beside_risers += other.beside_risers;
+            for (std::size_t why = 0; why < kViewMissCount; ++why) missed[why] += other.missed[why];
+        }
+    };
+    Counts counts() const {
+        Counts out = counts_;
+        out += {stats().served, 0, stats().missed};
+        return out;
+    }
+    bool is_negative() const { return negative_; }
 
 private:
     std::uint64_t below(std::uint64_t bound) { return random_() % bound; }
@@ -162,7 +181,7 @@ private:
                 return undo();
             case 4:
                 if (one_in(12)) {
-                    served_ += stats().served;
+                    counts_ += {stats().served, 0, stats().missed};
                     shard_.restart(now_);
                 }
                 return;
@@ -221,7 +240,7 @@ private:
             .slot = *slot,
             .signal = SignalTypeId(static_cast<std::uint16_t>(below(schema_->signals.size()))),
             .at_ms = now_};
-        const double weights[] = {1, 1, 1, 0.5, 3, negative_ ? -2.0 : 2.0};
+        const double weights[] = {1, 1, 0.5, 3, negative_ ? -0.25 : 1, negative_ ? -2.0 : 2.0};
         event.weight = *record::fixed_weight(weights[below(std::size(weights))]);
         if (one_in(3)) event.at_ms += static_cast<UnixMillis>(below(kMinuteMs));
         if (one_in(4)) event.at_ms -= static_cast<UnixMillis>(below(2 * kHourMs));
@@ -279,7 +298,9 @@ private:
     void compare_pages(FeedPlan plan) {
         for (int page = 0; page < 3; ++page) {
             const auto scanned = run_feed(shard_.view(), plan);
+            const std::uint64_t before = stats().served;
             const auto viewed = run_feed(shard_.view(), plan, &shard_.views());
+            if (stats().risers > 0) counts_.beside_risers += stats().served - before;
             ASSERT_TRUE(scanned.ok() && viewed.ok());
             ASSERT_EQ(text_of(*viewed), text_of(*scanned))
                 << plan.profile->profile.name << " page " << page << " now " << plan.now_ms;
@@ -328,21 +349,133 @@ private:
     const bool negative_;
     UnixMillis now_ = kFilterNow, stamp_ = kFilterNow;
     std::vector<std::pair<signal::LedgerEvent, std::size_t>> events_;
-    std::uint64_t served_ = 0;
+    Counts counts_;
 };
+
+std::uint64_t missed(const History::Counts& counts, ViewMiss why) {
+    return counts.missed[static_cast<std::size_t>(why)];
+}
 
 TEST(TopViews, PagesEqualThoseOfAScan) {
     const auto schema = ranking::sample_schema();
     const Profiles profiles = test_profiles(*schema);
-    std::uint64_t served = 0;
+    History::Counts usual, negative;
     for (std::uint64_t seed = 1; seed <= 200; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         History history(seed, schema, profiles);
         history.run(250);
-        served += history.served();
+        (history.is_negative() ? negative : usual) += history.counts();
         if (HasFatalFailure()) return;
     }
-    EXPECT_GT(served, 2'000u) << "too few pages came from views to tell";
+    EXPECT_GT(usual.served, 1'000u) << "too few pages came from views to tell";
+    EXPECT_GT(negative.served, 1'000u);
+    EXPECT_GT(negative.beside_risers, 500u);
+    EXPECT_GT(2 * negative.served, usual.served) << "weights below 0 cost most views";
+    EXPECT_GT(missed(negative, ViewMiss::kNegatives), 50u);
+    EXPECT_EQ(missed(usual, ViewMiss::kNegatives), 0u);
+}
+
+/// A shard of 40 items that have a day's sum each, and one view of its order.
+class OneView : public testing::Test {
+protected:
+    OneView() {
+        for (std::uint64_t id = 0; id < 40; ++id) {
+            record::UpsertBody body;
+            body.id = EntityId(id);
+            shard_.put(body);
+            add(id, 1 + static_cast<double>(id));
+        }
+        const auto text = "profile day version 1 { score sum(share, 24h); order score desc; }";
+        profile_ =
+            *ranking::compile_profile(*ranking::parse_profile(text), *schema_, EntityKind::kItem);
+    }
+
+    void add(std::uint64_t id, double weight) {
+        const signal::LedgerEvent event{.slot = *shard_.find(EntityId(id)),
+                                        .signal = schema_->find_signal("share")->id,
+                                        .weight = *record::fixed_weight(weight),
+                                        .at_ms = now_};
+        shard_.count(event, 0, 1, now_);
+    }
+    /// Why the page was scanned; nullopt = it was not. In any case it is right.
+    std::optional<ViewMiss> page() {
+        FeedPlan plan;
+        plan.profile = profile_;
+        plan.sources = profile_->profile.sources;
+        plan.limit = 5;
+        plan.keep = 6;
+        plan.now_ms = now_;
+        const TopViews::Stats before = shard_.views().stats();
+        const auto viewed = run_feed(shard_.view(), plan, &shard_.views());
+        const auto scanned = run_feed(shard_.view(), plan);
+        EXPECT_TRUE(viewed.ok() && scanned.ok());
+        for (std::size_t i = 0; i < 6; ++i) {
+            EXPECT_EQ(viewed->items[i].id, scanned->items[i].id);
+            EXPECT_EQ(viewed->items[i].score, scanned->items[i].score);
+        }
+        const TopViews::Stats after = shard_.views().stats();
+        for (std::size_t why = 0; why < kViewMissCount; ++why)
+            if (after.missed[why] > before.missed[why]) return static_cast<ViewMiss>(why);
+        EXPECT_EQ(after.served, before.served + 1);
+        return std::nullopt;
+    }
+    void make() {
+        while (shard_.views().has_work())
+            ASSERT_TRUE(shard_.views().step(shard_.view(), now_, 1'024).ok());
+    }
+
+    std::shared_ptr<const schema::Schema> schema_ = ranking::sample_schema();
+    ViewedShard shard_{schema_,
+                       {.capacity = 10, .risers_max = 3, .refill_below = 1, .entities_min = 1}};
+    std::shared_ptr<const ranking::CompiledProfile> profile_;
+    UnixMillis now_ = kFilterNow;
+};
+
+TEST_F(OneView, IsScannedWhileTooManyNegativeWeightsLast) {
+    EXPECT_EQ(page(), ViewMiss::kMaking);
+    make();
+    EXPECT_EQ(page(), std::nullopt);
+    for (std::uint64_t id = 20; id < 23; ++id) add(id, -100);
+    EXPECT_EQ(page(), std::nullopt);
+    EXPECT_EQ(shard_.views().stats().risers, 3u);
+    now_ += kHourMs;
+    add(39, -0.5);
+    EXPECT_EQ(page(), ViewMiss::kNegatives) << "one too many";
+    EXPECT_EQ(shard_.views().stats().views, 0u);
+
+    now_ += 2 * kMinuteMs;
+    EXPECT_EQ(page(), ViewMiss::kMaking) << "after a pause it is tried again";
+    make();
+    EXPECT_EQ(page(), ViewMiss::kNegatives) << "in vain";
+    now_ += 24 * kHourMs - 2 * kMinuteMs;
+    EXPECT_EQ(page(), ViewMiss::kMaking);
+    make();
+    EXPECT_EQ(page(), std::nullopt) << "three have gone with the last hour of the day before";
+    EXPECT_EQ(shard_.views().stats().risers, 1u);
+    now_ += kHourMs;
+    EXPECT_EQ(page(), std::nullopt);
+    EXPECT_EQ(shard_.views().stats().risers, 0u);
+}
+
+TEST_F(OneView, HasNoRiserWhereTheHourIsAbove0) {
+    page();
+    make();
+    for (std::uint64_t id = 10; id < 30; ++id) add(id, -2);
+    EXPECT_EQ(page(), std::nullopt) << "the hour of each is above 0 as a whole";
+    EXPECT_EQ(shard_.views().stats().risers, 0u);
+}
+
+/// A page after a cursor is of an earlier moment than what was written since.
+TEST_F(OneView, ScoresAnEventForNoMomentBeforeIt) {
+    page();
+    make();
+    EXPECT_EQ(page(), std::nullopt);
+    now_ += kHourMs;
+    add(5, 500);
+    now_ -= kHourMs;
+    EXPECT_EQ(page(), ViewMiss::kMoment);
+    now_ += kHourMs;
+    EXPECT_EQ(page(), std::nullopt);
 }
 
 }  // namespace top_views_test

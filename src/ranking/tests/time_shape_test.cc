@@ -19,20 +19,17 @@ constexpr UnixMillis kHour = 3'600'000;
 
 class TimeShapes : public testing::Test {
 protected:
-    TimeShape shape_of(const std::string& score, std::vector<std::string> negative = {}) {
+    TimeShape shape_of(const std::string& score) {
         const auto expr = parse_expression(score);
         EXPECT_TRUE(expr.ok()) << expr.error().to_string();
         const auto program = compile({.score = *expr, .definitions = {}, .source = score}, *schema_,
                                      EntityKind::kItem);
         EXPECT_TRUE(program.ok()) << program.error().to_string();
-        return time_shape(*program, *schema_, true, [&](SignalTypeId signal) {
-            return std::ranges::find(negative, schema_->signals[signal.value()].name) !=
-                   negative.end();
-        });
+        return time_shape(*program, *schema_, true);
     }
     /// "constant", "steady", "falls" (also between borders of cells) or "rises".
-    std::string word_of(const std::string& score, std::vector<std::string> negative = {}) {
-        const TimeShape shape = shape_of(score, std::move(negative));
+    std::string word_of(const std::string& score) {
+        const TimeShape shape = shape_of(score);
         EXPECT_EQ(shape.reason.empty(), shape.never_rises);
         if (!shape.never_rises) return "rises";
         if (!shape.steady) return "falls";
@@ -65,14 +62,21 @@ TEST_F(TimeShapes, Expressions) {
     EXPECT_EQ(word_of("random(seed)"), "rises") << "it depends on the request";
 }
 
-TEST_F(TimeShapes, ANegativeWeightMayLeaveAWindow) {
-    EXPECT_EQ(word_of("sum(view, 24h)", {"like"}), "steady");
-    EXPECT_EQ(word_of("sum(view, 24h)", {"view"}), "rises");
-    EXPECT_EQ(word_of("count(view, 24h)", {"view"}), "steady");
-    EXPECT_EQ(word_of("sum(view, all)", {"view"}), "constant");
-    EXPECT_EQ(word_of("decay(view)", {"view"}), "rises");
-    const TimeShape shape = shape_of("sum(view, 24h) + positive(all)");
-    EXPECT_EQ(shape.never_negative.size(), 4u) << "views and the positive signals";
+TEST_F(TimeShapes, TrustIsPutIntoWhatANegativeWeightMayLeave) {
+    const auto trusted = [&](const std::string& score) {
+        std::string out;
+        for (const Feature& feature : shape_of(score).trusted)
+            out += (feature.kind == FeatureKind::kDecay ? "decay " : "sum ") +
+                   schema_->signals[feature.signal.value()].name + "; ";
+        return out;
+    };
+    EXPECT_EQ(trusted("sum(view, 24h) + count(like, 24h)"), "sum view; ");
+    EXPECT_EQ(trusted("decay(view) + sum(like, 7d)"), "decay view; sum like; ");
+    EXPECT_EQ(trusted("sum(view, all) - sum(like, all)"), "") << "time does not move them";
+    EXPECT_EQ(trusted("sum(view, 24h) + positive(all)"), "sum view; ");
+    EXPECT_EQ(trusted("sum(view, all) / (1 + age_hours)"), "sum view; ")
+        << "what is below 0 rises as it is divided by more";
+    EXPECT_EQ(trusted("sum(view, 24h) - sum(view, 1h)"), "") << "rises anyway";
 }
 
 TEST_F(TimeShapes, SteadySpansAreThoseOfTheFinestCell) {
@@ -87,7 +91,7 @@ TEST_F(TimeShapes, SteadySpansAreThoseOfTheFinestCell) {
 }
 
 /// Every built-in profile and random sums of products over random events: what is promised never
-/// to rise does not, and what is steady keeps its bits.
+/// to rise does not, unless it is marked, and what is steady keeps its bits.
 TEST_F(TimeShapes, ScoresOverTimeKeepThePromise) {
     const char* const features[] = {"sum(view, 1h)",
                                     "sum(like, 24h)",
@@ -103,6 +107,7 @@ TEST_F(TimeShapes, ScoresOverTimeKeepThePromise) {
     const char* const forms[] = {"%a + %b",           "%a - %b",       "%a * %b",
                                  "%a / %b",           "max(%a, %b)",   "log1p(%a) * abs(%b)",
                                  "if(%a > 2, %b, 0)", "sqrt(%a) + %b", "min(%a, 5)^2 - %b"};
+    const double weights[] = {1, 2, 3, 1, -0.5};
     std::mt19937_64 random(3);
     SampleShard shard(schema_);
     for (std::uint64_t id = 1; id <= 12; ++id) {
@@ -112,10 +117,10 @@ TEST_F(TimeShapes, ScoresOverTimeKeepThePromise) {
         shard.put(item);
         for (const char* signal : {"view", "like", "share"})
             for (std::uint64_t n = random() % 6; n > 0; --n)
-                shard.signal(item.id, signal, 1 + static_cast<double>(random() % 3),
+                shard.signal(item.id, signal, weights[random() % std::size(weights)],
                              kNow - static_cast<UnixMillis>(random() % (90 * kHour)));
     }
-    int promised = 0;
+    int promised = 0, rose = 0;
     for (int round = 0; round < 400; ++round) {
         std::string score;
         for (const char* c = forms[random() % std::size(forms)]; *c != 0; ++c) {
@@ -139,23 +144,31 @@ TEST_F(TimeShapes, ScoresOverTimeKeepThePromise) {
         std::vector<Slot> slots;
         for (std::uint32_t slot = 0; slot < 12; ++slot) slots.emplace_back(slot);
         std::vector<double> before;
+        std::uint8_t rising[12] = {};
         UnixMillis now = kNow, last = kNow;
         for (int moment = 0; moment < 12; ++moment) {
             Evaluator evaluator(*program, source, {.now_ms = now});
             const auto scores = evaluator.run(slots);
             ASSERT_TRUE(scores.ok());
             for (std::size_t i = 0; i < before.size(); ++i) {
-                ASSERT_LE((*scores)[i], before[i]) << score;
+                if (rising[i] == 0) {
+                    ASSERT_LE((*scores)[i], before[i]) << score;
+                } else {
+                    rose += (*scores)[i] > before[i];
+                }
                 if (shape.steady_since(now) == shape.steady_since(last)) {
                     ASSERT_EQ((*scores)[i], before[i]) << score;
                 }
             }
             before.assign(scores->begin(), scores->end());
+            std::ranges::fill(rising, std::uint8_t{0});
+            ASSERT_TRUE(mark_risers(view, shape, slots, now, rising).ok());
             last = now;
             now += static_cast<UnixMillis>(random() % (moment % 3 == 0 ? 90'000 : 20 * kHour));
         }
     }
     EXPECT_GT(promised, 50);
+    EXPECT_GT(rose, 50) << "too little was below 0 to tell";
 }
 
 }  // namespace time_shape_test

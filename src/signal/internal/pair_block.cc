@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cassert>
+#include <limits>
 #include <utility>
 
 namespace tidal::signal {
@@ -113,6 +114,47 @@ double BlockView::decayed(const DecayRule& rule, const DecayReader& reader, Unix
         if (walk.cell().place.tier == Tier::kGone)
             value += rule.linear_value(walk.cell().sum, walk.cell().place.index, now);
     return value;
+}
+
+bool BlockView::has_cell_below_0(const WindowRange& range) const {
+    // Finer cells leave the window together with what lies in the same cell of its tier.
+    std::int64_t index = std::numeric_limits<std::int64_t>::max();
+    record::FixedWeight sum = 0;
+    const auto passes_below_0 = [&](CellPlace place, record::FixedWeight of_cell) {
+        for (; place.tier != range.tier;
+             place.tier = static_cast<Tier>(static_cast<int>(place.tier) + 1))
+            place.index = parent_of(place.tier, place.index);
+        const bool was_below = place.index != index && sum < 0;
+        if (place.index != index) sum = 0;
+        index = place.index;
+        if (index >= range.first) sum = wrap_add(sum, of_cell);
+        return was_below;
+    };
+    const WindowValue current = load_counters(head()).minute;
+    passes_below_0({Tier::kMinute, minute_of(head().head())}, current.sum);
+    CellReader reader = cells(0);
+    while (reader.read()) {
+        const Cell& cell = reader.cell();
+        if (cell.place.tier == Tier::kGone || cell.place.tier > range.tier) break;
+        if (passes_below_0(cell.place, cell.sum)) return true;
+    }
+    return sum < 0;
+}
+
+bool BlockView::decays_from_below_0(const DecayRule& rule, UnixMillis now) const {
+    if (rule.kind == schema::DecayKind::kExponential) return head().a() < 0;
+    if (rule.kind == schema::DecayKind::kPermanent) return total().sum < 0;
+    const auto is_below = [&](record::FixedWeight sum, std::int64_t bucket) {
+        return sum < 0 && bucket * rule.bucket_ms + rule.lifetime_ms > now;
+    };
+    const std::int64_t newest = rule.bucket_of(head().head());
+    if (is_below(static_cast<std::int64_t>(head().decayed), newest)) return true;
+    CellReader walk = cells(newest);
+    while (walk.read())
+        if (walk.cell().place.tier == Tier::kGone &&
+            is_below(walk.cell().sum, walk.cell().place.index))
+            return true;
+    return false;
 }
 
 Result<void> BlockView::decode(const DecayRule& rule, PairState* state) const {

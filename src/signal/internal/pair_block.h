@@ -152,6 +152,11 @@ public:
     /// Of one window, as add_windows: its range is made once for many blocks.
     WindowValue in_window(const WindowRange& range) const;
     double decayed(const DecayRule& rule, const DecayReader& reader, UnixMillis now) const;
+    /// Whether a cell of the window's own tier that `range` has, or is still to come to, is below
+    /// 0.
+    bool has_cell_below_0(const WindowRange& range) const;
+    /// Whether the decayed score may rise from `now` on; of a permanent one, whether it is below 0.
+    bool decays_from_below_0(const DecayRule& rule, UnixMillis now) const;
     /// kCorruption when the bytes are not a block.
     Result<void> decode(const DecayRule& rule, PairState* state) const;
 

@@ -94,9 +94,7 @@ Result<void> PairLedger::apply(std::span<const LedgerEvent> events) {
     for (std::size_t i = 0; i < std::min(n, 2 * kAhead); ++i) prefetch_entry(events[i]);
     for (std::size_t i = 0; i < std::min(n, kAhead); ++i) prefetch_block(events[i]);
     for (std::size_t i = 0; i < n; ++i) {
-        // Taking a negative weight back is no new one.
-        if (events[i].weight < 0 && events[i].count > 0)
-            negative_signals_ |= std::uint64_t{1} << events[i].signal.value();
+        if (events[i].weight < 0) negative_signals_ |= std::uint64_t{1} << events[i].signal.value();
         if (i + 2 * kAhead < n) prefetch_entry(events[i + 2 * kAhead]);
         if (i + kAhead < n) prefetch_block(events[i + kAhead]);
         if (!apply_quickly(events[i])) TIDAL_TRY(apply_elsewhere(events[i]));

@@ -33,6 +33,11 @@ public:
     Result<void> read_window(SignalTypeId signal, schema::Window window,
                              std::span<const Slot> slots, UnixMillis now,
                              std::span<WindowValue> out) override;
+    Result<void> mark_negative_decay(SignalTypeId signal, std::span<const Slot> slots,
+                                     UnixMillis now, std::span<std::uint8_t> marks) override;
+    Result<void> mark_negative_window(SignalTypeId signal, schema::Window window,
+                                      std::span<const Slot> slots, UnixMillis now,
+                                      std::span<std::uint8_t> marks) override;
     void drop(Slot slot) override;
     void prepare_checkpoint() override;
     Result<bool> evict(std::size_t steps_max) override;

@@ -124,6 +124,32 @@ Result<void> PairLedger::read_window(SignalTypeId signal, schema::Window window,
     });
 }
 
+Result<void> PairLedger::mark_negative_decay(SignalTypeId signal, std::span<const Slot> slots,
+                                             UnixMillis now, std::span<std::uint8_t> marks) {
+    assert(marks.size() == slots.size());
+    if (!had_negative_weight(signal) || signal.value() >= signals_.size()) return {};
+    const DecayRule& rule = signal_of(signal).rule;
+    now = clamp_time(now);
+    return for_each_pair(signal, slots, [&](std::size_t i, const BlockView& block) {
+        if (block.decays_from_below_0(rule, now)) marks[i] = 1;
+    });
+}
+
+Result<void> PairLedger::mark_negative_window(SignalTypeId signal, schema::Window window,
+                                              std::span<const Slot> slots, UnixMillis now,
+                                              std::span<std::uint8_t> marks) {
+    assert(marks.size() == slots.size());
+    if (!had_negative_weight(signal)) return {};
+    if (window == schema::Window::kAll)
+        return for_each_pair(signal, slots, [&](std::size_t i, const BlockView& block) {
+            if (block.total().sum < 0) marks[i] = 1;
+        });
+    const WindowRange range(window, CellIndex(clamp_time(now)));
+    return for_each_pair(signal, slots, [&](std::size_t i, const BlockView& block) {
+        if (block.has_cell_below_0(range)) marks[i] = 1;
+    });
+}
+
 namespace {
 
 void hash_state(const DecayRule& rule, const PairState& state, Encoder* out) {

@@ -63,6 +63,23 @@ inline WindowValue brute_window(const std::vector<LedgerEvent>& events, schema::
     return value;
 }
 
+/// Whether a cell of the window's own tier that is still to leave it holds less than 0.
+inline bool brute_cell_below_0(const std::vector<LedgerEvent>& events, schema::Window window,
+                               UnixMillis now) {
+    std::map<std::int64_t, record::FixedWeight> cells;
+    for (const auto& event : events) {
+        if (event.at_ms < now && !brute_in_window(window, event.at_ms, now)) continue;
+        const std::int64_t cell = window == schema::Window::k1h     ? brute_minute(event.at_ms)
+                                  : window == schema::Window::k24h  ? brute_hour(event.at_ms)
+                                  : window == schema::Window::k7d   ? brute_hour(event.at_ms)
+                                  : window == schema::Window::k30d  ? brute_day(event.at_ms)
+                                  : window == schema::Window::k365d ? brute_monday(event.at_ms)
+                                                                    : 0;
+        cells[cell] += event.weight;
+    }
+    return std::ranges::any_of(cells, [](const auto& cell) { return cell.second < 0; });
+}
+
 struct BruteDecayed {
     double value = 0;
     double scale = 0;  ///< Sum of absolute terms: what a relative error is relative to.

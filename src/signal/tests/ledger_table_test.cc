@@ -5,6 +5,8 @@
 
 #include <rapidcheck/gtest.h>
 
+#include <limits>
+
 #include "brute_force.h"
 #include "fake_store.h"
 #include "history.h"
@@ -68,6 +70,28 @@ struct Subject {
     }
 };
 
+/// What may rise by time alone is marked, and of windows nothing else.
+void expect_marks(LedgerTable& table, const schema::SignalSpec& spec, Slot slot,
+                  const std::vector<LedgerEvent>& events, UnixMillis now, std::string_view where) {
+    for (const auto window : kWindows) {
+        std::uint8_t mark = 0;
+        ASSERT_TRUE(table.mark_negative_window(spec.id, window, {&slot, 1}, now, {&mark, 1}).ok());
+        ASSERT_EQ(mark != 0, brute_cell_below_0(events, window, now))
+            << where << " window " << static_cast<int>(window) << " now " << now;
+    }
+    std::uint8_t mark = 0;
+    ASSERT_TRUE(table.mark_negative_decay(spec.id, {&slot, 1}, now, {&mark, 1}).ok());
+    if (mark != 0) return;
+    double last = std::numeric_limits<double>::infinity();
+    for (UnixMillis at = now; at < now + 40 * kDay; at += 1 + 3 * (at - now)) {
+        double value = 0;
+        ASSERT_TRUE(table.read_decayed(spec.id, {&slot, 1}, at, {&value, 1}).ok());
+        ASSERT_GE(value, 0) << where;
+        ASSERT_LE(value, last) << where << " after " << at - now;
+        last = value;
+    }
+}
+
 void expect_same_content(LedgerTable& a, LedgerTable& b, std::uint32_t slots,
                          std::string_view where) {
     for (std::uint32_t slot = 0; slot < slots; ++slot) {
@@ -106,6 +130,7 @@ void check_against_brute_force(std::uint64_t seed) {
             const Slot slot(static_cast<std::uint32_t>(dice.pick(shape.slots)));
             const auto events = of_pair(std::span(history.events).first(done), slot, spec.id);
             expect_equals_brute_force(*table, spec, slot, events, now, where);
+            expect_marks(*table, spec, slot, events, now, where);
             if (testing::Test::HasFatalFailure()) return;
         }
     }
