@@ -372,7 +372,7 @@ TEST(TopViews, PagesEqualThoseOfAScan) {
     EXPECT_GT(negative.beside_risers, 500u);
     EXPECT_GT(2 * negative.served, usual.served) << "weights below 0 cost most views";
     EXPECT_GT(missed(negative, ViewMiss::kNegatives), 50u);
-    EXPECT_EQ(missed(usual, ViewMiss::kNegatives), 0u);
+    EXPECT_LT(missed(usual, ViewMiss::kNegatives), 10u) << "but for what undos leave of decays";
 }
 
 /// A shard of 40 items that have a day's sum each, and one view of its order.
