@@ -1,5 +1,6 @@
 #include "api/import.h"
 
+#include "api/import_history.h"
 #include "api/internal/file_feed.h"
 #include "api/internal/import_sinks.h"
 #include "runtime/data_clock.h"
@@ -8,6 +9,8 @@ namespace tidal::api {
 namespace {
 
 constexpr std::size_t kChunkWrites = 2000;
+// Notes of an import that is complete: by a build that did not yet know what it had read, or since.
+constexpr std::uint64_t kDoneUnknown = 1, kDone = 2;
 // Half of what one batch of the log holds.
 constexpr std::size_t kChunkBytes = 4 << 20;
 
@@ -45,7 +48,8 @@ public:
         : database_(database),
           clock_(clock),
           spec_(std::move(spec)),
-          observer_(std::move(observer)) {}
+          observer_(std::move(observer)),
+          history_(database, spec_.id) {}
 
     runtime::Task<Result<ImportProgress>> run() {
         runtime::Completion<std::uint64_t> noted;
@@ -53,7 +57,7 @@ public:
         Result<std::uint64_t> note = co_await noted;
         TIDAL_CO_TRY(co_await hop());
         TIDAL_CO_ASSIGN(const std::uint64_t done, std::move(note));
-        if (done != 0) {
+        if (done == kDoneUnknown) {
             progress_.complete_before = true;
             co_return progress_;
         }
@@ -65,6 +69,9 @@ public:
                             co_await settle_shift(database_, clock_, spec_.id, *first_.newest()));
             TIDAL_CO_TRY(co_await hop());
         }
+        Result<void> begun = co_await history_.begin(spec_.mapping.text_hash, shift_ms);
+        TIDAL_CO_TRY(co_await hop());
+        TIDAL_CO_TRY(std::move(begun));
         if (spec_.replay) {
             Result<void> replayed = co_await replay();
             TIDAL_CO_TRY(std::move(replayed));
@@ -73,8 +80,13 @@ public:
             Result<void> written = co_await write_file(i, shift_ms);
             TIDAL_CO_TRY(std::move(written));
         }
+        TIDAL_CO_TRY(history_.end());
+        if (done == kDone) {
+            progress_.complete_before = progress_.accepted == 0;
+            co_return progress_;
+        }
         runtime::Completion<void> marked;
-        database_.put_import_note(spec_.id + "/done", 1, marked.completer());
+        database_.put_import_note(spec_.id + "/done", kDone, marked.completer());
         Result<void> result = co_await marked;
         TIDAL_CO_TRY(std::move(result));
         co_return progress_;
@@ -171,34 +183,79 @@ private:
         return IdFeed::open(*file.vectors, *ids, schema, *sources_[at]);
     }
 
+    /// The next writes of the queue, all of them at one side of what the history knows.
     runtime::Task<Result<void>> write_chunk(WriteQueue* queue) {
-        std::vector<Write>* const writes = &queue->writes;
-        const std::size_t count = chunk_of(*writes);
-        std::vector<Write> chunk(
-            std::make_move_iterator(writes->begin()),
-            std::make_move_iterator(writes->begin() + static_cast<std::ptrdiff_t>(count)));
-        writes->erase(writes->begin(), writes->begin() + static_cast<std::ptrdiff_t>(count));
-        const ImportChunk place{spec_.id, next_position_};
-        next_position_ += count;
+        const std::uint64_t first = next_position_;
+        WriteQueue chunk = queue->take(history_.to_border(chunk_of(queue->writes)));
+        next_position_ += chunk.writes.size();
+        for (std::size_t i = 0; i < chunk.hashes.size(); ++i)
+            TIDAL_CO_TRY(history_.read(first + i, chunk.hashes[i]));
+        const std::uint64_t last = next_position_ - 1;
+        if (last <= history_.settled()) co_return tell_settled(first, chunk);
+        if (last > history_.known()) {
+            Result<void> noted = co_await history_.note_read();
+            TIDAL_CO_TRY(std::move(noted));
+            Result<void> written = co_await write(first, std::move(chunk), false);
+            co_return written;
+        }
+        // Nothing is written before all that was read then is known to be the same.
+        again_.append(std::move(chunk));
+        if (last < history_.known()) co_return Result<void>();
+        const std::uint64_t again_first = history_.settled() + 1;
+        Result<void> written = co_await write(again_first, std::exchange(again_, {}), true);
+        co_return written;
+    }
+
+    /// What an earlier run wrote, or the database refused then.
+    Result<void> tell_settled(std::uint64_t first, const WriteQueue& chunk) {
+        for (std::size_t i = 0; i < chunk.writes.size(); ++i) {
+            TIDAL_ASSIGN(const bool was_refused, history_.was_refused(first + i));
+            if (was_refused) {
+                refused(chunk.notes[i].get(), refusal_of(database_, {&chunk.writes[i], 1}));
+            } else {
+                ++progress_.skipped;
+            }
+        }
+        return {};
+    }
+
+    /// `again`: an earlier run may have written some of them.
+    runtime::Task<Result<void>> write(std::uint64_t first, WriteQueue chunk, bool again) {
+        const std::vector<Write> sent = again ? chunk.writes : std::vector<Write>();
+        const ImportChunk place{spec_.id, first};
         runtime::Completion<WriteReplies> answered;
-        database_.write_import(std::move(chunk), place, {}, answered.completer());
+        database_.write_import(std::move(chunk.writes), place, {}, answered.completer());
         Result<WriteReplies> replies = co_await answered;
         TIDAL_CO_TRY(co_await hop());
         if (!replies.ok()) co_return Result<void>(replies.take_error());
-        const auto notes_end = queue->notes.begin() + static_cast<std::ptrdiff_t>(count);
-        const std::vector<RowNotePtr> notes(queue->notes.begin(), notes_end);
-        queue->notes.erase(queue->notes.begin(), notes_end);
+        std::vector<std::uint64_t> refusals;
         for (std::size_t i = 0; i < replies->size(); ++i) {
             const Result<WriteReply>& reply = (*replies)[i];
-            if (reply.ok()) {
+            std::optional<Error> error;
+            if (!reply.ok()) error = reply.error();
+            if (again && reply.ok() && reply->repeated) {
+                TIDAL_CO_ASSIGN(error, refused_before(first + i, sent[i]));
+            }
+            if (!error) {
                 ++(reply->repeated ? progress_.skipped : progress_.accepted);
-            } else if (is_fault_of_row(reply.error().code())) {
-                refused(notes[i].get(), reply.error());  // no such item, a time ahead
+            } else if (is_fault_of_row(error->code())) {
+                refused(chunk.notes[i].get(), *error);  // no such item, a time ahead
+                refusals.push_back(first + i);
             } else {
-                co_return Result<void>(Error(reply.error()));
+                co_return Result<void>(std::move(*error));
             }
         }
-        co_return Result<void>();
+        if (refusals.empty()) co_return Result<void>();
+        Result<void> noted = co_await history_.note_refused(std::move(refusals));
+        TIDAL_CO_TRY(co_await hop());
+        co_return noted;
+    }
+
+    /// A run that was killed may not have noted what the database refused: it would do so again.
+    Result<std::optional<Error>> refused_before(std::uint64_t position, const Write& write) {
+        TIDAL_ASSIGN(const bool noted, history_.was_refused(position));
+        if (noted) return std::optional(refusal_of(database_, {&write, 1}));
+        return refused_now(database_, {&write, 1});
     }
 
     void refused(const RowNote* note, const Error& error) {
@@ -263,8 +320,7 @@ private:
                 TimedWrite& row = (*rows)[at];
                 if (row.at > target_ms) break;
                 last_ms = row.at;
-                due.writes.push_back(std::move(row.write));
-                due.notes.push_back(std::move(row.note));
+                due.push(std::move(row.write), std::move(row.note), row.hash);
             }
             // Between rows the clock moves on too, but never past one that is not written.
             const bool all_due = due.writes.size() < kChunkWrites;
@@ -308,6 +364,8 @@ private:
     std::vector<const ImportSource*> sources_;  ///< In the order of the mapping's files.
     transfer::FirstSignals first_;
     ImportProgress progress_;
+    ImportHistory history_;
+    WriteQueue again_;  ///< Of the rows between what is settled and what is known.
     std::uint64_t next_position_ = 1;
     UnixMillis replay_from_ms_ = 0;
     std::uint64_t replay_from_ns_ = 0, replay_writes_ = 0;

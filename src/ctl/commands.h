@@ -109,7 +109,8 @@ Result<void> search_list(const Options& options);
 Result<void> search_save(const Options& options);
 Result<void> search_run(const Options& options);
 Result<void> search_delete(const Options& options);
-Result<void> import(const Options& options);
+/// Failed where every row was rejected.
+Result<Verdict> import(const Options& options);
 Result<void> export_signals(const Options& options);
 Result<void> schema_show(const Options& options);
 Result<void> schema_add(const Options& options);

@@ -8,6 +8,8 @@
 #include "ctl/client.h"
 #include "ctl/commands.h"
 #include "ctl/import_body.h"
+#include "ctl/output.h"
+#include "ctl/rejects_file.h"
 #include "runtime/real_runtime.h"
 #include "runtime/task.h"
 #include "transfer/mapping.h"
@@ -17,21 +19,6 @@ namespace {
 
 namespace json = boost::json;
 constexpr std::uint64_t kImportPollNs = 200'000'000;
-
-std::string percent_encode(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.') {
-            out += c;
-        } else {
-            char code[4];
-            std::snprintf(code, sizeof code, "%%%02X", byte);
-            out += code;
-        }
-    }
-    return out;
-}
 
 /// The status that the server gives of an import.
 struct Status {
@@ -62,8 +49,17 @@ Error failure_of(const Status& status) {
     const Status inner{
         problem != nullptr && problem->is_object() ? problem->get_object() : json::object(), {}};
     return Error(ErrorCode::kInternal, "the import failed: " + inner.text("detail"))
+        .with_reason(inner.text("code"))
         .with_field(inner.text("field"))
         .with_hint(inner.text("hint"));
+}
+
+/// Such as "12 s left"; a time that nobody knows yet is none of zero seconds.
+std::string left_text(std::optional<double> seconds) {
+    if (!seconds) return "time left unknown";
+    char text[32];
+    std::snprintf(text, sizeof text, "%.0f s left", *seconds);
+    return text;
 }
 
 /// A line that is drawn over itself.
@@ -76,16 +72,23 @@ public:
         drawn_ = now;
         const double seconds = std::chrono::duration<double>(now - started_).count();
         const double part = total == 0 ? 1 : static_cast<double>(done) / static_cast<double>(total);
-        std::fprintf(stderr, "\rsending  %3.0f %%  %.1f MB  %.1f MB/s  %.0f s left        ",
-                     part * 100, static_cast<double>(done) / 1e6,
+        const std::optional<double> left =
+            part > 0 ? std::optional(seconds / part - seconds) : std::nullopt;
+        std::fprintf(stderr, "\rsending  %3.0f %%  %.1f MB  %.1f MB/s  %s        ", part * 100,
+                     static_cast<double>(done) / 1e6,
                      static_cast<double>(done) / 1e6 / std::max(seconds, 1e-3),
-                     part > 0 ? seconds / part - seconds : 0.0);
+                     left_text(left).c_str());
     }
     void running(const Status& status) {
         if (quiet_) return;
-        std::fprintf(stderr, "\r%s  %3.0f %%  %.0f rows  %.0f rows/s  %.0f s left        ",
-                     status.text("file").c_str(), status.number("percent"), status.number("rows"),
-                     status.number("rows_per_s"), status.number("seconds_left"));
+        char rate[64] = "";
+        if (status.number("rows") > 0)
+            std::snprintf(rate, sizeof rate, "%.0f rows/s  ", status.number("rows_per_s"));
+        std::optional<double> left;
+        if (status.object.contains("seconds_left")) left = status.number("seconds_left");
+        std::fprintf(stderr, "\r%s  %3.0f %%  %.0f rows  %s%s        ", status.text("file").c_str(),
+                     status.number("percent"), status.number("rows"), rate,
+                     status.ended() ? "" : left_text(left).c_str());
         if (status.ended()) std::fprintf(stderr, "\n");
     }
 
@@ -95,6 +98,12 @@ private:
     std::chrono::steady_clock::time_point drawn_{};
 };
 
+/// By its name: rows of columns, which only a mapping gives a meaning.
+bool is_table(std::string_view path) {
+    if (path.ends_with(".zst")) path.remove_suffix(4);
+    return path.ends_with(".csv") || path.ends_with(".tsv");
+}
+
 runtime::Task<Result<void>> pause(runtime::Executor* timer) {
     Result<void> passed = co_await runtime::sleep_for(*timer, kImportPollNs);
     co_return passed;
@@ -103,10 +112,14 @@ runtime::Task<Result<void>> pause(runtime::Executor* timer) {
 class Import {
 public:
     explicit Import(const Options& options)
-        : options_(options), client_(options.url, options.key) {}
+        : options_(options),
+          client_(options.url, options.key),
+          other_client_(options.url, options.key),
+          rejects_(options.rejects) {}
 
-    Result<void> run() {
+    Result<Verdict> run() {
         TIDAL_TRY(options_.mapping.empty() ? find_plain() : find_mapped());
+        TIDAL_TRY(rejects_.open());
         ImportBody body(files_, !options_.mapping.empty());
         ProgressLine line(options_.json);
         TIDAL_ASSIGN(
@@ -115,6 +128,7 @@ public:
                 target(), options_.mapping.empty() ? "application/x-ndjson" : "application/x-tar",
                 [&] {
                     line.sending(body.bytes_done(), body.bytes_total());
+                    take_rejects_while_sending();
                     return body.next();
                 }));
         TIDAL_ASSIGN(Status status, parse_status(reply));
@@ -122,15 +136,21 @@ public:
         const auto timer = runtime->executors().create_executor("poll");
         while (!status.ended()) {
             line.running(status);
+            TIDAL_TRY(rejects_.take(client_, path() + "/rejects"));
             TIDAL_TRY(runtime::sync_wait(pause(timer.get())));
             TIDAL_ASSIGN(const std::string polled, client_.get(path()));
             TIDAL_ASSIGN(status, parse_status(polled));
         }
         line.running(status);
-        TIDAL_TRY(save_rejects(status));
+        TIDAL_TRY(take_last_rejects(status));
         if (status.text("state") == "failed") return failure_of(status);
         std::printf("%s\n", status.body.c_str());
-        return {};
+        if (status.number("rejected") == 0 || status.number("accepted") > 0 ||
+            status.number("skipped") > 0)
+            return Verdict::kSound;
+        print_error(Error(ErrorCode::kInvalidArgument, "every row was rejected")
+                        .with_hint("its problems say why; --rejects FILE keeps them all"));
+        return Verdict::kFailed;
     }
 
 private:
@@ -146,6 +166,11 @@ private:
     Result<void> find_plain() {
         for (const std::string& path : options_.paths) {
             TIDAL_ASSIGN(ImportFile file, import_file(path));
+            if (is_table(path))
+                return Error(ErrorCode::kInvalidArgument, "a table is not JSON lines")
+                    .with_field("mapping")
+                    .with("file", path)
+                    .with_hint("--mapping FILE says what its columns are");
             files_.push_back(std::move(file));
         }
         name_import();
@@ -192,22 +217,28 @@ private:
         import_id_ = "import-" + hash128(text).to_hex();
     }
 
+    /// Lines are answered at their end only; until then another connection asks.
+    void take_rejects_while_sending() {
+        const auto now = std::chrono::steady_clock::now();
+        if (!options_.mapping.empty() || now - asked_ < std::chrono::seconds(1)) return;
+        asked_ = now;
+        // It may not have begun; the end sees to it that none is missing.
+        (void)rejects_.take(other_client_, path() + "/rejects");
+    }
+
     /// Every rejected row with its reason, as the server kept it.
-    Result<void> save_rejects(const Status& status) {
-        if (options_.rejects.empty()) return {};
-        std::ofstream out(options_.rejects, std::ios::binary);
-        if (!out.is_open())
-            return Error(ErrorCode::kIo, "cannot write the file of rejected rows")
-                .with("file", options_.rejects);
-        if (status.number("rejected") == 0) return {};
-        return client_.get_stream(path() + "/rejects", [&](std::string_view bytes) {
-            out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-            return out.good();
-        });
+    Result<void> take_last_rejects(const Status& status) {
+        if (options_.mapping.empty()) rejects_.forget();
+        if (status.number("rejected") > 0) return rejects_.take(client_, path() + "/rejects");
+        if (status.text("state") == "failed" || status.object.contains("imported_before"))
+            return {};
+        return rejects_.clear();
     }
 
     const Options& options_;
-    Client client_;
+    Client client_, other_client_;
+    RejectsFile rejects_;
+    std::chrono::steady_clock::time_point asked_ = std::chrono::steady_clock::now();
     std::string yaml_;
     std::string import_id_;
     std::vector<ImportFile> files_;
@@ -215,7 +246,7 @@ private:
 
 }  // namespace
 
-Result<void> import(const Options& options) {
+Result<Verdict> import(const Options& options) {
     return Import(options).run();
 }
 

@@ -1,5 +1,6 @@
 #include "ctl/output.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
 #include <fstream>
@@ -33,6 +34,16 @@ void print(const json::value& value, int depth, const std::string& key) {
     }
 }
 
+/// Positions and counts are numbers, as in the server's problems; 15 digits are exact in
+/// JavaScript.
+json::value context_value(const std::string& text) {
+    const bool number = !text.empty() && text.size() <= 15 &&
+                        (text[0] != '0' || text.size() == 1) &&
+                        std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+    if (number) return std::stoull(text);
+    return json::string(text);
+}
+
 }  // namespace
 
 void print_error(const Error& error) {
@@ -44,7 +55,7 @@ std::string error_json(const Error& error) {
     if (!error.field().empty()) out["field"] = error.field();
     if (!error.hint().empty()) out["hint"] = error.hint();
     for (const auto& [key, value] : error.context())
-        if (!out.contains(key)) out[key] = value;
+        if (!out.contains(key)) out[key] = context_value(value);
     return json::serialize(out);
 }
 
@@ -81,6 +92,11 @@ Result<std::string> read_text(const std::string& path) {
     std::string text(kTextBytesMax + 1, '\0');
     in.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(in.gcount()));
+    if (text.empty())
+        return Error(ErrorCode::kInvalidArgument, "the text is empty")
+            .with_reason("empty_text")
+            .with("file", path)
+            .with_hint(path == "-" ? "standard input ended before its first byte" : "");
     if (text.size() > kTextBytesMax)
         return Error(ErrorCode::kTooLarge, path + " is larger than 16 MiB").with("file", path);
     return text;

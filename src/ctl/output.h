@@ -17,7 +17,8 @@ std::string error_json(const Error& error);
 
 std::string percent_encode(const std::string& text);
 
-/// A whole file of at most 16 MiB; "-" is standard input. kNotFound, kTooLarge.
+/// A whole file of 1 byte to 16 MiB; "-" is standard input. kNotFound, kInvalidArgument where it is
+/// empty, kTooLarge.
 Result<std::string> read_text(const std::string& path);
 
 }  // namespace tidal::ctl

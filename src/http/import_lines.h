@@ -5,10 +5,12 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "api/database.h"
+#include "api/import_history.h"
 #include "http/json_read.h"
 #include "http/line_splitter.h"
 
@@ -22,10 +24,11 @@ struct ImportCounts {
 };
 
 /// Lines become writes (an item with a vector two), a piece's lines one chunk, each marked in the
-/// log together with its rows. A line that is wrong is rejected and left out. A chunk that the log
-/// does not take as a whole (a full disk, a time-out) ends the import: a later chunk would move the
-/// mark past its rows. Threads: one call at a time; `done` runs on an executor of the database or
-/// at once. Lifetime: calls under way keep it alive.
+/// log together with its rows. Lines other than those that were read under the id before end it
+/// with `import_differs` (api/import_history.h). A line that is wrong is rejected and left out. A
+/// chunk that the log does not take as a whole (a full disk, a time-out) ends the import: a later
+/// chunk would move the mark past its rows. Threads: one call at a time; `done` runs on an executor
+/// of the database or at once. Lifetime: calls under way keep it alive.
 class ImportLines : public std::enable_shared_from_this<ImportLines> {
 public:
     /// A rejected line with its reason; the error has `line`. The text is empty when it was too
@@ -37,6 +40,7 @@ public:
     /// `shift_ms` is added to every time.
     ImportLines(api::Database& database, std::string import_id, std::int64_t shift_ms,
                 OnRejected on_rejected);
+    ~ImportLines();
 
     /// Not again after an error.
     void feed(std::string_view bytes, Done done);
@@ -45,11 +49,22 @@ public:
     const ImportCounts& counts() const { return counts_; }
 
 private:
+    struct Line;
     struct Chunk;
     Result<std::vector<api::Write>> parse(std::uint64_t number, Result<std::string_view> line);
     LineSplitter::OnLine parse_into(Chunk* chunk);
-    void write(Chunk chunk, Done done);
-    Result<void> count(const Chunk& chunk, const api::WriteReplies& replies);
+    static runtime::Task<void> take(std::shared_ptr<ImportLines> self, Chunk chunk, bool last,
+                                    Done done);
+    runtime::Task<Result<void>> write_new(Chunk chunk);
+    runtime::Task<Result<void>> write(Chunk chunk, bool again);
+    Result<void> tell_settled(const Chunk& chunk);
+    void reject(const Line& line, Error error);
+    Error stopped(const Error& by, std::uint64_t first) const;
+    Result<std::optional<Error>> refusal_of(const Line& line,
+                                            std::span<const Result<api::WriteReply>> own,
+                                            std::span<const api::Write> writes);
+    Result<void> count(const Chunk& chunk, const api::WriteReplies& replies, bool again,
+                       std::vector<std::uint64_t>* refused);
 
     api::Database& database_;
     const std::string import_id_;
@@ -58,6 +73,9 @@ private:
     JsonReader reader_;
     LineSplitter lines_;
     ImportCounts counts_;
+    api::ImportHistory history_;
+    bool begun_ = false;            ///< The history is known.
+    std::unique_ptr<Chunk> again_;  ///< Between what is settled and what is known.
 };
 
 /// Adds `shift_ms` to every time that the write gives.

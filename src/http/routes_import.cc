@@ -73,16 +73,29 @@ Result<ImportCall> import_call(const Request& request,
     return call;
 }
 
+/// How many bytes of the rejected lines a client has already.
+Result<std::uint64_t> rejects_from(const Request& request) {
+    TIDAL_TRY(check_parameters(request, {"from"}));
+    const std::string* text = request.query.find("from");
+    std::uint64_t from = 0;
+    if (text == nullptr) return from;
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), from);
+    if (error != std::errc() || end != text->data() + text->size())
+        return Error(ErrorCode::kInvalidArgument, "not a number of bytes").with_field("from");
+    return from;
+}
+
 /// Rejected lines under way to a client, a piece after the other.
 class RejectsStream : public std::enable_shared_from_this<RejectsStream> {
 public:
-    RejectsStream(std::shared_ptr<ImportJob> job, std::shared_ptr<ImportJobs> jobs)
-        : job_(std::move(job)), jobs_(std::move(jobs)) {}
+    RejectsStream(std::shared_ptr<ImportJob> job, std::shared_ptr<ImportJobs> jobs,
+                  std::uint64_t from)
+        : job_(std::move(job)), jobs_(std::move(jobs)), offset_(from) {}
 
     void start(Responder responder) {
         jobs_->receiver()->post(
             [self = shared_from_this(), responder = std::move(responder)]() mutable {
-                auto piece = self->job_->read_rejects(0);
+                auto piece = self->job_->read_rejects(self->offset_);
                 if (!piece.ok()) return responder.fail(piece.error());
                 Response head;
                 head.content_type = "application/x-ndjson";
@@ -108,7 +121,7 @@ private:
     const std::shared_ptr<ImportJob> job_;
     const std::shared_ptr<ImportJobs> jobs_;
     std::optional<ResponseWriter> writer_;
-    std::uint64_t offset_ = 0;
+    std::uint64_t offset_;
 };
 
 }  // namespace
@@ -159,11 +172,12 @@ void Door::add_import_routes() {
         responder.send(Response::json((*job)->status_json()));
     });
     whole_.add(Method::kGet, "/import/{id}/rejects", [this](Request request, Responder responder) {
-        if (auto known = check_parameters(request, {}); !known.ok())
-            return responder.fail(known.error());
+        const auto from = rejects_from(request);
+        if (!from.ok()) return responder.fail(from.error());
         auto job = imports_->find(request.parameters.text("id"));
         if (!job.ok()) return responder.fail(job.error());
-        std::make_shared<RejectsStream>(std::move(*job), imports_)->start(std::move(responder));
+        std::make_shared<RejectsStream>(std::move(*job), imports_, *from)
+            ->start(std::move(responder));
     });
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "base/hash.h"
 #include "transfer/internal/pattern.h"
 #include "transfer/internal/yaml_map.h"
 
@@ -435,6 +436,7 @@ const FileMapping* Mapping::find(std::string_view file_name) const {
 Result<Mapping> parse_mapping(std::string_view yaml) {
     TIDAL_ASSIGN(const YamlNode root, schema::parse_yaml(yaml));
     Mapping mapping;
+    mapping.text_hash = hash64(yaml);
     static constexpr std::string_view kKeys[] = {"files"};
     TIDAL_TRY(read_map(
         root, "the mapping", kKeys, [&](std::string_view, const YamlNode& value) -> Result<void> {

@@ -114,6 +114,7 @@ struct FileMapping {
 /// Files in the order in which they are to be read.
 struct Mapping {
     std::vector<FileMapping> files;
+    std::uint64_t text_hash = 0;  ///< Of the text it was read from.
 
     /// By name, with or without ".zst".
     const FileMapping* find(std::string_view file_name) const;

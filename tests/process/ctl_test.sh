@@ -91,18 +91,24 @@ printf 'experiment spring version 1 { arm own@1; arm new@1; }' >"$work/spring"
     printf 'Tree=0\nnum_leaves=1\nleaf_value=0.25\n\n\nend of trees\n'
 } >"$work/model"
 printf 'version: 1\nkinds: [' >"$work/bad.yaml"
+: >"$work/empty"
 
 json_of 0 '"status":"ok"' status
 json_of 1 '"code":"unavailable"' status --url $nobody
 json_of 0 '"accepted":1' import "$work/items.jsonl" --id first
 json_of 1 '"status":"error"' import "$work/absent.jsonl"
+printf 'id,title\n1,one\n' >"$work/items.csv"
+json_of 1 '"hint":"--mapping' import "$work/items.csv"
+printf '%s\n' '{"entity_id":1,' '{"entity_id":1,"signal":"veiw"}' >"$work/bad.jsonl"
+json_of 1 '"rejected":2' import "$work/bad.jsonl"
 echo '{"entity_id":1,"signal":"view"}' >"$work/signals.jsonl"
 json_of 0 '"accepted":1' import "$work/signals.jsonl"
 json_of 0 '"signal":"view"' export
 json_of 1 '"field":"format"' export --format csv
 json_of 1 '"code":"unknown_signal"' export --signals vew
 json_of 0 '"entity_id":1' query 'RETRIEVE items USING new LIMIT 3'
-json_of 1 '"line":"1"' query 'RETRIEVE items USINF new'
+json_of 1 '"code":"empty_text"' profile put "$work/empty"
+json_of 1 '"line":1,' query 'RETRIEVE items USINF new'
 json_of 0 '"status":"ok"' put item 2 '{"metadata":{"title":"two","year":1999},"creator_id":7}'
 json_of 1 '"code":"unknown_field"' put item 2 '{"metadata":{"titel":"two"}}'
 json_of 1 '"field":"json"' put item 2 '["two"]'
@@ -235,10 +241,10 @@ json_of 1 '"code":"unavailable"' session list 5 --url $nobody
 json_of 0 '"status":"ok"' session signal "$session" like 1 --sequence 1
 json_of 0 '"repeated":true' session signal "$session" like 1 --sequence 1
 json_of 1 '"code":"unknown_signal"' session signal "$session" lick 1
-json_of 0 '"status":"ok"' session signal "$session" like 2 --idempotency-key mistaken
-json_of 1 '"code":"unknown_undo_key"' undo mistaken 2
-json_of 0 '"status":"ok"' undo mistaken 2 --session "$session"
-json_of 0 '"repeated":true' undo mistaken 2 --session "$session"
+json_of 0 '"status":"ok"' session signal "$session" like 1 --idempotency-key mistaken
+json_of 1 '"code":"unknown_undo_key"' undo mistaken 1
+json_of 0 '"status":"ok"' undo mistaken 1 --session "$session"
+json_of 0 '"repeated":true' undo mistaken 1 --session "$session"
 json_of 0 '"page":"cart"' session annotate "$session" --annotate page=cart --sequence 2
 json_of 1 '"status":"error"' session annotate "$session" --annotate page
 json_of 0 '"reward":1' session show "$session"
@@ -264,7 +270,7 @@ json_of 1 '"status":"error"' restore "$work/backups/b1" "$work/restored"
 json_of 1 '"status":"error"' verify "$work/backups/b2"
 # Held by the server.
 json_of 1 '"code":"conflict"' fsck --data-dir "$work/data"
-json_of 1 '"pid":"'"$server_pid" paths --data-dir "$work/data"
+json_of 1 '"pid":'"$server_pid" paths --data-dir "$work/data"
 json_of 1 '"code":"conflict"' diagnostics --data-dir "$work/data"
 json_of 0 '"status":"ok"' fsck --data-dir "$work/restored"
 json_of 0 '"what":"the log"' paths --data-dir "$work/restored"

@@ -121,30 +121,77 @@ files:
     format: ndjson
     signals: {item: track, user: who, at: {column: when, unit: s}, emit: [share, {type: like, when: part > 0.5}]}
 YAML
-seq 20000 | awk '{printf "{\"track\":%d,\"who\":%d,\"when\":%d,\"part\":%s,\"unused\":[1]}\n", 1 + $1 % 100, $1, 1500000000 + $1, $1 % 4 == 0 ? "0.75" : "0.25"}' \
-    >"$work/visits/visits.ndjson"
-printf '%s\n' '{"track":1,"who":1' '{"track":999,"who":1,"when":1500000000,"part":0.1}' '{"track":1,"who":"x","when":1500000000,"part":0.1}' \
-    >>"$work/visits/visits.ndjson"
-tar --format=ustar -C "$work/visits" -cf "$work/visits.tar" mapping.yaml visits.ndjson
-curl -s -o /dev/null -H 'Content-Type: application/x-tar' --data-binary "@$work/visits.tar" "http://127.0.0.1:$port/import?id=v&wait=false"
-deadline=$((SECONDS + 60))
-until call GET /import/v && [[ $reply =~ \"accepted\":[1-9] ]]; do
-    [ $SECONDS -gt $deadline ] && fail "no progress: $reply" && break
+# kill_within_visits: tidalctl sends $visits good lines between bad ones and sees the server die; fails when it was over before.
+kill_within_visits() {
+    {
+        echo '{"track":998,"who":1,"when":1500000000,"part":0.1}'
+        seq "$visits" | awk '{printf "{\"track\":%d,\"who\":%d,\"when\":%d,\"part\":%s,\"unused\":[1]}\n", 1 + $1 % 100, $1, 1500000000 + $1, $1 % 4 == 0 ? "0.75" : "0.25"}'
+        printf '%s\n' '{"track":1,"who":1' '{"track":999,"who":1,"when":1500000000,"part":0.1}' '{"track":1,"who":"x","when":1500000000,"part":0.1}'
+    } >"$work/visits/visits.ndjson"
+    shares=$((shares + visits)) deadline=$((SECONDS + 120))
+    : >"$work/visits.rejected"
+    send_visits &
+    client=$!
+    until [ -s "$work/visits.rejected" ]; do
+        kill -0 $client 2>/dev/null || break
+        [ $SECONDS -gt $deadline ] && fail "no row is rejected" && break
+        pause
+    done
+    stop_server KILL
+    wait $client
+    local ended=$?
+    start_server standalone --data-dir "$work/data" --checkpoint-interval-ms 500 || finish
+    [ $ended != 0 ]
+}
+send_visits() {
+    "$bin/tidalctl" import --url "http://127.0.0.1:$port" --id "v$visits" --mapping "$work/visits/mapping.yaml" \
+        --rejects "$work/visits.rejected" "$work/visits" >"$work/imported" 2>"$work/progress"
+}
+visits=20000 shares=0
+until kill_within_visits; do
+    [ $visits -gt 400000 ] && fail "each import ends before it can be killed" && break
+    visits=$((2 * visits))
 done
-[[ $reply == *'"state":"running"'* ]] || fail "killed after its end: $reply"
-stop_server KILL
-start_server standalone --data-dir "$work/data" --checkpoint-interval-ms 500 || finish
-"$bin/tidalctl" import --url "http://127.0.0.1:$port" --id v --mapping "$work/visits/mapping.yaml" \
-    --rejects "$work/visits.rejected" "$work/visits" >"$work/imported" 2>"$work/progress" || fail "tidalctl: $(cat "$work/progress")"
-grep -q '"rejected":3' "$work/imported" || fail "import: $(cat "$work/imported")"
+grep -q '"line":1,' "$work/visits.rejected" || fail "rejected before the kill, and not kept: $(cat "$work/visits.rejected")"
+send_visits || fail "tidalctl: $(cat "$work/progress")"
+grep -q '"rejected":4' "$work/imported" || fail "import: $(cat "$work/imported")"
 grep -q '"skipped":[1-9]' "$work/imported" || fail "nothing was skipped: $(cat "$work/imported")"
-for want in share:20000 like:5000; do
+[[ $(tr '\r' '\n' <"$work/progress") != *' 0 rows/s'* ]] || fail "rows per second before there is a row: $(cat "$work/progress")"
+for want in share:$shares like:$((shares / 4)); do
     got=$(curl -s "http://127.0.0.1:$port/export/signals?signals=${want%:*}" | grep -c '"signal":')
     [ "$got" = "${want#*:}" ] || fail "JSON lines with a mapping: $got of $want"
 done
-for line in 20001 20002 20003; do
-    grep -q "\"line\":$line," "$work/visits.rejected" || fail "line $line is not among $(cat "$work/visits.rejected")"
+# Of the whole import, however often it is sent.
+for run in gone-on again; do
+    for line in 1 $((visits + 2)) $((visits + 3)) $((visits + 4)); do
+        [ "$(grep -c "\"line\":$line," "$work/visits.rejected")" = 1 ] || fail "$run: line $line is not once in $(cat "$work/visits.rejected")"
+    done
+    [ "$(wc -l <"$work/visits.rejected")" = 4 ] || fail "$run: $(cat "$work/visits.rejected")"
+    send_visits || fail "tidalctl: $(cat "$work/progress")"
+    grep -q '"accepted":0,.*"imported_before":true' "$work/imported" || fail "again: $(cat "$work/imported")"
 done
+
+# Other data under an id is refused; what begins with the same is gone on with.
+sed '2s/"who":1,/"who":7,/' "$work/visits/visits.ndjson" >"$work/other" && mv "$work/other" "$work/visits/visits.ndjson"
+send_visits && fail "other data was taken: $(cat "$work/imported")"
+grep -q 'another id' "$work/progress" || fail "no advice: $(cat "$work/progress")"
+sed '2s/"who":7,/"who":1,/' "$work/visits/visits.ndjson" >"$work/other" && mv "$work/other" "$work/visits/visits.ndjson"
+echo '{"track":1,"who":1,"when":1500000000,"part":0.1}' >>"$work/visits/visits.ndjson"
+send_visits || fail "tidalctl: $(cat "$work/progress")"
+grep -q '"accepted":1,' "$work/imported" || fail "one line more: $(cat "$work/imported")"
+printf '%s\n' '{"entity_id":7001}' '{"entity_id":7002}' >"$work/lines"
+post id=nl application/x-ndjson "$work/lines"
+expect 200 '"accepted":2'
+printf '%s\n' '{"entity_id":7003}' '{"entity_id":7004}' '{"entity_id":7005}' >"$work/lines"
+post id=nl application/x-ndjson "$work/lines"
+expect 422 '"code":"import_differs"' '"import":"nl"' '"rows_before":2' 'another id'
+call GET /items/7005
+expect 404
+printf '%s\n' '{"entity_id":7001}' '{"entity_id":7002}' '{"entity_id":7005}' >"$work/lines"
+post id=nl application/x-ndjson "$work/lines"
+expect 200 '"accepted":1,"skipped":2'
+call GET '/import/nl/rejects?from=x'
+expect 400 'number of bytes'
 
 # JSON lines with a shift that depends on the last of them.
 printf '%s\n' '{"entity_id":1,"signal":"like","at":1400000000000}' '{"entity_id":1,"signal":"like","at":1400000100000}' >"$work/likes"
@@ -153,6 +200,6 @@ expect 200 '"accepted":2'
 call GET /items/1/signals
 expect 200 '"like":{'
 call GET /import
-expect 200 '"imports":[' '"id":"e"' '"id":"v"'
-until_state v finished
+expect 200 '"imports":[' '"id":"e"' "\"id\":\"v$visits\""
+until_state "v$visits" finished
 finish

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/import.h"
+#include "base/hash.h"
 
 namespace tidal::api {
 
@@ -38,6 +39,16 @@ inline Write write_of(transfer::ImportRow row) {
         return PreparedWrite{std::move(*vector), std::nullopt};
     auto& signal = std::get<transfer::SignalRow>(row);
     return PreparedWrite{std::move(signal.body), signal.at_ms};
+}
+
+/// By what a second reading knows a row again: its text, and what is not part of the text.
+inline std::uint64_t hash_of(const transfer::ImportRow& row, std::string_view text) {
+    const std::uint64_t hash = hash64(text);
+    const auto* vector = std::get_if<record::EmbeddingBody>(&row);
+    if (vector == nullptr) return hash;
+    const std::string_view values(reinterpret_cast<const char*>(vector->values.data()),
+                                  vector->values.size() * sizeof(vector->values[0]));
+    return hash64(values, hash64(vector->id.to_string(), hash));
 }
 
 /// Only notes when things were first and last signalled.
@@ -72,7 +83,32 @@ private:
 /// Writes that wait for the log, in their order.
 struct WriteQueue {
     std::vector<Write> writes;
-    std::vector<RowNotePtr> notes;  ///< Of each write.
+    std::vector<RowNotePtr> notes;      ///< Of each write.
+    std::vector<std::uint64_t> hashes;  ///< Of each write's row.
+
+    void push(Write write, RowNotePtr note, std::uint64_t hash) {
+        writes.push_back(std::move(write));
+        notes.push_back(std::move(note));
+        hashes.push_back(hash);
+    }
+    void append(WriteQueue more) {
+        for (std::size_t i = 0; i < more.writes.size(); ++i)
+            push(std::move(more.writes[i]), std::move(more.notes[i]), more.hashes[i]);
+    }
+    /// The first ones, which it has no more then.
+    WriteQueue take(std::size_t count) {
+        WriteQueue out;
+        const auto end = static_cast<std::ptrdiff_t>(count);
+        const auto move = [&](auto& from, auto& to) {
+            to.assign(std::make_move_iterator(from.begin()),
+                      std::make_move_iterator(from.begin() + end));
+            from.erase(from.begin(), from.begin() + end);
+        };
+        move(writes, out.writes);
+        move(notes, out.notes);
+        move(hashes, out.hashes);
+        return out;
+    }
 };
 
 /// Gathers the writes of one file until the caller takes them.
@@ -88,8 +124,8 @@ public:
     bool on_row(transfer::ImportRow row, const transfer::RowPlace& place,
                 std::string_view text) override {
         transfer::shift_times(&row, shift_ms_);
-        queue.notes.push_back(notes_.of(file_, place, text));
-        queue.writes.push_back(write_of(std::move(row)));
+        const std::uint64_t hash = hash_of(row, text);
+        queue.push(write_of(std::move(row)), notes_.of(file_, place, text), hash);
         return true;
     }
     void on_rejected(const transfer::RejectedRow& rejected) override {
@@ -173,6 +209,7 @@ struct TimedWrite {
     bool signal;
     Write write;
     RowNotePtr note;
+    std::uint64_t hash;
 };
 
 /// Keeps the rows of one slice of time.
@@ -185,7 +222,9 @@ public:
         const UnixMillis at = time_of(row);
         if (at < slice_.begin || at >= slice_.end) return true;
         const bool signal = std::holds_alternative<transfer::SignalRow>(row);
-        rows.push_back({at, signal, write_of(std::move(row)), notes_.of(*file_, place, text)});
+        const std::uint64_t hash = hash_of(row, text);
+        rows.push_back(
+            {at, signal, write_of(std::move(row)), notes_.of(*file_, place, text), hash});
         return true;
     }
     void on_rejected(const transfer::RejectedRow&) override {}

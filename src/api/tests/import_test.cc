@@ -81,15 +81,16 @@ ImportSpec spec(const Files& files, bool shift = false) {
 using Answer = std::optional<Result<ImportProgress>>;
 
 runtime::Task<void> import_into(Database& database, runtime::Clock& clock, ImportSpec spec,
-                                std::shared_ptr<Answer> answer) {
-    auto result = co_await import_files(database, clock, std::move(spec), {});
+                                std::shared_ptr<Answer> answer, ImportObserver observer) {
+    auto result = co_await import_files(database, clock, std::move(spec), std::move(observer));
     answer->emplace(std::move(result));
 }
 
 /// The import's end, or nothing when the node died under it.
-Answer run_import(SimNode& node, ImportSpec spec) {
+Answer run_import(SimNode& node, ImportSpec spec, ImportObserver observer = {}) {
     auto answer = std::make_shared<Answer>();
-    runtime::spawn(import_into(*node, node.runtime().clock(), std::move(spec), answer));
+    runtime::spawn(
+        import_into(*node, node.runtime().clock(), std::move(spec), answer, std::move(observer)));
     node.world().run_until([&] { return answer->has_value() || node.crashed(); });
     return *answer;
 }
@@ -174,6 +175,7 @@ TEST(Import, GoesOnAfterAFullDisk) {
     ASSERT_FALSE(stopped->ok());
     EXPECT_EQ(stopped->error().code(), ErrorCode::kDiskFull);
     node.disk().set_capacity(~0ULL);
+    node.world().advance(kSecondNs);  // writes resume by themselves
     const Answer last = run_import(node, spec(files));
     ASSERT_TRUE(last.has_value());
     ASSERT_OK(*last);
@@ -186,7 +188,7 @@ TEST(Import, BeginsAgainWhileAChunkIsStillUnderWay) {
     ASSERT_OK(node.open());
     // The first caller gives up while its chunk waits for the disk; nobody knows its fate.
     auto first = std::make_shared<Answer>();
-    runtime::spawn(import_into(*node, node.runtime().clock(), spec(files), first));
+    runtime::spawn(import_into(*node, node.runtime().clock(), spec(files), first, {}));
     const Answer second = run_import(node, spec(files));
     ASSERT_TRUE(second.has_value());
     node.world().run_until([&] { return first->has_value(); });
@@ -216,6 +218,123 @@ TEST(Import, ARowThatCannotBeIsRejectedAndTheRestKept) {
     EXPECT_EQ((*answer)->rejected, 3u);
     EXPECT_EQ((*answer)->accepted, kItems + kRatings + 1);
     expect_exact(node, files, "with bad rows");
+}
+
+void expect_refused(SimNode& node, ImportSpec other, const std::string& what) {
+    const Answer answer = run_import(node, std::move(other));
+    ASSERT_TRUE(answer.has_value());
+    ASSERT_FALSE(answer->ok()) << what;
+    EXPECT_EQ(answer->error().code(), ErrorCode::kIdempotencyMismatch) << what;
+    EXPECT_EQ(answer->error().reason(), "import_differs") << what;
+    const std::string text = answer->error().to_string();
+    EXPECT_NE(text.find("import=the import"), std::string::npos) << text;
+    EXPECT_NE(text.find("rows_before=" + std::to_string(kItems + kRatings)), std::string::npos)
+        << text;
+}
+
+TEST(Import, RefusesOtherDataUnderTheSameId) {
+    Files files = make_files();
+    ImportNode node;
+    ASSERT_OK(node.open());
+    const Answer first = run_import(node, spec(files));
+    ASSERT_TRUE(first.has_value());
+    ASSERT_OK(*first);
+    ASSERT_OK(node.crash_and_open());
+    for (const std::size_t at : {std::size_t{20}, files.ratings.size() / 2}) {
+        Files other = files;
+        const std::size_t digit = other.ratings.find(',', at) + 1;
+        other.ratings[digit] = other.ratings[digit] == '3' ? '4' : '3';
+        expect_refused(node, spec(other), "another rating");
+    }
+    Files less = files;
+    less.ratings.resize(less.ratings.size() - 17);
+    expect_refused(node, spec(less), "a shorter file");
+    ImportSpec weighted = spec(files);
+    weighted.mapping = transfer::parse_mapping(std::string(kMapping) + "# another\n").value();
+    expect_refused(node, std::move(weighted), "another mapping");
+    ImportSpec moved = spec(files);
+    moved.shift_ms = 1000;
+    expect_refused(node, std::move(moved), "another shift");
+    expect_exact(node, files, "after what was refused");
+    files.ratings += "1,5,1690000001\n";
+    ++files.per_item[1];
+    ++files.per_creator[1];
+    const Answer more = run_import(node, spec(files));
+    ASSERT_TRUE(more.has_value());
+    ASSERT_OK(*more);
+    EXPECT_EQ((*more)->accepted, 1u);
+    expect_exact(node, files, "with a row more");
+}
+
+TEST(Import, OfABuildThatKnewNothingOfItsRowsStaysComplete) {
+    ImportNode node;
+    ASSERT_OK(node.open());
+    ASSERT_OK(node.wait([&](Database::Done done) {
+        node->put_import_note("the import/done", 1, std::move(done));
+    }));
+    const Answer answer = run_import(node, spec(make_files()));
+    ASSERT_TRUE(answer.has_value());
+    ASSERT_OK(*answer);
+    EXPECT_TRUE((*answer)->complete_before);
+    EXPECT_EQ((*answer)->accepted, 0u);
+}
+
+/// Rows of no item and rows that are none, from the first chunk to the last.
+Files with_bad_rows(Files files, std::set<std::string>* bad) {
+    std::string ratings;
+    std::size_t row = 0;
+    for (std::size_t at = 0; at < files.ratings.size(); ++row) {
+        const std::size_t end = files.ratings.find('\n', at) + 1;
+        ratings += files.ratings.substr(at, end - at);
+        at = end;
+        if (row % 150 != 100) continue;
+        bad->insert("9999," + std::to_string(row) + ",1690000000");
+        bad->insert("1," + std::to_string(row) + ",never");
+        ratings += "9999," + std::to_string(row) + ",1690000000\n";
+        ratings += "1," + std::to_string(row) + ",never\n";
+    }
+    files.ratings = ratings;
+    return files;
+}
+
+/// What each run of an import says of the whole of it.
+void expect_all_told(SimNode& node, const Files& files, const std::set<std::string>& bad,
+                     const std::string& when) {
+    std::multiset<std::string> rejected;
+    ImportObserver observer;
+    observer.on_rejected = [&](const std::string&, const transfer::RejectedRow& row) {
+        rejected.insert(std::string(row.text));
+    };
+    const Answer answer = run_import(node, spec(files), observer);
+    ASSERT_TRUE(answer.has_value());
+    ASSERT_OK(*answer);
+    EXPECT_EQ(std::multiset<std::string>(bad.begin(), bad.end()), rejected) << when;
+    EXPECT_EQ((*answer)->rejected, bad.size()) << when;
+    EXPECT_EQ((*answer)->accepted + (*answer)->skipped, kItems + kRatings) << when;
+}
+
+TEST(Import, TellsEveryRejectedRowAfterACrashAndASecondTime) {
+    std::set<std::string> bad;
+    const Files files = with_bad_rows(make_files(), &bad);
+    runtime::SeededRandom random(2);
+    for (int trial = 0; trial < 8; ++trial) {
+        ImportNode node(static_cast<std::uint64_t>(trial) + 1);
+        ASSERT_OK(node.open());
+        node.disk().set_crash_after(5 + random.below(60));
+        run_import(node, spec(files));
+        ASSERT_OK(node.crash_and_open({.seed = random.u64()}));
+        node.disk().set_crash_after(0);
+        const std::string when = "in trial " + std::to_string(trial);
+        expect_all_told(node, files, bad, when + " after a crash");
+        expect_exact(node, files, when);
+        Files later;
+        later.items += "9999,1,later\n";
+        ImportSpec item = spec(later);
+        item.id = "what was not there";
+        ASSERT_TRUE(run_import(node, std::move(item)).has_value());
+        expect_all_told(node, files, bad, when + " a second time");
+        expect_exact(node, files, when + " a second time");
+    }
 }
 
 TEST(Import, ShiftsEveryTryByTheSameAmount) {

@@ -88,6 +88,45 @@ TEST(ImportLines, ARejectedLineIsHandedBackAndTheRestKept) {
     expect_total(node, 20);
 }
 
+TEST(ImportLines, RefuseOtherLinesUnderTheSameId) {
+    api::SimNode node({.shards = 2});
+    ASSERT_TRUE(node.open().ok());
+    const std::string body = body_of(100);
+    ASSERT_TRUE(send(node, body).result.ok());
+    std::string other = body_of(120);
+    other[other.find("\"t\"") + 1] = 'u';
+    for (const std::string& wrong : {other, body.substr(0, body.size() / 2)}) {
+        const Sent sent = send(node, wrong, 300);
+        ASSERT_FALSE(sent.result.ok());
+        EXPECT_EQ(sent.result.error().code(), ErrorCode::kIdempotencyMismatch);
+        EXPECT_EQ(sent.result.error().reason(), "import_differs");
+        EXPECT_EQ(sent.counts.accepted, 0u);
+    }
+    expect_total(node, 100);
+    const Sent more = send(node, body_of(120), 300);
+    ASSERT_TRUE(more.result.ok()) << more.result.error().to_string();
+    EXPECT_EQ(more.counts.accepted, 20u);
+    EXPECT_EQ(more.counts.skipped, 110u);
+    expect_total(node, 120);
+}
+
+TEST(ImportLines, TellEveryRejectedLineASecondTime) {
+    api::SimNode node({.shards = 2});
+    ASSERT_TRUE(node.open().ok());
+    std::string body = R"({"entity_id":7,"signal":"view"})"
+                       "\n" +
+                       body_of(20);
+    body += "{\"entity_id\":1,\"signal\":\"veiw\"}\n{not json\n";
+    for (int run = 0; run < 2; ++run) {
+        const Sent sent = send(node, body, 10'000);
+        ASSERT_TRUE(sent.result.ok()) << sent.result.error().to_string();
+        EXPECT_EQ(sent.counts.rejected, 3u) << run;
+        EXPECT_EQ(sent.rejected.size(), 3u) << run;
+        EXPECT_EQ(sent.counts.accepted + sent.counts.skipped, 30u) << run;
+    }
+    expect_total(node, 20);
+}
+
 std::set<EntityId> with_vectors(api::SimNode& node) {
     const std::string near =
         "profile near version 1 { candidates ann(default, vector); score similarity(default); }";
@@ -133,7 +172,7 @@ TEST(ImportLines, AnItemAndItsVectorAreWrittenTogetherOrNotAtAll) {
         ASSERT_TRUE(again.result.ok()) << again.result.error().to_string();
         EXPECT_EQ(again.counts.lines, 7U);
         EXPECT_EQ(again.counts.accepted, 0U);
-        EXPECT_EQ(again.rejected.size(), 2U) << "the shard has seen the last line";
+        EXPECT_EQ(again.rejected.size(), 3U) << "and the shard has seen the last line";
     }
     node.rest();
     EXPECT_EQ(with_vectors(node), (std::set<EntityId>{EntityId(1), EntityId(3)}));
