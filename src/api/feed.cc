@@ -16,8 +16,9 @@ Result<std::vector<EntityId>> resolve_all(const schema::Schema& schema, EntityKi
                                           const std::vector<IdInput>& ids, std::string_view field) {
     std::vector<EntityId> out;
     for (const IdInput& id : ids) {
-        TIDAL_ASSIGN(EntityId one, resolve_id(schema, kind, id, field));
-        out.push_back(std::move(one));
+        auto one = resolve_id(schema, kind, id, field);
+        if (!one.ok()) return one.take_error().with("index", out.size());
+        out.push_back(*std::move(one));
     }
     return out;
 }
@@ -29,10 +30,12 @@ Result<std::optional<std::set<std::string>>> check_fields(const FeedCall& call,
     if (call.fields->empty()) return std::optional(std::set<std::string>());
     std::vector<std::string_view> known{"creator_id", "created_at", "publish_at", "expires_at"};
     for (const auto& field : schema.kind(call.kind).fields) known.push_back(field.name);
-    for (const std::string& name : *call.fields)
-        if (std::ranges::find(known, name) == known.end())
+    for (std::size_t i = 0; i < call.fields->size(); ++i)
+        if (const std::string& name = (*call.fields)[i];
+            std::ranges::find(known, name) == known.end())
             return Error(ErrorCode::kUnknownName, "unknown field `" + name + "`")
                 .with_field("fields")
+                .with("index", i)
                 .with_hint(name_hint(name, known))
                 .with_reason("unknown_field");
     return std::optional(std::set<std::string>(call.fields->begin(), call.fields->end()));

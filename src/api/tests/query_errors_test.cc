@@ -1,0 +1,86 @@
+// What is wrong with a query: where in its text, and what would be right.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "api/tests/sim_node.h"
+
+namespace tidal::api {
+namespace query_errors_test {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+class QueryErrors : public testing::Test {
+protected:
+    void SetUp() override {
+        ASSERT_OK(node_.open());
+        std::string yaml(schema::default_schema_yaml());
+        yaml.insert(yaml.find("    year: int\n"), "    place: geo\n");
+        ASSERT_OK(node_.put_schema(yaml));
+        ASSERT_OK(put("profile lifted version 1 { score year * param(lift); }"));
+        node_.rest();
+    }
+
+    Result<void> put(const std::string& text,
+                     void (Database::*how)(std::string, bool,
+                                           Database::CatalogDone) = &Database::put_profile) {
+        return node_.wait([&](Database::Done done) {
+            ((*node_).*how)(text, false, [done = std::move(done)](auto reply) mutable {
+                done(reply.ok() ? Result<void>() : Result<void>(reply.error()));
+            });
+        });
+    }
+
+    static std::string context(const Error& error, std::string_view key) {
+        for (const auto& [name, value] : error.context())
+            if (name == key) return value;
+        return "none";
+    }
+
+    /// Of both doors, which must agree: "message; hint".
+    std::string refusal(const std::string& text) {
+        const auto direct = node_->query(text);
+        if (direct.ok()) return "answered";
+        std::string later = "not answered";
+        node_->query(text, {}, [&](Result<QueryReply> reply) {
+            later = reply.ok() ? "answered" : reply.error().to_string();
+        });
+        node_.rest();
+        EXPECT_EQ(later, direct.error().to_string());
+        return direct.error().to_string();
+    }
+
+    /// @param marked  A query with `|` before what is wrong.
+    void expect_place(const std::string& marked) {
+        std::string text = marked;
+        const std::size_t at = text.find('|');
+        text.erase(at, 1);
+        const auto reply = node_->query(text);
+        ASSERT_FALSE(reply.ok()) << text;
+        EXPECT_EQ(context(reply.error(), "offset"), std::to_string(at))
+            << text << "\n"
+            << reply.error().to_string();
+        const auto line = std::count(text.begin(), text.begin() + std::ptrdiff_t(at), '\n') + 1;
+        EXPECT_EQ(context(reply.error(), "line"), std::to_string(line)) << text;
+        EXPECT_NE(context(reply.error(), "column"), "none") << text;
+        refusal(text);
+    }
+
+    SimNode node_{{.shards = 2}};
+};
+
+TEST_F(QueryErrors, OfAnArmHaveItsPlace) {
+    const std::string text = "experiment e version 1 {\n  arm new@1;\n  arm old@77;\n}";
+    const auto refused = put(text, &Database::put_experiment);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(context(refused.error(), "line"), "3");
+    EXPECT_EQ(context(refused.error(), "column"), "7");
+    EXPECT_EQ(context(refused.error(), "offset"), std::to_string(text.find("old@77")));
+    EXPECT_EQ(refused.error().hint(), "versions of it: 1");
+}
+
+}  // namespace query_errors_test
+}  // namespace tidal::api
