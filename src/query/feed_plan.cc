@@ -3,9 +3,9 @@
 #include <string>
 
 #include "base/codec.h"
-#include "base/edit_distance.h"
 #include "query/feed.h"
 #include "query/internal/candidate_lists.h"
+#include "query/internal/missing_inputs.h"
 #include "query/internal/plan_anchors.h"
 #include "query/internal/query_conditions.h"
 #include "query/internal/query_fingerprint.h"
@@ -29,26 +29,6 @@ Result<void> check_limits(const FeedRequest& request) {
             .with_field("exclude")
             .with_hint("at most " + std::to_string(kExcludedMax));
     return {};
-}
-
-/// What the profile reads of a request's user.
-/// @param what  Asks for it.
-Result<void> check_inputs(const FeedRequest& request, const ranking::CompiledProfile& profile,
-                          const std::string& what) {
-    if (request.user) return {};
-    const bool needed = profile.profile.cap ||
-                        std::ranges::any_of(profile.profile.sources,
-                                            [](const ranking::Source& source) {
-                                                return source.kind == ranking::SourceKind::kFollows;
-                                            }) ||
-                        std::ranges::any_of(profile.program.needs, [](const ranking::Need& need) {
-                            return need.input == ranking::Input::kUser;
-                        });
-    if (!needed) return {};
-    return Error(ErrorCode::kInvalidArgument, what + " needs user_id")
-        .with_field("user_id")
-        .with_hint("say for which user: user_id of the request, FOR USER of a query")
-        .with_reason("missing_input");
 }
 
 /// Has a source of what a cohort watches. @param when_cold  One that not every page reads.
@@ -117,7 +97,8 @@ Result<void> plan_cohort(const FeedRequest& request, const schema::Schema& schem
         return {};
     }
     if (!request.cohort)
-        return Error(ErrorCode::kInvalidArgument, name + " needs cohort")
+        return lacks_input(request, *plan->profile,
+                           reader_of(plan->profile->program, ranking::Input::kCohort), "cohort")
             .with_field("cohort")
             .with_hint("say of which cohort: cohort of the request, COHORT name of a query")
             .with_reason("missing_input");
@@ -268,10 +249,10 @@ Result<void> plan_text(const FeedRequest& request, const schema::Schema& schema,
     });
     if (!request.text) {
         if (!has_source && !ranking::needs_query(plan->profile->program)) return {};
-        return Error(ErrorCode::kInvalidArgument, "the profile needs a query")
+        return lacks_input(request, *plan->profile,
+                           reader_of(plan->profile->program, ranking::Input::kQuery), "a query")
             .with_field("query")
-            .with("profile", plan->profile->profile.name_and_version())
-            .with_hint("search with it: GET /search?query=...")
+            .with_hint("search with it: GET /search?query=..., SEARCH items FOR '...'")
             .with_reason("missing_query");
     }
     std::vector<std::string> fields;
@@ -476,11 +457,10 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
     if (request.user && request.kind == EntityKind::kCreator)
         plan.exclude.insert(request.user->blocked.begin(), request.user->blocked.end());
     TIDAL_ASSIGN(plan.profile, profiles.find(request.profile, request.kind));
-    TIDAL_TRY(
-        check_inputs(request, *plan.profile, "the profile `" + plan.profile->profile.name + "`"));
+    TIDAL_TRY(check_user(request, *plan.profile));
     TIDAL_TRY(plan_stages(request, schema, &plan));
     // What the request sorts by stands in the place of the score.
-    TIDAL_TRY(check_inputs(request, *plan.profile, "the order `" + request.sort + "`"));
+    TIDAL_TRY(check_user(request, *plan.profile));
     plan.warnings = plan.profile->program.warnings;
     plan.cold = !request.user || request.user->liked.empty();
     TIDAL_TRY(plan_cohort(request, schema, &plan));

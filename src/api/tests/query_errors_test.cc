@@ -82,5 +82,28 @@ TEST_F(QueryErrors, OfAnArmHaveItsPlace) {
     EXPECT_EQ(refused.error().hint(), "versions of it: 1");
 }
 
+TEST_F(QueryErrors, OfASortSayThatItIsTheSort) {
+    EXPECT_THAT(refusal("RETRIEVE items USING new ORDER BY affinity(creator) DESC"),
+                StartsWith("the order `affinity(creator) DESC` needs user_id"));
+    EXPECT_THAT(refusal("RETRIEVE items USING new ORDER BY cohort(sum(view, 24h)) DESC"),
+                AllOf(StartsWith("the order `cohort(sum(view, 24h)) DESC` needs cohort"),
+                      HasSubstr("COHORT name of a query")));
+    EXPECT_THAT(refusal("RETRIEVE items USING new ORDER BY param(x)"),
+                AllOf(StartsWith("the order `param(x)` needs the parameter `x`"),
+                      HasSubstr("params.x of the request, WITH x = 1 of a query")));
+    EXPECT_THAT(refusal("RETRIEVE items USING new ORDER BY bm25 DESC"),
+                StartsWith("the order `bm25 DESC` needs a query"));
+    EXPECT_THAT(refusal("RETRIEVE items USING lifted"),
+                AllOf(StartsWith("the profile `lifted` needs the parameter `lift`"),
+                      HasSubstr("params.lift of the request, WITH lift = 1 of a query")));
+    FeedCall call;
+    call.profile = "new";
+    call.sort = "  cohort(sum(view, 24h)) desc ";
+    const auto direct = node_->feed(call);
+    ASSERT_FALSE(direct.ok());
+    EXPECT_THAT(direct.error().message(),
+                StartsWith("the order `cohort(sum(view, 24h)) desc` needs cohort"));
+}
+
 }  // namespace query_errors_test
 }  // namespace tidal::api
