@@ -39,8 +39,7 @@ Result<std::string> take_name(ranking::TokenStream* tokens, std::string_view wha
         tokens->take();
         return ranking::unquote(token);
     }
-    if (token.kind != ranking::TokenKind::kName || is_query_word(token.text))
-        return tokens->expected(what);
+    if (token.kind != ranking::TokenKind::kName) return tokens->expected(what);
     tokens->take();
     return std::string(token.text);
 }

@@ -72,6 +72,23 @@ protected:
     SimNode node_{{.shards = 2}};
 };
 
+/// Where nothing stands that could be wrong, what asks for it is.
+TEST_F(QueryErrors, OfMissingInputsAreWhereItIsAskedFor) {
+    for (const char* marked :
+         {"RETRIEVE items USING |for_you", "RETRIEVE items USING |cohort_trending",
+          "RETRIEVE items USING |lifted", "RETRIEVE items USING |search",
+          "RETRIEVE items USING |similar",
+          "RETRIEVE items USING new ORDER BY year + |affinity(creator) DESC",
+          "RETRIEVE items USING new ORDER BY |cohort(sum(view, 24h)) DESC",
+          "RETRIEVE items USING new ORDER BY year * |param(x) DESC",
+          "RETRIEVE items USING new ORDER BY |similarity(default) DESC",
+          "RETRIEVE items USING new ORDER BY 2 * |bm25 DESC",
+          "RETRIEVE items USING new ORDER BY |co_engagement DESC",
+          "RETRIEVE items USING new WHERE |similarity(default) > 0.5",
+          "RETRIEVE items USING new WHERE year = 1 AND |seen"})
+        expect_place(marked);
+}
+
 TEST_F(QueryErrors, OfAnArmHaveItsPlace) {
     const std::string text = "experiment e version 1 {\n  arm new@1;\n  arm old@77;\n}";
     const auto refused = put(text, &Database::put_experiment);
