@@ -10,6 +10,7 @@
 namespace tidal::query {
 namespace {
 
+using ranking::Coordinate;
 using ranking::Expr;
 using ranking::Input;
 
@@ -33,6 +34,32 @@ std::string_view trimmed(std::string_view text) {
     const auto begin = text.find_first_not_of(kBlanks);
     if (begin == std::string_view::npos) return {};
     return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+}
+
+Result<void> check_degrees(const Coordinate& coordinate, double most, std::string_view what,
+                           const ranking::CompiledProfile& profile,
+                           std::span<const double> params) {
+    if (!coordinate.param) return {};
+    const double value = params[*coordinate.param];
+    if (value >= -most && value <= most) return {};
+    const std::string& name = profile.program.params[*coordinate.param];
+    const std::string bound = ranking::print_number(most);
+    return Error(ErrorCode::kInvalidArgument, "the parameter `" + name + "` is a " +
+                                                  std::string(what) + ", and " +
+                                                  ranking::print_number(value) + " is none")
+        .with_field("params." + name)
+        .with("profile", profile.profile.name_and_version())
+        .with_hint("-" + bound + " to " + bound + " degrees");
+}
+
+/// As where a number stands in their place.
+Result<void> check_places(const ranking::CompiledProfile& profile, std::span<const double> params) {
+    for (const ranking::Feature& feature : profile.program.features) {
+        if (feature.kind != ranking::FeatureKind::kDistance) continue;
+        TIDAL_TRY(check_degrees(feature.latitude, 90, "latitude", profile, params));
+        TIDAL_TRY(check_degrees(feature.longitude, 180, "longitude", profile, params));
+    }
+    return {};
 }
 
 }  // namespace
@@ -111,6 +138,7 @@ Result<std::vector<double>> bind_params(const FeedRequest& request,
                 .with_reason("missing_param");
         out.push_back(declared->default_value);
     }
+    TIDAL_TRY(check_places(profile, out));
     return out;
 }
 

@@ -122,5 +122,22 @@ TEST_F(QueryErrors, OfASortSayThatItIsTheSort) {
                 StartsWith("the order `cohort(sum(view, 24h)) desc` needs cohort"));
 }
 
+/// As what stands in the text is.
+TEST_F(QueryErrors, PlacesThatParametersGiveAreChecked) {
+    ASSERT_OK(
+        put("profile near_me version 1 { param la = 95; "
+            "score 0 - distance_km(place, param(la), param(lo)); }"));
+    node_.rest();
+    EXPECT_THAT(refusal("RETRIEVE items USING near_me WITH lo = 1"),
+                StartsWith("the parameter `la` is a latitude, and 95 is none (field params.la)"));
+    EXPECT_THAT(refusal("RETRIEVE items USING near_me WITH la = 1, lo = -180.5"),
+                AllOf(StartsWith("the parameter `lo` is a longitude, and -180.5 is none"),
+                      HasSubstr("-180 to 180 degrees")));
+    EXPECT_EQ(refusal("RETRIEVE items USING near_me WITH la = -90, lo = 180"), "answered");
+    EXPECT_THAT(refusal("RETRIEVE items USING new WITH b = 91 ORDER BY "
+                        "distance_km(place, param(b), 2)"),
+                AllOf(StartsWith("the parameter `b` is a latitude"), HasSubstr("offset=30")));
+}
+
 }  // namespace query_errors_test
 }  // namespace tidal::api
