@@ -108,43 +108,6 @@ Result<void> plan_cohort(const FeedRequest& request, const schema::Schema& schem
     return {};
 }
 
-/// The values the program wants: from the request, else the profile's default.
-Result<std::vector<double>> bind_params(const FeedRequest& request,
-                                        const ranking::CompiledProfile& profile) {
-    const auto& wanted = profile.program.params;
-    std::vector<std::string_view> known(wanted.begin(), wanted.end());
-    for (const auto& declared : profile.profile.params)
-        if (std::ranges::find(known, declared.name) == known.end()) known.push_back(declared.name);
-    for (const auto& [name, value] : request.params) {
-        if (std::ranges::find(known, name) == known.end())
-            return Error(ErrorCode::kUnknownName, "the profile has no parameter `" + name + "`")
-                .with_field("params." + name)
-                .with("profile", profile.profile.name_and_version())
-                .with_hint(known.empty() ? "it has none" : name_hint(name, known))
-                .with_reason("unknown_param");
-        if (!std::isfinite(value))
-            return Error(ErrorCode::kInvalidArgument, "a parameter is a finite number")
-                .with_field("params." + name);
-    }
-    std::vector<double> out;
-    for (const std::string& name : wanted) {
-        if (const auto given = request.params.find(name); given != request.params.end()) {
-            out.push_back(given->second);
-            continue;
-        }
-        const auto declared =
-            std::ranges::find(profile.profile.params, name, &ranking::ProfileParam::name);
-        if (declared == profile.profile.params.end())
-            return Error(ErrorCode::kInvalidArgument,
-                         "the profile needs the parameter `" + name + "`")
-                .with_field("params." + name)
-                .with("profile", profile.profile.name_and_version())
-                .with_reason("missing_param");
-        out.push_back(declared->default_value);
-    }
-    return out;
-}
-
 FilterInputs inputs_of(const FeedRequest& request) {
     return {.user = request.user ? &*request.user : nullptr,
             .anchor = request.similar_to.has_value() || !request.vector.empty(),
@@ -161,8 +124,8 @@ Result<void> plan_facets(const FeedRequest& request, const FilterNode* filter,
     return {};
 }
 
-/// Where a stored value orders the page: which column tells who has none. A profile's own order by
-/// a number takes the default there.
+/// Where a stored value orders the page: which column tells who has none. A declared default stands
+/// in the place of a number that is missing, and so does 0 in a profile's own order.
 void plan_field_order(const FeedRequest& request, const schema::Schema& schema, FeedPlan* plan) {
     const ranking::Profile& profile = plan->profile->profile;
     if (!profile.order.by_field) return;
@@ -173,7 +136,7 @@ void plan_field_order(const FeedRequest& request, const schema::Schema& schema, 
             return feature.kind == ranking::FeatureKind::kText;
         });
     if (text) plan->text_field = field->id;
-    if (text || !request.sort.empty())
+    if (text || (!request.sort.empty() && !field->default_value))
         plan->sorted_by = {.kind = entity::NumberSource::Kind::kField, .field = field->id};
 }
 
