@@ -146,7 +146,7 @@ private:
         TIDAL_ASSIGN(query_.profile, take_name(&tokens_, "the name of a profile"));
         if (!tokens_.accept_symbol("@")) return {};
         TIDAL_ASSIGN(const std::uint64_t version,
-                     take_whole_number(&tokens_, std::numeric_limits<std::uint32_t>::max()));
+                     take_whole_number(&tokens_, 0, std::numeric_limits<std::uint32_t>::max()));
         query_.profile += "@" + std::to_string(version);
         return {};
     }
@@ -196,10 +196,9 @@ private:
     }
 
     Result<void> read_session() {
-        const std::uint32_t offset = tokens_.peek().offset;
-        TIDAL_ASSIGN(query_.session, take_whole_number(&tokens_, record::kSessionIdMax));
-        if (query_.session == 0)
-            return tokens_.error(ErrorCode::kInvalidArgument, offset, "SESSION is at least 1");
+        note("session_id");
+        TIDAL_ASSIGN(query_.session, take_whole_number(&tokens_, 1, record::kSessionIdMax));
+        if (at_keyword(tokens_, "fresh")) note("fresh");
         query_.fresh = accept_keyword(&tokens_, "fresh");
         return {};
     }
@@ -328,15 +327,13 @@ private:
 
     Result<void> read_seed() {
         TIDAL_ASSIGN(query_.seed,
-                     take_whole_number(&tokens_, std::numeric_limits<std::uint64_t>::max()));
+                     take_whole_number(&tokens_, 0, std::numeric_limits<std::uint64_t>::max()));
         return {};
     }
 
     Result<void> read_limit() {
-        const std::uint32_t offset = tokens_.peek().offset;
-        TIDAL_ASSIGN(const std::uint64_t limit, take_whole_number(&tokens_, kLimitMax));
-        if (limit == 0)
-            return tokens_.error(ErrorCode::kInvalidArgument, offset, "LIMIT is at least 1");
+        note("limit");
+        TIDAL_ASSIGN(const std::uint64_t limit, take_whole_number(&tokens_, 1, kLimitMax));
         query_.limit = static_cast<std::uint32_t>(limit);
         return {};
     }

@@ -72,6 +72,33 @@ protected:
     SimNode node_{{.shards = 2}};
 };
 
+TEST_F(QueryErrors, ThatAreFoundLaterHaveTheirPlace) {
+    for (const char* marked :
+         {"RETRIEVE items USING |trendng",
+          "RETRIEVE items\n  LIMIT 3 USING |new@9",
+          "RETRIEVE items FOR USER 1 EXPERIMENT |spring",
+          "RETRIEVE items USING new COHORT |french",
+          "RETRIEVE items USING lifted WITH lift = 1, |frsh=1",
+          "RETRIEVE items USING new FIELDS title, |nope",
+          "RETRIEVE items USING new PIN 1,|1",
+          "RETRIEVE items USING new PIN 1, 2 BURY 3, |2",
+          "RETRIEVE items USING new EXCLUDE 1, |'x'",
+          "RETRIEVE items USING new PIN |'x'",
+          "RETRIEVE items USING new BURY 1, 2, |'x'",
+          "RETRIEVE items USING new AFTER |'junk'",
+          "RETRIEVE items USING new FOR USER |'x'",
+          "RETRIEVE items USING similar SIMILAR TO |'x'",
+          "SEARCH items FOR 'jazz' HIGHLIGHT title, |nope",
+          "RETRIEVE items USING new HIGHLIGHT |title",
+          "RETRIEVE items USING new WHERE similarity(default) > 0.5 VECTOR |(1, 2)",
+          "RETRIEVE items USING new FOR USER 1 SESSION |7",
+          "SUGGEST 'ite' LIMIT |101",
+          "RETRIEVE users USING new |LOG IMPRESSIONS",
+          "RETRIEVE items USING new WHERE |yaer = 3",
+          "RETRIEVE items USING new GROUP BY |yaer"})
+        expect_place(marked);
+}
+
 /// Where nothing stands that could be wrong, what asks for it is.
 TEST_F(QueryErrors, OfMissingInputsAreWhereItIsAskedFor) {
     for (const char* marked :
