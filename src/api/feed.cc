@@ -49,6 +49,14 @@ Result<vector::Effort> effort_of(const FeedCall& call) {
         .with_hint(name_hint(call.effort, vector::kEffortNames));
 }
 
+/// Nobody named the profile that is refused.
+Error of_default(const Error& why) {
+    return Error(why.code(), why.message() + "; it is the default: nothing names a profile")
+        .with_field("profile")
+        .with_hint("name one that is available: `profile` of a request, USING name of a query")
+        .with_reason(why.reason());
+}
+
 /// Large: it is filled where it stays.
 Result<void> fill_request(const FeedCall& call, std::string profile, const schema::Schema& schema,
                           UnixMillis now_ms, query::FeedRequest* out) {
@@ -190,6 +198,9 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, query::TextMod
     request.collections = collections();
     // Large: it stays where it is made.
     Result<query::FeedPlan> plan = query::plan_feed(request, *schema, *profiles, cursors());
+    if (!plan.ok() && plan.error().field() == "profile" && call.profile.empty() &&
+        call.experiment.empty())
+        return of_default(plan.error());
     if (!plan.ok()) return plan;
     TIDAL_TRY(read_anchors(&*plan));
     reply->left_out = query::degrade(reply->degradation, &*plan);

@@ -166,5 +166,25 @@ TEST_F(QueryErrors, PlacesThatParametersGiveAreChecked) {
                 AllOf(StartsWith("the parameter `b` is a latitude"), HasSubstr("offset=30")));
 }
 
+/// And how to name another.
+TEST(QueryErrorsOfASchemaOfOnesOwn, OfTheDefaultProfileSayThatItIsOne) {
+    DatabaseOptions options;
+    options.schema = "items: {fields: {title: text}}\nsignals: {view: {half_life: 1d}}\n";
+    SimNode node(options);
+    ASSERT_OK(node.open());
+    const auto unnamed = node->feed(FeedCall());
+    ASSERT_FALSE(unnamed.ok());
+    EXPECT_EQ(unnamed.error().message(),
+              "profile `trending` is not available: unknown signal "
+              "`share`; it is the default: nothing names a profile");
+    EXPECT_THAT(unnamed.error().hint(), HasSubstr("USING name of a query"));
+    EXPECT_EQ(unnamed.error().reason(), "profile_unavailable");
+    FeedCall call;
+    call.profile = "trending";
+    const auto named = node->feed(call);
+    ASSERT_FALSE(named.ok());
+    EXPECT_THAT(named.error().message(), Not(HasSubstr("default")));
+}
+
 }  // namespace query_errors_test
 }  // namespace tidal::api
