@@ -361,7 +361,9 @@ Result<void> resume(const FeedRequest& request, const CursorCodec& cursors,
     if (plan->query != cursor.query)
         return Error(ErrorCode::kInvalidArgument, "the cursor belongs to another query")
             .with_field("cursor")
-            .with_hint("keep all but limit, exclude and explain as it was on its page")
+            .with_hint(
+                "keep all as it was on its page but limit, exclude, fields, highlight, facets, "
+                "explain and log_impressions")
             .with_reason("invalid_cursor");
     plan->shown = cursor.shown;
     plan->after = std::move(cursor.after);
