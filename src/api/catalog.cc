@@ -8,6 +8,7 @@
 #include "api/internal/sessions.h"
 #include "api/resolve.h"
 #include "ranking/source_text.h"
+#include "ranking/token_stream.h"
 #include "text/synonyms.h"
 
 namespace tidal::api {
@@ -41,6 +42,24 @@ Result<void> check_name(const std::string& name) {
     return Error(ErrorCode::kInvalidArgument,
                  "a name has at most " + std::to_string(schema::kNameBytesMax) + " bytes")
         .with_field("name");
+}
+
+/// Of the profile that an arm names. @param text  Of an experiment.
+std::uint32_t place_of_arm(std::string_view text, std::string_view profile) {
+    const std::string_view name = profile.substr(0, profile.find('@'));
+    const std::string_view version = profile.substr(name.size() + 1);
+    ranking::TokenStream tokens(text);
+    while (tokens.peek().kind != ranking::TokenKind::kEnd) {
+        if (!tokens.accept_word("arm")) {
+            tokens.take();
+            continue;
+        }
+        const ranking::Token at = tokens.peek();
+        if (tokens.accept_word(name) && tokens.accept_symbol("@") &&
+            std::to_string(static_cast<std::uint32_t>(tokens.peek().number)) == version)
+            return at.offset;
+    }
+    return 0;
 }
 
 }  // namespace
@@ -224,8 +243,14 @@ Result<Database::CatalogChange> Database::make_experiment(const std::string& tex
     if (!experiment.ok()) return experiment.take_error().with_field("text");
     TIDAL_TRY(check_name(experiment->name));
     for (const ranking::ExperimentArm& arm : experiment->arms)
-        if (auto found = profiles()->find(arm.profile, EntityKind::kItem); !found.ok())
-            return found.take_error().with_field("text");
+        if (auto found = profiles()->find(arm.profile, EntityKind::kItem); !found.ok()) {
+            const Error& why = found.error();
+            return ranking::error_at(why.code(), text, place_of_arm(text, arm.profile),
+                                     why.message())
+                .with_field("text")
+                .with_hint(why.hint())
+                .with_reason(why.reason());
+        }
     return CatalogChange{
         {record::CatalogKind::kExperiment, experiment->name, experiment->version, text}, {}};
 }
@@ -294,7 +319,9 @@ Result<std::string> Database::profile_of(const FeedCall& call, std::string* expe
         if (each.name != call.experiment) continue;
         if (!call.user_id)
             return Error(ErrorCode::kInvalidArgument, "an experiment needs to know the user")
-                .with_field("user_id");
+                .with_field("user_id")
+                .with_reason("missing_input")
+                .with_hint("say for which user: user_id of the request, FOR USER of a query");
         TIDAL_ASSIGN(const EntityId user,
                      resolve_id(*schema(), EntityKind::kUser, *call.user_id, "user_id"));
         *experiment = each.name + "@" + std::to_string(each.version);

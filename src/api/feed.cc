@@ -16,8 +16,9 @@ Result<std::vector<EntityId>> resolve_all(const schema::Schema& schema, EntityKi
                                           const std::vector<IdInput>& ids, std::string_view field) {
     std::vector<EntityId> out;
     for (const IdInput& id : ids) {
-        TIDAL_ASSIGN(EntityId one, resolve_id(schema, kind, id, field));
-        out.push_back(std::move(one));
+        auto one = resolve_id(schema, kind, id, field);
+        if (!one.ok()) return one.take_error().with("index", out.size());
+        out.push_back(*std::move(one));
     }
     return out;
 }
@@ -29,10 +30,12 @@ Result<std::optional<std::set<std::string>>> check_fields(const FeedCall& call,
     if (call.fields->empty()) return std::optional(std::set<std::string>());
     std::vector<std::string_view> known{"creator_id", "created_at", "publish_at", "expires_at"};
     for (const auto& field : schema.kind(call.kind).fields) known.push_back(field.name);
-    for (const std::string& name : *call.fields)
-        if (std::ranges::find(known, name) == known.end())
+    for (std::size_t i = 0; i < call.fields->size(); ++i)
+        if (const std::string& name = (*call.fields)[i];
+            std::ranges::find(known, name) == known.end())
             return Error(ErrorCode::kUnknownName, "unknown field `" + name + "`")
                 .with_field("fields")
+                .with("index", i)
                 .with_hint(name_hint(name, known))
                 .with_reason("unknown_field");
     return std::optional(std::set<std::string>(call.fields->begin(), call.fields->end()));
@@ -44,6 +47,14 @@ Result<vector::Effort> effort_of(const FeedCall& call) {
     return Error(ErrorCode::kInvalidArgument, "unknown effort `" + call.effort + "`")
         .with_field("effort")
         .with_hint(name_hint(call.effort, vector::kEffortNames));
+}
+
+/// Nobody named the profile that is refused.
+Error of_default(const Error& why) {
+    return Error(why.code(), why.message() + "; it is the default: nothing names a profile")
+        .with_field("profile")
+        .with_hint("name one that is available: `profile` of a request, USING name of a query")
+        .with_reason(why.reason());
 }
 
 /// Large: it is filled where it stays.
@@ -187,6 +198,9 @@ Result<query::FeedPlan> Database::plan_call(const FeedCall& call, query::TextMod
     request.collections = collections();
     // Large: it stays where it is made.
     Result<query::FeedPlan> plan = query::plan_feed(request, *schema, *profiles, cursors());
+    if (!plan.ok() && plan.error().field() == "profile" && call.profile.empty() &&
+        call.experiment.empty())
+        return of_default(plan.error());
     if (!plan.ok()) return plan;
     TIDAL_TRY(read_anchors(&*plan));
     reply->left_out = query::degrade(reply->degradation, &*plan);

@@ -250,8 +250,11 @@ runtime::Task<Result<FeedComparison>> Database::compare_task(FeedCall call,
     other.experiment.clear();
     other.profile = std::move(other_profile);
     auto right_task = feed_task(&other, true, query::TextMode::kSearch, false);
-    TIDAL_CO_ASSIGN(FeedReply right, co_await std::move(right_task));
-    co_return compared(std::move(left), std::move(right));
+    Result<FeedReply> right = co_await std::move(right_task);
+    if (!right.ok() && right.error().field() == "profile")
+        co_return right.take_error().with_field("with");
+    if (!right.ok()) co_return right.take_error();
+    co_return compared(std::move(left), std::move(*right));
 }
 
 Result<FeedReply> Database::feed(const FeedCall& call) {

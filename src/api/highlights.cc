@@ -13,7 +13,8 @@ Result<void> check_highlight(const FeedCall& call, const schema::Schema& schema)
         return Error(ErrorCode::kInvalidArgument, "without a query there are no words to mark")
             .with_field("highlight")
             .with_reason("missing_query");
-    for (const std::string& name : call.highlight) {
+    for (std::size_t i = 0; i < call.highlight.size(); ++i) {
+        const std::string& name = call.highlight[i];
         const schema::FieldSpec* const field = schema.find_field(call.kind, name);
         if (field != nullptr && field->type == schema::FieldType::kText) continue;
         std::vector<std::string_view> known;
@@ -21,6 +22,7 @@ Result<void> check_highlight(const FeedCall& call, const schema::Schema& schema)
             if (each.type == schema::FieldType::kText) known.push_back(each.name);
         return Error(ErrorCode::kUnknownName, "`" + name + "` is no field of texts")
             .with_field("highlight")
+            .with("index", i)
             .with_hint(name_hint(name, known))
             .with_reason("unknown_field");
     }

@@ -58,26 +58,38 @@ Result<FeedCall> feed_call_of(std::string_view text) {
 Result<QueryReply> Database::query(std::string_view text) {
     TIDAL_ASSIGN(const query::Query query, query::parse_query(text));
     if (query.verb == query::Query::Verb::kSuggest) {
-        TIDAL_ASSIGN(SuggestReply reply, suggest(to_suggest_call(query, {})));
-        return QueryReply(std::move(reply));
+        auto reply = suggest(to_suggest_call(query, {}));
+        if (!reply.ok()) return query::in_place(reply.take_error(), query, text);
+        return QueryReply(std::move(*reply));
     }
-    TIDAL_ASSIGN(FeedReply reply, feed(to_call(query, text, {})));
-    if (query.explain) reply.query = query::print_query(query);
-    return QueryReply(std::move(reply));
+    auto reply = feed(to_call(query, text, {}));
+    if (!reply.ok()) return query::in_place(reply.take_error(), query, text);
+    if (query.explain) reply->query = query::print_query(query);
+    return QueryReply(std::move(*reply));
 }
 
 void Database::query(std::string text, FeedCall request, QueryDone done) {
-    const auto query = query::parse_query(text);
-    if (!query.ok()) return done(Error(query.error()));
-    std::string normal = query->explain ? query::print_query(*query) : std::string();
-    auto answer = [done = std::move(done), normal = std::move(normal)](auto reply) mutable {
-        if (!reply.ok()) return done(reply.take_error());
-        if constexpr (requires { reply->query; }) reply->query = std::move(normal);
+    auto parsed = query::parse_query(text);
+    if (!parsed.ok()) return done(parsed.take_error());
+    // It stays where it is, for the answer to look at.
+    auto query = std::make_unique<const query::Query>(std::move(*parsed));
+    const query::Query& asked = *query;
+    SuggestCall suggestions;
+    FeedCall page;
+    const bool suggests = asked.verb == query::Query::Verb::kSuggest;
+    if (suggests)
+        suggestions = to_suggest_call(asked, request);
+    else
+        page = to_call(asked, text, std::move(request));
+    auto answer = [done = std::move(done), query = std::move(query),
+                   text = std::move(text)](auto reply) mutable {
+        if (!reply.ok()) return done(query::in_place(reply.take_error(), *query, text));
+        if constexpr (requires { reply->query; })
+            if (query->explain) reply->query = query::print_query(*query);
         done(QueryReply(std::move(*reply)));
     };
-    if (query->verb == query::Query::Verb::kSuggest)
-        return suggest(to_suggest_call(*query, request), std::move(answer));
-    feed(to_call(*query, text, std::move(request)), std::move(answer));
+    if (suggests) return suggest(std::move(suggestions), std::move(answer));
+    feed(std::move(page), std::move(answer));
 }
 
 }  // namespace tidal::api

@@ -11,6 +11,8 @@ namespace tidal::api {
 namespace {
 
 constexpr std::size_t kNameBytesMax = 255;
+/// Of an id that is none.
+constexpr std::size_t kShownBytesMax = 64;
 constexpr UnixMillis kAheadMaxMs = 60'000;
 // Years 0001 to 9999: what RFC 3339 can print.
 constexpr UnixMillis kEarliestMs = -62'135'596'800'000;
@@ -348,7 +350,10 @@ Result<EntityId> resolve_id(const schema::Schema& schema, EntityKind kind, const
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (error == std::errc() && end == text.data() + text.size() && !text.empty())
         return EntityId(number);
-    return Error(ErrorCode::kInvalidArgument, "id out of range")
+    const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+    const bool shown = text.size() <= kShownBytesMax && !find_utf8_error(text);
+    return Error(ErrorCode::kInvalidArgument,
+                 (digits ? "id out of range" : "not an id") + (shown ? ": '" + text + "'" : ""))
         .with_reason("bad_id")
         .with_field(field)
         .with_hint("an unsigned 64-bit number, or the same as a decimal string");

@@ -20,7 +20,7 @@ Result<Number> parse(std::string_view name, const std::string& text, std::string
     Number value{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error == std::errc() && end == text.data() + text.size() && !text.empty()) return value;
-    return Error(ErrorCode::kInvalidArgument, "not a number: '" + text + "'")
+    return Error(ErrorCode::kInvalidArgument, "not " + std::string(right) + ": '" + text + "'")
         .with_field(name)
         .with_hint(right);
 }
@@ -50,8 +50,7 @@ std::vector<api::IdInput> split_ids(const std::string& text) {
 Result<std::vector<double>> parse_numbers(std::string_view name, const std::string& text) {
     std::vector<double> out;
     for (const std::string& one : split(text)) {
-        TIDAL_ASSIGN(const double number,
-                     parse<double>(name, one, "numbers with commas between them"));
+        TIDAL_ASSIGN(const double number, parse<double>(name, one, "a number"));
         if (!std::isfinite(number))  // which C++ reads as numbers, and JSON does not have
             return Error(ErrorCode::kInvalidArgument, "not a finite number: '" + one + "'")
                 .with_field(std::string(name) + "[" + std::to_string(out.size()) + "]")

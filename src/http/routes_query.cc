@@ -41,10 +41,16 @@ void add_headers(const Request& request, api::FeedCall* call) {
     call->confirmed = request.staleness_ms == 0;
 }
 
-/// What a route ranks by where the request chooses nothing.
+/// What a route ranks by where the request chooses nothing and the database's own default is
+/// another.
 Result<api::FeedCall>&& by(std::string_view profile, Result<api::FeedCall>&& call) {
     if (call.ok() && call->profile.empty() && call->experiment.empty()) call->profile = profile;
     return std::move(call);
+}
+
+/// By `trending`, a search as well.
+Result<api::FeedCall>&& of_feed(Result<api::FeedCall>&& call) {
+    return call.ok() && call->query ? by("trending", std::move(call)) : std::move(call);
 }
 
 }  // namespace
@@ -71,7 +77,7 @@ void Door::answer_related(const Request& request, Responder responder) {
 /// GET /feed/compare?profile=a&with=b and the parameters of /feed.
 void Door::answer_comparison(const Request& request, Responder responder) {
     std::string other;
-    Result<api::FeedCall> call = by("trending", feed_call(request, &other));
+    Result<api::FeedCall> call = of_feed(feed_call(request, &other));
     if (!call.ok()) return responder.fail(call.error());
     if (auto here = check_region(*call); !here) return responder.fail(here.error());
     if (other.empty())
@@ -166,7 +172,7 @@ void Door::add_feed_routes() {
     whole_.add(Method::kGet, "/feed", [this](Request&& request, Responder&& responder) {
         once_fresh(std::move(request), std::move(responder), {},
                    [this](const Request& visible, Responder to) {
-                       answer_feed(by("trending", feed_call(visible)), visible, std::move(to));
+                       answer_feed(of_feed(feed_call(visible)), visible, std::move(to));
                    });
     });
     whole_.add(Method::kPost, "/feed", [this](Request&& request, Responder&& responder) {
@@ -177,7 +183,7 @@ void Door::add_feed_routes() {
                            TIDAL_TRY(check_json(visible));
                            return JsonReader().feed(visible.body);
                        }();
-                       answer_feed(by("trending", std::move(call)), visible, std::move(to));
+                       answer_feed(of_feed(std::move(call)), visible, std::move(to));
                    });
     });
 }

@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "base/hash.h"
+#include "query/internal/missing_inputs.h"
 #include "query/internal/plan_anchors.h"
 #include "ranking/embedding_name.h"
 
@@ -87,7 +88,7 @@ private:
                             : use.anchor == Anchor::kVector ? Input::kVector
                             : use.anchor == Anchor::kUser   ? Input::kUser
                                                             : Input::kItem;
-        if (!use.may_lack) return missing_input(use.by, input);
+        if (!use.may_lack) return placed_in_order(missing_input(use.by, input), request_, use.by);
         plan_.warnings.push_back("`" + use.by + "` is empty: it needs " +
                                  std::string(ranking::input_name(input)));
         return {};

@@ -25,9 +25,7 @@ Result<FacetRequest> parse_facet(ranking::TokenStream* tokens) {
         if (!tokens->accept_symbol(")")) return tokens->expected("`,` or `)`");
     }
     if (accept_keyword(tokens, "top")) {
-        TIDAL_ASSIGN(const std::uint64_t top, take_whole_number(tokens, kFacetValuesMax));
-        if (top == 0)
-            return tokens->error(ErrorCode::kInvalidArgument, out.offset, "TOP is at least 1");
+        TIDAL_ASSIGN(const std::uint64_t top, take_whole_number(tokens, 1, kFacetValuesMax));
         out.top = static_cast<std::uint32_t>(top);
     }
     return out;

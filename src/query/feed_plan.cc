@@ -3,9 +3,9 @@
 #include <string>
 
 #include "base/codec.h"
-#include "base/edit_distance.h"
 #include "query/feed.h"
 #include "query/internal/candidate_lists.h"
+#include "query/internal/missing_inputs.h"
 #include "query/internal/plan_anchors.h"
 #include "query/internal/query_conditions.h"
 #include "query/internal/query_fingerprint.h"
@@ -29,26 +29,6 @@ Result<void> check_limits(const FeedRequest& request) {
             .with_field("exclude")
             .with_hint("at most " + std::to_string(kExcludedMax));
     return {};
-}
-
-/// What the profile reads of a request's user.
-/// @param what  Asks for it.
-Result<void> check_inputs(const FeedRequest& request, const ranking::CompiledProfile& profile,
-                          const std::string& what) {
-    if (request.user) return {};
-    const bool needed = profile.profile.cap ||
-                        std::ranges::any_of(profile.profile.sources,
-                                            [](const ranking::Source& source) {
-                                                return source.kind == ranking::SourceKind::kFollows;
-                                            }) ||
-                        std::ranges::any_of(profile.program.needs, [](const ranking::Need& need) {
-                            return need.input == ranking::Input::kUser;
-                        });
-    if (!needed) return {};
-    return Error(ErrorCode::kInvalidArgument, what + " needs user_id")
-        .with_field("user_id")
-        .with_hint("say for which user: user_id of the request, FOR USER of a query")
-        .with_reason("missing_input");
 }
 
 /// Has a source of what a cohort watches. @param when_cold  One that not every page reads.
@@ -117,7 +97,8 @@ Result<void> plan_cohort(const FeedRequest& request, const schema::Schema& schem
         return {};
     }
     if (!request.cohort)
-        return Error(ErrorCode::kInvalidArgument, name + " needs cohort")
+        return lacks_input(request, *plan->profile,
+                           reader_of(plan->profile->program, ranking::Input::kCohort), "cohort")
             .with_field("cohort")
             .with_hint("say of which cohort: cohort of the request, COHORT name of a query")
             .with_reason("missing_input");
@@ -125,43 +106,6 @@ Result<void> plan_cohort(const FeedRequest& request, const schema::Schema& schem
     if (plan->cohort->id) warn_untracked(schema, plan);
     if (!plan->cohort->instead.empty()) plan->warnings.push_back(plan->cohort->instead);
     return {};
-}
-
-/// The values the program wants: from the request, else the profile's default.
-Result<std::vector<double>> bind_params(const FeedRequest& request,
-                                        const ranking::CompiledProfile& profile) {
-    const auto& wanted = profile.program.params;
-    std::vector<std::string_view> known(wanted.begin(), wanted.end());
-    for (const auto& declared : profile.profile.params)
-        if (std::ranges::find(known, declared.name) == known.end()) known.push_back(declared.name);
-    for (const auto& [name, value] : request.params) {
-        if (std::ranges::find(known, name) == known.end())
-            return Error(ErrorCode::kUnknownName, "the profile has no parameter `" + name + "`")
-                .with_field("params." + name)
-                .with("profile", profile.profile.name_and_version())
-                .with_hint(known.empty() ? "it has none" : name_hint(name, known))
-                .with_reason("unknown_param");
-        if (!std::isfinite(value))
-            return Error(ErrorCode::kInvalidArgument, "a parameter is a finite number")
-                .with_field("params." + name);
-    }
-    std::vector<double> out;
-    for (const std::string& name : wanted) {
-        if (const auto given = request.params.find(name); given != request.params.end()) {
-            out.push_back(given->second);
-            continue;
-        }
-        const auto declared =
-            std::ranges::find(profile.profile.params, name, &ranking::ProfileParam::name);
-        if (declared == profile.profile.params.end())
-            return Error(ErrorCode::kInvalidArgument,
-                         "the profile needs the parameter `" + name + "`")
-                .with_field("params." + name)
-                .with("profile", profile.profile.name_and_version())
-                .with_reason("missing_param");
-        out.push_back(declared->default_value);
-    }
-    return out;
 }
 
 FilterInputs inputs_of(const FeedRequest& request) {
@@ -180,8 +124,8 @@ Result<void> plan_facets(const FeedRequest& request, const FilterNode* filter,
     return {};
 }
 
-/// Where a stored value orders the page: which column tells who has none. A profile's own order by
-/// a number takes the default there.
+/// Where a stored value orders the page: which column tells who has none. A declared default stands
+/// in the place of a number that is missing, and so does 0 in a profile's own order.
 void plan_field_order(const FeedRequest& request, const schema::Schema& schema, FeedPlan* plan) {
     const ranking::Profile& profile = plan->profile->profile;
     if (!profile.order.by_field) return;
@@ -192,7 +136,7 @@ void plan_field_order(const FeedRequest& request, const schema::Schema& schema, 
             return feature.kind == ranking::FeatureKind::kText;
         });
     if (text) plan->text_field = field->id;
-    if (text || !request.sort.empty())
+    if (text || (!request.sort.empty() && !field->default_value))
         plan->sorted_by = {.kind = entity::NumberSource::Kind::kField, .field = field->id};
 }
 
@@ -268,10 +212,10 @@ Result<void> plan_text(const FeedRequest& request, const schema::Schema& schema,
     });
     if (!request.text) {
         if (!has_source && !ranking::needs_query(plan->profile->program)) return {};
-        return Error(ErrorCode::kInvalidArgument, "the profile needs a query")
+        return lacks_input(request, *plan->profile,
+                           reader_of(plan->profile->program, ranking::Input::kQuery), "a query")
             .with_field("query")
-            .with("profile", plan->profile->profile.name_and_version())
-            .with_hint("search with it: GET /search?query=...")
+            .with_hint("search with it: GET /search?query=..., SEARCH items FOR '...'")
             .with_reason("missing_query");
     }
     std::vector<std::string> fields;
@@ -417,7 +361,9 @@ Result<void> resume(const FeedRequest& request, const CursorCodec& cursors,
     if (plan->query != cursor.query)
         return Error(ErrorCode::kInvalidArgument, "the cursor belongs to another query")
             .with_field("cursor")
-            .with_hint("keep all but limit, exclude and explain as it was on its page")
+            .with_hint(
+                "keep all as it was on its page but limit, exclude, fields, highlight, facets, "
+                "explain and log_impressions")
             .with_reason("invalid_cursor");
     plan->shown = cursor.shown;
     plan->after = std::move(cursor.after);
@@ -476,11 +422,10 @@ Result<FeedPlan> plan_feed(const FeedRequest& request, const schema::Schema& sch
     if (request.user && request.kind == EntityKind::kCreator)
         plan.exclude.insert(request.user->blocked.begin(), request.user->blocked.end());
     TIDAL_ASSIGN(plan.profile, profiles.find(request.profile, request.kind));
-    TIDAL_TRY(
-        check_inputs(request, *plan.profile, "the profile `" + plan.profile->profile.name + "`"));
+    TIDAL_TRY(check_user(request, *plan.profile));
     TIDAL_TRY(plan_stages(request, schema, &plan));
     // What the request sorts by stands in the place of the score.
-    TIDAL_TRY(check_inputs(request, *plan.profile, "the order `" + request.sort + "`"));
+    TIDAL_TRY(check_user(request, *plan.profile));
     plan.warnings = plan.profile->program.warnings;
     plan.cold = !request.user || request.user->liked.empty();
     TIDAL_TRY(plan_cohort(request, schema, &plan));

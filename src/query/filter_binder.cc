@@ -130,12 +130,14 @@ private:
         if (word == "mmr")
             return fail(ErrorCode::kUnsupported, node.offset,
                         "`mmr` orders a page and is no condition")
-                .with_hint("a rule of diversity: mmr(0.7, slot)")
+                .with_hint("DIVERSIFY mmr(0.7, slot) of a query, `diversity` of a request")
                 .with_reason("no_condition");
         if (word == "ann")
             return fail(ErrorCode::kUnsupported, node.offset,
-                        "`ann` gives candidates and is no condition yet")
-                .with_hint("a profile with `candidates ann(slot, item)`, or similarity(slot) > 0.8")
+                        "`ann` gives candidates and is no condition")
+                .with_hint(
+                    "similarity(slot) > 0.8, which is one, or a profile with "
+                    "`candidates ann(slot, item)`")
                 .with_reason("no_condition");
         return fail(ErrorCode::kInvalidArgument, node.offset, "`similarity` is compared")
             .with_hint("similarity > 0.8");
@@ -177,6 +179,9 @@ private:
             return fail(ErrorCode::kInvalidArgument, node.offset,
                         "`" + shown + "` needs " +
                             std::string(ranking::input_name(ranking::Input::kAnchor)))
+                .with_hint(
+                    "user_id, similar_to or vector of the request; FOR USER 7, SIMILAR TO 42 or "
+                    "VECTOR (0.1, 0.2) of a query")
                 .with_reason("missing_input");
         TIDAL_ASSIGN(const Leaf numbers, bind_number(node, negated, {}, FieldType::kFloat));
         SimilarityIs out{.slot = slot->id, .cost = vector::FlatVectors::cost(*slot)};

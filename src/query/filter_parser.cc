@@ -190,11 +190,12 @@ private:
             TIDAL_TRY(ann(&out));
         } else if (name == "mmr") {
             TIDAL_TRY(mmr(&out));
-        } else {
-            TIDAL_TRY(near(&out));
+        } else if (auto read = near(&out); !read.ok()) {
+            return read.take_error().with_hint(kNearForm);
         }
-        TIDAL_TRY(tokens_.expect_symbol(")"));
-        return out;
+        if (tokens_.accept_symbol(")")) return out;
+        Error open = tokens_.expected("`)`");
+        return name == "near" ? std::move(open).with_hint(kNearForm) : open;
     }
 
     Result<void> slot(FilterNode* out) {
@@ -241,6 +242,8 @@ private:
         return {};
     }
 
+    static constexpr std::string_view kNearForm = "near(field, latitude, longitude, kilometres)";
+
     Result<void> near(FilterNode* out) {
         out->test = Test::kNear;
         const Token first = tokens_.peek();
@@ -269,7 +272,12 @@ private:
 
     Result<FilterNode> test_of(FilterNode out) {
         if (const auto comparison = comparison_of(tokens_.peek())) {
-            tokens_.take();
+            const Token token = tokens_.take();
+            if (*comparison == Test::kLess && tokens_.at_symbol(">"))
+                return tokens_
+                    .error(ErrorCode::kInvalidArgument, token.offset, "`<>` compares nothing")
+                    .with_hint("`!=` is not equal")
+                    .with_reason("syntax_error");
             out.test = *comparison;
             TIDAL_TRY(value(&out));
             return out;

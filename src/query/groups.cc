@@ -14,9 +14,7 @@ Result<GroupRequest> parse_group_part(ranking::TokenStream* tokens) {
     out.offset = tokens->peek().offset;
     TIDAL_ASSIGN(out.field, take_name(tokens, "the name of a field"));
     if (!accept_keyword(tokens, "top")) return out;
-    const std::uint32_t offset = tokens->peek().offset;
-    TIDAL_ASSIGN(const std::uint64_t top, take_whole_number(tokens, kGroupTopMax));
-    if (top == 0) return tokens->error(ErrorCode::kInvalidArgument, offset, "TOP is at least 1");
+    TIDAL_ASSIGN(const std::uint64_t top, take_whole_number(tokens, 1, kGroupTopMax));
     out.top = static_cast<std::uint32_t>(top);
     return out;
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "query/internal/missing_inputs.h"
 #include "query/internal/plan_anchors.h"
 
 namespace tidal::query {
@@ -42,7 +43,8 @@ Result<void> plan_co_engaged(const FeedRequest& request, FeedPlan* plan) {
     } else if (request.user) {
         plan->co_engaged[Anchor::kUser];
     } else {
-        return missing_input("co_engagement", Input::kUserOrItem);
+        return placed_in_order(missing_input("co_engagement", Input::kUserOrItem), request,
+                               "co_engagement");
     }
     return {};
 }

@@ -36,6 +36,7 @@ public:
     explicit QueryParser(std::string_view text) : tokens_(text) {}
 
     Result<Query> parse() {
+        note("");
         TIDAL_TRY(verb());
         while (tokens_.peek().kind != TokenKind::kEnd) {
             const std::uint32_t offset = tokens_.peek().offset;
@@ -82,6 +83,11 @@ private:
         return error;
     }
 
+    /// What comes next is what errors with this field are about.
+    void note(std::string_view field) {
+        query_.words[std::string(field)].push_back(tokens_.peek().offset);
+    }
+
     Result<void> verb() {
         constexpr std::string_view kVerbs[] = {"RETRIEVE", "SEARCH", "SUGGEST"};
         if (accept_keyword(&tokens_, "suggest")) {
@@ -110,6 +116,7 @@ private:
 
     Result<void> read_text(std::string_view what) {
         if (tokens_.peek().kind != TokenKind::kString) return tokens_.expected(what);
+        note("query");
         query_.text = ranking::unquote(tokens_.take());
         return {};
     }
@@ -126,6 +133,7 @@ private:
             if (std::exchange(seen_[i], true))
                 return tokens_.error(ErrorCode::kInvalidArgument, offset,
                                      std::string(clause.word) + " is given twice");
+            if (clause.word == "LOG") note("log_impressions");
             tokens_.take();
             return (this->*clause.read)();
         }
@@ -134,10 +142,11 @@ private:
     }
 
     Result<void> read_profile() {
+        note("profile");
         TIDAL_ASSIGN(query_.profile, take_name(&tokens_, "the name of a profile"));
         if (!tokens_.accept_symbol("@")) return {};
         TIDAL_ASSIGN(const std::uint64_t version,
-                     take_whole_number(&tokens_, std::numeric_limits<std::uint32_t>::max()));
+                     take_whole_number(&tokens_, 0, std::numeric_limits<std::uint32_t>::max()));
         query_.profile += "@" + std::to_string(version);
         return {};
     }
@@ -156,6 +165,7 @@ private:
         do {
             const std::uint32_t offset = tokens_.peek().offset;
             TIDAL_ASSIGN(std::string name, take_name(&tokens_, "the name of a parameter"));
+            query_.words["params." + name].push_back(offset);
             TIDAL_TRY(tokens_.expect_symbol("="));
             TIDAL_ASSIGN(const double number, take_number());
             if (!query_.params.emplace(name, number).second)
@@ -180,37 +190,41 @@ private:
 
     Result<void> read_user() {
         if (!accept_keyword(&tokens_, "user")) return tokens_.expected("USER");
+        note("user_id");
         TIDAL_ASSIGN(query_.user, take_id("the id of a user: digits, or text in single quotes"));
         return {};
     }
 
     Result<void> read_session() {
-        const std::uint32_t offset = tokens_.peek().offset;
-        TIDAL_ASSIGN(query_.session, take_whole_number(&tokens_, record::kSessionIdMax));
-        if (query_.session == 0)
-            return tokens_.error(ErrorCode::kInvalidArgument, offset, "SESSION is at least 1");
+        note("session_id");
+        TIDAL_ASSIGN(query_.session, take_whole_number(&tokens_, 1, record::kSessionIdMax));
+        if (at_keyword(tokens_, "fresh")) note("fresh");
         query_.fresh = accept_keyword(&tokens_, "fresh");
         return {};
     }
 
     Result<void> read_cohort() {
+        note("cohort");
         TIDAL_ASSIGN(query_.cohort, take_name(&tokens_, "the name of a cohort"));
         return {};
     }
 
     Result<void> read_experiment() {
+        note("experiment");
         TIDAL_ASSIGN(query_.experiment, take_name(&tokens_, "the name of an experiment"));
         return {};
     }
 
     Result<void> read_similar() {
         if (!accept_keyword(&tokens_, "to")) return tokens_.expected("TO");
+        note("similar_to");
         TIDAL_ASSIGN(query_.similar_to,
                      take_id("the id of an item: digits, or text in single quotes"));
         return {};
     }
 
     Result<void> read_vector() {
+        note("vector");
         TIDAL_TRY(tokens_.expect_symbol("("));
         do {
             TIDAL_ASSIGN(const double number, take_number());
@@ -226,8 +240,9 @@ private:
         return {};
     }
 
-    Result<void> read_ids(std::size_t most, std::vector<Literal>* out) {
+    Result<void> read_ids(std::string_view field, std::size_t most, std::vector<Literal>* out) {
         do {
+            note(field);
             if (out->size() == most)
                 return tokens_.error(ErrorCode::kTooLarge, tokens_.peek().offset, "too many ids")
                     .with_hint("at most " + std::to_string(most));
@@ -238,9 +253,9 @@ private:
         return {};
     }
 
-    Result<void> read_exclude() { return read_ids(kExcludedMax, &query_.exclude); }
-    Result<void> read_pin() { return read_ids(kPinnedMax, &query_.pin); }
-    Result<void> read_bury() { return read_ids(kPinnedMax, &query_.bury); }
+    Result<void> read_exclude() { return read_ids("exclude", kExcludedMax, &query_.exclude); }
+    Result<void> read_pin() { return read_ids("pin", kPinnedMax, &query_.pin); }
+    Result<void> read_bury() { return read_ids("bury", kPinnedMax, &query_.bury); }
 
     Result<void> by() {
         if (accept_keyword(&tokens_, "by")) return {};
@@ -273,12 +288,16 @@ private:
     Result<void> read_fields() {
         query_.fields.emplace();
         if (accept_keyword(&tokens_, "none")) return {};
-        return read_names("the name of a field, or NONE", &*query_.fields);
+        return read_names("fields", "the name of a field, or NONE", &*query_.fields);
     }
-    Result<void> read_highlight() { return read_names("the name of a field", &query_.highlight); }
+    Result<void> read_highlight() {
+        return read_names("highlight", "the name of a field", &query_.highlight);
+    }
 
-    Result<void> read_names(std::string_view what, std::vector<std::string>* out) {
+    Result<void> read_names(std::string_view field, std::string_view what,
+                            std::vector<std::string>* out) {
         do {
+            note(field);
             const std::uint32_t offset = tokens_.peek().offset;
             TIDAL_ASSIGN(std::string name, take_name(&tokens_, what));
             if (std::ranges::find(*out, name) != out->end())
@@ -308,15 +327,13 @@ private:
 
     Result<void> read_seed() {
         TIDAL_ASSIGN(query_.seed,
-                     take_whole_number(&tokens_, std::numeric_limits<std::uint64_t>::max()));
+                     take_whole_number(&tokens_, 0, std::numeric_limits<std::uint64_t>::max()));
         return {};
     }
 
     Result<void> read_limit() {
-        const std::uint32_t offset = tokens_.peek().offset;
-        TIDAL_ASSIGN(const std::uint64_t limit, take_whole_number(&tokens_, kLimitMax));
-        if (limit == 0)
-            return tokens_.error(ErrorCode::kInvalidArgument, offset, "LIMIT is at least 1");
+        note("limit");
+        TIDAL_ASSIGN(const std::uint64_t limit, take_whole_number(&tokens_, 1, kLimitMax));
         query_.limit = static_cast<std::uint32_t>(limit);
         return {};
     }
@@ -325,6 +342,7 @@ private:
         const Token token = tokens_.peek();
         if (token.kind != TokenKind::kString || token.text.size() == 2)
             return tokens_.expected("a cursor in single quotes");
+        note("cursor");
         query_.after = ranking::unquote(tokens_.take());
         return {};
     }
@@ -338,6 +356,7 @@ private:
         if (!accept_keyword(&tokens_, "impressions")) return tokens_.expected("IMPRESSIONS");
         query_.log_impressions = true;
         if (!at_keyword(tokens_, "with") || at_parameters()) return {};
+        note("log_features");
         tokens_.take();
         if (!accept_keyword(&tokens_, "features")) return tokens_.expected("FEATURES");
         query_.log_features = true;

@@ -50,6 +50,10 @@ struct Query {
         std::uint32_t begin = 0, end = 0;
     };
     Place filter_at, facets_at, sort_at, diversity_at, group_at;
+    /// Where the others stand, by the field of a request that errors name ("profile",
+    /// "params.boost", "pin"; "" = the verb): offsets, one for each of several values; not
+    /// compared.
+    std::map<std::string, std::vector<std::uint32_t>, std::less<>> words;
 
     bool operator==(const Query& other) const {
         return verb == other.verb && kind == other.kind && text == other.text &&
@@ -74,6 +78,11 @@ Result<Query> parse_query(std::string_view text);
 
 /// One line that parses to an equal query.
 std::string print_query(const Query& query);
+
+/// An error of the call that `query` made. Where it has no line, column and offset, it is given
+/// those of the word it is about, or of what asks for an input that is missing.
+/// @param text  Of the query.
+Error in_place(Error error, const Query& query, std::string_view text);
 
 /// The part of `text` at `place`, with blanks for all before it: what is wrong in the part is found
 /// at the line, column and offset it has in the whole.

@@ -39,20 +39,21 @@ Result<std::string> take_name(ranking::TokenStream* tokens, std::string_view wha
         tokens->take();
         return ranking::unquote(token);
     }
-    if (token.kind != ranking::TokenKind::kName || is_query_word(token.text))
-        return tokens->expected(what);
+    if (token.kind != ranking::TokenKind::kName) return tokens->expected(what);
     tokens->take();
     return std::string(token.text);
 }
 
-Result<std::uint64_t> take_whole_number(ranking::TokenStream* tokens, std::uint64_t most) {
+Result<std::uint64_t> take_whole_number(ranking::TokenStream* tokens, std::uint64_t least,
+                                        std::uint64_t most) {
     const ranking::Token token = tokens->peek();
-    const std::string right = "a whole number from 0 to " + std::to_string(most);
+    const std::string right =
+        "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
     if (token.kind != ranking::TokenKind::kNumber) return tokens->expected(right);
     std::uint64_t out = 0;
     const char* const end = token.text.data() + token.text.size();
     const auto parsed = std::from_chars(token.text.data(), end, out);
-    if (parsed.ec != std::errc() || parsed.ptr != end || out > most)
+    if (parsed.ec != std::errc() || parsed.ptr != end || out < least || out > most)
         return tokens->error(ErrorCode::kInvalidArgument, token.offset,
                              "`" + std::string(token.text) + "` is not " + right);
     tokens->take();

@@ -108,7 +108,8 @@ private:
                 yaml_error(to_mark(mark),
                            "nested deeper than " + std::to_string(limits_.depth_max) + " levels")};
         if (!levels_.empty() && levels_.back().node.is_map() && !levels_.back().has_key)
-            throw Stop{yaml_error(to_mark(mark), "a key must be a plain name")};
+            throw Stop{yaml_error(to_mark(mark), "a key must be a plain name")
+                           .with_hint("a `{` before it may not be closed")};
         Level level;
         level.node.kind = kind;
         level.node.mark = to_mark(mark);
@@ -132,7 +133,9 @@ private:
         } else if (level.has_key) {
             add_entry(level, std::move(node));
         } else {
-            if (!node.is_scalar()) throw Stop{yaml_error(node.mark, "a key must be a plain name")};
+            if (!node.is_scalar())
+                throw Stop{yaml_error(node.mark, "a key must be a plain name")
+                               .with_hint("a `{` before it may not be closed")};
             level.key = std::move(node);
             level.has_key = true;
         }

@@ -103,9 +103,11 @@ Result<bool> Catalog::put(const record::CatalogBody& body, HybridTime stamp) {
     if (const auto found = versions_.find(key); found != versions_.end()) {
         if (!found->second.retired && found->second.text == *body.text) return false;
         TIDAL_TRY(check_unchanged(body));
+        const std::string_view how =
+            found->second.retired ? ", which is retired" : ", with another text";
         return Error(ErrorCode::kConflict, std::string(name_of(body.kind)) + " `" + body.name +
                                                "` has a version " + std::to_string(body.version) +
-                                               " already, with another text")
+                                               " already" + std::string(how))
             .with_field("version")
             .with_reason("version_exists")
             .with_hint("the next free one is " + std::to_string(newest(body.kind, body.name) + 1));

@@ -11,6 +11,7 @@ items:
     category: keyword
     year: int
     place: geo
+    price: {type: float, default: 9.5}
   embeddings:
     cover: {dimensions: 2}
 signals:
@@ -22,8 +23,8 @@ start_server standalone --data-dir "$work/data" --schema "$work/schema.yaml" || 
 item() { call POST /items "$1" && expect 200 "\"created\":true"; }
 item '{"entity_id":1,"metadata":{"title":"Tides","category":"jazz","year":1985,"place":{"lat":48.137,"lon":11.575}},"publish_at":"2020-01-01T00:00:00Z"}'
 item '{"entity_id":2,"metadata":{"title":"Reef","category":"jazz","year":1999,"place":{"lat":48.366,"lon":10.894}}}'
-item '{"entity_id":3,"metadata":{"title":"Moon","category":"rock","year":2001,"place":{"lat":52.520,"lon":13.405}}}'
-item '{"entity_id":4,"metadata":{"title":"Nowhere","category":"rock"}}'
+item '{"entity_id":3,"metadata":{"title":"Moon","category":"rock","year":2001,"place":{"lat":52.520,"lon":13.405},"price":3}}'
+item '{"entity_id":4,"metadata":{"title":"Nowhere","category":"rock","price":12}}'
 call POST /signals '{"entity_id":2,"signal":"view","weight":3}'
 token=$(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' <<<"$reply")
 
@@ -175,6 +176,72 @@ query "SUGGEST 'ti' LIMIT 3"
 expect 200 '"suggestions":'
 call POST /query '{"quary":"RETRIEVE items"}'
 expect 400 'quary'
+
+# Errors found behind the parser have their place, too.
+query "RETRIEVE items USING trendng"
+expect 400 'did you mean `trending`?' '"field":"profile"' '"line":1,"column":22,"offset":21'
+query "RETRIEVE items USING old FIELDS title, nope"
+expect 400 '"field":"fields"' '"index":1' '"column":40'
+query "RETRIEVE items USING old PIN 1, 1"
+expect 400 'placed twice' '"index":1' '"column":33'
+query "RETRIEVE items USING old AFTER 'junk'"
+expect 400 '"code":"invalid_cursor"' '"column":32'
+query "SUGGEST 'ite' LIMIT 101"
+expect 400 '1 to 100' '"column":21'
+query "RETRIEVE items USING old ORDER BY year + affinity(creator) DESC"
+expect 400 '"detail":"the order `year + affinity(creator) DESC` needs user_id"' '"column":42'
+call POST /feed '{"profile":"old","sort":"param(x)"}'
+expect 400 'the order `param(x)` needs the parameter `x`' 'params.x of the request, WITH x = 1 of a query'
+call POST /feed '{"profile":"old","sort":"distance_km(place, param(la), 2)","params":{"la":95}}'
+expect 400 'the parameter `la` is a latitude, and 95 is none' '"field":"params.la"'
+call POST /experiments '{"text":"experiment e version 1 { arm new@1; arm old@77; }"}'
+expect 400 'versions of it: 1' '"column":41'
+query "RETRIEVE items USING search"
+expect 400 'the profile `search` needs a query' '"column":22'
+query "RETRIEVE items USING old FIELDS limit"
+expect 400 'unknown field `limit`' '"column":33'
+query "RETRIEVE items USING old WHERE year <> 2000"
+expect 400 '`!=` is not equal'
+query "RETRIEVE items USING old WHERE near(place, 1, 2)"
+expect 400 'near(field, latitude, longitude, kilometres)'
+call GET "/feed?profile=old&exclude=1,b"
+expect 400 "not an id: 'b'" '"field":"exclude"' '"index":1'
+call POST /feed '{"profile":"old","pin":["abc"]}'
+expect 400 "not an id: 'abc'" '"code":"bad_id"'
+call POST /feed '{"profile":"old","pin":[-1]}'
+expect 400 "not an id: -1" '"code":"bad_id"'
+call GET "/feed?profile=old&exclude=99999999999999999999"
+expect 400 "id out of range: '99999999999999999999'"
+call GET "/feed?profile=old&limit=-1"
+expect 400 "not an integer from 1 to 1000: '-1'"
+call GET "/feed/compare?profile=new&with=nope"
+expect 400 'unknown profile `nope`' '"field":"with"'
+# Nobody named the profile that lacks its signals.
+call POST /feed '{}'
+expect 400 'it is the default: nothing names a profile' 'USING name of a query' '"code":"profile_unavailable"'
+query "RETRIEVE items"
+expect 400 'it is the default: nothing names a profile' '"column":1'
+call POST /feed '{"profile":"trending"}'
+expect 400 'unknown signal `share`'
+[[ $reply != *'default'* ]] || fail "somebody named it: $reply"
+# What is empty says nothing.
+call GET "/feed?profile=old&filter=&sort=&facets=&group_by=&cursor="
+expect_ids "1 2 3 4 "
+
+# By a field with a default: it is what an item without the field is ordered by, and shows.
+query "RETRIEVE items USING old ORDER BY price DESC"
+expect_ids "4 1 2 3 "
+[ "$(jq -c '[.items[].score]' <<<"$reply")" = "[12,9.5,9.5,3]" ] || fail "not sorted by what is shown: $reply"
+query "RETRIEVE items USING old ORDER BY price"
+expect_ids "3 1 2 4 "
+
+# A retired version stays one, also with the same text.
+lost='{"text":"profile lost version 1 { score 1; }"}'
+call POST /profiles "$lost"
+expect 200
+call DELETE /profiles/lost
+call POST /profiles "$lost"
+expect 409 'profile `lost` has a version 1 already, which is retired' 'the next free one is 2'
 
 # What was read, in its normal form, which reads as itself and gives the same page; and so profiles.
 query "retrieve items explain limit 2 where  ((year>1990)) and not (category = 'pop' or year=5) using old"

@@ -88,7 +88,8 @@ Result<api::IdInput> id(const element& json, std::string_view field) {
     if (json.get(whole) == simdjson::SUCCESS) return api::IdInput(whole);
     std::string_view name;
     if (json.get(name) == simdjson::SUCCESS) return api::IdInput(std::string(name));
-    return Error(ErrorCode::kInvalidArgument, "id out of range")
+    return Error(ErrorCode::kInvalidArgument,
+                 json.is_number() ? "not an id: " + simdjson::minify(json) : "not an id")
         .with_reason("bad_id")
         .with_field(field)
         .with_hint("an unsigned 64-bit number, or a string");

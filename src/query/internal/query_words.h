@@ -18,13 +18,15 @@ namespace tidal::query {
 bool at_keyword(const ranking::TokenStream& tokens, std::string_view word);
 bool accept_keyword(ranking::TokenStream* tokens, std::string_view word);
 
-/// A word no field or profile is called without double quotes: those of filters and of queries.
+/// Those of filters and of queries: double quotes tell a name from one of them.
 bool is_query_word(std::string_view text);
 std::string print_query_name(std::string_view name);
-/// A name, or one in double quotes; @param what for the error.
+/// A name, or one in double quotes. Only a name may stand there, so that a word of the language is
+/// one, too. @param what for the error.
 Result<std::string> take_name(ranking::TokenStream* tokens, std::string_view what);
-/// Digits only, 0..most.
-Result<std::uint64_t> take_whole_number(ranking::TokenStream* tokens, std::uint64_t most);
+/// Digits only, least..most.
+Result<std::uint64_t> take_whole_number(ranking::TokenStream* tokens, std::uint64_t least,
+                                        std::uint64_t most);
 
 /// As parse_sort, parse_diversity_text and parse_group, up to the first token that is no part of
 /// it.

@@ -44,6 +44,7 @@ public:
             SampleItem item{.id = EntityId(n)};
             item.created_at = kFilterNow - static_cast<std::int64_t>(n * 37 % 50) * kHourMs;
             if (n % 4 != 0) item.fields.emplace("year", static_cast<std::int64_t>(n * 7 % 9) - 4);
+            if (n % 5 != 0) item.fields.emplace("quality", static_cast<double>(n % 11) / 10);
             if (n % 3 == 0) item.fields.emplace("category", std::string("music"));
             if (n % 5 == 1) item.fields.emplace("category", std::string("film"));
             if (n % 6 != 5) item.fields.emplace("title", title_of(n));
@@ -308,6 +309,25 @@ TEST(StagesTest, ItemsWithoutTheFieldComeLastInBothDirections) {
             }
         }
         EXPECT_TRUE(missing);
+    }
+}
+
+/// What an item shows as its score is what it is ordered by.
+TEST(StagesTest, ADeclaredDefaultStandsForWhatIsMissing) {
+    Stages stages;
+    stages.spread(3);
+    for (const bool descending : {false, true}) {
+        FeedRequest request = Stages::request("new", 7);
+        request.sort = descending ? "quality DESC" : "quality";
+        const auto items = stages.all_pages(request);
+        ASSERT_EQ(items.size(), 117u);
+        for (std::size_t i = 0; i < items.size(); ++i) {
+            const std::uint64_t n = items[i].id.number();
+            EXPECT_EQ(items[i].score, n % 5 != 0 ? static_cast<double>(n % 11) / 10 : 0.5) << n;
+            if (i == 0) continue;
+            const double before = items[i - 1].score;
+            EXPECT_TRUE(descending ? before >= items[i].score : before <= items[i].score) << n;
+        }
     }
 }
 

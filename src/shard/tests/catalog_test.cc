@@ -47,7 +47,11 @@ TEST(CatalogTest, RetiredNumbersAreNotUsedAgain) {
     EXPECT_TRUE(shard.apply(profile("a", 2, std::nullopt)).ok());
     EXPECT_TRUE(shard.apply(profile("a", 2, std::nullopt)).repeated);
     EXPECT_EQ(names(shard.state()), std::vector<std::string>{"b@1 b"});
-    EXPECT_EQ(shard.apply(profile("a", 2, "two")).refused->reason(), "version_exists");
+    const Outcome retired = shard.apply(profile("a", 2, "two"));
+    ASSERT_FALSE(retired.ok());
+    EXPECT_EQ(retired.refused->reason(), "version_exists");
+    EXPECT_EQ(retired.refused->message(), "profile `a` has a version 2 already, which is retired");
+    EXPECT_EQ(retired.refused->hint(), "the next free one is 3");
     EXPECT_TRUE(shard.apply(profile("a", 3, "three")).created);
 }
 
