@@ -9,7 +9,7 @@
 namespace tidal::api {
 namespace {
 
-constexpr std::uint64_t kPollNs = 20'000'000;
+constexpr std::uint64_t kHandOverPollNs = 20'000'000;
 /// Writes wait for a node that takes over until it has the whole log: one that lacks more entries
 /// than this is waited for before it is asked to.
 constexpr std::uint64_t kBehindMax = 64 << 10;
@@ -79,7 +79,7 @@ void ClusterNode::begin_to_hand_over(ShardId shard, cluster::NodeId to, std::uin
 /// Once more, after a while.
 void ClusterNode::hand_over_later(const std::shared_ptr<HandOver>& run) {
     if (runtime_.clock().monotonic_ns() < run->deadline_ns) {
-        database_.executors_.front()->post_after(kPollNs, [this, run] { hand_over(run); });
+        database_.executors_.front()->post_after(kHandOverPollNs, [this, run] { hand_over(run); });
         return;
     }
     if (run->behind == 0)
