@@ -119,7 +119,9 @@ void ClusterNode::hand_over(const std::shared_ptr<HandOver>& run) {
     if (!near || runtime_.clock().monotonic_ns() < run->next_try_ns) return hand_over_later(run);
     node_->groups().transfer(run->shard, peer, [this, run](Result<void> begun) {
         database_.executors_.front()->post([this, run, begun = std::move(begun)]() mutable {
+            if (begun.ok()) run->next_try_ns = runtime_.clock().monotonic_ns() + kAgainNs;
             const bool passes = begun.ok() || begun.error().reason() == "not_leader" ||
+                                begun.error().reason() == "transfer_under_way" ||
                                 begun.error().code() == ErrorCode::kOverloaded;
             if (!passes) return run->done(std::move(begun));
             hand_over_later(run);

@@ -5,6 +5,9 @@
 namespace tidal::shard {
 namespace {
 
+/// Since then an undo of a key that is not known costs a token (decision 79).
+constexpr ApplyVersion kUndoCostsSince{2};
+
 /// Those of builds that could not take one back stay as they were applied then.
 bool may_be_taken_back(const record::Envelope& signal) {
     return !signal.idempotency_key.empty() && signal.apply_version >= kSessionUndoSince;
@@ -116,6 +119,7 @@ Result<Outcome> ShardState::apply_body(const record::Envelope& envelope,
     if (!session.ok()) return refuse_or_stop(session.take_error());
     TIDAL_ASSIGN(auto entry, find_sent(envelope, body, *session));
     if (!entry) {
+        if (envelope.apply_version < kUndoCostsSince) return Outcome::refuse(unknown_undo_key());
         if (auto spent = session->spend(envelope.stamp.wall_ms()); !spent)
             return Outcome::refuse(spent.take_error());
         sessions_->put(body.session, *session);

@@ -8,10 +8,24 @@
 namespace tidal::shard {
 namespace {
 
+/// Since then distinct users of cohorts are counted (decision 85).
+constexpr ApplyVersion kCohortUsersSince{2};
+
 std::uint64_t user_hash(const EntityId& user) {
     if (user.is_text()) return hash64(user.text());
     const std::uint64_t number = user.number();
     return hash64(std::string_view(reinterpret_cast<const char*>(&number), sizeof number));
+}
+
+template <typename Effect>
+Result<void> count_cohort_users(signal::CohortUniqueTable& users, const schema::Schema& schema,
+                                const Effect& effect, Slot slot) {
+    const auto& unique = schema.signals[effect.signal.value()].unique;
+    if (effect.cohorts.empty() || !effect.user || !unique ||
+        !audience::CohortLedgers::keeps(unique->window))
+        return {};
+    return users.add(slot, effect.cohorts, effect.signal, unique->window, user_hash(*effect.user),
+                     effect.event_time_ms);
 }
 
 }  // namespace
@@ -148,7 +162,11 @@ Result<void> ShardState::count_signal(const record::Envelope& envelope, const Si
                               {*slot, effect.signal, weight, count, effect.event_time_ms},
                               effect.user));
         if (kind == EntityKind::kItem && effect.user) TIDAL_TRY(mark_user(effect, *slot, count));
-        if (kind == EntityKind::kItem) TIDAL_TRY(count_cohorts(effect, *slot, count));
+        if (kind == EntityKind::kItem) {
+            TIDAL_TRY(count_cohorts(effect, *slot, count));
+            if (envelope.apply_version >= kCohortUsersSince && count > 0)
+                TIDAL_TRY(count_cohort_users(*cohort_uniques_, *schema_, effect, *slot));
+        }
     }
     if (kind == EntityKind::kItem && effect.user &&
         schema_->signals[effect.signal.value()].polarity != schema::Polarity::kNeutral)
@@ -174,11 +192,7 @@ Result<void> ShardState::count_cohorts(const SignalEffect& effect, Slot slot, st
     cohorts_->count(slot, effect.cohorts,
                     {effect.signal, count * effect.weight, count, effect.event_time_ms},
                     last_stamp_.wall_ms());
-    const auto& unique = schema_->signals[effect.signal.value()].unique;
-    if (!effect.user || count < 0 || !unique || !audience::CohortLedgers::keeps(unique->window))
-        return {};
-    return cohort_uniques_->add(slot, effect.cohorts, effect.signal, unique->window,
-                                user_hash(*effect.user), effect.event_time_ms);
+    return {};
 }
 
 Result<void> ShardState::mark_user(const SignalEffect& effect, Slot slot, std::int32_t count) {

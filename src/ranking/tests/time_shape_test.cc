@@ -116,9 +116,11 @@ TEST_F(TimeShapes, ScoresOverTimeKeepThePromise) {
         item.fields.emplace("year", static_cast<std::int64_t>(random() % 5) - 2);
         shard.put(item);
         for (const char* signal : {"view", "like", "share"})
-            for (std::uint64_t n = random() % 6; n > 0; --n)
-                shard.signal(item.id, signal, weights[random() % std::size(weights)],
-                             kNow - static_cast<UnixMillis>(random() % (90 * kHour)));
+            for (std::uint64_t n = random() % 6; n > 0; --n) {
+                const double weight = weights[random() % std::size(weights)];
+                const auto ago = static_cast<UnixMillis>(random() % (90 * kHour));
+                shard.signal(item.id, signal, weight, kNow - ago);
+            }
     }
     int promised = 0, rose = 0;
     for (int round = 0; round < 400; ++round) {

@@ -63,6 +63,25 @@ TEST_F(Cohorts, ARepeatCountsOnceAndAnUndoTakesBackFromTheCohortsOfThen) {
     EXPECT_EQ(sum(kYoung, 1), Sum()) << "a second undo does nothing";
 }
 
+TEST_F(Cohorts, UsersOfARecordOfBeforeAreNotCounted) {
+    record::SignalBody view = like(1);
+    view.signal = kView;
+    view.user = EntityId(5);
+    record::Record old = shard_.stamper.stamp(view, "");
+    old.envelope.cohorts = {kYoung};
+    old.envelope.apply_version = ApplyVersion(1);
+    ASSERT_TRUE(shard_.apply(std::move(old)).ok());
+    const auto users = [&] {
+        const auto slot = shard_.state().entities(EntityKind::kItem).find(EntityId(1));
+        return shard_.state().cohort_uniques().estimate(*slot, kYoung, kView, schema::Window::k24h,
+                                                        now_ms());
+    };
+    EXPECT_EQ(sum(kYoung, 1, kView).count, 1);
+    EXPECT_EQ(users(), 0) << "as that build applied it";
+    signal(view, {kYoung});
+    EXPECT_EQ(users(), 1);
+}
+
 TEST_F(Cohorts, AreGoneWithTheirItem) {
     signal(like(1), {kYoung}, "key");
     signal(like(2), {kYoung});
