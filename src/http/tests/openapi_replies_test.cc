@@ -208,7 +208,7 @@ protected:
 TEST_F(OpenApiReplies, SessionsAndPolicies) {
     write("/items", R"({"entity_id":1,"metadata":{"title":"a"}})");
     ask("PUT", "/policies/{name}", "/policies/own",
-        R"({"text":"signals like\nburst 2\nper_minute 1"})");
+        R"({"text":"signals like\nburst 3\nper_minute 1"})");
     EXPECT_EQ(last_, 200);
     ask("GET", "/policies", "/policies");
     ask("GET", "/policies/{name}", "/policies/own");
@@ -225,9 +225,10 @@ TEST_F(OpenApiReplies, SessionsAndPolicies) {
     EXPECT_EQ(send(R"({"entity_id":1,"signal":"like","sequence":1})"), 200);
     EXPECT_EQ(send(R"({"entity_id":1,"signal":"share","sequence":2})"), 403);
     EXPECT_EQ(send(R"({"entity_id":1,"signal":"like","idempotency_key":"k"})"), 200);
-    EXPECT_EQ(send(R"({"entity_id":1,"signal":"like"})"), 429);
-    EXPECT_EQ(send(R"({"undo":"k","entity_id":1})"), 200);
     EXPECT_EQ(send(R"({"undo":"never","entity_id":1})"), 404);
+    EXPECT_EQ(send(R"({"entity_id":1,"signal":"like"})"), 429);
+    EXPECT_EQ(send(R"({"undo":"never","entity_id":1})"), 429);
+    EXPECT_EQ(send(R"({"undo":"k","entity_id":1})"), 200);
     EXPECT_EQ(send(R"({"undo":"k","entity_id":1,"session_id":1025})"), 400);
     write("/signals", R"({"undo":"k","entity_id":1,"session_id":)" + path.substr(10) + "}");
     ask("PATCH", "/sessions/{id}", path, R"({"annotations":{"page":"cart"},"sequence":2})");
