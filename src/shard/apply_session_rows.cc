@@ -9,6 +9,7 @@ namespace tidal::shard {
 Result<void> ShardState::apply_session_signal(TenantId tenant, RegionId origin,
                                               const record::RelayRow& row, Outcome* outcome) {
     record::Envelope envelope;
+    envelope.apply_version = kApplyVersion;  // rows do not say for which they were made
     envelope.tenant = tenant;
     const bool keyed = row.effect == record::RelayEffect::kKeyedSignal;
     const bool taken_back = keyed && row.count < 0;

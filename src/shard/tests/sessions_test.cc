@@ -41,7 +41,7 @@ protected:
         record::SessionUndoBody takes_back;
         SignalTypeId signal;
         record::FixedWeight weight = 0;
-        bool counted = false;
+        bool counted = false, undone = false;
     };
 
     ShardSessions() {
@@ -81,6 +81,17 @@ protected:
         log_.push_back(stamper_.stamp(body));
         sessions_[body.session].closed = true;
     }
+    /// False = there is no token.
+    bool spend(Model& model) {
+        const UnixMillis now = stamper_.last().wall_ms();
+        const std::uint64_t most = model.limits.burst * audience::Session::kTokenUnits;
+        const std::uint64_t units =
+            std::min(most, model.units + static_cast<std::uint64_t>(now - model.filled_ms) * 60);
+        if (units < audience::Session::kTokenUnits) return false;
+        model.units = units - audience::Session::kTokenUnits;
+        model.filled_ms = now;
+        return true;
+    }
     void send() {
         record::SessionSignalBody body;
         body.session = any_session();
@@ -98,15 +109,10 @@ protected:
         record.envelope.session_sequence = sequence;
         log_.push_back(record);
         const UnixMillis now = stamper_.last().wall_ms();
-        const std::uint64_t most = model.limits.burst * audience::Session::kTokenUnits;
-        const std::uint64_t units =
-            std::min(most, model.units + static_cast<std::uint64_t>(now - model.filled_ms) * 60);
         if ((sequence != 0 && sequence <= model.last) || model.closed || now >= model.expires_ms)
             return;
         if (!model.limits.signals.empty() && body.signal.signal != kLike) return;
-        if (units < audience::Session::kTokenUnits) return;
-        model.units = units - audience::Session::kTokenUnits;
-        model.filled_ms = now;
+        if (!spend(model)) return;
         model.last = std::max(model.last, sequence);
         (body.signal.signal == kLike ? model.likes : model.views) += 1;
         if (body.signal.signal == kLike) model.reward += body.signal.weight;
@@ -122,10 +128,14 @@ protected:
                          ? *counted
                          : sent_[sent_.size() - 1 - below(std::min<std::size_t>(sent_.size(), 30))];
         log_.push_back(stamper_.stamp(sent.takes_back));
-        if (!sent.counted) return;
-        sent.counted = false;
-        ++undone_;
         Model& model = sessions_[sent.takes_back.session];
+        if (!sent.counted) {
+            if (!sent.undone) spend(model);  // The key of nothing that counted.
+            return;
+        }
+        sent.counted = false;
+        sent.undone = true;
+        ++undone_;
         (sent.signal == kLike ? model.likes : model.views) -= 1;
         if (sent.signal == kLike) model.reward -= sent.weight;
         const std::pair at(sent.takes_back.item.number(), sent.signal);
